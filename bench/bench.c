@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+void bench_die(const char *what, int error)
+{
+	fprintf(stderr, "bench: %s: %s\n", what, strerrordesc_np(-error));
+	exit(1);
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	if (clock_gettime(clock, &t) < 0)
+		bench_die("clock_gettime", -errno);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t bench_now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* CPU time of all threads, gone ones too, of this process and the daemon. */
+static uint64_t cpu_ns(const struct bench *b)
+{
+	uint64_t ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	clockid_t clock;
+	int r;
+
+	if (b->daemon > 0) {
+		r = clock_getcpuclockid(b->daemon, &clock);
+		if (r > 0)
+			bench_die("the daemon's clock", -r);
+		ns += clock_ns(clock);
+	}
+	return ns;
+}
+
+static _Noreturn void usage(const char *name)
+{
+	fprintf(stderr,
+		"usage: %s [--flows N] [--area BYTES] [--buffer BYTES] [--read] [--echo] "
+		"[--daemon PID]\n",
+		name);
+	exit(2);
+}
+
+static unsigned long number(const char *text, const char *name)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*end || end == text)
+		usage(name);
+	return n;
+}
+
+void bench_options(struct bench *b, int argc, char **argv)
+{
+	static const struct option LONG[] = {
+		{"flows", required_argument, NULL, 'f'},
+		{"area", required_argument, NULL, 'a'},
+		{"buffer", required_argument, NULL, 'b'},
+		{"daemon", required_argument, NULL, 'd'},
+		{"read", no_argument, NULL, 'r'},
+		{"echo", no_argument, NULL, 'e'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	*b = (struct bench){.flows = 1, .area_bytes = 64u << 20, .buffer_bytes = 64u << 10};
+	while ((c = getopt_long(argc, argv, "", LONG, NULL)) != -1) {
+		switch (c) {
+		case 'f':
+			b->flows = (unsigned)number(optarg, argv[0]);
+			break;
+		case 'a':
+			b->area_bytes = number(optarg, argv[0]);
+			break;
+		case 'b':
+			b->buffer_bytes = number(optarg, argv[0]);
+			break;
+		case 'd':
+			b->daemon = (pid_t)number(optarg, argv[0]);
+			break;
+		case 'r':
+			b->read = true;
+			break;
+		case 'e':
+			b->echo = true;
+			break;
+		default:
+			usage(argv[0]);
+		}
+	}
+	if (optind != argc || b->flows == 0 || b->buffer_bytes == 0 ||
+	    b->area_bytes < b->buffer_bytes)
+		usage(argv[0]);
+}
+
+int bench_listen(unsigned backlog)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (sock < 0 || bind(sock, (struct sockaddr *)&at, sizeof(at)) < 0 ||
+	    listen(sock, (int)backlog) < 0)
+		bench_die("listening on 127.0.0.1", -errno);
+	return sock;
+}
+
+void bench_begin(struct bench *b, int listener)
+{
+	struct sockaddr_in at;
+	socklen_t len = sizeof(at);
+
+	if (getsockname(listener, (struct sockaddr *)&at, &len) < 0)
+		bench_die("getsockname", -errno);
+	printf("port %u\n", ntohs(at.sin_port));
+	fflush(stdout);
+	b->cpu_begin_ns = cpu_ns(b);
+}
+
+int bench_accept(int listener)
+{
+	const int one = 1;
+	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (sock < 0 || setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
+		bench_die("accept", -errno);
+	return sock;
+}
+
+/*
+ * Adds up bytes, eight at a time in four lanes: the result does not depend on where the stream was
+ * cut into pieces. 64 words of at most 2 * 255 a lane fit 16 bits.
+ */
+static uint64_t sum_bytes(const uint8_t *p, size_t bytes)
+{
+	const uint64_t mask = 0x00ff00ff00ff00ff;
+	uint64_t sum = 0;
+
+	while (bytes >= 8) {
+		size_t words = bytes / 8 < 64 ? bytes / 8 : 64;
+		uint64_t lanes = 0;
+
+		for (size_t i = 0; i < words; i++) {
+			uint64_t w;
+
+			memcpy(&w, p + i * 8, 8);
+			lanes += (w & mask) + ((w >> 8) & mask);
+		}
+		lanes = (lanes & 0x0000ffff0000ffff) + ((lanes >> 16) & 0x0000ffff0000ffff);
+		sum += (lanes & 0xffffffff) + (lanes >> 32);
+		p += words * 8;
+		bytes -= words * 8;
+	}
+	while (bytes-- > 0)
+		sum += *p++;
+	return sum;
+}
+
+void bench_take(struct bench *b, int sock, const void *data, size_t bytes)
+{
+	if (b->bytes == 0)
+		b->first_ns = bench_now_ns();
+	b->bytes += bytes;
+	if (b->read)
+		b->sum += sum_bytes(data, bytes);
+	if (b->echo && send(sock, data, bytes, MSG_NOSIGNAL) != (ssize_t)bytes)
+		bench_die("echo", -errno);
+}
+
+void bench_end(const struct bench *b, const char *extra)
+{
+	uint64_t wall = bench_now_ns() - b->first_ns;
+	uint64_t cpu = cpu_ns(b) - b->cpu_begin_ns;
+
+	printf("{\"bytes\": %" PRIu64 ", \"sum\": %" PRIu64 ", \"wall_ns\": %" PRIu64
+	       ", \"cpu_ns\": %" PRIu64 "%s}\n",
+	       b->bytes, b->sum, wall, cpu, extra);
+}

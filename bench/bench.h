@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the receivers of the benchmark share, so that they differ only in how bytes reach them:
+ * command line, listening socket, clocks, and the one line of JSON at the end.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct bench {
+	unsigned flows;      /* connections to wait for */
+	size_t area_bytes;   /* memory that payload lands in */
+	size_t buffer_bytes; /* unit it is divided into */
+	bool read;           /* touch every byte */
+	bool echo;           /* send everything back */
+	pid_t daemon;        /* whose CPU time counts too, 0: none */
+
+	uint64_t bytes;
+	uint64_t sum;
+	uint64_t cpu_begin_ns;
+	uint64_t first_ns; /* when the first byte was seen */
+};
+
+/* Fills in b from the command line; ends the program on wrong usage. */
+void bench_options(struct bench *b, int argc, char **argv);
+
+/* A socket listening on a free port of 127.0.0.1. */
+int bench_listen(unsigned backlog);
+
+/* Tells the driver the port of the listening socket and starts the clocks. */
+void bench_begin(struct bench *b, int listener);
+
+/* One connection for the receiver; blocking, without Nagle's delay. */
+int bench_accept(int listener);
+
+/* Counts a piece of payload that arrived on the socket; reads and echoes it if so asked. */
+void bench_take(struct bench *b, int sock, const void *data, size_t bytes);
+
+/* Stops the clocks and prints the result; extra is further members of the JSON object, or "". */
+void bench_end(const struct bench *b, const char *extra);
+
+/* Ends the program with the meaning of a negative errno. */
+_Noreturn void bench_die(const char *what, int error);
+
+/* Monotonic. */
+uint64_t bench_now_ns(void);
+
+#endif

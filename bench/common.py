@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""What bench/run, bench/idle and bench/soak share: a private zcrxd and what /proc says about it."""
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LIMITS = """[limits]
+queues = 1000
+flows = 10000
+sessions = 1000
+area-bytes = 8G
+messages-per-second = 100000
+"""
+
+
+def build_argument(parser):
+    parser.add_argument("--build", metavar="DIR", default=os.path.join(ROOT, "build", "release"),
+                        help="where the programs were built (%(default)s)")
+
+
+def program(build, folder, name):
+    path = os.path.join(build, folder, name)
+    if not os.access(path, os.X_OK):
+        sys.exit(f"{path} is missing: cmake --preset release && cmake --build --preset release")
+    return path
+
+
+def machine():
+    """One line on where this was measured."""
+    model = "unknown CPU"
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        for line in f:
+            if line.startswith("model name"):
+                model = " ".join(line.split(":", 1)[1].split())
+                break
+    cpus = len(os.sched_getaffinity(0))
+    return f"Linux {platform.release()}, {cpus} CPUs, {model}, loopback"
+
+
+class Daemon:
+    """A zcrxd of our own, with wide limits, as a context manager."""
+
+    def __init__(self, build):
+        self.program = program(build, "daemon", "zcrxd")
+
+    def __enter__(self):
+        self.dir = tempfile.mkdtemp(prefix="zcrxd-bench.")
+        socket, config = os.path.join(self.dir, "clients"), os.path.join(self.dir, "conf")
+        self.log = os.path.join(self.dir, "log")
+        with open(config, "w", encoding="ascii") as f:
+            f.write(LIMITS)
+        with open(self.log, "w", encoding="ascii") as log:
+            self.process = subprocess.Popen(
+                [self.program, "--config", config, "--socket", socket,
+                 "--status", os.path.join(self.dir, "status")], stderr=log)
+        self.pid = self.process.pid
+        self.environment = {**os.environ, "ZCRX_SOCKET": socket}
+        deadline = time.monotonic() + 10
+        while not os.path.exists(socket):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.fail("zcrxd did not start")
+            time.sleep(0.02)
+        return self
+
+    def fail(self, what):
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            sys.exit(f"{what}\n{f.read()}")
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.dir)
+
+    def memory(self):
+        """The lines of /proc/PID/status that count memory, in KiB."""
+        found = {}
+        with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as f:
+            for line in f:
+                key, value = line.split(":", 1)
+                if value.rstrip().endswith(" kB"):
+                    found[key] = int(value.split()[0])
+        return found
+
+    def switches(self):
+        """Context switches of all threads that live now."""
+        total = 0
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{task}/status", encoding="ascii",
+                      errors="replace") as f:
+                total += sum(int(line.split()[1]) for line in f if "ctxt_switches" in line)
+        return total
+
+
+def entry(name, metric, unit, ours, peer, peer_name, runs=1, spread=0.0):
+    """One element of the results file; ratio = ours / peer."""
+    return {"name": name, "metric": metric, "unit": unit, "ours": ours, "peer": peer,
+            "peer_name": peer_name, "ratio": ours / peer if peer else None, "runs": runs,
+            "spread": spread}
+
+
+def write_json(path, results):
+    if path:
+        with open(path, "w", encoding="ascii") as f:
+            json.dump(results, f, indent=1)
+            f.write("\n")
+
+
+def print_goals(results):
+    """A table of what is measured against a goal rather than a peer."""
+    for r in results:
+        print(f"{r['name']:<20} {r['metric']:<26} {r['ours']:>10.4g} {r['unit']:<12} "
+              f"goal {r['peer']:g}{'' if r['ours'] <= r['peer'] else '  MISSED'}")

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The receiver everybody starts with: recv() in a loop, with epoll where there are several flows.
+ * It goes round its area one buffer after the other. With an area of a single buffer, which then
+ * stays in the cache, that is its best case; with an area as large as that of the other receivers
+ * it leaves payload behind as they do.
+ */
+#include "bench.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct receiver {
+	struct bench bench;
+	uint8_t *area;
+	size_t nr_buffers;
+	size_t next; /* the buffer to receive into */
+};
+
+/* One recv(). Returns false at the end of the stream. */
+static bool receive(struct receiver *x, int sock)
+{
+	uint8_t *buffer = x->area + x->next * x->bench.buffer_bytes;
+	ssize_t n = recv(sock, buffer, x->bench.buffer_bytes, 0);
+
+	if (n < 0)
+		bench_die("recv", -errno);
+	x->next = x->next + 1 == x->nr_buffers ? 0 : x->next + 1;
+	if (n > 0)
+		bench_take(&x->bench, sock, buffer, (size_t)n);
+	else
+		close(sock);
+	return n > 0;
+}
+
+static void receive_one(struct receiver *x, int listener)
+{
+	int sock = bench_accept(listener);
+
+	while (receive(x, sock))
+		;
+}
+
+static void receive_many(struct receiver *x, int listener)
+{
+	struct epoll_event events[64];
+	unsigned open = x->bench.flows;
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	for (unsigned i = 0; i < x->bench.flows; i++) {
+		struct epoll_event e = {.events = EPOLLIN, .data.fd = bench_accept(listener)};
+
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, e.data.fd, &e) < 0)
+			bench_die("epoll_ctl", -errno);
+	}
+	while (open > 0) {
+		int n = epoll_wait(epoll, events, 64, -1);
+
+		if (n < 0)
+			bench_die("epoll_wait", -errno);
+		for (int i = 0; i < n; i++)
+			open -= !receive(x, events[i].data.fd);
+	}
+	close(epoll);
+}
+
+int main(int argc, char **argv)
+{
+	struct receiver x = {0};
+	int listener;
+
+	bench_options(&x.bench, argc, argv);
+	x.nr_buffers = x.bench.area_bytes / x.bench.buffer_bytes;
+	x.area = mmap(NULL, x.bench.area_bytes, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (x.area == MAP_FAILED)
+		bench_die("mmap", -errno);
+	listener = bench_listen(x.bench.flows);
+	bench_begin(&x.bench, listener);
+	if (x.bench.flows == 1)
+		receive_one(&x, listener);
+	else
+		receive_many(&x, listener);
+	bench_end(&x.bench, "");
+	close(listener);
+	return 0;
+}

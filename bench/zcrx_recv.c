@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The receiver under test: libzcrx and the daemon. */
+#include "bench.h"
+
+#include "zcrx.h"
+
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+
+enum {
+	BATCH = 64
+};
+
+struct receiver {
+	struct bench bench;
+	struct zcrx *zcrx;
+	struct zcrx_area *area;
+	struct zcrx_queue *queue;
+	unsigned open; /* flows that have not ended */
+};
+
+static void check(const struct receiver *x, const char *what, int r)
+{
+	if (r >= 0)
+		return;
+	if (x->zcrx && zcrx_error(x->zcrx)[0])
+		fprintf(stderr, "bench: %s\n", zcrx_error(x->zcrx));
+	bench_die(what, r);
+}
+
+static void setup(struct receiver *x)
+{
+	const struct zcrx_queue_options options = {
+		.size = sizeof(options),
+		.backend = ZCRX_BACKEND_COPY,
+		.buffer_bytes = (uint32_t)x->bench.buffer_bytes,
+	};
+	const struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_addr = {htonl(INADDR_LOOPBACK)},
+	};
+	struct zcrx_flow *listener;
+
+	check(x, "zcrx_connect", zcrx_connect(&x->zcrx, NULL));
+	check(x, "zcrx_area_new", zcrx_area_new(x->zcrx, &x->area, x->bench.area_bytes, 0));
+	check(x, "zcrx_queue_open", zcrx_queue_open(x->zcrx, &x->queue, x->area, &options));
+	check(x, "zcrx_flow_listen",
+	      zcrx_flow_listen(x->queue, &listener, (const struct sockaddr *)&at, sizeof(at), 0,
+			       NULL));
+	x->open = x->bench.flows;
+	bench_begin(&x->bench, zcrx_flow_socket(listener));
+}
+
+static void handle(struct receiver *x, const struct zcrx_completion *c)
+{
+	const int one = 1;
+
+	switch ((enum zcrx_what)c->what) {
+	case ZCRX_OPEN:
+		setsockopt(zcrx_flow_socket(c->flow), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		break;
+	case ZCRX_DATA:
+		bench_take(&x->bench, zcrx_flow_socket(c->flow),
+			   (const uint8_t *)zcrx_area_data(x->area) + c->off, c->len);
+		break;
+	case ZCRX_END:
+		check(x, "the stream", c->error);
+		zcrx_flow_close(c->flow, 0);
+		x->open--;
+		break;
+	case ZCRX_LOST:
+		check(x, "the queue", c->error);
+		break;
+	}
+}
+
+static void receive(struct receiver *x)
+{
+	struct zcrx_completion c[BATCH];
+
+	while (x->open > 0) {
+		int n = zcrx_reap(x->queue, c, BATCH);
+
+		check(x, "zcrx_reap", n);
+		for (int i = 0; i < n; i++)
+			handle(x, &c[i]);
+		zcrx_recycle(x->queue, c, n);
+		if (n == 0)
+			check(x, "zcrx_wait", zcrx_wait(x->queue, -1));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct receiver x = {0};
+	struct zcrx_queue_info info = {.size = sizeof(info)};
+	char extra[160];
+
+	bench_options(&x.bench, argc, argv);
+	setup(&x);
+	receive(&x);
+	check(&x, "zcrx_queue_info", zcrx_queue_info(x.queue, &info));
+	snprintf(extra, sizeof(extra),
+		 ", \"completions\": %" PRIu64 ", \"enters\": %" PRIu64 ", \"wakeups\": %" PRIu64
+		 ", \"starvations\": %" PRIu64,
+		 info.completions, info.enters, info.wakeups, info.starvations);
+	bench_end(&x.bench, extra);
+	zcrx_close(x.zcrx);
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How payload gets into an area. A backend owns the buffers of one queue: which of them the kernel
+ * may fill and which the client holds. It knows nothing of sessions, flows' lives or sockets' owners.
+ */
+#ifndef ZCRXD_BACKEND_H
+#define ZCRXD_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "uring.h"
+
+struct area;
+
+struct backend {
+	const char *name;
+	uint32_t number;    /* enum msg_backend */
+	uint32_t format;    /* enum msg_format */
+	uint32_t cqe_bytes; /* 16 or 32 */
+
+	/* The unit the area is divided into for a wish (0 = none), and how many there are. */
+	uint32_t (*buffer_bytes)(uint64_t area_bytes, uint32_t wish);
+
+	/* Makes the buffers known to the ring. Returns 0 or a negative errno. */
+	int (*open)(void **ret, struct uring *ring, const struct area *area, uint32_t buffer_bytes);
+	void (*close)(void *b, struct uring *ring);
+
+	/* Queues the operation that receives a stream; its completions carry user_data. */
+	void (*arm)(void *b, struct uring *ring, int sock, uint64_t user_data);
+
+	/* A completion of such an operation: moves what it names into the client's hands. */
+	void (*received)(void *b, const struct io_uring_cqe *cqe);
+
+	/* The client returns the buffer at this offset. False if it was not the client's. */
+	bool (*refill)(void *b, uint64_t off);
+
+	/* Buffers the kernel may fill now. */
+	uint32_t (*available)(const void *b);
+};
+
+extern const struct backend backend_copy;
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include "client.h"
+#include "log.h"
+#include "status.h"
+#include "util.h"
+
+#define STOP_USEC 5000000ull
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+static int process_exited(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)fd;
+	(void)events;
+	peer_exited(data);
+	sd_event_source_ref(source);
+	sd_event_source_set_floating(source, false);
+	sd_event_source_disable_unref(source);
+	return 0;
+}
+
+/* The session is over. What its process may still hold stays charged until that exits. */
+static void who_release(struct broker *b, struct client_identity *who)
+{
+	sd_event_source *source;
+	account_release(who->peer, ACCOUNT_SESSIONS, 1);
+	if (!peer_put(who->peer)) {
+		fd_close(who->pidfd);
+	} else if (sd_event_add_io(b->event, &source, who->pidfd, EPOLLIN, process_exited,
+				   who->peer) < 0) {
+		peer_exited(who->peer);
+		fd_close(who->pidfd);
+	} else {
+		sd_event_source_set_io_fd_own(source, true);
+		sd_event_source_set_floating(source, true);
+		sd_event_source_unref(source);
+	}
+}
+
+/* Who connected: from the kernel, never from the client. Charges the session. */
+static int who_get(int sock, struct client_identity *ret)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	_cleanup_(fd_closep) int pidfd = -1;
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return -errno;
+	len = sizeof(pidfd);
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0)
+		return -errno;
+	struct peer *peer = peer_get(cred.uid, pidfd);
+	if (!peer)
+		return -ENOMEM;
+	int r = account_charge(peer, ACCOUNT_SESSIONS, 1);
+	if (r < 0) {
+		peer_put(peer);
+		return r;
+	}
+	*ret = (struct client_identity){
+		.pid = cred.pid, .uid = cred.uid, .pidfd = fd_steal(&pidfd), .peer = peer};
+	return 0;
+}
+
+static void client_accepted(struct broker *b, int sock)
+{
+	struct client_identity who;
+	struct client *c;
+	int r = who_get(sock, &who);
+	if (r == 0) {
+		r = client_start(&c, sock, ++b->next_id, &who, b->limits, b->ended);
+		if (r < 0)
+			who_release(b, &who);
+	}
+	if (r < 0) {
+		session_refuse(sock, r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT);
+		log_info("a client was refused: %s", strerror(-r));
+		close(sock);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&b->clients, c, link);
+	log_debug("client %u: pid %d, uid %u", c->id, (int)who.pid, (unsigned)who.uid);
+}
+
+static int clients_ready(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)source;
+	(void)events;
+	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	if (sock >= 0)
+		client_accepted(data, sock);
+	else if (errno == EMFILE || errno == ENFILE)
+		log_warn("out of file descriptors: a client waits; raise LimitNOFILE of zcrxd.service");
+	return 0;
+}
+
+static int ended_ready(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct broker *b = data;
+	eventfd_t count;
+	struct client *c, *next;
+	(void)source;
+	(void)events;
+	eventfd_read(fd, &count);
+	for (c = TAILQ_FIRST(&b->clients); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (!__atomic_load_n(&c->has_ended, __ATOMIC_ACQUIRE))
+			continue;
+		TAILQ_REMOVE(&b->clients, c, link);
+		struct client_identity who = c->who;
+		client_free(c);
+		who_release(b, &who);
+	}
+	if (b->stopping && TAILQ_EMPTY(&b->clients))
+		sd_event_exit(b->event, 0);
+	return 0;
+}
+
+static int status_ready(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)source;
+	(void)events;
+	status_accept(data, fd);
+	return 0;
+}
+
+int broker_init(struct broker *b, sd_event *event, const struct listeners *l,
+		const struct limits *limits)
+{
+	*b = (struct broker){.event = event, .limits = limits};
+	TAILQ_INIT(&b->clients);
+	sd_event_now(event, CLOCK_MONOTONIC, &b->started_usec);
+	account_init(limits);
+	b->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (b->ended < 0)
+		return -errno;
+	int r = sd_event_add_io(event, NULL, b->ended, EPOLLIN, ended_ready, b);
+	if (r >= 0)
+		r = sd_event_add_io(event, NULL, l->clients, EPOLLIN, clients_ready, b);
+	if (r >= 0)
+		r = sd_event_add_io(event, NULL, l->status, EPOLLIN, status_ready, b);
+	return r < 0 ? r : 0;
+}
+
+static int time_is_up(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct broker *b = data;
+	(void)source;
+	(void)usec;
+	return sd_event_exit(b->event, 0);
+}
+
+void broker_stop(struct broker *b)
+{
+	struct client *c;
+	if (b->stopping)
+		return;
+	b->stopping = true;
+	TAILQ_FOREACH (c, &b->clients, link)
+		client_stop(c);
+	if (TAILQ_EMPTY(&b->clients))
+		sd_event_exit(b->event, 0);
+	else
+		sd_event_add_time_relative(b->event, NULL, CLOCK_MONOTONIC, STOP_USEC, 0, time_is_up,
+					   b);
+}
+
+bool broker_done(struct broker *b)
+{
+	struct client *c;
+	TAILQ_FOREACH (c, &b->clients, link)
+		log_warn("client %u (pid %d) did not end: one of its sockets is stuck", c->id,
+			 (int)c->who.pid);
+	if (!TAILQ_EMPTY(&b->clients))
+		return false;
+	account_done();
+	b->ended = fd_close(b->ended);
+	return true;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control thread: accepts clients and gives each its thread, keeps the list of them, frees those
+ * that ended, answers the status socket. It waits for nobody.
+ */
+#ifndef ZCRXD_BROKER_H
+#define ZCRXD_BROKER_H
+
+#include <sys/queue.h>
+#include <systemd/sd-event.h>
+
+#include "config.h"
+#include "listener.h"
+
+struct client;
+
+TAILQ_HEAD(client_list, client);
+
+struct broker {
+	sd_event *event; /* borrowed */
+	const struct limits *limits;
+	struct client_list clients;
+	uint32_t next_id;
+	int ended; /* eventfd: a client's thread has ended */
+	uint32_t status_readers;
+	uint64_t started_usec;
+	bool stopping;
+};
+
+/* Returns 0 or a negative errno. Borrows everything it is given. */
+int broker_init(struct broker *b, sd_event *event, const struct listeners *l,
+		const struct limits *limits);
+
+/*
+ * Tells all clients that it ends; the event loop exits when they have, or after a few seconds: a
+ * thread may be stuck in a socket whose lock its client holds.
+ */
+void broker_stop(struct broker *b);
+
+/* Returns false if client threads are still stuck: then only leaving the process is left. */
+bool broker_done(struct broker *b);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "channel.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "client.h"
+#include "queue.h"
+#include "util.h"
+#include "../proto/reason.h"
+#include "../proto/wire.h"
+
+/* Room for some dozens of messages; what does not fit waits on the news list. */
+#define SEND_BYTES 32768
+
+int channel_open(int *ret_client)
+{
+	int pair[2], bytes = SEND_BYTES;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	*ret_client = pair[1];
+	return pair[0];
+}
+
+void channel_tell(struct queue *q, struct flow *f)
+{
+	TAILQ_INSERT_TAIL(&q->news, f, news);
+	f->is_news = true;
+	channel_flush(q);
+}
+
+void channel_forget(struct queue *q, struct flow *f)
+{
+	if (f->is_news)
+		TAILQ_REMOVE(&q->news, f, news);
+	f->is_news = false;
+}
+
+static int event_send(struct queue *q, union msg_any *m, uint16_t type, size_t size, int fd)
+{
+	m->hdr.type = type;
+	m->hdr.size = (uint32_t)size;
+	m->hdr.nfds = fd >= 0;
+	int r = wire_send(q->channel, &m->hdr, &fd, MSG_DONTWAIT);
+	if (r == 0)
+		ring_store(&q->rings.daemon->events, q->rings.daemon->events + 1);
+	return r;
+}
+
+static int send_opened(struct queue *q, const struct flow *f)
+{
+	int fd = f->receive_only ? -1 : f->sock;
+	int unread = 0;
+	if (fd >= 0 && ioctl(q->channel, SIOCOUTQ, &unread) == 0 && unread == 0)
+		q->sockets_unread = 0;
+	if (fd >= 0 && q->sockets_unread >= CHANNEL_SOCKETS)
+		return -EAGAIN;
+	union msg_any m = {0};
+	m.flow_opened.queue_id = q->id;
+	m.flow_opened.listener_id = f->listener_id;
+	m.flow_opened.flow_id = f->id;
+	m.flow_opened.local = f->local;
+	m.flow_opened.remote = f->remote;
+	int r = event_send(q, &m, MSG_FLOW_OPENED, sizeof(m.flow_opened), fd);
+	q->sockets_unread += r == 0 && fd >= 0;
+	return r;
+}
+
+static int send_closed(struct queue *q, const struct flow *f)
+{
+	union msg_any m = {0};
+	m.flow_closed.queue_id = q->id;
+	m.flow_closed.flow_id = f->id;
+	m.flow_closed.error = f->error;
+	m.flow_closed.reason = f->reason;
+	m.flow_closed.cq_pos = f->end;
+	m.flow_closed.bytes = m.flow_closed.bytes_copied = f->bytes;
+	const char *text = f->error ? reason_text(f->reason) : "The peer finished the stream.";
+	snprintf(m.flow_closed.text, sizeof(m.flow_closed.text), "%s", text);
+	return event_send(q, &m, MSG_FLOW_CLOSED, sizeof(m.flow_closed), -1);
+}
+
+static void send_lost(struct queue *q)
+{
+	union msg_any m = {0};
+	m.queue_lost.queue_id = q->id;
+	m.queue_lost.error = q->lost;
+	m.queue_lost.reason = q->lost_reason;
+	snprintf(m.queue_lost.text, sizeof(m.queue_lost.text), "%s", reason_text(q->lost_reason));
+	/* If there is no room: the hang-up that follows says the same. */
+	event_send(q, &m, MSG_QUEUE_LOST, sizeof(m.queue_lost), -1);
+}
+
+void channel_flush(struct queue *q)
+{
+	struct flow *f;
+	while ((f = TAILQ_FIRST(&q->news))) {
+		int r = f->state == FLOW_OPENING ? send_opened(q, f) : send_closed(q, f);
+		if (r == -EAGAIN)
+			return;
+		if (r < 0)
+			return queue_close(q);
+		channel_forget(q, f);
+		if (f->state == FLOW_OPENING)
+			flow_announced(f);
+	}
+	if (q->lost && !q->closing) {
+		send_lost(q);
+		return queue_close(q);
+	}
+}
+
+void channel_wake(struct queue *q)
+{
+	ring_barrier();
+	if (!ring_load(&q->rings.client->wake) || !ring_take(&q->rings.client->wake))
+		return;
+	count_add(&q->rings.daemon->wakeups, 1);
+	/* No room means that something to read lies there already. */
+	send(q->channel, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void channel_ready(void *owner, uint32_t events)
+{
+	struct queue *q = owner;
+	if (q->closing)
+		return;
+	union msg_any m;
+	int fds[MSG_FDS_MAX], r = -EAGAIN;
+	uint32_t nfds;
+	while (events & EPOLLIN && (r = wire_recv(q->channel, &m, fds, &nfds, MSG_DONTWAIT)) != 0) {
+		if (r == -EMSGSIZE)
+			continue;
+		if (r < 0)
+			break;
+		wire_close(fds, nfds);
+		q->active = true;
+	}
+	if (events & (EPOLLHUP | EPOLLERR) || (r <= 0 && r != -EAGAIN))
+		return queue_close(q);
+	bool held = !TAILQ_EMPTY(&q->news);
+	channel_flush(q);
+	if (held && TAILQ_EMPTY(&q->news))
+		queue_listen(q);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue's channel: a SOCK_SEQPACKET socketpair. Towards the client: event messages and one-byte
+ * wake-ups; from it: kicks. Our end is private to us and never blocks.
+ *
+ * Events are not stored: a flow that has something to tell stands on the queue's news list, and the
+ * message is made when there is room for it. Sockets in flight count against *us*, so at most
+ * CHANNEL_SOCKETS of them may lie unread.
+ */
+#ifndef ZCRXD_CHANNEL_H
+#define ZCRXD_CHANNEL_H
+
+#include <stdint.h>
+
+struct flow;
+struct queue;
+
+#define CHANNEL_SOCKETS 8
+
+/* Makes the pair; returns our end, *ret_client is the client's. Or a negative errno. */
+int channel_open(int *ret_client);
+
+/* The flow has news: an opening to announce or an end to tell. Sent at once if possible. */
+void channel_tell(struct queue *q, struct flow *f);
+void channel_forget(struct queue *q, struct flow *f);
+
+/* Sends what waits, as far as there is room. */
+void channel_flush(struct queue *q);
+
+/* Wakes the client if it sleeps. */
+void channel_wake(struct queue *q);
+
+/* Something happened on our end: kicks, room, or the client hung up. */
+void channel_ready(void *queue, uint32_t events);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "client.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "host.h"
+#include "log.h"
+#include "util.h"
+
+#define STACK_BYTES	   (256u << 10)
+#define EVENTS_A_TURN	   16
+#define RETRY_MS	   1000
+#define CONTROL_CQ_ENTRIES 256
+
+int client_watch(struct client *c, int fd, uint32_t events, struct source *source)
+{
+	struct epoll_event e = {.events = events, .data.ptr = source};
+	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+struct io_uring_sqe *client_control(struct client *c, enum control_op op, uint32_t flow_id)
+{
+	struct io_uring_sqe *sqe = uring_sqe(&c->control);
+	sqe->user_data = (uint64_t)op << 32 | flow_id;
+	c->control_active = true;
+	return sqe;
+}
+
+void client_cancel(struct client *c, uint64_t user_data)
+{
+	io_uring_prep_cancel64(client_control(c, CONTROL_IGNORE, 0), user_data, 0);
+}
+
+static void control_ready(void *owner, uint32_t events)
+{
+	struct client *c = owner;
+	(void)events;
+	c->control_active = true;
+}
+
+static void control_complete(struct client *c, uint64_t user_data, int result)
+{
+	enum control_op op = (enum control_op)(user_data >> 32);
+	if (op == CONTROL_CONNECT)
+		host_connected(c, result);
+	struct flow *f = flow_find(c, (uint32_t)user_data);
+	if (op == CONTROL_ACCEPT && f)
+		flow_accepted(f, result);
+}
+
+static uint32_t control_scan(struct client *c)
+{
+	struct io_uring_cqe *cqe;
+	uint32_t n = 0;
+	while (io_uring_peek_cqe(&c->control.io, &cqe) == 0) {
+		uint64_t user_data = cqe->user_data;
+		int result = cqe->res;
+		io_uring_cqe_seen(&c->control.io, cqe);
+		control_complete(c, user_data, result);
+		n++;
+	}
+	return n;
+}
+
+static void control_turn(struct client *c)
+{
+	uring_awake(&c->control);
+	uring_enter(&c->control);
+	if (control_scan(c) || io_uring_sq_ready(&c->control.io))
+		return;
+	uring_sleep(&c->control);
+	c->control_active = control_scan(c) || io_uring_sq_ready(&c->control.io);
+}
+
+/* One turn of everything that has work. Returns whether there is more. */
+static bool turn(struct client *c)
+{
+	bool more = false;
+	if (c->control_active)
+		control_turn(c);
+	struct queue *q, *next;
+	for (q = TAILQ_FIRST(&c->queues); q; q = next) {
+		next = TAILQ_NEXT(q, link);
+		if (q->active)
+			queue_turn(q);
+		if (queue_quiet(q)) {
+			bool reply = q->reply;
+			queue_free(q);
+			if (reply)
+				session_finish(c, REASON_NONE, &(struct answer){0});
+		} else {
+			more |= q->active;
+		}
+	}
+	return more || c->control_active;
+}
+
+static void retry(struct client *c)
+{
+	struct queue *q;
+	c->retry = false;
+	session_resume(c);
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (!q->closing)
+			queue_listen(q);
+}
+
+static void stop_ready(void *owner, uint32_t events)
+{
+	struct client *c = owner;
+	struct queue *q;
+	(void)events;
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (!q->closing)
+			queue_lose(q, -ESHUTDOWN, REASON_SHUTDOWN);
+	c->done = true;
+}
+
+static void wait_and_dispatch(struct client *c, int timeout)
+{
+	struct epoll_event events[EVENTS_A_TURN];
+	int n = epoll_wait(c->epoll, events, EVENTS_A_TURN, timeout);
+	for (int i = 0; i < n; i++) {
+		struct source *s = events[i].data.ptr;
+		s->ready(s->owner, events[i].events);
+	}
+	if (n == 0 && timeout > 0)
+		retry(c);
+}
+
+/* The client is gone or the daemon stops: every queue closes, then every area goes. */
+static void wind_up(struct client *c)
+{
+	struct queue *q;
+	struct area *a;
+	session_abandon(c);
+	TAILQ_FOREACH (q, &c->queues, link)
+		queue_close(q);
+	while (!TAILQ_EMPTY(&c->queues)) {
+		bool more = turn(c);
+		if (!TAILQ_EMPTY(&c->queues))
+			wait_and_dispatch(c, more ? 0 : RETRY_MS);
+	}
+	while ((a = LIST_FIRST(&c->areas))) {
+		pthread_mutex_lock(&c->lock);
+		LIST_REMOVE(a, link);
+		pthread_mutex_unlock(&c->lock);
+		area_free(a);
+	}
+	session_done(c);
+	uring_done(&c->control);
+	c->epoll = fd_close(c->epoll);
+}
+
+static void *run(void *data)
+{
+	struct client *c = data;
+	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES);
+	c->control_source = (struct source){control_ready, c};
+	if (r == 0)
+		r = client_watch(c, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
+	if (r < 0) {
+		log_error("client %u (pid %d): no io_uring: %s", c->id, c->who.pid, strerror(-r));
+		session_refuse(c->session.sock, REASON_DAEMON_LIMIT);
+		c->done = true;
+	}
+	while (!c->done) {
+		bool more = turn(c);
+		wait_and_dispatch(c, more ? 0 : c->retry ? RETRY_MS : -1);
+	}
+	wind_up(c);
+	__atomic_store_n(&c->has_ended, true, __ATOMIC_RELEASE);
+	eventfd_write(c->ended, 1);
+	return NULL;
+}
+
+static int thread_start(struct client *c)
+{
+	pthread_attr_t attributes;
+	sigset_t all, old;
+	sigfillset(&all);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	int r = -pthread_create(&c->thread, &attributes, run, c);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attributes);
+	return r;
+}
+
+static void release(struct client *c)
+{
+	fd_close(c->epoll);
+	fd_close(c->stop);
+	pthread_mutex_destroy(&c->lock);
+	free(c->slots);
+	free(c);
+}
+
+int client_start(struct client **ret, int sock, uint32_t id, const struct client_identity *who,
+		 const struct limits *limits, int ended)
+{
+	struct client *c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	*c = (struct client){.id = id, .who = *who, .limits = limits, .ended = ended,
+			     .control = URING_NONE};
+	pthread_mutex_init(&c->lock, NULL);
+	TAILQ_INIT(&c->queues);
+	LIST_INIT(&c->areas);
+	c->epoll = epoll_create1(EPOLL_CLOEXEC);
+	c->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->stop_source = (struct source){stop_ready, c};
+	int r = c->epoll < 0 || c->stop < 0 ? -errno : 0;
+	if (r == 0)
+		r = client_watch(c, c->stop, EPOLLIN | EPOLLET, &c->stop_source);
+	if (r == 0)
+		r = session_init(c, sock);
+	if (r == 0)
+		r = thread_start(c);
+	if (r < 0) {
+		release(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+void client_stop(struct client *c)
+{
+	eventfd_write(c->stop, 1);
+}
+
+void client_free(struct client *c)
+{
+	pthread_join(c->thread, NULL);
+	release(c);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The copy backend: multishot recv into the area through a provided-buffer ring. That ring is
+ * private: its entries are raw addresses of this process. The kernel names a filled buffer by its
+ * 16-bit id in the completion, which the client turns into an offset. A ledger of one byte a buffer
+ * says who has it, so that a refill out of range or repeated is refused.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "area.h"
+#include "backend.h"
+#include "util.h"
+#include "../proto/msg.h"
+
+#define BUFFERS_MAX	     32768u
+#define BUFFERS_WANTED	     8u
+#define BUFFER_BYTES_DEFAULT 65536u
+#define GROUP		     0
+
+struct copy {
+	struct io_uring_buf_ring *ring;
+	uint32_t ring_entries;
+	char *base;
+	uint32_t buffers, buffer_bytes, buffer_shift;
+	uint32_t available;
+	bool client_has[];
+};
+
+static uint32_t copy_buffer_bytes(uint64_t area_bytes, uint32_t wish)
+{
+	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+	uint64_t bytes = wish ? round_up_pow2(wish) : BUFFER_BYTES_DEFAULT;
+	while (!wish && bytes > page && area_bytes / bytes < BUFFERS_WANTED)
+		bytes /= 2;
+	if (bytes < page)
+		bytes = page;
+	while (area_bytes / bytes > BUFFERS_MAX)
+		bytes *= 2;
+	return (uint32_t)bytes;
+}
+
+static void provide(struct copy *b, uint32_t id)
+{
+	io_uring_buf_ring_add(b->ring, b->base + (size_t)id * b->buffer_bytes, b->buffer_bytes,
+			      (unsigned short)id, (int)b->ring_entries - 1, 0);
+	io_uring_buf_ring_advance(b->ring, 1);
+	b->client_has[id] = false;
+	b->available++;
+}
+
+static int copy_open(void **ret, struct uring *ring, const struct area *area, uint32_t buffer_bytes)
+{
+	uint32_t buffers = (uint32_t)(area->bytes / buffer_bytes);
+	struct copy *b = calloc(1, sizeof(*b) + buffers * sizeof(b->client_has[0]));
+	if (!b)
+		return -ENOMEM;
+	b->base = area->base;
+	b->buffers = buffers;
+	b->buffer_bytes = buffer_bytes;
+	b->buffer_shift = (uint32_t)__builtin_ctz(buffer_bytes);
+	b->ring_entries = round_up_pow2(buffers);
+	int r = 0;
+	b->ring = io_uring_setup_buf_ring(&ring->io, b->ring_entries, GROUP, 0, &r);
+	if (!b->ring) {
+		free(b);
+		return r < 0 ? r : -ENOMEM;
+	}
+	for (uint32_t id = 0; id < buffers; id++)
+		provide(b, id);
+	*ret = b;
+	return 0;
+}
+
+static void copy_close(void *data, struct uring *ring)
+{
+	struct copy *b = data;
+	io_uring_free_buf_ring(&ring->io, b->ring, b->ring_entries, GROUP);
+	free(b);
+}
+
+static void copy_arm(void *data, struct uring *ring, int sock, uint64_t user_data)
+{
+	(void)data;
+	struct io_uring_sqe *sqe = uring_sqe(ring);
+	io_uring_prep_recv_multishot(sqe, sock, NULL, 0, 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = GROUP;
+	sqe->user_data = user_data;
+}
+
+static void copy_received(void *data, const struct io_uring_cqe *cqe)
+{
+	struct copy *b = data;
+	if (!(cqe->flags & IORING_CQE_F_BUFFER))
+		return;
+	uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+	b->available--;
+	if (cqe->res > 0)
+		b->client_has[id] = true;
+	else
+		provide(b, id); /* the client skips this completion */
+}
+
+static bool copy_refill(void *data, uint64_t off)
+{
+	struct copy *b = data;
+	uint64_t id = off >> b->buffer_shift;
+	if (id >= b->buffers || !b->client_has[id])
+		return false;
+	provide(b, (uint32_t)id);
+	return true;
+}
+
+static uint32_t copy_available(const void *data)
+{
+	const struct copy *b = data;
+	return b->available;
+}
+
+const struct backend backend_copy = {
+	.name = "copy",
+	.number = MSG_BACKEND_COPY,
+	.format = MSG_FORMAT_BUFFER_ID,
+	.cqe_bytes = sizeof(struct io_uring_cqe),
+	.buffer_bytes = copy_buffer_bytes,
+	.open = copy_open,
+	.close = copy_close,
+	.arm = copy_arm,
+	.received = copy_received,
+	.refill = copy_refill,
+	.available = copy_available,
+};

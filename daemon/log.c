@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct {
+	bool prefixed;
+	int highest;
+} settings = {.highest = 6};
+
+void log_init(bool verbose)
+{
+	settings.prefixed = secure_getenv("JOURNAL_STREAM") != NULL;
+	settings.highest = verbose ? 7 : 6;
+}
+
+void log_at(int priority, const char *format, ...)
+{
+	if (priority > settings.highest)
+		return;
+	char line[512];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (settings.prefixed)
+		fprintf(stderr, "<%d>%s\n", priority, line);
+	else
+		fprintf(stderr, "zcrxd: %s\n", line);
+}

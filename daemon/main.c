@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <getopt.h>
+#include <liburing.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "broker.h"
+#include "config.h"
+#include "listener.h"
+#include "log.h"
+#include "util.h"
+#include "version.h"
+
+#define CONFIG_PATH "/etc/zcrxd/zcrxd.conf"
+
+struct options {
+	const char *config, *clients, *status;
+	bool check, verbose;
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+		"Usage: zcrxd [OPTION]...\n"
+		"Receives network payload straight into the memory of unprivileged programs.\n\n"
+		"  -c, --config FILE   read FILE instead of " CONFIG_PATH "\n"
+		"      --socket PATH   listen for clients at PATH\n"
+		"      --status PATH   serve the status document at PATH\n"
+		"      --check         check the configuration, print it, and exit\n"
+		"  -v, --verbose       log more\n"
+		"  -V, --version       print the version and exit\n"
+		"  -h, --help          print this and exit\n\n"
+		"Sockets passed by systemd (names clients and status) come before paths.\n"
+		"SIGTERM and SIGINT end it; its clients see QUEUE_LOST. See zcrxd(8), zcrxd.conf(5).\n");
+}
+
+/* Returns 0, 1 to exit well, or -EINVAL. */
+static int options_parse(struct options *o, int argc, char **argv)
+{
+	enum { SOCKET = 256, STATUS, CHECK };
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"socket", required_argument, NULL, SOCKET},
+		{"status", required_argument, NULL, STATUS},
+		{"check", no_argument, NULL, CHECK},
+		{"verbose", no_argument, NULL, 'v'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int opt;
+	while ((opt = getopt_long(argc, argv, "c:vVh", options, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case SOCKET:
+			o->clients = optarg;
+			break;
+		case STATUS:
+			o->status = optarg;
+			break;
+		case CHECK:
+			o->check = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'V':
+			printf("zcrxd %s\n", ZCRXD_VERSION);
+			return 1;
+		case 'h':
+			usage(stdout);
+			return 1;
+		default:
+			return -EINVAL;
+		}
+	}
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "zcrxd: unexpected argument '%s'\n", argv[optind]);
+	return -EINVAL;
+}
+
+static int override(char **field, const char *value)
+{
+	if (!value)
+		return 0;
+	char *copy = strdup(value);
+	if (!copy)
+		return -ENOMEM;
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static int configure(struct config *config, const struct options *o)
+{
+	const char *path = o->config ? o->config : CONFIG_PATH;
+	int r = config_init(config);
+	if (r == 0)
+		r = config_read(config, path);
+	if (r == -ENOENT && !o->config)
+		r = 0;
+	else if (r < 0 && r != -EINVAL)
+		log_error("%s: %s", path, strerror(-r));
+	if (r == 0)
+		r = override(&config->clients, o->clients);
+	if (r == 0)
+		r = override(&config->status, o->status);
+	return r;
+}
+
+/* One clear sentence for a machine this cannot run on. */
+static int preflight(void)
+{
+	struct utsname kernel;
+	unsigned major = 0, minor = 0;
+	uname(&kernel);
+	if (sscanf(kernel.release, "%u.%u", &major, &minor) == 2 &&
+	    (major < 6 || (major == 6 && minor < 12))) {
+		log_error("Linux %s is too old: zcrxd needs 6.12 or newer", kernel.release);
+		return -ENOSYS;
+	}
+	struct io_uring ring;
+	int r = io_uring_queue_init(2, &ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+	if (r == 0)
+		io_uring_queue_exit(&ring);
+	else if (r == -EPERM || r == -ENOSYS)
+		log_error("io_uring is not available here: set kernel.io_uring_disabled=0, or "
+			  "kernel.io_uring_group to a group of zcrxd's, and allow it in seccomp");
+	else
+		log_error("io_uring cannot be used: %s", strerror(-r));
+	return r;
+}
+
+static void raise_limit(int resource)
+{
+	struct rlimit limit;
+	if (getrlimit(resource, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(resource, &limit);
+}
+
+static int stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	(void)source;
+	(void)info;
+	sd_notify(0, "STOPPING=1");
+	broker_stop(data);
+	return 0;
+}
+
+static int serve(sd_event *event, const struct config *config)
+{
+	struct listeners listeners;
+	struct broker broker;
+	int r = listeners_open(&listeners, config);
+	if (r < 0)
+		return r;
+	r = broker_init(&broker, event, &listeners, &config->limits);
+	if (r == 0)
+		r = sd_event_add_signal(event, NULL, SIGTERM, stop_signal, &broker);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL, SIGINT, stop_signal, &broker);
+	if (r >= 0)
+		r = sd_event_set_watchdog(event, true);
+	if (r >= 0) {
+		sd_notify(0, "READY=1");
+		log_info("version %s serves clients at %s", ZCRXD_VERSION, config->clients);
+		r = sd_event_loop(event);
+	}
+	listeners_close(&listeners);
+	if (!broker_done(&broker))
+		_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+	return r;
+}
+
+static int start(const struct config *config)
+{
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	raise_limit(RLIMIT_NOFILE);
+	raise_limit(RLIMIT_MEMLOCK);
+	int r = preflight();
+	if (r < 0)
+		return r;
+	sd_event *event = NULL;
+	r = sd_event_new(&event);
+	if (r >= 0)
+		r = serve(event, config);
+	sd_event_unref(event);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {0};
+	struct config config = {0};
+	int r = options_parse(&options, argc, argv);
+	if (r < 0) {
+		fprintf(stderr, "Try 'zcrxd --help'.\n");
+		return 2;
+	}
+	if (r > 0)
+		return EXIT_SUCCESS;
+	log_init(options.verbose);
+	r = configure(&config, &options);
+	if (r == 0 && options.check)
+		config_print(&config, stdout);
+	else if (r == 0)
+		r = start(&config);
+	config_done(&config);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "channel.h"
+#include "client.h"
+#include "util.h"
+#include "../proto/reason.h"
+
+static uint32_t cost_charge(struct queue *q, const struct queue_wish *wish)
+{
+	struct peer *peer = q->client->who.peer;
+	if (account_charge(peer, ACCOUNT_QUEUES, 1) < 0)
+		return REASON_QUOTA;
+	uint64_t cost = rings_cost(wish->cq_entries, q->backend->cqe_bytes, wish->rq_entries);
+	if (account_charge(peer, ACCOUNT_BYTES, cost) < 0) {
+		account_release(peer, ACCOUNT_QUEUES, 1);
+		return REASON_QUOTA;
+	}
+	q->cost = cost;
+	return REASON_NONE;
+}
+
+static void ring_ready(void *owner, uint32_t events)
+{
+	struct queue *q = owner;
+	(void)events;
+	q->active = true;
+}
+
+static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_channel)
+{
+	int r = rings_init(&q->rings, &q->ring, wish->cq_entries, q->backend->cqe_bytes,
+			   wish->rq_entries);
+	if (r < 0)
+		return r;
+	r = q->backend->open(&q->buffers, &q->ring, q->area, q->buffer_bytes);
+	if (r < 0)
+		return r;
+	q->channel = channel_open(ret_channel);
+	if (q->channel < 0)
+		return q->channel;
+	q->ring_source = (struct source){ring_ready, q};
+	r = client_watch(q->client, q->ring.eventfd, EPOLLIN | EPOLLET, &q->ring_source);
+	if (r < 0)
+		return r;
+	q->channel_source = (struct source){channel_ready, q};
+	return client_watch(q->client, q->channel, EPOLLIN | EPOLLOUT | EPOLLET, &q->channel_source);
+}
+
+int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wish, int *ret_channel,
+	      uint32_t *ret_reason)
+{
+	*ret_reason = REASON_DAEMON_LIMIT;
+	struct queue *q = calloc(1, sizeof(*q));
+	if (!q)
+		return -ENOMEM;
+	*q = (struct queue){.client = c, .area = wish->area, .backend = wish->backend, .channel = -1,
+			    .rings = {.cq_fd = -1, .rq_fd = -1}, .ring = URING_NONE,
+			    .buffer_bytes = wish->buffer_bytes, .active = true};
+	TAILQ_INIT(&q->flows);
+	TAILQ_INIT(&q->waiting);
+	TAILQ_INIT(&q->dead);
+	TAILQ_INIT(&q->news);
+	*ret_reason = cost_charge(q, wish);
+	if (*ret_reason) {
+		free(q);
+		return -EDQUOT;
+	}
+	int client_end = -1;
+	int r = acquire(q, wish, &client_end);
+	pthread_mutex_lock(&c->lock);
+	q->id = ++c->next_id;
+	TAILQ_INSERT_TAIL(&c->queues, q, link);
+	pthread_mutex_unlock(&c->lock);
+	if (r < 0) {
+		*ret_reason = r == -ENOMEM || r == -EMFILE || r == -ENFILE ? REASON_DAEMON_LIMIT
+									   : REASON_KERNEL;
+		fd_close(client_end);
+		queue_free(q);
+		return r;
+	}
+	q->area->in_use = true;
+	*ret_channel = client_end;
+	*ret = q;
+	return 0;
+}
+
+struct queue *queue_free(struct queue *q)
+{
+	struct client *c = q->client;
+	pthread_mutex_lock(&c->lock);
+	TAILQ_REMOVE(&c->queues, q, link);
+	pthread_mutex_unlock(&c->lock);
+	q->channel = fd_close(q->channel);
+	if (q->buffers)
+		q->backend->close(q->buffers, &q->ring);
+	uring_done(&q->ring);
+	rings_done(&q->rings);
+	q->area->in_use = false;
+	account_release(c->who.peer, ACCOUNT_BYTES, q->cost);
+	account_release(c->who.peer, ACCOUNT_QUEUES, 1);
+	free(q);
+	return NULL;
+}
+
+void queue_close(struct queue *q)
+{
+	struct flow *f, *next;
+	q->closing = q->active = true;
+	for (f = TAILQ_FIRST(&q->flows); f; f = next) {
+		next = TAILQ_NEXT(f, link);
+		f->closing = true;
+		flow_attend(f);
+	}
+}
+
+void queue_lose(struct queue *q, int error, uint32_t reason)
+{
+	q->lost = error;
+	q->lost_reason = reason;
+	channel_flush(q);
+}
+
+bool queue_quiet(const struct queue *q)
+{
+	const struct flow *connecting = q->client->session.connecting;
+	return q->closing && TAILQ_EMPTY(&q->flows) && !(connecting && connecting->queue == q);
+}
+
+void queue_forget(struct queue *q, struct flow *f)
+{
+	(void)q;
+	if (f->waits_on)
+		TAILQ_REMOVE(f->waits_on, f, waiting);
+	f->waits_on = NULL;
+}
+
+void queue_wait(struct queue *q, struct flow *f)
+{
+	struct flow_list *list = f->state == FLOW_DEAD ? &q->dead : &q->waiting;
+	if (f->waits_on == list)
+		return;
+	queue_forget(q, f);
+	TAILQ_INSERT_TAIL(list, f, waiting);
+	f->waits_on = list;
+	q->active = true;
+}
+
+void queue_listen(struct queue *q)
+{
+	struct flow *f;
+	TAILQ_FOREACH (f, &q->flows, link)
+		if (f->listener && f->state == FLOW_IDLE)
+			flow_attend(f);
+}
+
+/* Everything the kernel has written since; returns the number of completions with data. */
+static uint32_t scan(struct queue *q)
+{
+	const char *cqes = q->rings.cq + q->rings.layout.cq_cqes;
+	uint32_t tail = ring_load((uint32_t *)(void *)(q->rings.cq + q->rings.layout.cq_tail));
+	uint32_t stride = q->rings.layout.cqe_bytes, mask = q->rings.layout.cq_entries - 1;
+	uint32_t data = 0;
+	uint64_t bytes = 0;
+	while (q->scanned != tail) {
+		const struct io_uring_cqe *cqe =
+			(const void *)(cqes + (size_t)(q->scanned++ & mask) * stride);
+		q->backend->received(q->buffers, cqe);
+		if (cqe->res > 0) {
+			data++;
+			bytes += (uint64_t)cqe->res;
+		}
+		struct flow *f = flow_find(q->client, (uint32_t)cqe->user_data);
+		if (f)
+			flow_received(f, cqe);
+	}
+	if (data) {
+		count_add(&q->rings.daemon->completions, data);
+		count_add(&q->rings.daemon->bytes, bytes);
+		count_add(&q->rings.daemon->bytes_copied, bytes);
+	}
+	return data;
+}
+
+static uint32_t take_refills(struct queue *q)
+{
+	struct ring_rqe entry;
+	uint32_t taken = 0, refused = 0;
+	/* No more a turn than the ring holds: a client that refills without end gets no endless turn. */
+	for (uint32_t i = 0; i <= q->rings.rq_mask && rings_refill_next(&q->rings, &entry, &refused); i++) {
+		if (entry.pad == 0 && q->backend->refill(q->buffers, entry.off))
+			taken++;
+		else
+			refused++;
+	}
+	if (taken)
+		count_add(&q->rings.daemon->refills, taken);
+	if (refused)
+		count_add(&q->rings.daemon->refills_refused, refused);
+	return taken + refused;
+}
+
+/* Gives the kernel the entries the client has consumed. A head outside what we saw is refused. */
+static bool move_head(struct queue *q)
+{
+	uint32_t head = q->closing ? q->scanned : ring_load(&q->rings.client->cq_head);
+	if (head == q->head)
+		return false;
+	if (head - q->head > q->scanned - q->head) {
+		count_add(&q->rings.daemon->heads_refused, 1);
+		return false;
+	}
+	q->head = head;
+	ring_store(q->ring.io.cq.khead, head);
+	return true;
+}
+
+static void bury(struct queue *q)
+{
+	struct flow *f;
+	while ((f = TAILQ_FIRST(&q->dead)) && (int32_t)(q->head - f->end) >= 0)
+		flow_free(f);
+}
+
+/* Arms waiting flows, one for each free buffer, while at most half of the CQ is unread. */
+static bool arm_waiting(struct queue *q)
+{
+	struct flow *f;
+	uint32_t budget = q->backend->available(q->buffers);
+	if (q->scanned - q->head > q->rings.layout.cq_entries / 2)
+		budget = 0;
+	for (; budget > 0 && (f = TAILQ_FIRST(&q->waiting)); budget--) {
+		queue_forget(q, f);
+		flow_arm(f);
+	}
+	return !TAILQ_EMPTY(&q->waiting);
+}
+
+/*
+ * Before sleeping: if anything waits for the client, ask for a kick, then look once more. True if
+ * there is something after all.
+ */
+static bool ask_for_kick(struct queue *q)
+{
+	if (TAILQ_EMPTY(&q->waiting) && TAILQ_EMPTY(&q->dead) && !uring_overflown(&q->ring))
+		return false;
+	if (!ring_load(&q->rings.daemon->kick)) {
+		q->kick += q->kick == UINT32_MAX ? 2 : 1;
+		ring_store(&q->rings.daemon->kick, q->kick);
+	}
+	ring_barrier();
+	uint32_t head = ring_load(&q->rings.client->cq_head);
+	bool moved = head != q->head && head - q->head <= q->scanned - q->head;
+	return moved || rings_refill_pending(&q->rings);
+}
+
+/* Nothing to do: arms the eventfd. False if work arrived in between. */
+static bool settle(struct queue *q)
+{
+	uring_sleep(&q->ring);
+	count_add(&q->rings.daemon->enters, 1);
+	return ring_load(q->ring.io.cq.ktail) == q->scanned;
+}
+
+void queue_turn(struct queue *q)
+{
+	uring_awake(&q->ring);
+	if (q->rings.daemon->kick)
+		ring_store(&q->rings.daemon->kick, 0);
+	int r = uring_enter(&q->ring);
+	count_add(&q->rings.daemon->enters, 1);
+	if (r < 0 && !q->lost)
+		queue_lose(q, r, REASON_KERNEL);
+	uint32_t scanned = q->scanned;
+	uint32_t data = scan(q);
+	bool progress = q->scanned != scanned;
+	progress |= take_refills(q) > 0;
+	progress |= move_head(q);
+	bury(q);
+	ring_store(&q->rings.daemon->starved, arm_waiting(q));
+	if (data)
+		channel_wake(q);
+	if (!progress && !io_uring_sq_ready(&q->ring.io))
+		q->active = ask_for_kick(q) || !settle(q);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+#include "request.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client.h"
+#include "host.h"
+#include "socket.h"
+#include "util.h"
+#include "version.h"
+#include "../proto/reason.h"
+
+#define CQ_ENTRIES_DEFAULT 1024u
+#define CQ_ENTRIES_LEAST   16u
+#define ENTRIES_MOST	   32768u
+#define BUFFER_BYTES_MOST  (1u << 30)
+
+static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer *a)
+{
+	if (m->version_min > MSG_VERSION || m->version_max < MSG_VERSION)
+		return REASON_VERSION;
+	pthread_mutex_lock(&c->lock);
+	for (size_t i = 0; i + 1 < sizeof(c->session.name) && m->name[i]; i++)
+		c->session.name[i] = m->name[i] >= ' ' && m->name[i] <= '~' ? m->name[i] : '?';
+	pthread_mutex_unlock(&c->lock);
+	c->session.state = MSG_STATE_READY;
+	struct msg_hello_reply *r = &a->reply->hello_reply;
+	r->version = MSG_VERSION;
+	r->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
+	r->max_area_bytes = c->limits->most[ACCOUNT_BYTES];
+	r->max_queues = (uint32_t)c->limits->most[ACCOUNT_QUEUES];
+	r->max_flows = (uint32_t)c->limits->most[ACCOUNT_FLOWS];
+	snprintf(r->server, sizeof(r->server), "zcrxd %s", ZCRXD_VERSION);
+	return REASON_NONE;
+}
+
+static struct area *area_find(struct client *c, uint32_t id)
+{
+	struct area *a;
+	LIST_FOREACH (a, &c->areas, link)
+		if (a->id == id)
+			return a;
+	return NULL;
+}
+
+static uint32_t area_add(struct client *c, const struct msg_area_add *m, const int *fds,
+			 struct answer *a)
+{
+	if (m->flags)
+		return REASON_UNKNOWN_FLAG;
+	struct area *area;
+	uint32_t reason;
+	if (area_new(&area, c->who.peer, fds[0], m->kind, m->length, &reason) < 0)
+		return reason;
+	pthread_mutex_lock(&c->lock);
+	area->id = ++c->next_id;
+	LIST_INSERT_HEAD(&c->areas, area, link);
+	pthread_mutex_unlock(&c->lock);
+	a->reply->area_add_reply.area_id = area->id;
+	return REASON_NONE;
+}
+
+static uint32_t area_del(struct client *c, const struct msg_area_del *m)
+{
+	struct area *area = area_find(c, m->area_id);
+	if (!area)
+		return REASON_NO_OBJECT;
+	if (area->in_use)
+		return REASON_BUSY;
+	pthread_mutex_lock(&c->lock);
+	LIST_REMOVE(area, link);
+	pthread_mutex_unlock(&c->lock);
+	area_free(area);
+	return REASON_NONE;
+}
+
+static uint32_t queue_wish(struct client *c, const struct msg_queue_open *m, struct queue_wish *ret,
+			   struct answer *a)
+{
+	if (m->flags & ~MSG_QUEUE_NO_COPY)
+		return REASON_UNKNOWN_FLAG;
+	if (m->backend > MSG_BACKEND_ZCRX || m->cq_entries > ENTRIES_MOST ||
+	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BUFFER_BYTES_MOST ||
+	    memchr(m->nic, '\0', sizeof(m->nic)) == NULL)
+		return REASON_VALUE;
+	struct area *area = area_find(c, m->area_id);
+	if (!area)
+		return REASON_NO_OBJECT;
+	if (area->in_use)
+		return REASON_BUSY;
+	if (m->flags & MSG_QUEUE_NO_COPY || m->backend > MSG_BACKEND_COPY) {
+		a->text = "This zcrxd has only the copy backend; ask for backend copy or auto.";
+		return REASON_BACKEND;
+	}
+	const struct backend *backend = &backend_copy;
+	uint32_t buffer_bytes = backend->buffer_bytes(area->bytes, m->buffer_bytes);
+	if (buffer_bytes > area->bytes) {
+		a->text = "The area is smaller than one buffer; make it larger or ask for smaller buffers.";
+		return REASON_VALUE;
+	}
+	uint32_t cq = m->cq_entries ? m->cq_entries : CQ_ENTRIES_DEFAULT;
+	uint32_t rq = m->rq_entries ? m->rq_entries : (uint32_t)(area->bytes / buffer_bytes);
+	*ret = (struct queue_wish){
+		.area = area,
+		.backend = backend,
+		.cq_entries = round_up_pow2(cq < CQ_ENTRIES_LEAST ? CQ_ENTRIES_LEAST : cq),
+		.rq_entries = round_up_pow2(rq),
+		.buffer_bytes = buffer_bytes,
+	};
+	return REASON_NONE;
+}
+
+static uint32_t queue_open(struct client *c, const struct msg_queue_open *m, struct answer *a)
+{
+	struct queue_wish wish;
+	struct queue *q;
+	int channel;
+	uint32_t reason = queue_wish(c, m, &wish, a);
+	if (reason)
+		return reason;
+	int r = queue_new(&q, c, &wish, &channel, &reason);
+	if (r < 0) {
+		a->error = r;
+		return reason;
+	}
+	struct msg_queue_open_reply *reply = &a->reply->queue_open_reply;
+	reply->queue_id = q->id;
+	reply->backend = q->backend->number;
+	reply->format = q->backend->format;
+	reply->buffer_bytes = q->buffer_bytes;
+	reply->rings = q->rings.layout;
+	if (m->backend == MSG_BACKEND_AUTO) {
+		q->why_not = REASON_BACKEND;
+		reply->why_not = q->why_not;
+		snprintf(reply->why_text, sizeof(reply->why_text),
+			 "This zcrxd has only the copy backend.");
+	}
+	a->fds[0] = rings_cq_readonly(&q->rings);
+	a->fds[1] = rings_rq_duplicate(&q->rings);
+	a->fds[2] = channel;
+	a->nfds = 3;
+	if (a->fds[0] >= 0 && a->fds[1] >= 0)
+		return REASON_NONE;
+	queue_close(q);
+	return REASON_DAEMON_LIMIT;
+}
+
+static struct queue *queue_find(struct client *c, uint32_t id)
+{
+	struct queue *q;
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (q->id == id && !q->closing)
+			return q;
+	return NULL;
+}
+
+static uint32_t queue_shut(struct client *c, const struct msg_queue_close *m)
+{
+	struct queue *q = queue_find(c, m->queue_id);
+	if (!q)
+		return REASON_NO_OBJECT;
+	q->reply = true;
+	queue_close(q);
+	return REQUEST_PENDING;
+}
+
+/* One socket, one flow: two of them would tear the stream apart. */
+static bool taken(struct client *c, uint64_t cookie)
+{
+	for (uint32_t i = 0; i < c->slot_count; i++) {
+		const struct flow *f = c->slots[i].flow;
+		if (f && f->sock >= 0 && f->cookie == cookie)
+			return true;
+	}
+	return false;
+}
+
+static uint32_t flow_adopt(struct client *c, const struct msg_flow_adopt *m, int *fds,
+			   struct answer *a)
+{
+	if (m->flags & ~MSG_FLOW_LISTEN)
+		return REASON_UNKNOWN_FLAG;
+	struct queue *q = queue_find(c, m->queue_id);
+	if (!q)
+		return REASON_NO_OBJECT;
+	bool listener = m->flags & MSG_FLOW_LISTEN;
+	uint32_t reason = socket_check(fds[0], listener);
+	if (reason)
+		return reason;
+	uint64_t cookie = socket_cookie(fds[0]);
+	if (taken(c, cookie))
+		return REASON_SOCKET_TAKEN;
+	struct flow *f;
+	int r = flow_new(&f, q, fds[0]);
+	if (r < 0)
+		return r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT;
+	fds[0] = -1;
+	f->cookie = cookie;
+	f->listener = listener;
+	host_reply(f, a);
+	flow_open(f);
+	return REASON_NONE;
+}
+
+static struct flow *flow_wanted(struct client *c, uint32_t id)
+{
+	struct flow *f = flow_find(c, id);
+	return f && !f->closing && f->state != FLOW_OPENING ? f : NULL;
+}
+
+static uint32_t flow_hold(struct client *c, const struct msg_flow_pause *m)
+{
+	struct flow *f = flow_wanted(c, m->flow_id);
+	if (!f)
+		return REASON_NO_OBJECT;
+	if (m->on > 1)
+		return REASON_VALUE;
+	flow_pause(f, m->on);
+	return REASON_NONE;
+}
+
+static uint32_t flow_close(struct client *c, const struct msg_flow_close *m)
+{
+	struct flow *f = flow_wanted(c, m->flow_id);
+	if (m->flags & ~MSG_CLOSE_ABORT)
+		return REASON_UNKNOWN_FLAG;
+	if (!f)
+		return REASON_NO_OBJECT;
+	f->closing = true;
+	f->abort = m->flags & MSG_CLOSE_ABORT;
+	flow_attend(f);
+	return REASON_NONE;
+}
+
+uint32_t request_handle(struct client *c, const union msg_any *m, int *fds, struct answer *a)
+{
+	switch (m->hdr.type) {
+	case MSG_HELLO:
+		return hello(c, &m->hello, a);
+	case MSG_AREA_ADD:
+		return area_add(c, &m->area_add, fds, a);
+	case MSG_AREA_DEL:
+		return area_del(c, &m->area_del);
+	case MSG_QUEUE_OPEN:
+		return queue_open(c, &m->queue_open, a);
+	case MSG_QUEUE_CLOSE:
+		return queue_shut(c, &m->queue_close);
+	case MSG_FLOW_ADOPT:
+		return flow_adopt(c, &m->flow_adopt, fds, a);
+	case MSG_FLOW_HOST: {
+		struct queue *q = queue_find(c, m->flow_host.queue_id);
+		return q ? host_open(q, &m->flow_host, a) : REASON_NO_OBJECT;
+	}
+	case MSG_FLOW_PAUSE:
+		return flow_hold(c, &m->flow_pause);
+	case MSG_FLOW_CLOSE:
+		return flow_close(c, &m->flow_close);
+	default:
+		return REASON_UNKNOWN_REQUEST;
+	}
+}
+
+uint32_t request_reply_bytes(uint16_t type)
+{
+	switch (type) {
+#define X(name, number, request, reply, fds_min, fds_max, state) \
+	case number: \
+		return sizeof(struct reply);
+		MSG_TABLE(X)
+#undef X
+	default:
+		return sizeof(struct msg_ok);
+	}
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "rings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "area.h"
+#include "util.h"
+
+static size_t page_bytes(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The refill ring begins a page behind the client page: the tail first, then the entries. */
+#define RQ_ENTRIES_OFFSET 64u
+
+static size_t rq_bytes(uint32_t entries)
+{
+	size_t ring = RQ_ENTRIES_OFFSET + (size_t)entries * sizeof(struct ring_rqe);
+	return page_bytes() + round_up(ring, page_bytes());
+}
+
+uint64_t rings_cost(uint32_t cq_entries, uint32_t cqe_bytes, uint32_t rq_entries)
+{
+	return uring_cq_bytes(cq_entries, cqe_bytes) + page_bytes() + rq_bytes(rq_entries);
+}
+
+static int file_new(const char *name, size_t bytes, char **ret_map)
+{
+	_cleanup_(fd_closep) int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (fd < 0)
+		return -errno;
+	if (fallocate(fd, 0, 0, (off_t)bytes) < 0)
+		return -errno;
+	char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	*ret_map = map;
+	return fd_steal(&fd);
+}
+
+static int cq_init(struct rings *r, struct uring *ring, uint32_t entries, uint32_t cqe_bytes)
+{
+	size_t ring_bytes = uring_cq_bytes(entries, cqe_bytes);
+	r->cq_bytes = ring_bytes + page_bytes();
+	int fd = file_new("zcrxd-cq", r->cq_bytes, &r->cq);
+	if (fd < 0)
+		return fd;
+	r->cq_fd = fd;
+	struct io_uring_params p;
+	int e = uring_init_shared(ring, r->cq, entries, cqe_bytes == 32, &p);
+	if (e < 0)
+		return e;
+	if (fchmod(fd, S_IRUSR) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW |
+							     F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
+		return -errno;
+	r->daemon = (struct ring_daemon *)(void *)(r->cq + ring_bytes);
+	r->layout.cq_map_bytes = (uint32_t)r->cq_bytes;
+	r->layout.cq_tail = p.cq_off.tail;
+	r->layout.cq_cqes = p.cq_off.cqes;
+	r->layout.cq_entries = p.cq_entries;
+	r->layout.cqe_bytes = cqe_bytes;
+	r->layout.daemon_page = (uint32_t)ring_bytes;
+	return 0;
+}
+
+static int rq_init(struct rings *r, uint32_t entries)
+{
+	r->rq_bytes = rq_bytes(entries);
+	int fd = file_new("zcrxd-rq", r->rq_bytes, &r->rq);
+	if (fd < 0)
+		return fd;
+	r->rq_fd = fd;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	size_t page = page_bytes();
+	r->client = (struct ring_client *)(void *)r->rq;
+	r->rq_tail = (uint32_t *)(void *)(r->rq + page);
+	r->rqes = (struct ring_rqe *)(void *)(r->rq + page + RQ_ENTRIES_OFFSET);
+	r->rq_mask = entries - 1;
+	r->layout.rq_map_bytes = (uint32_t)r->rq_bytes;
+	r->layout.client_page = 0;
+	r->layout.rq_tail = (uint32_t)page;
+	r->layout.rq_rqes = (uint32_t)page + RQ_ENTRIES_OFFSET;
+	r->layout.rq_entries = entries;
+	r->layout.rqe_bytes = sizeof(struct ring_rqe);
+	return area_forbid(fd);
+}
+
+int rings_init(struct rings *r, struct uring *ring, uint32_t cq_entries, uint32_t cqe_bytes,
+	       uint32_t rq_entries)
+{
+	*r = (struct rings){.cq_fd = -1, .rq_fd = -1};
+	*ring = URING_NONE;
+	int e = rq_init(r, rq_entries);
+	if (e == 0)
+		e = cq_init(r, ring, cq_entries, cqe_bytes);
+	if (e < 0) {
+		uring_done(ring);
+		rings_done(r);
+	}
+	return e;
+}
+
+int rings_cq_readonly(const struct rings *r)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", r->cq_fd);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int rings_rq_duplicate(const struct rings *r)
+{
+	int fd = fcntl(r->rq_fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+void rings_done(struct rings *r)
+{
+	if (r->rq) {
+		area_allow(r->rq_fd);
+		munmap(r->rq, r->rq_bytes);
+	}
+	if (r->cq)
+		munmap(r->cq, r->cq_bytes);
+	r->cq_fd = fd_close(r->cq_fd);
+	r->rq_fd = fd_close(r->rq_fd);
+	r->cq = r->rq = NULL;
+}
+
+bool rings_refill_pending(const struct rings *r)
+{
+	return ring_load(r->rq_tail) != r->rq_head;
+}
+
+bool rings_refill_next(struct rings *r, struct ring_rqe *ret, uint32_t *ret_skipped)
+{
+	uint32_t waiting = ring_load(r->rq_tail) - r->rq_head;
+	if (waiting == 0)
+		return false;
+	if (waiting > r->rq_mask + 1) {
+		r->rq_head += waiting;
+		*ret_skipped += 1;
+		return false;
+	}
+	const volatile struct ring_rqe *entry = &r->rqes[r->rq_head++ & r->rq_mask];
+	*ret = (struct ring_rqe){.off = entry->off, .len = entry->len, .pad = entry->pad};
+	return true;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory of a queue that is shared with its client (proto/ring.h).
+ *
+ *   cq memfd   the kernel's CQ, then the daemon page. The client gets a read-only descriptor;
+ *              F_SEAL_FUTURE_WRITE keeps it so for whoever reopens the file.
+ *   rq memfd   the client page, then the refill ring. The client may write all of it: each word is
+ *              read once and checked on the copy; sizes and our own index live here, not there.
+ */
+#ifndef ZCRXD_RINGS_H
+#define ZCRXD_RINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "uring.h"
+#include "../proto/msg.h"
+#include "../proto/ring.h"
+
+struct rings {
+	int cq_fd, rq_fd;
+	char *cq, *rq;
+	size_t cq_bytes, rq_bytes;
+	struct ring_daemon *daemon;
+	struct ring_client *client;
+	const uint32_t *rq_tail;
+	const struct ring_rqe *rqes;
+	uint32_t rq_head, rq_mask;
+	struct msg_rings layout;
+};
+
+/* Bytes the two files of a queue take. */
+uint64_t rings_cost(uint32_t cq_entries, uint32_t cqe_bytes, uint32_t rq_entries);
+
+/*
+ * Makes both files and the ring whose CQ lies in the first. Entries are powers of two. Returns 0 or
+ * a negative errno; on failure nothing is left.
+ */
+int rings_init(struct rings *r, struct uring *ring, uint32_t cq_entries, uint32_t cqe_bytes,
+	       uint32_t rq_entries);
+
+/* A read-only descriptor of the cq file for the client, the caller's. */
+int rings_cq_readonly(const struct rings *r);
+
+/* A duplicate of the rq file's descriptor for the client, the caller's. Or a negative errno. */
+int rings_rq_duplicate(const struct rings *r);
+
+void rings_done(struct rings *r);
+
+/*
+ * Takes the next refill entry; false if there is none. A tail that claims more than the ring holds
+ * is a lie: everything up to it is skipped, *ret_skipped counts it.
+ */
+bool rings_refill_next(struct rings *r, struct ring_rqe *ret, uint32_t *ret_skipped);
+
+/* Entries wait in the refill ring. */
+bool rings_refill_pending(const struct rings *r);
+
+#endif

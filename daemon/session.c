@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "client.h"
+#include "host.h"
+#include "log.h"
+#include "util.h"
+#include "../proto/wire.h"
+
+#define REQUESTS_A_TURN	 16
+#define REFUSALS_LOGGED	 10
+#define NS_A_SECOND	 1000000000ull
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NS_A_SECOND + (uint64_t)t.tv_nsec;
+}
+
+static void watch(struct client *c, uint32_t events)
+{
+	struct epoll_event e = {.events = events, .data.ptr = &c->session.source};
+	epoll_ctl(c->epoll, EPOLL_CTL_MOD, c->session.sock, &e);
+}
+
+/* Sends the reply made; if there is no room it waits, and with it the next request. */
+static void reply_send(struct client *c)
+{
+	struct session *s = &c->session;
+	int r = wire_send(s->sock, &s->reply.hdr, s->reply_fds, MSG_DONTWAIT);
+	s->reply_waits = r == -EAGAIN;
+	if (s->reply_waits)
+		return watch(c, EPOLLOUT);
+	wire_close(s->reply_fds, s->reply.hdr.nfds);
+	if (r < 0)
+		c->done = true;
+}
+
+static void refusal_make(union msg_any *m, uint32_t reason, int error, const char *text)
+{
+	struct msg_fail *fail = &m->fail;
+	*fail = (struct msg_fail){.reason = reason};
+	fail->hdr.error = error ? error : reason_error(reason);
+	snprintf(fail->text, sizeof(fail->text), "%s", text ? text : reason_text(reason));
+	fail->hdr.size = sizeof(*fail);
+}
+
+static void refusal_log(struct client *c, const struct msg_hdr *request)
+{
+	if (c->session.refusals++ < REFUSALS_LOGGED)
+		log_info("client %u (pid %d, uid %u): %s refused: %s", c->id, (int)c->who.pid,
+			 (unsigned)c->who.uid, msg_name(request->type), c->session.reply.fail.text);
+}
+
+static void answer_send(struct client *c, const struct msg_hdr *request, uint32_t reason,
+			const struct answer *a)
+{
+	struct session *s = &c->session;
+	if (reason) {
+		wire_close(a->fds, a->nfds);
+		refusal_make(&s->reply, reason, a->error, a->text);
+		refusal_log(c, request);
+	} else {
+		s->reply.hdr = (struct msg_hdr){.size = request_reply_bytes(request->type),
+						.nfds = (uint16_t)a->nfds};
+	}
+	s->reply.hdr.type = request->type;
+	s->reply.hdr.serial = request->serial;
+	reply_send(c);
+}
+
+void session_finish(struct client *c, uint32_t reason, const struct answer *a)
+{
+	struct msg_hdr request = c->session.pending;
+	c->session.pending = (struct msg_hdr){0};
+	if (c->done) {
+		wire_close(a->fds, a->nfds);
+		return;
+	}
+	watch(c, EPOLLIN);
+	answer_send(c, &request, reason, a);
+}
+
+static void handle(struct client *c, const union msg_any *m, uint32_t len, int *fds, uint32_t nfds)
+{
+	struct session *s = &c->session;
+	memset(&s->reply, 0, sizeof(s->reply));
+	struct answer a = {.reply = &s->reply, .fds = s->reply_fds};
+	uint32_t reason = REASON_NONE;
+	if (msg_check(m, len, nfds, s->state, &reason) == 0)
+		reason = request_handle(c, m, fds, &a);
+	if (reason == REQUEST_PENDING) {
+		s->pending = m->hdr;
+		watch(c, 0);
+	} else {
+		answer_send(c, &m->hdr, reason, &a);
+	}
+}
+
+/* One request more within the rate? If not, reading goes on a second later. */
+static bool within_rate(struct client *c)
+{
+	struct session *s = &c->session;
+	uint64_t rate = c->limits->requests_per_second, now = now_ns();
+	if (now - s->credit_at_ns >= NS_A_SECOND) {
+		s->credit = rate;
+		s->credit_at_ns = now;
+	}
+	if (s->credit == 0) {
+		c->retry = true;
+		watch(c, 0);
+		return false;
+	}
+	s->credit--;
+	return true;
+}
+
+static bool may_read(const struct client *c)
+{
+	return !c->done && !c->session.pending.type && !c->session.reply_waits;
+}
+
+static void ready(void *owner, uint32_t events)
+{
+	struct client *c = owner;
+	struct session *s = &c->session;
+	if (s->reply_waits && events & EPOLLOUT) {
+		watch(c, EPOLLIN);
+		reply_send(c);
+	}
+	for (int i = 0; i < REQUESTS_A_TURN && events & EPOLLIN && may_read(c) && within_rate(c); i++) {
+		union msg_any m;
+		int fds[MSG_FDS_MAX];
+		uint32_t nfds = 0;
+		int n = wire_recv(s->sock, &m, fds, &nfds, MSG_DONTWAIT);
+		if (n == -EAGAIN)
+			return;
+		if (n == 0 || (n < 0 && n != -EMSGSIZE)) {
+			c->done = true;
+			return;
+		}
+		if (n < (int)sizeof(struct msg_hdr)) /* too long or too short to answer properly */
+			memset(&m.hdr, 0, sizeof(m.hdr));
+		handle(c, &m, n < 0 ? 0 : (uint32_t)n, fds, nfds);
+		wire_close(fds, nfds);
+	}
+	if (!(events & EPOLLIN) && events & (EPOLLHUP | EPOLLERR))
+		c->done = true;
+}
+
+void session_resume(struct client *c)
+{
+	if (may_read(c))
+		watch(c, EPOLLIN);
+}
+
+int session_init(struct client *c, int sock)
+{
+	struct session *s = &c->session;
+	*s = (struct session){.sock = sock, .source = {ready, c}, .state = MSG_STATE_NEW};
+	return client_watch(c, sock, EPOLLIN, &s->source);
+}
+
+void session_refuse(int sock, uint32_t reason)
+{
+	union msg_any m;
+	refusal_make(&m, reason, 0, NULL);
+	m.hdr.type = MSG_HELLO;
+	m.hdr.serial = 1;
+	wire_send(sock, &m.hdr, NULL, MSG_DONTWAIT);
+}
+
+void session_abandon(struct client *c)
+{
+	c->done = true;
+	epoll_ctl(c->epoll, EPOLL_CTL_DEL, c->session.sock, NULL);
+	host_cancel(c);
+}
+
+void session_done(struct client *c)
+{
+	if (c->session.reply_waits)
+		wire_close(c->session.reply_fds, c->session.reply.hdr.nfds);
+	c->session.sock = fd_close(c->session.sock);
+}

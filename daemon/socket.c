@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "util.h"
+#include "../proto/reason.h"
+
+/* The kernel's TCP states as tcp_info reports them (include/net/tcp_states.h). */
+enum { STATE_ESTABLISHED = 1, STATE_FIN_WAIT1 = 4, STATE_FIN_WAIT2 = 5, STATE_CLOSE_WAIT = 8 };
+
+static int option(int sock, int level, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+	return getsockopt(sock, level, name, &value, &len) < 0 ? -1 : value;
+}
+
+static bool connected(int sock)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return false;
+	return info.tcpi_state == STATE_ESTABLISHED || info.tcpi_state == STATE_FIN_WAIT1 ||
+	       info.tcpi_state == STATE_FIN_WAIT2 || info.tcpi_state == STATE_CLOSE_WAIT;
+}
+
+uint32_t socket_check(int sock, bool listening)
+{
+	int domain = option(sock, SOL_SOCKET, SO_DOMAIN);
+	if (domain < 0)
+		return REASON_FD_KIND;
+	if ((domain != AF_INET && domain != AF_INET6) ||
+	    option(sock, SOL_SOCKET, SO_TYPE) != SOCK_STREAM)
+		return REASON_SOCKET_KIND;
+	int protocol = option(sock, SOL_SOCKET, SO_PROTOCOL);
+	if (protocol == IPPROTO_MPTCP)
+		return REASON_SOCKET_PROTOCOL;
+	if (protocol != IPPROTO_TCP)
+		return REASON_SOCKET_KIND;
+	char ulp[16] = "";
+	socklen_t len = sizeof(ulp);
+	if (getsockopt(sock, IPPROTO_TCP, TCP_ULP, ulp, &len) == 0 && len > 0 && ulp[0])
+		return REASON_SOCKET_PROTOCOL;
+	bool listens = option(sock, SOL_SOCKET, SO_ACCEPTCONN) == 1;
+	if (listens != listening || (!listening && !connected(sock)))
+		return REASON_SOCKET_STATE;
+	return REASON_NONE;
+}
+
+uint64_t socket_cookie(int sock)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+	getsockopt(sock, SOL_SOCKET, SO_COOKIE, &cookie, &len);
+	return cookie;
+}
+
+static struct msg_addr address(const struct sockaddr_storage *sa)
+{
+	struct msg_addr a = {0};
+	if (sa->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)sa;
+		a.family = 4;
+		a.port = ntohs(in->sin_port);
+		memcpy(a.ip, &in->sin_addr, 4);
+	} else if (sa->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)sa;
+		a.family = 6;
+		a.port = ntohs(in6->sin6_port);
+		a.scope = in6->sin6_scope_id;
+		memcpy(a.ip, &in6->sin6_addr, 16);
+	}
+	return a;
+}
+
+void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote)
+{
+	struct sockaddr_storage sa = {0};
+	socklen_t len = sizeof(sa);
+	if (getsockname(sock, (struct sockaddr *)&sa, &len) == 0)
+		*local = address(&sa);
+	sa = (struct sockaddr_storage){0};
+	len = sizeof(sa);
+	if (getpeername(sock, (struct sockaddr *)&sa, &len) == 0)
+		*remote = address(&sa);
+}
+
+unsigned socket_address(const struct msg_addr *a, struct sockaddr_storage *ret)
+{
+	*ret = (struct sockaddr_storage){0};
+	if (a->family == 4) {
+		struct sockaddr_in *in = (void *)ret;
+		in->sin_family = AF_INET;
+		in->sin_port = htons(a->port);
+		memcpy(&in->sin_addr, a->ip, 4);
+		return sizeof(*in);
+	}
+	if (a->family == 6) {
+		struct sockaddr_in6 *in6 = (void *)ret;
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(a->port);
+		in6->sin6_scope_id = a->scope;
+		memcpy(&in6->sin6_addr, a->ip, 16);
+		return sizeof(*in6);
+	}
+	return 0;
+}
+
+int socket_drop(int sock, bool abort)
+{
+	if (sock < 0)
+		return -1;
+	struct linger off = {0};
+	setsockopt(sock, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	if (abort)
+		connect(sock, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+	return fd_close(sock);
+}
+
+int socket_open(const struct msg_addr *local, const struct msg_addr *remote, bool listening,
+		uint32_t backlog)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = socket_address(local, &sa);
+	int family = (listening ? local : remote)->family == 4 ? AF_INET : AF_INET6;
+	_cleanup_(fd_closep) int sock = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+	if (sock < 0)
+		return -errno;
+	int on = 1;
+	if (listening && setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return -errno;
+	if (len > 0 && bind(sock, (struct sockaddr *)&sa, len) < 0)
+		return -errno;
+	if (listening && listen(sock, backlog ? (int)backlog : SOMAXCONN) < 0)
+		return -errno;
+	return fd_steal(&sock);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP sockets that clients hold too. Everything here may wait for the socket's lock, which a client
+ * can hold for as long as it likes: only for that client's own thread.
+ */
+#ifndef ZCRXD_SOCKET_H
+#define ZCRXD_SOCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../proto/msg.h"
+
+/* May it be received? Returns a reason, REASON_NONE if so. */
+uint32_t socket_check(int sock, bool listening);
+
+/* SO_COOKIE, 0 if there is none. */
+uint64_t socket_cookie(int sock);
+
+/* Both addresses; family 0 where there is none. */
+void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote);
+
+/*
+ * Drops our reference. With abort the connection is reset, whoever else holds it. Lingering is
+ * switched off first: it would make close() wait as long as its owner asked for.
+ */
+int socket_drop(int sock, bool abort);
+
+/*
+ * Opens a socket of this network namespace. Listening: bound to local and listening. Otherwise bound
+ * to local if that has a family. Returns the descriptor or a negative errno.
+ */
+int socket_open(const struct msg_addr *local, const struct msg_addr *remote, bool listening,
+		uint32_t backlog);
+
+struct sockaddr_storage;
+
+/* Returns the length, 0 for an address of no known family. */
+unsigned socket_address(const struct msg_addr *a, struct sockaddr_storage *ret);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "status.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+
+#include "broker.h"
+#include "client.h"
+#include "util.h"
+#include "version.h"
+
+#define READERS_MOST 16
+#define READER_USEC  5000000ull
+
+/* A reader that has not taken its document yet. */
+struct reader {
+	struct broker *broker;
+	sd_event_source *io, *timer;
+	int sock;
+	struct json_object *document; /* owns text */
+	const char *text;
+	size_t left;
+};
+
+static void add_number(struct json_object *o, const char *key, uint64_t n)
+{
+	json_object_object_add(o, key, json_object_new_uint64(n));
+}
+
+static void add_text(struct json_object *o, const char *key, const char *text)
+{
+	json_object_object_add(o, key, json_object_new_string(text));
+}
+
+static void add_address(struct json_object *o, const char *key, const struct msg_addr *a)
+{
+	char ip[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN + 10] = "";
+	if (a->family == 4 && inet_ntop(AF_INET, a->ip, ip, sizeof(ip)))
+		snprintf(text, sizeof(text), "%s:%u", ip, a->port);
+	else if (a->family == 6 && inet_ntop(AF_INET6, a->ip, ip, sizeof(ip)))
+		snprintf(text, sizeof(text), "[%s]:%u", ip, a->port);
+	add_text(o, key, text);
+}
+
+static struct json_object *flow_json(const struct flow *f)
+{
+	static const char *const states[] = {"opening", "idle", "receiving", "ended", "closed"};
+	struct json_object *o = json_object_new_object();
+	uint64_t bytes = count_get(&f->bytes);
+	add_number(o, "id", f->id);
+	add_text(o, "kind", f->listener ? "listener" : "connected");
+	add_address(o, "local", &f->local);
+	add_address(o, "remote", &f->remote);
+	add_number(o, "bytes", bytes);
+	add_number(o, "bytes_copied", bytes);
+	json_object_object_add(o, "paused", json_object_new_boolean(flow_is_paused(f)));
+	add_text(o, "state", states[flow_state(f)]);
+	return o;
+}
+
+static void add_counters(struct json_object *o, const struct ring_daemon *d)
+{
+	uint64_t bytes = count_get(&d->bytes), copied = count_get(&d->bytes_copied);
+	double ratio = bytes ? 1.0 - (double)copied / (double)bytes : 0.0;
+	add_number(o, "bytes", bytes);
+	add_number(o, "bytes_copied", copied);
+	json_object_object_add(o, "zero_copy_ratio", json_object_new_double(ratio));
+	add_number(o, "completions", count_get(&d->completions));
+	add_number(o, "refills", count_get(&d->refills));
+	add_number(o, "refills_refused", count_get(&d->refills_refused));
+	add_number(o, "heads_refused", count_get(&d->heads_refused));
+	add_number(o, "starvations", count_get(&d->starvations));
+	add_number(o, "wakeups", count_get(&d->wakeups));
+	add_number(o, "enters", count_get(&d->enters));
+}
+
+static struct json_object *queue_json(const struct queue *q)
+{
+	struct json_object *o = json_object_new_object(), *flows = json_object_new_array();
+	const struct flow *f;
+	add_number(o, "id", q->id);
+	add_text(o, "backend", q->backend->name);
+	add_text(o, "why_not", reason_text(q->why_not));
+	add_number(o, "area_bytes", q->area->bytes);
+	add_number(o, "buffer_bytes", q->buffer_bytes);
+	add_number(o, "cq_entries", q->rings.layout.cq_entries);
+	add_counters(o, q->rings.daemon);
+	TAILQ_FOREACH (f, &q->flows, link)
+		json_object_array_add(flows, flow_json(f));
+	json_object_object_add(o, "flows", flows);
+	return o;
+}
+
+static struct json_object *client_json(struct client *c)
+{
+	struct json_object *o = json_object_new_object(), *queues = json_object_new_array();
+	const struct queue *q;
+	add_number(o, "id", c->id);
+	add_number(o, "pid", (uint64_t)c->who.pid);
+	add_number(o, "uid", c->who.uid);
+	pthread_mutex_lock(&c->lock);
+	add_text(o, "name", c->session.name);
+	TAILQ_FOREACH (q, &c->queues, link)
+		json_object_array_add(queues, queue_json(q));
+	pthread_mutex_unlock(&c->lock);
+	json_object_object_add(o, "queues", queues);
+	return o;
+}
+
+static struct json_object *limits_json(const struct limits *limits)
+{
+	struct json_object *o = json_object_new_object();
+	add_number(o, "sessions", limits->most[ACCOUNT_SESSIONS]);
+	add_number(o, "queues", limits->most[ACCOUNT_QUEUES]);
+	add_number(o, "flows", limits->most[ACCOUNT_FLOWS]);
+	add_number(o, "area_bytes", limits->most[ACCOUNT_BYTES]);
+	add_number(o, "requests_per_second", limits->requests_per_second);
+	json_object_object_add(o, "host_flows", json_object_new_boolean(limits->host_flows));
+	return o;
+}
+
+static struct json_object *document_make(const struct broker *b)
+{
+	struct json_object *o = json_object_new_object(), *clients = json_object_new_array();
+	struct utsname kernel;
+	struct client *c;
+	uint64_t now = 0;
+	uname(&kernel);
+	sd_event_now(b->event, CLOCK_MONOTONIC, &now);
+	add_text(o, "version", ZCRXD_VERSION);
+	add_number(o, "pid", (uint64_t)getpid());
+	add_text(o, "kernel", kernel.release);
+	add_number(o, "uptime_s", (now - b->started_usec) / 1000000);
+	json_object_object_add(o, "limits", limits_json(b->limits));
+	TAILQ_FOREACH (c, &b->clients, link)
+		json_object_array_add(clients, client_json(c));
+	json_object_object_add(o, "clients", clients);
+	return o;
+}
+
+static void reader_free(struct reader *r)
+{
+	r->broker->status_readers--;
+	sd_event_source_disable_unref(r->io);
+	sd_event_source_disable_unref(r->timer);
+	fd_close(r->sock);
+	json_object_put(r->document);
+	free(r);
+}
+
+static int reader_ready(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct reader *r = data;
+	(void)source;
+	(void)events;
+	ssize_t n = send(fd, r->text, r->left, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n > 0) {
+		r->text += n;
+		r->left -= (size_t)n;
+	}
+	if (n <= 0 || r->left == 0)
+		reader_free(r);
+	return 0;
+}
+
+static int reader_late(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	reader_free(data);
+	return 0;
+}
+
+void status_accept(struct broker *b, int listener)
+{
+	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (sock < 0)
+		return;
+	struct reader *r = b->status_readers < READERS_MOST ? calloc(1, sizeof(*r)) : NULL;
+	if (!r) {
+		close(sock);
+		return;
+	}
+	b->status_readers++;
+	*r = (struct reader){.broker = b, .sock = sock, .document = document_make(b)};
+	r->text = json_object_to_json_string_ext(r->document, JSON_C_TO_STRING_PRETTY);
+	r->left = strlen(r->text);
+	if (sd_event_add_io(b->event, &r->io, sock, EPOLLOUT, reader_ready, r) < 0 ||
+	    sd_event_add_time_relative(b->event, &r->timer, CLOCK_MONOTONIC, READER_USEC, 0,
+				       reader_late, r) < 0)
+		reader_free(r);
+}

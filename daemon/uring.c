@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "uring.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "util.h"
+#include "../proto/ring.h"
+
+#define FLAGS (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE)
+
+/* The kernel releases the locked memory of a closed ring asynchronously; give it a second. */
+#define ENOMEM_TRIES 20
+#define ENOMEM_PAUSE_NS 50000000
+
+size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	/* struct io_rings: two cache lines of indices and flags before the CQEs; a page is plenty. */
+	return round_up((size_t)cq_entries * cqe_bytes + 1024, page);
+}
+
+static int eventfd_register(struct uring *u)
+{
+	u->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (u->eventfd < 0)
+		return -errno;
+	return io_uring_register_eventfd(&u->io, u->eventfd);
+}
+
+static bool retry(int r, int tries)
+{
+	if (r != -ENOMEM || tries >= ENOMEM_TRIES)
+		return false;
+	nanosleep(&(struct timespec){.tv_nsec = ENOMEM_PAUSE_NS}, NULL);
+	return true;
+}
+
+int uring_init_private(struct uring *u, uint32_t cq_entries)
+{
+	int r, tries = 0;
+	*u = URING_NONE;
+	do {
+		struct io_uring_params p = {.flags = FLAGS, .cq_entries = cq_entries};
+		r = io_uring_queue_init_params(URING_SQ_ENTRIES, &u->io, &p);
+	} while (retry(r, tries++));
+	if (r < 0) {
+		*u = URING_NONE;
+		return r;
+	}
+	r = eventfd_register(u);
+	if (r < 0)
+		uring_done(u);
+	return r;
+}
+
+/* What liburing's set-up would do, had it a call for a ring and SQEs that lie apart. */
+static void attach(struct io_uring *io, int fd, char *ring, void *sqes,
+		   const struct io_uring_params *p)
+{
+	*io = (struct io_uring){
+		.flags = p->flags, .features = p->features, .ring_fd = fd, .enter_ring_fd = fd};
+	io->sq.khead = (unsigned *)(void *)(ring + p->sq_off.head);
+	io->sq.ktail = (unsigned *)(void *)(ring + p->sq_off.tail);
+	io->sq.kflags = (unsigned *)(void *)(ring + p->sq_off.flags);
+	io->sq.kdropped = (unsigned *)(void *)(ring + p->sq_off.dropped);
+	io->sq.sqes = sqes;
+	io->sq.ring_mask = p->sq_entries - 1;
+	io->sq.ring_entries = p->sq_entries;
+	io->cq.khead = (unsigned *)(void *)(ring + p->cq_off.head);
+	io->cq.ktail = (unsigned *)(void *)(ring + p->cq_off.tail);
+	io->cq.kflags = (unsigned *)(void *)(ring + p->cq_off.flags);
+	io->cq.koverflow = (unsigned *)(void *)(ring + p->cq_off.overflow);
+	io->cq.cqes = (struct io_uring_cqe *)(void *)(ring + p->cq_off.cqes);
+	io->cq.ring_mask = p->cq_entries - 1;
+	io->cq.ring_entries = p->cq_entries;
+}
+
+int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, bool cqe32,
+		      struct io_uring_params *ret_params)
+{
+	size_t sqes_bytes = URING_SQ_ENTRIES * sizeof(struct io_uring_sqe);
+	void *sqes = mmap(NULL, sqes_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	*u = URING_NONE;
+	if (sqes == MAP_FAILED)
+		return -errno;
+	struct io_uring_params p;
+	int fd, tries = 0;
+	do {
+		p = (struct io_uring_params){
+			.flags = FLAGS | IORING_SETUP_NO_MMAP | IORING_SETUP_NO_SQARRAY |
+				 (cqe32 ? IORING_SETUP_CQE32 : 0),
+			.cq_entries = cq_entries,
+			.cq_off.user_addr = (uintptr_t)cq_memory,
+			.sq_off.user_addr = (uintptr_t)sqes,
+		};
+		fd = io_uring_setup(URING_SQ_ENTRIES, &p);
+	} while (retry(fd, tries++));
+	if (fd < 0) {
+		munmap(sqes, sqes_bytes);
+		return fd;
+	}
+	attach(&u->io, fd, cq_memory, sqes, &p);
+	u->sqes = sqes;
+	u->sqes_bytes = sqes_bytes;
+	int r = eventfd_register(u);
+	if (r < 0) {
+		uring_done(u);
+		return r;
+	}
+	*ret_params = p;
+	return 0;
+}
+
+void uring_done(struct uring *u)
+{
+	if (u->sqes) {
+		fd_close(u->io.ring_fd);
+		munmap(u->sqes, u->sqes_bytes);
+	} else if (u->io.ring_fd >= 0) {
+		io_uring_queue_exit(&u->io);
+	}
+	fd_close(u->eventfd);
+	*u = URING_NONE;
+}
+
+struct io_uring_sqe *uring_sqe(struct uring *u)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->io);
+	while (!sqe) {
+		io_uring_submit(&u->io);
+		sqe = io_uring_get_sqe(&u->io);
+	}
+	memset(sqe, 0, sizeof(*sqe));
+	return sqe;
+}
+
+int uring_enter(struct uring *u)
+{
+	int r = io_uring_submit_and_get_events(&u->io);
+	return r == -EINTR || r == -EAGAIN || r == -EBUSY ? 0 : r;
+}
+
+int uring_enter_wait(struct uring *u, uint32_t fill, uint32_t usec)
+{
+	struct __kernel_timespec time = {.tv_nsec = (long long)usec * 1000};
+	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&time};
+	int r = io_uring_enter2((unsigned)u->io.ring_fd, 0, fill,
+				IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
+	return r == -EINTR || r == -EAGAIN || r == -EBUSY || r == -ETIME ? 0 : r;
+}
+
+int uring_sleep(struct uring *u)
+{
+	unsigned *flags = u->io.cq.kflags;
+	__atomic_store_n(flags, *flags & ~IORING_CQ_EVENTFD_DISABLED, __ATOMIC_RELEASE);
+	ring_barrier();
+	return uring_enter(u);
+}
+
+void uring_awake(struct uring *u)
+{
+	unsigned *flags = u->io.cq.kflags;
+	__atomic_store_n(flags, *flags | IORING_CQ_EVENTFD_DISABLED, __ATOMIC_RELEASE);
+}
+
+bool uring_overflown(const struct uring *u)
+{
+	return __atomic_load_n(u->io.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_CQ_OVERFLOW;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One io_uring of a pump thread, with a private eventfd to sleep on.
+ *
+ * Polling the ring's own descriptor does not wake under DEFER_TASKRUN; a registered eventfd does. It
+ * is silenced (IORING_CQ_EVENTFD_DISABLED) while the ring is pumped. It signals only when the list
+ * of pending work was empty, hence the order of uring_sleep().
+ */
+#ifndef ZCRXD_URING_H
+#define ZCRXD_URING_H
+
+#include <liburing.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct uring {
+	struct io_uring io;
+	int eventfd;
+	void *sqes; /* of a shared ring, whose ring memory is elsewhere */
+	size_t sqes_bytes;
+};
+
+#define URING_SQ_ENTRIES 64u
+#define URING_NONE	 ((struct uring){.io = {.ring_fd = -1}, .eventfd = -1})
+
+/* Bytes of ring memory a CQ of that size needs, whole pages; and where its CQEs may begin at most. */
+size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes);
+
+/* A ring in the kernel's memory, as usual. Returns 0 or a negative errno. */
+int uring_init_private(struct uring *u, uint32_t cq_entries);
+
+/*
+ * A ring whose CQ the kernel writes into cq_memory (uring_cq_bytes() bytes, page aligned, the
+ * caller's). *ret_params says where. The SQEs stay in private memory.
+ */
+int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, bool cqe32,
+		      struct io_uring_params *ret_params);
+
+/* Frees a ring that either call made; does nothing to URING_NONE, which it leaves. */
+void uring_done(struct uring *u);
+
+/* The next free SQE, zeroed; submits what is queued when the ring is full. Never NULL. */
+struct io_uring_sqe *uring_sqe(struct uring *u);
+
+/* Submits and runs pending work: CQEs appear only in here. Returns 0 or a negative errno. */
+int uring_enter(struct uring *u);
+
+/* The same, and waits until the CQ holds `fill` entries, at most usec microseconds. */
+int uring_enter_wait(struct uring *u, uint32_t fill, uint32_t usec);
+
+/* Lets the eventfd signal again and runs pending work once more; the caller then looks at the CQ. */
+int uring_sleep(struct uring *u);
+
+/* Silences the eventfd. */
+void uring_awake(struct uring *u);
+
+/* CQEs wait in the kernel because the CQ is full. */
+bool uring_overflown(const struct uring *u);
+
+#endif

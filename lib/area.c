@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "area.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "request.h"
+#include "zcrx.h"
+
+/* Executable by nobody; kernels whose headers lack it do not ask for it either. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0
+#endif
+
+enum {
+	SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL
+};
+
+/* A sealed memfd, without memory yet. */
+static int memfd_new(size_t bytes)
+{
+	int fd = memfd_create("zcrx-area", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)bytes) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0) {
+		int error = -errno;
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static int memory_map(struct zcrx_area *a, int fd)
+{
+	void *at = mmap(NULL, a->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	a->data = at;
+	return 0;
+}
+
+/* The daemon speaks first: its refusals say more than those of mmap(2). */
+static int area_add(struct zcrx_area *a, int fd, bool dmabuf)
+{
+	struct request r = {.fd = fd};
+	r.m.area_add = (struct msg_area_add){
+		.hdr = REQUEST_HDR(area_add, AREA_ADD),
+		.kind = dmabuf ? MSG_AREA_DMABUF : MSG_AREA_MEMFD,
+		.length = a->bytes,
+	};
+	int error = request(a->z, &r);
+	if (error)
+		return error;
+	a->id = r.m.area_add_reply.area_id;
+	return 0;
+}
+
+static void area_del(const struct zcrx_area *a)
+{
+	struct request r = {.fd = -1};
+	r.m.area_del = (struct msg_area_del){
+		.hdr = REQUEST_HDR(area_del, AREA_DEL),
+		.area_id = a->id,
+	};
+	request(a->z, &r);
+}
+
+static struct zcrx_area *area_alloc(struct zcrx *z, size_t bytes)
+{
+	struct zcrx_area *a = calloc(1, sizeof(*a));
+	if (!a)
+		return NULL;
+	a->z = z;
+	a->bytes = bytes;
+	a->dmabuf = -1;
+	TAILQ_INSERT_TAIL(&z->areas, a, link);
+	return a;
+}
+
+void area_release(struct zcrx_area *a)
+{
+	TAILQ_REMOVE(&a->z->areas, a, link);
+	if (a->data)
+		munmap(a->data, a->bytes);
+	if (a->dmabuf >= 0)
+		close(a->dmabuf);
+	free(a);
+}
+
+/*
+ * Only what the daemon has granted is filled with memory, and all of it: touching the area later
+ * cannot fail.
+ */
+static int memfd_area(struct zcrx_area *a, int fd, bool fill)
+{
+	int error = area_add(a, fd, false);
+	if (error)
+		return error;
+	error = memory_map(a, fd);
+	if (!error && fill && madvise(a->data, a->bytes, MADV_POPULATE_WRITE) < 0)
+		error = -errno;
+	if (error) {
+		area_del(a);
+		return refuse(a->z, error, "The area's memory cannot be had: %m.");
+	}
+	return 0;
+}
+
+/* Many exporters cannot be mapped; whoever receives into such memory reads it by a device. */
+static int dmabuf_area(struct zcrx_area *a, int fd)
+{
+	a->dmabuf = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (a->dmabuf < 0)
+		return refuse(a->z, -errno, "The dma-buf's descriptor cannot be duplicated: %m.");
+	int error = area_add(a, fd, true);
+	if (error)
+		return error;
+	memory_map(a, fd);
+	return 0;
+}
+
+static int area_made(struct zcrx_area **ret, struct zcrx_area *a, int error)
+{
+	if (error)
+		area_release(a);
+	else
+		*ret = a;
+	return error;
+}
+
+int zcrx_area_new(struct zcrx *z, struct zcrx_area **ret, size_t bytes, unsigned flags)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	if (flags || bytes == 0 || bytes > SIZE_MAX / 2 - page)
+		return refuse(z, -EINVAL, "An area needs a length, and no flags are known.");
+	struct zcrx_area *a = area_alloc(z, (bytes + page - 1) / page * page);
+	if (!a)
+		return refuse(z, -ENOMEM, "Out of memory.");
+	int fd = memfd_new(a->bytes);
+	if (fd < 0) {
+		refuse(z, fd, "No memfd for the area can be made: %m.");
+		return area_made(ret, a, fd);
+	}
+	int error = memfd_area(a, fd, true);
+	close(fd);
+	return area_made(ret, a, error);
+}
+
+int zcrx_area_import(struct zcrx *z, struct zcrx_area **ret, int fd, size_t bytes)
+{
+	if (fcntl(fd, F_GETFD) < 0)
+		return refuse(z, -EBADF, "There is no such file descriptor: %d.", fd);
+	struct zcrx_area *a = area_alloc(z, bytes);
+	if (!a)
+		return refuse(z, -ENOMEM, "Out of memory.");
+	bool memfd = fcntl(fd, F_GET_SEALS) >= 0;
+	return area_made(ret, a, memfd ? memfd_area(a, fd, false) : dmabuf_area(a, fd));
+}
+
+void *zcrx_area_data(const struct zcrx_area *a)
+{
+	return a->data;
+}
+
+size_t zcrx_area_bytes(const struct zcrx_area *a)
+{
+	return a->bytes;
+}
+
+int zcrx_area_sync(struct zcrx_area *a, int begin)
+{
+	struct dma_buf_sync sync = {
+		.flags = DMA_BUF_SYNC_READ | (begin ? DMA_BUF_SYNC_START : DMA_BUF_SYNC_END),
+	};
+	int r;
+	if (a->dmabuf < 0)
+		return 0;
+	do
+		r = ioctl(a->dmabuf, DMA_BUF_IOCTL_SYNC, &sync);
+	while (r < 0 && (errno == EINTR || errno == EAGAIN));
+	return r < 0 ? -errno : 0;
+}
+
+int zcrx_area_free(struct zcrx_area *a)
+{
+	if (!a)
+		return 0;
+	if (a->busy)
+		return refuse(a->z, -EBUSY, "The area is in use; close its queue first.");
+	area_del(a);
+	area_release(a);
+	return 0;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "reason.h"
+#include "wire.h"
+
+/* How much one look takes at most; what is left is found by the next. */
+enum {
+	MESSAGES_MAX = 64
+};
+
+/* A connection that a listener accepted. The daemon has not armed it yet. */
+static int flow_opened(struct zcrx_queue *q, const struct msg_flow_opened *m, int *fd)
+{
+	struct zcrx_flow *listener = flows_find(&q->flows, m->listener_id);
+	if (!listener || !listener->listens)
+		return 0; /* closed meanwhile */
+	struct zcrx_flow *f = calloc(1, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	*f = (struct zcrx_flow){
+		.queue = q,
+		.id = m->flow_id,
+		.listener_id = m->listener_id,
+		.user = listener->user,
+		.local = m->local,
+		.remote = m->remote,
+		.sock = *fd,
+	};
+	int error = flows_add(&q->flows, f, FLOW_OPENING);
+	if (error) {
+		flow_free(f);
+		return error == -EEXIST ? -EPROTO : error;
+	}
+	f->sock_owned = f->sock >= 0;
+	*fd = -1;
+	return 0;
+}
+
+static int flow_closed(struct zcrx_queue *q, const struct msg_flow_closed *m)
+{
+	struct zcrx_flow *f = flows_find(&q->flows, m->flow_id);
+	if (!f || f->closed)
+		return 0;
+	f->closed = true;
+	f->error = m->error;
+	f->cq_pos = m->cq_pos;
+	if (f->state == FLOW_LIVE)
+		flows_advance(&q->flows, f, FLOW_ENDING);
+	return 0;
+}
+
+/* Carries out an event; *fd is its descriptor or -1, and becomes -1 if the event took it. */
+static int event_take(struct zcrx_queue *q, const union msg_any *m, int *fd)
+{
+	switch (m->hdr.type) {
+	case MSG_FLOW_OPENED:
+		return m->flow_opened.queue_id == q->id ? flow_opened(q, &m->flow_opened, fd)
+							: -EPROTO;
+	case MSG_FLOW_CLOSED:
+		return m->flow_closed.queue_id == q->id ? flow_closed(q, &m->flow_closed) : -EPROTO;
+	case MSG_QUEUE_LOST:
+		return m->queue_lost.error < 0 ? m->queue_lost.error : -EPROTO;
+	default:
+		return -EPROTO;
+	}
+}
+
+/* One datagram that was received. Events that are not known are for newer libraries. */
+static int datagram_take(struct zcrx_queue *q, const union msg_any *m, uint32_t len, int *fds,
+			 uint32_t nfds)
+{
+	uint32_t reason = REASON_NONE;
+	int fd = -1;
+	if (len == 1 && nfds == 0)
+		return 0;
+	if (msg_check(m, len, nfds, MSG_STATE_EVENT, &reason))
+		return reason == REASON_UNKNOWN_REQUEST ? 0 : -EPROTO;
+	return event_take(q, m, nfds > 0 ? &fds[0] : &fd);
+}
+
+/* Returns 1 after a datagram, 0 when there is none, or the negative errno of the queue's loss. */
+static int datagram_recv(struct zcrx_queue *q)
+{
+	union msg_any m;
+	int fds[MSG_FDS_MAX];
+	uint32_t nfds = 0;
+	int len = wire_recv(q->channel, &m, fds, &nfds, MSG_DONTWAIT);
+	if (len == -EAGAIN)
+		return 0;
+	if (len == 0)
+		return -ECONNRESET;
+	if (len < 0)
+		return len == -EMSGSIZE ? -EPROTO : len;
+	int error = datagram_take(q, &m, (uint32_t)len, fds, nfds);
+	for (uint32_t i = 0; i < nfds; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return error ? error : 1;
+}
+
+void channel_read(struct zcrx_queue *q)
+{
+	uint32_t announced = ring_load(&q->rings.daemon->events);
+	for (int i = 0; i < MESSAGES_MAX; i++) {
+		int r = datagram_recv(q);
+		if (r < 0)
+			queue_lose(q, r);
+		if (r > 0)
+			continue;
+		q->events_seen = announced;
+		q->look = false;
+		return;
+	}
+}
+
+void channel_arm(struct zcrx_queue *q)
+{
+	q->armed = true;
+	q->look = true;
+	ring_store(&q->rings.client->wake, 1);
+	ring_barrier();
+}
+
+/* If the daemon took the word first, its byte is under way: look is still set. */
+void channel_disarm(struct zcrx_queue *q)
+{
+	if (!q->armed)
+		return;
+	q->armed = false;
+	if (ring_take(&q->rings.client->wake))
+		q->look = false;
+}
+
+void channel_kick(struct zcrx_queue *q)
+{
+	static const char byte = 0;
+	send(q->channel, &byte, sizeof(byte), MSG_DONTWAIT | MSG_NOSIGNAL);
+}

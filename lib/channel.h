@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue's channel: events and wake-up bytes from the daemon, kicks to it, and going to sleep.
+ *
+ * It costs a system call to look at, so nobody does without a reason: events are announced in the
+ * daemon page, and a wake-up byte can only lie there when the wake word was set. All failures of
+ * the channel are the loss of the queue.
+ */
+#ifndef ZCRX_LIB_CHANNEL_H
+#define ZCRX_LIB_CHANNEL_H
+
+#include "queue.h"
+
+/* Events are announced that were not read yet. */
+static inline bool channel_pending(const struct zcrx_queue *q)
+{
+	return ring_load(&q->rings.daemon->events) != q->events_seen;
+}
+
+/* Reads the channel until it is empty and carries out the events. */
+void channel_read(struct zcrx_queue *q);
+
+/*
+ * Tells the daemon that this side goes to sleep: from now on the channel becomes readable when
+ * there is work. The caller looks for work once more, and takes the word back if it finds some.
+ */
+void channel_arm(struct zcrx_queue *q);
+void channel_disarm(struct zcrx_queue *q);
+
+/* The daemon waits for what was just published. */
+void channel_kick(struct zcrx_queue *q);
+
+#endif

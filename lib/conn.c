@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* The connection's beginning and end. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "queue.h"
+#include "request.h"
+#include "wire.h"
+#include "zcrx.h"
+
+/* Of this thread's last zcrx_connect that failed: there is no connection to ask. */
+static _Thread_local char connect_error[sizeof(((struct zcrx *)0)->error)];
+
+static int socket_connect(struct zcrx *z, const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	size_t len = strlen(path);
+	if (len >= sizeof(at.sun_path))
+		return refuse(z, -ENAMETOOLONG, "The path of zcrxd's socket is too long: %s", path);
+	memcpy(at.sun_path, path, len);
+	z->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (z->sock < 0)
+		return refuse(z, -errno, "No socket can be opened: %m.");
+	int r;
+	do
+		r = connect(z->sock, (struct sockaddr *)&at, sizeof(at));
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return 0;
+	switch (errno) {
+	case ENOENT:
+	case ECONNREFUSED:
+		return refuse(z, -errno, "No zcrxd listens at %s; start it or set ZCRX_SOCKET.",
+			      path);
+	case EACCES:
+	case EPERM:
+		return refuse(z, -errno, "You may not use %s; join the group that it belongs to.",
+			      path);
+	default:
+		return refuse(z, -errno, "zcrxd cannot be reached at %s: %m.", path);
+	}
+}
+
+static int hello(struct zcrx *z)
+{
+	struct request r = {.fd = -1};
+	r.m.hello = (struct msg_hello){
+		.hdr = REQUEST_HDR(hello, HELLO),
+		.version_min = MSG_VERSION,
+		.version_max = MSG_VERSION,
+	};
+	char *name = r.m.hello.name;
+	strncpy(name, program_invocation_short_name, sizeof(r.m.hello.name) - 1);
+	int error = request(z, &r);
+	if (error)
+		return error;
+	if (r.m.hello_reply.version != MSG_VERSION)
+		return refuse(z, -EPROTO, "zcrxd speaks version %u of the protocol, libzcrx %u.",
+			      r.m.hello_reply.version, MSG_VERSION);
+	return 0;
+}
+
+static const char *path_choose(const char *path)
+{
+	const char *from_environment = secure_getenv("ZCRX_SOCKET");
+	if (path)
+		return path;
+	return from_environment && from_environment[0] ? from_environment : WIRE_SOCKET_PATH;
+}
+
+int zcrx_connect(struct zcrx **ret, const char *path)
+{
+	struct zcrx *z = calloc(1, sizeof(*z));
+	if (!z) {
+		snprintf(connect_error, sizeof(connect_error), "Out of memory.");
+		return -ENOMEM;
+	}
+	z->sock = -1;
+	TAILQ_INIT(&z->areas);
+	TAILQ_INIT(&z->queues);
+	int error = socket_connect(z, path_choose(path));
+	if (!error)
+		error = hello(z);
+	if (error) {
+		memcpy(connect_error, z->error, sizeof(connect_error));
+		zcrx_close(z);
+		return error;
+	}
+	*ret = z;
+	return 0;
+}
+
+/* The daemon ends what the session had when its socket closes. */
+void zcrx_close(struct zcrx *z)
+{
+	struct zcrx_queue *q;
+	struct zcrx_area *a;
+	if (!z)
+		return;
+	if (z->sock >= 0)
+		close(z->sock);
+	while ((q = TAILQ_FIRST(&z->queues)))
+		queue_release(q);
+	while ((a = TAILQ_FIRST(&z->areas)))
+		area_release(a);
+	free(z);
+}
+
+const char *zcrx_error(const struct zcrx *z)
+{
+	return z ? z->error : connect_error;
+}

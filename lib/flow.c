@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* What users do with flows: begin, pause, ask about and end them. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "channel.h"
+#include "request.h"
+#include "zcrx.h"
+
+enum {
+	HOST_CONNECT_MS = 120000
+};
+
+static_assert(ZCRX_FLOW_LISTEN == MSG_FLOW_LISTEN && ZCRX_CLOSE_ABORT == MSG_CLOSE_ABORT,
+	      "the library's names for the protocol's numbers");
+
+static void flow_end(struct zcrx *z, uint32_t id, uint32_t flags)
+{
+	struct request r = {.fd = -1};
+	r.m.flow_close = (struct msg_flow_close){
+		.hdr = REQUEST_HDR(flow_close, FLOW_CLOSE),
+		.flow_id = id,
+		.flags = flags,
+	};
+	request(z, &r);
+}
+
+/* ---- beginning ---- */
+
+static int flow_new(struct zcrx_flow **ret, struct zcrx_queue *q, bool listens, void *user)
+{
+	struct zcrx_flow *f = calloc(1, sizeof(*f));
+	*ret = f;
+	if (!f)
+		return refuse(q->z, -ENOMEM, "Out of memory.");
+	f->queue = q;
+	f->listens = listens;
+	f->user = user;
+	f->sock = -1;
+	return 0;
+}
+
+/* Publishes a flow that began, frees one that did not. */
+static int flow_begun(struct zcrx_flow **ret, struct zcrx_flow *f, int error)
+{
+	if (error)
+		flow_free(f);
+	else
+		*ret = f;
+	return error;
+}
+
+/* Asks the daemon; a socket that the reply brings becomes the flow's. */
+static int flow_ask(struct zcrx_flow *f, struct request *r)
+{
+	struct zcrx_queue *q = f->queue;
+	const struct msg_flow_reply *m = &r->m.flow_reply;
+	if (q->lost)
+		return refuse(q->z, q->lost, "The queue is lost; close it.");
+	int error = request(q->z, r);
+	if (error)
+		return error;
+	if (r->nfds > 0) {
+		f->sock = r->fds[0];
+		f->sock_owned = true;
+	}
+	f->id = m->flow_id;
+	f->local = m->local;
+	f->remote = m->remote;
+	error = flows_add(&q->flows, f, FLOW_LIVE);
+	if (error == -EEXIST)
+		return request_over(q->z, -EPROTO, "zcrxd gave a flow a number that is taken.");
+	if (error) {
+		flow_end(q->z, f->id, MSG_CLOSE_ABORT);
+		return refuse(q->z, error, "Out of memory.");
+	}
+	return 0;
+}
+
+static int flow_ask_adopt(struct zcrx_flow *f)
+{
+	struct request r = {.fd = f->sock};
+	r.m.flow_adopt = (struct msg_flow_adopt){
+		.hdr = REQUEST_HDR(flow_adopt, FLOW_ADOPT),
+		.queue_id = f->queue->id,
+		.flags = f->listens ? MSG_FLOW_LISTEN : 0,
+	};
+	return flow_ask(f, &r);
+}
+
+static int flow_ask_host(struct zcrx_flow *f, const struct msg_addr *addr, unsigned flags)
+{
+	bool receive_only = flags & ZCRX_FLOW_RECEIVE_ONLY;
+	int timeout_ms = f->listens ? 0 : HOST_CONNECT_MS;
+	struct request r = {.fd = -1, .extra_ms = timeout_ms, .nfds = !receive_only};
+	r.m.flow_host = (struct msg_flow_host){
+		.hdr = REQUEST_HDR(flow_host, FLOW_HOST),
+		.queue_id = f->queue->id,
+		.flags = (f->listens ? MSG_FLOW_LISTEN : 0) |
+			 (receive_only ? MSG_FLOW_RECEIVE_ONLY : 0),
+		.timeout_ms = (uint32_t)timeout_ms,
+	};
+	*(f->listens ? &r.m.flow_host.local : &r.m.flow_host.remote) = *addr;
+	return flow_ask(f, &r);
+}
+
+/* connect(2), which goes on by itself when a signal interrupts it. */
+static int connect_wait(int sock, const struct sockaddr *to, socklen_t len)
+{
+	struct pollfd fd = {.fd = sock, .events = POLLOUT};
+	int error = 0;
+	socklen_t error_len = sizeof(error);
+	if (connect(sock, to, len) == 0)
+		return 0;
+	if (errno != EINTR)
+		return -errno;
+	while (poll(&fd, 1, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (getsockopt(sock, SOL_SOCKET, SO_ERROR, &error, &error_len) < 0)
+		return -errno;
+	return -error;
+}
+
+static int listen_at(int sock, const struct sockaddr *at, socklen_t len)
+{
+	int on = 1;
+	if (setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    bind(sock, at, len) < 0 || listen(sock, SOMAXCONN) < 0)
+		return -errno;
+	return 0;
+}
+
+static int flow_open(struct zcrx_flow *f, const struct sockaddr *addr, socklen_t len,
+		     unsigned flags)
+{
+	struct zcrx *z = f->queue->z;
+	struct msg_addr m;
+	int error = addr_from_socket(&m, addr, len);
+	if (error)
+		return refuse(z, error, "The address is neither IPv4 nor IPv6, or cut short.");
+	if (flags & ~(ZCRX_FLOW_HOST | ZCRX_FLOW_RECEIVE_ONLY) || flags == ZCRX_FLOW_RECEIVE_ONLY)
+		return refuse(z, -EINVAL, "The flags may be HOST, or HOST with RECEIVE_ONLY.");
+	if (flags & ZCRX_FLOW_HOST)
+		return flow_ask_host(f, &m, flags);
+	f->sock = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+	if (f->sock < 0)
+		return refuse(z, -errno, "No socket can be opened: %m.");
+	f->sock_owned = true;
+	error = f->listens ? listen_at(f->sock, addr, len) : connect_wait(f->sock, addr, len);
+	if (error)
+		return refuse(z, error,
+			      f->listens ? "Listening failed: %m." : "Connecting failed: %m.");
+	return flow_ask_adopt(f);
+}
+
+int zcrx_flow_adopt(struct zcrx_queue *q, struct zcrx_flow **ret, int sock, unsigned flags,
+		    void *user)
+{
+	struct zcrx_flow *f;
+	if (flags & ~ZCRX_FLOW_LISTEN || sock < 0)
+		return refuse(q->z, -EINVAL,
+			      "A socket is needed, and no flag but LISTEN may be set.");
+	int error = flow_new(&f, q, flags & ZCRX_FLOW_LISTEN, user);
+	if (!error) {
+		f->sock = sock;
+		error = flow_ask_adopt(f);
+	}
+	return flow_begun(ret, f, error);
+}
+
+int zcrx_flow_connect(struct zcrx_queue *q, struct zcrx_flow **ret, const struct sockaddr *to,
+		      socklen_t len, unsigned flags, void *user)
+{
+	struct zcrx_flow *f;
+	int error = flow_new(&f, q, false, user);
+	if (!error)
+		error = flow_open(f, to, len, flags);
+	return flow_begun(ret, f, error);
+}
+
+int zcrx_flow_listen(struct zcrx_queue *q, struct zcrx_flow **ret, const struct sockaddr *at,
+		     socklen_t len, unsigned flags, void *user)
+{
+	struct zcrx_flow *f;
+	int error = flow_new(&f, q, true, user);
+	if (!error)
+		error = flow_open(f, at, len, flags);
+	return flow_begun(ret, f, error);
+}
+
+/* ---- in between ---- */
+
+int zcrx_flow_pause(struct zcrx_flow *f, int on)
+{
+	struct request r = {.fd = -1};
+	r.m.flow_pause = (struct msg_flow_pause){
+		.hdr = REQUEST_HDR(flow_pause, FLOW_PAUSE),
+		.flow_id = f->id,
+		.on = on != 0,
+	};
+	return request(f->queue->z, &r);
+}
+
+int zcrx_flow_socket(const struct zcrx_flow *f)
+{
+	return f->sock;
+}
+
+int zcrx_flow_local(const struct zcrx_flow *f, struct sockaddr *addr, socklen_t *len)
+{
+	return addr_to_socket(&f->local, addr, len);
+}
+
+int zcrx_flow_remote(const struct zcrx_flow *f, struct sockaddr *addr, socklen_t *len)
+{
+	return addr_to_socket(&f->remote, addr, len);
+}
+
+void zcrx_flow_set_user(struct zcrx_flow *f, void *user)
+{
+	f->user = user;
+}
+
+void *zcrx_flow_user(const struct zcrx_flow *f)
+{
+	return f->user;
+}
+
+/* ---- ending ---- */
+
+/* Connections of a closed listener that its user never saw: nobody else could close them. */
+static void unseen_end(struct zcrx_queue *q, uint32_t listener_id)
+{
+	struct zcrx_flow *f, *next;
+	channel_read(q);
+	for (f = TAILQ_FIRST(&q->flows.opening); f; f = next) {
+		next = TAILQ_NEXT(f, link);
+		if (f->listener_id != listener_id)
+			continue;
+		flow_end(q->z, f->id, MSG_CLOSE_ABORT);
+		flows_remove(&q->flows, f);
+	}
+}
+
+void zcrx_flow_close(struct zcrx_flow *f, unsigned flags)
+{
+	if (!f)
+		return;
+	struct zcrx_queue *q = f->queue;
+	if (!q->lost) {
+		flow_end(q->z, f->id, flags & ZCRX_CLOSE_ABORT);
+		if (f->listens)
+			unseen_end(q, f->id);
+	}
+	flows_remove(&q->flows, f);
+}

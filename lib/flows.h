@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The flows of one queue: found by id, and in line for the two completions that are not data.
+ *
+ * A flow's state only moves forward. Opening flows wait to be shown as ZCRX_OPEN; ending ones wait
+ * until all their data is taken, then to be shown as ZCRX_END. Nothing of a flow is shown before
+ * the first or after the last.
+ */
+#ifndef ZCRX_LIB_FLOWS_H
+#define ZCRX_LIB_FLOWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "msg.h"
+
+struct zcrx_queue;
+
+enum flow_state {
+	FLOW_OPENING = 1,
+	FLOW_LIVE,
+	FLOW_ENDING,
+	FLOW_ENDED,
+};
+
+struct zcrx_flow {
+	struct zcrx_queue *queue;
+	TAILQ_ENTRY(zcrx_flow) link; /* in the line its state belongs to */
+	uint32_t id;                 /* index in the low half, generation in the high one */
+	uint32_t listener_id;        /* 0: not from a listener */
+	enum flow_state state;
+	bool listens;
+	bool closed;     /* the daemon said so: error and cq_pos are set */
+	bool sock_owned; /* closed with the flow */
+	int sock;        /* -1: none */
+	int32_t error;
+	uint32_t cq_pos;
+	void *user;
+	struct msg_addr local, remote;
+};
+
+TAILQ_HEAD(flow_line, zcrx_flow);
+
+struct flows {
+	struct zcrx_flow **at; /* by index */
+	uint32_t room;
+	struct flow_line opening, ending;
+};
+
+void flows_init(struct flows *t);
+/* Frees all flows, closing the sockets they own. */
+void flows_done(struct flows *t);
+
+/*
+ * Adds a flow in its first state. From then on it belongs to the table. Returns 0, -EEXIST if the
+ * id is 0 or its index taken, -ENOMEM.
+ */
+int flows_add(struct flows *t, struct zcrx_flow *f, enum flow_state state);
+
+/* Moves a flow on. */
+void flows_advance(struct flows *t, struct zcrx_flow *f, enum flow_state state);
+
+/* Takes a flow out and frees it, closing the socket it owns. */
+void flows_remove(struct flows *t, struct zcrx_flow *f);
+
+/* Frees a flow that was never added. NULL is fine. */
+void flow_free(struct zcrx_flow *f);
+
+/* NULL if there is none, or none any more. */
+static inline struct zcrx_flow *flows_find(const struct flows *t, uint64_t id)
+{
+	uint32_t index = id & 0xffff;
+	struct zcrx_flow *f = index < t->room ? t->at[index] : NULL;
+	return f && f->id == id ? f : NULL;
+}
+
+#endif

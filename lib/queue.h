@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* A queue: its rings, its channel, its flows, and what this side has to remember about them. */
+#ifndef ZCRX_LIB_QUEUE_H
+#define ZCRX_LIB_QUEUE_H
+
+#include "flows.h"
+#include "rings.h"
+
+struct zcrx;
+struct zcrx_area;
+
+struct zcrx_queue {
+	struct zcrx *z;
+	struct zcrx_area *area;
+	TAILQ_ENTRY(zcrx_queue) link; /* in z->queues */
+	uint32_t id;
+	int lost; /* 0, or the negative errno that every reap returns from now on */
+
+	struct rings rings;
+	uint32_t buffer_bytes;
+	size_t buffers;
+	uint32_t out; /* DATA completions the user holds, at most as many as the RQ has entries */
+
+	struct flows flows;
+
+	int channel;
+	bool armed;           /* the wake word was set and not taken back */
+	bool look;            /* the channel may hold more than the announced events */
+	uint32_t events_seen; /* ring_daemon.events when the channel was last found empty */
+
+	uint32_t backend, ifindex, rxq;
+	char why_not[240];
+};
+
+/* Frees this side of the queue with its flows. */
+void queue_release(struct zcrx_queue *q);
+
+/* The queue is dead from now on; the first reason stays. */
+static inline void queue_lose(struct zcrx_queue *q, int error)
+{
+	if (!q->lost)
+		q->lost = error;
+}
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one stream of completions, and buffers back: what runs per batch of data.
+ *
+ * No system call is made here unless the daemon waits for something, announced an event, or there
+ * is nothing to do. Order within a flow: its ZCRX_OPEN is shown when the event is read, and the
+ * event precedes the flow's first completion; its ZCRX_END when all completions before its end have
+ * been taken.
+ */
+#include <errno.h>
+#include <poll.h>
+
+#include "channel.h"
+#include "clock.h"
+#include "queue.h"
+#include "zcrx.h"
+
+/* IORING_CQE_F_BUFFER: the buffer's id lies above IORING_CQE_BUFFER_SHIFT. */
+enum {
+	CQE_BUFFER = 1,
+	CQE_BUFFER_SHIFT = 16
+};
+
+static uint32_t room_out(const struct zcrx_queue *q)
+{
+	return q->rings.rq_mask + 1 - q->out;
+}
+
+/* The flow that ended first, if all its data has been taken. */
+static struct zcrx_flow *ended(const struct zcrx_queue *q)
+{
+	struct zcrx_flow *f = TAILQ_FIRST(&q->flows.ending);
+	return f && (int32_t)(q->rings.head - f->cq_pos) >= 0 ? f : NULL;
+}
+
+static bool work_ready(const struct zcrx_queue *q)
+{
+	return (rings_ready(&q->rings) && room_out(q)) || channel_pending(q) || q->lost ||
+	       !TAILQ_EMPTY(&q->flows.opening) || ended(q);
+}
+
+static void flow_show(struct zcrx_completion *c, enum zcrx_what what, struct zcrx_flow *f)
+{
+	*c = (struct zcrx_completion){
+		.what = what,
+		.error = what == ZCRX_END ? f->error : 0,
+		.flow = f,
+		.user = f->user,
+	};
+}
+
+static int opens_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
+{
+	struct zcrx_flow *f;
+	int n = 0;
+	while (n < max && (f = TAILQ_FIRST(&q->flows.opening))) {
+		flow_show(&c[n++], ZCRX_OPEN, f);
+		flows_advance(&q->flows, f, f->closed ? FLOW_ENDING : FLOW_LIVE);
+	}
+	return n;
+}
+
+static int ends_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
+{
+	struct zcrx_flow *f;
+	int n = 0;
+	while (n < max && (f = ended(q))) {
+		flow_show(&c[n++], ZCRX_END, f);
+		flows_advance(&q->flows, f, FLOW_ENDED);
+	}
+	return n;
+}
+
+/* Where in the area the data lies; false if it lies nowhere there. */
+static bool data_place(const struct zcrx_queue *q, const struct cqe *e, uint64_t *ret_off)
+{
+	uint32_t buffer = e->flags >> CQE_BUFFER_SHIFT;
+	*ret_off = (uint64_t)buffer * q->buffer_bytes;
+	return (e->flags & CQE_BUFFER) && buffer < q->buffers &&
+	       (uint32_t)e->res <= q->buffer_bytes;
+}
+
+/*
+ * Takes data from the CQ. What belongs to no flow goes straight back, once the channel has nothing
+ * to say about it: then the flow was closed meanwhile.
+ */
+static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
+{
+	struct rings *r = &q->rings;
+	uint32_t ready = rings_ready(r);
+	uint32_t room = room_out(q);
+	int n = 0;
+	if (ready > r->cq_mask + 1) {
+		queue_lose(q, -EPROTO);
+		return 0;
+	}
+	for (; ready > 0 && n < max && (uint32_t)n < room; ready--, rings_skip(r)) {
+		struct cqe e = rings_peek(r);
+		uint64_t off;
+		if (e.res <= 0)
+			continue;
+		if (!data_place(q, &e, &off)) {
+			queue_lose(q, -EPROTO);
+			break;
+		}
+		struct zcrx_flow *f = flows_find(&q->flows, e.user_data);
+		if (!f && channel_pending(q))
+			break;
+		if (!f || f->state == FLOW_ENDED) {
+			rings_refill(r, off, (uint32_t)e.res);
+			continue;
+		}
+		c[n++] = (struct zcrx_completion){
+			.what = ZCRX_DATA,
+			.flow = f,
+			.user = f->user,
+			.off = off,
+			.len = (uint32_t)e.res,
+			.flags = ZCRX_COPIED,
+		};
+	}
+	q->out += (uint32_t)n;
+	return n;
+}
+
+/* One pass over everything there is, in the order a flow lives through it. */
+static int take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
+{
+	if (channel_pending(q))
+		channel_read(q);
+	int n = opens_take(q, c, max);
+	n += data_take(q, c + n, max - n);
+	n += ends_take(q, c + n, max - n);
+	if (rings_publish(&q->rings))
+		channel_kick(q);
+	return n;
+}
+
+/* True: nothing to do, and the channel becomes readable when that changes. */
+static bool fall_asleep(struct zcrx_queue *q)
+{
+	if (q->look)
+		channel_read(q);
+	channel_arm(q);
+	return !work_ready(q);
+}
+
+int zcrx_reap(struct zcrx_queue *q, struct zcrx_completion *c, int max)
+{
+	if (max <= 0)
+		return 0;
+	while (!q->lost) {
+		int n = take(q, c, max);
+		if (n > 0) {
+			channel_disarm(q);
+			return n;
+		}
+		if (fall_asleep(q))
+			return 0;
+	}
+	c[0] = (struct zcrx_completion){.what = ZCRX_LOST, .error = q->lost};
+	return 1;
+}
+
+void zcrx_recycle(struct zcrx_queue *q, const struct zcrx_completion *c, int n)
+{
+	for (int i = 0; i < n && q->out > 0; i++) {
+		if (c[i].what != ZCRX_DATA)
+			continue;
+		rings_refill(&q->rings, c[i].off, c[i].len);
+		q->out--;
+	}
+	if (rings_publish(&q->rings))
+		channel_kick(q);
+}
+
+int zcrx_wait(struct zcrx_queue *q, int ms)
+{
+	struct pollfd fd = {.fd = q->channel, .events = POLLIN};
+	int64_t until = clock_until(ms);
+	while (!work_ready(q) && fall_asleep(q)) {
+		int r = poll(&fd, 1, clock_left(until));
+		if (r <= 0)
+			return r < 0 ? -errno : 0;
+	}
+	return 1;
+}

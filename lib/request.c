@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "request.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "reason.h"
+#include "wire.h"
+
+enum {
+	REPLY_MS = 30000,
+	ERRNO_MAX = 4095,
+};
+
+int refuse(struct zcrx *z, int error, const char *format, ...)
+{
+	va_list args;
+	errno = -error;
+	va_start(args, format);
+	vsnprintf(z->error, sizeof(z->error), format, args);
+	va_end(args);
+	return error;
+}
+
+int request_over(struct zcrx *z, int error, const char *text)
+{
+	if (z->sock >= 0)
+		close(z->sock);
+	z->sock = -1;
+	return refuse(z, error, "%s", text);
+}
+
+/* Returns 1 when the socket is readable, 0 when time is up, or a negative errno. */
+static int readable_wait(int sock, int ms)
+{
+	struct pollfd fd = {.fd = sock, .events = POLLIN};
+	int64_t until = clock_until(ms);
+	int r;
+	do
+		r = poll(&fd, 1, clock_left(until));
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+static int refused(struct zcrx *z, const struct msg_fail *fail)
+{
+	if (fail->hdr.error < -ERRNO_MAX)
+		return request_over(z, -EPROTO, "zcrxd refused with an impossible error.");
+	const char *text = fail->text[0] ? fail->text : reason_text(fail->reason);
+	return refuse(z, fail->hdr.error, "%.*s", (int)sizeof(fail->text), text);
+}
+
+/* The reply to the request type and serial, with as many descriptors as r wants. */
+static int reply_recv(struct zcrx *z, struct request *r, uint16_t type, uint32_t serial)
+{
+	uint32_t nfds = 0;
+	int ready = readable_wait(z->sock, REPLY_MS + r->extra_ms);
+	if (ready == 0)
+		return request_over(z, -ETIMEDOUT, "zcrxd did not answer in time; connect again.");
+	int len = ready < 0 ? ready : wire_recv(z->sock, &r->m, r->fds, &nfds, MSG_DONTWAIT);
+	if (len == 0 || len == -ECONNRESET)
+		return request_over(z, -ECONNRESET, "zcrxd ended the connection.");
+	if (len < 0 || msg_check_reply(&r->m, (uint32_t)len, nfds, type, serial) ||
+	    (!r->m.hdr.error && nfds != r->nfds)) {
+		wire_close(r->fds, nfds);
+		return request_over(
+			z, -EPROTO,
+			"zcrxd sent a malformed reply; do its version and libzcrx's fit?");
+	}
+	return r->m.hdr.error ? refused(z, &r->m.fail) : 0;
+}
+
+int request(struct zcrx *z, struct request *r)
+{
+	if (z->sock < 0)
+		return refuse(z, -ENOTCONN, "The connection to zcrxd is over; connect again.");
+	uint16_t type = r->m.hdr.type;
+	z->serial = z->serial == UINT32_MAX ? 1 : z->serial + 1;
+	r->m.hdr.serial = z->serial;
+	r->m.hdr.nfds = r->fd >= 0;
+	int error = wire_send(z->sock, &r->m.hdr, &r->fd, 0);
+	switch (error) {
+	case 0:
+		return reply_recv(z, r, type, z->serial);
+	case -EPIPE:
+	case -ECONNRESET:
+		return request_over(z, -ECONNRESET, "zcrxd ended the connection.");
+	default:
+		return refuse(z, error, "The request could not be sent: %m.");
+	}
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shared rings of one queue, mapped. Owns the mappings and this side's indices.
+ *
+ * The daemon is not trusted with our memory: where things lie is checked once, when mapping, and
+ * kept here; no index or size is ever read back from shared memory, and what is read from it
+ * (tail, completions) is copied once and checked on the copy.
+ */
+#ifndef ZCRX_LIB_RINGS_H
+#define ZCRX_LIB_RINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "msg.h"
+#include "ring.h"
+
+struct rings {
+	const struct ring_daemon *daemon;
+	struct ring_client *client;
+
+	const uint32_t *cq_tail;
+	const char *cqes;
+	uint32_t cq_mask, cqe_bytes;
+	uint32_t head;      /* next completion to take */
+	uint32_t head_told; /* as published */
+
+	uint32_t *rq_tail;
+	char *rqes;
+	uint32_t rq_mask, rqe_bytes;
+	uint32_t refill;      /* next entry to write */
+	uint32_t refill_told; /* as published */
+
+	uint64_t area_token;
+	uint32_t kicked; /* the last kick word that was answered */
+
+	void *cq_map, *rq_map;
+	size_t cq_map_bytes, rq_map_bytes;
+};
+
+/* The first 16 bytes of a struct io_uring_cqe. */
+struct cqe {
+	uint64_t user_data;
+	int32_t res;
+	uint32_t flags;
+};
+
+/*
+ * Maps the rings of a reply to QUEUE_OPEN; the descriptors stay the caller's. Returns 0, -EPROTO if
+ * the layout does not fit the files or these can shrink, or the errno of mmap(2).
+ */
+int rings_map(struct rings *ret, const struct msg_queue_open_reply *reply, int cq, int rq);
+
+/* Unmaps; a zeroed struct is fine. */
+void rings_unmap(struct rings *r);
+
+/* Completions to take; more than the ring has entries if the daemon lies. */
+static inline uint32_t rings_ready(const struct rings *r)
+{
+	return ring_load(r->cq_tail) - r->head;
+}
+
+static inline struct cqe rings_peek(const struct rings *r)
+{
+	const char *at = r->cqes + (size_t)(r->head & r->cq_mask) * r->cqe_bytes;
+	union {
+		uint64_t words[2];
+		struct cqe cqe;
+	} copy;
+	for (int i = 0; i < 2; i++)
+		copy.words[i] =
+			__atomic_load_n((const uint64_t *)(const void *)at + i, __ATOMIC_RELAXED);
+	return copy.cqe;
+}
+
+static inline void rings_skip(struct rings *r)
+{
+	r->head++;
+}
+
+static inline void rings_refill(struct rings *r, uint64_t off, uint32_t len)
+{
+	void *at = r->rqes + (size_t)(r->refill++ & r->rq_mask) * r->rqe_bytes;
+	*(struct ring_rqe *)at = (struct ring_rqe){.off = off | r->area_token, .len = len};
+}
+
+/*
+ * Publishes what was taken and given back. True: the daemon waits for just that and has not been
+ * told yet, send it a byte.
+ */
+static inline bool rings_publish(struct rings *r)
+{
+	bool head = r->head != r->head_told, refill = r->refill != r->refill_told;
+	if (!head && !refill)
+		return false;
+	if (head)
+		ring_store(&r->client->cq_head, r->head_told = r->head);
+	if (refill)
+		ring_store(r->rq_tail, r->refill_told = r->refill);
+	ring_barrier();
+	uint32_t kick = ring_load(&r->daemon->kick);
+	if (!kick || kick == r->kicked)
+		return false;
+	r->kicked = kick;
+	return true;
+}
+
+#endif

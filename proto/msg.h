@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The messages of the unix socket (docs/protocol.md is normative).
+ *
+ * One SOCK_SEQPACKET datagram is one message and its file descriptors. Two kinds of socket carry
+ * them: the *control socket* a client connects to (requests and their replies, in order, one at a
+ * time) and the *queue channel* that comes with every queue (events, one-byte wake-ups and kicks).
+ *
+ * MSG_TABLE is the grammar; the enum, the size asserts and the checker expand from it. Structs only
+ * ever grow at the end. All fields are native endian, 8-byte aligned as a whole, padding is zero.
+ */
+#ifndef ZCRX_PROTO_MSG_H
+#define ZCRX_PROTO_MSG_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#define MSG_VERSION	1u
+#define MSG_BYTES_MAX	4096u
+#define MSG_FDS_MAX	4u
+
+struct msg_hdr {
+	uint32_t size; /* length of the whole datagram, a multiple of 8 */
+	uint16_t type; /* enum msg_type; a reply repeats its request's */
+	uint16_t nfds;
+	uint32_t serial; /* chosen by the client, repeated in the reply; 0 marks an event */
+	int32_t error;	 /* 0, or a negative errno: then the message is a struct msg_fail */
+};
+
+struct msg_addr {
+	uint16_t family; /* 4, 6, or 0 for none */
+	uint16_t port;	 /* native endian */
+	uint32_t scope;	 /* IPv6 scope id */
+	uint8_t ip[16];	 /* network order; IPv4 uses the first four */
+};
+
+struct msg_fail {
+	struct msg_hdr hdr;
+	uint32_t reason; /* enum reason, proto/reason.h */
+	uint32_t detail; /* a number that goes with the reason, or 0 */
+	char text[240];	 /* one sentence, NUL-terminated */
+};
+
+enum msg_backend {
+	MSG_BACKEND_AUTO = 0,
+	MSG_BACKEND_COPY = 1,
+	MSG_BACKEND_DEVMEM = 2,
+	MSG_BACKEND_ZCRX = 3,
+};
+
+enum msg_format {
+	MSG_FORMAT_BUFFER_ID = 1, /* 16-byte CQE; offset = (flags >> 16) * buffer_bytes */
+	MSG_FORMAT_ZCRX = 2,	  /* 32-byte CQE followed by struct io_uring_zcrx_cqe */
+};
+
+enum msg_area_kind {
+	MSG_AREA_MEMFD = 1,
+	MSG_AREA_DMABUF = 2,
+};
+
+#define MSG_QUEUE_NO_COPY     0x1u /* refuse rather than fall back to the copy backend */
+#define MSG_FLOW_LISTEN	      0x1u /* the socket listens: its connections become flows */
+#define MSG_FLOW_RECEIVE_ONLY 0x2u /* FLOW_HOST: no socket is handed out */
+#define MSG_CLOSE_ABORT	      0x1u /* FLOW_CLOSE: reset the connection */
+
+struct msg_hello {
+	struct msg_hdr hdr;
+	uint16_t version_min;
+	uint16_t version_max;
+	uint32_t pad;
+	uint64_t features;
+	char name[32]; /* for display only */
+};
+
+struct msg_hello_reply {
+	struct msg_hdr hdr;
+	uint16_t version;
+	uint16_t pad;
+	uint32_t page_bytes;
+	uint64_t features; /* both sides have these */
+	uint64_t max_area_bytes;
+	uint32_t max_queues;
+	uint32_t max_flows;
+	char server[32];
+};
+
+struct msg_area_add {
+	struct msg_hdr hdr; /* + the area's fd */
+	uint32_t kind;	    /* enum msg_area_kind */
+	uint32_t flags;	    /* 0 */
+	uint64_t length;    /* bytes, a multiple of page_bytes */
+};
+
+struct msg_area_add_reply {
+	struct msg_hdr hdr;
+	uint32_t area_id;
+	uint32_t pad;
+};
+
+struct msg_area_del {
+	struct msg_hdr hdr;
+	uint32_t area_id;
+	uint32_t pad;
+};
+
+struct msg_queue_open {
+	struct msg_hdr hdr;
+	uint32_t area_id;
+	uint32_t backend; /* enum msg_backend */
+	uint32_t flags;	  /* MSG_QUEUE_* */
+	uint32_t cq_entries; /* here and below 0 = the daemon's choice */
+	uint32_t rq_entries;
+	uint32_t buffer_bytes;
+	uint32_t rx_queues;
+	uint32_t pad;
+	char nic[16];
+};
+
+/* Where things lie in the queue's memfds, in bytes from the start of each mapping. */
+struct msg_rings {
+	uint32_t cq_map_bytes;
+	uint32_t cq_tail; /* u32, written by the kernel */
+	uint32_t cq_cqes;
+	uint32_t cq_entries; /* a power of two */
+	uint32_t cqe_bytes;  /* stride */
+	uint32_t daemon_page; /* struct ring_daemon, in the cq memfd */
+	uint32_t rq_map_bytes;
+	uint32_t client_page; /* struct ring_client, in the rq memfd */
+	uint32_t rq_tail;     /* u32, written by the client */
+	uint32_t rq_rqes;
+	uint32_t rq_entries; /* a power of two */
+	uint32_t rqe_bytes;  /* stride */
+	uint32_t side_map_bytes; /* 0: no side buffer, and no fd for it */
+	uint32_t side_slot_bytes;
+};
+
+struct msg_queue_open_reply {
+	struct msg_hdr hdr; /* + cq (read-only), rq, channel, and side if side_map_bytes */
+	uint32_t queue_id;
+	uint32_t backend; /* the one given */
+	uint32_t format;  /* enum msg_format */
+	uint32_t buffer_bytes;
+	uint32_t ifindex; /* 0: any interface */
+	uint32_t rxq;
+	uint64_t area_token; /* or-ed into the offset of every refill entry */
+	struct msg_rings rings;
+	uint32_t why_not; /* reason no better backend was given, 0 if there is none better */
+	uint32_t pad;
+	char why_text[240];
+};
+
+struct msg_queue_close {
+	struct msg_hdr hdr;
+	uint32_t queue_id;
+	uint32_t pad;
+};
+
+struct msg_flow_adopt {
+	struct msg_hdr hdr; /* + the socket */
+	uint32_t queue_id;
+	uint32_t flags; /* MSG_FLOW_LISTEN */
+};
+
+struct msg_flow_host {
+	struct msg_hdr hdr;
+	uint32_t queue_id;
+	uint32_t flags;	     /* MSG_FLOW_LISTEN, MSG_FLOW_RECEIVE_ONLY */
+	uint32_t backlog;    /* listen: 0 = the daemon's choice */
+	uint32_t timeout_ms; /* connect: 0 = the daemon's choice */
+	struct msg_addr local;
+	struct msg_addr remote;
+};
+
+struct msg_flow_reply { /* answers FLOW_ADOPT and FLOW_HOST (+ the socket, unless receive-only) */
+	struct msg_hdr hdr;
+	uint32_t flow_id;
+	uint32_t pad;
+	struct msg_addr local;
+	struct msg_addr remote;
+};
+
+struct msg_flow_pause {
+	struct msg_hdr hdr;
+	uint32_t flow_id;
+	uint32_t on;
+};
+
+struct msg_flow_close {
+	struct msg_hdr hdr;
+	uint32_t flow_id;
+	uint32_t flags; /* MSG_CLOSE_ABORT */
+};
+
+struct msg_flow_close_reply {
+	struct msg_hdr hdr;
+	uint32_t flow_id;
+	uint32_t cq_pos; /* no completion of this flow lies at or after this position */
+};
+
+struct msg_ok { /* a reply that carries nothing */
+	struct msg_hdr hdr;
+};
+
+struct msg_flow_opened {
+	struct msg_hdr hdr; /* + the socket, unless receive-only */
+	uint32_t queue_id;
+	uint32_t listener_id;
+	uint32_t flow_id;
+	uint32_t pad;
+	struct msg_addr local;
+	struct msg_addr remote;
+};
+
+struct msg_flow_closed {
+	struct msg_hdr hdr;
+	uint32_t queue_id;
+	uint32_t flow_id;
+	int32_t error; /* 0: the peer sent FIN */
+	uint32_t reason;
+	uint32_t cq_pos; /* the end comes after every completion before this position */
+	uint32_t pad;
+	uint64_t bytes;
+	uint64_t bytes_copied;
+	char text[128];
+};
+
+struct msg_queue_lost {
+	struct msg_hdr hdr;
+	uint32_t queue_id;
+	int32_t error;
+	uint32_t reason;
+	uint32_t pad;
+	char text[240];
+};
+
+/*
+ * The grammar: NAME, number, struct of the request or event, struct of the reply,
+ * fds with the request or event (at least, at most), sessions state it is allowed in.
+ */
+#define MSG_TABLE(X) \
+	X(HELLO, 1, msg_hello, msg_hello_reply, 0, 0, NEW) \
+	X(AREA_ADD, 2, msg_area_add, msg_area_add_reply, 1, 1, READY) \
+	X(AREA_DEL, 3, msg_area_del, msg_ok, 0, 0, READY) \
+	X(QUEUE_OPEN, 4, msg_queue_open, msg_queue_open_reply, 0, 0, READY) \
+	X(QUEUE_CLOSE, 5, msg_queue_close, msg_ok, 0, 0, READY) \
+	X(FLOW_ADOPT, 6, msg_flow_adopt, msg_flow_reply, 1, 1, READY) \
+	X(FLOW_HOST, 7, msg_flow_host, msg_flow_reply, 0, 0, READY) \
+	X(FLOW_PAUSE, 8, msg_flow_pause, msg_ok, 0, 0, READY) \
+	X(FLOW_CLOSE, 9, msg_flow_close, msg_flow_close_reply, 0, 0, READY) \
+	X(FLOW_OPENED, 64, msg_flow_opened, msg_ok, 0, 1, EVENT) \
+	X(FLOW_CLOSED, 65, msg_flow_closed, msg_ok, 0, 0, EVENT) \
+	X(QUEUE_LOST, 66, msg_queue_lost, msg_ok, 0, 0, EVENT)
+
+enum msg_type {
+#define X(name, number, request, reply, fds_min, fds_max, state) MSG_##name = number,
+	MSG_TABLE(X)
+#undef X
+};
+
+#define X(name, number, request, reply, fds_min, fds_max, state) \
+	static_assert(sizeof(struct request) % 8 == 0 && sizeof(struct reply) % 8 == 0, #name); \
+	static_assert(sizeof(struct request) <= MSG_BYTES_MAX, #name); \
+	static_assert(sizeof(struct reply) <= MSG_BYTES_MAX, #name);
+MSG_TABLE(X)
+#undef X
+static_assert(sizeof(struct msg_hdr) == 16 && sizeof(struct msg_addr) == 24, "wire");
+static_assert(sizeof(struct msg_fail) == 264 && sizeof(struct msg_rings) == 56, "wire");
+
+/* Room for any message, aligned for all of them. */
+union msg_any {
+	struct msg_hdr hdr;
+	struct msg_fail fail;
+	struct msg_hello hello;
+	struct msg_hello_reply hello_reply;
+	struct msg_area_add area_add;
+	struct msg_area_add_reply area_add_reply;
+	struct msg_area_del area_del;
+	struct msg_queue_open queue_open;
+	struct msg_queue_open_reply queue_open_reply;
+	struct msg_queue_close queue_close;
+	struct msg_flow_adopt flow_adopt;
+	struct msg_flow_host flow_host;
+	struct msg_flow_reply flow_reply;
+	struct msg_flow_pause flow_pause;
+	struct msg_flow_close flow_close;
+	struct msg_flow_close_reply flow_close_reply;
+	struct msg_flow_opened flow_opened;
+	struct msg_flow_closed flow_closed;
+	struct msg_queue_lost queue_lost;
+	uint64_t words[MSG_BYTES_MAX / 8];
+};
+
+/* What a receiver expects; one bit each. */
+enum msg_state {
+	MSG_STATE_NEW = 1,   /* request before HELLO was answered */
+	MSG_STATE_READY = 2, /* request after it */
+	MSG_STATE_EVENT = 4, /* on a queue channel, towards the client */
+};
+
+/*
+ * Checks a request (or, in state EVENT, an event) of len bytes that came with nfds descriptors.
+ * m must be zero behind len. A shorter struct is taken with its missing fields zero down to the
+ * size of version 1, a longer one if its unknown tail is zero.
+ * Returns 0, or a negative errno with *ret_reason set. Pure.
+ */
+int msg_check(const union msg_any *m, uint32_t len, uint32_t nfds, enum msg_state state,
+	      uint32_t *ret_reason);
+
+/*
+ * The same for the reply to a request of the given type and serial. A refusal (struct msg_fail) is
+ * well-formed: 0 is returned and hdr.error is what it says.
+ */
+int msg_check_reply(const union msg_any *m, uint32_t len, uint32_t nfds, uint16_t type,
+		    uint32_t serial);
+
+/* Name of a message type, "?" if unknown. */
+const char *msg_name(uint16_t type);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shared memory of a queue: the two pages beside the kernel's own rings.
+ *
+ * Every word has one writer. Indices are free-running u32. Whoever sleeps sets its word, executes a
+ * full barrier, looks once more and only then sleeps; whoever publishes does so, executes a full
+ * barrier and then looks at the word. Offsets come from the reply to QUEUE_OPEN, never from here.
+ */
+#ifndef ZCRX_PROTO_RING_H
+#define ZCRX_PROTO_RING_H
+
+#include <stdint.h>
+
+/* Written by the client, in the rq memfd. */
+struct ring_client {
+	_Alignas(64) uint32_t cq_head; /* completions consumed */
+	_Alignas(64) uint32_t wake;    /* 1: asleep, send a wake-up; taken back by either side */
+	_Alignas(64) uint32_t side_head;
+};
+
+/* Written by the daemon, in the cq memfd; the client maps it read-only. */
+struct ring_daemon {
+	/*
+	 * Not 0: the pump waits for refills or for room in the CQ. A client that published either
+	 * sends one byte on the channel, once per value.
+	 */
+	_Alignas(64) uint32_t kick;
+	uint32_t events;  /* event messages sent on the channel so far */
+	uint32_t starved; /* 1: flows wait for refills */
+	uint32_t pad;
+	/* Counters since the queue was opened. */
+	_Alignas(64) uint64_t bytes;
+	uint64_t bytes_copied;
+	uint64_t completions;	  /* with data */
+	uint64_t refills;	  /* buffers taken back */
+	uint64_t refills_refused; /* out of range, or not the client's to return */
+	uint64_t heads_refused;	  /* CQ heads beyond the tail or behind the last one */
+	uint64_t starvations;
+	uint64_t wakeups; /* of the client */
+	uint64_t enters;  /* io_uring_enter calls made for this queue */
+};
+
+/* An entry of the refill ring; the kernel's struct io_uring_zcrx_rqe. */
+struct ring_rqe {
+	uint64_t off; /* any byte of the buffer, with area_token or-ed in */
+	uint32_t len;
+	uint32_t pad; /* 0 */
+};
+
+static inline uint32_t ring_load(const uint32_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void ring_store(uint32_t *p, uint32_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+static inline uint32_t ring_take(uint32_t *p)
+{
+	return __atomic_exchange_n(p, 0, __ATOMIC_SEQ_CST);
+}
+
+static inline void ring_barrier(void)
+{
+#ifdef __SANITIZE_THREAD__
+	/* ThreadSanitizer knows no fences; an atomic exchange is a full barrier just as well. */
+	uint32_t word = 0;
+	(void)__atomic_exchange_n(&word, 1, __ATOMIC_SEQ_CST);
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+#endif

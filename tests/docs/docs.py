@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The documents say what is true, as far as a program can tell.
+
+usage: docs.py C-COMPILER PROGRAM...
+- The manual shows every function of zcrx.h just as it is declared, and names every constant.
+- The example program of zcrx(3) compiles.
+- The manual of each PROGRAM lists the options that its --help lists, and no others.
+- zcrxd accepts the example configuration, whose keys are those of zcrxd.conf(5).
+- The receive loop of README.md is the one of examples/recv.c.
+- Links between the documents lead somewhere.
+"""
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.environ["ZCRX_SOURCE_DIR"]
+COMMANDS = {"zcrxctl": [["status"], ["doctor"]]}
+problems = []
+
+
+def text(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as f:
+        return f.read()
+
+
+PAGES = {os.path.basename(p)[:-4]: text(p) for p in glob.glob(os.path.join(ROOT, "docs/man/*.scd"))}
+
+
+def squeeze(code):
+    return re.sub(r"\s+", " ", code).strip()
+
+
+def blocks(page):
+    return re.findall(r"^```\w*\n(.*?)^```$", page, re.M | re.S)
+
+
+def check_header():
+    header = text("lib", "zcrx.h")
+    shown = squeeze(" ".join(blocks("".join(p for n, p in PAGES.items() if n.endswith(".3")))))
+    declared = re.findall(r"^ZCRX_API (.*?;)", header, re.M | re.S)
+    for declaration in declared:
+        if shown.count(squeeze(declaration)) != 1:
+            problems.append(f"no page, or more than one, shows: {squeeze(declaration)}")
+    manual = "".join(PAGES.values())
+    for name in re.findall(r"^(?:#define|\t)\s*(ZCRX_[A-Z_]+) ", header, re.M):
+        if name != "ZCRX_API" and name not in manual:
+            problems.append(f"no page names {name}")
+    return len(declared)
+
+
+def check_example(compiler):
+    source = next(b for b in blocks(PAGES["zcrx.3"]) if "int n," in b)
+    with tempfile.NamedTemporaryFile("w", suffix=".c") as f:
+        f.write(source.replace("\\\\", "\\"))
+        f.flush()
+        done = subprocess.run([compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+                               "-I", os.path.join(ROOT, "lib"), f.name], check=False)
+    if done.returncode:
+        problems.append("the example of zcrx(3) does not compile")
+
+
+def options(found):
+    return set(re.findall(r"(?<![\w-])(--?[a-z][a-z-]*|-[A-Z])", found))
+
+
+def check_options(program):
+    name = os.path.basename(program)
+    page = next(p for n, p in PAGES.items() if n.startswith(name + "."))
+    said = set()
+    for command in COMMANDS.get(name, [[]]):
+        done = subprocess.run([program, *command, "--help"], capture_output=True, text=True, check=False)
+        if done.returncode or not done.stdout:
+            problems.append(f"{name} {command} --help: exit status {done.returncode}")
+        said |= options(done.stdout)
+    bold = options(" ".join(re.findall(r"\*(-[^*]*)\*", page.split("# EXAMPLES")[0])))
+    for option in sorted(said - bold):
+        problems.append(f"{name}: {option} is in --help, not in the manual")
+    for option in sorted(bold - said):
+        problems.append(f"{name}: {option} is in the manual, not in --help")
+
+
+def configuration(zcrxd, content):
+    """What zcrxd makes of it: {key: value}, or None and a message when it refuses."""
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
+        f.write(content)
+        f.flush()
+        done = subprocess.run([zcrxd, "--config", f.name, "--check"], capture_output=True, text=True,
+                              check=False)
+    return None if done.returncode else dict(re.findall(r"^([a-z-]+)=(.*)$", done.stdout, re.M)), done.stderr
+
+
+def check_configuration(zcrxd):
+    example = text("systemd", "zcrxd.conf")
+    page = PAGES["zcrxd.conf.5"]
+    defaults, _ = configuration(zcrxd, "")
+    shown, message = configuration(zcrxd, re.sub(r"^;(?=[a-z-]+ =)", "", example, flags=re.M))
+    if shown != defaults:
+        problems.append(f"systemd/zcrxd.conf: {shown} are not the defaults {defaults}: {message}")
+    documented = set(re.findall(r"^\*([a-z-]+)\* =", page, re.M))
+    if documented != set(defaults):
+        problems.append(f"zcrxd.conf(5) and zcrxd differ in {sorted(documented ^ set(defaults))}")
+    for key, default in re.findall(r"^\*([a-z-]+)\* =.*?Default: (\S+)$", page, re.M | re.S):
+        section = re.search(r"^\[(\w+)\][^[]*^;?" + key + " =", example, re.M)[1]
+        if default != "that" and configuration(zcrxd, f"[{section}]\n{key} = {default.strip('_')}\n")[0] != defaults:
+            problems.append(f"zcrxd.conf(5): {default} is not the default of {key}")
+    refused, message = configuration(zcrxd, example + "nonsense = 1\n")
+    if refused is not None or "nonsense" not in message:
+        problems.append(f"zcrxd --check accepts nonsense: {message}")
+
+
+def check_loop():
+    loop = next(b for b in blocks(text("README.md")) if "zcrx_reap" in b)
+    if squeeze(loop) not in squeeze(text("examples", "recv.c")):
+        problems.append("the loop of README.md is not that of examples/recv.c")
+
+
+def anchors(markdown):
+    for title in re.findall(r"^#+ (.*)$", markdown, re.M):
+        yield re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
+def check_links():
+    for name in glob.glob("**/*.md", root_dir=ROOT, recursive=True):
+        if name.startswith("build"):
+            continue
+        content = text(name)
+        for target in re.findall(r"\]\(([^)\s]+)\)", content):
+            path, _, anchor = target.partition("#")
+            if ":" in path:
+                continue
+            file = os.path.join(ROOT, os.path.dirname(name), path) if path else os.path.join(ROOT, name)
+            if not os.path.exists(file):
+                problems.append(f"{name}: {target} leads nowhere")
+            elif anchor and anchor not in anchors(text(file)):
+                problems.append(f"{name}: {target}: there is no such heading")
+
+
+compiler, *programs = sys.argv[1:]
+functions = check_header()
+check_example(compiler)
+check_links()
+check_loop()
+for program in programs:
+    check_options(program)
+    if os.path.basename(program) == "zcrxd":
+        check_configuration(program)
+for problem in problems:
+    print(problem)
+print(f"{len(problems)} problems in {len(PAGES)} pages, {functions} functions, {len(programs)} programs")
+sys.exit(1 if problems else 0)

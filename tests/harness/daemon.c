@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A zcrxd of the test's own. It says READY=1 on a notification socket as it would to systemd, so
+ * nobody has to poll for it.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "harness.h"
+
+enum {
+	PATIENCE_MS = 20000
+};
+
+/* Each path has room for the folder and a short name. */
+static void path_in(char *to, size_t room, const struct harness_daemon *d, const char *name)
+{
+	assert_true((size_t)snprintf(to, room, "%s/%s", d->dir, name) < room);
+}
+
+static int unix_socket(const char *path, int type, struct sockaddr_un *ret)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	assert_true(strlen(path) < sizeof(at.sun_path));
+	strcpy(at.sun_path, path);
+	int sock = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	assert_true(sock >= 0);
+	*ret = at;
+	return sock;
+}
+
+static void log_show(const struct harness_daemon *d)
+{
+	char line[512];
+	FILE *f = fopen(d->log, "re");
+	while (f && fgets(line, sizeof(line), f))
+		fprintf(stderr, "zcrxd: %s", line);
+	if (f)
+		fclose(f);
+}
+
+static void exec_daemon(const struct harness_daemon *d, const char *notify, pid_t parent)
+{
+	const char *program = getenv("ZCRX_DAEMON"); /* NOLINT(concurrency-mt-unsafe) */
+	int log = open(d->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
+	dup2(log, STDERR_FILENO);
+	setenv("NOTIFY_SOCKET", notify, 1); /* NOLINT(concurrency-mt-unsafe) */
+	if (!program)
+		program = HARNESS_ZCRXD;
+	execl(program, "zcrxd", "--socket", d->socket, "--status", d->status,
+	      d->config[0] ? "--config" : NULL, d->config, NULL);
+	fprintf(stderr, "%s: %m\n", program);
+	_exit(127);
+}
+
+static void config_write(struct harness_daemon *d, const char *config)
+{
+	path_in(d->config, sizeof(d->config), d, "zcrxd.conf");
+	FILE *f = fopen(d->config, "we");
+	assert_non_null(f);
+	assert_true(fputs(config, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* True when it said READY=1, false when it ended or time is up. */
+static bool ready_wait(int notify, pid_t pid)
+{
+	uint64_t until = harness_now_ms() + PATIENCE_MS;
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd fds[] = {{.fd = notify, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+	bool ready = false;
+	while (!ready && harness_now_ms() < until) {
+		char text[1024] = "";
+		poll(fds, 2, PATIENCE_MS);
+		if (recv(notify, text, sizeof(text) - 1, MSG_DONTWAIT) > 0)
+			ready = strstr(text, "READY=1") != NULL;
+		else if (fds[1].revents)
+			break;
+	}
+	close(pidfd);
+	return ready;
+}
+
+void harness_daemon_start(struct harness_daemon *d, const char *config)
+{
+	char notify_path[96];
+	struct sockaddr_un at;
+	*d = (struct harness_daemon){.dir = "/tmp/zcrxd-test-XXXXXX"};
+	assert_non_null(mkdtemp(d->dir));
+	path_in(d->socket, sizeof(d->socket), d, "zcrxd.sock");
+	path_in(d->status, sizeof(d->status), d, "status.sock");
+	path_in(d->log, sizeof(d->log), d, "log");
+	path_in(notify_path, sizeof(notify_path), d, "notify");
+	if (config)
+		config_write(d, config);
+	int notify = unix_socket(notify_path, SOCK_DGRAM, &at);
+	assert_int_equal(bind(notify, (struct sockaddr *)&at, sizeof(at)), 0);
+
+	pid_t parent = getpid();
+	d->pid = fork();
+	if (d->pid == 0)
+		exec_daemon(d, notify_path, parent);
+	assert_true(d->pid > 0);
+	bool ready = ready_wait(notify, d->pid);
+	close(notify);
+	if (!ready) {
+		log_show(d);
+		harness_daemon_kill(d);
+		fail_msg("zcrxd did not get ready");
+	}
+}
+
+static void clean(struct harness_daemon *d)
+{
+	static const char *const names[] = {"zcrxd.sock", "status.sock", "zcrxd.conf", "log",
+					    "notify"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[96];
+		path_in(path, sizeof(path), d, names[i]);
+		unlink(path);
+	}
+	rmdir(d->dir);
+	d->pid = 0;
+}
+
+void harness_daemon_stop(struct harness_daemon *d)
+{
+	int status = 0;
+	if (d->pid <= 0)
+		return;
+	kill(d->pid, SIGTERM);
+	uint64_t until = harness_now_ms() + PATIENCE_MS;
+	pid_t ended;
+	while ((ended = waitpid(d->pid, &status, WNOHANG)) == 0 && harness_now_ms() < until)
+		usleep(2000);
+	if (ended == d->pid && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		clean(d);
+		return;
+	}
+	log_show(d);
+	if (ended == 0) {
+		harness_daemon_kill(d);
+		fail_msg("zcrxd did not end within %d ms of SIGTERM", PATIENCE_MS);
+	}
+	clean(d);
+	fail_msg("zcrxd ended with status %#x", status);
+}
+
+void harness_daemon_kill(struct harness_daemon *d)
+{
+	if (d->pid <= 0)
+		return;
+	kill(d->pid, SIGKILL);
+	waitpid(d->pid, NULL, 0);
+	clean(d);
+}
+
+char *harness_status(const struct harness_daemon *d)
+{
+	struct sockaddr_un at;
+	size_t len = 0, room = 1 << 20;
+	char *text = malloc(room);
+	assert_non_null(text);
+	int sock = unix_socket(d->status, SOCK_STREAM, &at);
+	assert_int_equal(connect(sock, (struct sockaddr *)&at, sizeof(at)), 0);
+	ssize_t n;
+	while ((n = recv(sock, text + len, room - len - 1, 0)) > 0)
+		len += (size_t)n;
+	assert_int_equal(n, 0);
+	close(sock);
+	text[len] = '\0';
+	return text;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* zcrx_connect and what a request does when the daemon does not answer well. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fake.h"
+#include "reason.h"
+
+static struct fake fake;
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_start(&fake);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_stop(&fake);
+	return 0;
+}
+
+static void expect_sentence(const char *sentence, const char *part)
+{
+	if (!strstr(sentence, part))
+		fail_msg("\"%s\" lacks \"%s\"", sentence, part);
+}
+
+static void refuse_connect(const char *path, int error, const char *part)
+{
+	struct zcrx *z = NULL;
+	assert_int_equal(zcrx_connect(&z, path), error);
+	assert_null(z);
+	expect_sentence(zcrx_error(NULL), part);
+}
+
+static void says_where_no_daemon_listens(void **state)
+{
+	(void)state;
+	refuse_connect("/nonexistent/sock", -ENOENT, "No zcrxd listens at /nonexistent/sock");
+}
+
+static void says_so_when_a_socket_is_left_over(void **state)
+{
+	(void)state;
+	shutdown(fake.listener, SHUT_RDWR);
+	refuse_connect(fake.path, -ECONNREFUSED, "No zcrxd listens at");
+}
+
+static void refuses_a_path_that_is_too_long(void **state)
+{
+	(void)state;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+	memset(path, 'a', sizeof(path));
+	path[sizeof(path) - 1] = '\0';
+	refuse_connect(path, -ENAMETOOLONG, "too long");
+}
+
+static void says_what_to_do_without_permission(void **state)
+{
+	(void)state;
+	struct zcrx *z;
+	chmod(fake.dir, 0755);
+	chmod(fake.path, 0600);
+	pid_t child = fork();
+	if (child == 0) {
+		if (setgid(65534) < 0 || setuid(65534) < 0)
+			_exit(77);
+		int r = zcrx_connect(&z, fake.path);
+		_exit(r == -EACCES && strstr(zcrx_error(NULL), "join the group") ? 0 : 1);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		print_message("skip: needs root to become somebody else\n");
+		skip();
+	}
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* NOLINTBEGIN(concurrency-mt-unsafe): the fake's thread reads no environment */
+static void finds_the_daemon_through_the_environment(void **state)
+{
+	(void)state;
+	struct zcrx *z;
+	setenv("ZCRX_SOCKET", fake.path, 1);
+	assert_int_equal(zcrx_connect(&z, NULL), 0);
+	assert_string_equal(zcrx_error(z), "");
+	zcrx_close(z);
+	setenv("ZCRX_SOCKET", "/nonexistent/other", 1);
+	refuse_connect(NULL, -ENOENT, "/nonexistent/other");
+	unsetenv("ZCRX_SOCKET");
+}
+/* NOLINTEND(concurrency-mt-unsafe) */
+
+static void tells_the_daemon_its_name_and_version(void **state)
+{
+	(void)state;
+	struct zcrx *z;
+	assert_int_equal(zcrx_connect(&z, fake.path), 0);
+	union msg_any hello = fake_last_request(&fake);
+	assert_int_equal(hello.hdr.type, MSG_HELLO);
+	assert_int_equal(hello.hello.version_min, MSG_VERSION);
+	assert_int_equal(hello.hello.version_max, MSG_VERSION);
+	assert_string_equal(hello.hello.name, program_invocation_short_name);
+	zcrx_close(z);
+}
+
+static void newer(const union msg_any *request, struct fake_reply *r, void *data)
+{
+	(void)request;
+	(void)data;
+	r->m.hello_reply.version = MSG_VERSION + 1;
+}
+
+static void refuses_another_version(void **state)
+{
+	(void)state;
+	fake.change = newer;
+	refuse_connect(fake.path, -EPROTO, "version 2");
+}
+
+static void refusal(const union msg_any *request, struct fake_reply *r, void *data)
+{
+	(void)request;
+	const struct msg_fail *fail = data;
+	uint32_t serial = r->m.hdr.serial;
+	uint16_t type = r->m.hdr.type;
+	r->m.fail = *fail;
+	r->m.hdr.size = sizeof(*fail);
+	r->m.hdr.type = type;
+	r->m.hdr.serial = serial;
+}
+
+static void passes_on_the_daemons_error_and_sentence(void **state)
+{
+	(void)state;
+	struct msg_fail fail = {.hdr.error = -EDQUOT, .text = "Only 3 sessions are yours."};
+	fake.change = refusal;
+	fake.data = &fail;
+	refuse_connect(fake.path, -EDQUOT, "Only 3 sessions are yours.");
+}
+
+static void falls_back_on_the_reasons_own_sentence(void **state)
+{
+	(void)state;
+	struct msg_fail fail = {.hdr.error = -EDQUOT, .reason = REASON_QUOTA};
+	fake.change = refusal;
+	fake.data = &fail;
+	refuse_connect(fake.path, -EDQUOT, reason_text(REASON_QUOTA));
+}
+
+static void survives_a_sentence_without_an_end(void **state)
+{
+	(void)state;
+	struct msg_fail fail = {.hdr.error = -EDQUOT};
+	memset(fail.text, 'x', sizeof(fail.text));
+	fake.change = refusal;
+	fake.data = &fail;
+	refuse_connect(fake.path, -EDQUOT, "xxx");
+	assert_int_equal(strlen(zcrx_error(NULL)), sizeof(fail.text));
+}
+
+static void distrusts_an_impossible_error(void **state)
+{
+	(void)state;
+	struct msg_fail fail = {.hdr.error = INT32_MIN};
+	fake.change = refusal;
+	fake.data = &fail;
+	refuse_connect(fake.path, -EPROTO, "impossible");
+}
+
+/* ---- answers that end the connection ---- */
+
+enum nonsense {
+	SIZE_NO_MULTIPLE_OF_8,
+	OTHER_TYPE,
+	OTHER_SERIAL,
+	EVENT,
+	POSITIVE_ERROR,
+	UNKNOWN_TAIL,
+	TOO_SHORT,
+	DESCRIPTORS_NOBODY_WANTS,
+	DESCRIPTOR_WITH_REFUSAL,
+	NONSENSE_KINDS,
+};
+
+static void nonsense(const union msg_any *request, struct fake_reply *r, void *data)
+{
+	const enum nonsense *kind = data;
+	if (request->hdr.type != MSG_AREA_ADD)
+		return;
+	switch (*kind) {
+	case SIZE_NO_MULTIPLE_OF_8:
+		r->m.hdr.size -= 4;
+		break;
+	case OTHER_TYPE:
+		r->m.hdr.type = MSG_AREA_DEL;
+		break;
+	case OTHER_SERIAL:
+		r->m.hdr.serial++;
+		break;
+	case EVENT:
+		r->m.hdr.serial = 0;
+		break;
+	case POSITIVE_ERROR:
+		r->m.hdr.error = 5;
+		break;
+	case UNKNOWN_TAIL:
+		r->m.words[r->m.hdr.size / 8] = 1;
+		r->m.hdr.size += 8;
+		break;
+	case TOO_SHORT:
+		r->m.hdr.size = sizeof(struct msg_hdr);
+		break;
+	case DESCRIPTORS_NOBODY_WANTS:
+		r->m.hdr.nfds = 2;
+		r->fds[0] = dup(STDERR_FILENO);
+		r->fds[1] = dup(STDERR_FILENO);
+		break;
+	case DESCRIPTOR_WITH_REFUSAL:
+		r->m.hdr.size = sizeof(struct msg_fail);
+		r->m.hdr.error = -EPERM;
+		r->m.hdr.nfds = 1;
+		r->fds[0] = dup(STDERR_FILENO);
+		break;
+	case NONSENSE_KINDS:
+	default:
+		break;
+	}
+}
+
+static int fds_open(void)
+{
+	int n = 0;
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void nonsense_ends_the_connection_and_leaks_nothing(void **state)
+{
+	(void)state;
+	for (enum nonsense kind = 0; kind < NONSENSE_KINDS; kind++) {
+		struct zcrx *z;
+		struct zcrx_area *a = NULL;
+		fake.change = nonsense;
+		fake.data = &kind;
+		assert_int_equal(zcrx_connect(&z, fake.path), 0);
+		int before = fds_open();
+		assert_int_equal(zcrx_area_new(z, &a, 1, 0), -EPROTO);
+		assert_null(a);
+		expect_sentence(zcrx_error(z), "malformed");
+		assert_int_equal(zcrx_area_new(z, &a, 1, 0), -ENOTCONN);
+		expect_sentence(zcrx_error(z), "connect again");
+		assert_in_range(fds_open(), before - 2, before - 1);
+		zcrx_close(z);
+	}
+}
+
+static void hang_up(const union msg_any *request, struct fake_reply *r, void *data)
+{
+	(void)data;
+	r->withhold = r->hang_up = request->hdr.type != MSG_HELLO;
+}
+
+static void a_daemon_that_hangs_up_ends_the_connection(void **state)
+{
+	(void)state;
+	struct zcrx *z;
+	struct zcrx_area *a;
+	fake.change = hang_up;
+	assert_int_equal(zcrx_connect(&z, fake.path), 0);
+	assert_int_equal(zcrx_area_new(z, &a, 1, 0), -ECONNRESET);
+	assert_int_equal(zcrx_area_new(z, &a, 1, 0), -ENOTCONN);
+	zcrx_close(z);
+}
+
+static void a_dead_daemon_is_noticed_by_the_next_request(void **state)
+{
+	(void)state;
+	struct zcrx *z;
+	struct zcrx_area *a;
+	assert_int_equal(zcrx_connect(&z, fake.path), 0);
+	fake_die(&fake);
+	assert_int_equal(zcrx_area_new(z, &a, 1, 0), -ECONNRESET);
+	zcrx_close(z);
+}
+
+static void closing_nothing_is_fine(void **state)
+{
+	(void)state;
+	zcrx_close(NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(says_where_no_daemon_listens),
+		TEST(says_so_when_a_socket_is_left_over),
+		TEST(refuses_a_path_that_is_too_long),
+		TEST(says_what_to_do_without_permission),
+		TEST(finds_the_daemon_through_the_environment),
+		TEST(tells_the_daemon_its_name_and_version),
+		TEST(refuses_another_version),
+		TEST(passes_on_the_daemons_error_and_sentence),
+		TEST(falls_back_on_the_reasons_own_sentence),
+		TEST(survives_a_sentence_without_an_end),
+		TEST(distrusts_an_impossible_error),
+		TEST(nonsense_ends_the_connection_and_leaks_nothing),
+		TEST(a_daemon_that_hangs_up_ends_the_connection),
+		TEST(a_dead_daemon_is_noticed_by_the_next_request),
+		TEST(closing_nothing_is_fine),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* Data and its way back: order, bounds, caps, and what a lying daemon achieves. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fake.h"
+
+static struct fake fake;
+static struct client client;
+
+enum {
+	FLOW = FAKE_FIRST_FLOW
+};
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_start(&fake);
+	client_open(&client, &fake);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	zcrx_close(client.z);
+	fake_stop(&fake);
+	return 0;
+}
+
+static void expect_refill(uint64_t off, uint32_t len)
+{
+	struct ring_rqe e;
+	assert_true(fake_refill(&fake, &e));
+	assert_int_equal(e.off, off);
+	assert_int_equal(e.len, len);
+	assert_int_equal(e.pad, 0);
+}
+
+static void expect_no_refill(void)
+{
+	struct ring_rqe e;
+	assert_false(fake_refill(&fake, &e));
+}
+
+static void expect_lost(int error)
+{
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(client_expect(&client, ZCRX_LOST).error, error);
+}
+
+static void an_idle_queue_gives_nothing_and_is_armed(void **state)
+{
+	(void)state;
+	client_expect(&client, 0);
+	assert_int_equal(fake_client_page(&fake)->wake, 1);
+}
+
+static void data_says_where_whose_and_how_much(void **state)
+{
+	(void)state;
+	int user;
+	struct zcrx_flow *f = client_adopt(&client, &user, 0);
+	fake_data(&fake, FLOW, 3, 1000);
+	struct zcrx_completion c = client_expect(&client, ZCRX_DATA);
+	assert_ptr_equal(c.flow, f);
+	assert_ptr_equal(c.user, &user);
+	assert_int_equal(c.off, 3 * FAKE_BUFFER_BYTES);
+	assert_int_equal(c.len, 1000);
+	assert_int_equal(c.flags, ZCRX_COPIED);
+	assert_int_equal(c.error, 0);
+	assert_int_equal(fake_client_page(&fake)->cq_head, 1);
+}
+
+static void recycling_returns_each_buffer_in_one_go(void **state)
+{
+	(void)state;
+	struct zcrx_completion c[8];
+	client_adopt(&client, NULL, 0);
+	fake_data(&fake, FLOW, 2, 10);
+	fake_data(&fake, FLOW, 0, FAKE_BUFFER_BYTES);
+	assert_int_equal(zcrx_reap(client.q, c, 8), 2);
+	expect_no_refill();
+	zcrx_recycle(client.q, c, 2);
+	expect_refill(2ull * FAKE_BUFFER_BYTES, 10);
+	expect_refill(0, FAKE_BUFFER_BYTES);
+	expect_no_refill();
+}
+
+static void recycling_ignores_what_is_not_data(void **state)
+{
+	(void)state;
+	struct zcrx_completion c[2] = {{.what = ZCRX_END}, {.what = ZCRX_OPEN}};
+	zcrx_recycle(client.q, c, 2);
+	zcrx_recycle(client.q, c, 0);
+	expect_no_refill();
+}
+
+static void recycling_twice_cannot_overrun_the_refill_ring(void **state)
+{
+	(void)state;
+	client_adopt(&client, NULL, 0);
+	fake_data(&fake, FLOW, 1, 1);
+	struct zcrx_completion c = client_expect(&client, ZCRX_DATA);
+	zcrx_recycle(client.q, &c, 1);
+	zcrx_recycle(client.q, &c, 1);
+	expect_refill(FAKE_BUFFER_BYTES, 1);
+	expect_no_refill();
+}
+
+static void set_token(const union msg_any *request, struct fake_reply *r, void *data)
+{
+	(void)data;
+	if (request->hdr.type == MSG_QUEUE_OPEN)
+		r->m.queue_open_reply.area_token = 5ull << 48;
+}
+
+static void refills_carry_the_areas_token(void **state)
+{
+	(void)state;
+	zcrx_queue_close(client.q);
+	fake.change = set_token;
+	assert_int_equal(zcrx_queue_open(client.z, &client.q, client.a, NULL), 0);
+	client_adopt(&client, NULL, 0);
+	fake_data(&fake, FLOW, 1, 7);
+	struct zcrx_completion c = client_expect(&client, ZCRX_DATA);
+	assert_int_equal(c.off, FAKE_BUFFER_BYTES);
+	zcrx_recycle(client.q, &c, 1);
+	expect_refill((5ull << 48) | FAKE_BUFFER_BYTES, 7);
+}
+
+static void what_is_not_data_is_skipped(void **state)
+{
+	(void)state;
+	client_adopt(&client, NULL, 0);
+	fake_cqe(&fake, FLOW, -ENOBUFS, 0);
+	fake_cqe(&fake, FLOW, 0, 0);
+	fake_cqe(&fake, 0xffffffffffff, -ECANCELED, 1);
+	fake_data(&fake, FLOW, 1, 1);
+	fake_cqe(&fake, FLOW, INT32_MIN, 0xffffffff);
+	client_expect(&client, ZCRX_DATA);
+	assert_int_equal(fake_client_page(&fake)->cq_head, 5);
+	client_expect(&client, 0);
+	expect_no_refill();
+}
+
+static void takes_no_more_than_asked_for(void **state)
+{
+	(void)state;
+	struct zcrx_completion c[2];
+	client_adopt(&client, NULL, 0);
+	for (uint32_t i = 0; i < 3; i++)
+		fake_data(&fake, FLOW, i, 1);
+	assert_int_equal(zcrx_reap(client.q, c, 0), 0);
+	assert_int_equal(zcrx_reap(client.q, c, -1), 0);
+	assert_int_equal(zcrx_reap(client.q, c, 2), 2);
+	assert_int_equal(fake_client_page(&fake)->cq_head, 2);
+	assert_int_equal(zcrx_reap(client.q, c, 2), 1);
+	assert_int_equal(c[0].off, 2 * FAKE_BUFFER_BYTES);
+}
+
+static void holds_no_more_than_the_refill_ring_has_room_for(void **state)
+{
+	(void)state;
+	struct zcrx_completion c[8];
+	client_adopt(&client, NULL, 0);
+	for (uint32_t i = 0; i < 6; i++)
+		fake_data(&fake, FLOW, i % FAKE_BUFFERS, (int32_t)i + 1);
+	assert_int_equal(zcrx_reap(client.q, c, 8), FAKE_RQ_ENTRIES);
+	assert_int_equal(zcrx_reap(client.q, c + 4, 4), 0);
+	zcrx_recycle(client.q, c + 1, 1);
+	assert_int_equal(zcrx_reap(client.q, c + 4, 4), 1);
+	assert_int_equal(c[4].len, 5);
+	assert_int_equal(zcrx_reap(client.q, c + 5, 3), 0);
+}
+
+static void indices_wrap_around(void **state)
+{
+	(void)state;
+	client_adopt(&client, NULL, 0);
+	for (uint32_t i = 0; i < 10 * FAKE_CQ_ENTRIES; i++) {
+		uint32_t buffer = i * 3 % FAKE_BUFFERS;
+		fake_data(&fake, FLOW, buffer, (int32_t)(i + 1));
+		struct zcrx_completion c = client_expect(&client, ZCRX_DATA);
+		assert_int_equal(c.len, i + 1);
+		zcrx_recycle(client.q, &c, 1);
+		expect_refill((uint64_t)buffer * FAKE_BUFFER_BYTES, i + 1);
+	}
+}
+
+static void data_of_a_closed_flow_goes_straight_back(void **state)
+{
+	(void)state;
+	struct zcrx_flow *f = client_adopt(&client, NULL, 0);
+	client_adopt(&client, NULL, 0);
+	fake_data(&fake, FLOW, 0, 11);
+	fake_data(&fake, FLOW + 1, 1, 12);
+	fake_data(&fake, FLOW, 2, 13);
+	zcrx_flow_close(f, 0);
+	assert_int_equal(client_expect(&client, ZCRX_DATA).len, 12);
+	expect_refill(0, 11);
+	expect_refill(2ull * FAKE_BUFFER_BYTES, 13);
+	expect_no_refill();
+}
+
+static void a_reaped_completion_outlives_its_flow(void **state)
+{
+	(void)state;
+	struct zcrx_flow *f = client_adopt(&client, NULL, 0);
+	fake_data(&fake, FLOW, 3, 9);
+	struct zcrx_completion c = client_expect(&client, ZCRX_DATA);
+	zcrx_flow_close(f, 0);
+	zcrx_recycle(client.q, &c, 1);
+	expect_refill(3ull * FAKE_BUFFER_BYTES, 9);
+}
+
+static void the_next_generation_of_an_id_is_another_flow(void **state)
+{
+	(void)state;
+	zcrx_flow_close(client_adopt(&client, NULL, 0), 0);
+	fake.next_flow = FLOW + 0x10000;
+	struct zcrx_flow *f = client_adopt(&client, NULL, 0);
+	fake_data(&fake, FLOW, 0, 1);
+	fake_data(&fake, FLOW + 0x10000, 1, 2);
+	fake_cqe(&fake, 0x100000000u | (FLOW + 0x10000), 3, 2 << 16 | 1);
+	struct zcrx_completion c = client_expect(&client, ZCRX_DATA);
+	assert_ptr_equal(c.flow, f);
+	assert_int_equal(c.len, 2);
+}
+
+/* ---- a lying daemon ---- */
+
+static void a_buffer_outside_the_area_loses_the_queue(void **state)
+{
+	(void)state;
+	client_adopt(&client, NULL, 0);
+	fake_data(&fake, FLOW, 0, 1);
+	fake_data(&fake, FLOW, FAKE_BUFFERS, 1);
+	assert_int_equal(client_expect(&client, ZCRX_DATA).off, 0);
+	expect_lost(-EPROTO);
+}
+
+static void more_bytes_than_a_buffer_has_lose_the_queue(void **state)
+{
+	(void)state;
+	client_adopt(&client, NULL, 0);
+	fake_data(&fake, FLOW, 0, FAKE_BUFFER_BYTES + 1);
+	expect_lost(-EPROTO);
+}
+
+static void data_without_a_buffer_loses_the_queue(void **state)
+{
+	(void)state;
+	client_adopt(&client, NULL, 0);
+	fake_cqe(&fake, FLOW, 1, 0);
+	expect_lost(-EPROTO);
+}
+
+static void a_tail_too_far_ahead_loses_the_queue(void **state)
+{
+	(void)state;
+	const uint32_t jumps[] = {FAKE_CQ_ENTRIES + 1, 1u << 31, UINT32_MAX};
+	for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+		fake_tail_set(&fake, jumps[i]);
+		assert_int_equal(zcrx_wait(client.q, 0), 1);
+		expect_lost(-EPROTO);
+		zcrx_queue_close(client.q);
+		assert_int_equal(zcrx_queue_open(client.z, &client.q, client.a, NULL), 0);
+	}
+}
+
+static void a_lost_queue_can_be_closed_and_opened_again(void **state)
+{
+	(void)state;
+	struct zcrx_flow *f = client_adopt(&client, NULL, 0), *second = NULL;
+	fake_tail_set(&fake, 1u << 30);
+	expect_lost(-EPROTO);
+	assert_int_equal(zcrx_flow_adopt(client.q, &second, 0, 0, NULL), -EPROTO);
+	assert_null(second);
+	zcrx_flow_close(f, 0);
+	assert_int_equal(fake_requests(&fake, MSG_FLOW_CLOSE), 0);
+	zcrx_queue_close(client.q);
+	assert_int_equal(zcrx_queue_open(client.z, &client.q, client.a, NULL), 0);
+	client_expect(&client, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_idle_queue_gives_nothing_and_is_armed),
+		TEST(data_says_where_whose_and_how_much),
+		TEST(recycling_returns_each_buffer_in_one_go),
+		TEST(recycling_ignores_what_is_not_data),
+		TEST(recycling_twice_cannot_overrun_the_refill_ring),
+		TEST(refills_carry_the_areas_token),
+		TEST(what_is_not_data_is_skipped),
+		TEST(takes_no_more_than_asked_for),
+		TEST(holds_no_more_than_the_refill_ring_has_room_for),
+		TEST(indices_wrap_around),
+		TEST(data_of_a_closed_flow_goes_straight_back),
+		TEST(a_reaped_completion_outlives_its_flow),
+		TEST(the_next_generation_of_an_id_is_another_flow),
+		TEST(a_buffer_outside_the_area_loses_the_queue),
+		TEST(more_bytes_than_a_buffer_has_lose_the_queue),
+		TEST(data_without_a_buffer_loses_the_queue),
+		TEST(a_tail_too_far_ahead_loses_the_queue),
+		TEST(a_lost_queue_can_be_closed_and_opened_again),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""zcrx-cat against a real zcrxd."""
+import fcntl
+import hashlib
+import json
+import os
+import random
+import signal
+import socket
+import struct
+import time
+
+import world
+from world import CAT, Server
+
+F_ADD_SEALS, F_SEAL_SHRINK, F_SEAL_GROW = 1033, 2, 4
+# Neither a divisor of any buffer nor of a page.
+DATA = random.Random(1).randbytes((5 << 20) + 12345)
+HASH = hashlib.sha256(DATA).hexdigest()
+
+
+def send_to(port, data, host="127.0.0.1"):
+    with socket.create_connection((host, port), timeout=world.PATIENCE) as s:
+        s.sendall(data)
+
+
+class Receives(world.Case):
+    def test_listens_and_writes_the_very_bytes_to_a_file(self):
+        tool = self.start(CAT, "-v", "--json", "--sha256", "-o", self.path("out"), "-l",
+                          "127.0.0.1", "0")
+        send_to(tool.port(), DATA)
+        status, out, _ = tool.end()
+        self.assertEqual(status, 0)
+        with open(self.path("out"), "rb") as f:
+            self.assertEqual(f.read(), DATA)
+        report = json.loads(out)
+        self.assertEqual(report["bytes"], len(DATA))
+        self.assertEqual(report["sha256"], HASH)
+        self.assertEqual(report["backend"], "copy")
+        self.assertEqual(report["bytes_copied"], len(DATA))
+        self.assertEqual(report["zero_copy_ratio"], 0.0)
+        self.assertEqual(report["streams"], 1)
+        self.assertIsNone(report["error"])
+        self.assertGreater(report["seconds"], 0)
+        self.assertGreater(report["completions"], 0)
+
+    def test_connects_and_writes_to_stdout_with_the_report_on_stderr(self):
+        server = Server(self)
+        tool = self.start(CAT, "--sha256", "localhost", server.port)
+        peer = server.accept()
+        # The pipe to stdout is small: read it while sending.
+        peer.settimeout(None)
+        if os.fork() == 0:
+            peer.sendall(DATA)
+            os._exit(0)
+        peer.close()
+        status, out, err = tool.end()
+        self.assertEqual(os.wait()[1], 0)
+        self.assertEqual(status, 0)
+        self.assertEqual(out, DATA)
+        self.assertRegex(err, rf"^received {len(DATA)} bytes in [\d.]+ s, [\d.]+ MB/s, "
+                              r"backend copy, 0\.0 % zero copy\n"
+                              rf"sha256 {HASH}\n$")
+
+    def test_receives_over_ipv6(self):
+        try:
+            Server(self, socket.AF_INET6)
+        except OSError:
+            self.skipTest("this machine has no ::1")
+        tool = self.start(CAT, "-v", "--discard", "--sha256", "-l", "::1", "0")
+        send_to(tool.port(), DATA, "::1")
+        status, out, err = tool.end()
+        self.assertEqual(status, 0, err)
+        self.assertIn(HASH.encode(), out)
+        self.assertIn("connection from ::1 port ", err)
+
+    def test_an_empty_stream_is_no_failure(self):
+        tool = self.start(CAT, "-v", "--sha256", "--json", "--discard", "-l", "0")
+        send_to(tool.port(), b"")
+        status, out, err = tool.end()
+        self.assertEqual(status, 0, err)
+        self.assertEqual(json.loads(out)["sha256"], hashlib.sha256().hexdigest())
+
+    def test_stops_after_the_bytes_asked_for(self):
+        server = Server(self)
+        tool = self.start(CAT, "-n", "100001", "--json", "-o", self.path("out"), "127.0.0.1",
+                          server.port)
+        peer = server.accept()
+        peer.send(DATA[:150000])
+        status, out, err = tool.end()
+        self.assertEqual(status, 0, err)
+        self.assertEqual(json.loads(out)["bytes"], 100001)
+        with open(self.path("out"), "rb") as f:
+            self.assertEqual(f.read(), DATA[:100001])
+
+    def test_stops_after_the_seconds_asked_for(self):
+        server = Server(self)
+        begin = time.monotonic()
+        tool = self.start(CAT, "-t", "2", "--json", "--discard", "127.0.0.1", server.port)
+        server.accept().send(b"some")
+        status, out, err = tool.end()
+        self.assertEqual(status, 0, err)
+        self.assertGreaterEqual(time.monotonic() - begin, 2)
+        self.assertEqual(json.loads(out)["bytes"], 4)
+
+    def test_says_when_nobody_connected_in_time(self):
+        result = self.run_tool(CAT, "-t", "1", "--discard", "-l", "127.0.0.1", "0")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"nobody connected within 1 s", result.stderr)
+
+    def test_keeps_listening_until_a_signal(self):
+        for number, name in ((signal.SIGTERM, "a"), (signal.SIGINT, "b")):
+            tool = self.start(CAT, "-v", "-k", "--json", "--sha256", "-o", self.path(name),
+                              "127.0.0.1", "0")
+            for part in DATA[:100000], DATA[100000:300000], DATA[300000:300001]:
+                send_to(tool.port(), part)
+            eventually_size(self.path(name), 300001)
+            tool.process.send_signal(number)
+            status, out, err = tool.end()
+            self.assertEqual(status, 0, err)
+            report = json.loads(out)
+            self.assertEqual(report["streams"], 3)
+            self.assertEqual(report["sha256"], hashlib.sha256(DATA[:300001]).hexdigest())
+
+    def test_verbose_shows_a_rate_each_second(self):
+        server = Server(self)
+        tool = self.start(CAT, "-v", "--discard", "127.0.0.1", server.port)
+        peer = server.accept()
+        for _ in range(5):
+            peer.sendall(DATA)
+            time.sleep(0.5)
+        peer.close()
+        status, _, err = tool.end()
+        self.assertEqual(status, 0)
+        self.assertRegex(err, r"connected to 127\.0\.0\.1 port ")
+        self.assertRegex(err, r"no zero copy: \w")
+        self.assertRegex(err, r"(?m)^ *[1-9][\d.]+ MB/s +0\.0 % zero copy +[1-9]\d* bytes$")
+
+
+def eventually_size(path, size):
+    world.eventually(lambda: os.path.exists(path) and os.path.getsize(path) >= size)
+
+
+class Memory(world.Case):
+    def memfd(self, seals):
+        fd = os.memfd_create("area", os.MFD_ALLOW_SEALING)
+        self.addCleanup(os.close, fd)
+        os.ftruncate(fd, 1 << 20)
+        fcntl.fcntl(fd, F_ADD_SEALS, seals)
+        return fd
+
+    def test_receives_into_an_area_of_the_size_asked_for(self):
+        server = Server(self)
+        tool = self.start(CAT, "--json", "--sha256", "--discard", "-m", "memfd:256K", "127.0.0.1",
+                          server.port)
+        with server.accept() as peer:
+            peer.sendall(DATA)
+        status, out, err = tool.end()
+        self.assertEqual(status, 0, err)
+        report = json.loads(out)
+        self.assertEqual(report["sha256"], HASH)
+        self.assertLessEqual(report["buffer_bytes"], 32 << 10)
+
+    def test_receives_into_an_inherited_memfd(self):
+        fd, server = self.memfd(F_SEAL_SHRINK | F_SEAL_GROW), Server(self)
+        tool = self.start(CAT, "--sha256", "--discard", "-m", f"fd:{fd}", "127.0.0.1", server.port,
+                          pass_fds=[fd])
+        with server.accept() as peer:
+            peer.sendall(DATA)
+        status, out, err = tool.end()
+        self.assertEqual(status, 0, err)
+        self.assertIn(HASH.encode(), out)
+        self.assertNotEqual(os.pread(fd, 1 << 20, 0), bytes(1 << 20))
+
+    def test_a_memfd_without_seals_is_refused(self):
+        fd = self.memfd(0)
+        result = self.run_tool(CAT, "--discard", "-m", f"fd:{fd}", "127.0.0.1", "9", pass_fds=[fd])
+        self.assertEqual(result.returncode, 3)
+        self.assertIn(b"F_SEAL_SHRINK", result.stderr)
+
+    def test_other_memory_is_refused_with_a_sentence(self):
+        for kind in "udmabuf", "dma-heap:system", "drm:0", "cuda:0", "memfd:", "memfd:x", "fd:":
+            result = self.run_tool(CAT, "-m", kind, "127.0.0.1", "9")
+            self.assertEqual(result.returncode, 2, kind)
+            self.assertIn(f"cannot receive into {kind}: ".encode(), result.stderr)
+
+
+class Fails(world.Case):
+    def test_wrong_usage(self):
+        for arguments in ([], ["host"], ["a", "b", "c"], ["-l"], ["-l", "a", "1", "x"],
+                          ["--nonsense", "a", "1"], ["-b", "dpdk", "a", "1"], ["-n", "0", "a", "1"],
+                          ["-n", "1x", "a", "1"], ["-n", "-1", "a", "1"], ["-t", "x", "a", "1"],
+                          ["-n", "99999999999G", "a", "1"], ["-o", "x", "--discard", "a", "1"]):
+            result = self.run_tool(CAT, *arguments)
+            self.assertEqual(result.returncode, 2, arguments)
+            self.assertEqual(result.stdout, b"")
+            self.assertIn(b"--help", result.stderr)
+
+    def test_help_and_version_need_nothing(self):
+        result = self.run_tool(CAT, "--help", env={"ZCRX_SOCKET": "/nonexistent"})
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(b"usage: zcrx-cat", result.stdout)
+        result = self.run_tool(CAT, "-V")
+        self.assertEqual(result.returncode, 0)
+        self.assertRegex(result.stdout, rb"^zcrx-cat \d+\.\d+\.\d+\n$")
+
+    def test_without_a_daemon_nothing_is_touched(self):
+        with open(self.path("out"), "w", encoding="ascii") as f:
+            f.write("precious")
+        stale = self.path("stale")
+        socket.socket(socket.AF_UNIX).bind(stale)
+        for path in self.path("absent"), stale:
+            result = self.run_tool(CAT, "-o", self.path("out"), "-l", "0",
+                                   env={**os.environ, "ZCRX_SOCKET": path})
+            self.assertEqual(result.returncode, 4)
+            self.assertIn(b"no zcrxd", result.stderr)
+        with open(self.path("out"), encoding="ascii") as f:
+            self.assertEqual(f.read(), "precious")
+
+    def test_zero_copy_or_nothing_is_refused_here(self):
+        for option in ["-Z"], ["-b", "zcrx"], ["-b", "devmem"]:
+            result = self.run_tool(CAT, *option, "--discard", "127.0.0.1", "9")
+            self.assertEqual(result.returncode, 3, option)
+            self.assertRegex(result.stderr.decode(), r"^zcrx-cat: the queue: [A-Z].*\.\n$")
+
+    def test_a_closed_port_and_an_unknown_name(self):
+        unused = Server(self)
+        unused.socket.close()
+        result = self.run_tool(CAT, "--discard", "127.0.0.1", unused.port)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"Connection refused", result.stderr)
+        result = self.run_tool(CAT, "--discard", "host.invalid", "80")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"host.invalid", result.stderr)
+
+    def test_a_port_in_use(self):
+        result = self.run_tool(CAT, "--discard", "-l", "127.0.0.1", Server(self).port)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"Address already in use", result.stderr)
+
+    def test_a_reset_after_some_data(self):
+        server = Server(self)
+        tool = self.start(CAT, "--json", "-o", self.path("out"), "127.0.0.1", server.port)
+        peer = server.accept()
+        peer.sendall(b"before")
+        eventually_size(self.path("out"), 6)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        status, out, err = tool.end()
+        self.assertEqual(status, 1)
+        self.assertIn("broke off", err)
+        report = json.loads(out)
+        self.assertEqual(report["bytes"], 6)
+        self.assertIn("broke off", report["error"])
+
+    def test_a_full_disk(self):
+        server = Server(self)
+        tool = self.start(CAT, "-o", "/dev/full", "127.0.0.1", server.port)
+        server.accept().send(DATA)
+        status, _, err = tool.end()
+        self.assertEqual(status, 1)
+        self.assertIn("No space left on device", err)
+
+    def test_a_reader_that_goes_away(self):
+        server = Server(self)
+        tool = self.start(CAT, "127.0.0.1", server.port)
+        peer = server.accept()
+        peer.send(b"x")
+        self.assertEqual(tool.process.stdout.read(1), b"x")
+        tool.process.stdout.close()
+        peer.send(b"y")
+        self.assertEqual(tool.process.wait(world.PATIENCE), 1)
+        self.assertIn("Broken pipe", tool.said())
+
+    def test_a_signal_while_the_reader_does_not_read(self):
+        server = Server(self)
+        tool = self.start(CAT, "127.0.0.1", server.port)
+        peer = server.accept()
+        peer.settimeout(1)
+        try:
+            peer.sendall(DATA * 4)
+        except TimeoutError:
+            pass
+        tool.process.terminate()
+        self.assertEqual(tool.process.wait(world.PATIENCE), 0)
+        self.assertIn("received ", tool.said())
+
+
+class LosesTheDaemon(world.Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = world.Daemon()
+
+    def test_the_daemon_is_killed(self):
+        server = Server(self)
+        tool = self.start(CAT, "--json", "-o", self.path("out"), "127.0.0.1", server.port)
+        peer = server.accept()
+        peer.sendall(b"before")
+        eventually_size(self.path("out"), 6)
+        self.daemon.process.kill()
+        status, out, err = tool.end()
+        self.assertRaises(AssertionError, self.daemon.stop)
+        self.assertEqual(status, 4, err)
+        self.assertIn("gave the queue up", err)
+        self.assertEqual(json.loads(out)["bytes"], 6)
+
+
+world.main()

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""zcrxctl against a real zcrxd, and against things that are none."""
+import json
+import os
+import re
+import socket
+import threading
+
+import world
+from world import CAT, CTL, Server
+
+
+class Status(world.Case):
+    def status(self, *arguments):
+        result = self.run_tool(CTL, "status", *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout.decode()
+
+    def busy(self):
+        """A zcrx-cat that has received 3 MiB and waits for more."""
+        server = Server(self)
+        self.tool = self.start(CAT, "-o", self.path("out"), "127.0.0.1", server.port)
+        self.peer = server.accept()
+        self.peer.sendall(bytes(3 << 20))
+        world.eventually(lambda: os.path.exists(self.path("out"))
+                         and os.path.getsize(self.path("out")) == 3 << 20)
+        return server.port
+
+    def rows(self, *arguments):
+        """The table as a list of rows, cells being separated by two blanks or more."""
+        return [re.split(r" {2,}", line.strip()) for line in self.status(*arguments).splitlines()]
+
+    def test_of_an_idle_daemon(self):
+        rows = self.rows()
+        self.assertRegex(rows[0][0], rf"^zcrxd \d+\.\d+\.\d+, pid {self.daemon.process.pid}, kernel ")
+        self.assertEqual(rows[1][:4], ["CLIENT", "PID", "UID", "NAME"])
+        self.assertEqual(len(rows), 2)
+
+    def test_shows_clients_queues_and_flows(self):
+        port = self.busy()
+        rows = self.rows()
+        self.assertEqual(len(rows), 3)
+        client = dict(zip(rows[1], rows[2]))
+        self.assertEqual(client["PID"], str(self.tool.process.pid))
+        self.assertEqual(client["UID"], str(os.getuid()))
+        self.assertEqual(client["QUEUES"], "1")
+        self.assertEqual(client["FLOWS"], "1")
+        self.assertEqual(client["RECEIVED"], "3.0 MiB")
+        self.assertEqual(client["ZERO COPY"], "0.0 %")
+        rows = self.rows("queues")
+        self.assertGreaterEqual(len(rows), 2)
+        queue = dict(zip(rows[0], rows[1]))
+        self.assertEqual(queue["BACKEND"], "copy")
+        self.assertEqual(queue["AREA"], "64.0 MiB")
+        self.assertEqual(queue["BUFFER"], "64.0 KiB")
+        self.assertEqual(queue["RECEIVED"], "3.0 MiB")
+        rows = self.rows("flows")
+        self.assertEqual(len(rows), 2)
+        flow = dict(zip(rows[0], rows[1]))
+        self.assertEqual(flow["KIND"], "connected")
+        self.assertIn(port, flow["REMOTE"])
+        self.assertEqual(flow["RECEIVED"], "3.0 MiB")
+
+    def test_the_document_itself(self):
+        self.busy()
+        document = json.loads(self.status("--json"))
+        self.assertEqual(document["pid"], self.daemon.process.pid)
+        queue = document["clients"][0]["queues"][0]
+        self.assertEqual(queue["bytes"], 3 << 20)
+        self.assertEqual(queue["flows"][0]["bytes"], 3 << 20)
+
+    def test_watching_shows_rates(self):
+        self.busy()
+        watch = self.start(CTL, "status", "flows", "-w")
+        lines = [watch.process.stdout.readline().decode() for _ in range(2)]
+        self.assertRegex(lines[1], r" 3\.0 MiB +- ")
+        self.peer.sendall(bytes(1 << 20))
+        for _ in range(20):
+            line = watch.process.stdout.readline().decode()
+            if re.search(r" 4\.0 MiB +[\d.]+ KiB/s ", line):
+                return
+        self.fail("no rate was shown")
+
+    def test_watching_as_documents(self):
+        watch = self.start(CTL, "status", "-w", "--json")
+        uptimes = [json.loads(watch.process.stdout.readline())["uptime_s"] for _ in range(3)]
+        self.assertGreater(uptimes[2], uptimes[0])
+
+    def test_the_socket_can_be_named(self):
+        result = self.run_tool(CTL, "status", "--socket", self.daemon.status,
+                               env={**os.environ, "ZCRX_STATUS": "/nonexistent"})
+        self.assertEqual(result.returncode, 0)
+
+
+class StatusFails(world.Case):
+    def fake(self, answer):
+        """A status socket that says something else, once. Returns its path."""
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        server.bind(self.path("fake"))
+        server.listen()
+
+        def serve():
+            with server.accept()[0] as connection:
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        self.addCleanup(thread.join)
+        return self.path("fake")
+
+    def test_no_daemon(self):
+        stale = self.path("stale")
+        socket.socket(socket.AF_UNIX).bind(stale)
+        for path in self.path("absent"), stale:
+            result = self.run_tool(CTL, "status", env={**os.environ, "ZCRX_STATUS": path})
+            self.assertEqual(result.returncode, 4)
+            self.assertIn(f"no zcrxd listens on {path}".encode(), result.stderr)
+            self.assertEqual(result.stdout, b"")
+
+    def test_something_else_answers(self):
+        for answer in b"", b"hello\n", b"[1, 2]", b'{"version": "0.1.0", "cli':
+            result = self.run_tool(CTL, "status", "--socket", self.fake(answer))
+            self.assertEqual(result.returncode, 1, answer)
+            self.assertIn(b"no status document", result.stderr)
+            self.doCleanups()
+            self.setUp()
+
+    def test_names_cannot_forge_the_table(self):
+        client = {"id": 1, "pid": 2, "uid": 3, "name": "x\x1b[2J\ty\nz", "queues": []}
+        path = self.fake(json.dumps({"version": "1", "clients": [client]}).encode())
+        result = self.run_tool(CTL, "status", "--socket", path)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn(b"x?[2J?y?z", result.stdout)
+        self.assertEqual(len(result.stdout.splitlines()), 3)
+
+    def test_wrong_usage(self):
+        for arguments in ([], ["nonsense"], ["status", "nonsense"], ["status", "flows", "queues"],
+                          ["status", "--nonsense"]):
+            result = self.run_tool(CTL, *arguments)
+            self.assertEqual(result.returncode, 2, arguments)
+            self.assertEqual(result.stdout, b"")
+            self.assertNotEqual(result.stderr, b"")
+
+
+class Others(world.Case):
+    @classmethod
+    def setUpClass(cls):
+        """No daemon is needed."""
+
+    def run_alone(self, *arguments):
+        return self.run_tool(CTL, *arguments, env=dict(os.environ))
+
+    def test_version_and_help(self):
+        self.assertRegex(self.run_alone("version").stdout, rb"^zcrxctl \d+\.\d+\.\d+\n$")
+        for arguments in ["help"], ["--help"], ["status", "--help"], ["doctor", "--help"]:
+            result = self.run_alone(*arguments)
+            self.assertEqual(result.returncode, 0, arguments)
+            self.assertIn(b"usage: zcrxctl", result.stdout)
+
+    def test_doctor(self):
+        table = self.run_alone("doctor")
+        self.assertIn(table.returncode, (0, 1, 2), table.stderr)
+        self.assertRegex(table.stdout, rb"(?m)^kernel ")
+        document = self.run_alone("doctor", "--json")
+        self.assertEqual(document.returncode, table.returncode)
+        self.assertIsInstance(json.loads(document.stdout), dict)
+
+
+world.main()

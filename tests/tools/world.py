@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of the tools share: a private zcrxd, its environment, loopback sockets."""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BUILD = os.environ["ZCRX_BUILD_DIR"]
+ZCRXD = os.path.join(BUILD, "daemon", "zcrxd")
+CAT = os.path.join(BUILD, "tools", "zcrx-cat")
+CTL = os.path.join(BUILD, "tools", "zcrxctl")
+PATIENCE = 60 if os.environ.get("ZCRX_SANITIZE") else 20
+
+
+def eventually(what, seconds=PATIENCE):
+    """What the function says as soon as it is true."""
+    deadline = time.monotonic() + seconds
+    while not (said := what()):
+        if time.monotonic() > deadline:
+            raise AssertionError("this did not happen in time")
+        time.sleep(0.02)
+    return said
+
+
+class Daemon:
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="zcrxd-test.")
+        self.socket = os.path.join(self.dir, "clients")
+        self.status = os.path.join(self.dir, "status")
+        self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [ZCRXD, "--socket", self.socket, "--status", self.status], stderr=self.log)
+        self.environment = {**os.environ, "ZCRX_SOCKET": self.socket, "ZCRX_STATUS": self.status}
+        eventually(lambda: os.path.exists(self.socket) and os.path.exists(self.status)
+                   or self.process.poll() is not None)
+
+    def stop(self):
+        """Ends it. Its exit status has to be 0, under the sanitizers too."""
+        self.process.terminate()
+        try:
+            status = self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.log.seek(0)
+            said = self.log.read()
+            self.log.close()
+            shutil.rmtree(self.dir)
+        if status:
+            raise AssertionError(f"zcrxd ended with {status}:\n{said}")
+
+
+class Case(unittest.TestCase):
+    """A test with a daemon for the whole class and a folder of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon()
+        cls.addClassCleanup(cls.daemon.stop)
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="zcrx-tools.")
+        self.addCleanup(shutil.rmtree, self.dir)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def run_tool(self, *command, **more):
+        """Runs a tool to its end. Returns the CompletedProcess, its output as bytes."""
+        more.setdefault("env", self.daemon.environment)
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=PATIENCE, **more)
+
+    def start(self, *command, **more):
+        """Starts a tool; .err(PATTERN) waits for something on its stderr."""
+        return Tool(self, command, more)
+
+
+class Tool:
+    def __init__(self, case, command, more):
+        self.case = case
+        self.err_path = case.path(f"stderr{time.monotonic_ns()}")
+        more.setdefault("env", case.daemon.environment)
+        more.setdefault("stdout", subprocess.PIPE)
+        with open(self.err_path, "wb") as err:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=err, **more)
+        case.addCleanup(self.abandon)
+
+    def abandon(self):
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+    def said(self):
+        with open(self.err_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def err(self, pattern):
+        return eventually(lambda: re.search(pattern, self.said(), re.M))
+
+    def port(self):
+        return int(self.err(r"listening on .* port (\d+)$")[1])
+
+    def end(self):
+        """Waits for it. Returns (exit status, stdout, stderr)."""
+        out = self.process.communicate(timeout=PATIENCE)[0]
+        return self.process.returncode, out, self.said()
+
+
+class Server:
+    """Listens on loopback; accept() gives the one connection it is for."""
+
+    def __init__(self, case, family=socket.AF_INET):
+        self.socket = socket.socket(family)
+        case.addCleanup(self.socket.close)
+        self.case = case
+        self.socket.settimeout(PATIENCE)
+        self.socket.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        self.socket.listen()
+        self.port = str(self.socket.getsockname()[1])
+
+    def accept(self):
+        connection = self.socket.accept()[0]
+        self.case.addCleanup(connection.close)
+        return connection
+
+
+def main():
+    """Runs the tests of the calling file; tells scripts/test about skips in the way it knows."""
+    result = unittest.main(exit=False, verbosity=2).result
+    for case, reason in result.skipped:
+        print(f"skip: {reason}\n[  SKIPPED ] {case.id().split('.')[-1]}")
+    sys.exit(not result.wasSuccessful())

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zcrx-cat: receives TCP streams through zcrxd and passes them on, straight from the area.
+ *
+ * The daemon comes first (without it, or when it refuses, nothing is listened on and no file is
+ * emptied), then the output, then the network. What ended the work is kept in `end`; -ECANCELED and
+ * -ETIME, which the user wanted, make no failure. Sockets are opened here rather than by the
+ * library, so that what the network says and what the daemon says cannot be mistaken.
+ */
+#include "net.h"
+#include "options.h"
+#include "report.h"
+#include "say.h"
+#include "sink.h"
+#include "waiter.h"
+#include "zcrx.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	BATCH = 64
+};
+
+struct cat {
+	struct options options;
+	struct waiter waiter;
+	struct report report;
+	struct zcrx *zcrx;
+	struct zcrx_area *area;
+	struct zcrx_queue *queue;
+	struct sink *sink;
+	bool over; /* the open stream has ended */
+	bool end;  /* nothing more is to be received at all */
+	enum cat_exit status;
+	char error[320]; /* the sentence that goes with it */
+};
+
+/* Notes and says what went wrong. */
+__attribute__((format(printf, 3, 4))) static void cat_fail(struct cat *c, enum cat_exit status,
+							   const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(c->error, sizeof(c->error), format, args);
+	va_end(args);
+	say("%s", c->error);
+	c->status = status;
+}
+
+/* The daemon said no, or is gone. Returns false, for brevity. */
+static bool cat_refused(struct cat *c, const char *what, int error)
+{
+	const char *sentence = zcrx_error(c->zcrx);
+
+	c->end = true;
+	cat_fail(c, error == -ECONNRESET ? CAT_NO_DAEMON : CAT_REFUSED, "%s: %s", what,
+		 sentence[0] ? sentence : say_error(error));
+	return false;
+}
+
+static bool cat_connect(struct cat *c)
+{
+	int r = zcrx_connect(&c->zcrx, NULL);
+
+	if (r == 0)
+		return true;
+	if (r == -EACCES)
+		cat_fail(c, CAT_REFUSED,
+			 "you may not use zcrxd's socket: ask for membership in its group");
+	else if (r == -EPROTO)
+		cat_fail(c, CAT_REFUSED, "libzcrx and zcrxd do not fit: install matching versions");
+	else
+		cat_fail(c, CAT_NO_DAEMON,
+			 "no zcrxd to be reached (%s): start zcrxd.socket, or set ZCRX_SOCKET",
+			 say_error(r));
+	return false;
+}
+
+static bool cat_open_area(struct cat *c)
+{
+	const struct options *o = &c->options;
+	struct stat st;
+	int r;
+
+	if (o->area_fd < 0) {
+		r = zcrx_area_new(c->zcrx, &c->area, o->area_bytes, 0);
+		return r == 0 || cat_refused(c, "the memory", r);
+	}
+	if (fstat(o->area_fd, &st) < 0) {
+		cat_fail(c, CAT_USAGE, "fd %d: %s", o->area_fd, say_error(-errno));
+		return false;
+	}
+	r = zcrx_area_import(c->zcrx, &c->area, o->area_fd, (size_t)st.st_size);
+	return r == 0 || cat_refused(c, "the memory", r);
+}
+
+static bool cat_open_queue(struct cat *c)
+{
+	struct zcrx_queue_options options = {
+		.size = sizeof(options),
+		.backend = c->options.backend,
+		.flags = c->options.zero_copy ? ZCRX_QUEUE_NO_COPY : 0,
+	};
+	struct zcrx_queue_info info = {.size = sizeof(info)};
+	int r;
+
+	strncpy(options.nic, c->options.nic, sizeof(options.nic) - 1);
+	r = zcrx_queue_open(c->zcrx, &c->queue, c->area, &options);
+	if (r < 0)
+		return cat_refused(c, "the queue", r);
+	if (c->options.verbose && zcrx_queue_info(c->queue, &info) == 0 && info.why_not[0])
+		say("no zero copy: %s", info.why_not);
+	return true;
+}
+
+static bool cat_open(struct cat *c)
+{
+	int r;
+
+	if (!cat_connect(c) || !cat_open_area(c) || !cat_open_queue(c))
+		return false;
+	r = sink_open(&c->sink, c->options.output, c->options.sha256);
+	if (r < 0)
+		cat_fail(c, CAT_FAILED, "%s: %s", c->options.output, say_error(r));
+	return r == 0;
+}
+
+/* A signal or -t: the wanted end. Anything else failed. */
+static void cat_ended(struct cat *c, const char *what, int error)
+{
+	c->end = true;
+	if (error != -ECANCELED && error != -ETIME)
+		cat_fail(c, CAT_FAILED, "%s: %s", what, say_error(error));
+}
+
+static void cat_data(struct cat *c, const struct zcrx_completion *done)
+{
+	uint64_t left = c->options.limit_bytes - c->report.bytes;
+	size_t bytes = done->len < left ? done->len : (size_t)left;
+	int r;
+
+	if (c->end)
+		return;
+	r = sink_write(c->sink, &c->waiter, (const char *)zcrx_area_data(c->area) + done->off,
+		       bytes);
+	if (r < 0) {
+		cat_ended(c, "writing", r);
+		return;
+	}
+	report_data(&c->report, bytes, done->flags & ZCRX_COPIED);
+	if (c->report.bytes == c->options.limit_bytes)
+		c->end = true;
+}
+
+static void cat_handle(struct cat *c, const struct zcrx_completion *done)
+{
+	switch ((enum zcrx_what)done->what) {
+	case ZCRX_DATA:
+		cat_data(c, done);
+		break;
+	case ZCRX_OPEN: /* there is no listener on the queue */
+		break;
+	case ZCRX_END:
+		c->over = true;
+		if (done->error)
+			cat_fail(c, CAT_FAILED, "the stream broke off: %s", say_error(done->error));
+		break;
+	case ZCRX_LOST:
+		c->end = true;
+		cat_fail(c, CAT_NO_DAEMON, "zcrxd gave the queue up: %s", say_error(done->error));
+		break;
+	}
+}
+
+/* Takes what is there; waits if that is nothing. */
+static void cat_step(struct cat *c)
+{
+	int ms = c->options.verbose ? report_tick(&c->report) : -1;
+	struct zcrx_completion done[BATCH];
+	int r, n = zcrx_reap(c->queue, done, BATCH);
+
+	for (int i = 0; i < n; i++)
+		cat_handle(c, &done[i]);
+	if (n > 0) {
+		zcrx_recycle(c->queue, done, n);
+		r = waiter_check(&c->waiter);
+	} else if (n == 0) {
+		r = waiter_poll(&c->waiter, zcrx_queue_fd(c->queue), POLLIN, ms);
+	} else {
+		r = n;
+	}
+	if (r < 0 && !c->end && !c->over)
+		cat_ended(c, "receiving", r);
+}
+
+/* One stream, from here to its end. The socket stays the caller's. */
+static void cat_receive(struct cat *c, int sock)
+{
+	struct zcrx_flow *flow;
+	int r = zcrx_flow_adopt(c->queue, &flow, sock, 0, NULL);
+
+	if (r < 0) {
+		cat_refused(c, "the connection", r);
+		return;
+	}
+	report_begin(&c->report);
+	c->over = false;
+	while (!c->end && !c->over)
+		cat_step(c);
+	report_end(&c->report);
+	zcrx_flow_close(flow, 0);
+}
+
+static void cat_dial(struct cat *c)
+{
+	int sock = net_connect(&c->waiter, c->options.host, c->options.port, c->options.verbose);
+
+	if (sock >= 0) {
+		cat_receive(c, sock);
+		close(sock);
+	} else if (sock == -ETIME) {
+		cat_fail(c, CAT_FAILED, "no connection within %u s", c->options.limit_s);
+	} else if (sock != -ECANCELED) {
+		cat_fail(c, CAT_FAILED, "no connection to %s port %s", c->options.host,
+			 c->options.port);
+	}
+}
+
+static void cat_listen(struct cat *c)
+{
+	int listener = net_listen(c->options.host, c->options.port, c->options.verbose);
+
+	if (listener < 0) {
+		c->status = CAT_FAILED;
+		return;
+	}
+	do {
+		int sock = net_accept(&c->waiter, listener, c->options.verbose);
+
+		if (sock < 0) {
+			cat_ended(c, "accepting", sock);
+			break;
+		}
+		cat_receive(c, sock);
+		close(sock);
+	} while (c->options.keep && !c->end);
+	if (c->report.streams == 0 && waiter_check(&c->waiter) == -ETIME)
+		cat_fail(c, CAT_FAILED, "nobody connected within %u s", c->options.limit_s);
+	close(listener);
+}
+
+static void cat_report(struct cat *c)
+{
+	bool taken = c->options.output && strcmp(c->options.output, "-") == 0;
+	struct zcrx_queue_info info = {.size = sizeof(info)};
+	char sha256[SINK_SHA256_CHARS + 1] = "";
+	FILE *out = taken ? stderr : stdout;
+
+	zcrx_queue_info(c->queue, &info);
+	sink_sha256(c->sink, sha256);
+	if (c->options.json)
+		report_json(&c->report, out, &info, sha256, c->error);
+	else
+		report_text(&c->report, out, &info, sha256);
+}
+
+int main(int argc, char **argv)
+{
+	struct cat c = {0};
+	int r;
+
+	if (!options_parse(&c.options, argc, argv, &c.status))
+		return c.status;
+	r = waiter_init(&c.waiter, c.options.limit_s);
+	if (r < 0)
+		cat_fail(&c, CAT_FAILED, "signals: %s", say_error(r));
+	else if (cat_open(&c)) {
+		if (c.options.listen)
+			cat_listen(&c);
+		else
+			cat_dial(&c);
+		cat_report(&c);
+	}
+	r = sink_close(c.sink);
+	if (r < 0)
+		cat_fail(&c, CAT_FAILED, "%s: %s", c.options.output, say_error(r));
+	zcrx_close(c.zcrx);
+	return c.status;
+}

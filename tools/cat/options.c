@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include "say.h"
+#include "zcrx.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char SHORT[] = "lko:b:Zi:m:n:t:vhV";
+
+enum {
+	OPTION_DISCARD = 256,
+	OPTION_SHA256,
+	OPTION_JSON
+};
+
+static const struct option LONG[] = {
+	{"listen", no_argument, NULL, 'l'},
+	{"keep-listening", no_argument, NULL, 'k'},
+	{"output", required_argument, NULL, 'o'},
+	{"discard", no_argument, NULL, OPTION_DISCARD},
+	{"sha256", no_argument, NULL, OPTION_SHA256},
+	{"backend", required_argument, NULL, 'b'},
+	{"zero-copy", no_argument, NULL, 'Z'},
+	{"nic", required_argument, NULL, 'i'},
+	{"memory", required_argument, NULL, 'm'},
+	{"bytes", required_argument, NULL, 'n'},
+	{"seconds", required_argument, NULL, 't'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{NULL, 0, NULL, 0},
+};
+
+static void help(void)
+{
+	fputs("usage: zcrx-cat [OPTION]... HOST PORT           connect and receive\n"
+	      "       zcrx-cat [OPTION]... -l [ADDRESS] PORT   listen and receive one stream\n"
+	      "\n"
+	      "Receives TCP payload through zcrxd into memory of its own and passes it on.\n"
+	      "\n"
+	      "  -l, --listen          wait for a connection\n"
+	      "  -k, --keep-listening  and for the next one after each; implies -l\n"
+	      "  -o, --output FILE     write to FILE; - is stdout, the default\n"
+	      "      --discard         write nowhere\n"
+	      "      --sha256          report the SHA-256 of what was received\n"
+	      "  -n, --bytes N         stop after N bytes (K, M, G: 1024 and so on)\n"
+	      "  -t, --seconds N       stop after N seconds\n"
+	      "  -b, --backend NAME    auto (the default), copy, devmem or zcrx\n"
+	      "  -Z, --zero-copy       fail rather than have the payload copied\n"
+	      "  -i, --nic NAME        receive on queues of this interface\n"
+	      "  -m, --memory KIND     where payload lands: memfd[:SIZE] (64M), or fd:N for a\n"
+	      "                        sealed memfd that was inherited\n"
+	      "  -v, --verbose         say on stderr what happens, and each second the rate and\n"
+	      "                        the share received without a copy\n"
+	      "      --json            report as one JSON object\n"
+	      "  -h, --help            print this\n"
+	      "  -V, --version         print the version\n"
+	      "\n"
+	      "The report goes to stdout, or to stderr when the payload goes to stdout. SIGINT and\n"
+	      "SIGTERM end with the report. $ZCRX_SOCKET is the daemon's socket.\n"
+	      "\n"
+	      "exit status: 0 done; 1 the network or the output failed; 2 wrong usage; 3 the daemon\n"
+	      "refused (quota, policy, -Z); 4 no daemon\n",
+	      stdout);
+}
+
+/* "64M" to bytes. */
+static bool parse_size(const char *text, uint64_t *ret)
+{
+	static const char UNITS[] = "KMG";
+	const char *unit;
+	unsigned shift = 0;
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno || !isdigit((unsigned char)*text))
+		return false;
+	if (*end && (unit = strchr(UNITS, toupper((unsigned char)*end))) && !end[1]) {
+		shift = 10 * (unsigned)(unit - UNITS + 1);
+		end++;
+	}
+	if (*end || n == 0 || n > UINT64_MAX >> shift)
+		return false;
+	*ret = n << shift;
+	return true;
+}
+
+static bool parse_backend(struct options *o, const char *text)
+{
+	static const char *const NAMES[] = {
+		[ZCRX_BACKEND_AUTO] = "auto",
+		[ZCRX_BACKEND_COPY] = "copy",
+		[ZCRX_BACKEND_DEVMEM] = "devmem",
+		[ZCRX_BACKEND_ZCRX] = "zcrx",
+	};
+
+	for (uint32_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+		if (strcmp(text, NAMES[i]) == 0) {
+			o->backend = i;
+			return true;
+		}
+	}
+	say("there is no backend %s: auto, copy, devmem or zcrx", text);
+	return false;
+}
+
+static bool parse_memory(struct options *o, const char *text)
+{
+	uint64_t n;
+
+	if (strcmp(text, "memfd") == 0)
+		return true;
+	if (strncmp(text, "memfd:", 6) == 0 && parse_size(text + 6, &n) && n <= SIZE_MAX) {
+		o->area_bytes = (size_t)n;
+		return true;
+	}
+	if (strncmp(text, "fd:", 3) == 0 && parse_size(text + 3, &n) && n <= INT_MAX) {
+		o->area_fd = (int)n;
+		return true;
+	}
+	say("cannot receive into %s: this version knows memfd[:SIZE] and fd:N, a sealed memfd",
+	    text);
+	return false;
+}
+
+static bool parse_limits(struct options *o, int option, const char *text)
+{
+	uint64_t n;
+
+	if (!parse_size(text, &n) || (option == 't' && n > INT_MAX / 1000)) {
+		say("-%c %s: a number above zero is needed", option, text);
+		return false;
+	}
+	if (option == 't')
+		o->limit_s = (unsigned)n;
+	else
+		o->limit_bytes = n;
+	return true;
+}
+
+static bool parse_flag(struct options *o, int option)
+{
+	switch (option) {
+	case 'k':
+		o->keep = true;
+		o->listen = true;
+		return true;
+	case 'l':
+		o->listen = true;
+		return true;
+	case 'Z':
+		o->zero_copy = true;
+		return true;
+	case 'v':
+		o->verbose = true;
+		return true;
+	case OPTION_SHA256:
+		o->sha256 = true;
+		return true;
+	case OPTION_JSON:
+		o->json = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool parse_value(struct options *o, int option, const char *value)
+{
+	switch (option) {
+	case 'o':
+		o->output = value;
+		return true;
+	case 'b':
+		return parse_backend(o, value);
+	case 'i':
+		o->nic = value;
+		return true;
+	case 'm':
+		return parse_memory(o, value);
+	case 'n':
+	case 't':
+		return parse_limits(o, option, value);
+	default:
+		return false;
+	}
+}
+
+/* What stands behind the options: HOST PORT, or [ADDRESS] PORT. */
+static bool parse_endpoint(struct options *o, int argc, char **argv)
+{
+	if (argc < 1 || argc > 2 || (argc == 1 && !o->listen)) {
+		say(o->listen ? "-l needs [ADDRESS] PORT" : "HOST and PORT are needed");
+		return false;
+	}
+	o->host = argc == 2 ? argv[0] : NULL;
+	o->port = argv[argc - 1];
+	return true;
+}
+
+static bool parse_all(struct options *o, int argc, char **argv)
+{
+	bool discard = false;
+	int c;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while ((c = getopt_long(argc, argv, SHORT, LONG, NULL)) != -1) {
+		if (c == OPTION_DISCARD)
+			discard = true;
+		else if (!parse_flag(o, c) && !(optarg && parse_value(o, c, optarg)))
+			return false;
+	}
+	if (discard && o->output) {
+		say("-o and --discard exclude each other");
+		return false;
+	}
+	if (!discard && !o->output)
+		o->output = "-";
+	return parse_endpoint(o, argc - optind, argv + optind);
+}
+
+bool options_parse(struct options *o, int argc, char **argv, enum cat_exit *ret_status)
+{
+	*o = (struct options){.nic = "",
+			      .area_fd = -1,
+			      .area_bytes = 64u << 20,
+			      .limit_bytes = UINT64_MAX};
+	*ret_status = CAT_OK;
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			help();
+			return false;
+		}
+		if (strcmp(argv[i], "--version") == 0 || strcmp(argv[i], "-V") == 0) {
+			puts("zcrx-cat " ZCRX_VERSION);
+			return false;
+		}
+	}
+	if (parse_all(o, argc, argv))
+		return true;
+	fputs("zcrx-cat: --help tells the usage\n", stderr);
+	*ret_status = CAT_USAGE;
+	return false;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct sink {
+	int fd;         /* -1: none */
+	EVP_MD_CTX *md; /* NULL: not wanted */
+};
+
+int sink_open(struct sink **ret, const char *path, bool sha256)
+{
+	struct sink *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->fd = -1;
+	if (sha256) {
+		s->md = EVP_MD_CTX_new();
+		if (!s->md || EVP_DigestInit_ex(s->md, EVP_sha256(), NULL) != 1) {
+			sink_close(s);
+			return -ENOMEM;
+		}
+	}
+	if (path && strcmp(path, "-") == 0)
+		s->fd = STDOUT_FILENO;
+	else if (path)
+		s->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (path && s->fd < 0) {
+		r = -errno;
+		sink_close(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+int sink_write(struct sink *s, const struct waiter *w, const void *data, size_t bytes)
+{
+	const char *p = data;
+
+	if (s->md)
+		EVP_DigestUpdate(s->md, data, bytes);
+	while (s->fd >= 0 && bytes > 0) {
+		ssize_t n = write(s->fd, p, bytes);
+		int r = n < 0 ? -errno : 0;
+
+		if (r == -EAGAIN)
+			r = waiter_poll(w, s->fd, POLLOUT, -1);
+		else if (r == -EINTR)
+			r = waiter_check(w);
+		if (r < 0)
+			return r;
+		if (n > 0) {
+			p += n;
+			bytes -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+bool sink_sha256(struct sink *s, char hex[SINK_SHA256_CHARS + 1])
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	if (!s->md || EVP_DigestFinal_ex(s->md, hash, &len) != 1)
+		return false;
+	for (unsigned i = 0; i < len && i < SINK_SHA256_CHARS / 2; i++)
+		snprintf(hex + (size_t)i * 2, 3, "%02x", hash[i]);
+	return true;
+}
+
+int sink_close(struct sink *s)
+{
+	int r = 0;
+
+	if (!s)
+		return 0;
+	if (s->fd >= 0 && close(s->fd) < 0)
+		r = -errno;
+	EVP_MD_CTX_free(s->md);
+	free(s);
+	return r;
+}

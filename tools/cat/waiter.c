@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The handler leaves a byte in a pipe, so that a signal that comes just before poll() is not
+ * missed.
+ */
+#include "waiter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <time.h>
+#include <unistd.h>
+
+static const uint64_t NS_PER_S = 1000000000;
+static const uint64_t NS_PER_MS = 1000000;
+
+static volatile sig_atomic_t stopped;
+static int stop_pipe[2];
+
+static void on_signal(int signal)
+{
+	int saved = errno;
+	ssize_t n = write(stop_pipe[1], "", 1);
+
+	(void)signal;
+	(void)n;
+	stopped = 1;
+	errno = saved;
+}
+
+uint64_t waiter_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+int waiter_init(struct waiter *w, unsigned seconds)
+{
+	const struct sigaction stop = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	if (sigaction(SIGINT, &stop, NULL) < 0 || sigaction(SIGTERM, &stop, NULL) < 0 ||
+	    sigaction(SIGPIPE, &ignore, NULL) < 0)
+		return -errno;
+	w->deadline_ns = seconds ? waiter_now_ns() + seconds * NS_PER_S : UINT64_MAX;
+	return 0;
+}
+
+int waiter_check(const struct waiter *w)
+{
+	if (stopped)
+		return -ECANCELED;
+	return w->deadline_ns != UINT64_MAX && waiter_now_ns() >= w->deadline_ns ? -ETIME : 0;
+}
+
+/* The smaller of ms and what is left, rounded up so that nobody wakes too early. */
+static int time_left_ms(const struct waiter *w, int ms)
+{
+	uint64_t now, left;
+
+	if (w->deadline_ns == UINT64_MAX)
+		return ms;
+	now = waiter_now_ns();
+	left = now < w->deadline_ns ? (w->deadline_ns - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+	return ms >= 0 && (uint64_t)ms < left ? ms : (int)left;
+}
+
+int waiter_poll(const struct waiter *w, int fd, short events, int ms)
+{
+	struct pollfd fds[2] = {
+		{.fd = fd, .events = events},
+		{.fd = stop_pipe[0], .events = POLLIN},
+	};
+	int n, r;
+
+	for (;;) {
+		n = poll(fds, 2, time_left_ms(w, ms));
+		r = n < 0 ? -errno : 0;
+		if (r < 0 && r != -EINTR)
+			return r;
+		r = waiter_check(w);
+		if (r < 0)
+			return r;
+		if (n >= 0)
+			return fds[0].revents != 0;
+	}
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The walk through clients, queues and flows goes along the new document; the old one is looked
+ * into beside it, by ids. What was not there before has no rate yet.
+ */
+#include "render.h"
+
+#include "document.h"
+#include "table.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+struct cell {
+	char text[32];
+};
+
+/* 1234567 as "1.2 MiB". */
+static struct cell size_cell(uint64_t bytes)
+{
+	static const char *const UNITS[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	double n = (double)bytes;
+	struct cell c;
+	size_t unit = 0;
+
+	while (n >= 1024 && unit + 1 < sizeof(UNITS) / sizeof(UNITS[0])) {
+		n /= 1024;
+		unit++;
+	}
+	snprintf(c.text, sizeof(c.text), "%.*f %s", unit ? 1 : 0, n, UNITS[unit]);
+	return c;
+}
+
+/* old: where the number then comes from, NULL if there was no such thing. */
+static struct cell rate_cell(uint64_t now, struct json_object *old, uint64_t then, double seconds)
+{
+	struct cell c = {"-"};
+
+	if (old && now >= then) {
+		c = size_cell((uint64_t)((double)(now - then) / seconds));
+		strncat(c.text, "/s", sizeof(c.text) - strlen(c.text) - 1);
+	}
+	return c;
+}
+
+static struct cell zero_copy_cell(uint64_t bytes, uint64_t copied)
+{
+	struct cell c = {"-"};
+
+	if (bytes > 0)
+		snprintf(c.text, sizeof(c.text), "%.1f %%",
+			 100 - 100 * (double)copied / (double)bytes);
+	return c;
+}
+
+/* A client chose its name: it must not be able to add cells. */
+static struct cell name_cell(const char *name)
+{
+	struct cell c;
+
+	snprintf(c.text, sizeof(c.text), "%s", name);
+	for (char *p = c.text; (p = strchr(p, '\t'));)
+		*p = '?';
+	return c;
+}
+
+struct sums {
+	uint64_t bytes;
+	uint64_t copied;
+	size_t flows;
+};
+
+static struct sums client_sums(struct json_object *client)
+{
+	struct json_object *queues = document_array(client, "queues");
+	struct sums s = {0};
+
+	for (size_t i = 0; i < document_length(queues); i++) {
+		struct json_object *q = document_at(queues, i);
+
+		s.bytes += document_number(q, "bytes");
+		s.copied += document_number(q, "bytes_copied");
+		s.flows += document_length(document_array(q, "flows"));
+	}
+	return s;
+}
+
+static void client_row(struct table *t, struct json_object *client, struct json_object *old,
+		       double seconds)
+{
+	struct sums s = client_sums(client);
+
+	table_add(t, "%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\t%zu\t%zu\t%s\t%s\t%s",
+		  document_number(client, "id"), document_number(client, "pid"),
+		  document_number(client, "uid"), name_cell(document_text(client, "name")).text,
+		  document_length(document_array(client, "queues")), s.flows,
+		  size_cell(s.bytes).text,
+		  rate_cell(s.bytes, old, client_sums(old).bytes, seconds).text,
+		  zero_copy_cell(s.bytes, s.copied).text);
+}
+
+static void queue_row(struct table *t, uint64_t client, struct json_object *q,
+		      struct json_object *old, double seconds)
+{
+	uint64_t bytes = document_number(q, "bytes");
+
+	table_add(t,
+		  "%" PRIu64 "\t%" PRIu64 "\t%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%" PRIu64 "\t%" PRIu64
+		  "\t%" PRIu64 "\t%" PRIu64,
+		  client, document_number(q, "id"), document_text(q, "backend"),
+		  size_cell(document_number(q, "area_bytes")).text,
+		  size_cell(document_number(q, "buffer_bytes")).text,
+		  document_length(document_array(q, "flows")), size_cell(bytes).text,
+		  rate_cell(bytes, old, document_number(old, "bytes"), seconds).text,
+		  zero_copy_cell(bytes, document_number(q, "bytes_copied")).text,
+		  document_number(q, "completions"), document_number(q, "wakeups"),
+		  document_number(q, "enters"), document_number(q, "starvations"));
+}
+
+static void flow_rows(struct table *t, uint64_t client, struct json_object *q,
+		      struct json_object *old_queue, double seconds)
+{
+	struct json_object *flows = document_array(q, "flows");
+	struct json_object *old_flows = document_array(old_queue, "flows");
+
+	for (size_t i = 0; i < document_length(flows); i++) {
+		struct json_object *f = document_at(flows, i);
+		struct json_object *old = document_same(old_flows, f);
+		uint64_t bytes = document_number(f, "bytes");
+
+		table_add(t, "%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\t%s\t%s\t%s%s\t%s\t%s\t%s",
+			  client, document_number(q, "id"), document_number(f, "id"),
+			  document_text(f, "kind"), document_text(f, "local"),
+			  document_text(f, "remote"), document_text(f, "state"),
+			  document_number(f, "paused") ? ", paused" : "", size_cell(bytes).text,
+			  rate_cell(bytes, old, document_number(old, "bytes"), seconds).text,
+			  zero_copy_cell(bytes, document_number(f, "bytes_copied")).text);
+	}
+}
+
+static void client_rows(struct table *t, enum render_view view, struct json_object *client,
+			struct json_object *old, double seconds)
+{
+	struct json_object *queues = document_array(client, "queues");
+	uint64_t id = document_number(client, "id");
+
+	if (view == RENDER_CLIENTS) {
+		client_row(t, client, old, seconds);
+		return;
+	}
+	for (size_t i = 0; i < document_length(queues); i++) {
+		struct json_object *q = document_at(queues, i);
+		struct json_object *old_q = document_same(document_array(old, "queues"), q);
+
+		if (view == RENDER_QUEUES)
+			queue_row(t, id, q, old_q, seconds);
+		else
+			flow_rows(t, id, q, old_q, seconds);
+	}
+}
+
+static void headline(FILE *out, struct json_object *now)
+{
+	uint64_t s = document_number(now, "uptime_s");
+
+	fprintf(out,
+		"zcrxd %s, pid %" PRIu64 ", kernel %s, up %" PRIu64 " d %" PRIu64 " h %" PRIu64
+		" min %" PRIu64 " s\n",
+		document_text(now, "version"), document_number(now, "pid"),
+		document_text(now, "kernel"), s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
+}
+
+/* Why queues copy; not again what was just said. */
+static void reasons(FILE *out, struct json_object *now)
+{
+	struct json_object *clients = document_array(now, "clients");
+	const char *last = "";
+
+	for (size_t i = 0; i < document_length(clients); i++) {
+		struct json_object *queues = document_array(document_at(clients, i), "queues");
+
+		for (size_t j = 0; j < document_length(queues); j++) {
+			const char *why = document_text(document_at(queues, j), "why_not");
+
+			if (why[0] == '\0' || strcmp(why, last) == 0)
+				continue;
+			fprintf(out, "no zero copy: %s\n", why);
+			last = why;
+		}
+	}
+}
+
+void render(FILE *out, enum render_view view, struct json_object *now, struct json_object *before,
+	    double seconds)
+{
+	static const char *const HEADS[] = {
+		[RENDER_CLIENTS] =
+			"CLIENT\t>PID\t>UID\tNAME\t>QUEUES\t>FLOWS\t>RECEIVED\t>RATE\t>ZERO COPY",
+		[RENDER_QUEUES] = "CLIENT\t>QUEUE\tBACKEND\t>AREA\t>BUFFER\t>FLOWS\t>RECEIVED\t"
+				  ">RATE\t>ZERO COPY\t>COMPLETIONS\t>WAKE-UPS\t>ENTERS\t>STARVED",
+		[RENDER_FLOWS] = "CLIENT\t>QUEUE\t>FLOW\tKIND\tLOCAL\tREMOTE\tSTATE\t>RECEIVED\t"
+				 ">RATE\t>ZERO COPY",
+	};
+	struct json_object *clients = document_array(now, "clients");
+	struct json_object *old_clients = document_array(before, "clients");
+	struct table *t = table_new(HEADS[view]);
+
+	for (size_t i = 0; i < document_length(clients); i++) {
+		struct json_object *c = document_at(clients, i);
+
+		client_rows(t, view, c, document_same(old_clients, c), seconds);
+	}
+	if (view == RENDER_CLIENTS)
+		headline(out, now);
+	table_print(t, out);
+	if (view == RENDER_QUEUES)
+		reasons(out, now);
+}

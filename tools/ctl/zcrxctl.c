@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* zcrxctl: one program, several commands. */
+#include "doctor/doctor.h"
+#include "status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int version_main(int argc, char **argv);
+static int help_main(int argc, char **argv);
+
+static const struct command {
+	const char *name;
+	const char *usage;
+	int (*run)(int argc, char **argv); /* argv[0] is the command; returns the exit status */
+} COMMANDS[] = {
+	{"status", "status [queues|flows]  what zcrxd does now", status_main},
+	{"doctor",
+	 "doctor [NIC]...        what works on this machine, and what to do about the rest",
+	 doctor_main},
+	{"version", "version", version_main},
+	{"help", "help", help_main},
+};
+
+static void help(FILE *out)
+{
+	fputs("usage: zcrxctl COMMAND [ARGUMENT]...\n\n", out);
+	for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++)
+		fprintf(out, "  %s\n", COMMANDS[i].usage);
+	fputs("\nCOMMAND --help tells more.\n", out);
+}
+
+static int version_main(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	puts("zcrxctl " ZCRX_VERSION);
+	return 0;
+}
+
+static int help_main(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	help(stdout);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+		name = "version";
+	for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++)
+		if (strcmp(name, COMMANDS[i].name) == 0)
+			return COMMANDS[i].run(argc - 1, argv + 1);
+	if (name[0])
+		fprintf(stderr, "zcrxctl: there is no command %s\n", name);
+	help(stderr);
+	return 2;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* The command: options, the choice of NICs, and the way from facts to paper. */
+#include "doctor.h"
+
+#include "gather.h"
+#include "judge.h"
+#include "render.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void usage(FILE *out)
+{
+	fputs("usage: zcrxctl doctor [--json] [NIC]...\n"
+	      "\n"
+	      "Says what of zero-copy receive works on this machine and with these NICs, and what\n"
+	      "to do about the rest. Without a NIC: all physical ones of this network namespace.\n"
+	      "Needs no daemon and no privilege, and changes nothing. Run as root it can also ask\n"
+	      "the driver whether it takes memory providers (else a table answers), and name the\n"
+	      "processes that hold queues.\n"
+	      "\n"
+	      "  -j, --json   print one JSON document instead of the table\n"
+	      "  -h, --help   print this\n"
+	      "\n"
+	      "verdicts:\n"
+	      "  ok     nothing to do\n"
+	      "  FIX    zero copy, or zcrxd, waits for what is said after the arrow\n"
+	      "  NO     cannot be had here; what is said after the arrow is the way around\n"
+	      "  hint   works, and would be better with what is said after the arrow\n"
+	      "  note   good to know\n"
+	      "  later  zcrxd does it when a queue is leased, and undoes it afterwards\n"
+	      "\n"
+	      "exit status:\n"
+	      "  0  ready for zero copy: every NIC that was named, or, if none was, at least one\n"
+	      "  1  copy only\n"
+	      "  2  broken: not even copies work; or wrong usage, or no such NIC\n",
+	      out);
+}
+
+static const struct link_facts *link_of_name(const struct link_facts *links, unsigned n,
+					     const char *name)
+{
+	/* Also finds alternative names. */
+	unsigned ifindex = strlen(name) < IF_NAMESIZE ? if_nametoindex(name) : 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (!strcmp(links[i].name, name) || links[i].ifindex == ifindex)
+			return &links[i];
+	return NULL;
+}
+
+static void nic_gather(struct nic_facts *nic, const struct link_facts *link)
+{
+	nic->link = *link;
+	netdev_genl_gather(nic);
+	ethtool_nl_gather(nic);
+	ethtool_ioctl_gather(nic);
+}
+
+static bool link_is_physical(const struct link_facts *l)
+{
+	return l->ether && !l->loopback && l->bus_device[0];
+}
+
+/* Fills facts->nics with those named, or else with the physical ones. */
+static int nics_gather(struct facts *facts, const struct link_facts *links, unsigned n,
+		       char *const *names)
+{
+	unsigned room = n;
+
+	for (facts->named = names[0]; names[room - n]; room++)
+		;
+	facts->nics = calloc(room ? room : 1, sizeof(*facts->nics));
+	if (!facts->nics)
+		return -ENOMEM;
+	for (; *names; names++) {
+		const struct link_facts *link = link_of_name(links, n, *names);
+
+		if (!link) {
+			fprintf(stderr,
+				"zcrxctl doctor: no network interface %s in this network "
+				"namespace (see: ip link)\n",
+				*names);
+			return -ENODEV;
+		}
+		nic_gather(&facts->nics[facts->n_nics++], link);
+	}
+	for (unsigned i = 0; !facts->named && i < n; i++)
+		if (link_is_physical(&links[i]))
+			nic_gather(&facts->nics[facts->n_nics++], &links[i]);
+	return 0;
+}
+
+static bool any_queue_is_busy(const struct facts *facts)
+{
+	for (unsigned i = 0; i < facts->n_nics; i++)
+		for (unsigned q = 0; q < facts->nics[i].n_queues; q++)
+			if (queue_is_busy(&facts->nics[i].queues[q]))
+				return true;
+	return false;
+}
+
+static int facts_gather(struct facts *facts, char *const *names)
+{
+	struct machine_facts *m = &facts->machine;
+	struct link_facts *links = NULL;
+	unsigned n = 0;
+	int r;
+
+	r = links_gather(&links, &n);
+	if (r) {
+		fprintf(stderr, "zcrxctl doctor: cannot list the network interfaces: %s\n",
+			error_text(r));
+		return r;
+	}
+	r = nics_gather(facts, links, n, names);
+	free(links);
+	if (r)
+		return r;
+	m->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	kernel_gather(&m->kernel);
+	uring_gather(&m->uring);
+	limits_gather(&m->limits);
+	if (any_queue_is_busy(facts))
+		processes_gather(m);
+	return 0;
+}
+
+static int diagnose(char *const *names, bool json)
+{
+	struct facts facts = {0};
+	struct diagnosis d = {0};
+	int r;
+
+	r = facts_gather(&facts, names);
+	if (!r)
+		r = judge(&facts, &d);
+	facts_done(&facts);
+	if (!r)
+		r = json ? render_json(&d, stdout) : render_table(&d, stdout);
+	if (!r && fflush(stdout))
+		r = -errno;
+	if (r && r != -ENODEV)
+		fprintf(stderr, "zcrxctl doctor: %s\n", error_text(r));
+	r = r ? LEVEL_BROKEN : (int)d.level;
+	diagnosis_done(&d);
+	return r;
+}
+
+int doctor_main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	bool json = false;
+	int c;
+
+	optind = 0;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
+	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			fputs("try: zcrxctl doctor --help\n", stderr);
+			return LEVEL_BROKEN;
+		}
+	}
+	return diagnose(argv + optind, json);
+}

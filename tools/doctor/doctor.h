@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `zcrxctl doctor`: says what of zero-copy receive works on this machine and what to do about the
+ * rest. It needs no daemon and no privilege, and changes nothing.
+ *
+ * The way through it: gather (one file per origin of facts) -> struct facts (facts.h, plain data)
+ * -> judge (a pure function: facts to findings) -> render (table or JSON).
+ */
+#ifndef ZCRX_DOCTOR_H
+#define ZCRX_DOCTOR_H
+
+/*
+ * argv[0] is the name of the command. Returns the exit status: 0 ready for zero copy, 1 copy only,
+ * 2 broken or called wrongly.
+ */
+int doctor_main(int argc, char **argv);
+
+#endif

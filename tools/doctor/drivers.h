@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* What is known of the drivers that matter, as of Linux DRIVERS_AS_OF. */
+#ifndef ZCRX_DOCTOR_DRIVERS_H
+#define ZCRX_DOCTOR_DRIVERS_H
+
+#include <stdbool.h>
+
+#define DRIVERS_AS_OF   "7.2"
+#define DRIVERS_CAPABLE "bnxt_en, mlx5_core, fbnic or gve"
+
+struct driver {
+	const char *name;
+	bool provider;           /* takes memory providers on receive queues */
+	bool split_needs_gro_hw; /* header split only with rx-gro-hw on */
+	const char *large;       /* large receive buffers, or NULL */
+	const char *disturbance; /* what a lease does to the other queues; NULL: nothing known */
+	const char *remark;      /* more to know, or NULL */
+};
+
+/* Returns NULL for a driver that is not in the table. */
+const struct driver *driver_find(const char *name);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the doctor knows: plain data, filled by the gatherers (gather.h), read by the judge, made up
+ * by the tests. Nothing here is an opinion.
+ *
+ * Invariant: a group of facts that could not be learned carries the reason as a negative errno in
+ * its `err` member; the members beside it are then zero. 0 means the group is true.
+ */
+#ifndef ZCRX_DOCTOR_FACTS_H
+#define ZCRX_DOCTOR_FACTS_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum tri {
+	TRI_UNKNOWN = 0,
+	TRI_NO,
+	TRI_YES,
+};
+
+enum config_option {
+	CONFIG_IO_URING,
+	CONFIG_IO_URING_ZCRX,
+	CONFIG_NET_DEVMEM,
+	CONFIG_ETHTOOL_NETLINK,
+	CONFIG_UDMABUF,
+	CONFIG_COUNT,
+};
+
+struct kernel_facts {
+	char release[65];
+	unsigned major, minor;
+	char config_path[96]; /* where the options below were read, or empty */
+	int config_err;
+	enum tri config[CONFIG_COUNT];
+	enum tri init_userns; /* is this the initial user namespace? */
+};
+
+struct uring_facts {
+	int disabled;           /* kernel.io_uring_disabled; -1: no such sysctl */
+	int64_t group;          /* kernel.io_uring_group; -1: none */
+	char user[33];          /* who would run the daemon: its own user, else the caller */
+	enum tri user_in_group; /* is that user root or a member of the group? */
+	int ring_err;           /* 0: a ring made as the daemon makes it worked */
+	bool seccomp;           /* a seccomp filter is on this process */
+	enum tri recv_zc;       /* does the kernel know IORING_OP_RECV_ZC? */
+	int query_err;          /* of IORING_REGISTER_QUERY for zcrx; 0: the two below are true */
+	uint64_t zcrx_register_flags;
+	uint32_t zcrx_features;
+};
+
+struct limit_facts {
+	int memlock_err;
+	bool ipc_lock;          /* CAP_IPC_LOCK: the limit does not bind this process */
+	uint64_t memlock_bytes; /* hard limit, to which the daemon raises its own; UINT64_MAX: none
+				 */
+	int nofile_err;
+	uint64_t nofile;
+	int optmem_err;
+	uint64_t optmem_bytes;
+	int tcp_rmem_err;
+	uint64_t tcp_rmem_max_bytes;
+	int udmabuf_err; /* of opening /dev/udmabuf */
+};
+
+/* A process that may be what holds a queue; only what this user may see of others. */
+struct process_facts {
+	pid_t pid;
+	char comm[20];
+	bool recv_zc; /* has a ring with a zero-copy receive in flight: that one is sure */
+	bool ring;    /* has a ring, and CAP_NET_ADMIN */
+	bool dmabuf;  /* has a dma-buf and a netlink socket, and CAP_NET_ADMIN */
+};
+
+struct machine_facts {
+	struct kernel_facts kernel;
+	struct uring_facts uring;
+	struct limit_facts limits;
+	uint64_t page_bytes;
+	struct process_facts *processes;
+	unsigned n_processes;
+	bool processes_hidden; /* some could not be looked into */
+};
+
+struct link_facts {
+	char name[IF_NAMESIZE];
+	uint32_t ifindex;
+	bool loopback, ether, up, carrier;
+	uint32_t mtu;
+	char kind[16];          /* "bond", "vlan", "veth", ...; empty for hardware */
+	uint32_t lower, master; /* ifindex or 0 */
+	bool lower_elsewhere;   /* the lower device is in another network namespace */
+	char bus_device[32];    /* e.g. "0000:17:00.0"; empty: no hardware behind it */
+	uint8_t xdp;            /* XDP_ATTACHED_* */
+	uint32_t xdp_program;   /* its id */
+	char lower_name[IF_NAMESIZE];
+	char master_name[IF_NAMESIZE], master_kind[16];
+	char members[160]; /* names of the links that have this as master */
+	char uppers[160];  /* names of the links stacked on it (vlan, macvlan, ...) */
+};
+
+struct feature {
+	bool active;
+	bool fixed; /* cannot be changed */
+};
+
+struct ethtool_facts {
+	int driver_err;
+	char driver[32];
+
+	int rings_err;
+	enum tri split;        /* tcp-data-split; unknown: the driver does not say */
+	enum tri thresh_known; /* does the driver say hds-thresh? */
+	uint32_t thresh;
+
+	int channels_err;
+	uint32_t rx_queues, rx_queues_max;
+
+	int features_err;
+	struct feature gro_hw, ntuple;
+
+	int rss_err;
+	uint32_t rss_entries;  /* of the default table; 0: the driver has none */
+	uint32_t rss_contexts; /* further tables */
+
+	int rules_err;
+	uint32_t rules;
+};
+
+struct queue_facts {
+	bool listed; /* by queue-get; if not, nothing is known about a holder */
+	bool io_uring, dmabuf, xsk, leased;
+	uint32_t dmabuf_id;
+	uint32_t lease_ifindex, lease_queue;
+	bool lease_elsewhere; /* to a device in another network namespace */
+	bool in_rss;
+	unsigned rules; /* ntuple rules that steer to it */
+};
+
+struct nic_facts {
+	struct link_facts link;
+	struct ethtool_facts ethtool;
+	int dev_err;
+	uint64_t xdp_features;
+	int queues_err;
+	struct queue_facts *queues;
+	unsigned n_queues;
+	int pools_err;
+	unsigned dead_pools;       /* page pools that were detached and still wait for buffers */
+	uint64_t dead_pools_bytes; /* ... and what they hold */
+	int probe_err;             /* errno of bind-rx with a bad dma-buf; 0: not tried */
+};
+
+struct facts {
+	struct machine_facts machine;
+	struct nic_facts *nics;
+	unsigned n_nics;
+	bool named; /* the user named the NICs */
+};
+
+/* Returns the facts of receive queue `id`, making room for it, or NULL if that cannot be. */
+struct queue_facts *nic_queue(struct nic_facts *nic, uint32_t id);
+
+void facts_done(struct facts *facts);
+
+static inline bool kernel_is_at_least(const struct kernel_facts *k, unsigned major, unsigned minor)
+{
+	return k->major > major || (k->major == major && k->minor >= minor);
+}
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Judges the receive queues: which can be leased, and who holds the others. Neighbours of which the
+ * same is to be said share a line.
+ */
+#include "judge.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HOLDERS_SHOWN 3
+
+struct verdict_of_queue {
+	enum verdict verdict;
+	char text[192];
+	char action[160];
+};
+
+static bool may_hold(const struct process_facts *p, const struct queue_facts *q, bool sure)
+{
+	if (q->io_uring)
+		return sure ? p->recv_zc : p->ring;
+	return p->dmabuf && !sure;
+}
+
+/* Names the processes that hold, or could hold, the queue. Returns how many there are. */
+static unsigned holders_text(const struct machine_facts *m, const struct queue_facts *q, bool sure,
+			     char *buf, size_t size)
+{
+	unsigned n = 0;
+
+	buf[0] = '\0';
+	for (unsigned i = 0; i < m->n_processes; i++) {
+		const struct process_facts *p = &m->processes[i];
+
+		if (!may_hold(p, q, sure))
+			continue;
+		if (n++ < HOLDERS_SHOWN)
+			text_add(buf, size, "%spid %d (%s)", n > 1 ? ", " : "", (int)p->pid,
+				 p->comm);
+		else if (n == HOLDERS_SHOWN + 1)
+			text_add(buf, size, ", ...");
+	}
+	return n;
+}
+
+static void say_holder(const struct machine_facts *m, const struct queue_facts *q,
+		       struct verdict_of_queue *v)
+{
+	char what[48], who[128];
+
+	if (q->io_uring)
+		snprintf(what, sizeof(what), "io_uring zcrx");
+	else
+		snprintf(what, sizeof(what), "devmem binding (dma-buf id %" PRIu32 ")",
+			 q->dmabuf_id);
+	if (holders_text(m, q, true, who, sizeof(who)))
+		snprintf(v->text, sizeof(v->text), "%s, %s", what, who);
+	else if (holders_text(m, q, false, who, sizeof(who)))
+		snprintf(v->text, sizeof(v->text), "%s, probably %s", what, who);
+	else
+		snprintf(v->text, sizeof(v->text), "%s, by a process %s", what,
+			 m->processes_hidden ? "you may not look into (run doctor as root)"
+					     : "that is not to be seen from here");
+}
+
+static struct verdict_of_queue queue_judge(const struct machine_facts *m,
+					   const struct nic_facts *nic, unsigned id)
+{
+	const struct queue_facts *q = &nic->queues[id];
+	struct verdict_of_queue v = {.verdict = VERDICT_NO};
+
+	snprintf(v.action, sizeof(v.action), "end that, or give zcrxd other queues");
+	if (q->io_uring || q->dmabuf) {
+		say_holder(m, q, &v);
+	} else if (q->leased) {
+		snprintf(v.text, sizeof(v.text),
+			 "leased to queue %" PRIu32 " of ifindex %" PRIu32 "%s", q->lease_queue,
+			 q->lease_ifindex,
+			 q->lease_elsewhere ? " in another network namespace" : "");
+	} else if (q->xsk) {
+		snprintf(v.text, sizeof(v.text), "used by an AF_XDP socket");
+	} else if (!strcmp(nic->ethtool.driver, "gve") && !id) {
+		snprintf(v.text, sizeof(v.text), "gve cannot stop its queue 0");
+		snprintf(v.action, sizeof(v.action), "give zcrxd other queues");
+	} else if (q->rules) {
+		v.verdict = VERDICT_HINT;
+		snprintf(v.text, sizeof(v.text),
+			 "free, but %u flow rule%s not of zcrxd send%s here", q->rules,
+			 q->rules == 1 ? "" : "s", q->rules == 1 ? "s" : "");
+		snprintf(v.action, sizeof(v.action),
+			 "see ethtool -n %s, or give zcrxd other queues", nic->link.name);
+	} else {
+		v.verdict = VERDICT_OK;
+		v.action[0] = '\0';
+		snprintf(v.text, sizeof(v.text), "free");
+	}
+	return v;
+}
+
+static void say_range(struct report *r, unsigned from, unsigned to,
+		      const struct verdict_of_queue *v)
+{
+	char value[TEXT_SIZE];
+
+	if (from == to)
+		snprintf(value, sizeof(value), "%u", from);
+	else
+		snprintf(value, sizeof(value), "%u-%u", from, to);
+	report_add(r, "queues", value, v->verdict, "%s", v->text);
+	if (v->action[0])
+		report_action(r, "%s", v->action);
+}
+
+/* How many receive queues there really are: RSS tables and rules may name others. */
+static unsigned queues_listed(const struct nic_facts *nic)
+{
+	unsigned n = nic->n_queues;
+
+	while (n && !nic->queues[n - 1].listed)
+		n--;
+	return n;
+}
+
+void judge_queues(const struct machine_facts *m, const struct nic_facts *nic, struct report *r,
+		  struct tally *t)
+{
+	unsigned n = queues_listed(nic), from = 0;
+	struct verdict_of_queue v, next;
+
+	if (nic->queues_err)
+		report_add(r, "queues", "unknown", VERDICT_NOTE, "the kernel does not tell: %s",
+			   error_text(nic->queues_err));
+	for (unsigned id = 0; id < n; id++) {
+		v = queue_judge(m, nic, id);
+		t->busy += queue_is_busy(&nic->queues[id]);
+		t->free += v.verdict != VERDICT_NO;
+		if (id + 1 < n)
+			next = queue_judge(m, nic, id + 1);
+		if (id + 1 < n && v.verdict == next.verdict && !strcmp(v.text, next.text))
+			continue;
+		say_range(r, from, id, &v);
+		from = id + 1;
+	}
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The doctor's view of libnl. The kernel's errno is taken from the message itself: libnl folds many
+ * of them into one, and the bind-rx probe lives by the difference between EBADF and EOPNOTSUPP.
+ */
+#include "netlink.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Larger than the default page: an RSS table of 4096 entries is one attribute. */
+#define REPLY_BYTES 65536u
+
+struct netlink {
+	struct nl_sock *sock;
+	int family; /* of generic netlink */
+};
+
+struct exchange {
+	const struct netlink_request *request;
+	void (*link_reply)(void *arg, const struct ifinfomsg *info, struct attrs attrs);
+	void *link_arg;
+	bool done;
+	int err;
+};
+
+static int errno_of_libnl(int r)
+{
+	switch (-r) {
+	case NLE_OBJ_NOTFOUND:
+		return -ENOENT;
+	case NLE_NOMEM:
+		return -ENOMEM;
+	case NLE_PERM:
+	case NLE_NOACCESS:
+		return -EPERM;
+	case NLE_AF_NOSUPPORT:
+	case NLE_PROTO_MISMATCH:
+		return -EPROTONOSUPPORT;
+	default:
+		return -EIO;
+	}
+}
+
+int netlink_open(struct netlink **ret, const char *family)
+{
+	struct netlink *nl;
+	int r;
+
+	nl = calloc(1, sizeof(*nl));
+	if (!nl)
+		return -ENOMEM;
+	nl->sock = nl_socket_alloc();
+	if (!nl->sock) {
+		netlink_close(nl);
+		return -ENOMEM;
+	}
+	r = nl_connect(nl->sock, family ? NETLINK_GENERIC : NETLINK_ROUTE);
+	if (r >= 0)
+		r = nl_socket_set_msg_buf_size(nl->sock, REPLY_BYTES);
+	if (r >= 0 && family)
+		r = genl_ctrl_resolve(nl->sock, family);
+	if (r < 0) {
+		netlink_close(nl);
+		return errno_of_libnl(r);
+	}
+	nl->family = r;
+	*ret = nl;
+	return 0;
+}
+
+struct netlink *netlink_close(struct netlink *nl)
+{
+	if (!nl)
+		return NULL;
+	nl_socket_free(nl->sock);
+	free(nl);
+	return NULL;
+}
+
+static int on_valid(struct nl_msg *msg, void *arg)
+{
+	struct exchange *x = arg;
+	struct nlmsghdr *hdr = nlmsg_hdr(msg);
+
+	if (x->link_reply) {
+		const struct ifinfomsg *info = nlmsg_data(hdr);
+
+		if (hdr->nlmsg_type != RTM_NEWLINK || !nlmsg_valid_hdr(hdr, sizeof(*info)))
+			return NL_SKIP;
+		x->link_reply(x->link_arg, info,
+			      (struct attrs){nlmsg_attrdata(hdr, sizeof(*info)),
+					     nlmsg_attrlen(hdr, sizeof(*info))});
+	} else if (x->request->reply && genlmsg_valid_hdr(hdr, 0)) {
+		struct genlmsghdr *genl = nlmsg_data(hdr);
+
+		x->request->reply(x->request->arg, (struct attrs){genlmsg_attrdata(genl, 0),
+								  genlmsg_attrlen(genl, 0)});
+	}
+	return NL_OK;
+}
+
+static int on_ack(struct nl_msg *msg, void *arg)
+{
+	struct exchange *x = arg;
+
+	(void)msg;
+	x->done = true;
+	return NL_STOP;
+}
+
+/* A dump that failed says so in its last message, which libnl takes for success. */
+static int on_finish(struct nl_msg *msg, void *arg)
+{
+	struct exchange *x = arg;
+	struct nlmsghdr *hdr = nlmsg_hdr(msg);
+	int err = 0;
+
+	if ((size_t)nlmsg_datalen(hdr) >= sizeof(err))
+		memcpy(&err, nlmsg_data(hdr), sizeof(err));
+	if (err < 0)
+		x->err = err;
+	x->done = true;
+	return NL_STOP;
+}
+
+static int on_error(struct sockaddr_nl *from, struct nlmsgerr *err, void *arg)
+{
+	struct exchange *x = arg;
+
+	(void)from;
+	x->err = err->error;
+	x->done = true;
+	return NL_STOP;
+}
+
+static int exchange(struct netlink *nl, struct nl_msg *msg, struct exchange *x)
+{
+	struct nl_cb *cb;
+	int r;
+
+	cb = nl_cb_alloc(NL_CB_DEFAULT);
+	if (!cb)
+		return -ENOMEM;
+	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_valid, x);
+	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, x);
+	nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, x);
+	nl_cb_err(cb, NL_CB_CUSTOM, on_error, x);
+	r = nl_send_auto(nl->sock, msg);
+	while (r >= 0 && !x->done) {
+		r = nl_recvmsgs(nl->sock, cb);
+		/* The table changed while it was read: still the truth of a moment. */
+		if (r == -NLE_DUMP_INTR)
+			r = 0;
+	}
+	nl_cb_put(cb);
+	if (x->err)
+		return x->err;
+	return r < 0 ? errno_of_libnl(r) : 0;
+}
+
+static int put_all(struct nl_msg *msg, const struct netlink_put *puts, unsigned n)
+{
+	struct nlattr *nest = NULL;
+	int r = 0;
+
+	for (unsigned i = 0; i < n && r >= 0; i++) {
+		if (puts[i].nest && (!i || puts[i - 1].nest != puts[i].nest)) {
+			nest = nla_nest_start(msg, puts[i].nest);
+			if (!nest)
+				return -ENOMEM;
+		}
+		r = nla_put_u32(msg, puts[i].type, puts[i].value);
+		if (nest && (i + 1 == n || puts[i + 1].nest != puts[i].nest)) {
+			nla_nest_end(msg, nest);
+			nest = NULL;
+		}
+	}
+	return r < 0 ? -ENOMEM : 0;
+}
+
+int netlink_ask(struct netlink *nl, const struct netlink_request *request)
+{
+	struct exchange x = {.request = request};
+	struct nl_msg *msg;
+	int r = -ENOMEM;
+
+	msg = nlmsg_alloc();
+	if (!msg)
+		return -ENOMEM;
+	if (genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0,
+			request->dump ? NLM_F_DUMP : 0, request->cmd, 1))
+		r = put_all(msg, request->puts, request->n_puts);
+	if (!r)
+		r = exchange(nl, msg, &x);
+	nlmsg_free(msg);
+	return r;
+}
+
+int netlink_ask_links(struct netlink *nl,
+		      void (*reply)(void *arg, const struct ifinfomsg *info, struct attrs attrs),
+		      void *arg)
+{
+	struct exchange x = {.link_reply = reply, .link_arg = arg};
+	struct ifinfomsg info = {.ifi_family = AF_UNSPEC};
+	struct nl_msg *msg;
+	int r = -ENOMEM;
+
+	msg = nlmsg_alloc_simple(RTM_GETLINK, NLM_F_DUMP);
+	if (!msg)
+		return -ENOMEM;
+	if (nlmsg_append(msg, &info, sizeof(info), NLMSG_ALIGNTO) >= 0)
+		r = exchange(nl, msg, &x);
+	nlmsg_free(msg);
+	return r;
+}
+
+bool attrs_next(struct attrs *attrs, int *ret_type, struct attrs *ret_payload)
+{
+	const struct nlattr *a = attrs->data;
+	int rest = attrs->len;
+
+	if (!nla_ok(a, rest))
+		return false;
+	*ret_type = nla_type(a);
+	*ret_payload = (struct attrs){nla_data(a), nla_len(a)};
+	attrs->data = nla_next(a, &rest);
+	attrs->len = rest > 0 ? rest : 0;
+	return true;
+}
+
+bool attrs_find(struct attrs attrs, int type, struct attrs *ret_payload)
+{
+	int t;
+
+	while (attrs_next(&attrs, &t, ret_payload))
+		if (t == type)
+			return true;
+	*ret_payload = (struct attrs){0};
+	return false;
+}
+
+uint64_t attrs_u64(struct attrs attrs, int type)
+{
+	struct attrs p;
+	uint64_t v64 = 0;
+	uint32_t v32;
+	uint8_t v8;
+
+	if (!attrs_find(attrs, type, &p))
+		return 0;
+	if (p.len == sizeof(v64)) {
+		memcpy(&v64, p.data, sizeof(v64));
+	} else if (p.len == sizeof(v32)) {
+		memcpy(&v32, p.data, sizeof(v32));
+		v64 = v32;
+	} else if (p.len == sizeof(v8)) {
+		memcpy(&v8, p.data, sizeof(v8));
+		v64 = v8;
+	}
+	return v64;
+}
+
+uint32_t attrs_u32(struct attrs attrs, int type)
+{
+	return (uint32_t)attrs_u64(attrs, type);
+}
+
+void attrs_string(struct attrs attrs, int type, char *buf, size_t size)
+{
+	struct attrs p;
+	size_t n;
+
+	buf[0] = '\0';
+	if (!attrs_find(attrs, type, &p))
+		return;
+	n = strnlen(p.data, (size_t)p.len);
+	if (n >= size)
+		n = size - 1;
+	memcpy(buf, p.data, n);
+	buf[n] = '\0';
+}

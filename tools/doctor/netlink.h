@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Netlink as the doctor needs it: ask, and look at the attributes of the answers. This pair of
+ * files is the only one that includes libnl.
+ */
+#ifndef ZCRX_DOCTOR_NETLINK_H
+#define ZCRX_DOCTOR_NETLINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ifinfomsg;
+struct netlink;
+
+/* A run of attributes inside a received message; dies with the callback it was given to. */
+struct attrs {
+	const void *data;
+	int len;
+};
+
+/* One attribute of a request. Neighbours with the same `nest` (not 0) share one nest. */
+struct netlink_put {
+	uint16_t nest;
+	uint16_t type;
+	uint32_t value;
+};
+
+struct netlink_request {
+	uint8_t cmd;
+	bool dump;
+	const struct netlink_put *puts;
+	unsigned n_puts;
+	void (*reply)(void *arg, struct attrs attrs);
+	void *arg;
+};
+
+/*
+ * Opens a connection to the generic netlink family, or, with NULL, to rtnetlink. Returns 0 or a
+ * negative errno: -ENOENT if the kernel has no such family.
+ */
+int netlink_open(struct netlink **ret, const char *family);
+struct netlink *netlink_close(struct netlink *nl);
+
+/* Sends a request, calls reply for every message of the answer. Returns 0 or the kernel's errno. */
+int netlink_ask(struct netlink *nl, const struct netlink_request *request);
+int netlink_ask_links(struct netlink *nl,
+		      void (*reply)(void *arg, const struct ifinfomsg *info, struct attrs attrs),
+		      void *arg);
+
+/* Steps through the attributes. Returns false at the end. */
+bool attrs_next(struct attrs *attrs, int *ret_type, struct attrs *ret_payload);
+/* Finds the first attribute of a type. Returns false if there is none. */
+bool attrs_find(struct attrs attrs, int type, struct attrs *ret_payload);
+
+/* The payload as a number of whatever width it has; 0 for a missing attribute. */
+uint64_t attrs_u64(struct attrs attrs, int type);
+uint32_t attrs_u32(struct attrs attrs, int type);
+/* Copies a string; empty for a missing attribute. */
+void attrs_string(struct attrs attrs, int type, char *buf, size_t size);
+
+#endif
