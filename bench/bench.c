@@ -15,7 +15,7 @@
 void bench_die(const char *what, int error)
 {
 	fprintf(stderr, "bench: %s: %s\n", what, strerrordesc_np(-error));
-	exit(1);
+	exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 static uint64_t clock_ns(clockid_t clock)
@@ -54,7 +54,7 @@ static _Noreturn void usage(const char *name)
 		"usage: %s [--flows N] [--area BYTES] [--buffer BYTES] [--read] [--echo] "
 		"[--daemon PID]\n",
 		name);
-	exit(2);
+	exit(2); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 static unsigned long number(const char *text, const char *name)
@@ -69,7 +69,7 @@ static unsigned long number(const char *text, const char *name)
 
 void bench_options(struct bench *b, int argc, char **argv)
 {
-	static const struct option LONG[] = {
+	static const struct option long_options[] = {
 		{"flows", required_argument, NULL, 'f'},
 		{"area", required_argument, NULL, 'a'},
 		{"buffer", required_argument, NULL, 'b'},
@@ -81,7 +81,8 @@ void bench_options(struct bench *b, int argc, char **argv)
 	int c;
 
 	*b = (struct bench){.flows = 1, .area_bytes = 64u << 20, .buffer_bytes = 64u << 10};
-	while ((c = getopt_long(argc, argv, "", LONG, NULL)) != -1) {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'f':
 			b->flows = (unsigned)number(optarg, argv[0]);
@@ -123,7 +124,7 @@ int bench_listen(unsigned backlog)
 
 void bench_begin(struct bench *b, int listener)
 {
-	struct sockaddr_in at;
+	struct sockaddr_in at = {0};
 	socklen_t len = sizeof(at);
 
 	if (getsockname(listener, (struct sockaddr *)&at, &len) < 0)

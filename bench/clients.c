@@ -66,7 +66,7 @@ static void check(const struct client *x, const char *what, int r)
 static void client_dial(struct client *x)
 {
 	for (unsigned i = 0; i < x->nr_flows; i++) {
-		struct sockaddr_in from;
+		struct sockaddr_in from = {0};
 		socklen_t len = sizeof(from);
 		int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -98,7 +98,7 @@ static void client_open(struct client *x)
 static void client_opened(struct client *x, struct zcrx_flow *flow)
 {
 	struct stream *s = &x->streams[x->nr_opened++];
-	struct sockaddr_in from;
+	struct sockaddr_in from = {0};
 	socklen_t len = sizeof(from);
 
 	check(x, "zcrx_flow_remote", zcrx_flow_remote(flow, (struct sockaddr *)&from, &len));
@@ -113,7 +113,7 @@ static void client_data(struct client *x, const struct zcrx_completion *c)
 
 	if (!s || c->len > MESSAGE_BYTES || memcmp(data, expected(s->port, s->pos), c->len) != 0) {
 		fprintf(stderr, "bench: wrong bytes at position %" PRIu64 "\n", s ? s->pos : 0);
-		exit(1);
+		exit(1); /* NOLINT(concurrency-mt-unsafe): one thread */
 	}
 	s->pos += c->len;
 }
@@ -196,7 +196,7 @@ static _Noreturn void client_run(unsigned nr_flows, uint64_t until_ns, uint64_t 
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 	*bytes = x.sent * nr_flows;
 	zcrx_close(x.zcrx);
-	exit(0);
+	exit(0); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 int main(int argc, char **argv)

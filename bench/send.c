@@ -175,7 +175,7 @@ static _Noreturn void usage(void)
 {
 	fputs("usage: bench-send stream PORT FLOWS BYTES | bench-send ping PORT FLOWS ROUNDS\n",
 	      stderr);
-	exit(2);
+	exit(2); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
 int main(int argc, char **argv)

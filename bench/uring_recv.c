@@ -46,7 +46,7 @@ static void setup(struct receiver *x)
 
 	x->nr_buffers = 1;
 	while (x->nr_buffers < 32768 &&
-	       2 * x->nr_buffers * x->bench.buffer_bytes <= x->bench.area_bytes)
+	       x->nr_buffers * x->bench.buffer_bytes * 2 <= x->bench.area_bytes)
 		x->nr_buffers *= 2;
 	x->area = mmap(NULL, x->bench.area_bytes, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);

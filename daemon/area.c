@@ -8,10 +8,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "account.h"
-#include "util.h"
 #include "../proto/msg.h"
 #include "../proto/reason.h"
+#include "account.h"
+#include "util.h"
 
 struct own {
 	LIST_ENTRY(own) link;
@@ -25,9 +25,9 @@ static LIST_HEAD(, own) own_files = LIST_HEAD_INITIALIZER(own_files);
 static struct own *own_find(const struct stat *st)
 {
 	struct own *o;
-	LIST_FOREACH (o, &own_files, link)
-		if (o->ino == st->st_ino && o->dev == st->st_dev)
-			return o;
+	LIST_FOREACH(o, &own_files, link)
+	if (o->ino == st->st_ino && o->dev == st->st_dev)
+		return o;
 	return NULL;
 }
 
@@ -103,6 +103,9 @@ int area_new(struct area **ret, struct peer *peer, int fd, uint32_t kind, uint64
 		account_release(peer, ACCOUNT_BYTES, bytes);
 		return -ENOMEM;
 	}
+	/* Faults in what the client has already; without it the first round of buffers pays for it.
+	 */
+	madvise(base, bytes, MADV_POPULATE_WRITE);
 	*a = (struct area){.base = base, .bytes = bytes, .peer = peer};
 	*ret = a;
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How payload gets into an area. A backend owns the buffers of one queue: which of them the kernel
- * may fill and which the client holds. It knows nothing of sessions, flows' lives or sockets' owners.
+ * may fill and which the client holds. It knows nothing of sessions, flows' lives or sockets'
+ * owners.
  */
 #ifndef ZCRXD_BACKEND_H
 #define ZCRXD_BACKEND_H

@@ -66,8 +66,10 @@ static int who_get(int sock, struct client_identity *ret)
 		peer_put(peer);
 		return r;
 	}
-	*ret = (struct client_identity){
-		.pid = cred.pid, .uid = cred.uid, .pidfd = fd_steal(&pidfd), .peer = peer};
+	*ret = (struct client_identity){.pid = cred.pid,
+					.uid = cred.uid,
+					.pidfd = fd_steal(&pidfd),
+					.peer = peer};
 	return 0;
 }
 
@@ -99,7 +101,8 @@ static int clients_ready(sd_event_source *source, int fd, uint32_t events, void 
 	if (sock >= 0)
 		client_accepted(data, sock);
 	else if (errno == EMFILE || errno == ENFILE)
-		log_warn("out of file descriptors: a client waits; raise LimitNOFILE of zcrxd.service");
+		log_warn(
+			"out of file descriptors: a client waits; raise LimitNOFILE of zcrxd.service");
 	return 0;
 }
 
@@ -165,21 +168,21 @@ void broker_stop(struct broker *b)
 	if (b->stopping)
 		return;
 	b->stopping = true;
-	TAILQ_FOREACH (c, &b->clients, link)
-		client_stop(c);
+	TAILQ_FOREACH(c, &b->clients, link)
+	client_stop(c);
 	if (TAILQ_EMPTY(&b->clients))
 		sd_event_exit(b->event, 0);
 	else
-		sd_event_add_time_relative(b->event, NULL, CLOCK_MONOTONIC, STOP_USEC, 0, time_is_up,
-					   b);
+		sd_event_add_time_relative(b->event, NULL, CLOCK_MONOTONIC, STOP_USEC, 0,
+					   time_is_up, b);
 }
 
 bool broker_done(struct broker *b)
 {
 	struct client *c;
-	TAILQ_FOREACH (c, &b->clients, link)
-		log_warn("client %u (pid %d) did not end: one of its sockets is stuck", c->id,
-			 (int)c->who.pid);
+	TAILQ_FOREACH(c, &b->clients, link)
+	log_warn("client %u (pid %d) did not end: one of its sockets is stuck", c->id,
+		 (int)c->who.pid);
 	if (!TAILQ_EMPTY(&b->clients))
 		return false;
 	account_done();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control thread: accepts clients and gives each its thread, keeps the list of them, frees those
- * that ended, answers the status socket. It waits for nobody.
+ * The control thread: accepts clients and gives each its thread, keeps the list of them, frees
+ * those that ended, answers the status socket. It waits for nobody.
  */
 #ifndef ZCRXD_BROKER_H
 #define ZCRXD_BROKER_H

@@ -9,14 +9,20 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "../proto/reason.h"
+#include "../proto/wire.h"
 #include "client.h"
 #include "queue.h"
 #include "util.h"
-#include "../proto/reason.h"
-#include "../proto/wire.h"
 
 /* Room for some dozens of messages; what does not fit waits on the news list. */
 #define SEND_BYTES 32768
+
+/*
+ * Less than any unread datagram is charged. The kernel tells us about room while the datagram just
+ * read still counts for one byte, and does not tell again when that byte has gone.
+ */
+#define DATAGRAM_LEAST 256
 
 int channel_open(int *ret_client)
 {
@@ -57,7 +63,7 @@ static int send_opened(struct queue *q, const struct flow *f)
 {
 	int fd = f->receive_only ? -1 : f->sock;
 	int unread = 0;
-	if (fd >= 0 && ioctl(q->channel, SIOCOUTQ, &unread) == 0 && unread == 0)
+	if (fd >= 0 && ioctl(q->channel, SIOCOUTQ, &unread) == 0 && unread < DATAGRAM_LEAST)
 		q->sockets_unread = 0;
 	if (fd >= 0 && q->sockets_unread >= CHANNEL_SOCKETS)
 		return -EAGAIN;

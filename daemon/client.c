@@ -7,14 +7,17 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 #include "host.h"
 #include "log.h"
 #include "util.h"
 
-#define STACK_BYTES	   (256u << 10)
-#define EVENTS_A_TURN	   16
-#define RETRY_MS	   1000
+#define STACK_BYTES        (256u << 10)
+#define EVENTS_A_TURN      16
+#define NS_A_SECOND        1000000000ull
+#define RETRY_NS           NS_A_SECOND
+#define FOREVER            UINT64_MAX
 #define CONTROL_CQ_ENTRIES 256
 
 int client_watch(struct client *c, int fd, uint32_t events, struct source *source)
@@ -77,27 +80,36 @@ static void control_turn(struct client *c)
 	c->control_active = control_scan(c) || io_uring_sq_ready(&c->control.io);
 }
 
-/* One turn of everything that has work. Returns whether there is more. */
-static bool turn(struct client *c)
+static void queue_gone(struct client *c, struct queue *q)
 {
-	bool more = false;
+	bool reply = q->reply;
+	queue_free(q);
+	if (reply)
+		session_finish(c, REASON_NONE, &(struct answer){0});
+}
+
+/*
+ * One turn of everything that has work. Returns how long to wait for more, in nanoseconds: 0 not at
+ * all, FOREVER until something happens.
+ */
+static uint64_t turn(struct client *c)
+{
+	uint64_t now = clock_ns(), wait = FOREVER;
 	if (c->control_active)
 		control_turn(c);
 	struct queue *q, *next;
 	for (q = TAILQ_FIRST(&c->queues); q; q = next) {
 		next = TAILQ_NEXT(q, link);
-		if (q->active)
+		if (q->active && q->due_ns <= now)
 			queue_turn(q);
 		if (queue_quiet(q)) {
-			bool reply = q->reply;
-			queue_free(q);
-			if (reply)
-				session_finish(c, REASON_NONE, &(struct answer){0});
-		} else {
-			more |= q->active;
+			queue_gone(c, q);
+		} else if (q->active) {
+			uint64_t left = q->due_ns > now ? q->due_ns - now : 0;
+			wait = left < wait ? left : wait;
 		}
 	}
-	return more || c->control_active;
+	return c->control_active ? 0 : wait;
 }
 
 static void retry(struct client *c)
@@ -105,9 +117,9 @@ static void retry(struct client *c)
 	struct queue *q;
 	c->retry = false;
 	session_resume(c);
-	TAILQ_FOREACH (q, &c->queues, link)
-		if (!q->closing)
-			queue_listen(q);
+	TAILQ_FOREACH(q, &c->queues, link)
+	if (!q->closing)
+		queue_listen(q);
 }
 
 static void stop_ready(void *owner, uint32_t events)
@@ -115,21 +127,26 @@ static void stop_ready(void *owner, uint32_t events)
 	struct client *c = owner;
 	struct queue *q;
 	(void)events;
-	TAILQ_FOREACH (q, &c->queues, link)
-		if (!q->closing)
-			queue_lose(q, -ESHUTDOWN, REASON_SHUTDOWN);
+	TAILQ_FOREACH(q, &c->queues, link)
+	if (!q->closing)
+		queue_lose(q, -ESHUTDOWN, REASON_SHUTDOWN);
 	c->done = true;
 }
 
-static void wait_and_dispatch(struct client *c, int timeout)
+static void wait_and_dispatch(struct client *c, uint64_t ns)
 {
 	struct epoll_event events[EVENTS_A_TURN];
-	int n = epoll_wait(c->epoll, events, EVENTS_A_TURN, timeout);
+	bool retries = c->retry && ns > RETRY_NS;
+	if (retries)
+		ns = RETRY_NS;
+	struct timespec time = {.tv_sec = (time_t)(ns / NS_A_SECOND),
+				.tv_nsec = (long)(ns % NS_A_SECOND)};
+	int n = epoll_pwait2(c->epoll, events, EVENTS_A_TURN, ns == FOREVER ? NULL : &time, NULL);
 	for (int i = 0; i < n; i++) {
 		struct source *s = events[i].data.ptr;
 		s->ready(s->owner, events[i].events);
 	}
-	if (n == 0 && timeout > 0)
+	if (n == 0 && retries)
 		retry(c);
 }
 
@@ -139,12 +156,12 @@ static void wind_up(struct client *c)
 	struct queue *q;
 	struct area *a;
 	session_abandon(c);
-	TAILQ_FOREACH (q, &c->queues, link)
-		queue_close(q);
+	TAILQ_FOREACH(q, &c->queues, link)
+	queue_close(q);
 	while (!TAILQ_EMPTY(&c->queues)) {
-		bool more = turn(c);
+		uint64_t wait = turn(c);
 		if (!TAILQ_EMPTY(&c->queues))
-			wait_and_dispatch(c, more ? 0 : RETRY_MS);
+			wait_and_dispatch(c, wait);
 	}
 	while ((a = LIST_FIRST(&c->areas))) {
 		pthread_mutex_lock(&c->lock);
@@ -169,10 +186,8 @@ static void *run(void *data)
 		session_refuse(c->session.sock, REASON_DAEMON_LIMIT);
 		c->done = true;
 	}
-	while (!c->done) {
-		bool more = turn(c);
-		wait_and_dispatch(c, more ? 0 : c->retry ? RETRY_MS : -1);
-	}
+	while (!c->done)
+		wait_and_dispatch(c, turn(c));
 	wind_up(c);
 	__atomic_store_n(&c->has_ended, true, __ATOMIC_RELEASE);
 	eventfd_write(c->ended, 1);
@@ -208,7 +223,10 @@ int client_start(struct client **ret, int sock, uint32_t id, const struct client
 	struct client *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	*c = (struct client){.id = id, .who = *who, .limits = limits, .ended = ended,
+	*c = (struct client){.id = id,
+			     .who = *who,
+			     .limits = limits,
+			     .ended = ended,
 			     .control = URING_NONE};
 	pthread_mutex_init(&c->lock, NULL);
 	TAILQ_INIT(&c->queues);

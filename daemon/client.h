@@ -43,8 +43,8 @@ struct client {
 	uint32_t id;
 	struct client_identity who;
 	const struct limits *limits;
-	int stop;  /* eventfd: the control thread asks to end */
-	int ended; /* the broker's eventfd (borrowed): this thread has ended */
+	int stop;       /* eventfd: the control thread asks to end */
+	int ended;      /* the broker's eventfd (borrowed): this thread has ended */
 	bool has_ended; /* atomic */
 	pthread_t thread;
 
@@ -66,7 +66,12 @@ struct client {
 };
 
 /* Operations on the control ring: the upper half of user_data, over the flow's id. */
-enum control_op { CONTROL_IGNORE, CONTROL_ACCEPT, CONTROL_CONNECT, CONTROL_TIMEOUT };
+enum control_op {
+	CONTROL_IGNORE,
+	CONTROL_ACCEPT,
+	CONTROL_CONNECT,
+	CONTROL_TIMEOUT
+};
 
 /*
  * Starts a thread for an accepted connection (taken over). Returns 0 or a negative errno, then the

@@ -7,10 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util.h"
 #include "../proto/wire.h"
+#include "util.h"
 
-enum type { TEXT, MODE, COUNT, BYTES, FLAG };
+enum type {
+	TEXT,
+	MODE,
+	COUNT,
+	BYTES,
+	FLAG
+};
 
 static const struct key {
 	const char *section, *name;
@@ -25,7 +31,8 @@ static const struct key {
 	{"limits", "queues", COUNT, offsetof(struct config, limits.most[ACCOUNT_QUEUES])},
 	{"limits", "flows", COUNT, offsetof(struct config, limits.most[ACCOUNT_FLOWS])},
 	{"limits", "area-bytes", BYTES, offsetof(struct config, limits.most[ACCOUNT_BYTES])},
-	{"limits", "requests-per-second", COUNT, offsetof(struct config, limits.requests_per_second)},
+	{"limits", "requests-per-second", COUNT,
+	 offsetof(struct config, limits.requests_per_second)},
 	{"policy", "host-flows", FLAG, offsetof(struct config, limits.host_flows)},
 };
 
@@ -92,10 +99,8 @@ static int parse(const struct key *key, struct config *c, const char *value)
 static const char *expected(enum type type)
 {
 	static const char *const texts[] = {
-		[TEXT] = "text",
-		[MODE] = "an octal mode such as 0660",
-		[COUNT] = "a number",
-		[BYTES] = "a number of bytes, with K, M, G or T if you like",
+		[TEXT] = "text",      [MODE] = "an octal mode such as 0660",
+		[COUNT] = "a number", [BYTES] = "a number of bytes, with K, M, G or T if you like",
 		[FLAG] = "yes or no",
 	};
 	return texts[type];
@@ -135,8 +140,8 @@ static int line_handle(void *user, const char *section, const char *name, const 
 		if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0)
 			continue;
 		if (parse(&keys[i], r->config, value) < 0) {
-			fprintf(stderr, "%s:%d: %s=%s: expected %s\n", r->path, r->line, name, value,
-				expected(keys[i].type));
+			fprintf(stderr, "%s:%d: %s=%s: expected %s\n", r->path, r->line, name,
+				value, expected(keys[i].type));
 			r->errors++;
 		}
 		return 1;

@@ -11,8 +11,8 @@
 struct config {
 	char *clients; /* socket paths */
 	char *status;
-	mode_t mode;   /* of both sockets */
-	char *group;   /* owns them; NULL: the daemon's own */
+	mode_t mode; /* of both sockets */
+	char *group; /* owns them; NULL: the daemon's own */
 	struct limits limits;
 };
 

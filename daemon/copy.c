@@ -8,15 +8,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../proto/msg.h"
 #include "area.h"
 #include "backend.h"
 #include "util.h"
-#include "../proto/msg.h"
 
-#define BUFFERS_MAX	     32768u
-#define BUFFERS_WANTED	     8u
+#define BUFFERS_MAX          32768u
+#define BUFFERS_WANTED       8u
 #define BUFFER_BYTES_DEFAULT 65536u
-#define GROUP		     0
+#define GROUP                0
 
 struct copy {
 	struct io_uring_buf_ring *ring;

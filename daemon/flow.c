@@ -98,6 +98,26 @@ void flow_pause(struct flow *f, bool on)
 	flow_attend(f);
 }
 
+/* Connections that the client was not told of end with their listener: it could not end them. */
+static void unannounced_close(struct flow *listener)
+{
+	struct flow *f, *next;
+	for (f = TAILQ_FIRST(&listener->queue->news); f; f = next) {
+		next = TAILQ_NEXT(f, news);
+		if (f->state == FLOW_OPENING && f->listener_id == listener->id)
+			flow_close(f, true);
+	}
+}
+
+void flow_close(struct flow *f, bool abort)
+{
+	f->closing = true;
+	f->abort = abort;
+	if (f->listener)
+		unannounced_close(f);
+	flow_attend(f);
+}
+
 void flow_discard(struct flow *f)
 {
 	struct client *c = f->queue->client;
@@ -217,8 +237,8 @@ void flow_end(struct flow *f, int error, uint32_t reason)
 /* Ends that concern our operation, not the stream: it is simply armed again. */
 static bool transient(int res)
 {
-	return res > 0 || res == -ENOBUFS || res == -ENOSPC || res == -ENOMEM || res == -ECANCELED ||
-	       res == -EINTR || res == -EAGAIN;
+	return res > 0 || res == -ENOBUFS || res == -ENOSPC || res == -ENOMEM ||
+	       res == -ECANCELED || res == -EINTR || res == -EAGAIN;
 }
 
 void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
@@ -254,7 +274,10 @@ static void announce(struct flow *listener, int sock)
 	f->receive_only = listener->receive_only;
 	socket_addresses(sock, &f->local, &f->remote);
 	link_in(f);
-	channel_tell(f->queue, f);
+	if (listener->closing)
+		flow_close(f, true);
+	else
+		channel_tell(f->queue, f);
 }
 
 void flow_accepted(struct flow *f, int result)
@@ -265,7 +288,8 @@ void flow_accepted(struct flow *f, int result)
 		announce(f, result);
 	else if (result == -EINVAL || result == -EBADF || result == -ENOTSOCK)
 		return flow_end(f, result, REASON_SOCKET_STATE);
-	else if (result == -EMFILE || result == -ENFILE || result == -ENOMEM || result == -ENOBUFS) {
+	else if (result == -EMFILE || result == -ENFILE || result == -ENOMEM ||
+		 result == -ENOBUFS) {
 		f->queue->client->retry = true;
 		return;
 	}

@@ -26,12 +26,18 @@ struct queue;
 
 TAILQ_HEAD(flow_list, flow);
 
-enum flow_state { FLOW_OPENING, FLOW_IDLE, FLOW_ARMED, FLOW_ENDED, FLOW_DEAD };
+enum flow_state {
+	FLOW_OPENING,
+	FLOW_IDLE,
+	FLOW_ARMED,
+	FLOW_ENDED,
+	FLOW_DEAD
+};
 
 struct flow {
-	TAILQ_ENTRY(flow) link;	   /* of its queue */
+	TAILQ_ENTRY(flow) link;    /* of its queue */
 	TAILQ_ENTRY(flow) waiting; /* for buffers, for CQ room, or dead and for the CQ to drain */
-	TAILQ_ENTRY(flow) news;	   /* to be told to the client */
+	TAILQ_ENTRY(flow) news;    /* to be told to the client */
 	struct queue *queue;
 	uint32_t id;
 	enum flow_state state; /* written atomically: status reads it */
@@ -43,9 +49,9 @@ struct flow {
 	bool is_news;
 	uint64_t cookie; /* SO_COOKIE: the socket's identity */
 	struct msg_addr local, remote;
-	uint32_t listener_id; /* of an accepted flow */
+	uint32_t listener_id;   /* of an accepted flow */
 	struct flow *accepting; /* a listener's next flow, charged before it is accepted */
-	int error;		/* of the end */
+	int error;              /* of the end */
 	uint32_t reason;
 	uint32_t end; /* CQ position */
 	uint64_t bytes;
@@ -67,6 +73,12 @@ void flow_open(struct flow *f);
 void flow_announced(struct flow *f);
 
 void flow_pause(struct flow *f, bool on);
+
+/*
+ * Ends the flow for the client. A listener takes along what the client was not told of yet: after
+ * the reply no FLOW_OPENED of it follows.
+ */
+void flow_close(struct flow *f, bool abort);
 
 /* Takes a flow from its queue and frees it. */
 void flow_free(struct flow *f);

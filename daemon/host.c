@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../proto/reason.h"
 #include "client.h"
 #include "request.h"
 #include "socket.h"
 #include "util.h"
-#include "../proto/reason.h"
 
 #define CONNECT_MS_DEFAULT 30000u
 
@@ -37,12 +37,13 @@ static uint32_t hand_out(struct flow *f, struct answer *a)
 static uint32_t refuse(struct answer *a, int error)
 {
 	a->error = error;
-	a->text = error == -EADDRINUSE	? "The port is in use; choose another or stop who listens there."
-		: error == -ECONNREFUSED ? "Nobody listens at that address and port."
-		: error == -ETIMEDOUT || error == -ECANCELED ? "The peer did not answer in time."
-		: error == -ENETUNREACH || error == -EHOSTUNREACH
-			? "There is no route to that address."
-			: strerrordesc_np(-error);
+	a->text = error == -EADDRINUSE
+			  ? "The port is in use; choose another or stop who listens there."
+		  : error == -ECONNREFUSED ? "Nobody listens at that address and port."
+		  : error == -ETIMEDOUT || error == -ECANCELED ? "The peer did not answer in time."
+		  : error == -ENETUNREACH || error == -EHOSTUNREACH
+			  ? "There is no route to that address."
+			  : strerrordesc_np(-error);
 	if (error == -ECANCELED)
 		a->error = -ETIMEDOUT;
 	return REASON_NETWORK;
@@ -68,7 +69,8 @@ static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
 	struct session *s = &c->session;
 	uint32_t ms = m->timeout_ms ? m->timeout_ms : CONNECT_MS_DEFAULT;
 	socklen_t len = socket_address(&m->remote, &s->connect_to);
-	s->connect_time = (struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	s->connect_time =
+		(struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 	s->connecting = f;
 	struct io_uring_sqe *sqe = client_control(c, CONTROL_CONNECT, f->id);
 	io_uring_prep_connect(sqe, f->sock, (struct sockaddr *)&s->connect_to, len);

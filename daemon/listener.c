@@ -75,7 +75,8 @@ static int take(struct listeners *l, int fd, const char *name)
 		return 0;
 	}
 	log_error("socket '%s' from systemd: expected one SOCK_SEQPACKET named clients and one "
-		  "SOCK_STREAM named status", name);
+		  "SOCK_STREAM named status",
+		  name);
 	return -EINVAL;
 }
 
@@ -114,7 +115,8 @@ int listeners_open(struct listeners *l, const struct config *config)
 	*l = (struct listeners){.clients = -1, .status = -1};
 	int r = from_systemd(l);
 	if (r == 0)
-		r = listener_ensure(&l->clients, &l->made[0], config->clients, SOCK_SEQPACKET, config);
+		r = listener_ensure(&l->clients, &l->made[0], config->clients, SOCK_SEQPACKET,
+				    config);
 	if (r == 0)
 		r = listener_ensure(&l->status, &l->made[1], config->status, SOCK_STREAM, config);
 	if (r < 0)

@@ -43,7 +43,11 @@ static void usage(FILE *out)
 /* Returns 0, 1 to exit well, or -EINVAL. */
 static int options_parse(struct options *o, int argc, char **argv)
 {
-	enum { SOCKET = 256, STATUS, CHECK };
+	enum {
+		SOCKET = 256,
+		STATUS,
+		CHECK
+	};
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"socket", required_argument, NULL, SOCKET},
@@ -129,7 +133,8 @@ static int preflight(void)
 		return -ENOSYS;
 	}
 	struct io_uring ring;
-	int r = io_uring_queue_init(2, &ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+	int r = io_uring_queue_init(2, &ring,
+				    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
 	if (r == 0)
 		io_uring_queue_exit(&ring);
 	else if (r == -EPERM || r == -ENOSYS)

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "../proto/reason.h"
 #include "channel.h"
 #include "client.h"
 #include "util.h"
-#include "../proto/reason.h"
 
 static uint32_t cost_charge(struct queue *q, const struct queue_wish *wish)
 {
@@ -48,7 +48,8 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 	if (r < 0)
 		return r;
 	q->channel_source = (struct source){channel_ready, q};
-	return client_watch(q->client, q->channel, EPOLLIN | EPOLLOUT | EPOLLET, &q->channel_source);
+	return client_watch(q->client, q->channel, EPOLLIN | EPOLLOUT | EPOLLET,
+			    &q->channel_source);
 }
 
 int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wish, int *ret_channel,
@@ -58,9 +59,14 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 	struct queue *q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	*q = (struct queue){.client = c, .area = wish->area, .backend = wish->backend, .channel = -1,
-			    .rings = {.cq_fd = -1, .rq_fd = -1}, .ring = URING_NONE,
-			    .buffer_bytes = wish->buffer_bytes, .active = true};
+	*q = (struct queue){.client = c,
+			    .area = wish->area,
+			    .backend = wish->backend,
+			    .channel = -1,
+			    .rings = {.cq_fd = -1, .rq_fd = -1},
+			    .ring = URING_NONE,
+			    .buffer_bytes = wish->buffer_bytes,
+			    .active = true};
 	TAILQ_INIT(&q->flows);
 	TAILQ_INIT(&q->waiting);
 	TAILQ_INIT(&q->dead);
@@ -83,6 +89,7 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 		queue_free(q);
 		return r;
 	}
+	pace_init(&q->pace, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries);
 	q->area->in_use = true;
 	*ret_channel = client_end;
 	*ret = q;
@@ -153,9 +160,9 @@ void queue_wait(struct queue *q, struct flow *f)
 void queue_listen(struct queue *q)
 {
 	struct flow *f;
-	TAILQ_FOREACH (f, &q->flows, link)
-		if (f->listener && f->state == FLOW_IDLE)
-			flow_attend(f);
+	TAILQ_FOREACH(f, &q->flows, link)
+	if (f->listener && f->state == FLOW_IDLE)
+		flow_attend(f);
 }
 
 /* Everything the kernel has written since; returns the number of completions with data. */
@@ -186,12 +193,14 @@ static uint32_t scan(struct queue *q)
 	return data;
 }
 
-static uint32_t take_refills(struct queue *q)
+static void take_refills(struct queue *q)
 {
 	struct ring_rqe entry;
 	uint32_t taken = 0, refused = 0;
-	/* No more a turn than the ring holds: a client that refills without end gets no endless turn. */
-	for (uint32_t i = 0; i <= q->rings.rq_mask && rings_refill_next(&q->rings, &entry, &refused); i++) {
+	/* No more a turn than the ring holds: a client that refills without end gets no endless
+	 * turn. */
+	for (uint32_t i = 0;
+	     i <= q->rings.rq_mask && rings_refill_next(&q->rings, &entry, &refused); i++) {
 		if (entry.pad == 0 && q->backend->refill(q->buffers, entry.off))
 			taken++;
 		else
@@ -201,22 +210,20 @@ static uint32_t take_refills(struct queue *q)
 		count_add(&q->rings.daemon->refills, taken);
 	if (refused)
 		count_add(&q->rings.daemon->refills_refused, refused);
-	return taken + refused;
 }
 
 /* Gives the kernel the entries the client has consumed. A head outside what we saw is refused. */
-static bool move_head(struct queue *q)
+static void move_head(struct queue *q)
 {
 	uint32_t head = q->closing ? q->scanned : ring_load(&q->rings.client->cq_head);
 	if (head == q->head)
-		return false;
+		return;
 	if (head - q->head > q->scanned - q->head) {
 		count_add(&q->rings.daemon->heads_refused, 1);
-		return false;
+		return;
 	}
 	q->head = head;
 	ring_store(q->ring.io.cq.khead, head);
-	return true;
 }
 
 static void bury(struct queue *q)
@@ -266,24 +273,43 @@ static bool settle(struct queue *q)
 	return ring_load(q->ring.io.cq.ktail) == q->scanned;
 }
 
+/* Runs the kernel's work, unless the last turn left completions behind. */
+static void enter(struct queue *q)
+{
+	bool submit = io_uring_sq_ready(&q->ring.io) > 0;
+	if (!submit && ring_load(q->ring.io.cq.ktail) != q->scanned)
+		return;
+	int r = q->pace.wait_us && !submit
+			? uring_enter_wait(&q->ring, q->scanned - q->head + q->pace.goal, 0)
+			: uring_enter(&q->ring);
+	count_add(&q->rings.daemon->enters, 1);
+	if (r < 0 && !q->lost)
+		queue_lose(q, r, REASON_KERNEL);
+}
+
 void queue_turn(struct queue *q)
 {
 	uring_awake(&q->ring);
 	if (q->rings.daemon->kick)
 		ring_store(&q->rings.daemon->kick, 0);
-	int r = uring_enter(&q->ring);
-	count_add(&q->rings.daemon->enters, 1);
-	if (r < 0 && !q->lost)
-		queue_lose(q, r, REASON_KERNEL);
-	uint32_t scanned = q->scanned;
+	enter(q);
+	uint64_t bytes = count_get(&q->rings.daemon->bytes);
 	uint32_t data = scan(q);
-	bool progress = q->scanned != scanned;
-	progress |= take_refills(q) > 0;
-	progress |= move_head(q);
+	take_refills(q);
+	move_head(q);
 	bury(q);
-	ring_store(&q->rings.daemon->starved, arm_waiting(q));
+	bool starved = arm_waiting(q);
+	ring_store(&q->rings.daemon->starved, starved);
 	if (data)
 		channel_wake(q);
-	if (!progress && !io_uring_sq_ready(&q->ring.io))
+	uint64_t now = clock_ns();
+	uint32_t wait_us =
+		pace_next(&q->pace, now, data, count_get(&q->rings.daemon->bytes) - bytes);
+	q->due_ns = 0;
+	if (q->closing || io_uring_sq_ready(&q->ring.io))
+		return;
+	if (wait_us && !starved)
+		q->due_ns = now + wait_us * 1000ull;
+	else
 		q->active = ask_for_kick(q) || !settle(q);
 }

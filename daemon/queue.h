@@ -16,6 +16,7 @@
 #include "backend.h"
 #include "flow.h"
 #include "loop.h"
+#include "pace.h"
 #include "rings.h"
 
 struct area;
@@ -34,7 +35,7 @@ struct queue {
 	struct uring ring;
 	struct rings rings;
 	uint32_t head, scanned; /* CQ: given back to the kernel, seen by us */
-	uint32_t kick;		/* last value of the kick word */
+	uint32_t kick;          /* last value of the kick word */
 
 	int channel;
 	uint32_t sockets_unread; /* sent on it, at most */
@@ -42,9 +43,11 @@ struct queue {
 	struct flow_list flows, waiting, dead, news;
 	int lost; /* error to tell the client, then it closes */
 	uint32_t lost_reason;
-	bool active;  /* has work: takes turns until it has none */
-	bool closing; /* flows are being ended; when none is left the queue is gone */
-	bool reply;   /* ... and QUEUE_CLOSE is to be answered */
+	struct pace pace;
+	uint64_t due_ns; /* not before then; 0: at once */
+	bool active;     /* has work: takes turns until it has none */
+	bool closing;    /* flows are being ended; when none is left the queue is gone */
+	bool reply;      /* ... and QUEUE_CLOSE is to be answered */
 };
 
 struct queue_wish {
@@ -77,8 +80,8 @@ void queue_turn(struct queue *q);
 void queue_listen(struct queue *q);
 
 /*
- * The flow waits: to be armed as soon as there are buffers and room in the CQ, or, dead, to be freed
- * once the client has consumed what the CQ holds of it.
+ * The flow waits: to be armed as soon as there are buffers and room in the CQ, or, dead, to be
+ * freed once the client has consumed what the CQ holds of it.
  */
 void queue_wait(struct queue *q, struct flow *f);
 void queue_forget(struct queue *q, struct flow *f);

@@ -6,16 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../proto/reason.h"
 #include "client.h"
 #include "host.h"
 #include "socket.h"
 #include "util.h"
 #include "version.h"
-#include "../proto/reason.h"
 
 #define CQ_ENTRIES_DEFAULT 1024u
-#define CQ_ENTRIES_LEAST   16u
-#define ENTRIES_MOST	   32768u
+#define CQ_ENTRIES_LEAST   URING_SQ_ENTRIES /* the kernel wants no fewer */
+#define ENTRIES_MOST       32768u
 #define BUFFER_BYTES_MOST  (1u << 30)
 
 static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer *a)
@@ -40,9 +40,9 @@ static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer
 static struct area *area_find(struct client *c, uint32_t id)
 {
 	struct area *a;
-	LIST_FOREACH (a, &c->areas, link)
-		if (a->id == id)
-			return a;
+	LIST_FOREACH(a, &c->areas, link)
+	if (a->id == id)
+		return a;
 	return NULL;
 }
 
@@ -98,11 +98,14 @@ static uint32_t queue_wish(struct client *c, const struct msg_queue_open *m, str
 	const struct backend *backend = &backend_copy;
 	uint32_t buffer_bytes = backend->buffer_bytes(area->bytes, m->buffer_bytes);
 	if (buffer_bytes > area->bytes) {
-		a->text = "The area is smaller than one buffer; make it larger or ask for smaller buffers.";
+		a->text =
+			"The area is smaller than one buffer; make it larger or ask for smaller buffers.";
 		return REASON_VALUE;
 	}
 	uint32_t cq = m->cq_entries ? m->cq_entries : CQ_ENTRIES_DEFAULT;
-	uint32_t rq = m->rq_entries ? m->rq_entries : (uint32_t)(area->bytes / buffer_bytes);
+	/* Room for all buffers: the client looks at no head of the refill ring. */
+	uint32_t buffers = (uint32_t)(area->bytes / buffer_bytes);
+	uint32_t rq = m->rq_entries > buffers ? m->rq_entries : buffers;
 	*ret = (struct queue_wish){
 		.area = area,
 		.backend = backend,
@@ -151,9 +154,9 @@ static uint32_t queue_open(struct client *c, const struct msg_queue_open *m, str
 static struct queue *queue_find(struct client *c, uint32_t id)
 {
 	struct queue *q;
-	TAILQ_FOREACH (q, &c->queues, link)
-		if (q->id == id && !q->closing)
-			return q;
+	TAILQ_FOREACH(q, &c->queues, link)
+	if (q->id == id && !q->closing)
+		return q;
 	return NULL;
 }
 
@@ -222,16 +225,14 @@ static uint32_t flow_hold(struct client *c, const struct msg_flow_pause *m)
 	return REASON_NONE;
 }
 
-static uint32_t flow_close(struct client *c, const struct msg_flow_close *m)
+static uint32_t flow_shut(struct client *c, const struct msg_flow_close *m)
 {
 	struct flow *f = flow_wanted(c, m->flow_id);
 	if (m->flags & ~MSG_CLOSE_ABORT)
 		return REASON_UNKNOWN_FLAG;
 	if (!f)
 		return REASON_NO_OBJECT;
-	f->closing = true;
-	f->abort = m->flags & MSG_CLOSE_ABORT;
-	flow_attend(f);
+	flow_close(f, m->flags & MSG_CLOSE_ABORT);
 	return REASON_NONE;
 }
 
@@ -257,7 +258,7 @@ uint32_t request_handle(struct client *c, const union msg_any *m, int *fds, stru
 	case MSG_FLOW_PAUSE:
 		return flow_hold(c, &m->flow_pause);
 	case MSG_FLOW_CLOSE:
-		return flow_close(c, &m->flow_close);
+		return flow_shut(c, &m->flow_close);
 	default:
 		return REASON_UNKNOWN_REQUEST;
 	}
@@ -267,7 +268,7 @@ uint32_t request_reply_bytes(uint16_t type)
 {
 	switch (type) {
 #define X(name, number, request, reply, fds_min, fds_max, state) \
-	case number: \
+	case number:                                             \
 		return sizeof(struct reply);
 		MSG_TABLE(X)
 #undef X

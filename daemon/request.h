@@ -17,10 +17,10 @@ struct client;
 
 struct answer {
 	union msg_any *reply; /* zeroed; header and size are the session's */
-	int *fds;	      /* descriptors for the client, closed once sent */
+	int *fds;             /* descriptors for the client, closed once sent */
 	uint32_t nfds;
-	int error;	      /* refusal: a more exact errno than the reason's, or 0 */
-	const char *text;     /* refusal: a more exact sentence, or NULL */
+	int error;        /* refusal: a more exact errno than the reason's, or 0 */
+	const char *text; /* refusal: a more exact sentence, or NULL */
 };
 
 uint32_t request_handle(struct client *c, const union msg_any *m, int *fds, struct answer *a);

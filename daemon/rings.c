@@ -32,7 +32,8 @@ uint64_t rings_cost(uint32_t cq_entries, uint32_t cqe_bytes, uint32_t rq_entries
 
 static int file_new(const char *name, size_t bytes, char **ret_map)
 {
-	_cleanup_(fd_closep) int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	_cleanup_(fd_closep) int fd =
+		memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 	if (fd < 0)
 		return -errno;
 	if (fallocate(fd, 0, 0, (off_t)bytes) < 0)
@@ -56,8 +57,9 @@ static int cq_init(struct rings *r, struct uring *ring, uint32_t entries, uint32
 	int e = uring_init_shared(ring, r->cq, entries, cqe_bytes == 32, &p);
 	if (e < 0)
 		return e;
-	if (fchmod(fd, S_IRUSR) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW |
-							     F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
+	if (fchmod(fd, S_IRUSR) < 0 ||
+	    fcntl(fd, F_ADD_SEALS,
+		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
 		return -errno;
 	r->daemon = (struct ring_daemon *)(void *)(r->cq + ring_bytes);
 	r->layout.cq_map_bytes = (uint32_t)r->cq_bytes;

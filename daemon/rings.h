@@ -13,9 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "uring.h"
 #include "../proto/msg.h"
 #include "../proto/ring.h"
+#include "uring.h"
 
 struct rings {
 	int cq_fd, rq_fd;

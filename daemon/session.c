@@ -5,24 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 
+#include "../proto/wire.h"
 #include "client.h"
 #include "host.h"
 #include "log.h"
 #include "util.h"
-#include "../proto/wire.h"
 
-#define REQUESTS_A_TURN	 16
-#define REFUSALS_LOGGED	 10
-#define NS_A_SECOND	 1000000000ull
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * NS_A_SECOND + (uint64_t)t.tv_nsec;
-}
+#define REQUESTS_A_TURN 16
+#define REFUSALS_LOGGED 10
+#define NS_A_SECOND     1000000000ull
 
 static void watch(struct client *c, uint32_t events)
 {
@@ -108,7 +100,7 @@ static void handle(struct client *c, const union msg_any *m, uint32_t len, int *
 static bool within_rate(struct client *c)
 {
 	struct session *s = &c->session;
-	uint64_t rate = c->limits->requests_per_second, now = now_ns();
+	uint64_t rate = c->limits->requests_per_second, now = clock_ns();
 	if (now - s->credit_at_ns >= NS_A_SECOND) {
 		s->credit = rate;
 		s->credit_at_ns = now;
@@ -135,7 +127,8 @@ static void ready(void *owner, uint32_t events)
 		watch(c, EPOLLIN);
 		reply_send(c);
 	}
-	for (int i = 0; i < REQUESTS_A_TURN && events & EPOLLIN && may_read(c) && within_rate(c); i++) {
+	for (int i = 0; i < REQUESTS_A_TURN && events & EPOLLIN && may_read(c) && within_rate(c);
+	     i++) {
 		union msg_any m;
 		int fds[MSG_FDS_MAX];
 		uint32_t nfds = 0;

@@ -13,10 +13,10 @@
 
 #include <liburing.h>
 
-#include "loop.h"
-#include "request.h"
 #include "../proto/msg.h"
 #include "../proto/reason.h"
+#include "loop.h"
+#include "request.h"
 
 struct client;
 struct flow;
@@ -25,15 +25,15 @@ struct session {
 	int sock;
 	struct source source;
 	enum msg_state state;
-	char name[32];		 /* read by others under the client's lock */
-	struct msg_hdr pending;	 /* type != 0: this request is under way */
+	char name[32];           /* read by others under the client's lock */
+	struct msg_hdr pending;  /* type != 0: this request is under way */
 	struct flow *connecting; /* FLOW_HOST's, with what its operations point to */
 	struct sockaddr_storage connect_to;
 	struct __kernel_timespec connect_time;
-	union msg_any reply;	 /* being made, or waiting for room (reply_waits) */
+	union msg_any reply; /* being made, or waiting for room (reply_waits) */
 	int reply_fds[MSG_FDS_MAX];
 	bool reply_waits;
-	uint32_t refusals;	       /* so far; only the first ones are logged */
+	uint32_t refusals;             /* so far; only the first ones are logged */
 	uint64_t credit, credit_at_ns; /* request rate: requests left, and since when */
 };
 

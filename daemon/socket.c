@@ -8,11 +8,16 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "util.h"
 #include "../proto/reason.h"
+#include "util.h"
 
 /* The kernel's TCP states as tcp_info reports them (include/net/tcp_states.h). */
-enum { STATE_ESTABLISHED = 1, STATE_FIN_WAIT1 = 4, STATE_FIN_WAIT2 = 5, STATE_CLOSE_WAIT = 8 };
+enum {
+	STATE_ESTABLISHED = 1,
+	STATE_FIN_WAIT1 = 4,
+	STATE_FIN_WAIT2 = 5,
+	STATE_CLOSE_WAIT = 8
+};
 
 static int option(int sock, int level, int name)
 {

@@ -27,8 +27,8 @@ void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote)
 int socket_drop(int sock, bool abort);
 
 /*
- * Opens a socket of this network namespace. Listening: bound to local and listening. Otherwise bound
- * to local if that has a family. Returns the descriptor or a negative errno.
+ * Opens a socket of this network namespace. Listening: bound to local and listening. Otherwise
+ * bound to local if that has a family. Returns the descriptor or a negative errno.
  */
 int socket_open(const struct msg_addr *local, const struct msg_addr *remote, bool listening,
 		uint32_t backlog);

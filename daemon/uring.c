@@ -7,19 +7,20 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "util.h"
 #include "../proto/ring.h"
+#include "util.h"
 
 #define FLAGS (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE)
 
 /* The kernel releases the locked memory of a closed ring asynchronously; give it a second. */
-#define ENOMEM_TRIES 20
+#define ENOMEM_TRIES    20
 #define ENOMEM_PAUSE_NS 50000000
 
 size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	/* struct io_rings: two cache lines of indices and flags before the CQEs; a page is plenty. */
+	/* struct io_rings: two cache lines of indices and flags before the CQEs; a page is plenty.
+	 */
 	return round_up((size_t)cq_entries * cqe_bytes + 1024, page);
 }
 
@@ -61,8 +62,10 @@ int uring_init_private(struct uring *u, uint32_t cq_entries)
 static void attach(struct io_uring *io, int fd, char *ring, void *sqes,
 		   const struct io_uring_params *p)
 {
-	*io = (struct io_uring){
-		.flags = p->flags, .features = p->features, .ring_fd = fd, .enter_ring_fd = fd};
+	*io = (struct io_uring){.flags = p->flags,
+				.features = p->features,
+				.ring_fd = fd,
+				.enter_ring_fd = fd};
 	io->sq.khead = (unsigned *)(void *)(ring + p->sq_off.head);
 	io->sq.ktail = (unsigned *)(void *)(ring + p->sq_off.tail);
 	io->sq.kflags = (unsigned *)(void *)(ring + p->sq_off.flags);
@@ -83,7 +86,8 @@ int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, boo
 		      struct io_uring_params *ret_params)
 {
 	size_t sqes_bytes = URING_SQ_ENTRIES * sizeof(struct io_uring_sqe);
-	void *sqes = mmap(NULL, sqes_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *sqes =
+		mmap(NULL, sqes_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	*u = URING_NONE;
 	if (sqes == MAP_FAILED)
 		return -errno;

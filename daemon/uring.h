@@ -2,9 +2,9 @@
 /*
  * One io_uring of a pump thread, with a private eventfd to sleep on.
  *
- * Polling the ring's own descriptor does not wake under DEFER_TASKRUN; a registered eventfd does. It
- * is silenced (IORING_CQ_EVENTFD_DISABLED) while the ring is pumped. It signals only when the list
- * of pending work was empty, hence the order of uring_sleep().
+ * Polling the ring's own descriptor does not wake under DEFER_TASKRUN; a registered eventfd does.
+ * It is silenced (IORING_CQ_EVENTFD_DISABLED) while the ring is pumped. It signals only when the
+ * list of pending work was empty, hence the order of uring_sleep().
  */
 #ifndef ZCRXD_URING_H
 #define ZCRXD_URING_H
@@ -21,9 +21,10 @@ struct uring {
 };
 
 #define URING_SQ_ENTRIES 64u
-#define URING_NONE	 ((struct uring){.io = {.ring_fd = -1}, .eventfd = -1})
+#define URING_NONE       ((struct uring){.io = {.ring_fd = -1}, .eventfd = -1})
 
-/* Bytes of ring memory a CQ of that size needs, whole pages; and where its CQEs may begin at most. */
+/* Bytes of ring memory a CQ of that size needs, whole pages; and where its CQEs may begin at most.
+ */
 size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes);
 
 /* A ring in the kernel's memory, as usual. Returns 0 or a negative errno. */
@@ -48,7 +49,8 @@ int uring_enter(struct uring *u);
 /* The same, and waits until the CQ holds `fill` entries, at most usec microseconds. */
 int uring_enter_wait(struct uring *u, uint32_t fill, uint32_t usec);
 
-/* Lets the eventfd signal again and runs pending work once more; the caller then looks at the CQ. */
+/* Lets the eventfd signal again and runs pending work once more; the caller then looks at the CQ.
+ */
 int uring_sleep(struct uring *u);
 
 /* Silences the eventfd. */

@@ -5,9 +5,10 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-#define _cleanup_(fn)	__attribute__((cleanup(fn)))
+#define _cleanup_(fn)   __attribute__((cleanup(fn)))
 #define ARRAY_LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 
 static inline void freep(void *p)
@@ -44,6 +45,14 @@ static inline uint64_t round_up(uint64_t n, uint64_t unit)
 static inline uint32_t round_up_pow2(uint32_t n)
 {
 	return n <= 1 ? 1 : 1u << (32 - __builtin_clz(n - 1));
+}
+
+/* Monotonic. */
+static inline uint64_t clock_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* For counters that one thread writes and others read. */

@@ -11,7 +11,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 #include <zcrx.h>
@@ -39,7 +38,7 @@ static void ended(struct zcrx_flow *f, int error)
 	struct connection *connection = zcrx_flow_user(f);
 	if (connection)
 		printf("%" PRIu64 " bytes, the last is %#x: %s\n", connection->bytes,
-		       connection->last, error ? strerror(-error) : "complete");
+		       connection->last, error ? "cut off" : "complete");
 	free(connection);
 	zcrx_flow_close(f, 0);
 }
@@ -49,7 +48,7 @@ static int receive(struct zcrx_queue *q, const unsigned char *base)
 	struct zcrx_completion c[64];
 	int n;
 	while ((n = zcrx_reap(q, c, 64)) > 0) {
-		for (int i = 0; i < n; i++) {
+		for (int i = 0; i < n; i++)
 			switch (c[i].what) {
 			case ZCRX_OPEN:
 				opened(c[i].flow);
@@ -63,7 +62,6 @@ static int receive(struct zcrx_queue *q, const unsigned char *base)
 			case ZCRX_LOST:
 				return c[i].error;
 			}
-		}
 		zcrx_recycle(q, c, n);
 	}
 	return n; /* 0: armed, back to epoll */
@@ -72,8 +70,8 @@ static int receive(struct zcrx_queue *q, const unsigned char *base)
 static int serve(struct zcrx *z, uint16_t port)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct zcrx_area *area;
-	struct zcrx_queue *q;
+	struct zcrx_area *area = NULL;
+	struct zcrx_queue *q = NULL;
 	struct zcrx_flow *listener;
 	int r = zcrx_area_new(z, &area, 16 << 20, 0);
 	if (r == 0)
@@ -90,8 +88,10 @@ static int serve(struct zcrx *z, uint16_t port)
 		return -errno;
 	while ((r = receive(q, zcrx_area_data(area))) == 0) {
 		fflush(stdout);
-		if (epoll_wait(epoll, &event, 1, -1) < 0 && errno != EINTR)
+		if (epoll_wait(epoll, &event, 1, -1) < 0 && errno != EINTR) {
 			r = -errno;
+			break;
+		}
 	}
 	close(epoll);
 	return r;
@@ -107,8 +107,8 @@ int main(int argc, char **argv)
 	int r = zcrx_connect(&z, NULL);
 	if (r == 0)
 		r = serve(z, (uint16_t)strtoul(argv[1], NULL, 10));
-	if (r < 0)
-		fprintf(stderr, "example-recv: %s (%s)\n", strerror(-r), zcrx_error(z));
+	errno = -r;
+	fprintf(stderr, "example-recv: %m. %s\n", zcrx_error(z));
 	zcrx_close(z);
-	return r < 0;
+	return 1;
 }

@@ -11,7 +11,6 @@
  * usage: example-relay PORT HOST PORT
  */
 #include <errno.h>
-#include <linux/errqueue.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -21,30 +20,34 @@
 #include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <zcrx.h>
 
+#include <linux/errqueue.h> /* needs time.h */
+
 /* A received buffer on its way out. */
 struct piece {
-	STAILQ_ENTRY(piece) link;
+	TAILQ_ENTRY(piece) link;
 	struct zcrx_completion c;
-	uint32_t sent;	  /* bytes that the socket took */
-	uint32_t first;	  /* number of its first zero-copy send */
-	uint32_t sends;	  /* how many there were */
+	uint32_t sent;    /* bytes that the socket took */
+	uint32_t first;   /* number of its first zero-copy send */
+	uint32_t sends;   /* how many there were */
 	uint32_t pending; /* how many the kernel still reads from */
 };
 
 /*
- * One connection. It is freed only between two batches of completions, as a batch may still point
- * to it: when the sender has ended, no piece is out, and the server has hung up too.
+ * One connection. It is freed when both sides have ended and no piece is out, and never while a
+ * batch of completions is worked on, which may still point to it.
  */
 struct relay {
 	struct zcrx_flow *flow; /* NULL: the sender has ended */
 	int sock;
 	bool zero_copy;
-	bool hung_up;	    /* no bytes go to the server any more, or come from it */
+	bool answered;      /* the server has sent its FIN */
+	bool failed;        /* nothing can be sent any more */
 	uint32_t next_send; /* the number that the kernel gives to the next zero-copy send */
-	STAILQ_HEAD(, piece) pieces;
+	TAILQ_HEAD(, piece) pieces;
 };
 
 struct app {
@@ -57,16 +60,16 @@ struct app {
 
 /* ---- to the server ---- */
 
-/* Gives back the pieces that are out and done with; all that are not out, if nobody wants them. */
+/* Gives back the pieces that are out and done with; all that are not, if nobody wants them. */
 static void pieces_recycle(struct app *app, struct relay *r)
 {
 	struct piece *p, *next;
-	for (p = STAILQ_FIRST(&r->pieces); p; p = next) {
-		next = STAILQ_NEXT(p, link);
-		if (p->pending > 0 || (p->sent < p->c.len && !r->hung_up))
+	for (p = TAILQ_FIRST(&r->pieces); p; p = next) {
+		next = TAILQ_NEXT(p, link);
+		if (p->pending > 0 || (p->sent < p->c.len && !r->failed))
 			continue;
 		zcrx_recycle(app->q, &p->c, 1);
-		STAILQ_REMOVE(&r->pieces, p, piece, link);
+		TAILQ_REMOVE(&r->pieces, p, link);
 		free(p);
 	}
 }
@@ -84,7 +87,7 @@ static bool piece_send(struct app *app, struct relay *r, struct piece *p)
 			continue;
 		}
 		if (n < 0) {
-			r->hung_up |= errno != EAGAIN;
+			r->failed |= errno != EAGAIN;
 			return false;
 		}
 		p->sent += (uint32_t)n;
@@ -101,8 +104,8 @@ static bool piece_send(struct app *app, struct relay *r, struct piece *p)
 static void pieces_send(struct app *app, struct relay *r)
 {
 	struct piece *p;
-	bool room = !r->hung_up;
-	for (p = STAILQ_FIRST(&r->pieces); p && room; p = STAILQ_NEXT(p, link))
+	bool room = !r->failed;
+	for (p = TAILQ_FIRST(&r->pieces); p && room; p = TAILQ_NEXT(p, link))
 		room = piece_send(app, r, p);
 	if (room && !r->flow)
 		shutdown(r->sock, SHUT_WR);
@@ -113,7 +116,7 @@ static void pieces_send(struct app *app, struct relay *r)
 static void pieces_done(struct relay *r, uint32_t from, uint32_t to)
 {
 	struct piece *p;
-	STAILQ_FOREACH(p, &r->pieces, link)
+	TAILQ_FOREACH(p, &r->pieces, link)
 	{
 		for (uint32_t i = 0; i < p->sends; i++)
 			if (p->first + i - from <= to - from)
@@ -146,8 +149,8 @@ static void answers_drop(struct relay *r)
 	do
 		n = recv(r->sock, NULL, 1 << 20, MSG_TRUNC | MSG_DONTWAIT);
 	while (n > 0);
-	if (n == 0 || errno != EAGAIN)
-		r->hung_up = true;
+	r->answered |= n == 0;
+	r->failed |= n < 0 && errno != EAGAIN;
 }
 
 /* Something happened on the server's socket. */
@@ -156,60 +159,155 @@ static void relay_turn(struct app *app, struct relay *r)
 	notifications_read(r);
 	answers_drop(r);
 	pieces_send(app, r);
-	if (!r->hung_up)
-		return;
-	zcrx_flow_close(r->flow, ZCRX_CLOSE_ABORT);
-	r->flow = NULL;
-	if (!STAILQ_EMPTY(&r->pieces))
-		return;
-	close(r->sock);
-	free(r);
+	if (r->failed) {
+		zcrx_flow_close(r->flow, ZCRX_CLOSE_ABORT);
+		r->flow = NULL;
+	}
+	if (!r->flow && TAILQ_EMPTY(&r->pieces) && (r->failed || r->answered)) {
+		close(r->sock);
+		free(r);
+	}
 }
 
 /* ---- from the sender ---- */
 
+static int server_connect(const struct addrinfo *to)
+{
+	int sock = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (sock < 0)
+		return -1;
+	if (connect(sock, to->ai_addr, to->ai_addrlen) < 0 && errno != EINPROGRESS) {
+		close(sock);
+		return -1;
+	}
+	return sock;
+}
+
 static void relay_new(struct app *app, struct zcrx_flow *flow)
 {
-	const struct addrinfo *to = app->server;
 	struct relay *r = calloc(1, sizeof(*r));
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = r};
 	int on = 1;
-	zcrx_flow_set_user(flow, r);
-	if (!r)
+	int sock = r ? server_connect(app->server) : -1;
+	if (sock < 0 || epoll_ctl(app->epoll, EPOLL_CTL_ADD, sock, &event) < 0) {
+		perror("example-relay: one connection is refused");
+		zcrx_flow_close(flow, ZCRX_CLOSE_ABORT);
+		if (sock >= 0)
+			close(sock);
+		free(r);
 		return;
-	STAILQ_INIT(&r->pieces);
+	}
 	r->flow = flow;
-	r->sock = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	r->zero_copy = setsockopt(r->sock, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) == 0;
-	if (connect(r->sock, to->ai_addr, to->ai_addrlen) < 0 && errno != EINPROGRESS)
-		perror("example-relay: connect");
-	if (epoll_ctl(app->epoll, EPOLL_CTL_ADD, r->sock, &event) < 0)
-		perror("example-relay: epoll_ctl");
+	r->sock = sock;
+	r->zero_copy = setsockopt(sock, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) == 0;
+	TAILQ_INIT(&r->pieces);
+	zcrx_flow_set_user(flow, r);
 }
 
 static void relay_take(struct app *app, struct relay *r, const struct zcrx_completion *c)
 {
-	struct piece *p = r && !r->hung_up ? calloc(1, sizeof(*p)) : NULL;
+	struct piece *p = r->failed ? NULL : calloc(1, sizeof(*p));
 	if (!p) {
 		zcrx_recycle(app->q, c, 1);
-		if (r)
-			shutdown(r->sock, SHUT_RDWR);
+		r->failed = true;
+		shutdown(r->sock, SHUT_RDWR); /* and a turn will come */
 		return;
 	}
 	p->c = *c;
-	STAILQ_INSERT_TAIL(&r->pieces, p, link);
+	TAILQ_INSERT_TAIL(&r->pieces, p, link);
+	pieces_send(app, r);
 }
 
-/* The sender's end is passed on: all it sent and FIN, or a reset. */
-static void relay_end(struct app *app, struct relay *r, const struct zcrx_completion *c)
+/* The sender's end is passed on: FIN after all that it sent, or a reset. */
+static void relay_end(struct app *app, struct relay *r, int error)
 {
-	zcrx_flow_close(c->flow, 0);
-	if (!r)
-		return;
+	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+	zcrx_flow_close(r->flow, 0);
 	r->flow = NULL;
-	if (c->error)
-		connect(r->sock, &(struct sockaddr){.sa_family = AF_UNSPEC},
-			sizeof(struct sockaddr));
+	if (error)
+		r->failed = connect(r->sock, &nowhere, sizeof(nowhere)) < 0;
 	else
 		pieces_send(app, r);
+}
+
+static int receive(struct app *app)
+{
+	struct zcrx_completion c[64];
+	int n;
+	while ((n = zcrx_reap(app->q, c, 64)) > 0)
+		for (int i = 0; i < n; i++)
+			switch (c[i].what) {
+			case ZCRX_OPEN:
+				relay_new(app, c[i].flow);
+				break;
+			case ZCRX_DATA:
+				relay_take(app, c[i].user, &c[i]);
+				break;
+			case ZCRX_END:
+				relay_end(app, c[i].user, c[i].error);
+				break;
+			case ZCRX_LOST:
+				return c[i].error;
+			}
+	return n;
+}
+
+/* ---- the program ---- */
+
+static int loop(struct app *app)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	if (epoll_ctl(app->epoll, EPOLL_CTL_ADD, zcrx_queue_fd(app->q), &event) < 0)
+		return -errno;
+	for (;;) {
+		int r = receive(app);
+		if (r < 0)
+			return r;
+		/* One event at a time: the next could be for a relay that this one frees. */
+		r = epoll_wait(app->epoll, &event, 1, -1);
+		if (r < 0 && errno != EINTR)
+			return -errno;
+		if (r > 0 && event.data.ptr)
+			relay_turn(app, event.data.ptr);
+	}
+}
+
+static int relay(struct app *app, const char *port)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+	};
+	struct zcrx_flow *listener;
+	int r = zcrx_connect(&app->z, NULL);
+	if (r == 0)
+		r = zcrx_area_new(app->z, &app->area, 16 << 20, 0);
+	if (r == 0)
+		r = zcrx_queue_open(app->z, &app->q, app->area, NULL);
+	if (r == 0)
+		r = zcrx_flow_listen(app->q, &listener, (struct sockaddr *)&at, sizeof(at), 0,
+				     NULL);
+	return r < 0 ? r : loop(app);
+}
+
+int main(int argc, char **argv)
+{
+	struct app app = {0};
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	if (argc != 4) {
+		fprintf(stderr, "usage: example-relay PORT HOST PORT\n");
+		return 2;
+	}
+	int r = getaddrinfo(argv[2], argv[3], &hints, &app.server);
+	if (r) {
+		fprintf(stderr, "example-relay: %s: %s\n", argv[2], gai_strerror(r));
+		return 1;
+	}
+	app.epoll = epoll_create1(EPOLL_CLOEXEC);
+	r = relay(&app, argv[1]);
+	errno = -r;
+	fprintf(stderr, "example-relay: %m. %s\n", zcrx_error(app.z));
+	zcrx_close(app.z);
+	freeaddrinfo(app.server);
+	return 1;
 }

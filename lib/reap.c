@@ -123,13 +123,15 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 	return n;
 }
 
-/* One pass over everything there is, in the order a flow lives through it. */
+/* One pass, in the order a flow lives through it. */
 static int take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 {
 	if (channel_pending(q))
 		channel_read(q);
 	int n = opens_take(q, c, max);
-	n += data_take(q, c + n, max - n);
+	if (n > 0)
+		return n; /* so that what the user makes of them goes with their data */
+	n = data_take(q, c, max);
 	n += ends_take(q, c + n, max - n);
 	if (rings_publish(&q->rings))
 		channel_kick(q);

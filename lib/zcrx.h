@@ -208,8 +208,8 @@ ZCRX_API void *zcrx_flow_user(const struct zcrx_flow *f);
 
 /*
  * Ends receiving and frees the flow; its socket is closed unless it was the caller's own. Data of
- * this flow not yet reaped is recycled. Completions already reaped stay valid until recycled.
- * NULL is fine.
+ * this flow not yet reaped is recycled. Completions already reaped stay valid until recycled, but
+ * for the flow that they name. NULL is fine.
  */
 ZCRX_API void zcrx_flow_close(struct zcrx_flow *f, unsigned flags);
 
@@ -217,8 +217,9 @@ ZCRX_API void zcrx_flow_close(struct zcrx_flow *f, unsigned flags);
 
 enum zcrx_what {
 	ZCRX_DATA = 1, /* len bytes at off in the area; yours until recycled */
-	ZCRX_OPEN = 2, /* flow is a new connection of a listener */
-	ZCRX_END = 3,  /* the flow's last completion; error 0: FIN, else a negative errno */
+	ZCRX_OPEN =
+		2,    /* flow is a new connection of a listener; its data comes with a later reap */
+	ZCRX_END = 3, /* the flow's last completion; error 0: FIN, else a negative errno */
 	/*
 	 * The queue is dead, its flows with it; every reap says so from now on, and only closing is
 	 * left. error: -ECONNRESET when the daemon is gone, -EPROTO when it broke the protocol, or

@@ -7,7 +7,11 @@
 
 #include "reason.h"
 
-enum { NEW = MSG_STATE_NEW, READY = MSG_STATE_READY, EVENT = MSG_STATE_EVENT };
+enum {
+	NEW = MSG_STATE_NEW,
+	READY = MSG_STATE_READY,
+	EVENT = MSG_STATE_EVENT
+};
 
 struct rule {
 	const char *name;

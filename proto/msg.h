@@ -15,30 +15,30 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define MSG_VERSION	1u
-#define MSG_BYTES_MAX	4096u
-#define MSG_FDS_MAX	4u
+#define MSG_VERSION   1u
+#define MSG_BYTES_MAX 4096u
+#define MSG_FDS_MAX   4u
 
 struct msg_hdr {
 	uint32_t size; /* length of the whole datagram, a multiple of 8 */
 	uint16_t type; /* enum msg_type; a reply repeats its request's */
 	uint16_t nfds;
 	uint32_t serial; /* chosen by the client, repeated in the reply; 0 marks an event */
-	int32_t error;	 /* 0, or a negative errno: then the message is a struct msg_fail */
+	int32_t error;   /* 0, or a negative errno: then the message is a struct msg_fail */
 };
 
 struct msg_addr {
 	uint16_t family; /* 4, 6, or 0 for none */
-	uint16_t port;	 /* native endian */
-	uint32_t scope;	 /* IPv6 scope id */
-	uint8_t ip[16];	 /* network order; IPv4 uses the first four */
+	uint16_t port;   /* native endian */
+	uint32_t scope;  /* IPv6 scope id */
+	uint8_t ip[16];  /* network order; IPv4 uses the first four */
 };
 
 struct msg_fail {
 	struct msg_hdr hdr;
 	uint32_t reason; /* enum reason, proto/reason.h */
 	uint32_t detail; /* a number that goes with the reason, or 0 */
-	char text[240];	 /* one sentence, NUL-terminated */
+	char text[240];  /* one sentence, NUL-terminated */
 };
 
 enum msg_backend {
@@ -50,7 +50,7 @@ enum msg_backend {
 
 enum msg_format {
 	MSG_FORMAT_BUFFER_ID = 1, /* 16-byte CQE; offset = (flags >> 16) * buffer_bytes */
-	MSG_FORMAT_ZCRX = 2,	  /* 32-byte CQE followed by struct io_uring_zcrx_cqe */
+	MSG_FORMAT_ZCRX = 2,      /* 32-byte CQE followed by struct io_uring_zcrx_cqe */
 };
 
 enum msg_area_kind {
@@ -59,9 +59,9 @@ enum msg_area_kind {
 };
 
 #define MSG_QUEUE_NO_COPY     0x1u /* refuse rather than fall back to the copy backend */
-#define MSG_FLOW_LISTEN	      0x1u /* the socket listens: its connections become flows */
+#define MSG_FLOW_LISTEN       0x1u /* the socket listens: its connections become flows */
 #define MSG_FLOW_RECEIVE_ONLY 0x2u /* FLOW_HOST: no socket is handed out */
-#define MSG_CLOSE_ABORT	      0x1u /* FLOW_CLOSE: reset the connection */
+#define MSG_CLOSE_ABORT       0x1u /* FLOW_CLOSE: reset the connection */
 
 struct msg_hello {
 	struct msg_hdr hdr;
@@ -86,8 +86,8 @@ struct msg_hello_reply {
 
 struct msg_area_add {
 	struct msg_hdr hdr; /* + the area's fd */
-	uint32_t kind;	    /* enum msg_area_kind */
-	uint32_t flags;	    /* 0 */
+	uint32_t kind;      /* enum msg_area_kind */
+	uint32_t flags;     /* 0 */
 	uint64_t length;    /* bytes, a multiple of page_bytes */
 };
 
@@ -106,8 +106,8 @@ struct msg_area_del {
 struct msg_queue_open {
 	struct msg_hdr hdr;
 	uint32_t area_id;
-	uint32_t backend; /* enum msg_backend */
-	uint32_t flags;	  /* MSG_QUEUE_* */
+	uint32_t backend;    /* enum msg_backend */
+	uint32_t flags;      /* MSG_QUEUE_* */
 	uint32_t cq_entries; /* here and below 0 = the daemon's choice */
 	uint32_t rq_entries;
 	uint32_t buffer_bytes;
@@ -121,15 +121,15 @@ struct msg_rings {
 	uint32_t cq_map_bytes;
 	uint32_t cq_tail; /* u32, written by the kernel */
 	uint32_t cq_cqes;
-	uint32_t cq_entries; /* a power of two */
-	uint32_t cqe_bytes;  /* stride */
+	uint32_t cq_entries;  /* a power of two */
+	uint32_t cqe_bytes;   /* stride */
 	uint32_t daemon_page; /* struct ring_daemon, in the cq memfd */
 	uint32_t rq_map_bytes;
 	uint32_t client_page; /* struct ring_client, in the rq memfd */
 	uint32_t rq_tail;     /* u32, written by the client */
 	uint32_t rq_rqes;
-	uint32_t rq_entries; /* a power of two */
-	uint32_t rqe_bytes;  /* stride */
+	uint32_t rq_entries;     /* a power of two */
+	uint32_t rqe_bytes;      /* stride */
 	uint32_t side_map_bytes; /* 0: no side buffer, and no fd for it */
 	uint32_t side_slot_bytes;
 };
@@ -164,7 +164,7 @@ struct msg_flow_adopt {
 struct msg_flow_host {
 	struct msg_hdr hdr;
 	uint32_t queue_id;
-	uint32_t flags;	     /* MSG_FLOW_LISTEN, MSG_FLOW_RECEIVE_ONLY */
+	uint32_t flags;      /* MSG_FLOW_LISTEN, MSG_FLOW_RECEIVE_ONLY */
 	uint32_t backlog;    /* listen: 0 = the daemon's choice */
 	uint32_t timeout_ms; /* connect: 0 = the daemon's choice */
 	struct msg_addr local;
@@ -189,12 +189,6 @@ struct msg_flow_close {
 	struct msg_hdr hdr;
 	uint32_t flow_id;
 	uint32_t flags; /* MSG_CLOSE_ABORT */
-};
-
-struct msg_flow_close_reply {
-	struct msg_hdr hdr;
-	uint32_t flow_id;
-	uint32_t cq_pos; /* no completion of this flow lies at or after this position */
 };
 
 struct msg_ok { /* a reply that carries nothing */
@@ -237,18 +231,18 @@ struct msg_queue_lost {
  * The grammar: NAME, number, struct of the request or event, struct of the reply,
  * fds with the request or event (at least, at most), sessions state it is allowed in.
  */
-#define MSG_TABLE(X) \
-	X(HELLO, 1, msg_hello, msg_hello_reply, 0, 0, NEW) \
-	X(AREA_ADD, 2, msg_area_add, msg_area_add_reply, 1, 1, READY) \
-	X(AREA_DEL, 3, msg_area_del, msg_ok, 0, 0, READY) \
+#define MSG_TABLE(X)                                                        \
+	X(HELLO, 1, msg_hello, msg_hello_reply, 0, 0, NEW)                  \
+	X(AREA_ADD, 2, msg_area_add, msg_area_add_reply, 1, 1, READY)       \
+	X(AREA_DEL, 3, msg_area_del, msg_ok, 0, 0, READY)                   \
 	X(QUEUE_OPEN, 4, msg_queue_open, msg_queue_open_reply, 0, 0, READY) \
-	X(QUEUE_CLOSE, 5, msg_queue_close, msg_ok, 0, 0, READY) \
-	X(FLOW_ADOPT, 6, msg_flow_adopt, msg_flow_reply, 1, 1, READY) \
-	X(FLOW_HOST, 7, msg_flow_host, msg_flow_reply, 0, 0, READY) \
-	X(FLOW_PAUSE, 8, msg_flow_pause, msg_ok, 0, 0, READY) \
-	X(FLOW_CLOSE, 9, msg_flow_close, msg_flow_close_reply, 0, 0, READY) \
-	X(FLOW_OPENED, 64, msg_flow_opened, msg_ok, 0, 1, EVENT) \
-	X(FLOW_CLOSED, 65, msg_flow_closed, msg_ok, 0, 0, EVENT) \
+	X(QUEUE_CLOSE, 5, msg_queue_close, msg_ok, 0, 0, READY)             \
+	X(FLOW_ADOPT, 6, msg_flow_adopt, msg_flow_reply, 1, 1, READY)       \
+	X(FLOW_HOST, 7, msg_flow_host, msg_flow_reply, 0, 0, READY)         \
+	X(FLOW_PAUSE, 8, msg_flow_pause, msg_ok, 0, 0, READY)               \
+	X(FLOW_CLOSE, 9, msg_flow_close, msg_ok, 0, 0, READY)               \
+	X(FLOW_OPENED, 64, msg_flow_opened, msg_ok, 0, 1, EVENT)            \
+	X(FLOW_CLOSED, 65, msg_flow_closed, msg_ok, 0, 0, EVENT)            \
 	X(QUEUE_LOST, 66, msg_queue_lost, msg_ok, 0, 0, EVENT)
 
 enum msg_type {
@@ -257,9 +251,9 @@ enum msg_type {
 #undef X
 };
 
-#define X(name, number, request, reply, fds_min, fds_max, state) \
+#define X(name, number, request, reply, fds_min, fds_max, state)                                \
 	static_assert(sizeof(struct request) % 8 == 0 && sizeof(struct reply) % 8 == 0, #name); \
-	static_assert(sizeof(struct request) <= MSG_BYTES_MAX, #name); \
+	static_assert(sizeof(struct request) <= MSG_BYTES_MAX, #name);                          \
 	static_assert(sizeof(struct reply) <= MSG_BYTES_MAX, #name);
 MSG_TABLE(X)
 #undef X
@@ -283,7 +277,6 @@ union msg_any {
 	struct msg_flow_reply flow_reply;
 	struct msg_flow_pause flow_pause;
 	struct msg_flow_close flow_close;
-	struct msg_flow_close_reply flow_close_reply;
 	struct msg_flow_opened flow_opened;
 	struct msg_flow_closed flow_closed;
 	struct msg_queue_lost queue_lost;

@@ -31,10 +31,10 @@ struct ring_daemon {
 	/* Counters since the queue was opened. */
 	_Alignas(64) uint64_t bytes;
 	uint64_t bytes_copied;
-	uint64_t completions;	  /* with data */
-	uint64_t refills;	  /* buffers taken back */
+	uint64_t completions;     /* with data */
+	uint64_t refills;         /* buffers taken back */
 	uint64_t refills_refused; /* out of range, or not the client's to return */
-	uint64_t heads_refused;	  /* CQ heads beyond the tail or behind the last one */
+	uint64_t heads_refused;   /* CQ heads beyond the tail or behind the last one */
 	uint64_t starvations;
 	uint64_t wakeups; /* of the client */
 	uint64_t enters;  /* io_uring_enter calls made for this queue */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control buffer has room of CMSG_LEN, not CMSG_SPACE: with the padding of CMSG_SPACE the kernel
- * would place one descriptor more than asked for instead of reporting MSG_CTRUNC.
+ * The control buffer has room of CMSG_LEN, not CMSG_SPACE: with the padding of CMSG_SPACE the
+ * kernel would place one descriptor more than asked for instead of reporting MSG_CTRUNC.
  */
 #include "wire.h"
 

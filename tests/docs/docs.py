@@ -69,7 +69,7 @@ def options(found):
 
 def check_options(program):
     name = os.path.basename(program)
-    page = next(p for n, p in PAGES.items() if n.startswith(name + "."))
+    page = next(p for n, p in PAGES.items() if re.fullmatch(name + r"\.\d", n))
     said = set()
     for command in COMMANDS.get(name, [[]]):
         done = subprocess.run([program, *command, "--help"], capture_output=True, text=True, check=False)
@@ -103,9 +103,9 @@ def check_configuration(zcrxd):
     documented = set(re.findall(r"^\*([a-z-]+)\* =", page, re.M))
     if documented != set(defaults):
         problems.append(f"zcrxd.conf(5) and zcrxd differ in {sorted(documented ^ set(defaults))}")
-    for key, default in re.findall(r"^\*([a-z-]+)\* =.*?Default: (\S+)$", page, re.M | re.S):
+    for key, default in re.findall(r"^\*([a-z-]+)\* =(?:(?!\n\*)[^#])*?Default: (\S+)$", page, re.M):
         section = re.search(r"^\[(\w+)\][^[]*^;?" + key + " =", example, re.M)[1]
-        if default != "that" and configuration(zcrxd, f"[{section}]\n{key} = {default.strip('_')}\n")[0] != defaults:
+        if configuration(zcrxd, f"[{section}]\n{key} = {default.strip('_')}\n")[0] != defaults:
             problems.append(f"zcrxd.conf(5): {default} is not the default of {key}")
     refused, message = configuration(zcrxd, example + "nonsense = 1\n")
     if refused is not None or "nonsense" not in message:

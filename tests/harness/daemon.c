@@ -36,7 +36,7 @@ static int unix_socket(const char *path, int type, struct sockaddr_un *ret)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	assert_true(strlen(path) < sizeof(at.sun_path));
-	strcpy(at.sun_path, path);
+	memcpy(at.sun_path, path, strlen(path));
 	int sock = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	assert_true(sock >= 0);
 	*ret = at;
@@ -64,8 +64,8 @@ static void exec_daemon(const struct harness_daemon *d, const char *notify, pid_
 	setenv("NOTIFY_SOCKET", notify, 1); /* NOLINT(concurrency-mt-unsafe) */
 	if (!program)
 		program = HARNESS_ZCRXD;
-	execl(program, "zcrxd", "--socket", d->socket, "--status", d->status,
-	      d->config[0] ? "--config" : NULL, d->config, NULL);
+	execl(program, "zcrxd", "--config", d->config, "--socket", d->socket, "--status", d->status,
+	      NULL);
 	fprintf(stderr, "%s: %m\n", program);
 	_exit(127);
 }
@@ -75,7 +75,7 @@ static void config_write(struct harness_daemon *d, const char *config)
 	path_in(d->config, sizeof(d->config), d, "zcrxd.conf");
 	FILE *f = fopen(d->config, "we");
 	assert_non_null(f);
-	assert_true(fputs(config, f) >= 0);
+	assert_true(!config || fputs(config, f) >= 0);
 	assert_int_equal(fclose(f), 0);
 }
 
@@ -108,8 +108,7 @@ void harness_daemon_start(struct harness_daemon *d, const char *config)
 	path_in(d->status, sizeof(d->status), d, "status.sock");
 	path_in(d->log, sizeof(d->log), d, "log");
 	path_in(notify_path, sizeof(notify_path), d, "notify");
-	if (config)
-		config_write(d, config);
+	config_write(d, config);
 	int notify = unix_socket(notify_path, SOCK_DGRAM, &at);
 	assert_int_equal(bind(notify, (struct sockaddr *)&at, sizeof(at)), 0);
 

@@ -20,13 +20,13 @@ struct harness_daemon {
 	char dir[64];    /* removed by stop and kill */
 	char socket[96]; /* for zcrx_connect */
 	char status[96]; /* for harness_status */
-	char config[96]; /* the file given by --config, if any */
+	char config[96]; /* the file given by --config */
 	char log[96];    /* its stderr */
 };
 
 /*
  * Starts zcrxd as a child and returns when it is ready. config: the text of its configuration file,
- * or NULL for none. The child dies with the thread that started it.
+ * or NULL for an empty one. The child dies with the thread that started it.
  */
 void harness_daemon_start(struct harness_daemon *d, const char *config);
 

@@ -94,7 +94,7 @@ static void answer(struct fake *f, const union msg_any *request, struct fake_rep
 		[MSG_FLOW_ADOPT] = sizeof(struct msg_flow_reply),
 		[MSG_FLOW_HOST] = sizeof(struct msg_flow_reply),
 		[MSG_FLOW_PAUSE] = sizeof(struct msg_ok),
-		[MSG_FLOW_CLOSE] = sizeof(struct msg_flow_close_reply),
+		[MSG_FLOW_CLOSE] = sizeof(struct msg_ok),
 	};
 	uint16_t type = request->hdr.type;
 	r->m.hdr = (struct msg_hdr){

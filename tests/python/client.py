@@ -95,14 +95,14 @@ class Connection:
 
 
 class Area:
-    def __init__(self, connection, length, seals=fcntl.F_SEAL_SHRINK):
-        self.length, self.connection = length, connection
+    def __init__(self, connection, size, length=None):
+        self.length, self.connection = size if length is None else length, connection
         fd = os.memfd_create("area", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
-            os.ftruncate(fd, length)
-            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
-            self.data = memoryview(mmap.mmap(fd, length))
-            reply, _ = connection.request("AREA_ADD", [fd], length=length,
+            os.ftruncate(fd, size)
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+            self.data = memoryview(mmap.mmap(fd, size))
+            reply, _ = connection.request("AREA_ADD", [fd], length=self.length,
                                           kind=constants["MSG_AREA_MEMFD"])
         finally:
             os.close(fd)
@@ -121,11 +121,9 @@ class Flow:
         self.queue.connection.request("FLOW_PAUSE", flow_id=self.id, on=on)
 
     def close(self, abort=False):
-        """Returns the position that no completion of the flow lies behind."""
         flags = constants["MSG_CLOSE_ABORT"] if abort else 0
-        reply, _ = self.queue.connection.request("FLOW_CLOSE", flow_id=self.id, flags=flags)
+        self.queue.connection.request("FLOW_CLOSE", flow_id=self.id, flags=flags)
         self.queue.flows.pop(self.id)
-        return reply["cq_pos"]
 
 
 class Queue:

@@ -25,7 +25,7 @@ def send_to(port, data, host="127.0.0.1"):
         s.sendall(data)
 
 
-class Receives(world.Case):
+class Receives(world.DaemonCase):
     def test_listens_and_writes_the_very_bytes_to_a_file(self):
         tool = self.start(CAT, "-v", "--json", "--sha256", "-o", self.path("out"), "-l",
                           "127.0.0.1", "0")
@@ -123,6 +123,18 @@ class Receives(world.Case):
             self.assertEqual(report["streams"], 3)
             self.assertEqual(report["sha256"], hashlib.sha256(DATA[:300001]).hexdigest())
 
+    def test_keeps_listening_after_peers_that_vanish(self):
+        tool = self.start(CAT, "-v", "-k", "-o", self.path("out"), "127.0.0.1", "0")
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", tool.port())) as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        send_to(tool.port(), DATA)
+        eventually_size(self.path("out"), len(DATA))
+        tool.process.terminate()
+        tool.end()
+        with open(self.path("out"), "rb") as f:
+            self.assertEqual(f.read(), DATA)
+
     def test_verbose_shows_a_rate_each_second(self):
         server = Server(self)
         tool = self.start(CAT, "-v", "--discard", "127.0.0.1", server.port)
@@ -142,7 +154,7 @@ def eventually_size(path, size):
     world.eventually(lambda: os.path.exists(path) and os.path.getsize(path) >= size)
 
 
-class Memory(world.Case):
+class Memory(world.DaemonCase):
     def memfd(self, seals):
         fd = os.memfd_create("area", os.MFD_ALLOW_SEALING)
         self.addCleanup(os.close, fd)
@@ -186,7 +198,7 @@ class Memory(world.Case):
             self.assertIn(f"cannot receive into {kind}: ".encode(), result.stderr)
 
 
-class Fails(world.Case):
+class Fails(world.DaemonCase):
     def test_wrong_usage(self):
         for arguments in ([], ["host"], ["a", "b", "c"], ["-l"], ["-l", "a", "1", "x"],
                           ["--nonsense", "a", "1"], ["-b", "dpdk", "a", "1"], ["-n", "0", "a", "1"],
@@ -201,16 +213,14 @@ class Fails(world.Case):
         result = self.run_tool(CAT, "--help", env={"ZCRX_SOCKET": "/nonexistent"})
         self.assertEqual(result.returncode, 0)
         self.assertIn(b"usage: zcrx-cat", result.stdout)
-        result = self.run_tool(CAT, "-V")
+        result = self.run_tool(CAT, "-lV")
         self.assertEqual(result.returncode, 0)
         self.assertRegex(result.stdout, rb"^zcrx-cat \d+\.\d+\.\d+\n$")
 
     def test_without_a_daemon_nothing_is_touched(self):
         with open(self.path("out"), "w", encoding="ascii") as f:
             f.write("precious")
-        stale = self.path("stale")
-        socket.socket(socket.AF_UNIX).bind(stale)
-        for path in self.path("absent"), stale:
+        for path in self.path("absent"), world.stale_socket(self.path("stale")):
             result = self.run_tool(CAT, "-o", self.path("out"), "-l", "0",
                                    env={**os.environ, "ZCRX_SOCKET": path})
             self.assertEqual(result.returncode, 4)
@@ -288,19 +298,16 @@ class Fails(world.Case):
 
 
 class LosesTheDaemon(world.Case):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = world.Daemon()
-
     def test_the_daemon_is_killed(self):
-        server = Server(self)
+        server, daemon = Server(self), world.Daemon()
+        self.environment = daemon.environment
         tool = self.start(CAT, "--json", "-o", self.path("out"), "127.0.0.1", server.port)
         peer = server.accept()
         peer.sendall(b"before")
         eventually_size(self.path("out"), 6)
-        self.daemon.process.kill()
+        daemon.process.kill()
         status, out, err = tool.end()
-        self.assertRaises(AssertionError, self.daemon.stop)
+        self.assertRaises(AssertionError, daemon.stop)
         self.assertEqual(status, 4, err)
         self.assertIn("gave the queue up", err)
         self.assertEqual(json.loads(out)["bytes"], 6)

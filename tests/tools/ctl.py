@@ -11,7 +11,7 @@ import world
 from world import CAT, CTL, Server
 
 
-class Status(world.Case):
+class Status(world.DaemonCase):
     def status(self, *arguments):
         result = self.run_tool(CTL, "status", *arguments)
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -23,8 +23,7 @@ class Status(world.Case):
         self.tool = self.start(CAT, "-o", self.path("out"), "127.0.0.1", server.port)
         self.peer = server.accept()
         self.peer.sendall(bytes(3 << 20))
-        world.eventually(lambda: os.path.exists(self.path("out"))
-                         and os.path.getsize(self.path("out")) == 3 << 20)
+        world.eventually(lambda: '"bytes":3145728' in self.status("--json"))
         return server.port
 
     def rows(self, *arguments):
@@ -33,7 +32,8 @@ class Status(world.Case):
 
     def test_of_an_idle_daemon(self):
         rows = self.rows()
-        self.assertRegex(rows[0][0], rf"^zcrxd \d+\.\d+\.\d+, pid {self.daemon.process.pid}, kernel ")
+        pid = self.daemon.process.pid
+        self.assertRegex(rows[0][0], rf"^zcrxd \d+\.\d+\.\d+, pid {pid}, kernel ")
         self.assertEqual(rows[1][:4], ["CLIENT", "PID", "UID", "NAME"])
         self.assertEqual(len(rows), 2)
 
@@ -111,9 +111,7 @@ class StatusFails(world.Case):
         return self.path("fake")
 
     def test_no_daemon(self):
-        stale = self.path("stale")
-        socket.socket(socket.AF_UNIX).bind(stale)
-        for path in self.path("absent"), stale:
+        for path in self.path("absent"), world.stale_socket(self.path("stale")):
             result = self.run_tool(CTL, "status", env={**os.environ, "ZCRX_STATUS": path})
             self.assertEqual(result.returncode, 4)
             self.assertIn(f"no zcrxd listens on {path}".encode(), result.stderr)
@@ -145,25 +143,18 @@ class StatusFails(world.Case):
 
 
 class Others(world.Case):
-    @classmethod
-    def setUpClass(cls):
-        """No daemon is needed."""
-
-    def run_alone(self, *arguments):
-        return self.run_tool(CTL, *arguments, env=dict(os.environ))
-
     def test_version_and_help(self):
-        self.assertRegex(self.run_alone("version").stdout, rb"^zcrxctl \d+\.\d+\.\d+\n$")
+        self.assertRegex(self.run_tool(CTL, "version").stdout, rb"^zcrxctl \d+\.\d+\.\d+\n$")
         for arguments in ["help"], ["--help"], ["status", "--help"], ["doctor", "--help"]:
-            result = self.run_alone(*arguments)
+            result = self.run_tool(CTL, *arguments)
             self.assertEqual(result.returncode, 0, arguments)
             self.assertIn(b"usage: zcrxctl", result.stdout)
 
     def test_doctor(self):
-        table = self.run_alone("doctor")
+        table = self.run_tool(CTL, "doctor")
         self.assertIn(table.returncode, (0, 1, 2), table.stderr)
         self.assertRegex(table.stdout, rb"(?m)^kernel ")
-        document = self.run_alone("doctor", "--json")
+        document = self.run_tool(CTL, "doctor", "--json")
         self.assertEqual(document.returncode, table.returncode)
         self.assertIsInstance(json.loads(document.stdout), dict)
 

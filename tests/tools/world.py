@@ -56,12 +56,9 @@ class Daemon:
 
 
 class Case(unittest.TestCase):
-    """A test with a daemon for the whole class and a folder of its own."""
+    """A test with a folder of its own."""
 
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon()
-        cls.addClassCleanup(cls.daemon.stop)
+    environment = dict(os.environ)
 
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="zcrx-tools.")
@@ -72,7 +69,7 @@ class Case(unittest.TestCase):
 
     def run_tool(self, *command, **more):
         """Runs a tool to its end. Returns the CompletedProcess, its output as bytes."""
-        more.setdefault("env", self.daemon.environment)
+        more.setdefault("env", self.environment)
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=PATIENCE, **more)
 
@@ -81,11 +78,21 @@ class Case(unittest.TestCase):
         return Tool(self, command, more)
 
 
+class DaemonCase(Case):
+    """And with one zcrxd for all the tests of the class, which has to end well."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon()
+        cls.addClassCleanup(cls.daemon.stop)
+        cls.environment = cls.daemon.environment
+
+
 class Tool:
     def __init__(self, case, command, more):
         self.case = case
         self.err_path = case.path(f"stderr{time.monotonic_ns()}")
-        more.setdefault("env", case.daemon.environment)
+        more.setdefault("env", case.environment)
         more.setdefault("stdout", subprocess.PIPE)
         with open(self.err_path, "wb") as err:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=err, **more)
@@ -111,6 +118,13 @@ class Tool:
         """Waits for it. Returns (exit status, stdout, stderr)."""
         out = self.process.communicate(timeout=PATIENCE)[0]
         return self.process.returncode, out, self.said()
+
+
+def stale_socket(path):
+    """A unix socket that nobody listens on any more."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+    return path
 
 
 class Server:

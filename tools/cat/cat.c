@@ -207,6 +207,10 @@ static void cat_receive(struct cat *c, int sock)
 	struct zcrx_flow *flow;
 	int r = zcrx_flow_adopt(c->queue, &flow, sock, 0, NULL);
 
+	if (r == -ENOTCONN) {
+		cat_fail(c, CAT_FAILED, "the peer went away at once");
+		return;
+	}
 	if (r < 0) {
 		cat_refused(c, "the connection", r);
 		return;

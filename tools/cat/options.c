@@ -4,7 +4,6 @@
 #include "say.h"
 #include "zcrx.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -12,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char SHORT[] = "lko:b:Zi:m:n:t:vhV";
+static const char short_options[] = "lko:b:Zi:m:n:t:vhV";
 
 enum {
 	OPTION_DISCARD = 256,
@@ -20,7 +19,7 @@ enum {
 	OPTION_JSON
 };
 
-static const struct option LONG[] = {
+static const struct option long_options[] = {
 	{"listen", no_argument, NULL, 'l'},
 	{"keep-listening", no_argument, NULL, 'k'},
 	{"output", required_argument, NULL, 'o'},
@@ -72,10 +71,15 @@ static void help(void)
 	      stdout);
 }
 
+static void version(void)
+{
+	puts("zcrx-cat " ZCRX_VERSION);
+}
+
 /* "64M" to bytes. */
 static bool parse_size(const char *text, uint64_t *ret)
 {
-	static const char UNITS[] = "KMG";
+	static const char units[] = "KkMmGg";
 	const char *unit;
 	unsigned shift = 0;
 	char *end;
@@ -83,10 +87,11 @@ static bool parse_size(const char *text, uint64_t *ret)
 
 	errno = 0;
 	n = strtoull(text, &end, 10);
-	if (errno || !isdigit((unsigned char)*text))
+	if (errno || *text < '0' || *text > '9')
 		return false;
-	if (*end && (unit = strchr(UNITS, toupper((unsigned char)*end))) && !end[1]) {
-		shift = 10 * (unsigned)(unit - UNITS + 1);
+	unit = *end ? strchr(units, *end) : NULL;
+	if (unit) {
+		shift = 10 * (unsigned)((unit - units) / 2 + 1);
 		end++;
 	}
 	if (*end || n == 0 || n > UINT64_MAX >> shift)
@@ -97,15 +102,15 @@ static bool parse_size(const char *text, uint64_t *ret)
 
 static bool parse_backend(struct options *o, const char *text)
 {
-	static const char *const NAMES[] = {
+	static const char *const names[] = {
 		[ZCRX_BACKEND_AUTO] = "auto",
 		[ZCRX_BACKEND_COPY] = "copy",
 		[ZCRX_BACKEND_DEVMEM] = "devmem",
 		[ZCRX_BACKEND_ZCRX] = "zcrx",
 	};
 
-	for (uint32_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
-		if (strcmp(text, NAMES[i]) == 0) {
+	for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
 			o->backend = i;
 			return true;
 		}
@@ -208,47 +213,50 @@ static bool parse_endpoint(struct options *o, int argc, char **argv)
 	return true;
 }
 
-static bool parse_all(struct options *o, int argc, char **argv)
+enum parsed {
+	PARSED,
+	TOLD,
+	WRONG
+};
+
+static enum parsed parse_all(struct options *o, int argc, char **argv)
 {
 	bool discard = false;
 	int c;
 
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	while ((c = getopt_long(argc, argv, SHORT, LONG, NULL)) != -1) {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
+	while ((c = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+		if (c == 'h' || c == 'V') {
+			(c == 'h' ? help : version)();
+			return TOLD;
+		}
 		if (c == OPTION_DISCARD)
 			discard = true;
 		else if (!parse_flag(o, c) && !(optarg && parse_value(o, c, optarg)))
-			return false;
+			return WRONG;
 	}
 	if (discard && o->output) {
 		say("-o and --discard exclude each other");
-		return false;
+		return WRONG;
 	}
 	if (!discard && !o->output)
 		o->output = "-";
-	return parse_endpoint(o, argc - optind, argv + optind);
+	return parse_endpoint(o, argc - optind, argv + optind) ? PARSED : WRONG;
 }
 
 bool options_parse(struct options *o, int argc, char **argv, enum cat_exit *ret_status)
 {
-	*o = (struct options){.nic = "",
-			      .area_fd = -1,
-			      .area_bytes = 64u << 20,
-			      .limit_bytes = UINT64_MAX};
-	*ret_status = CAT_OK;
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-			help();
-			return false;
-		}
-		if (strcmp(argv[i], "--version") == 0 || strcmp(argv[i], "-V") == 0) {
-			puts("zcrx-cat " ZCRX_VERSION);
-			return false;
-		}
-	}
-	if (parse_all(o, argc, argv))
-		return true;
-	fputs("zcrx-cat: --help tells the usage\n", stderr);
-	*ret_status = CAT_USAGE;
-	return false;
+	enum parsed parsed;
+
+	*o = (struct options){
+		.nic = "",
+		.area_fd = -1,
+		.area_bytes = 64u << 20,
+		.limit_bytes = UINT64_MAX,
+	};
+	parsed = parse_all(o, argc, argv);
+	if (parsed == WRONG)
+		fputs("zcrx-cat: --help tells the usage\n", stderr);
+	*ret_status = parsed == WRONG ? CAT_USAGE : CAT_OK;
+	return parsed == PARSED;
 }

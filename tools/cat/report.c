@@ -7,7 +7,9 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 
-static const uint64_t NS_PER_S = 1000000000;
+enum {
+	NS_PER_S = 1000000000
+};
 
 static const char *backend_name(uint32_t backend)
 {
@@ -92,6 +94,7 @@ void report_json(const struct report *r, FILE *out, const struct zcrx_queue_info
 {
 	struct json_object *o = json_object_new_object();
 
+	json_c_set_serialization_double_format("%.6f", JSON_C_OPTION_GLOBAL);
 	add(o, "bytes", json_object_new_uint64(r->bytes));
 	add(o, "seconds", json_object_new_double((double)r->active_ns / (double)NS_PER_S));
 	add(o, "bytes_per_second", json_object_new_double(rate(r->bytes, r->active_ns)));

@@ -13,8 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static const uint64_t NS_PER_S = 1000000000;
-static const uint64_t NS_PER_MS = 1000000;
+enum {
+	NS_PER_S = 1000000000,
+	NS_PER_MS = 1000000
+};
 
 static volatile sig_atomic_t stopped;
 static int stop_pipe[2];
@@ -48,7 +50,7 @@ int waiter_init(struct waiter *w, unsigned seconds)
 	if (sigaction(SIGINT, &stop, NULL) < 0 || sigaction(SIGTERM, &stop, NULL) < 0 ||
 	    sigaction(SIGPIPE, &ignore, NULL) < 0)
 		return -errno;
-	w->deadline_ns = seconds ? waiter_now_ns() + seconds * NS_PER_S : UINT64_MAX;
+	w->deadline_ns = seconds ? waiter_now_ns() + (uint64_t)seconds * NS_PER_S : UINT64_MAX;
 	return 0;
 }
 

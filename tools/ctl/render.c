@@ -19,16 +19,16 @@ struct cell {
 /* 1234567 as "1.2 MiB". */
 static struct cell size_cell(uint64_t bytes)
 {
-	static const char *const UNITS[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
 	double n = (double)bytes;
 	struct cell c;
 	size_t unit = 0;
 
-	while (n >= 1024 && unit + 1 < sizeof(UNITS) / sizeof(UNITS[0])) {
+	while (n >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
 		n /= 1024;
 		unit++;
 	}
-	snprintf(c.text, sizeof(c.text), "%.*f %s", unit ? 1 : 0, n, UNITS[unit]);
+	snprintf(c.text, sizeof(c.text), "%.*f %s", unit ? 1 : 0, n, units[unit]);
 	return c;
 }
 
@@ -194,7 +194,7 @@ static void reasons(FILE *out, struct json_object *now)
 void render(FILE *out, enum render_view view, struct json_object *now, struct json_object *before,
 	    double seconds)
 {
-	static const char *const HEADS[] = {
+	static const char *const heads[] = {
 		[RENDER_CLIENTS] =
 			"CLIENT\t>PID\t>UID\tNAME\t>QUEUES\t>FLOWS\t>RECEIVED\t>RATE\t>ZERO COPY",
 		[RENDER_QUEUES] = "CLIENT\t>QUEUE\tBACKEND\t>AREA\t>BUFFER\t>FLOWS\t>RECEIVED\t"
@@ -204,7 +204,7 @@ void render(FILE *out, enum render_view view, struct json_object *now, struct js
 	};
 	struct json_object *clients = document_array(now, "clients");
 	struct json_object *old_clients = document_array(before, "clients");
-	struct table *t = table_new(HEADS[view]);
+	struct table *t = table_new(heads[view]);
 
 	for (size_t i = 0; i < document_length(clients); i++) {
 		struct json_object *c = document_at(clients, i);

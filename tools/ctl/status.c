@@ -64,19 +64,19 @@ static int parse_view(struct options *o, int argc, char **argv)
 /* Returns -1 to go on, or the exit status. */
 static int parse(struct options *o, int argc, char **argv)
 {
-	static const struct option LONG[] = {
+	static const struct option long_options[] = {
 		{"watch", no_argument, NULL, 'w'},
 		{"json", no_argument, NULL, 'j'},
 		{"socket", required_argument, NULL, 's'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	const char *socket = getenv("ZCRX_STATUS"); /* NOLINT(concurrency-mt-unsafe) */
+	const char *socket = getenv("ZCRX_STATUS"); /* NOLINT(concurrency-mt-unsafe): one thread */
 	int c;
 
 	*o = (struct options){.socket = socket && *socket ? socket : WIRE_STATUS_PATH};
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
-	while ((c = getopt_long(argc, argv, "wjh", LONG, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "wjh", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'w':
 			o->watch = true;
@@ -146,6 +146,7 @@ static double now_s(void)
 
 int status_main(int argc, char **argv)
 {
+	const struct timespec second = {.tv_sec = 1};
 	struct options o;
 	struct json_object *now, *before = NULL;
 	double last_s = 0;
@@ -165,7 +166,7 @@ int status_main(int argc, char **argv)
 		last_s = at_s;
 		if (!o.watch || fflush(stdout) != 0)
 			break;
-		sleep(1);
+		nanosleep(&second, NULL);
 	}
 	json_object_put(before);
 	return r < 0 ? failed(&o, r) : 0;

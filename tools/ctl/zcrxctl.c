@@ -13,7 +13,7 @@ static const struct command {
 	const char *name;
 	const char *usage;
 	int (*run)(int argc, char **argv); /* argv[0] is the command; returns the exit status */
-} COMMANDS[] = {
+} commands[] = {
 	{"status", "status [queues|flows]  what zcrxd does now", status_main},
 	{"doctor",
 	 "doctor [NIC]...        what works on this machine, and what to do about the rest",
@@ -25,8 +25,8 @@ static const struct command {
 static void help(FILE *out)
 {
 	fputs("usage: zcrxctl COMMAND [ARGUMENT]...\n\n", out);
-	for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++)
-		fprintf(out, "  %s\n", COMMANDS[i].usage);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(out, "  %s\n", commands[i].usage);
 	fputs("\nCOMMAND --help tells more.\n", out);
 }
 
@@ -54,9 +54,9 @@ int main(int argc, char **argv)
 		name = "help";
 	else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
 		name = "version";
-	for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++)
-		if (strcmp(name, COMMANDS[i].name) == 0)
-			return COMMANDS[i].run(argc - 1, argv + 1);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
 	if (name[0])
 		fprintf(stderr, "zcrxctl: there is no command %s\n", name);
 	help(stderr);
