@@ -36,8 +36,8 @@ struct backend {
 	/* The client returns the buffer at this offset. False if it was not the client's. */
 	bool (*refill)(void *b, uint64_t off);
 
-	/* Buffers the kernel may fill now. */
-	uint32_t (*available)(const void *b);
+	/* Gives the kernel free buffers; returns how many it may fill now. */
+	uint32_t (*post)(void *b);
 };
 
 extern const struct backend backend_copy;

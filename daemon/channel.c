@@ -46,6 +46,8 @@ void channel_forget(struct queue *q, struct flow *f)
 	if (f->is_news)
 		TAILQ_REMOVE(&q->news, f, news);
 	f->is_news = false;
+	if (q->listeners_wait && TAILQ_EMPTY(&q->news))
+		q->active = true;
 }
 
 static int event_send(struct queue *q, union msg_any *m, uint16_t type, size_t size, int fd)
@@ -150,8 +152,5 @@ void channel_ready(void *owner, uint32_t events)
 	}
 	if (events & (EPOLLHUP | EPOLLERR) || (r <= 0 && r != -EAGAIN))
 		return queue_close(q);
-	bool held = !TAILQ_EMPTY(&q->news);
 	channel_flush(q);
-	if (held && TAILQ_EMPTY(&q->news))
-		queue_listen(q);
 }

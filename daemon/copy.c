@@ -2,8 +2,12 @@
 /*
  * The copy backend: multishot recv into the area through a provided-buffer ring. That ring is
  * private: its entries are raw addresses of this process. The kernel names a filled buffer by its
- * 16-bit id in the completion, which the client turns into an offset. A ledger of one byte a buffer
- * says who has it, so that a refill out of range or repeated is refused.
+ * 16-bit id in the completion, which the client turns into an offset.
+ *
+ * A ledger of one byte a buffer says who has it, so that a refill out of range or repeated is
+ * refused. Only POSTED buffers are with the kernel at a time, and free ones wait on a stack: what
+ * the client gave back last is filled next, while it is still in the cache. Going round the whole
+ * area instead costs up to half of the throughput.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +19,7 @@
 
 #define BUFFERS_MAX          32768u
 #define BUFFERS_WANTED       8u
+#define POSTED               128u
 #define BUFFER_BYTES_DEFAULT 65536u
 #define GROUP                0
 
@@ -23,7 +28,9 @@ struct copy {
 	uint32_t ring_entries;
 	char *base;
 	uint32_t buffers, buffer_bytes, buffer_shift;
-	uint32_t available;
+	uint32_t posted; /* buffers in the ring */
+	uint32_t free;   /* buffers on the stack */
+	uint16_t *stack;
 	bool client_has[];
 };
 
@@ -40,34 +47,47 @@ static uint32_t copy_buffer_bytes(uint64_t area_bytes, uint32_t wish)
 	return (uint32_t)bytes;
 }
 
-static void provide(struct copy *b, uint32_t id)
+static void stack_push(struct copy *b, uint32_t id)
 {
-	io_uring_buf_ring_add(b->ring, b->base + (size_t)id * b->buffer_bytes, b->buffer_bytes,
-			      (unsigned short)id, (int)b->ring_entries - 1, 0);
-	io_uring_buf_ring_advance(b->ring, 1);
 	b->client_has[id] = false;
-	b->available++;
+	b->stack[b->free++] = (uint16_t)id;
+}
+
+static uint32_t copy_post(void *data)
+{
+	struct copy *b = data;
+	int n = 0, mask = (int)b->ring_entries - 1;
+	for (; b->posted < POSTED && b->free > 0; b->posted++) {
+		uint16_t id = b->stack[--b->free];
+		io_uring_buf_ring_add(b->ring, b->base + (size_t)id * b->buffer_bytes,
+				      b->buffer_bytes, id, mask, n++);
+	}
+	io_uring_buf_ring_advance(b->ring, n);
+	return b->posted;
 }
 
 static int copy_open(void **ret, struct uring *ring, const struct area *area, uint32_t buffer_bytes)
 {
 	uint32_t buffers = (uint32_t)(area->bytes / buffer_bytes);
 	struct copy *b = calloc(1, sizeof(*b) + buffers * sizeof(b->client_has[0]));
-	if (!b)
-		return -ENOMEM;
-	b->base = area->base;
-	b->buffers = buffers;
-	b->buffer_bytes = buffer_bytes;
-	b->buffer_shift = (uint32_t)__builtin_ctz(buffer_bytes);
-	b->ring_entries = round_up_pow2(buffers);
-	int r = 0;
-	b->ring = io_uring_setup_buf_ring(&ring->io, b->ring_entries, GROUP, 0, &r);
-	if (!b->ring) {
-		free(b);
-		return r < 0 ? r : -ENOMEM;
+	uint16_t *stack = calloc(buffers, sizeof(*stack));
+	int r = -ENOMEM;
+	if (b && stack) {
+		b->base = area->base;
+		b->buffers = buffers;
+		b->buffer_bytes = buffer_bytes;
+		b->buffer_shift = (uint32_t)__builtin_ctz(buffer_bytes);
+		b->ring_entries = round_up_pow2(buffers < POSTED ? buffers : POSTED);
+		b->stack = stack;
+		b->ring = io_uring_setup_buf_ring(&ring->io, b->ring_entries, GROUP, 0, &r);
 	}
-	for (uint32_t id = 0; id < buffers; id++)
-		provide(b, id);
+	if (!b || !b->ring) {
+		free(stack);
+		free(b);
+		return r;
+	}
+	for (uint32_t id = buffers; id-- > 0;)
+		stack_push(b, id);
 	*ret = b;
 	return 0;
 }
@@ -76,6 +96,7 @@ static void copy_close(void *data, struct uring *ring)
 {
 	struct copy *b = data;
 	io_uring_free_buf_ring(&ring->io, b->ring, b->ring_entries, GROUP);
+	free(b->stack);
 	free(b);
 }
 
@@ -95,11 +116,11 @@ static void copy_received(void *data, const struct io_uring_cqe *cqe)
 	if (!(cqe->flags & IORING_CQE_F_BUFFER))
 		return;
 	uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-	b->available--;
+	b->posted--;
 	if (cqe->res > 0)
 		b->client_has[id] = true;
 	else
-		provide(b, id); /* the client skips this completion */
+		stack_push(b, id); /* the client skips this completion */
 }
 
 static bool copy_refill(void *data, uint64_t off)
@@ -108,14 +129,8 @@ static bool copy_refill(void *data, uint64_t off)
 	uint64_t id = off >> b->buffer_shift;
 	if (id >= b->buffers || !b->client_has[id])
 		return false;
-	provide(b, (uint32_t)id);
+	stack_push(b, (uint32_t)id);
 	return true;
-}
-
-static uint32_t copy_available(const void *data)
-{
-	const struct copy *b = data;
-	return b->available;
 }
 
 const struct backend backend_copy = {
@@ -129,5 +144,5 @@ const struct backend backend_copy = {
 	.arm = copy_arm,
 	.received = copy_received,
 	.refill = copy_refill,
-	.available = copy_available,
+	.post = copy_post,
 };

@@ -155,8 +155,10 @@ static void accept_next(struct flow *f)
 		return;
 	}
 	/* What is accepted must be told before more is: the rest waits in the kernel's backlog. */
-	if (!TAILQ_EMPTY(&f->queue->news))
+	if (!TAILQ_EMPTY(&f->queue->news)) {
+		f->queue->listeners_wait = true;
 		return;
+	}
 	io_uring_prep_accept(client_control(c, CONTROL_ACCEPT, f->id), f->sock, NULL, NULL,
 			     SOCK_CLOEXEC);
 	set_state(f, FLOW_ARMED);
@@ -243,7 +245,6 @@ static bool transient(int res)
 
 void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 {
-	struct queue *q = f->queue;
 	if (cqe->user_data & CANCEL) {
 		/* It was not to be found; if the operation still runs, ask again. */
 		f->cancelling = false;
@@ -256,8 +257,6 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 		return;
 	set_state(f, FLOW_IDLE);
 	f->cancelling = false;
-	if (cqe->res == -ENOBUFS)
-		count_add(&q->rings.daemon->starvations, 1);
 	if (transient(cqe->res))
 		flow_attend(f);
 	else

@@ -160,6 +160,7 @@ void queue_wait(struct queue *q, struct flow *f)
 void queue_listen(struct queue *q)
 {
 	struct flow *f;
+	q->listeners_wait = false;
 	TAILQ_FOREACH(f, &q->flows, link)
 	if (f->listener && f->state == FLOW_IDLE)
 		flow_attend(f);
@@ -237,7 +238,7 @@ static void bury(struct queue *q)
 static bool arm_waiting(struct queue *q)
 {
 	struct flow *f;
-	uint32_t budget = q->backend->available(q->buffers);
+	uint32_t budget = q->backend->post(q->buffers);
 	if (q->scanned - q->head > q->rings.layout.cq_entries / 2)
 		budget = 0;
 	for (; budget > 0 && (f = TAILQ_FIRST(&q->waiting)); budget--) {
@@ -298,7 +299,11 @@ void queue_turn(struct queue *q)
 	take_refills(q);
 	move_head(q);
 	bury(q);
+	if (q->listeners_wait && TAILQ_EMPTY(&q->news))
+		queue_listen(q);
 	bool starved = arm_waiting(q);
+	if (starved && !q->rings.daemon->starved)
+		count_add(&q->rings.daemon->starvations, 1);
 	ring_store(&q->rings.daemon->starved, starved);
 	if (data)
 		channel_wake(q);

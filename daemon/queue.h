@@ -43,6 +43,7 @@ struct queue {
 	struct flow_list flows, waiting, dead, news;
 	int lost; /* error to tell the client, then it closes */
 	uint32_t lost_reason;
+	bool listeners_wait; /* for the news to be told: then they accept again */
 	struct pace pace;
 	uint64_t due_ns; /* not before then; 0: at once */
 	bool active;     /* has work: takes turns until it has none */
