@@ -2,7 +2,6 @@
 #include "channel.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -65,7 +64,7 @@ static int send_opened(struct queue *q, const struct flow *f)
 {
 	int fd = f->receive_only ? -1 : f->sock;
 	int unread = 0;
-	if (fd >= 0 && ioctl(q->channel, SIOCOUTQ, &unread) == 0 && unread < DATAGRAM_LEAST)
+	if (fd >= 0 && ioctl(q->channel, TIOCOUTQ, &unread) == 0 && unread < DATAGRAM_LEAST)
 		q->sockets_unread = 0;
 	if (fd >= 0 && q->sockets_unread >= CHANNEL_SOCKETS)
 		return -EAGAIN;

@@ -15,7 +15,6 @@
 #include "listener.h"
 #include "log.h"
 #include "util.h"
-#include "version.h"
 
 #define CONFIG_PATH "/etc/zcrxd/zcrxd.conf"
 

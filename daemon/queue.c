@@ -66,6 +66,7 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 			    .rings = {.cq_fd = -1, .rq_fd = -1},
 			    .ring = URING_NONE,
 			    .buffer_bytes = wish->buffer_bytes,
+			    .why_not = "",
 			    .active = true};
 	TAILQ_INIT(&q->flows);
 	TAILQ_INIT(&q->waiting);
@@ -299,8 +300,6 @@ void queue_turn(struct queue *q)
 	take_refills(q);
 	move_head(q);
 	bury(q);
-	if (q->listeners_wait && TAILQ_EMPTY(&q->news))
-		queue_listen(q);
 	bool starved = arm_waiting(q);
 	if (starved && !q->rings.daemon->starved)
 		count_add(&q->rings.daemon->starvations, 1);

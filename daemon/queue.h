@@ -30,8 +30,8 @@ struct queue {
 	const struct backend *backend;
 	void *buffers; /* the backend's */
 	uint32_t buffer_bytes;
-	uint64_t cost; /* bytes charged for the rings */
-	uint32_t why_not;
+	uint64_t cost;       /* bytes charged for the rings */
+	const char *why_not; /* why no better backend was given, "" */
 	struct uring ring;
 	struct rings rings;
 	uint32_t head, scanned; /* CQ: given back to the kernel, seen by us */

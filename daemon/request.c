@@ -11,11 +11,11 @@
 #include "host.h"
 #include "socket.h"
 #include "util.h"
-#include "version.h"
 
 #define CQ_ENTRIES_DEFAULT 1024u
 #define CQ_ENTRIES_LEAST   URING_SQ_ENTRIES /* the kernel wants no fewer */
 #define ENTRIES_MOST       32768u
+#define ONLY_COPY          "This version of zcrxd receives by copy only, on any NIC."
 #define BUFFER_BYTES_MOST  (1u << 30)
 
 static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer *a)
@@ -92,7 +92,7 @@ static uint32_t queue_wish(struct client *c, const struct msg_queue_open *m, str
 	if (area->in_use)
 		return REASON_BUSY;
 	if (m->flags & MSG_QUEUE_NO_COPY || m->backend > MSG_BACKEND_COPY) {
-		a->text = "This zcrxd has only the copy backend; ask for backend copy or auto.";
+		a->text = ONLY_COPY " Ask for backend copy or auto.";
 		return REASON_BACKEND;
 	}
 	const struct backend *backend = &backend_copy;
@@ -136,10 +136,9 @@ static uint32_t queue_open(struct client *c, const struct msg_queue_open *m, str
 	reply->buffer_bytes = q->buffer_bytes;
 	reply->rings = q->rings.layout;
 	if (m->backend == MSG_BACKEND_AUTO) {
-		q->why_not = REASON_BACKEND;
-		reply->why_not = q->why_not;
-		snprintf(reply->why_text, sizeof(reply->why_text),
-			 "This zcrxd has only the copy backend.");
+		q->why_not = ONLY_COPY;
+		reply->why_not = REASON_BACKEND;
+		snprintf(reply->why_text, sizeof(reply->why_text), "%s", q->why_not);
 	}
 	a->fds[0] = rings_cq_readonly(&q->rings);
 	a->fds[1] = rings_rq_duplicate(&q->rings);

@@ -13,7 +13,6 @@
 #include "broker.h"
 #include "client.h"
 #include "util.h"
-#include "version.h"
 
 #define READERS_MOST 16
 #define READER_USEC  5000000ull
@@ -86,7 +85,7 @@ static struct json_object *queue_json(const struct queue *q)
 	const struct flow *f;
 	add_number(o, "id", q->id);
 	add_text(o, "backend", q->backend->name);
-	add_text(o, "why_not", reason_text(q->why_not));
+	add_text(o, "why_not", q->why_not);
 	add_number(o, "area_bytes", q->area->bytes);
 	add_number(o, "buffer_bytes", q->buffer_bytes);
 	add_number(o, "cq_entries", q->rings.layout.cq_entries);

@@ -9,45 +9,35 @@
 #include <stdint.h>
 
 /* NAME, number, errno, sentence */
-#define REASON_TABLE(X)                                                                                                                   \
-	X(MALFORMED, 1, EBADMSG,                                                                                                          \
-	  "The message is malformed: its size, type or number of file descriptors does not fit its kind.")                                \
-	X(VERSION, 2, EPROTO,                                                                                                             \
-	  "Client and daemon share no protocol version; install matching versions of libzcrx and zcrxd.")                                 \
-	X(STATE, 3, EPROTO, "The request is not allowed now: HELLO comes first, and only once.")                                          \
-	X(UNKNOWN_REQUEST, 4, EOPNOTSUPP,                                                                                                 \
-	  "This daemon does not know the request; it is older than the client.")                                                          \
-	X(UNKNOWN_FIELD, 5, E2BIG,                                                                                                        \
-	  "The request sets fields this daemon does not know; it is older than the client.")                                              \
-	X(UNKNOWN_FLAG, 6, EINVAL, "The request sets a flag this daemon does not know.")                                                  \
-	X(VALUE, 7, EINVAL, "A value in the request is out of range.")                                                                    \
-	X(NO_OBJECT, 8, ENOENT, "There is no such area, queue or flow in this connection.")                                               \
-	X(BUSY, 9, EBUSY, "The area is in use; close its queue first.")                                                                   \
-	X(FD_KIND, 10, EINVAL, "The file descriptor is of the wrong kind.")                                                               \
-	X(FD_ACCESS, 11, EACCES, "The file descriptor must be open for reading and writing.")                                             \
-	X(SEALS, 12, EPERM,                                                                                                               \
-	  "The memfd needs F_SEAL_SHRINK and must carry neither F_SEAL_WRITE nor F_SEAL_FUTURE_WRITE.")                                   \
-	X(AREA_SIZE, 13, EINVAL,                                                                                                          \
-	  "The area's length must be a multiple of the page size, not zero, and not more than the file holds.")                           \
-	X(AREA_KIND, 14, EOPNOTSUPP,                                                                                                      \
-	  "No backend of this daemon can receive into this kind of memory; use a memfd.")                                                 \
-	X(QUOTA, 15, EDQUOT,                                                                                                              \
-	  "A limit of your user is reached; close something or ask the administrator to raise it in zcrxd.conf.")                         \
-	X(DAEMON_LIMIT, 16, ENOMEM,                                                                                                       \
-	  "The daemon ran out of memory, locked memory or file descriptors; raise LimitMEMLOCK and LimitNOFILE of zcrxd.service.")        \
-	X(BACKEND, 17, EOPNOTSUPP, "The backend asked for is not available.")                                                             \
-	X(SOCKET_KIND, 18, EPROTOTYPE, "Only TCP sockets over IPv4 or IPv6 can be received.")                                             \
-	X(SOCKET_STATE, 19, ENOTCONN,                                                                                                     \
-	  "The socket is neither connected nor, with the listen flag, listening.")                                                        \
-	X(SOCKET_PROTOCOL, 20, EPROTONOSUPPORT,                                                                                           \
-	  "The socket carries kTLS, MPTCP or another upper protocol that cannot be received this way; use plain TCP.")                    \
-	X(SOCKET_TAKEN, 21, EALREADY, "The socket is already received on a queue.")                                                       \
-	X(HOST_DENIED, 22, EPERM,                                                                                                         \
-	  "Sockets of the daemon's own network namespace are not granted; set host-flows=yes in zcrxd.conf or open the socket yourself.") \
-	X(NETWORK, 23, ECONNREFUSED, "The network refused.")                                                                              \
-	X(KERNEL, 24, EIO, "The kernel refused an operation.")                                                                            \
-	X(PEER, 25, ECONNRESET, "The peer ended the stream.")                                                                             \
+/* clang-format off */
+#define REASON_TABLE(X) \
+	X(MALFORMED, 1, EBADMSG, "The message is malformed: its size, type or number of file descriptors does not fit its kind.") \
+	X(VERSION, 2, EPROTO, "Client and daemon share no protocol version; install matching versions of libzcrx and zcrxd.") \
+	X(STATE, 3, EPROTO, "The request is not allowed now: HELLO comes first, and only once.") \
+	X(UNKNOWN_REQUEST, 4, EOPNOTSUPP, "This daemon does not know the request; it is older than the client.") \
+	X(UNKNOWN_FIELD, 5, E2BIG, "The request sets fields this daemon does not know; it is older than the client.") \
+	X(UNKNOWN_FLAG, 6, EINVAL, "The request sets a flag this daemon does not know.") \
+	X(VALUE, 7, EINVAL, "A value in the request is out of range.") \
+	X(NO_OBJECT, 8, ENOENT, "There is no such area, queue or flow in this connection.") \
+	X(BUSY, 9, EBUSY, "The area is in use; close its queue first.") \
+	X(FD_KIND, 10, EINVAL, "The file descriptor is of the wrong kind.") \
+	X(FD_ACCESS, 11, EACCES, "The file descriptor must be open for reading and writing.") \
+	X(SEALS, 12, EPERM, "The memfd needs F_SEAL_SHRINK and must carry neither F_SEAL_WRITE nor F_SEAL_FUTURE_WRITE.") \
+	X(AREA_SIZE, 13, EINVAL, "The area's length must be a multiple of the page size, not zero, and not more than the file holds.") \
+	X(AREA_KIND, 14, EOPNOTSUPP, "No backend of this daemon can receive into this kind of memory; use a memfd.") \
+	X(QUOTA, 15, EDQUOT, "A limit of your user is reached; close something or ask the administrator to raise it in zcrxd.conf.") \
+	X(DAEMON_LIMIT, 16, ENOMEM, "The daemon ran out of memory, locked memory or file descriptors; raise LimitMEMLOCK and LimitNOFILE of zcrxd.service.") \
+	X(BACKEND, 17, EOPNOTSUPP, "The backend asked for is not available.") \
+	X(SOCKET_KIND, 18, EPROTOTYPE, "Only TCP sockets over IPv4 or IPv6 can be received.") \
+	X(SOCKET_STATE, 19, ENOTCONN, "The socket is neither connected nor, with the listen flag, listening.") \
+	X(SOCKET_PROTOCOL, 20, EPROTONOSUPPORT, "The socket carries kTLS, MPTCP or another upper protocol that cannot be received this way; use plain TCP.") \
+	X(SOCKET_TAKEN, 21, EALREADY, "The socket is already received on a queue.") \
+	X(HOST_DENIED, 22, EPERM, "Sockets of the daemon's own network namespace are not granted; set host-flows=yes in zcrxd.conf or open the socket yourself.") \
+	X(NETWORK, 23, ECONNREFUSED, "The network refused.") \
+	X(KERNEL, 24, EIO, "The kernel refused an operation.") \
+	X(PEER, 25, ECONNRESET, "The peer ended the stream.") \
 	X(SHUTDOWN, 26, ESHUTDOWN, "The daemon is shutting down.")
+/* clang-format on */
 
 enum reason {
 	REASON_NONE = 0,

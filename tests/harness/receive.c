@@ -128,12 +128,23 @@ int harness_receive_some(struct harness_receiver *r)
 	return n;
 }
 
+static void stuck(const struct harness_receiver *r)
+{
+	for (int i = 0; i < r->count; i++)
+		print_error("stream %ju: %s, %ju bytes\n", (uintmax_t)r->streams[i].seed,
+			    r->streams[i].ended  ? "ended"
+			    : r->streams[i].flow ? "open"
+						 : "not opened",
+			    (uintmax_t)r->streams[i].bytes);
+	fail_msg("nothing has come for %d ms", PATIENCE_MS);
+}
+
 /* One long wait rather than many short ones: a wake-up that gets lost must not go unnoticed. */
 void harness_receive(struct harness_receiver *r)
 {
 	while (r->ended < r->count && !r->lost)
 		if (harness_receive_some(r) == 0 && zcrx_wait(r->q, PATIENCE_MS) != 1)
-			fail_msg("%d of %d streams have not ended", r->count - r->ended, r->count);
+			stuck(r);
 	ended_close(r);
 }
 
