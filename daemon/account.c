@@ -39,9 +39,9 @@ void account_init(const struct limits *limits)
 static struct user *user_get(uid_t uid)
 {
 	struct user *u;
-	LIST_FOREACH(u, &accounts.users, link)
-	if (u->uid == uid)
-		break;
+	LIST_FOREACH (u, &accounts.users, link)
+		if (u->uid == uid)
+			break;
 	if (!u) {
 		u = calloc(1, sizeof(*u));
 		if (!u)
@@ -79,9 +79,9 @@ void account_done(void)
 static struct peer *peer_find(ino_t identity)
 {
 	struct peer *p;
-	LIST_FOREACH(p, &accounts.peers, link)
-	if (p->identity == identity)
-		return p;
+	LIST_FOREACH (p, &accounts.peers, link)
+		if (p->identity == identity)
+			return p;
 	return NULL;
 }
 

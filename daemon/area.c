@@ -25,9 +25,9 @@ static LIST_HEAD(, own) own_files = LIST_HEAD_INITIALIZER(own_files);
 static struct own *own_find(const struct stat *st)
 {
 	struct own *o;
-	LIST_FOREACH(o, &own_files, link)
-	if (o->ino == st->st_ino && o->dev == st->st_dev)
-		return o;
+	LIST_FOREACH (o, &own_files, link)
+		if (o->ino == st->st_ino && o->dev == st->st_dev)
+			return o;
 	return NULL;
 }
 

@@ -168,8 +168,8 @@ void broker_stop(struct broker *b)
 	if (b->stopping)
 		return;
 	b->stopping = true;
-	TAILQ_FOREACH(c, &b->clients, link)
-	client_stop(c);
+	TAILQ_FOREACH (c, &b->clients, link)
+		client_stop(c);
 	if (TAILQ_EMPTY(&b->clients))
 		sd_event_exit(b->event, 0);
 	else
@@ -180,9 +180,9 @@ void broker_stop(struct broker *b)
 bool broker_done(struct broker *b)
 {
 	struct client *c;
-	TAILQ_FOREACH(c, &b->clients, link)
-	log_warn("client %u (pid %d) did not end: one of its sockets is stuck", c->id,
-		 (int)c->who.pid);
+	TAILQ_FOREACH (c, &b->clients, link)
+		log_warn("client %u (pid %d) did not end: one of its sockets is stuck", c->id,
+			 (int)c->who.pid);
 	if (!TAILQ_EMPTY(&b->clients))
 		return false;
 	account_done();

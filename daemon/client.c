@@ -117,9 +117,9 @@ static void retry(struct client *c)
 	struct queue *q;
 	c->retry = false;
 	session_resume(c);
-	TAILQ_FOREACH(q, &c->queues, link)
-	if (!q->closing)
-		queue_listen(q);
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (!q->closing)
+			queue_listen(q);
 }
 
 static void stop_ready(void *owner, uint32_t events)
@@ -127,9 +127,9 @@ static void stop_ready(void *owner, uint32_t events)
 	struct client *c = owner;
 	struct queue *q;
 	(void)events;
-	TAILQ_FOREACH(q, &c->queues, link)
-	if (!q->closing)
-		queue_lose(q, -ESHUTDOWN, REASON_SHUTDOWN);
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (!q->closing)
+			queue_lose(q, -ESHUTDOWN, REASON_SHUTDOWN);
 	c->done = true;
 }
 
@@ -156,8 +156,8 @@ static void wind_up(struct client *c)
 	struct queue *q;
 	struct area *a;
 	session_abandon(c);
-	TAILQ_FOREACH(q, &c->queues, link)
-	queue_close(q);
+	TAILQ_FOREACH (q, &c->queues, link)
+		queue_close(q);
 	while (!TAILQ_EMPTY(&c->queues)) {
 		uint64_t wait = turn(c);
 		if (!TAILQ_EMPTY(&c->queues))

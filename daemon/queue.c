@@ -162,9 +162,9 @@ void queue_listen(struct queue *q)
 {
 	struct flow *f;
 	q->listeners_wait = false;
-	TAILQ_FOREACH(f, &q->flows, link)
-	if (f->listener && f->state == FLOW_IDLE)
-		flow_attend(f);
+	TAILQ_FOREACH (f, &q->flows, link)
+		if (f->listener && f->state == FLOW_IDLE)
+			flow_attend(f);
 }
 
 /* Everything the kernel has written since; returns the number of completions with data. */
@@ -300,6 +300,8 @@ void queue_turn(struct queue *q)
 	take_refills(q);
 	move_head(q);
 	bury(q);
+	if (q->listeners_wait && TAILQ_EMPTY(&q->news) && !q->closing)
+		queue_listen(q);
 	bool starved = arm_waiting(q);
 	if (starved && !q->rings.daemon->starved)
 		count_add(&q->rings.daemon->starvations, 1);

@@ -40,9 +40,9 @@ static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer
 static struct area *area_find(struct client *c, uint32_t id)
 {
 	struct area *a;
-	LIST_FOREACH(a, &c->areas, link)
-	if (a->id == id)
-		return a;
+	LIST_FOREACH (a, &c->areas, link)
+		if (a->id == id)
+			return a;
 	return NULL;
 }
 
@@ -153,9 +153,9 @@ static uint32_t queue_open(struct client *c, const struct msg_queue_open *m, str
 static struct queue *queue_find(struct client *c, uint32_t id)
 {
 	struct queue *q;
-	TAILQ_FOREACH(q, &c->queues, link)
-	if (q->id == id && !q->closing)
-		return q;
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (q->id == id && !q->closing)
+			return q;
 	return NULL;
 }
 

@@ -90,8 +90,8 @@ static struct json_object *queue_json(const struct queue *q)
 	add_number(o, "buffer_bytes", q->buffer_bytes);
 	add_number(o, "cq_entries", q->rings.layout.cq_entries);
 	add_counters(o, q->rings.daemon);
-	TAILQ_FOREACH(f, &q->flows, link)
-	json_object_array_add(flows, flow_json(f));
+	TAILQ_FOREACH (f, &q->flows, link)
+		json_object_array_add(flows, flow_json(f));
 	json_object_object_add(o, "flows", flows);
 	return o;
 }
@@ -105,8 +105,8 @@ static struct json_object *client_json(struct client *c)
 	add_number(o, "uid", c->who.uid);
 	pthread_mutex_lock(&c->lock);
 	add_text(o, "name", c->session.name);
-	TAILQ_FOREACH(q, &c->queues, link)
-	json_object_array_add(queues, queue_json(q));
+	TAILQ_FOREACH (q, &c->queues, link)
+		json_object_array_add(queues, queue_json(q));
 	pthread_mutex_unlock(&c->lock);
 	json_object_object_add(o, "queues", queues);
 	return o;
@@ -137,8 +137,8 @@ static struct json_object *document_make(const struct broker *b)
 	add_text(o, "kernel", kernel.release);
 	add_number(o, "uptime_s", (now - b->started_usec) / 1000000);
 	json_object_object_add(o, "limits", limits_json(b->limits));
-	TAILQ_FOREACH(c, &b->clients, link)
-	json_object_array_add(clients, client_json(c));
+	TAILQ_FOREACH (c, &b->clients, link)
+		json_object_array_add(clients, client_json(c));
 	json_object_object_add(o, "clients", clients);
 	return o;
 }

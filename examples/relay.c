@@ -116,8 +116,7 @@ static void pieces_send(struct app *app, struct relay *r)
 static void pieces_done(struct relay *r, uint32_t from, uint32_t to)
 {
 	struct piece *p;
-	TAILQ_FOREACH(p, &r->pieces, link)
-	{
+	TAILQ_FOREACH (p, &r->pieces, link) {
 		for (uint32_t i = 0; i < p->sends; i++)
 			if (p->first + i - from <= to - from)
 				p->pending--;
