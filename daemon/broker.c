@@ -9,7 +9,7 @@
 
 #include "client.h"
 #include "log.h"
-#include "status.h"
+#include "session.h"
 #include "util.h"
 
 #define STOP_USEC 5000000ull
@@ -132,7 +132,8 @@ static int status_ready(sd_event_source *source, int fd, uint32_t events, void *
 {
 	(void)source;
 	(void)events;
-	status_accept(data, fd);
+	struct broker *b = data;
+	status_accept(&b->status, fd);
 	return 0;
 }
 
@@ -141,7 +142,7 @@ int broker_init(struct broker *b, sd_event *event, const struct listeners *l,
 {
 	*b = (struct broker){.event = event, .limits = limits};
 	TAILQ_INIT(&b->clients);
-	sd_event_now(event, CLOCK_MONOTONIC, &b->started_usec);
+	status_init(&b->status, event, limits, &b->clients);
 	account_init(limits);
 	b->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (b->ended < 0)

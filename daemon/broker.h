@@ -11,10 +11,8 @@
 
 #include "config.h"
 #include "listener.h"
-
-struct client;
-
-TAILQ_HEAD(client_list, client);
+#include "model.h"
+#include "status.h"
 
 struct broker {
 	sd_event *event; /* borrowed */
@@ -22,8 +20,7 @@ struct broker {
 	struct client_list clients;
 	uint32_t next_id;
 	int ended; /* eventfd: a client's thread has ended */
-	uint32_t status_readers;
-	uint64_t started_usec;
+	struct status status;
 	bool stopping;
 };
 

@@ -10,8 +10,7 @@
 
 #include "../proto/reason.h"
 #include "../proto/wire.h"
-#include "client.h"
-#include "queue.h"
+#include "flows.h"
 #include "util.h"
 
 /* Room for some dozens of messages; what does not fit waits on the news list. */
@@ -104,6 +103,12 @@ static void send_lost(struct queue *q)
 	event_send(q, &m, MSG_QUEUE_LOST, sizeof(m.queue_lost), -1);
 }
 
+/* The queue closes with its next turn. */
+static void hang_up(struct queue *q)
+{
+	q->hangup = q->active = true;
+}
+
 void channel_flush(struct queue *q)
 {
 	struct flow *f;
@@ -112,14 +117,16 @@ void channel_flush(struct queue *q)
 		if (r == -EAGAIN)
 			return;
 		if (r < 0)
-			return queue_close(q);
+			return hang_up(q);
 		channel_forget(q, f);
-		if (f->state == FLOW_OPENING)
-			flow_announced(f);
+		if (f->state == FLOW_OPENING) {
+			flows_set_state(f, FLOW_IDLE);
+			flows_wait(f);
+		}
 	}
 	if (q->lost && !q->closing) {
 		send_lost(q);
-		return queue_close(q);
+		return hang_up(q);
 	}
 }
 
@@ -150,6 +157,6 @@ void channel_ready(void *owner, uint32_t events)
 		q->active = true;
 	}
 	if (events & (EPOLLHUP | EPOLLERR) || (r <= 0 && r != -EAGAIN))
-		return queue_close(q);
+		return hang_up(q);
 	channel_flush(q);
 }

@@ -9,8 +9,12 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
-#include "host.h"
+#include "control.h"
+#include "flow.h"
+#include "flows.h"
 #include "log.h"
+#include "queue.h"
+#include "session.h"
 #include "util.h"
 
 #define STACK_BYTES        (256u << 10)
@@ -19,25 +23,6 @@
 #define RETRY_NS           NS_A_SECOND
 #define FOREVER            UINT64_MAX
 #define CONTROL_CQ_ENTRIES 256
-
-int client_watch(struct client *c, int fd, uint32_t events, struct source *source)
-{
-	struct epoll_event e = {.events = events, .data.ptr = source};
-	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
-}
-
-struct io_uring_sqe *client_control(struct client *c, enum control_op op, uint32_t flow_id)
-{
-	struct io_uring_sqe *sqe = uring_sqe(&c->control);
-	sqe->user_data = (uint64_t)op << 32 | flow_id;
-	c->control_active = true;
-	return sqe;
-}
-
-void client_cancel(struct client *c, uint64_t user_data)
-{
-	io_uring_prep_cancel64(client_control(c, CONTROL_IGNORE, 0), user_data, 0);
-}
 
 static void control_ready(void *owner, uint32_t events)
 {
@@ -50,7 +35,7 @@ static void control_complete(struct client *c, uint64_t user_data, int result)
 {
 	enum control_op op = (enum control_op)(user_data >> 32);
 	if (op == CONTROL_CONNECT)
-		host_connected(c, result);
+		session_connected(c, result);
 	struct flow *f = flow_find(c, (uint32_t)user_data);
 	if (op == CONTROL_ACCEPT && f)
 		flow_accepted(f, result);
@@ -180,7 +165,7 @@ static void *run(void *data)
 	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES);
 	c->control_source = (struct source){control_ready, c};
 	if (r == 0)
-		r = client_watch(c, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
+		r = control_watch(c, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
 	if (r < 0) {
 		log_error("client %u (pid %d): no io_uring: %s", c->id, c->who.pid, strerror(-r));
 		session_refuse(c->session.sock, REASON_DAEMON_LIMIT);
@@ -236,7 +221,7 @@ int client_start(struct client **ret, int sock, uint32_t id, const struct client
 	c->stop_source = (struct source){stop_ready, c};
 	int r = c->epoll < 0 || c->stop < 0 ? -errno : 0;
 	if (r == 0)
-		r = client_watch(c, c->stop, EPOLLIN | EPOLLET, &c->stop_source);
+		r = control_watch(c, c->stop, EPOLLIN | EPOLLET, &c->stop_source);
 	if (r == 0)
 		r = session_init(c, sock);
 	if (r == 0)

@@ -4,91 +4,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../proto/reason.h"
 #include "channel.h"
-#include "client.h"
-#include "queue.h"
+#include "control.h"
+#include "flows.h"
 #include "socket.h"
 #include "util.h"
 
 /* user_data of a cancellation on the queue's ring: this bit and the flow's id. */
 #define CANCEL (1ull << 32)
 
-static void set_state(struct flow *f, enum flow_state state)
-{
-	__atomic_store_n(&f->state, state, __ATOMIC_RELAXED);
-}
-
-static int slots_grow(struct client *c)
-{
-	uint32_t count = c->slot_count ? c->slot_count * 2 : 16;
-	if (count > CLIENT_FLOWS_MAX)
-		count = CLIENT_FLOWS_MAX;
-	if (count == c->slot_count)
-		return -EDQUOT;
-	struct flow_slot *slots = reallocarray(c->slots, count, sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	for (uint32_t i = c->slot_count; i < count; i++)
-		slots[i] = (struct flow_slot){0};
-	c->slot_next = c->slot_count;
-	c->slots = slots;
-	c->slot_count = count;
-	return 0;
-}
-
-/* A free slot, searched round about so that ids are reused late. */
-static int slot_take(struct client *c, struct flow *f)
-{
-	for (uint32_t i = 0; i < c->slot_count; i++) {
-		uint32_t index = (c->slot_next + i) % c->slot_count;
-		struct flow_slot *slot = &c->slots[index];
-		if (slot->flow)
-			continue;
-		if (++slot->generation == 0)
-			slot->generation = 1;
-		slot->flow = f;
-		f->id = (uint32_t)slot->generation << 16 | index;
-		c->slot_next = index + 1;
-		return 0;
-	}
-	int r = slots_grow(c);
-	return r < 0 ? r : slot_take(c, f);
-}
-
-int flow_new(struct flow **ret, struct queue *q, int sock)
-{
-	struct client *c = q->client;
-	if (account_charge(c->who.peer, ACCOUNT_FLOWS, 1) < 0)
-		return -EDQUOT;
-	struct flow *f = calloc(1, sizeof(*f));
-	int r = f ? slot_take(c, f) : -ENOMEM;
-	if (r < 0) {
-		free(f);
-		account_release(c->who.peer, ACCOUNT_FLOWS, 1);
-		return r;
-	}
-	f->queue = q;
-	f->sock = sock;
-	*ret = f;
-	return 0;
-}
-
-static void link_in(struct flow *f)
-{
-	pthread_mutex_lock(&f->queue->client->lock);
-	TAILQ_INSERT_TAIL(&f->queue->flows, f, link);
-	pthread_mutex_unlock(&f->queue->client->lock);
-}
-
 void flow_open(struct flow *f)
 {
-	link_in(f);
-	flow_announced(f);
-}
-
-void flow_announced(struct flow *f)
-{
-	set_state(f, FLOW_IDLE);
+	flows_link(f);
+	flows_set_state(f, FLOW_IDLE);
 	flow_attend(f);
 }
 
@@ -118,19 +47,10 @@ void flow_close(struct flow *f, bool abort)
 	flow_attend(f);
 }
 
-void flow_discard(struct flow *f)
-{
-	struct client *c = f->queue->client;
-	c->slots[f->id & 0xffff].flow = NULL;
-	account_release(c->who.peer, ACCOUNT_FLOWS, 1);
-	socket_drop(f->sock, false);
-	free(f);
-}
-
 void flow_free(struct flow *f)
 {
 	struct queue *q = f->queue;
-	queue_forget(q, f);
+	flows_forget(f);
 	channel_forget(q, f);
 	pthread_mutex_lock(&q->client->lock);
 	TAILQ_REMOVE(&q->flows, f, link);
@@ -138,13 +58,6 @@ void flow_free(struct flow *f)
 	if (f->accepting)
 		flow_discard(f->accepting);
 	flow_discard(f);
-}
-
-struct flow *flow_find(struct client *c, uint32_t id)
-{
-	uint32_t index = id & 0xffff;
-	struct flow *f = index < c->slot_count ? c->slots[index].flow : NULL;
-	return f && f->id == id ? f : NULL;
 }
 
 static void accept_next(struct flow *f)
@@ -159,15 +72,15 @@ static void accept_next(struct flow *f)
 		f->queue->listeners_wait = true;
 		return;
 	}
-	io_uring_prep_accept(client_control(c, CONTROL_ACCEPT, f->id), f->sock, NULL, NULL,
+	io_uring_prep_accept(control_sqe(c, CONTROL_ACCEPT, f->id), f->sock, NULL, NULL,
 			     SOCK_CLOEXEC);
-	set_state(f, FLOW_ARMED);
+	flows_set_state(f, FLOW_ARMED);
 }
 
 void flow_arm(struct flow *f)
 {
 	f->queue->backend->arm(f->queue->buffers, &f->queue->ring, f->sock, f->id);
-	set_state(f, FLOW_ARMED);
+	flows_set_state(f, FLOW_ARMED);
 	f->queue->active = true;
 }
 
@@ -176,8 +89,7 @@ static void cancel(struct flow *f)
 	struct queue *q = f->queue;
 	f->cancelling = true;
 	if (f->listener) {
-		uint64_t target = (uint64_t)CONTROL_ACCEPT << 32 | f->id;
-		client_cancel(q->client, target);
+		control_cancel(q->client, CONTROL_ACCEPT, f->id);
 		return;
 	}
 	struct io_uring_sqe *sqe = uring_sqe(&q->ring);
@@ -191,9 +103,9 @@ static void die(struct flow *f)
 {
 	f->sock = socket_drop(f->sock, f->abort);
 	f->end = f->queue->scanned;
-	set_state(f, FLOW_DEAD);
+	flows_set_state(f, FLOW_DEAD);
 	channel_forget(f->queue, f);
-	queue_wait(f->queue, f);
+	flows_wait(f);
 }
 
 void flow_attend(struct flow *f)
@@ -212,11 +124,11 @@ void flow_attend(struct flow *f)
 		if (f->closing)
 			die(f);
 		else if (f->paused)
-			queue_forget(f->queue, f);
+			flows_forget(f);
 		else if (f->listener)
 			accept_next(f);
 		else
-			queue_wait(f->queue, f);
+			flows_wait(f);
 		break;
 	case FLOW_DEAD:
 		break;
@@ -229,7 +141,7 @@ void flow_end(struct flow *f, int error, uint32_t reason)
 	f->reason = reason;
 	f->end = f->queue->scanned;
 	f->sock = socket_drop(f->sock, false);
-	set_state(f, FLOW_ENDED);
+	flows_set_state(f, FLOW_ENDED);
 	if (f->closing)
 		flow_attend(f);
 	else
@@ -255,7 +167,7 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 		count_add(&f->bytes, (uint64_t)cqe->res);
 	if (cqe->flags & IORING_CQE_F_MORE)
 		return;
-	set_state(f, FLOW_IDLE);
+	flows_set_state(f, FLOW_IDLE);
 	f->cancelling = false;
 	if (transient(cqe->res))
 		flow_attend(f);
@@ -272,7 +184,7 @@ static void announce(struct flow *listener, int sock)
 	f->cookie = socket_cookie(sock);
 	f->receive_only = listener->receive_only;
 	socket_addresses(sock, &f->local, &f->remote);
-	link_in(f);
+	flows_link(f);
 	if (listener->closing)
 		flow_close(f, true);
 	else
@@ -281,7 +193,7 @@ static void announce(struct flow *listener, int sock)
 
 void flow_accepted(struct flow *f, int result)
 {
-	set_state(f, FLOW_IDLE);
+	flows_set_state(f, FLOW_IDLE);
 	f->cancelling = false;
 	if (result >= 0)
 		announce(f, result);

@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "../proto/reason.h"
-#include "client.h"
-#include "request.h"
+#include "control.h"
+#include "flow.h"
+#include "flows.h"
 #include "socket.h"
 #include "util.h"
 
@@ -72,10 +73,10 @@ static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
 	s->connect_time =
 		(struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 	s->connecting = f;
-	struct io_uring_sqe *sqe = client_control(c, CONTROL_CONNECT, f->id);
+	struct io_uring_sqe *sqe = control_sqe(c, CONTROL_CONNECT, f->id);
 	io_uring_prep_connect(sqe, f->sock, (struct sockaddr *)&s->connect_to, len);
 	sqe->flags |= IOSQE_IO_LINK;
-	sqe = client_control(c, CONTROL_IGNORE, 0);
+	sqe = control_sqe(c, CONTROL_IGNORE, 0);
 	io_uring_prep_link_timeout(sqe, &s->connect_time, 0);
 	return REQUEST_PENDING;
 }
@@ -104,24 +105,29 @@ uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer
 	return listening ? listener_open(f, a) : connect_start(f, m);
 }
 
-void host_connected(struct client *c, int result)
+uint32_t host_connected(struct client *c, int result, struct answer *a)
 {
 	struct flow *f = c->session.connecting;
-	struct answer a = {.reply = &c->session.reply, .fds = c->session.reply_fds};
+	uint32_t reason = REASON_NONE;
 	c->session.connecting = NULL;
-	uint32_t reason = result < 0 ? refuse(&a, result) : hand_out(f, &a);
-	if (reason || f->queue->closing) {
+	if (result < 0)
+		reason = refuse(a, result);
+	else if (f->queue->closing)
+		reason = REASON_NO_OBJECT;
+	else
+		reason = hand_out(f, a);
+	if (reason) {
 		flow_discard(f);
-	} else {
-		f->cookie = socket_cookie(f->sock);
-		host_reply(f, &a);
-		flow_open(f);
+		return reason;
 	}
-	session_finish(c, reason, &a);
+	f->cookie = socket_cookie(f->sock);
+	host_reply(f, a);
+	flow_open(f);
+	return REASON_NONE;
 }
 
 void host_cancel(struct client *c)
 {
 	if (c->session.connecting)
-		client_cancel(c, (uint64_t)CONTROL_CONNECT << 32 | c->session.connecting->id);
+		control_cancel(c, CONTROL_CONNECT, c->session.connecting->id);
 }

@@ -9,17 +9,13 @@
 
 #include <stdint.h>
 
-#include "../proto/msg.h"
-
-struct answer;
-struct client;
-struct flow;
-struct queue;
+#include "answer.h"
+#include "model.h"
 
 uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer *a);
 
-/* The connect is over: answers the request, with the socket unless receive-only. */
-void host_connected(struct client *c, int result);
+/* The connect is over: what to answer, with the socket unless receive-only. */
+uint32_t host_connected(struct client *c, int result, struct answer *a);
 
 /* Cancels a connect under way; host_connected() still follows. */
 void host_cancel(struct client *c);

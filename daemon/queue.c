@@ -7,7 +7,9 @@
 
 #include "../proto/reason.h"
 #include "channel.h"
-#include "client.h"
+#include "control.h"
+#include "flow.h"
+#include "flows.h"
 #include "util.h"
 
 static uint32_t cost_charge(struct queue *q, const struct queue_wish *wish)
@@ -44,12 +46,12 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 	if (q->channel < 0)
 		return q->channel;
 	q->ring_source = (struct source){ring_ready, q};
-	r = client_watch(q->client, q->ring.eventfd, EPOLLIN | EPOLLET, &q->ring_source);
+	r = control_watch(q->client, q->ring.eventfd, EPOLLIN | EPOLLET, &q->ring_source);
 	if (r < 0)
 		return r;
 	q->channel_source = (struct source){channel_ready, q};
-	return client_watch(q->client, q->channel, EPOLLIN | EPOLLOUT | EPOLLET,
-			    &q->channel_source);
+	return control_watch(q->client, q->channel, EPOLLIN | EPOLLOUT | EPOLLET,
+			     &q->channel_source);
 }
 
 int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wish, int *ret_channel,
@@ -139,25 +141,6 @@ bool queue_quiet(const struct queue *q)
 	return q->closing && TAILQ_EMPTY(&q->flows) && !(connecting && connecting->queue == q);
 }
 
-void queue_forget(struct queue *q, struct flow *f)
-{
-	(void)q;
-	if (f->waits_on)
-		TAILQ_REMOVE(f->waits_on, f, waiting);
-	f->waits_on = NULL;
-}
-
-void queue_wait(struct queue *q, struct flow *f)
-{
-	struct flow_list *list = f->state == FLOW_DEAD ? &q->dead : &q->waiting;
-	if (f->waits_on == list)
-		return;
-	queue_forget(q, f);
-	TAILQ_INSERT_TAIL(list, f, waiting);
-	f->waits_on = list;
-	q->active = true;
-}
-
 void queue_listen(struct queue *q)
 {
 	struct flow *f;
@@ -243,7 +226,7 @@ static bool arm_waiting(struct queue *q)
 	if (q->scanned - q->head > q->rings.layout.cq_entries / 2)
 		budget = 0;
 	for (; budget > 0 && (f = TAILQ_FIRST(&q->waiting)); budget--) {
-		queue_forget(q, f);
+		flows_forget(f);
 		flow_arm(f);
 	}
 	return !TAILQ_EMPTY(&q->waiting);
@@ -294,6 +277,8 @@ void queue_turn(struct queue *q)
 	uring_awake(&q->ring);
 	if (q->rings.daemon->kick)
 		ring_store(&q->rings.daemon->kick, 0);
+	if (q->hangup && !q->closing)
+		queue_close(q);
 	enter(q);
 	uint64_t bytes = count_get(&q->rings.daemon->bytes);
 	uint32_t data = scan(q);

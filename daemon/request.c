@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "../proto/reason.h"
-#include "client.h"
+#include "flow.h"
+#include "flows.h"
 #include "host.h"
+#include "queue.h"
 #include "socket.h"
 #include "util.h"
 

@@ -9,19 +9,8 @@
 
 #include <stdint.h>
 
-#include "../proto/msg.h"
-
-struct client;
-
-#define REQUEST_PENDING UINT32_MAX
-
-struct answer {
-	union msg_any *reply; /* zeroed; header and size are the session's */
-	int *fds;             /* descriptors for the client, closed once sent */
-	uint32_t nfds;
-	int error;        /* refusal: a more exact errno than the reason's, or 0 */
-	const char *text; /* refusal: a more exact sentence, or NULL */
-};
+#include "answer.h"
+#include "model.h"
 
 uint32_t request_handle(struct client *c, const union msg_any *m, int *fds, struct answer *a);
 

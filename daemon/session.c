@@ -7,9 +7,10 @@
 #include <sys/epoll.h>
 
 #include "../proto/wire.h"
-#include "client.h"
+#include "control.h"
 #include "host.h"
 #include "log.h"
+#include "request.h"
 #include "util.h"
 
 #define REQUESTS_A_TURN 16
@@ -148,6 +149,13 @@ static void ready(void *owner, uint32_t events)
 		c->done = true;
 }
 
+void session_connected(struct client *c, int result)
+{
+	struct answer a = {.reply = &c->session.reply, .fds = c->session.reply_fds};
+	uint32_t reason = host_connected(c, result, &a);
+	session_finish(c, reason, &a);
+}
+
 void session_resume(struct client *c)
 {
 	if (may_read(c))
@@ -158,7 +166,7 @@ int session_init(struct client *c, int sock)
 {
 	struct session *s = &c->session;
 	*s = (struct session){.sock = sock, .source = {ready, c}, .state = MSG_STATE_NEW};
-	return client_watch(c, sock, EPOLLIN, &s->source);
+	return control_watch(c, sock, EPOLLIN, &s->source);
 }
 
 void session_refuse(int sock, uint32_t reason)

@@ -7,35 +7,9 @@
 #ifndef ZCRXD_SESSION_H
 #define ZCRXD_SESSION_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/socket.h>
-
-#include <liburing.h>
-
-#include "../proto/msg.h"
 #include "../proto/reason.h"
-#include "loop.h"
-#include "request.h"
-
-struct client;
-struct flow;
-
-struct session {
-	int sock;
-	struct source source;
-	enum msg_state state;
-	char name[32];           /* read by others under the client's lock */
-	struct msg_hdr pending;  /* type != 0: this request is under way */
-	struct flow *connecting; /* FLOW_HOST's, with what its operations point to */
-	struct sockaddr_storage connect_to;
-	struct __kernel_timespec connect_time;
-	union msg_any reply; /* being made, or waiting for room (reply_waits) */
-	int reply_fds[MSG_FDS_MAX];
-	bool reply_waits;
-	uint32_t refusals;             /* so far; only the first ones are logged */
-	uint64_t credit, credit_at_ns; /* request rate: requests left, and since when */
-};
+#include "answer.h"
+#include "model.h"
 
 /* The socket becomes the session's on success. Returns 0 or a negative errno. */
 int session_init(struct client *c, int sock);
@@ -49,6 +23,9 @@ void session_done(struct client *c);
 
 /* The pending request is finished: reason 0, and session.reply holds the answer; or a refusal. */
 void session_finish(struct client *c, uint32_t reason, const struct answer *a);
+
+/* FLOW_HOST's connect is over. */
+void session_connected(struct client *c, int result);
 
 /* Reads on after a wait for the request rate. */
 void session_resume(struct client *c);

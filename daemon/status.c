@@ -10,8 +10,7 @@
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
-#include "broker.h"
-#include "client.h"
+#include "model.h"
 #include "util.h"
 
 #define READERS_MOST 16
@@ -19,7 +18,7 @@
 
 /* A reader that has not taken its document yet. */
 struct reader {
-	struct broker *broker;
+	struct status *status;
 	sd_event_source *io, *timer;
 	int sock;
 	struct json_object *document; /* owns text */
@@ -124,20 +123,20 @@ static struct json_object *limits_json(const struct limits *limits)
 	return o;
 }
 
-static struct json_object *document_make(const struct broker *b)
+static struct json_object *document_make(const struct status *s)
 {
 	struct json_object *o = json_object_new_object(), *clients = json_object_new_array();
 	struct utsname kernel;
 	struct client *c;
 	uint64_t now = 0;
 	uname(&kernel);
-	sd_event_now(b->event, CLOCK_MONOTONIC, &now);
+	sd_event_now(s->event, CLOCK_MONOTONIC, &now);
 	add_text(o, "version", ZCRXD_VERSION);
 	add_number(o, "pid", (uint64_t)getpid());
 	add_text(o, "kernel", kernel.release);
-	add_number(o, "uptime_s", (now - b->started_usec) / 1000000);
-	json_object_object_add(o, "limits", limits_json(b->limits));
-	TAILQ_FOREACH (c, &b->clients, link)
+	add_number(o, "uptime_s", (now - s->started_usec) / 1000000);
+	json_object_object_add(o, "limits", limits_json(s->limits));
+	TAILQ_FOREACH (c, s->clients, link)
 		json_object_array_add(clients, client_json(c));
 	json_object_object_add(o, "clients", clients);
 	return o;
@@ -145,7 +144,7 @@ static struct json_object *document_make(const struct broker *b)
 
 static void reader_free(struct reader *r)
 {
-	r->broker->status_readers--;
+	r->status->readers--;
 	sd_event_source_disable_unref(r->io);
 	sd_event_source_disable_unref(r->timer);
 	fd_close(r->sock);
@@ -178,22 +177,29 @@ static int reader_late(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-void status_accept(struct broker *b, int listener)
+void status_init(struct status *s, sd_event *event, const struct limits *limits,
+		 const struct client_list *clients)
+{
+	*s = (struct status){.event = event, .limits = limits, .clients = clients};
+	sd_event_now(event, CLOCK_MONOTONIC, &s->started_usec);
+}
+
+void status_accept(struct status *s, int listener)
 {
 	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (sock < 0)
 		return;
-	struct reader *r = b->status_readers < READERS_MOST ? calloc(1, sizeof(*r)) : NULL;
+	struct reader *r = s->readers < READERS_MOST ? calloc(1, sizeof(*r)) : NULL;
 	if (!r) {
 		close(sock);
 		return;
 	}
-	b->status_readers++;
-	*r = (struct reader){.broker = b, .sock = sock, .document = document_make(b)};
+	s->readers++;
+	*r = (struct reader){.status = s, .sock = sock, .document = document_make(s)};
 	r->text = json_object_to_json_string_ext(r->document, JSON_C_TO_STRING_PRETTY);
 	r->left = strlen(r->text);
-	if (sd_event_add_io(b->event, &r->io, sock, EPOLLOUT, reader_ready, r) < 0 ||
-	    sd_event_add_time_relative(b->event, &r->timer, CLOCK_MONOTONIC, READER_USEC, 0,
+	if (sd_event_add_io(s->event, &r->io, sock, EPOLLOUT, reader_ready, r) < 0 ||
+	    sd_event_add_time_relative(s->event, &r->timer, CLOCK_MONOTONIC, READER_USEC, 0,
 				       reader_late, r) < 0)
 		reader_free(r);
 }

@@ -6,9 +6,22 @@
 #ifndef ZCRXD_STATUS_H
 #define ZCRXD_STATUS_H
 
-struct broker;
+#include <systemd/sd-event.h>
+
+#include "model.h"
+
+struct status {
+	sd_event *event; /* what this reports on; all borrowed */
+	const struct limits *limits;
+	const struct client_list *clients;
+	uint64_t started_usec;
+	uint32_t readers; /* being served */
+};
+
+void status_init(struct status *s, sd_event *event, const struct limits *limits,
+		 const struct client_list *clients);
 
 /* Accepts a reader from the listening socket and serves it from the event loop. */
-void status_accept(struct broker *b, int listener);
+void status_accept(struct status *s, int listener);
 
 #endif

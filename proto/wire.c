@@ -6,6 +6,7 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -62,10 +63,13 @@ int wire_recv(int sock, union msg_any *m, int fds[MSG_FDS_MAX], uint32_t *ret_nf
 	if (n < 0)
 		return -errno;
 	uint32_t nfds = fds_take(&msg, fds);
-	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+	bool cut = msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC);
+	if (cut || n == 0) {
 		wire_close(fds, nfds);
-		return -EMSGSIZE;
+		nfds = 0;
 	}
+	if (cut)
+		return -EMSGSIZE;
 	memset((char *)m + n, 0, sizeof(*m) - (size_t)n);
 	*ret_nfds = nfds;
 	return (int)n;

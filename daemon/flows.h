@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The flows of a client: their ids, their charges, and the lists they wait on. */
+#ifndef ZCRXD_FLOWS_H
+#define ZCRXD_FLOWS_H
+
+#include "model.h"
+
+#define CLIENT_FLOWS_MAX 65535u
+
+/*
+ * Makes a flow in state OPENING with a fresh id, charged to the client; it owns sock. Returns 0,
+ * -EDQUOT or -ENOMEM (then sock is still the caller's).
+ */
+int flow_new(struct flow **ret, struct queue *q, int sock);
+
+/* Undoes flow_new(), with the socket. */
+void flow_discard(struct flow *f);
+
+struct flow *flow_find(struct client *c, uint32_t id);
+
+/* Puts it among its queue's flows. */
+void flows_link(struct flow *f);
+
+void flows_set_state(struct flow *f, enum flow_state state);
+
+/*
+ * The flow waits: to be armed as soon as there are buffers and room in the CQ, or, dead, to be
+ * freed once the client has consumed what the CQ holds of it.
+ */
+void flows_wait(struct flow *f);
+void flows_forget(struct flow *f);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What one client has: data only. The modules that work on it stand above one another and call
+ * downwards:
+ *
+ *   client    the thread: starts, turns, winds up
+ *   session   the control socket        request, host   what a request does
+ *   queue     a queue's turn
+ *   flow      a stream's life
+ *   channel   what the client is told   control   accept, connect
+ *   flows     ids and lists
+ *
+ * All of it belongs to the client's thread, which changes the structure only under client.lock, and
+ * never holds that across a system call on anything of the client's: so the control thread may take
+ * it to report status.
+ */
+#ifndef ZCRXD_MODEL_H
+#define ZCRXD_MODEL_H
+
+#include <liburing.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "../proto/msg.h"
+#include "account.h"
+#include "area.h"
+#include "backend.h"
+#include "loop.h"
+#include "pace.h"
+#include "rings.h"
+#include "uring.h"
+
+struct client;
+struct queue;
+
+TAILQ_HEAD(client_list, client);
+TAILQ_HEAD(flow_list, flow);
+
+/*
+ * A flow: one TCP stream on a queue, or a listening socket whose connections become flows.
+ *
+ *   OPENING ---> IDLE <---> ARMED ---> ENDED
+ *      |          |           |          |
+ *      +----------+--- DEAD <-+----------+
+ *
+ * OPENING: being connected, or not yet announced. ARMED: an operation of the kernel's is under way,
+ * and only its last completion leaves this state. ENDED: the stream is over and the socket dropped;
+ * the client has yet to close the flow. DEAD: gone for the client; the id stays taken until the CQ
+ * holds no completion of it any more.
+ */
+enum flow_state {
+	FLOW_OPENING,
+	FLOW_IDLE,
+	FLOW_ARMED,
+	FLOW_ENDED,
+	FLOW_DEAD
+};
+
+struct flow {
+	TAILQ_ENTRY(flow) link;    /* of its queue */
+	TAILQ_ENTRY(flow) waiting; /* for buffers, for CQ room, or dead and for the CQ to drain */
+	TAILQ_ENTRY(flow) news;    /* to be told to the client */
+	struct queue *queue;
+	uint32_t id;
+	enum flow_state state; /* written atomically: status reads it */
+	int sock;
+	bool listener, receive_only;
+	bool paused; /* likewise */
+	bool closing, abort, cancelling;
+	struct flow_list *waits_on; /* the queue's list that `waiting` is linked in */
+	bool is_news;
+	uint64_t cookie; /* SO_COOKIE: the socket's identity */
+	struct msg_addr local, remote;
+	uint32_t listener_id;   /* of an accepted flow */
+	struct flow *accepting; /* a listener's next flow, charged before it is accepted */
+	int error;              /* of the end */
+	uint32_t reason;
+	uint32_t end; /* CQ position */
+	uint64_t bytes;
+};
+
+static inline enum flow_state flow_state(const struct flow *f)
+{
+	return __atomic_load_n(&f->state, __ATOMIC_RELAXED);
+}
+
+static inline bool flow_is_paused(const struct flow *f)
+{
+	return __atomic_load_n(&f->paused, __ATOMIC_RELAXED);
+}
+
+/* A queue: one io_uring that receives into one area. */
+struct queue {
+	TAILQ_ENTRY(queue) link;
+	struct client *client;
+	uint32_t id;
+	struct area *area;
+	const struct backend *backend;
+	void *buffers; /* the backend's */
+	uint32_t buffer_bytes;
+	uint64_t cost;       /* bytes charged for the rings */
+	const char *why_not; /* why no better backend was given, "" */
+	struct uring ring;
+	struct rings rings;
+	uint32_t head, scanned; /* CQ: given back to the kernel, seen by us */
+	uint32_t kick;          /* last value of the kick word */
+
+	int channel;
+	uint32_t sockets_unread; /* sent on it, at most */
+	struct source channel_source, ring_source;
+	struct flow_list flows, waiting, dead, news;
+	bool hangup; /* of the channel: to be closed */
+	int lost;    /* error to tell the client, then it closes */
+	uint32_t lost_reason;
+	bool listeners_wait; /* for the news to be told: then they accept again */
+	struct pace pace;
+	uint64_t due_ns; /* not before then; 0: at once */
+	bool active;     /* has work: takes turns until it has none */
+	bool closing;    /* flows are being ended; when none is left the queue is gone */
+	bool reply;      /* ... and QUEUE_CLOSE is to be answered */
+};
+
+/* The control socket. */
+struct session {
+	int sock;
+	struct source source;
+	enum msg_state state;
+	char name[32];           /* read by others under the client's lock */
+	struct msg_hdr pending;  /* type != 0: this request is under way */
+	struct flow *connecting; /* FLOW_HOST's, with what its operations point to */
+	struct sockaddr_storage connect_to;
+	struct __kernel_timespec connect_time;
+	union msg_any reply; /* being made, or waiting for room (reply_waits) */
+	int reply_fds[MSG_FDS_MAX];
+	bool reply_waits;
+	uint32_t refusals;             /* so far; only the first ones are logged */
+	uint64_t credit, credit_at_ns; /* request rate: requests left, and since when */
+};
+
+struct flow_slot {
+	struct flow *flow;
+	uint16_t generation;
+};
+
+struct client_identity {
+	pid_t pid;
+	uid_t uid;
+	int pidfd; /* the broker's */
+	struct peer *peer;
+};
+
+struct client {
+	/* Set before the thread starts. */
+	TAILQ_ENTRY(client) link; /* the broker's */
+	uint32_t id;
+	struct client_identity who;
+	const struct limits *limits;
+	int stop;       /* eventfd: the control thread asks to end */
+	int ended;      /* the broker's eventfd (borrowed): this thread has ended */
+	bool has_ended; /* atomic */
+	pthread_t thread;
+
+	/* The thread's own; read by others under lock. */
+	pthread_mutex_t lock;
+	TAILQ_HEAD(, queue) queues;
+	LIST_HEAD(, area) areas;
+	struct flow_slot *slots; /* flows by index */
+	uint32_t slot_count, slot_next;
+	uint32_t next_id; /* of areas and queues */
+
+	int epoll;
+	struct uring control; /* accept, connect and their cancellation */
+	struct source control_source, stop_source;
+	bool control_active;
+	bool retry; /* listeners wait for quota or memory: try again within a second */
+	bool done;
+	struct session session;
+};
+
+#endif
