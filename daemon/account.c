@@ -20,6 +20,7 @@ struct peer {
 	struct user *user;
 	ino_t identity; /* of the pidfd: unique for as long as the machine runs */
 	uint32_t references;
+	bool awaited; /* peer_exited() will follow */
 	uint64_t used[ACCOUNT_KINDS];
 	uint64_t held[ACCOUNT_KINDS]; /* >= used; what the user is charged */
 };
@@ -118,16 +119,19 @@ struct peer *peer_get(uid_t uid, int pidfd)
 bool peer_put(struct peer *p)
 {
 	pthread_mutex_lock(&accounts.lock);
-	bool lingers = --p->references == 0 && p->held[ACCOUNT_BYTES] > 0;
-	if (p->references == 0 && !lingers)
+	bool last = --p->references == 0, lingers = last && p->held[ACCOUNT_BYTES] > 0;
+	bool unwatched = lingers && !p->awaited;
+	p->awaited |= lingers;
+	if (last && !p->awaited)
 		peer_free(p);
 	pthread_mutex_unlock(&accounts.lock);
-	return lingers;
+	return unwatched;
 }
 
 void peer_exited(struct peer *p)
 {
 	pthread_mutex_lock(&accounts.lock);
+	p->awaited = false;
 	if (p->references == 0)
 		peer_free(p);
 	pthread_mutex_unlock(&accounts.lock);

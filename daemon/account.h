@@ -40,7 +40,8 @@ struct peer *peer_get(uid_t uid, int pidfd);
 
 /*
  * Drops a reference. Returns true if the peer lives on because its process still runs and may hold
- * memory: then peer_exited() is to be called when it has gone.
+ * memory, and nobody waits for that yet: then peer_exited() is to be called, once, when it has
+ * gone.
  */
 bool peer_put(struct peer *p);
 void peer_exited(struct peer *p);

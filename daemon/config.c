@@ -124,12 +124,27 @@ static void print_known(const char *section)
 	fprintf(stderr, "\n");
 }
 
-/* inih's handlers are not told the line, so it is counted where lines are read. */
+/*
+ * inih's handlers are not told the line, so it is counted where lines are read. What inih has no
+ * room for it would take for the next line.
+ */
 static char *line_read(char *room, int bytes, void *user)
 {
 	struct reader *r = user;
 	r->line++;
-	return fgets(room, bytes, r->file);
+	if (!fgets(room, bytes, r->file))
+		return NULL;
+	int c = '\n', rest = 0;
+	if (!strchr(room, '\n'))
+		while ((c = getc(r->file)) != EOF && c != '\n')
+			rest++;
+	const char *start = room + strspn(room, " \t");
+	if (rest > 0 && *start != '#' && *start != ';') {
+		fprintf(stderr, "%s:%d: the line is longer than %d bytes\n", r->path, r->line,
+			bytes - 1);
+		r->errors++;
+	}
+	return room;
 }
 
 /* inih: 1 goes on, 0 is an error at this line. All are reported, so it always goes on. */

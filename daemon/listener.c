@@ -2,6 +2,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +16,14 @@
 
 #define BACKLOG 64
 
-/* A socket file nobody listens on is left over from a crash: it may go. */
+/* A socket file nobody listens on is left over from a crash: it may go. Other files may not. */
 static int remove_stale(const struct sockaddr_un *sa, int type)
 {
+	struct stat st;
+	if (lstat(sa->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
 	_cleanup_(fd_closep) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
@@ -71,6 +77,8 @@ static int take(struct listeners *l, int fd, const char *name)
 	int *slot = clients ? &l->clients : &l->status;
 	if ((clients || status) && *slot < 0 &&
 	    sd_is_socket(fd, AF_UNIX, clients ? SOCK_SEQPACKET : SOCK_STREAM, 1) > 0) {
+		/* Others hold it too and may be faster: our accept must not wait then. */
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 		*slot = fd;
 		return 0;
 	}

@@ -13,9 +13,6 @@
 #include "../../proto/reason.h"
 
 enum {
-	NEW = MSG_STATE_NEW,
-	READY = MSG_STATE_READY,
-	EVENT = MSG_STATE_EVENT,
 	SERIAL = 7
 };
 
@@ -26,8 +23,9 @@ static const struct kind {
 	uint16_t fds_min, fds_max;
 	enum msg_state state;
 } kinds[] = {
-#define X(name, number, request, reply, fds_min, fds_max, state) \
-	{#name, number, sizeof(struct request), sizeof(struct reply), fds_min, fds_max, state},
+#define X(name, number, request, reply, fds_min, fds_max, state)         \
+	{#name,   number,  sizeof(struct request), sizeof(struct reply), \
+	 fds_min, fds_max, MSG_STATE_##state},
 	MSG_TABLE(X)
 #undef X
 };
@@ -43,7 +41,7 @@ static union msg_any make(const struct kind *k, uint32_t len)
 	m.hdr = (struct msg_hdr){.size = len,
 				 .type = k->type,
 				 .nfds = k->fds_min,
-				 .serial = k->state == EVENT ? 0 : SERIAL};
+				 .serial = k->state == MSG_STATE_EVENT ? 0 : SERIAL};
 	return m;
 }
 
@@ -137,11 +135,11 @@ static void refuses_what_is_not_allowed_in_this_state(void **state)
 {
 	(void)state;
 	for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
-		if (k->state == EVENT)
+		if (k->state == MSG_STATE_EVENT)
 			continue;
 		union msg_any m = make(k, k->request_bytes);
 		uint32_t reason = REASON_NONE;
-		enum msg_state other = k->state == NEW ? READY : NEW;
+		enum msg_state other = k->state == MSG_STATE_NEW ? MSG_STATE_READY : MSG_STATE_NEW;
 		assert_int_equal(msg_check(&m, k->request_bytes, k->fds_min, other, &reason),
 				 -EPROTO);
 		assert_int_equal(reason, REASON_STATE);
@@ -152,10 +150,10 @@ static void an_event_is_no_request_and_a_request_no_event(void **state)
 {
 	(void)state;
 	for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
-		bool event = k->state == EVENT;
+		bool event = k->state == MSG_STATE_EVENT;
 		union msg_any m = make(k, k->request_bytes);
 		uint32_t reason = REASON_NONE;
-		enum msg_state other = event ? READY : EVENT;
+		enum msg_state other = event ? MSG_STATE_READY : MSG_STATE_EVENT;
 		assert_int_equal(msg_check(&m, k->request_bytes, k->fds_min, other, &reason),
 				 -EBADMSG);
 		m.hdr.serial = event ? SERIAL : 0;
@@ -171,9 +169,11 @@ static void refuses_unknown_types_whatever_they_carry(void **state)
 	for (uint32_t type = 0; type <= UINT16_MAX; type++) {
 		if (strcmp(msg_name((uint16_t)type), "?") != 0)
 			continue;
-		const struct kind k = {.name = "?", .type = (uint16_t)type, .state = READY};
+		const struct kind k = {.name = "?",
+				       .type = (uint16_t)type,
+				       .state = MSG_STATE_READY};
 		union msg_any m = make(&k, 64);
-		m.hdr.nfds = type % 5;
+		m.hdr.nfds = (uint16_t)(type % 5);
 		memset(&m.words[2], 0xff, 48);
 		expect(&m, 64, &k, REASON_UNKNOWN_REQUEST);
 	}
@@ -189,7 +189,7 @@ static void refuses_requests_with_an_error_or_without_a_serial(void **state)
 		m.hdr.error = 1;
 		expect(&m, k->request_bytes, k, REASON_MALFORMED);
 		m.hdr.error = 0;
-		m.hdr.serial = k->state == EVENT ? SERIAL : 0;
+		m.hdr.serial = k->state == MSG_STATE_EVENT ? SERIAL : 0;
 		expect(&m, k->request_bytes, k, REASON_MALFORMED);
 	}
 }

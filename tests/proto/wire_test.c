@@ -55,18 +55,20 @@ static int teardown(void **state)
 /* Sends bytes with n copies of one descriptor, past all checks of wire_send(). */
 static void send_raw(int sock, const void *data, size_t bytes, int fd, size_t n)
 {
-	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(int) * FDS_MOST)] = {0};
+	union {
+		struct cmsghdr hdr;
+		char room[CMSG_SPACE(sizeof(int) * FDS_MOST)];
+	} control = {0};
 	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	if (n > 0) {
-		msg.msg_control = room;
+		msg.msg_control = &control;
 		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n);
-		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int) * n);
+		control.hdr.cmsg_level = SOL_SOCKET;
+		control.hdr.cmsg_type = SCM_RIGHTS;
+		control.hdr.cmsg_len = CMSG_LEN(sizeof(int) * n);
 		for (size_t i = 0; i < n; i++)
-			memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof(fd));
+			memcpy(CMSG_DATA(&control.hdr) + i * sizeof(int), &fd, sizeof(fd));
 	}
 	assert_int_equal(sendmsg(sock, &msg, MSG_NOSIGNAL), bytes);
 }
