@@ -75,8 +75,8 @@ static int who_get(int sock, struct client_identity *ret)
 
 static void client_accepted(struct broker *b, int sock)
 {
-	struct client_identity who;
-	struct client *c;
+	struct client_identity who = {.pidfd = -1};
+	struct client *c = NULL;
 	int r = who_get(sock, &who);
 	if (r == 0) {
 		r = client_start(&c, sock, ++b->next_id, &who, b->limits, b->ended);
@@ -85,7 +85,7 @@ static void client_accepted(struct broker *b, int sock)
 	}
 	if (r < 0) {
 		session_refuse(sock, r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT);
-		log_info("a client was refused: %s", strerror(-r));
+		log_info("a client was refused: %s", strerrordesc_np(-r));
 		close(sock);
 		return;
 	}

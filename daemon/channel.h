@@ -31,6 +31,6 @@ void channel_flush(struct queue *q);
 void channel_wake(struct queue *q);
 
 /* Something happened on our end: kicks, room, or the client hung up. */
-void channel_ready(void *queue, uint32_t events);
+void channel_ready(void *owner, uint32_t events);
 
 #endif

@@ -167,7 +167,8 @@ static void *run(void *data)
 	if (r == 0)
 		r = control_watch(c, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
 	if (r < 0) {
-		log_error("client %u (pid %d): no io_uring: %s", c->id, c->who.pid, strerror(-r));
+		log_error("client %u (pid %d): no io_uring: %s", c->id, c->who.pid,
+			  strerrordesc_np(-r));
 		session_refuse(c->session.sock, REASON_DAEMON_LIMIT);
 		c->done = true;
 	}

@@ -24,7 +24,7 @@ void flow_attend(struct flow *f);
 
 /* A completion on the queue's ring, and one on the client's control ring. */
 void flow_received(struct flow *f, const struct io_uring_cqe *cqe);
-void flow_accepted(struct flow *listener, int result);
+void flow_accepted(struct flow *f, int result);
 
 /* Starts the operation; for flows that waited. */
 void flow_arm(struct flow *f);

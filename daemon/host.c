@@ -71,7 +71,7 @@ static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
 	uint32_t ms = m->timeout_ms ? m->timeout_ms : CONNECT_MS_DEFAULT;
 	socklen_t len = socket_address(&m->remote, &s->connect_to);
 	s->connect_time =
-		(struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+		(struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000LL};
 	s->connecting = f;
 	struct io_uring_sqe *sqe = control_sqe(c, CONTROL_CONNECT, f->id);
 	io_uring_prep_connect(sqe, f->sock, (struct sockaddr *)&s->connect_to, len);

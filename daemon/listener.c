@@ -110,7 +110,7 @@ static int listener_ensure(int *fd, char **ret_made, const char *path, int type,
 	if (r == -EADDRINUSE)
 		log_error("%s: another zcrxd listens here; stop it or choose another path", path);
 	else if (r < 0)
-		log_error("%s: cannot listen: %s", path, strerror(-r));
+		log_error("%s: cannot listen: %s", path, strerrordesc_np(-r));
 	if (r < 0)
 		return r;
 	*fd = r;

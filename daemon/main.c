@@ -58,6 +58,7 @@ static int options_parse(struct options *o, int argc, char **argv)
 		{0},
 	};
 	int opt;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
 	while ((opt = getopt_long(argc, argv, "c:vVh", options, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
@@ -112,7 +113,7 @@ static int configure(struct config *config, const struct options *o)
 	if (r == -ENOENT && !o->config)
 		r = 0;
 	else if (r < 0 && r != -EINVAL)
-		log_error("%s: %s", path, strerror(-r));
+		log_error("%s: %s", path, strerrordesc_np(-r));
 	if (r == 0)
 		r = override(&config->clients, o->clients);
 	if (r == 0)
@@ -124,10 +125,11 @@ static int configure(struct config *config, const struct options *o)
 static int preflight(void)
 {
 	struct utsname kernel;
-	unsigned major = 0, minor = 0;
 	uname(&kernel);
-	if (sscanf(kernel.release, "%u.%u", &major, &minor) == 2 &&
-	    (major < 6 || (major == 6 && minor < 12))) {
+	char *dot = NULL;
+	unsigned long major = strtoul(kernel.release, &dot, 10);
+	unsigned long minor = dot && *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
+	if (major < 6 || (major == 6 && minor < 12)) {
 		log_error("Linux %s is too old: zcrxd needs 6.12 or newer", kernel.release);
 		return -ENOSYS;
 	}
@@ -140,7 +142,7 @@ static int preflight(void)
 		log_error("io_uring is not available here: set kernel.io_uring_disabled=0, or "
 			  "kernel.io_uring_group to a group of zcrxd's, and allow it in seccomp");
 	else
-		log_error("io_uring cannot be used: %s", strerror(-r));
+		log_error("io_uring cannot be used: %s", strerrordesc_np(-r));
 	return r;
 }
 
@@ -193,7 +195,7 @@ static int start(const struct config *config)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	raise_limit(RLIMIT_NOFILE);
 	raise_limit(RLIMIT_MEMLOCK);
 	int r = preflight();

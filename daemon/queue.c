@@ -54,13 +54,26 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 			     &q->channel_source);
 }
 
-int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wish, int *ret_channel,
-	      uint32_t *ret_reason)
+/* Frees what queue_new() acquired, in whatever state. */
+static void destroy(struct queue *q)
 {
-	*ret_reason = REASON_DAEMON_LIMIT;
+	struct peer *peer = q->client->who.peer;
+	q->channel = fd_close(q->channel);
+	if (q->buffers)
+		q->backend->close(q->buffers, &q->ring);
+	uring_done(&q->ring);
+	rings_done(&q->rings);
+	q->area->in_use = false;
+	account_release(peer, ACCOUNT_BYTES, q->cost);
+	account_release(peer, ACCOUNT_QUEUES, 1);
+	free(q);
+}
+
+static struct queue *blank(struct client *c, const struct queue_wish *wish)
+{
 	struct queue *q = calloc(1, sizeof(*q));
 	if (!q)
-		return -ENOMEM;
+		return NULL;
 	*q = (struct queue){.client = c,
 			    .area = wish->area,
 			    .backend = wish->backend,
@@ -74,6 +87,17 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 	TAILQ_INIT(&q->waiting);
 	TAILQ_INIT(&q->dead);
 	TAILQ_INIT(&q->news);
+	pace_init(&q->pace, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries);
+	return q;
+}
+
+int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wish, int *ret_channel,
+	      uint32_t *ret_reason)
+{
+	*ret_reason = REASON_DAEMON_LIMIT;
+	struct queue *q = blank(c, wish);
+	if (!q)
+		return -ENOMEM;
 	*ret_reason = cost_charge(q, wish);
 	if (*ret_reason) {
 		free(q);
@@ -81,18 +105,17 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 	}
 	int client_end = -1;
 	int r = acquire(q, wish, &client_end);
+	if (r < 0) {
+		bool want = r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+		*ret_reason = want ? REASON_DAEMON_LIMIT : REASON_KERNEL;
+		fd_close(client_end);
+		destroy(q);
+		return r;
+	}
 	pthread_mutex_lock(&c->lock);
 	q->id = ++c->next_id;
 	TAILQ_INSERT_TAIL(&c->queues, q, link);
 	pthread_mutex_unlock(&c->lock);
-	if (r < 0) {
-		*ret_reason = r == -ENOMEM || r == -EMFILE || r == -ENFILE ? REASON_DAEMON_LIMIT
-									   : REASON_KERNEL;
-		fd_close(client_end);
-		queue_free(q);
-		return r;
-	}
-	pace_init(&q->pace, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries);
 	q->area->in_use = true;
 	*ret_channel = client_end;
 	*ret = q;
@@ -105,15 +128,7 @@ struct queue *queue_free(struct queue *q)
 	pthread_mutex_lock(&c->lock);
 	TAILQ_REMOVE(&c->queues, q, link);
 	pthread_mutex_unlock(&c->lock);
-	q->channel = fd_close(q->channel);
-	if (q->buffers)
-		q->backend->close(q->buffers, &q->ring);
-	uring_done(&q->ring);
-	rings_done(&q->rings);
-	q->area->in_use = false;
-	account_release(c->who.peer, ACCOUNT_BYTES, q->cost);
-	account_release(c->who.peer, ACCOUNT_QUEUES, 1);
-	free(q);
+	destroy(q);
 	return NULL;
 }
 

@@ -26,7 +26,7 @@ static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer
 		return REASON_VERSION;
 	pthread_mutex_lock(&c->lock);
 	for (size_t i = 0; i + 1 < sizeof(c->session.name) && m->name[i]; i++)
-		c->session.name[i] = m->name[i] >= ' ' && m->name[i] <= '~' ? m->name[i] : '?';
+		c->session.name[i] = (char)(isprint((unsigned char)m->name[i]) ? m->name[i] : '?');
 	pthread_mutex_unlock(&c->lock);
 	c->session.state = MSG_STATE_READY;
 	struct msg_hello_reply *r = &a->reply->hello_reply;

@@ -125,7 +125,8 @@ int socket_drop(int sock, bool abort)
 	struct linger off = {0};
 	setsockopt(sock, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	if (abort)
-		connect(sock, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+		(void)connect(sock, &(struct sockaddr){.sa_family = AF_UNSPEC},
+			      sizeof(struct sockaddr));
 	return fd_close(sock);
 }
 
