@@ -11,6 +11,7 @@
 #include "host.h"
 #include "log.h"
 #include "request.h"
+#include "socket.h"
 #include "util.h"
 
 #define REQUESTS_A_TURN 16
@@ -143,7 +144,9 @@ static void ready(void *owner, uint32_t events)
 		if (n < (int)sizeof(struct msg_hdr)) /* too long or too short to answer properly */
 			memset(&m.hdr, 0, sizeof(m.hdr));
 		handle(c, &m, n < 0 ? 0 : (uint32_t)n, fds, nfds);
-		wire_close(fds, nfds);
+		/* Perhaps nobody else has them any more: then a socket must not linger. */
+		for (uint32_t fd = 0; fd < nfds; fd++)
+			socket_drop(fds[fd], false);
 	}
 	if (!(events & EPOLLIN) && events & (EPOLLHUP | EPOLLERR))
 		c->done = true;

@@ -26,11 +26,12 @@ static int read_config(struct config *ret, const char *path, size_t *ret_said)
 	FILE *console = stderr;
 	char *text = NULL;
 	MUST(config_init(ret) == 0);
-	stderr = open_memstream(&text, ret_said);
-	MUST(stderr);
+	FILE *said = open_memstream(&text, ret_said);
+	MUST(said);
+	stderr = said;
 	int r = config_read(ret, path);
-	fclose(stderr);
 	stderr = console;
+	fclose(said);
 	free(text);
 	return r;
 }

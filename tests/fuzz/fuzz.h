@@ -11,12 +11,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MUST(condition)                                                                          \
-	do {                                                                                     \
-		if (!(condition)) {                                                              \
-			fprintf(stderr, "%s:%d: %s: %m\n", __FILE__, __LINE__, #condition);      \
-			abort();                                                                 \
-		}                                                                                \
+#define MUST(condition)                                                                     \
+	do {                                                                                \
+		if (!(condition)) {                                                         \
+			fprintf(stderr, "%s:%d: %s: %m\n", __FILE__, __LINE__, #condition); \
+			abort();                                                            \
+		}                                                                           \
 	} while (0)
 
 /* What is left of an input. Behind its end are zeros, so that every input means something. */

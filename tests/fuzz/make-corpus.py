@@ -1,82 +1,256 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes the seeds of the fuzz targets into corpus/, one small file for each."""
+"""Makes the corpora: corpus/TARGET/NAME, a small file for each thing worth doing.
+
+Numbers come from the sources: the targets' enums, the protocol's table and its sizes. After a
+change there, run it again. With --check it writes nothing and fails if a file would change.
+"""
 import os
+import re
 import struct
+import sys
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
-SIZES = {1: 64, 2: 32, 3: 24, 4: 64, 5: 24, 6: 24, 7: 80, 8: 24, 9: 24,
-         64: 80, 65: 184, 66: 272}
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
 
 
-def write(target, name, content):
-    folder = os.path.join(ROOT, target)
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, name), "wb") as f:
-        f.write(content)
+def read(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as f:
+        return f.read()
+
+
+def enum(source, prefix):
+    """The members of the enum in a target whose names begin so, numbered from 0."""
+    names = re.findall(rf"^\t{prefix}_(\w+),", read("tests", "fuzz", source), re.M)
+    return {name: number for number, name in enumerate(names)}
+
+
+def grammar():
+    """NAME -> (number, bytes of the request or event, of the reply, fds at least, state)."""
+    sizes = dict(re.findall(r"^\*\*(\w+)\*\*: (\d+) bytes", read("docs", "protocol.md"), re.M))
+    rows = re.findall(r"X\((\w+), (\d+), (\w+), (\w+), (\d+), \d+, (\w+)\)", read("proto", "msg.h"))
+    return {name: (int(number), int(sizes[request]), int(sizes[reply]), int(fds), state)
+            for name, number, request, reply, fds, state in rows}
+
+
+TABLE = grammar()
+NUMBER = {name: row[0] for name, row in TABLE.items()}
+REPLY_STATE = 3
+
+
+# ---- msg: state, descriptors, for replies type and serial, then the message ----
+
+def header(size, number, nfds=0, serial=1, error=0):
+    return struct.pack("=IHHIi", size, number, nfds, serial, error)
 
 
 def messages():
-    for number, size in SIZES.items():
-        serial = 0 if number >= 64 else 1
-        nfds = 1 if number in (2, 6) else 0
-        for label, extra, tail in (("exact", 0, b""), ("grown", 8, b"\0" * 8),
-                                   ("unknown", 8, b"\1" * 8), ("cut", -8, b"")):
-            header = struct.pack("=IHHIi", size + extra, number, nfds, serial, 0)
-            body = (header + b"\0" * size)[:size + min(extra, 0)] + tail
-            write("msg", f"{number}-{label}", bytes([nfds]) + body)
+    seeds = {"empty": b"", "header": bytes([1, 0]) + header(16, 3),
+             "short": bytes([1, 0]) + header(16, 3)[:12],
+             "unknown": bytes([1, 0]) + header(16, 40), "event": bytes([2, 0]) + header(16, 90, 0, 0),
+             "errs": bytes([1, 0]) + header(24, 3, 0, 1, -5) + bytes(8)}
+    for name, (number, size, reply, nfds, state) in TABLE.items():
+        where = ("NEW", "READY", "EVENT").index(state)
+        serial = 0 if state == "EVENT" else 7
+        start = bytes([where, nfds])
+        seeds[name.lower()] = start + header(size, number, nfds, serial) + bytes(size - 16)
+        if state != "EVENT":
+            nfds = 3 if name == "QUEUE_OPEN" else 0
+            asked = bytes([REPLY_STATE, nfds]) + struct.pack("=HI", number, 7)
+            seeds[name.lower() + "-reply"] = asked + header(reply, number, nfds, 7) + bytes(reply - 16)
+    size = TABLE["AREA_DEL"][1]
+    number = NUMBER["AREA_DEL"]
+    seeds["grown"] = bytes([1, 0]) + header(size + 8, number) + bytes(size - 8)
+    seeds["field"] = bytes([1, 0]) + header(size + 8, number) + bytes(size - 16) + b"\1" * 8
+    seeds["cut"] = bytes([1, 0]) + header(size - 8, number)
+    seeds["fds"] = bytes([1, 2]) + header(size, number, 2) + bytes(size - 16)
+    refusal = header(264, number, 0, 7, -2) + struct.pack("=II", 8, 0) + b"No such area.".ljust(240, b"\0")
+    seeds["refusal"] = bytes([REPLY_STATE, 0]) + struct.pack("=HI", number, 7) + refusal
+    seeds["largest"] = bytes([1, 0]) + header(4096, number) + bytes(4080)
+    return seeds
 
 
-REQUEST, DATAGRAM, RING, TRAFFIC, CHANNEL = 0, 4, 5, 6, 7
+# ---- config: the file ----
+
+def configs():
+    whole = """# all there is
+[sockets]
+clients=/run/zcrxd/a.sock
+status=/run/zcrxd/b.sock
+mode=0600
+group=zcrx
+[limits]
+sessions=1
+queues=2
+flows=3
+area-bytes=64M
+requests-per-second=9
+[policy]
+host-flows=yes
+"""
+    seeds = {
+        "all": whole, "none": "", "comments": "; nothing\n# at all\n\n",
+        "blanks": " [limits] ; of each user\n flows = 3 ; flows\n\tqueues: 4\n",
+        "key": "[limits]\ncows=1\n", "section": "[cows]\nflows=1\n", "outside": "flows=1\n",
+        "number": "[limits]\nflows=many\nqueues=-1\nsessions=0x10\n",
+        "huge": "[limits]\narea-bytes=18446744073709551615\nflows=99999999999999999999\n",
+        "units": "[limits]\narea-bytes=1K\narea-bytes=2G\narea-bytes=16777215T\n",
+        "shifted": "[limits]\narea-bytes=18446744073709551615T\n", "unit": "[limits]\narea-bytes=1KB\n",
+        "flag": "[policy]\nhost-flows=maybe\n", "mode": "[sockets]\nmode=0888\nmode=07777\nmode=\n",
+        "cleared": "[sockets]\nclients=\nstatus=\n", "group": "[sockets]\ngroup=\n",
+        "rate": "[limits]\nrequests-per-second=0\n", "text": "not a key\n", "open": "[limits\nflows=1\n",
+        "long": "[sockets]\nclients=" + "x" * 300 + "\n", "unended": "[limits]\nflows=1",
+        "continued": "[sockets]\ngroup=a\n b\n", "mark": "\ufeff[limits]\nflows=1\n",
+        "twice": "[limits]\nflows=1\nflows=2\n", "crlf": "[limits]\r\nflows=1\r\n", "nul": "[limits]\nflows=1\0\n",
+    }
+    return {name: text.encode() for name, text in seeds.items()}
 
 
-def request(number, kinds=0, mutations=()):
-    head = next(h for h in range(256) if 1 + h % 9 == number and h >> 6 == len(mutations))
-    return bytes([REQUEST, head, kinds]) + b"".join(
-        struct.pack(">BI", where, what) for where, what in mutations)
+# ---- session: limits, then operations (session.c) and what they take ----
+
+OP = enum("session.c", "OP")
+KIND = enum("hostile.h", "KIND")
+HURRY, FDS, GROWN, UNKNOWN = 1, 2, 4, 8
+HOST, FEW_FLOWS, ONE_QUEUE, FEW_BYTES, MEMORY_FIRST, NARROW, LEAVE = 1, 2, 4, 8, 16, 32, 64
+LISTEN = ABORT = 1
+
+
+def op(name, *args):
+    return bytes([OP[name], *args])
+
+
+def ask(name, object=0, value=0, flags=0, extra=b"", fds=None, changes=()):
+    """A request; changes: (word of the message, value)."""
+    number = NUMBER.get(name, name)
+    flags |= (FDS if fds is not None else 0) | len(changes) << 4
+    tail = b"" if fds is None else bytes([len(fds)]) + bytes(KIND[k] for k in fds)
+    tail += b"".join(struct.pack("=BI", word, value) for word, value in changes)
+    return op("REQUEST", number, flags, object, value) + extra + tail
+
+
+def queue_open(area=0, backend=0, cq=0, rq=0, buffer=0, **more):
+    return ask("QUEUE_OPEN", area, backend, extra=struct.pack("=HHH", cq, rq, buffer), **more)
+
+
+def host(queue=0, value=0, backlog=0, timeout=0, **more):
+    """value: flags of the request, 4: IPv6, 8: bound, and from 16 on where to."""
+    return ask("FLOW_HOST", queue, value, extra=bytes([backlog, timeout]), **more)
+
+
+def peer_send(n, peer=0):
+    return op("PEER_SEND", peer) + struct.pack("=H", n)
+
+
+def raw(content, fds=()):
+    return op("RAW", len(fds), *(KIND[k] for k in fds)) + struct.pack("=H", len(content)) + content
+
+
+def word(view, name, value):
+    return op(name, view) + struct.pack("=I", value & 0xffffffff)
+
+
+def poke(at, value, view=0):
+    return op("POKE", view) + struct.pack("=HI", at, value)
 
 
 def sessions():
-    open_queue = request(1) + request(2) + request(4)
-    adopt, listen = request(6, 2), request(6, 3)
-    data, again = bytes([TRAFFIC, 0x40]), bytes([TRAFFIC, 0xc0])
-    fin, reset = bytes([TRAFFIC, 0]), bytes([TRAFFIC, 0x20])
-    read = bytes([CHANNEL, 0])
-    jump = bytes([RING]) + struct.pack(">II", 0, 1 << 31)
-    refill = bytes([RING]) + struct.pack(">II", 4096, 3)
+    hello = ask("HELLO", object=5, value=1, extra=b"fuzzy")
+    area = ask("AREA_ADD", value=16)
+    opened = hello + area + queue_open()
+    adopt, listen = ask("FLOW_ADOPT"), ask("FLOW_ADOPT", value=LISTEN)
+    wait, read, take, kick = op("PAUSE", 200), op("CHANNEL_READ", 0), op("CONSUME", 0), op("KICK", 0)
+    fin, reset = op("PEER_END", 0, 0), op("PEER_END", 0, 1)
+    data = peer_send(20000) + wait
+    small = hello + ask("AREA_ADD", value=4) + queue_open(cq=64, buffer=4096)
+    accepted = opened + listen + op("CONNECT", 0, 2) + wait
     seeds = {
-        "hello": request(1), "twice": request(1) * 2, "early": request(4),
-        "queue": open_queue, "close": open_queue + request(5) + request(3),
-        "stream": open_queue + adopt + data * 3 + fin + read,
-        "reset": open_queue + adopt + data + reset + read * 2 + request(9),
-        "pause": open_queue + adopt + request(8, 0, [(0, 1)]) + data + request(8) + read,
-        "listener": open_queue + listen + again * 3 + read * 4 + request(9),
-        "host": open_queue + request(7), "rings": open_queue + adopt + data + jump + refill + data,
-        "fds": request(1) + b"".join(request(2, k) for k in range(8)),
-        "sockets": open_queue + b"".join(request(6, k) for k in range(8)),
-        "hangup": open_queue + adopt + data + bytes([CHANNEL, 0x80]) + data,
-        "garbage": bytes([DATAGRAM, 20]) + bytes(range(40)) + open_queue,
-        "busy": open_queue + request(3) + request(4), "quota": request(1) + request(2) * 3 + request(4) * 4,
-        "abort": open_queue + adopt + data + request(9, 0, [(0, 1)]) + read,
+        "hello": hello, "twice": hello * 2 + raw(b"") + hello, "early": area,
+        "stream": opened + adopt + op("WAKE", 0) + data + take + read + data + take + fin + wait
+        + read + ask("FLOW_CLOSE"),
+        "six": opened + ask("FLOW_ADOPT", fds=["CONNECTED_6"]) + data + take + reset + wait + read,
+        "reset": opened + adopt + data + reset + wait + read + take + ask("FLOW_CLOSE"),
+        "abort": opened + adopt + data + ask("FLOW_CLOSE", value=ABORT) + take + wait,
+        "starve": small + adopt + peer_send(32000) * 4 + wait + (take + wait) * 3,
+        "overflow": small + adopt * 2 + (peer_send(1) + peer_send(1, 1) + op("PAUSE", 20)) * 18 + take,
+        "pause": opened + adopt + ask("FLOW_PAUSE", value=1) + data + ask("FLOW_PAUSE") + wait + take,
+        "dead": opened + adopt + data + ask("FLOW_CLOSE") + adopt + peer_send(100, 1) + wait + take,
+        "listener": accepted + read + peer_send(500, 0) + peer_send(500, 1) + wait + take
+        + ask("FLOW_CLOSE"),
+        "unread": accepted + op("CONNECT", 0, 15) * 2 + wait + ask("FLOW_CLOSE") + read + read,
+        "held": opened + listen + ask("FLOW_PAUSE", value=1) + op("CONNECT", 0, 2)
+        + ask("FLOW_PAUSE") + wait + read,
+        "stolen": accepted + op("MEDDLE", 1, 4 + 8) + op("MEDDLE", 1, 0) + op("CONNECT", 0, 2)
+        + op("MEDDLE", 1, 2) + wait + read,
+        "meddled": opened + adopt + b"".join(op("MEDDLE", 0, n) for n in (12, 1, 3, 6, 5)) + data
+        + op("MEDDLE", 0, 2) + wait + read,
+        "host": opened + host(value=32) + op("PAUSE", 1) + data + host(value=6) + host(value=40)
+        + host(value=0) + host(value=16, timeout=1) + host(value=34),
+        "host-left": opened + host(value=16, timeout=31, flags=HURRY),
+        "host-closed": opened + host(value=16, timeout=31, flags=HURRY) + op("CHANNEL_CLOSE", 0),
+        "host-listen": opened + host(value=1, backlog=2) + op("CONNECT", 0, 1) + wait + read
+        + host(value=3),
+        "close": opened + adopt + data + ask("QUEUE_CLOSE") + ask("AREA_DEL") * 2
+        + queue_open() + area + queue_open(1) + ask("QUEUE_CLOSE", 1),
+        "hangup": opened + adopt + listen + data + op("CHANNEL_CLOSE", 0) + wait + queue_open(),
+        "channel": opened + op("CHANNEL_SEND", 0, KIND["NULL"], 1)
+        + op("CHANNEL_SEND", 0, KIND["CHANNEL"], 0) + kick,
+        "head": opened + adopt + data + word(0, "HEAD", 1) + word(0, "HEAD", 1 << 31)
+        + word(0, "HEAD", 0) + data + word(0, "HEAD", -4),
+        "refill": opened + adopt + data + op("REFILL", 0, 0, 2) + wait + op("REFILL", 0, 200, 4)
+        + data + op("REFILL", 0, 0, 255) + data,
+        "poke": opened + adopt + poke(1024, 1 << 31) + kick + poke(0, 9) + poke(1041, 1)
+        + poke(1024, 3) + kick + data,
+        "punch": opened + adopt + op("PUNCH", 0, 0) + data + op("PUNCH", 1, 0) + op("PUNCH", 1, 1)
+        + kick + data + take,
+        "memory": hello + b"".join(ask("AREA_ADD", value=1, fds=[k]) for k in KIND if k != "COUNT"),
+        "sockets": opened + b"".join(ask("FLOW_ADOPT", fds=[k]) for k in KIND if k != "COUNT"),
+        "rings": opened + ask("AREA_ADD", fds=["RQ"], changes=[(6, 8192)])
+        + ask("AREA_ADD", fds=["CQ"], changes=[(6, 4096)]),
+        "again": opened + adopt + (ask("FLOW_ADOPT", fds=["AGAIN"]) + ask("FLOW_CLOSE")) * 2,
+        "fds": hello + ask("AREA_ADD", fds=["AREA"] * 5) + ask("AREA_DEL", fds=["NULL"] * 4)
+        + raw(b"x" * 20, ["CONTROL"] * 6),
+        "raw": raw(b"x") + raw(header(16, 1)) + raw(bytes(4104)) + hello
+        + raw(header(64, 4, 0, 0) + bytes(48)),
+        "growth": hello + ask("AREA_DEL", flags=GROWN) + ask("AREA_DEL", flags=UNKNOWN)
+        + ask(10) + ask(11),
+        "values": hello + area + queue_open(cq=65535) + queue_open(backend=2)
+        + queue_open(backend=128) + queue_open(changes=[(9, 1 << 20)]) + queue_open() * 2
+        + ask("AREA_DEL") + adopt + ask("FLOW_PAUSE", value=2) + ask("FLOW_CLOSE", value=4)
+        + ask("AREA_ADD", value=2, changes=[(6, 12345)]) + ask("AREA_ADD", value=0),
+        "narrow": hello + ask("AREA_DEL", flags=HURRY) * 60,
+        "pipeline": hello + ask("AREA_ADD", value=8, flags=HURRY) + queue_open(flags=HURRY)
+        + ask("QUEUE_CLOSE", flags=HURRY) + ask("AREA_DEL"),
+        "stop": opened + adopt + data + op("STOP") + wait + read,
     }
-    for name, content in seeds.items():
-        write("session", name, content)
+    bits = {name: HOST if name.startswith("host") else 0 for name in seeds}
+    bits |= {"punch": MEMORY_FIRST, "narrow": NARROW, "host-left": HOST | LEAVE}
+    quotas = opened + listen + adopt * 3 + op("CONNECT", 0, 1) + wait + area + queue_open(1) + area
+    for name, few in {"flows": FEW_FLOWS, "queues": ONE_QUEUE, "bytes": FEW_BYTES}.items():
+        bits["few-" + name], seeds["few-" + name] = few, quotas
+    return {name: bytes([bits[name]]) + content for name, content in seeds.items()}
 
 
-def configs():
-    texts = {
-        "full": "[sockets]\nclients=/tmp/a\nstatus=/tmp/b\nmode=0600\ngroup=users\n"
-                "[limits]\nsessions=1\nqueues=2\nflows=3\narea-bytes=64M\nrequests-per-second=9\n"
-                "[policy]\nhost-flows=yes\n",
-        "unknown": "[limits]\ncows=1\n", "section": "[cows]\nflows=1\n", "empty": "",
-        "value": "[limits]\nflows=many\narea-bytes=18446744073709551615T\n", "text": "not ini\n",
-        "long": "[sockets]\nclients=" + "x" * 300 + "\n", "comment": "; nothing\n# at all\n",
-        "flag": "[policy]\nhost-flows=maybe\n", "zero": "[limits]\nrequests-per-second=0\n",
-    }
-    for name, text in texts.items():
-        write("config", name, text.encode())
+def main():
+    check = sys.argv[1:] == ["--check"]
+    changed = 0
+    for target, seeds in {"msg": messages(), "config": configs(), "session": sessions()}.items():
+        folder = os.path.join(HERE, "corpus", target)
+        os.makedirs(folder, exist_ok=True)
+        for name in sorted(seeds.keys() | set(os.listdir(folder))):
+            path = os.path.join(folder, name)
+            before = open(path, "rb").read() if os.path.exists(path) else None
+            if before == seeds.get(name):
+                continue
+            changed += 1
+            if check:
+                print(f"corpus/{target}/{name} is not what make-corpus.py makes")
+            elif name in seeds:
+                with open(path, "wb") as f:
+                    f.write(seeds[name])
+            else:
+                os.remove(path)
+    print(f"{changed} files {'differ' if check else 'changed'}")
+    sys.exit(1 if check and changed else 0)
 
 
-messages()
-sessions()
-configs()
+main()

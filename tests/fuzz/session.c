@@ -1,339 +1,388 @@
 // SPDX-License-Identifier: MIT
 /*
- * A whole client thread with the copy backend against a client that does anything. The input is a
- * sequence of operations: raw datagrams with descriptors of any kind, requests with mutated fields,
- * garbage in the shared ring, data and resets on adopted sockets. In the end the client hangs up,
- * and the thread has to end within seconds and leave no descriptor behind.
+ * A whole session with the copy backend, run by its client thread in this process, against a
+ * client that keeps no rule. An input is a byte of limits, then operations with their arguments.
+ *
+ * Besides not crashing: each datagram is answered, and properly; the thread ends soon after its
+ * client; then nothing is left: no descriptor, no mapping, nothing charged.
  */
-#include <dirent.h>
 #include <fcntl.h>
-#include <netinet/in.h>
+#include <liburing.h>
 #include <poll.h>
-#include <string.h>
+#include <stdarg.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../../daemon/account.h"
 #include "../../daemon/client.h"
 #include "../../daemon/log.h"
-#include "../../proto/wire.h"
+#include "hostile.h"
+#include "left.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define OPERATIONS_MOST 40
-#define PATIENCE_MS     10000
-#define AREA_BYTES      (256u << 10)
-
-struct input {
-	const uint8_t *at, *end;
+/* What a client does next; make-corpus.py reads these names. */
+enum op {
+	OP_REQUEST,
+	OP_RAW,
+	OP_ANSWERS,
+	OP_CONSUME,
+	OP_WAKE,
+	OP_KICK,
+	OP_HEAD,
+	OP_REFILL,
+	OP_POKE,
+	OP_PUNCH,
+	OP_CHANNEL_READ,
+	OP_CHANNEL_SEND,
+	OP_CHANNEL_CLOSE,
+	OP_PEER_SEND,
+	OP_PEER_END,
+	OP_CONNECT,
+	OP_MEDDLE,
+	OP_PAUSE,
+	OP_STOP,
+	OP_COUNT
 };
 
-/* The hostile client. */
-struct hostile {
-	struct input in;
-	int control, channel;
-	int sockets[8]; /* ends of adopted sockets, and what connected to listeners */
-	uint32_t socket_count, serial;
-	uint32_t area, queue, flow; /* ids given last */
-	char *rq;
-	size_t rq_bytes;
-	struct sockaddr_in listener;
+enum {
+	OPS_MOST = 64,
+	CHUNK = 32768,
 };
 
-static uint8_t byte(struct input *in)
+/* Stands in for daemon/log.c: lines are made, not shown. */
+void log_init(bool verbose)
 {
-	return in->at < in->end ? *in->at++ : 0;
+	(void)verbose;
 }
 
-static uint32_t word(struct input *in)
+void log_at(int priority, const char *format, ...)
 {
-	uint32_t w = 0;
-	for (int i = 0; i < 4; i++)
-		w = w << 8 | byte(in);
-	return w;
+	char line[512];
+	va_list args;
+	(void)priority;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
 }
 
-static int memfd(int seals)
+/* ---- operations ---- */
+
+/* Any word of the refill memory. */
+static void poke(struct input *in, struct view *v)
 {
-	int fd = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (ftruncate(fd, AREA_BYTES) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0)
-		__builtin_trap();
-	return fd;
+	uint32_t at = input_u16(in), value = input_u32(in);
+	v->lied = true;
+	memcpy(v->rq + at % (v->layout.rq_map_bytes / 4) * 4, &value, sizeof(value));
 }
 
-static void keep(struct hostile *h, int sock)
+/* Any head, seen from the tail. */
+static void head_jump(struct input *in, struct view *v)
 {
-	int *slot = &h->sockets[h->socket_count++ % 8];
-	if (*slot >= 0)
-		close(*slot);
-	*slot = sock;
+	uint32_t tail = ring_load((void *)(v->cq + v->layout.cq_tail));
+	v->lied = true;
+	ring_store(&client_page(v)->cq_head, tail + input_u32(in));
+	kick(v);
 }
 
-static int tcp_listener(struct hostile *h)
+static void refill_some(struct input *in, struct view *v)
 {
-	socklen_t len = sizeof(h->listener);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	h->listener = (struct sockaddr_in){.sin_family = AF_INET,
-					   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	if (bind(fd, (struct sockaddr *)&h->listener, len) < 0 || listen(fd, 8) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&h->listener, &len) < 0)
-		__builtin_trap();
-	return fd;
+	uint32_t buffer = input_u8(in), n = input_u8(in);
+	for (; n > 0; n--)
+		refill(v, buffer++);
+	kick(v);
 }
 
-static int tcp_connect(const struct hostile *h)
+static void wake_set(struct view *v)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (connect(fd, (const struct sockaddr *)&h->listener, sizeof(h->listener)) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	ring_store(&client_page(v)->wake, 1);
+	ring_barrier();
 }
 
-/* Both ends of a connection: one is returned, the other kept. */
-static int tcp_connected(struct hostile *h)
-{
-	struct sockaddr_in before = h->listener;
-	int listener = tcp_listener(h);
-	int sock = tcp_connect(h);
-	keep(h, accept4(listener, NULL, NULL, SOCK_CLOEXEC));
-	close(listener);
-	h->listener = before;
-	return sock;
-}
-
-static int descriptor(struct hostile *h, uint8_t kind)
-{
-	switch (kind % 8) {
-	case 0:
-		return memfd(F_SEAL_SHRINK);
-	case 1:
-		return memfd(F_SEAL_GROW);
-	case 2:
-		return tcp_connected(h);
-	case 3:
-		return tcp_listener(h);
-	case 4:
-		return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	case 5:
-		return eventfd(0, EFD_CLOEXEC);
-	case 6:
-		return open("/dev/null", O_RDWR | O_CLOEXEC);
-	default:
-		return fcntl(h->control, F_DUPFD_CLOEXEC, 0);
-	}
-}
-
-/* What a reply gives to work with. */
-static void learn(struct hostile *h, const union msg_any *m, int *fds, uint32_t nfds)
-{
-	if (m->hdr.error == 0 && m->hdr.type == MSG_AREA_ADD)
-		h->area = m->area_add_reply.area_id;
-	if (m->hdr.error == 0 && (m->hdr.type == MSG_FLOW_ADOPT || m->hdr.type == MSG_FLOW_HOST))
-		h->flow = m->flow_reply.flow_id;
-	if (m->hdr.error == 0 && m->hdr.type == MSG_QUEUE_OPEN && nfds == 3 && !h->rq) {
-		h->queue = m->queue_open_reply.queue_id;
-		h->rq_bytes = m->queue_open_reply.rings.rq_map_bytes;
-		h->rq = mmap(NULL, h->rq_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fds[1], 0);
-		h->channel = fds[2];
-		fds[2] = -1;
-	}
-	wire_close(fds, nfds);
-}
-
-static void exchange(struct hostile *h, union msg_any *m, const int *fds)
-{
-	union msg_any reply;
-	int got[MSG_FDS_MAX];
-	uint32_t nfds = 0;
-	if (wire_send(h->control, &m->hdr, fds, MSG_DONTWAIT) == 0 &&
-	    wire_recv(h->control, &reply, got, &nfds, 0) > 0)
-		learn(h, &reply, got, nfds);
-}
-
-static uint32_t request_bytes(uint16_t type)
-{
-	switch (type) {
-#define X(name, number, request, reply, fds_min, fds_max, state) \
-	case number:                                             \
-		return sizeof(struct request);
-		MSG_TABLE(X)
-#undef X
-	default:
-		__builtin_trap();
-	}
-}
-
-static void request(struct hostile *h)
+static void channel_send(struct hostile *h, const struct view *v)
 {
 	union msg_any m = {0};
-	uint8_t head = byte(&h->in), kinds = byte(&h->in);
-	uint16_t type = 1 + head % 9;
-	m.hdr = (struct msg_hdr){.size = request_bytes(type), .type = type, .serial = ++h->serial};
-	m.hello = type == MSG_HELLO ? (struct msg_hello){m.hdr, 1, 1, 0, 0, "fuzz"} : m.hello;
-	m.area_add.kind = type == MSG_AREA_ADD ? MSG_AREA_MEMFD : m.area_add.kind;
-	m.area_add.length = type == MSG_AREA_ADD ? AREA_BYTES : m.area_add.length;
-	/* Areas, queues and flows come first in their requests. */
-	if (type == MSG_AREA_DEL || type == MSG_QUEUE_OPEN)
-		m.area_del.area_id = h->area;
-	else if (type == MSG_QUEUE_CLOSE || type == MSG_FLOW_ADOPT || type == MSG_FLOW_HOST)
-		m.queue_close.queue_id = h->queue;
-	else if (type == MSG_FLOW_PAUSE || type == MSG_FLOW_CLOSE)
-		m.flow_pause.flow_id = h->flow;
-	if (type == MSG_FLOW_ADOPT)
-		m.flow_adopt.flags = kinds % 8 == 3;
-	for (int mutations = head >> 6; mutations > 0; mutations--) {
-		uint8_t where = byte(&h->in);
-		m.words[2 + where % 16] ^= (uint64_t)word(&h->in) << (where & 32);
-	}
-	int fds[MSG_FDS_MAX];
-	m.hdr.nfds = type == MSG_AREA_ADD || type == MSG_FLOW_ADOPT ? 1 : kinds >> 6;
-	for (uint32_t i = 0; i < m.hdr.nfds; i++)
-		fds[i] = descriptor(h, kinds);
-	exchange(h, &m, fds);
-	wire_close(fds, m.hdr.nfds);
+	int fd = fd_of_kind(h, input_u8(h->in), 1);
+	size_t len = input_u8(h->in);
+	input_bytes(h->in, &m, len);
+	struct iovec iov = {.iov_base = &m, .iov_len = len};
+	union {
+		struct cmsghdr hdr;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {.hdr = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	memcpy(CMSG_DATA(&control.hdr), &fd, sizeof(fd));
+	sendmsg(v->fds[2], &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void datagram(struct hostile *h)
+static void channel_close(struct view *v)
 {
-	union msg_any m = {0}, reply;
-	int got[MSG_FDS_MAX];
-	uint32_t n = byte(&h->in) * 2u, nfds = 0;
-	for (uint32_t i = 0; i < n; i++)
-		((uint8_t *)&m)[i] = byte(&h->in);
-	if (n > 0 && send(h->control, &m, n, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 &&
-	    wire_recv(h->control, &reply, got, &nfds, 0) > 0)
-		wire_close(got, nfds);
+	v->lied = true;
+	if (v->fds[2] >= 0)
+		close(v->fds[2]);
+	v->fds[2] = -1;
 }
 
-static void ring(struct hostile *h)
+static void on_view(struct hostile *h, enum op op)
 {
-	uint32_t where = word(&h->in), what = word(&h->in);
-	if (!h->rq)
+	struct view *v = view_pick(h, input_u8(h->in));
+	if (!v)
 		return;
-	__atomic_store_n((uint32_t *)(void *)(h->rq + where % h->rq_bytes / 4 * 4), what,
-			 __ATOMIC_RELEASE);
-	send(h->channel, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-static void traffic(struct hostile *h)
-{
-	static const char payload[8192];
-	uint8_t b = byte(&h->in);
-	int sock = h->sockets[b % 8];
-	struct linger reset = {.l_onoff = 1};
-	if (b & 0x80 && h->listener.sin_port) {
-		int fd = tcp_connect(h);
-		if (fd >= 0)
-			keep(h, fd);
-	} else if (sock >= 0 && b & 0x40) {
-		send(sock, payload, sizeof(payload), MSG_DONTWAIT | MSG_NOSIGNAL);
-	} else if (sock >= 0) {
-		if (b & 0x20)
-			setsockopt(sock, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-		close(sock);
-		h->sockets[b % 8] = -1;
-	}
-}
-
-static void channel_read(struct hostile *h)
-{
-	union msg_any m;
-	int fds[MSG_FDS_MAX];
-	uint32_t nfds = 0;
-	if (h->channel < 0)
+	switch ((int)op) {
+	case OP_CONSUME:
+		return consume(v);
+	case OP_WAKE:
+		return wake_set(v);
+	case OP_KICK:
+		return kick(v);
+	case OP_HEAD:
+		return head_jump(h->in, v);
+	case OP_REFILL:
+		return refill_some(h->in, v);
+	case OP_POKE:
+		return poke(h->in, v);
+	case OP_CHANNEL_READ:
+		return channel_drain(h, v);
+	case OP_CHANNEL_SEND:
+		return channel_send(h, v);
+	case OP_CHANNEL_CLOSE:
+		return channel_close(v);
+	default:
 		return;
-	if (byte(&h->in) & 0x80) {
-		close(h->channel);
-		h->channel = -1;
-	} else if (wire_recv(h->channel, &m, fds, &nfds, MSG_DONTWAIT) > 0) {
-		if (m.hdr.type == MSG_FLOW_OPENED)
-			h->flow = m.flow_opened.flow_id;
-		wire_close(fds, nfds);
 	}
 }
 
-static void play(struct hostile *h)
+/* A page less, of an area or of a queue's refill memory. */
+static void punch(struct hostile *h)
 {
-	static void (*const operations[])(struct hostile *) = {
-		request, request, request, request, datagram, ring, traffic, channel_read,
-	};
-	for (int i = 0; i < OPERATIONS_MOST && h->in.at < h->in.end; i++)
-		operations[byte(&h->in) % 8](h);
+	uint8_t which = input_u8(h->in), page = input_u8(h->in);
+	const struct view *v = view_pick(h, which >> 1);
+	int fd = which & 1 && v ? v->fds[1] : (int)list_pick(&h->memory, which >> 1, UINT32_MAX);
+	off_t bytes = sysconf(_SC_PAGESIZE);
+	fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, page * bytes, bytes);
 }
 
-static int descriptors(void)
+static void peer_send(struct hostile *h)
 {
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-	while (dir && readdir(dir))
-		n++;
-	if (dir)
-		closedir(dir);
-	return n;
+	static const char bytes[CHUNK];
+	int peer = (int)list_pick(&h->peers, input_u8(h->in), UINT32_MAX);
+	send(peer, bytes, input_u16(h->in) % CHUNK, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static struct client *start(int sock, int ended)
+static void peer_end(struct hostile *h)
 {
-	static struct limits limits = {
-		.most = {[ACCOUNT_SESSIONS] = 4,
-			 [ACCOUNT_QUEUES] = 3,
-			 [ACCOUNT_FLOWS] = 16,
-			 [ACCOUNT_BYTES] = 16u << 20},
-		.requests_per_second = 1u << 30,
-		.host_flows = true,
-	};
-	static struct client_identity who;
-	struct client *c;
-	if (!who.peer) {
-		log_init(false);
-		account_init(&limits);
-		who.pid = getpid();
-		who.pidfd = pidfd_open(who.pid, 0);
-		who.peer = peer_get(getuid(), who.pidfd);
+	int peer = (int)list_pick(&h->peers, input_u8(h->in), UINT32_MAX);
+	if (input_u8(h->in) & 1)
+		connect(peer, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+	else
+		shutdown(peer, SHUT_WR);
+}
+
+/* What must not be done with a socket after it was adopted. */
+static void meddle(struct hostile *h)
+{
+	uint8_t which = input_u8(h->in), how = input_u8(h->in);
+	const struct list *socks = which & 1 ? &h->listeners : &h->socks;
+	int sock = (int)list_pick(socks, which >> 1, UINT32_MAX), on = 1;
+	struct linger hour = {1, 3600};
+	char bytes[64];
+	switch (how % 7) {
+	case 0:
+		return peer_accept(h, sock);
+	case 1:
+		recv(sock, bytes, sizeof(bytes), MSG_DONTWAIT);
+		return;
+	case 2:
+		shutdown(sock, how & 8 ? SHUT_RD : SHUT_RDWR);
+		return;
+	case 3:
+		setsockopt(sock, SOL_SOCKET, SO_LINGER, &hour, sizeof(hour));
+		return;
+	case 4:
+		fcntl(sock, F_SETFL, how & 8 ? O_NONBLOCK : 0);
+		return;
+	case 5:
+		connect(sock, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+		return;
+	default:
+		setsockopt(sock, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+		listen(sock, 1);
 	}
-	if (client_start(&c, sock, 1, &who, &limits, ended) < 0)
-		__builtin_trap();
-	return c;
 }
 
-static void stop(struct hostile *h)
+static void connect_some(struct hostile *h)
 {
-	for (int i = 0; i < 8; i++)
-		if (h->sockets[i] >= 0)
-			close(h->sockets[i]);
-	if (h->rq)
-		munmap(h->rq, h->rq_bytes);
-	if (h->channel >= 0)
-		close(h->channel);
+	int listener = (int)list_pick(&h->listeners, input_u8(h->in), UINT32_MAX);
+	for (int n = input_u8(h->in) % 16; n >= 0 && listener >= 0; n--)
+		peer_connect(h, listener);
+}
+
+/* Lets the daemon do what it has to. */
+static void pause_for(struct hostile *h)
+{
+	usleep(input_u8(h->in) * 4);
+	peer_accept_host(h);
+}
+
+static void step(struct hostile *h, struct client *c, enum op op)
+{
+	switch (op) {
+	case OP_REQUEST:
+		return request(h);
+	case OP_RAW:
+		return raw(h);
+	case OP_ANSWERS:
+		return answers(h);
+	case OP_PUNCH:
+		return punch(h);
+	case OP_PEER_SEND:
+		return peer_send(h);
+	case OP_PEER_END:
+		return peer_end(h);
+	case OP_CONNECT:
+		return connect_some(h);
+	case OP_MEDDLE:
+		return meddle(h);
+	case OP_PAUSE:
+		return pause_for(h);
+	case OP_STOP:
+		h->over = true;
+		return client_stop(c);
+	case OP_CONSUME:
+	case OP_WAKE:
+	case OP_KICK:
+	case OP_HEAD:
+	case OP_REFILL:
+	case OP_POKE:
+	case OP_CHANNEL_READ:
+	case OP_CHANNEL_SEND:
+	case OP_CHANNEL_CLOSE:
+	case OP_COUNT:
+		return on_view(h, op);
+	}
+}
+
+/* ---- one session ---- */
+
+struct run {
+	struct hostile hostile;
+	struct client *client;
+	struct client_identity who;
+	int ended; /* eventfd: the client's thread has ended */
+};
+
+/* The first byte of an input. */
+enum {
+	BITS_HOST = 1,
+	BITS_FLOWS = 2,
+	BITS_QUEUES = 4,
+	BITS_BYTES = 8,
+	BITS_MEMORY_FIRST = 16,
+	BITS_NARROW = 32, /* few answers fit into the socket */
+	BITS_LEAVE = 64,  /* the client goes without waiting for answers */
+};
+
+/* Generous, or so that they are met. Requests are never held up: that takes a second. */
+static struct limits limits_of(uint8_t bits)
+{
+	return (struct limits){
+		.most = {[ACCOUNT_SESSIONS] = 1,
+			 [ACCOUNT_QUEUES] = bits & BITS_QUEUES ? 1 : 8,
+			 [ACCOUNT_FLOWS] = bits & BITS_FLOWS ? 2 : 64,
+			 [ACCOUNT_BYTES] = bits & BITS_BYTES ? 128u << 10 : 16u << 20},
+		.requests_per_second = UINT32_MAX,
+		.host_flows = bits & BITS_HOST,
+	};
+}
+
+static void run_start(struct run *r, struct input *in, uint8_t bits, const struct limits *limits)
+{
+	int pair[2], room = 0;
+	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+	if (bits & BITS_NARROW)
+		setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	*r = (struct run){.hostile = {.in = in, .control = pair[0], .again = pair[0]}};
+	r->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r->who = (struct client_identity){.pid = getpid(), .uid = getuid()};
+	r->who.pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	MUST(r->ended >= 0 && r->who.pidfd >= 0);
+	account_init(limits);
+	r->who.peer = peer_get(r->who.uid, r->who.pidfd);
+	MUST(r->who.peer);
+	MUST(client_start(&r->client, pair[1], 1, &r->who, limits, r->ended) == 0);
+}
+
+static void steps(struct run *r)
+{
+	struct input *in = r->hostile.in;
+	for (int n = 0; n < OPS_MOST && in->left > 0; n++)
+		step(&r->hostile, r->client, input_u8(in) % OP_COUNT);
+}
+
+/* The client goes: its sockets at once, what else it holds before or after the session ends. */
+static void run_end(struct run *r, bool memory_first)
+{
+	struct hostile *h = &r->hostile;
+	struct pollfd fd = {.fd = r->ended, .events = POLLIN};
 	close(h->control);
+	fds_close(h);
+	if (memory_first)
+		views_drop(h);
+	MUST(poll(&fd, 1, PATIENCE_MS) == 1);
+	client_free(r->client);
+	if (!memory_first)
+		views_drop(h);
+	close(r->who.pidfd);
+	close(r->ended);
+}
+
+/* Everything charged was given back: all there is can be charged. */
+static void nothing_charged(struct peer *peer, const struct limits *limits)
+{
+	for (enum account_kind kind = 0; kind < ACCOUNT_KINDS; kind++) {
+		MUST(account_charge(peer, kind, limits->most[kind]) == 0);
+		account_release(peer, kind, limits->most[kind]);
+	}
+	if (peer_put(peer))
+		peer_exited(peer);
+}
+
+static void prepare(void)
+{
+	static bool prepared;
+	struct io_uring ring;
+	if (prepared)
+		return;
+	prepared = true;
+	int r = io_uring_queue_init(2, &ring, 0);
+	if (r < 0) {
+		printf("skip: no io_uring here: %s\n", strerror(-r));
+		fflush(stdout);
+		_exit(77);
+	}
+	io_uring_queue_exit(&ring);
+	fds_prepare();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static int least;
-	int pair[2], ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	struct timeval patience = {.tv_usec = 300000};
-	if (ended < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		__builtin_trap();
-	setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	struct hostile h = {.in = {data, data + size}, .control = pair[1], .channel = -1};
-	memset(h.sockets, 0xff, sizeof(h.sockets));
-	struct client *c = start(pair[0], ended);
-	play(&h);
-	stop(&h);
-	struct pollfd wait = {.fd = ended, .events = POLLIN};
-	if (poll(&wait, 1, PATIENCE_MS) != 1)
-		__builtin_trap();
-	client_free(c);
-	close(ended);
-	int now = descriptors();
-	if (least && now > least + 4)
-		__builtin_trap();
-	least = least ? least : now;
+	struct input in = {data, size};
+	prepare();
+	uint8_t bits = input_u8(&in);
+	struct limits limits = limits_of(bits);
+	uint32_t files = left_files();
+	struct run r;
+	run_start(&r, &in, bits, &limits);
+	steps(&r);
+	if (!(bits & BITS_LEAVE))
+		answers(&r.hostile);
+	run_end(&r, bits & BITS_MEMORY_FIRST);
+	nothing_charged(r.who.peer, &limits);
+	left_unmapped();
+	MUST(left_files() == files);
 	return 0;
 }

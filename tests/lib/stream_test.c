@@ -16,10 +16,8 @@
 
 #include "receive.h"
 
-enum {
-	MIB = 1 << 20,
-	AREA = 4 * MIB
-};
+#define MIB  (1ull << 20)
+#define AREA (4 * MIB)
 
 static struct harness_daemon zcrxd;
 
@@ -49,7 +47,7 @@ static int adopt_pair(struct harness_receiver *r, struct harness_stream *s)
 
 static uint16_t port_of(int sock)
 {
-	struct sockaddr_in at;
+	struct sockaddr_in at = {0};
 	socklen_t len = sizeof(at);
 	assert_int_equal(getsockname(sock, (struct sockaddr *)&at, &len), 0);
 	return ntohs(at.sin_port);
@@ -133,12 +131,13 @@ static void a_listener_takes_sixteen_streams_at_once(void **state)
 		int sock = harness_connect(&at);
 		streams[i].seed = (uint64_t)i + 100;
 		streams[i].port = port_of(sock);
-		senders[i] = harness_send(sock, streams[i].seed, 4 * MIB + i, HARNESS_FIN);
+		senders[i] =
+			harness_send(sock, streams[i].seed, 4 * MIB + (uint64_t)i, HARNESS_FIN);
 	}
 	harness_receive(&r);
 	for (int i = 0; i < 16; i++) {
 		assert_int_equal(harness_send_wait(senders[i]), 0);
-		assert_int_equal(streams[i].bytes, 4 * MIB + i);
+		assert_int_equal(streams[i].bytes, 4 * MIB + (uint64_t)i);
 		assert_int_equal(streams[i].error, 0);
 	}
 	zcrx_flow_close(listener, 0);
@@ -225,7 +224,7 @@ static void a_tiny_area_and_a_slow_reader_lose_nothing(void **state)
 		struct zcrx_queue_options o = {.size = sizeof(o), .buffer_bytes = buffer_bytes[i]};
 		struct harness_stream s = {.seed = 9 + i};
 		struct harness_receiver r = {.streams = &s, .count = 1, .hold = 200};
-		harness_receiver_open(&r, &zcrxd, 256 * 1024, &o);
+		harness_receiver_open(&r, &zcrxd, MIB / 4, &o);
 		struct harness_sender *sender =
 			harness_send(adopt_pair(&r, &s), s.seed, 16 * MIB, HARNESS_FIN);
 		harness_receive(&r);

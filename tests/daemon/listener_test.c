@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the listening sockets come from, and whose files they may replace. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../daemon/listener.h"
+#include "../../daemon/util.h"
+
+enum {
+	FIRST = 3 /* of systemd's descriptors; this and the next are kept free by main() */
+};
+
+static char dir[] = "/tmp/zcrxd-listener-XXXXXX";
+static struct config config;
+static struct listeners listeners;
+
+static char *path_of(const char *name)
+{
+	char *path;
+	assert_true(asprintf(&path, "%s/%s", dir, name) > 0);
+	return path;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/zcrxd-listener-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	config = (struct config){.clients = path_of("clients"),
+				 .status = path_of("status"),
+				 .mode = 0620};
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	unlink(config.clients);
+	unlink(config.status);
+	assert_int_equal(rmdir(dir), 0);
+	config_done(&config);
+	return 0;
+}
+
+static int unix_socket(int type, const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int sock = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	assert_true(sock >= 0 && strlen(path) < sizeof(at.sun_path));
+	strcpy(at.sun_path, path);
+	assert_int_equal(bind(sock, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(sock, 1), 0);
+	return sock;
+}
+
+static int connect_to(int type, const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	_cleanup_(fd_closep) int sock = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	strcpy(at.sun_path, path);
+	return connect(sock, (struct sockaddr *)&at, sizeof(at)) < 0 ? -errno : 0;
+}
+
+static bool exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+static void makes_both_with_their_mode_and_removes_them(void **state)
+{
+	(void)state;
+	struct stat st;
+	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(connect_to(SOCK_SEQPACKET, config.clients), 0);
+	assert_int_equal(connect_to(SOCK_STREAM, config.status), 0);
+	assert_int_equal(stat(config.clients, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0620);
+	assert_int_equal(stat(config.status, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0620);
+	assert_true(fcntl(listeners.clients, F_GETFL) & O_NONBLOCK);
+	assert_true(fcntl(listeners.status, F_GETFL) & O_NONBLOCK);
+	listeners_close(&listeners);
+	assert_false(exists(config.clients) || exists(config.status));
+}
+
+static void gives_them_to_the_group(void **state)
+{
+	(void)state;
+	struct stat st;
+	struct group *own = getgrgid(getegid()); /* NOLINT(concurrency-mt-unsafe) */
+	if (!own) {
+		print_message("skip: this user's group has no name\n");
+		skip();
+	}
+	config.group = strdup(own->gr_name);
+	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(stat(config.clients, &st), 0);
+	assert_int_equal(st.st_gid, getegid());
+	listeners_close(&listeners);
+	free(config.group);
+	config.group = strdup("no-such-group-here");
+	assert_int_equal(listeners_open(&listeners, &config), -ENOENT);
+	assert_false(exists(config.clients));
+}
+
+static void replaces_what_a_crash_left(void **state)
+{
+	(void)state;
+	close(unix_socket(SOCK_SEQPACKET, config.clients));
+	close(unix_socket(SOCK_STREAM, config.status));
+	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(connect_to(SOCK_SEQPACKET, config.clients), 0);
+	listeners_close(&listeners);
+}
+
+static void leaves_a_living_daemon_its_sockets(void **state)
+{
+	(void)state;
+	int other = unix_socket(SOCK_SEQPACKET, config.clients);
+	assert_int_equal(listeners_open(&listeners, &config), -EADDRINUSE);
+	assert_int_equal(connect_to(SOCK_SEQPACKET, config.clients), 0);
+	assert_false(exists(config.status));
+	assert_int_equal(unlink(config.clients), 0);
+	close(other);
+
+	other = unix_socket(SOCK_STREAM, config.status);
+	assert_int_equal(listeners_open(&listeners, &config), -EADDRINUSE);
+	assert_int_equal(connect_to(SOCK_STREAM, config.status), 0);
+	assert_false(exists(config.clients)); /* its own goes with it */
+	close(other);
+}
+
+static void removes_nothing_but_sockets(void **state)
+{
+	(void)state;
+	char text[16] = "";
+	int fd = open(config.clients, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, "precious", 8), 8);
+	close(fd);
+	assert_int_equal(listeners_open(&listeners, &config), -EEXIST);
+	fd = open(config.clients, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, text, sizeof(text)), 8);
+	assert_string_equal(text, "precious");
+	close(fd);
+	assert_int_equal(unlink(config.clients), 0);
+
+	assert_int_equal(mkdir(config.clients, 0700), 0);
+	assert_int_equal(listeners_open(&listeners, &config), -EEXIST);
+	assert_int_equal(rmdir(config.clients), 0);
+}
+
+static void says_why_a_path_cannot_be_used(void **state)
+{
+	(void)state;
+	char *kept = config.clients, *missing = path_of("no/such/folder"), path[200];
+	config.clients = missing;
+	assert_int_equal(listeners_open(&listeners, &config), -ENOENT);
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	config.clients = path;
+	assert_int_equal(listeners_open(&listeners, &config), -ENAMETOOLONG);
+	config.clients = kept;
+	free(missing);
+}
+
+/* What systemd would pass: the sockets become FIRST and so on. */
+static void pass(const char *names, const int *socks, int n)
+{
+	char text[16];
+	int high[2];
+	for (int i = 0; i < n; i++) {
+		high[i] = fcntl(socks[i], F_DUPFD_CLOEXEC, 100);
+		close(socks[i]);
+	}
+	for (int i = 0; i < n; i++) {
+		assert_int_equal(dup2(high[i], FIRST + i), FIRST + i);
+		close(high[i]);
+	}
+	snprintf(text, sizeof(text), "%d", (int)getpid());
+	setenv("LISTEN_PID", text, 1); /* NOLINT(concurrency-mt-unsafe) */
+	snprintf(text, sizeof(text), "%d", n);
+	setenv("LISTEN_FDS", text, 1);      /* NOLINT(concurrency-mt-unsafe) */
+	setenv("LISTEN_FDNAMES", names, 1); /* NOLINT(concurrency-mt-unsafe) */
+}
+
+static void takes_systemds_sockets_and_leaves_their_files(void **state)
+{
+	(void)state;
+	pass("status:clients",
+	     (int[]){unix_socket(SOCK_STREAM, config.status),
+		     unix_socket(SOCK_SEQPACKET, config.clients)},
+	     2);
+	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners.status, FIRST);
+	assert_int_equal(listeners.clients, FIRST + 1);
+	assert_true(fcntl(FIRST, F_GETFD) & FD_CLOEXEC);
+	/* Whoever else holds them may accept first: then our accept must not wait. */
+	assert_true(fcntl(FIRST, F_GETFL) & O_NONBLOCK);
+	assert_true(fcntl(FIRST + 1, F_GETFL) & O_NONBLOCK);
+	listeners_close(&listeners);
+	assert_true(exists(config.clients) && exists(config.status));
+}
+
+static void makes_the_one_that_systemd_did_not_pass(void **state)
+{
+	(void)state;
+	pass("clients", (int[]){unix_socket(SOCK_SEQPACKET, config.clients)}, 1);
+	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners.clients, FIRST);
+	assert_int_equal(connect_to(SOCK_STREAM, config.status), 0);
+	listeners_close(&listeners);
+	assert_true(exists(config.clients));
+	assert_false(exists(config.status));
+}
+
+static void refuses_other_sockets_from_systemd(void **state)
+{
+	(void)state;
+	int pair[2];
+	pass("clients", (int[]){unix_socket(SOCK_STREAM, config.clients)}, 1);
+	assert_int_equal(listeners_open(&listeners, &config), -EINVAL);
+	unlink(config.clients);
+	pass("connection", (int[]){unix_socket(SOCK_SEQPACKET, config.clients)}, 1);
+	assert_int_equal(listeners_open(&listeners, &config), -EINVAL);
+	unlink(config.clients);
+	pass("clients:clients",
+	     (int[]){unix_socket(SOCK_SEQPACKET, config.clients),
+		     unix_socket(SOCK_SEQPACKET, config.status)},
+	     2);
+	assert_int_equal(listeners_open(&listeners, &config), -EINVAL);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	close(pair[1]);
+	pass("clients", pair, 1);
+	assert_int_equal(listeners_open(&listeners, &config), -EINVAL);
+	unlink(config.clients);
+	unlink(config.status);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(makes_both_with_their_mode_and_removes_them),
+		CASE(gives_them_to_the_group),
+		CASE(replaces_what_a_crash_left),
+		CASE(leaves_a_living_daemon_its_sockets),
+		CASE(removes_nothing_but_sockets),
+		CASE(says_why_a_path_cannot_be_used),
+		CASE(takes_systemds_sockets_and_leaves_their_files),
+		CASE(makes_the_one_that_systemd_did_not_pass),
+		CASE(refuses_other_sockets_from_systemd),
+	};
+	for (int fd = 0; fd < FIRST + 2;)
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/* Areas and queues of things that cannot be one, and of sizes that cannot be. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "raw.h"
+#include "world.h"
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static struct raw r;
+static uint64_t page;
+
+static int open_case(void **state)
+{
+	(void)state;
+	page = (uint64_t)sysconf(_SC_PAGESIZE);
+	raw_connect(&r);
+	return 0;
+}
+
+static int close_case(void **state)
+{
+	world_is_well();
+	raw_close(&r);
+	return world_is_empty(state);
+}
+
+static union msg_any area(uint64_t length)
+{
+	return (union msg_any){.area_add = {.kind = MSG_AREA_MEMFD, .length = length}};
+}
+
+/* Takes fd over. */
+static void area_refused(int fd, uint64_t length, uint32_t reason)
+{
+	assert_true(fd >= 0);
+	raw_refused(&r, MSG_AREA_ADD, area(length), fd, reason, NULL);
+	close(fd);
+}
+
+static void what_is_no_memfd_is_refused(void **state)
+{
+	(void)state;
+	int ends[2], socks[2];
+	char path[] = "/tmp/zcrxd-hostile-XXXXXX";
+	int file = mkstemp(path);
+	assert_int_equal(ftruncate(file, (off_t)page), 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks), 0);
+	shutdown(socks[0], SHUT_WR);
+	const int fds[] = {
+		file,
+		open(path, O_PATH | O_CLOEXEC),
+		open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+		open("/tmp", O_PATH | O_CLOEXEC),
+		open("/dev/null", O_RDWR | O_CLOEXEC),
+		open("/dev/zero", O_RDWR | O_CLOEXEC),
+		open("/proc/self/mem", O_RDWR | O_CLOEXEC),
+		ends[0],
+		ends[1],
+		socks[0],
+		socks[1],
+		epoll_create1(EPOLL_CLOEXEC),
+		eventfd(0, EFD_CLOEXEC),
+		(int)syscall(SYS_pidfd_open, getpid(), 0),
+		socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+		dup(r.sock),
+	};
+	for (size_t i = 0; i < COUNT(fds); i++)
+		area_refused(fds[i], page, REASON_FD_KIND);
+	unlink(path);
+}
+
+static int sealed(int seals)
+{
+	int fd = memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_int_equal(ftruncate(fd, (off_t)page), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+	return fd;
+}
+
+static void a_memfd_that_may_shrink_or_refuses_writes_is_refused(void **state)
+{
+	(void)state;
+	area_refused(sealed(0), page, REASON_SEALS);
+	area_refused(sealed(F_SEAL_GROW), page, REASON_SEALS);
+	area_refused(sealed(F_SEAL_SHRINK | F_SEAL_WRITE), page, REASON_SEALS);
+	area_refused(sealed(F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE), page, REASON_SEALS);
+	int never = memfd_create("hostile", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(never, (off_t)page), 0);
+	area_refused(never, page, REASON_SEALS);
+}
+
+static int reopen(int fd, int flags)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, flags | O_CLOEXEC);
+}
+
+static void a_memfd_opened_one_way_is_refused(void **state)
+{
+	(void)state;
+	int fd = raw_memfd(page);
+	area_refused(reopen(fd, O_RDONLY), page, REASON_FD_ACCESS);
+	area_refused(reopen(fd, O_WRONLY), page, REASON_FD_ACCESS);
+	area_refused(reopen(fd, O_PATH), page, REASON_FD_KIND);
+	raw_area_add(&r, reopen(fd, O_RDWR), page);
+	close(fd);
+}
+
+static void sizes_that_cannot_be_are_refused(void **state)
+{
+	(void)state;
+	const uint64_t lengths[] = {0,          1,          page - 1,
+				    page + 1,   3 * page,   1ull << 32,
+				    1ull << 63, UINT64_MAX, UINT64_MAX - page + 1};
+	for (size_t i = 0; i < COUNT(lengths); i++)
+		area_refused(raw_memfd(2 * page), lengths[i], REASON_AREA_SIZE);
+	area_refused(raw_memfd(0), page, REASON_AREA_SIZE);
+	area_refused(raw_memfd(8ull << 30), 8ull << 30, REASON_QUOTA);
+	area_refused(raw_memfd(1ull << 62), 1ull << 62, REASON_QUOTA);
+}
+
+static void kinds_of_memory_that_do_not_exist_are_refused(void **state)
+{
+	(void)state;
+	int fd = raw_memfd(page);
+	const uint32_t kinds[] = {0, 3, 1000, UINT32_MAX};
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		union msg_any m = area(page);
+		m.area_add.kind = kinds[i];
+		raw_refused(&r, MSG_AREA_ADD, m, fd, REASON_VALUE, NULL);
+	}
+	union msg_any m = area(page);
+	m.area_add.kind = MSG_AREA_DMABUF;
+	raw_refused(&r, MSG_AREA_ADD, m, fd, REASON_AREA_KIND, NULL);
+	for (uint32_t bit = 0; bit < 32; bit++) {
+		m = area(page);
+		m.area_add.flags = 1u << bit;
+		raw_refused(&r, MSG_AREA_ADD, m, fd, REASON_UNKNOWN_FLAG, NULL);
+	}
+	close(fd);
+}
+
+static void the_daemons_own_files_are_refused(void **state)
+{
+	(void)state;
+	struct raw_queue q;
+	raw_queue_open(&q, &r, 16 * page, 0, 0);
+	area_refused(dup(q.rq_fd), page, REASON_FD_KIND);
+	area_refused(reopen(q.rq_fd, O_RDWR), page, REASON_FD_KIND);
+	area_refused(dup(q.cq_fd), page, REASON_FD_ACCESS);
+	area_refused(dup(q.channel), page, REASON_FD_KIND);
+	int again = reopen(q.cq_fd, O_RDWR); /* root may */
+	if (again >= 0)
+		area_refused(again, page, REASON_SEALS);
+	raw_queue_drop(&q);
+}
+
+static void one_file_may_be_many_areas(void **state)
+{
+	(void)state;
+	int fd = raw_memfd(4 * page);
+	uint32_t ids[20];
+	for (int i = 0; i < 20; i++)
+		ids[i] = raw_area_add(&r, fd, 4 * page);
+	for (int i = 0; i < 20; i++) {
+		union msg_any del = {.area_del = {.area_id = ids[i]}}, m = del;
+		assert_int_equal(raw_request(&r, MSG_AREA_DEL, &m, -1, NULL), 0);
+		raw_refused(&r, MSG_AREA_DEL, del, -1, REASON_NO_OBJECT, NULL);
+	}
+	close(fd);
+}
+
+static void an_area_in_use_stays(void **state)
+{
+	(void)state;
+	struct raw_queue q;
+	raw_queue_open(&q, &r, 16 * page, 0, 0);
+	union msg_any del = {.area_del = {.area_id = q.area_id}};
+	union msg_any open = {.queue_open = {.area_id = q.area_id}};
+	raw_refused(&r, MSG_AREA_DEL, del, -1, REASON_BUSY, NULL);
+	raw_refused(&r, MSG_QUEUE_OPEN, open, -1, REASON_BUSY, NULL);
+	struct raw other;
+	raw_connect(&other);
+	raw_refused(&other, MSG_AREA_DEL, del, -1, REASON_NO_OBJECT, NULL);
+	raw_refused(&other, MSG_QUEUE_OPEN, open, -1, REASON_NO_OBJECT, NULL);
+	union msg_any close = {.queue_close = {.queue_id = q.id}};
+	raw_refused(&other, MSG_QUEUE_CLOSE, close, -1, REASON_NO_OBJECT, NULL);
+	raw_close(&other);
+	union msg_any m = close;
+	assert_int_equal(raw_request(&r, MSG_QUEUE_CLOSE, &m, -1, NULL), 0);
+	raw_refused(&r, MSG_QUEUE_CLOSE, close, -1, REASON_NO_OBJECT, NULL);
+	m = del;
+	assert_int_equal(raw_request(&r, MSG_AREA_DEL, &m, -1, NULL), 0);
+	raw_queue_drop(&q);
+}
+
+static void queues_of_impossible_sizes_are_refused(void **state)
+{
+	(void)state;
+	int fd = raw_memfd(16 * page);
+	uint32_t id = raw_area_add(&r, fd, 16 * page);
+	close(fd);
+	const struct msg_queue_open wishes[] = {
+		{.backend = 4},
+		{.backend = UINT32_MAX},
+		{.cq_entries = 32769},
+		{.cq_entries = UINT32_MAX},
+		{.rq_entries = 32769},
+		{.rq_entries = 1u << 31},
+		{.buffer_bytes = (1u << 30) + 1},
+		{.buffer_bytes = UINT32_MAX},
+		{.nic = "exactly 16 chars"},
+	};
+	for (size_t i = 0; i < COUNT(wishes); i++) {
+		union msg_any m = {.queue_open = wishes[i]};
+		m.queue_open.area_id = id;
+		raw_refused(&r, MSG_QUEUE_OPEN, m, -1, REASON_VALUE, NULL);
+	}
+	union msg_any m = {.queue_open = {.area_id = id, .buffer_bytes = 1u << 30}};
+	raw_refused(
+		&r, MSG_QUEUE_OPEN, m, -1, REASON_VALUE,
+		"The area is smaller than one buffer; make it larger or ask for smaller buffers.");
+	m = (union msg_any){.queue_open = {.area_id = id + 1}};
+	raw_refused(&r, MSG_QUEUE_OPEN, m, -1, REASON_NO_OBJECT, NULL);
+	for (uint32_t bit = 1; bit < 32; bit++) {
+		m = (union msg_any){.queue_open = {.area_id = id, .flags = 1u << bit}};
+		raw_refused(&r, MSG_QUEUE_OPEN, m, -1, REASON_UNKNOWN_FLAG, NULL);
+	}
+}
+
+static void queues_of_extreme_sizes_work(void **state)
+{
+	(void)state;
+	const struct {
+		uint64_t area;
+		uint32_t buffer, cq;
+	} sizes[] = {{1, 1, 1}, {1, 0, 32768}, {5, 0, 1}, {33000, 1, 32768}, {7, 4, 65}};
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		struct raw_queue q;
+		int pair[2];
+		raw_queue_open(&q, &r, sizes[i].area * page, sizes[i].buffer, sizes[i].cq);
+		harness_pair(pair);
+		uint32_t flow = raw_adopt(&q, pair[1], 0);
+		struct harness_sender *s = harness_send(pair[0], i, 1 << 20, HARNESS_FIN);
+		raw_stream(&q, flow, i, 0, 1 << 20);
+		assert_int_equal(harness_send_wait(s), 0);
+		assert_int_equal(raw_closed(&q, flow), 0);
+		close(pair[1]);
+		raw_queue_drop(&q);
+		WORLD_UNTIL(world_queues() == 1);
+	}
+}
+
+/* There may be no huge page left: the kernel finds that out when it wants to write. */
+static void an_area_without_memory_harms_its_owner_only(void **state)
+{
+	(void)state;
+	const size_t bytes = 4 << 20;
+	int fd = memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB), pair[2];
+	if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0) {
+		print_message("skip: no hugetlbfs here: %s\n", strerror(errno));
+		skip();
+	}
+	union msg_any m = area(bytes);
+	if (raw_request(&r, MSG_AREA_ADD, &m, fd, NULL) < 0) {
+		raw_is_refusal(&m, MSG_AREA_ADD, r.serial, REASON_DAEMON_LIMIT, NULL);
+		close(fd);
+		return;
+	}
+	close(fd);
+	uint32_t id = m.area_add_reply.area_id;
+	int fds[MSG_FDS_MAX];
+	m = (union msg_any){.queue_open = {.area_id = id, .backend = MSG_BACKEND_COPY}};
+	assert_int_equal(raw_request(&r, MSG_QUEUE_OPEN, &m, -1, fds), 0);
+	harness_pair(pair);
+	struct raw_queue q = {.r = &r, .id = m.queue_open_reply.queue_id, .channel = fds[2]};
+	uint32_t flow = raw_adopt(&q, pair[1], 0);
+	assert_int_equal(send(pair[0], "anything", 8, MSG_NOSIGNAL), 8);
+	world_is_well();
+	WORLD_UNTIL(raw_flow_close(&r, flow, 0) == 0);
+	close(pair[0]);
+	close(pair[1]);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	world_start(NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_stop();
+	return 0;
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, open_case, close_case)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(what_is_no_memfd_is_refused),
+		CASE(a_memfd_that_may_shrink_or_refuses_writes_is_refused),
+		CASE(a_memfd_opened_one_way_is_refused),
+		CASE(sizes_that_cannot_be_are_refused),
+		CASE(kinds_of_memory_that_do_not_exist_are_refused),
+		CASE(the_daemons_own_files_are_refused),
+		CASE(one_file_may_be_many_areas),
+		CASE(an_area_in_use_stays),
+		CASE(queues_of_impossible_sizes_are_refused),
+		CASE(queues_of_extreme_sizes_work),
+		CASE(an_area_without_memory_harms_its_owner_only),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

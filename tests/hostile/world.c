@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+#include "world.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "neighbour.h"
+
+enum {
+	ROUNDS = 3,      /* of the neighbour show that it goes on ... */
+	ROUNDS_MS = 5000 /* ... if they take no longer */
+};
+
+struct harness_daemon zcrxd;
+static struct neighbour *neighbour;
+static int fds_in_the_beginning;
+
+bool world_is_sanitized(void)
+{
+	const char *sanitizers = getenv("ZCRX_SANITIZE"); /* NOLINT(concurrency-mt-unsafe) */
+	return sanitizers && *sanitizers;
+}
+
+static int patience(void)
+{
+	return world_is_sanitized() ? 4 : 1;
+}
+
+void world_start(const char *config)
+{
+	harness_daemon_start(&zcrxd, config);
+	neighbour = neighbour_start(zcrxd.socket);
+	free(world_status()); /* what it needs once is no leak */
+	fds_in_the_beginning = world_fds();
+}
+
+void world_stop(void)
+{
+	if (neighbour)
+		neighbour_stop(neighbour);
+	neighbour = NULL;
+	harness_daemon_stop(&zcrxd);
+}
+
+void world_wait(uint64_t until, const char *condition)
+{
+	if (harness_now_ms() > until)
+		fail_msg("this never came true: %s", condition);
+	usleep(1000);
+}
+
+void world_rest(bool on)
+{
+	neighbour_rest(neighbour, on);
+}
+
+static void neighbour_goes_on(void)
+{
+	uint64_t rounds = neighbour_rounds(neighbour) + ROUNDS;
+	uint64_t until = harness_now_ms() + (uint64_t)(ROUNDS_MS * patience());
+	while (neighbour_rounds(neighbour) < rounds) {
+		if (neighbour_trouble(neighbour))
+			fail_msg("the neighbour suffers: %s", neighbour_trouble(neighbour));
+		if (harness_now_ms() > until)
+			fail_msg("the neighbour waits for more than %d ms", ROUNDS_MS * patience());
+		usleep(1000);
+	}
+}
+
+void world_is_well(void)
+{
+	free(world_status());
+	neighbour_goes_on();
+}
+
+static void show_fds(void)
+{
+	char dir[64], path[330], target[256];
+	snprintf(dir, sizeof(dir), "/proc/%d/fd", (int)zcrxd.pid);
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+	while (d && (e = readdir(d))) { /* NOLINT(concurrency-mt-unsafe) */
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		ssize_t n = readlink(path, target, sizeof(target) - 1);
+		if (n > 0)
+			print_error("%s -> %.*s\n", e->d_name, (int)n, target);
+	}
+	closedir(d);
+}
+
+int world_is_empty(void **state)
+{
+	(void)state;
+	uint64_t until = harness_now_ms() + WORLD_PATIENCE_MS;
+	while (world_clients() != 1 || world_queues() != 1 || world_fds() != fds_in_the_beginning) {
+		if (harness_now_ms() > until) {
+			show_fds();
+			fail_msg("left behind: %d clients, %d queues, %d descriptors",
+				 world_clients() - 1, world_queues() - 1,
+				 world_fds() - fds_in_the_beginning);
+		}
+		usleep(2000);
+	}
+	world_is_well();
+	return 0;
+}
+
+static int status_connect(uint64_t ms)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct timeval time = {.tv_sec = (time_t)(ms / 1000)};
+	memcpy(at.sun_path, zcrxd.status, strlen(zcrxd.status));
+	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(sock >= 0);
+	assert_int_equal(setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)), 0);
+	assert_int_equal(connect(sock, (struct sockaddr *)&at, sizeof(at)), 0);
+	return sock;
+}
+
+char *world_status(void)
+{
+	uint64_t ms = 1000 * (uint64_t)patience(), since = harness_now_ms();
+	size_t len = 0, room = 1 << 20;
+	char *text = malloc(room);
+	assert_non_null(text);
+	int sock = status_connect(ms);
+	ssize_t n;
+	while ((n = recv(sock, text + len, room - len - 1, 0)) > 0)
+		len += (size_t)n;
+	close(sock);
+	uint64_t took = harness_now_ms() - since;
+	if (n < 0 || len == 0 || took > ms)
+		fail_msg("the status socket gave %zu bytes in %ju ms", len, (uintmax_t)took);
+	text[len] = '\0';
+	return text;
+}
+
+/* Members of the array `key` in the object, and all their members of the array `inner`, if given.
+ */
+static int count(struct json_object *o, const char *key, const char *inner)
+{
+	struct json_object *array = json_object_object_get(o, key);
+	int n = (int)json_object_array_length(array), sum = 0;
+	for (int i = 0; inner && i < n; i++)
+		sum += count(json_object_array_get_idx(array, (size_t)i), inner, NULL);
+	return inner ? sum : n;
+}
+
+static int status_count(const char *key, const char *inner)
+{
+	char *text = world_status();
+	struct json_object *o = json_tokener_parse(text);
+	if (!o)
+		fail_msg("no JSON: %s", text);
+	int n = count(o, key, inner);
+	json_object_put(o);
+	free(text);
+	return n;
+}
+
+int world_clients(void)
+{
+	return status_count("clients", NULL);
+}
+
+int world_queues(void)
+{
+	return status_count("clients", "queues");
+}
+
+int world_fds(void)
+{
+	char path[64];
+	int n = 0;
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)zcrxd.pid);
+	DIR *d = opendir(path);
+	assert_non_null(d);
+	while (readdir(d)) /* NOLINT(concurrency-mt-unsafe) */
+		n++;
+	closedir(d);
+	return n;
+}
+
+uint64_t world_cpu_ms(void)
+{
+	char path[64], line[1024] = "";
+	unsigned long user, system;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)zcrxd.pid);
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof(line), f));
+	fclose(f);
+	const char *after = strrchr(line, ')');
+	assert_non_null(after);
+	/* NOLINTNEXTLINE(cert-err34-c) */
+	assert_int_equal(sscanf(after, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+				&user, &system),
+			 2);
+	return (user + system) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+uint64_t world_rss_kib(void)
+{
+	char path[64], line[256];
+	unsigned long kib = 0;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)zcrxd.pid);
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "RssAnon: %lu", &kib) == 1) /* NOLINT(cert-err34-c) */
+			break;
+	fclose(f);
+	assert_true(kib > 0);
+	return kib;
+}

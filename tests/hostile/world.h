@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A zcrxd with an ordinary client on it, the *neighbour*, who receives a stream all the time and
+ * checks its bytes. Whatever a test does to the daemon, the neighbour must not notice, the status
+ * socket must answer at once, and nothing may be left behind.
+ */
+#ifndef TESTS_HOSTILE_WORLD_H
+#define TESTS_HOSTILE_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "harness.h"
+
+enum {
+	WORLD_PATIENCE_MS = 20000 /* for what has to happen sooner or later */
+};
+
+extern struct harness_daemon zcrxd;
+
+/* Starts the daemon, with the text of its configuration or NULL, and the neighbour. */
+void world_start(const char *config);
+/* Ends both; the daemon has to end well. */
+void world_stop(void);
+
+/* The neighbour goes on and the status socket answers, now. */
+void world_is_well(void);
+
+/*
+ * Waits until the neighbour is the only client and the daemon holds as many descriptors as in the
+ * beginning; then all has to be well. Has the form of a test's teardown.
+ */
+int world_is_empty(void **state);
+
+/* Lets the neighbour rest, so that the daemon is idle. */
+void world_rest(bool on);
+
+/* The document of the status socket; fails unless it comes at once. The caller frees it. */
+char *world_status(void);
+/* Number of the daemon's clients, and of the queues of all of them. */
+int world_clients(void);
+int world_queues(void);
+
+int world_fds(void);
+/* CPU time the daemon has used, in milliseconds; its resident memory in KiB. */
+uint64_t world_cpu_ms(void);
+uint64_t world_rss_kib(void);
+
+/* The suite runs under a sanitizer: everything is slower and memory means nothing. */
+bool world_is_sanitized(void);
+
+/* Waits until the condition holds; fails after WORLD_PATIENCE_MS. */
+#define WORLD_UNTIL(condition)                                                           \
+	for (uint64_t world_until = harness_now_ms() + WORLD_PATIENCE_MS; !(condition);) \
+	world_wait(world_until, #condition)
+void world_wait(uint64_t until, const char *condition);
+
+#define WORLD_CASE(name) cmocka_unit_test_teardown(name, world_is_empty)
+
+#endif
