@@ -47,7 +47,7 @@ class Receives(world.DaemonCase):
 
     def test_connects_and_writes_to_stdout_with_the_report_on_stderr(self):
         server = Server(self)
-        tool = self.start(CAT, "--sha256", "localhost", server.port)
+        tool = self.start(CAT, "--sha256", "127.0.0.1", server.port)
         peer = server.accept()
         # The pipe to stdout is small: read it while sending.
         peer.settimeout(None)
