@@ -2,6 +2,8 @@
 #include "broker.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -12,7 +14,8 @@
 #include "session.h"
 #include "util.h"
 
-#define STOP_USEC 5000000ull
+#define STOP_USEC     5000000ull
+#define REFUSALS_MOST 256u /* at once; beyond it they are closed on the spot */
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -73,6 +76,40 @@ static int who_get(int sock, struct client_identity *ret)
 	return 0;
 }
 
+static uint32_t refusals; /* threads under way, atomic */
+
+static void *refuse(void *data)
+{
+	uintptr_t order = (uintptr_t)data;
+	int sock = (int)(order >> 8);
+	session_refuse(sock, order & 0xff);
+	close(sock);
+	__atomic_sub_fetch(&refusals, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/*
+ * Closing a connection drops what the client sent unasked, and a lingering socket among that makes
+ * the close wait for as long as the client likes: so it is a thread of its own that waits.
+ */
+static void client_refuse(int sock, uint32_t reason)
+{
+	pthread_t thread;
+	pthread_attr_t attributes;
+	sigset_t all, old;
+	sigfillset(&all);
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	__atomic_add_fetch(&refusals, 1, __ATOMIC_RELAXED);
+	void *order = (void *)((uintptr_t)sock << 8 | reason);
+	if (__atomic_load_n(&refusals, __ATOMIC_RELAXED) > REFUSALS_MOST ||
+	    pthread_create(&thread, &attributes, refuse, order) != 0)
+		refuse(order);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attributes);
+}
+
 static void client_accepted(struct broker *b, int sock)
 {
 	struct client_identity who = {.pidfd = -1};
@@ -84,9 +121,8 @@ static void client_accepted(struct broker *b, int sock)
 			who_release(b, &who);
 	}
 	if (r < 0) {
-		session_refuse(sock, r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT);
 		log_info("a client was refused: %s", strerrordesc_np(-r));
-		close(sock);
+		client_refuse(sock, r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT);
 		return;
 	}
 	TAILQ_INSERT_TAIL(&b->clients, c, link);
