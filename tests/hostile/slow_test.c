@@ -114,20 +114,6 @@ static void who_takes_nothing_finds_all_of_it_later(void **state)
 	assert_int_equal(raw_closed(&q, flow), 0);
 }
 
-static void data_before_a_reset_comes_even_to_the_slow(void **state)
-{
-	(void)state;
-	struct harness_sender *s = harness_send(sock[0], 3, 300 * 1024, HARNESS_STAY);
-	harness_send_wait(s);
-	stands_still();
-	harness_reset_on_close(sock[0]);
-	close(sock[0]);
-	sock[0] = -1;
-	stands_still();
-	raw_stream(&q, flow, 3, 0, 300 * 1024);
-	assert_int_equal(raw_closed(&q, flow), -ECONNRESET);
-}
-
 static void who_reads_no_events_gets_all_of_them_later(void **state)
 {
 	(void)state;
@@ -300,7 +286,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(who_never_recycles_stands_still_until_it_does),
 		CASE(who_takes_nothing_finds_all_of_it_later),
-		CASE(data_before_a_reset_comes_even_to_the_slow),
 		CASE(who_reads_no_events_gets_all_of_them_later),
 		CASE(events_nobody_read_end_with_the_queue),
 		CASE(opened_sockets_do_not_pile_up),
