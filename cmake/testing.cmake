@@ -76,6 +76,7 @@ function(zcrx_add_fuzz)
 		zcrx_add_test(NAME fuzz.${arg_NAME}.explore LABELS fuzz TIMEOUT ${limit}
 			COMMAND $<TARGET_FILE:${program}> -max_total_time=${ZCRXD_FUZZ_SECONDS}
 				-timeout=20 -print_final_stats=1
+				-error_exitcode=1 -timeout_exitcode=1 # 77 would be a skip
 				-artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}- ${scratch} ${corpus})
 	else()
 		target_sources(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/replay.c)

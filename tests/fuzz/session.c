@@ -6,6 +6,7 @@
  * Besides not crashing: each datagram is answered, and properly; the thread ends soon after its
  * client; then nothing is left: no descriptor, no mapping, nothing charged.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
 #include <poll.h>
@@ -332,7 +333,11 @@ static void run_end(struct run *r, bool memory_first)
 	fds_close(h);
 	if (memory_first)
 		views_drop(h);
-	MUST(poll(&fd, 1, PATIENCE_MS) == 1);
+	int ready;
+	do /* libFuzzer's timer interrupts */
+		ready = poll(&fd, 1, PATIENCE_MS);
+	while (ready < 0 && errno == EINTR);
+	MUST(ready == 1);
 	client_free(r->client);
 	if (!memory_first)
 		views_drop(h);
