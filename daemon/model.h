@@ -134,9 +134,8 @@ struct session {
 	struct flow *connecting; /* FLOW_HOST's, with what its operations point to */
 	struct sockaddr_storage connect_to;
 	struct __kernel_timespec connect_time;
-	union msg_any reply; /* being made, or waiting for room (reply_waits) */
+	union msg_any reply; /* being made */
 	int reply_fds[MSG_FDS_MAX];
-	bool reply_waits;
 	uint32_t refusals;             /* so far; only the first ones are logged */
 	uint64_t credit, credit_at_ns; /* request rate: requests left, and since when */
 };

@@ -6,8 +6,7 @@
 #define GOAL_MOST         64u
 #define GOAL_LEAST        8u /* below it a batch saves nothing worth the wait */
 #define FEW               4u
-#define WAIT_FIRST_US     50u
-#define WAIT_MOST_US      400u
+#define WAIT_US           50u /* longer ones let the receive window fill: measured */
 #define DISTRUST_FIRST_NS 10000000ull
 #define DISTRUST_MOST_NS  1000000000ull
 
@@ -45,9 +44,7 @@ uint32_t pace_next(struct pace *p, uint64_t now_ns, uint32_t completions, uint64
 	} else if (p->wait_us && completions < FEW) {
 		disappointed(p, now_ns);
 	} else if (now_ns >= p->distrusted_until_ns && completions < p->goal) {
-		p->wait_us = p->wait_us ? p->wait_us * 2 : WAIT_FIRST_US;
-		if (p->wait_us > WAIT_MOST_US)
-			p->wait_us = WAIT_MOST_US;
+		p->wait_us = WAIT_US;
 	} else if (p->wait_us) {
 		p->distrust_ns = DISTRUST_FIRST_NS;
 	}

@@ -3,9 +3,9 @@
  * How long a queue's pump lets traffic gather before its next turn.
  *
  * Thin traffic is never held up. A dense stream (bytes arrive faster than DENSE) is taken in
- * batches: fewer enters, fewer wake-ups, and the sender runs on meanwhile. The wait doubles until a
- * turn brings the goal. Where waiting brings next to nothing, because the peer waits for an answer,
- * it stops, and is tried again after ever longer times.
+ * batches: fewer enters, fewer wake-ups, and the sender runs on meanwhile. Where waiting brings
+ * next to nothing, because the peer waits for an answer, it stops, and is tried again after ever
+ * longer times.
  *
  * Pure: the caller brings the clock.
  */

@@ -16,6 +16,7 @@
 
 #define REQUESTS_A_TURN 16
 #define REFUSALS_LOGGED 10
+#define SEND_BYTES      16384
 #define NS_A_SECOND     1000000000ull
 
 static void watch(struct client *c, uint32_t events)
@@ -24,15 +25,19 @@ static void watch(struct client *c, uint32_t events)
 	epoll_ctl(c->epoll, EPOLL_CTL_MOD, c->session.sock, &e);
 }
 
-/* Sends the reply made; if there is no room it waits, and with it the next request. */
+/*
+ * Sends the reply made. If there is no room for it the client does not read its replies, and is
+ * hung up on. Waiting for it could last for ever: its own end may lie among the requests that would
+ * not be read meanwhile, and outlive it there.
+ */
 static void reply_send(struct client *c)
 {
 	struct session *s = &c->session;
 	int r = wire_send(s->sock, &s->reply.hdr, s->reply_fds, MSG_DONTWAIT);
-	s->reply_waits = r == -EAGAIN;
-	if (s->reply_waits)
-		return watch(c, EPOLLOUT);
 	wire_close(s->reply_fds, s->reply.hdr.nfds);
+	if (r == -EAGAIN)
+		log_info("client %u (pid %d) does not read its replies: hung up", c->id,
+			 (int)c->who.pid);
 	if (r < 0)
 		c->done = true;
 }
@@ -118,17 +123,13 @@ static bool within_rate(struct client *c)
 
 static bool may_read(const struct client *c)
 {
-	return !c->done && !c->session.pending.type && !c->session.reply_waits;
+	return !c->done && !c->session.pending.type;
 }
 
 static void ready(void *owner, uint32_t events)
 {
 	struct client *c = owner;
 	struct session *s = &c->session;
-	if (s->reply_waits && events & EPOLLOUT) {
-		watch(c, EPOLLIN);
-		reply_send(c);
-	}
 	for (int i = 0; i < REQUESTS_A_TURN && events & EPOLLIN && may_read(c) && within_rate(c);
 	     i++) {
 		union msg_any m;
@@ -168,6 +169,9 @@ void session_resume(struct client *c)
 int session_init(struct client *c, int sock)
 {
 	struct session *s = &c->session;
+	/* Descriptors in unread replies are charged to us: there are to be few. */
+	int bytes = SEND_BYTES;
+	setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	*s = (struct session){.sock = sock, .source = {ready, c}, .state = MSG_STATE_NEW};
 	return control_watch(c, sock, EPOLLIN, &s->source);
 }
@@ -190,7 +194,5 @@ void session_abandon(struct client *c)
 
 void session_done(struct client *c)
 {
-	if (c->session.reply_waits)
-		wire_close(c->session.reply_fds, c->session.reply.hdr.nfds);
 	c->session.sock = fd_close(c->session.sock);
 }

@@ -21,7 +21,7 @@ enum {
 	KEEP_FILES = 128,
 	KEEP_IDS = 16,
 	KEEP_VIEWS = 4,
-	UNANSWERED = 64,
+	UNANSWERED = 16,
 	FDS_SENT = 6, /* more than a message may have */
 	BYTES_SENT = MSG_BYTES_MAX + 512,
 	PATIENCE_MS = 10000, /* for what the daemon owes */

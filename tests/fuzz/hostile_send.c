@@ -103,12 +103,7 @@ void datagram(struct hostile *h, const void *bytes, size_t len, const int *fds, 
 	struct msg_hdr hdr = {0};
 	if (h->owed == UNANSWERED)
 		answers(h);
-	/* Full with unread answers: the daemon reads no more until these are read. */
 	bool sent = datagram_send(h->control, bytes, len, fds, nfds);
-	if (!sent && !h->over) {
-		answers(h);
-		sent = datagram_send(h->control, bytes, len, fds, nfds);
-	}
 	if (len == 0)
 		h->over = true;
 	if (!sent || h->over)

@@ -111,7 +111,7 @@ host-flows=yes
 OP = enum("session.c", "OP")
 KIND = enum("hostile.h", "KIND")
 HURRY, FDS, GROWN, UNKNOWN = 1, 2, 4, 8
-HOST, FEW_FLOWS, ONE_QUEUE, FEW_BYTES, MEMORY_FIRST, NARROW, LEAVE = 1, 2, 4, 8, 16, 32, 64
+HOST, FEW_FLOWS, ONE_QUEUE, FEW_BYTES, MEMORY_FIRST, LEAVE = 1, 2, 4, 8, 16, 32
 LISTEN = ABORT = 1
 
 
@@ -217,13 +217,13 @@ def sessions():
         + queue_open(backend=128) + queue_open(changes=[(9, 1 << 20)]) + queue_open() * 2
         + ask("AREA_DEL") + adopt + ask("FLOW_PAUSE", value=2) + ask("FLOW_CLOSE", value=4)
         + ask("AREA_ADD", value=2, changes=[(6, 12345)]) + ask("AREA_ADD", value=0),
-        "narrow": hello + ask("AREA_DEL", flags=HURRY) * 60,
+        "ahead": hello + ask("AREA_DEL", flags=HURRY) * 16,
         "pipeline": hello + ask("AREA_ADD", value=8, flags=HURRY) + queue_open(flags=HURRY)
         + ask("QUEUE_CLOSE", flags=HURRY) + ask("AREA_DEL"),
         "stop": opened + adopt + data + op("STOP") + wait + read,
     }
     bits = {name: HOST if name.startswith("host") else 0 for name in seeds}
-    bits |= {"punch": MEMORY_FIRST, "narrow": NARROW, "host-left": HOST | LEAVE}
+    bits |= {"punch": MEMORY_FIRST, "host-left": HOST | LEAVE}
     quotas = opened + listen + adopt * 3 + op("CONNECT", 0, 1) + wait + area + queue_open(1) + area
     for name, few in {"flows": FEW_FLOWS, "queues": ONE_QUEUE, "bytes": FEW_BYTES}.items():
         bits["few-" + name], seeds["few-" + name] = few, quotas

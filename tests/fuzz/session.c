@@ -283,8 +283,7 @@ enum {
 	BITS_QUEUES = 4,
 	BITS_BYTES = 8,
 	BITS_MEMORY_FIRST = 16,
-	BITS_NARROW = 32, /* few answers fit into the socket */
-	BITS_LEAVE = 64,  /* the client goes without waiting for answers */
+	BITS_LEAVE = 32, /* the client goes without waiting for answers */
 };
 
 /* Generous, or so that they are met. Requests are never held up: that takes a second. */
@@ -300,12 +299,10 @@ static struct limits limits_of(uint8_t bits)
 	};
 }
 
-static void run_start(struct run *r, struct input *in, uint8_t bits, const struct limits *limits)
+static void run_start(struct run *r, struct input *in, const struct limits *limits)
 {
-	int pair[2], room = 0;
+	int pair[2];
 	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
-	if (bits & BITS_NARROW)
-		setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	*r = (struct run){.hostile = {.in = in, .control = pair[0], .again = pair[0]}};
 	r->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r->who = (struct client_identity){.pid = getpid(), .uid = getuid()};
@@ -381,7 +378,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct limits limits = limits_of(bits);
 	uint32_t files = left_files();
 	struct run r;
-	run_start(&r, &in, bits, &limits);
+	run_start(&r, &in, &limits);
 	steps(&r);
 	if (!(bits & BITS_LEAVE))
 		answers(&r.hostile);
