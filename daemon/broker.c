@@ -15,11 +15,8 @@
 #include "util.h"
 
 #define STOP_USEC     5000000ull
+#define REST_USEC     1000000ull
 #define REFUSALS_MOST 256u /* at once; beyond it they are closed on the spot */
-
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77
-#endif
 
 static int process_exited(sd_event_source *source, int fd, uint32_t events, void *data)
 {
@@ -129,16 +126,60 @@ static void client_accepted(struct broker *b, int sock)
 	log_debug("client %u: pid %d, uid %u", c->id, (int)who.pid, (unsigned)who.uid);
 }
 
+static void listen_enable(struct broker *b, int enabled)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)
+		sd_event_source_set_enabled(b->listening[i], enabled);
+}
+
+static int rest_over(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct broker *b = data;
+	(void)source;
+	(void)usec;
+	if (b->spare < 0)
+		b->spare = eventfd(0, EFD_CLOEXEC);
+	listen_enable(b, SD_EVENT_ON);
+	return 0;
+}
+
+/* Who cannot be accepted stays there; without a rest the listeners would be looked at all the time.
+ */
+static void rest(struct broker *b)
+{
+	log_warn("out of file descriptors or memory; raise LimitNOFILE of zcrxd.service");
+	listen_enable(b, SD_EVENT_OFF);
+	sd_event_source_set_time_relative(b->rest, REST_USEC);
+	sd_event_source_set_enabled(b->rest, SD_EVENT_ONESHOT);
+}
+
+static bool exhausted(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
+/* There is no descriptor left for a client; with the spare one it can at least be told so. */
+static void spare_use(struct broker *b, int listener)
+{
+	b->spare = fd_close(b->spare);
+	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (sock >= 0)
+		client_refuse(sock, REASON_DAEMON_LIMIT);
+	rest(b);
+}
+
 static int clients_ready(sd_event_source *source, int fd, uint32_t events, void *data)
 {
+	struct broker *b = data;
 	(void)source;
 	(void)events;
 	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-	if (sock >= 0)
-		client_accepted(data, sock);
-	else if (errno == EMFILE || errno == ENFILE)
-		log_warn(
-			"out of file descriptors: a client waits; raise LimitNOFILE of zcrxd.service");
+	if (sock >= 0 && b->stopping)
+		client_refuse(sock, REASON_SHUTDOWN);
+	else if (sock >= 0)
+		client_accepted(b, sock);
+	else if (exhausted(errno))
+		spare_use(b, fd);
 	return 0;
 }
 
@@ -166,11 +207,25 @@ static int ended_ready(sd_event_source *source, int fd, uint32_t events, void *d
 
 static int status_ready(sd_event_source *source, int fd, uint32_t events, void *data)
 {
+	struct broker *b = data;
 	(void)source;
 	(void)events;
-	struct broker *b = data;
-	status_accept(&b->status, fd);
+	if (exhausted(-status_accept(&b->status, fd)))
+		rest(b);
 	return 0;
+}
+
+static int listen_to(struct broker *b, const struct listeners *l)
+{
+	int r = sd_event_add_io(b->event, &b->listening[0], l->clients, EPOLLIN, clients_ready, b);
+	if (r >= 0)
+		r = sd_event_add_io(b->event, &b->listening[1], l->status, EPOLLIN, status_ready,
+				    b);
+	if (r >= 0)
+		r = sd_event_add_time(b->event, &b->rest, CLOCK_MONOTONIC, 0, 0, rest_over, b);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(b->rest, SD_EVENT_OFF);
+	return r;
 }
 
 int broker_init(struct broker *b, sd_event *event, const struct listeners *l,
@@ -181,13 +236,12 @@ int broker_init(struct broker *b, sd_event *event, const struct listeners *l,
 	status_init(&b->status, event, limits, &b->clients);
 	account_init(limits);
 	b->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (b->ended < 0)
+	b->spare = eventfd(0, EFD_CLOEXEC);
+	if (b->ended < 0 || b->spare < 0)
 		return -errno;
 	int r = sd_event_add_io(event, NULL, b->ended, EPOLLIN, ended_ready, b);
 	if (r >= 0)
-		r = sd_event_add_io(event, NULL, l->clients, EPOLLIN, clients_ready, b);
-	if (r >= 0)
-		r = sd_event_add_io(event, NULL, l->status, EPOLLIN, status_ready, b);
+		r = listen_to(b, l);
 	return r < 0 ? r : 0;
 }
 
@@ -223,6 +277,10 @@ bool broker_done(struct broker *b)
 	if (!TAILQ_EMPTY(&b->clients))
 		return false;
 	account_done();
+	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)
+		sd_event_source_disable_unref(b->listening[i]);
+	sd_event_source_disable_unref(b->rest);
+	b->spare = fd_close(b->spare);
 	b->ended = fd_close(b->ended);
 	return true;
 }

@@ -21,6 +21,9 @@ struct broker {
 	uint32_t next_id;
 	int ended; /* eventfd: a client's thread has ended */
 	struct status status;
+	sd_event_source *listening[2];
+	sd_event_source *rest; /* until then they are not looked at */
+	int spare; /* a descriptor to have one when there is none; -1 until the rest is over */
 	bool stopping;
 };
 

@@ -101,6 +101,7 @@ static void retry(struct client *c)
 {
 	struct queue *q;
 	c->retry = false;
+	c->retry_at_ns = 0;
 	session_resume(c);
 	TAILQ_FOREACH (q, &c->queues, link)
 		if (!q->closing)
@@ -118,12 +119,22 @@ static void stop_ready(void *owner, uint32_t events)
 	c->done = true;
 }
 
+/* How long until what had to wait is tried again, at most ns. */
+static uint64_t retry_in(struct client *c, uint64_t ns)
+{
+	if (!c->retry)
+		return ns;
+	uint64_t now = clock_ns();
+	if (!c->retry_at_ns)
+		c->retry_at_ns = now + RETRY_NS;
+	uint64_t left = c->retry_at_ns > now ? c->retry_at_ns - now : 0;
+	return left < ns ? left : ns;
+}
+
 static void wait_and_dispatch(struct client *c, uint64_t ns)
 {
 	struct epoll_event events[EVENTS_A_TURN];
-	bool retries = c->retry && ns > RETRY_NS;
-	if (retries)
-		ns = RETRY_NS;
+	ns = retry_in(c, ns);
 	struct timespec time = {.tv_sec = (time_t)(ns / NS_A_SECOND),
 				.tv_nsec = (long)(ns % NS_A_SECOND)};
 	int n = epoll_pwait2(c->epoll, events, EVENTS_A_TURN, ns == FOREVER ? NULL : &time, NULL);
@@ -131,7 +142,7 @@ static void wait_and_dispatch(struct client *c, uint64_t ns)
 		struct source *s = events[i].data.ptr;
 		s->ready(s->owner, events[i].events);
 	}
-	if (n == 0 && retries)
+	if (c->retry && retry_in(c, FOREVER) == 0)
 		retry(c);
 }
 
@@ -162,6 +173,9 @@ static void wind_up(struct client *c)
 static void *run(void *data)
 {
 	struct client *c = data;
+	int on = 1;
+	/* From here on descriptors may come: it is this thread that closes them. */
+	setsockopt(c->session.sock, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
 	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES);
 	c->control_source = (struct source){control_ready, c};
 	if (r == 0)

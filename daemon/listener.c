@@ -118,6 +118,17 @@ static int listener_ensure(int *fd, char **ret_made, const char *path, int type,
 	return 0;
 }
 
+/*
+ * What a client sends before its thread takes over is thrown away by others if it is refused, as is
+ * all that readers of the status send. Sockets among it could make that wait (SO_LINGER), so the
+ * kernel is to keep descriptors out. Before Linux 6.16 it cannot.
+ */
+static void keep_descriptors_out(int fd)
+{
+	int off = 0;
+	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+}
+
 int listeners_open(struct listeners *l, const struct config *config)
 {
 	*l = (struct listeners){.clients = -1, .status = -1};
@@ -127,9 +138,13 @@ int listeners_open(struct listeners *l, const struct config *config)
 				    config);
 	if (r == 0)
 		r = listener_ensure(&l->status, &l->made[1], config->status, SOCK_STREAM, config);
-	if (r < 0)
+	if (r < 0) {
 		listeners_close(l);
-	return r;
+		return r;
+	}
+	keep_descriptors_out(l->clients);
+	keep_descriptors_out(l->status);
+	return 0;
 }
 
 void listeners_close(struct listeners *l)

@@ -175,7 +175,8 @@ struct client {
 	struct uring control; /* accept, connect and their cancellation */
 	struct source control_source, stop_source;
 	bool control_active;
-	bool retry; /* listeners wait for quota or memory: try again within a second */
+	bool retry; /* something waits: listeners for quota or memory, requests for the rate */
+	uint64_t retry_at_ns; /* then it is tried again; 0: not decided yet */
 	bool done;
 	struct session session;
 };

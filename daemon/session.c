@@ -183,6 +183,10 @@ void session_refuse(int sock, uint32_t reason)
 	m.hdr.type = MSG_HELLO;
 	m.hdr.serial = 1;
 	wire_send(sock, &m.hdr, NULL, MSG_DONTWAIT);
+	/* Were anything left unread in the end, the client would see a reset before this. */
+	shutdown(sock, SHUT_RD);
+	while (recv(sock, &m, sizeof(m), MSG_DONTWAIT) > 0)
+		;
 }
 
 void session_abandon(struct client *c)

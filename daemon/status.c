@@ -184,15 +184,15 @@ void status_init(struct status *s, sd_event *event, const struct limits *limits,
 	sd_event_now(event, CLOCK_MONOTONIC, &s->started_usec);
 }
 
-void status_accept(struct status *s, int listener)
+int status_accept(struct status *s, int listener)
 {
 	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (sock < 0)
-		return;
+		return -errno;
 	struct reader *r = s->readers < READERS_MOST ? calloc(1, sizeof(*r)) : NULL;
 	if (!r) {
 		close(sock);
-		return;
+		return 0;
 	}
 	s->readers++;
 	*r = (struct reader){.status = s, .sock = sock, .document = document_make(s)};
@@ -202,4 +202,5 @@ void status_accept(struct status *s, int listener)
 	    sd_event_add_time_relative(s->event, &r->timer, CLOCK_MONOTONIC, READER_USEC, 0,
 				       reader_late, r) < 0)
 		reader_free(r);
+	return 0;
 }

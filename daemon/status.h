@@ -21,7 +21,10 @@ struct status {
 void status_init(struct status *s, sd_event *event, const struct limits *limits,
 		 const struct client_list *clients);
 
-/* Accepts a reader from the listening socket and serves it from the event loop. */
-void status_accept(struct status *s, int listener);
+/*
+ * Accepts a reader from the listening socket and serves it from the event loop. Returns 0 or the
+ * negative errno of accept(2).
+ */
+int status_accept(struct status *s, int listener);
 
 #endif

@@ -47,7 +47,7 @@ void raw_close(struct raw *r)
 	r->sock = -1;
 }
 
-void raw_send(const struct raw *r, const void *data, size_t bytes, const int *fds, size_t nfds)
+int raw_try_send(int sock, const void *data, size_t bytes, const int *fds, size_t nfds)
 {
 	union {
 		struct cmsghdr hdr;
@@ -63,7 +63,12 @@ void raw_send(const struct raw *r, const void *data, size_t bytes, const int *fd
 		control.hdr.cmsg_len = CMSG_LEN(sizeof(int) * nfds);
 		memcpy(CMSG_DATA(&control.hdr), fds, sizeof(int) * nfds);
 	}
-	assert_int_equal(sendmsg(r->sock, &msg, MSG_NOSIGNAL), bytes);
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+void raw_send(const struct raw *r, const void *data, size_t bytes, const int *fds, size_t nfds)
+{
+	assert_int_equal(raw_try_send(r->sock, data, bytes, fds, nfds), 0);
 }
 
 static void readable(int fd)

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+/* Limits: what is beyond them is refused, or waits; nobody else notices. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "raw.h"
+#include "world.h"
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16, asm-generic/socket.h */
+#endif
+
+enum {
+	MIB = 1 << 20,
+	/* The neighbour has one of each, and less than a MiB. */
+	SESSIONS = 4,
+	QUEUES = 3,
+	FLOWS = 6,
+	BYTES = 8 * MIB,
+	RATE = 50
+};
+
+static const union msg_any nothing = {.area_del = {.area_id = 0}};
+
+static void hello_refused(const struct raw *r, uint32_t reason)
+{
+	union msg_any m;
+	assert_int_equal(raw_receive(r, &m, NULL), sizeof(m.fail));
+	raw_is_refusal(&m, MSG_HELLO, 1, reason, NULL);
+	raw_ended(r);
+}
+
+static void sessions_beyond_the_limit_are_refused_at_hello(void **state)
+{
+	(void)state;
+	struct raw r[SESSIONS - 1], more;
+	union msg_any m = {.hello = {.version_min = 1, .version_max = 1}};
+	for (int i = 0; i < SESSIONS - 1; i++)
+		raw_connect(&r[i]);
+	for (int i = 0; i < 20; i++) {
+		raw_connect_mutely(&more);
+		if (i % 2) {
+			m.hdr = (struct msg_hdr){.size = sizeof(m.hello),
+						 .type = MSG_HELLO,
+						 .serial = 1};
+			send(more.sock, &m, sizeof(m.hello), MSG_NOSIGNAL);
+		}
+		hello_refused(&more, REASON_QUOTA);
+		raw_close(&more);
+	}
+	world_is_well();
+	raw_close(&r[0]);
+	WORLD_UNTIL(world_clients() == SESSIONS - 1);
+	raw_connect(&r[0]);
+	for (int i = 0; i < SESSIONS - 1; i++)
+		raw_close(&r[i]);
+}
+
+/*
+ * Sends a socket whose close waits for an hour, and which only the datagram in flight holds. False
+ * if the kernel does not let it through.
+ */
+static bool send_lingerer(int to)
+{
+	static const char data[MIB];
+	struct linger hour = {.l_onoff = 1, .l_linger = 3600};
+	int pair[2];
+	harness_pair(pair);
+	assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_LINGER, &hour, sizeof(hour)), 0);
+	while (send(pair[1], data, sizeof(data), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		;
+	bool sent = raw_try_send(to, "x", 1, &pair[1], 1) == 0;
+	if (!sent)
+		harness_reset_on_close(pair[1]);
+	close(pair[1]); /* its peer, pair[0], stays and reads nothing */
+	return sent;
+}
+
+/* Before Linux 6.16 nothing keeps such a socket out. */
+static void need_passrights(void)
+{
+	int pair[2], off = 0;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	int r = setsockopt(pair[0], SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+	close(pair[0]);
+	close(pair[1]);
+	if (r == 0)
+		return;
+	print_message("skip: this kernel cannot keep descriptors out (SO_PASSRIGHTS)\n");
+	skip();
+}
+
+static void a_refused_client_cannot_make_the_daemon_linger(void **state)
+{
+	(void)state;
+	struct raw r[SESSIONS - 1], more;
+	need_passrights();
+	for (int i = 0; i < SESSIONS - 1; i++)
+		raw_connect(&r[i]);
+	raw_connect_mutely(&more);
+	assert_false(send_lingerer(more.sock));
+	hello_refused(&more, REASON_QUOTA);
+	raw_close(&more);
+	world_is_well();
+	for (int i = 0; i < SESSIONS - 1; i++)
+		raw_close(&r[i]);
+}
+
+static void a_reader_of_the_status_cannot_make_the_daemon_linger(void **state)
+{
+	(void)state;
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	need_passrights();
+	memcpy(at.sun_path, zcrxd.status, strlen(zcrxd.status));
+	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(sock, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_false(send_lingerer(sock));
+	close(sock);
+	world_is_well();
+}
+
+static void queues_beyond_the_limit_are_refused(void **state)
+{
+	(void)state;
+	struct raw r;
+	struct raw_queue q[QUEUES - 1];
+	raw_connect(&r);
+	for (int i = 0; i < QUEUES - 1; i++)
+		raw_queue_open(&q[i], &r, 65536, 0, 0);
+	int fd = raw_memfd(65536);
+	union msg_any open = {.queue_open = {.area_id = raw_area_add(&r, fd, 65536)}}, m = open;
+	close(fd);
+	raw_refused(&r, MSG_QUEUE_OPEN, open, -1, REASON_QUOTA, NULL);
+	union msg_any end = {.queue_close = {.queue_id = q[0].id}};
+	assert_int_equal(raw_request(&r, MSG_QUEUE_CLOSE, &end, -1, NULL), 0);
+	assert_int_equal(raw_request(&r, MSG_QUEUE_OPEN, &m, -1, NULL), 0);
+	raw_refused(&r, MSG_QUEUE_OPEN, (union msg_any){.queue_open = {.area_id = q[0].area_id}},
+		    -1, REASON_QUOTA, NULL);
+	world_is_well();
+	for (int i = 0; i < QUEUES - 1; i++)
+		raw_queue_drop(&q[i]);
+	raw_close(&r);
+}
+
+static void flows_beyond_the_limit_are_refused_and_connections_wait(void **state)
+{
+	(void)state;
+	struct raw r;
+	struct raw_queue q;
+	struct sockaddr_in at;
+	union msg_any m, adopt;
+	uint32_t ids[FLOWS];
+	int peers[FLOWS], own[FLOWS], n = 0;
+	raw_connect(&r);
+	raw_queue_open(&q, &r, 65536, 0, 0);
+	int listener = harness_listen(&at);
+	raw_adopt(&q, listener, MSG_FLOW_LISTEN); /* two: itself and its next connection */
+	for (; n < FLOWS - 3; n++) {
+		int pair[2];
+		harness_pair(pair);
+		peers[n] = pair[0];
+		own[n] = pair[1];
+		ids[n] = raw_adopt(&q, pair[1], 0);
+	}
+	harness_pair(&peers[n]);
+	adopt = (union msg_any){.flow_adopt = {.queue_id = q.id}};
+	raw_refused(&r, MSG_FLOW_ADOPT, adopt, peers[n], REASON_QUOTA, NULL);
+	close(peers[n]);
+	close(peers[n + 1]);
+
+	int first = harness_connect(&at), second = harness_connect(&at);
+	raw_event(&q, &m, NULL);
+	assert_int_equal(m.hdr.type, MSG_FLOW_OPENED);
+	usleep(100000);
+	assert_int_equal(ring_load(&raw_daemon(&q)->events), 1);
+	world_is_well();
+	assert_int_equal(raw_flow_close(&r, ids[0], 0), 0);
+	while (ring_load(&raw_daemon(&q)->events) < 2) { /* the closed one is in the ring still */
+		struct raw_data d;
+		assert_false(raw_take(&q, &d));
+		raw_kick(&q);
+	}
+	raw_event(&q, &m, NULL); /* the second: it was let in when there was room */
+	assert_int_equal(m.hdr.type, MSG_FLOW_OPENED);
+	for (int i = 0; i < n; i++) {
+		close(peers[i]);
+		close(own[i]);
+	}
+	close(first);
+	close(second);
+	close(listener);
+	raw_queue_drop(&q);
+	raw_close(&r);
+}
+
+static void bytes_beyond_the_limit_are_refused(void **state)
+{
+	(void)state;
+	struct raw r;
+	raw_connect(&r);
+	int fd = raw_memfd(BYTES);
+	union msg_any m = {.area_add = {.kind = MSG_AREA_MEMFD, .length = BYTES}};
+	raw_refused(&r, MSG_AREA_ADD, m, fd, REASON_QUOTA, NULL);
+	m.area_add.length = BYTES - MIB;
+	uint32_t id = raw_area_add(&r, fd, BYTES - MIB);
+	raw_refused(&r, MSG_AREA_ADD, m, fd, REASON_QUOTA, NULL);
+	m = (union msg_any){
+		.queue_open = {.area_id = id, .cq_entries = 32768, .rq_entries = 32768}};
+	raw_refused(&r, MSG_QUEUE_OPEN, m, -1, REASON_QUOTA, NULL); /* its rings cost, too */
+	for (int i = 0; i < 10; i++) {                              /* and come back when they go */
+		m = (union msg_any){.area_del = {.area_id = id}};
+		assert_int_equal(raw_request(&r, MSG_AREA_DEL, &m, -1, NULL), 0);
+		id = raw_area_add(&r, fd, BYTES - MIB);
+	}
+	world_is_well();
+	close(fd);
+	raw_close(&r);
+}
+
+/* A process that connects, has an area, and goes when told. Returns its end of a socketpair. */
+static int other_process(uint64_t bytes, pid_t *ret_pid)
+{
+	int pair[2];
+	char go;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	*ret_pid = fork();
+	assert_true(*ret_pid >= 0);
+	if (*ret_pid == 0) {
+		struct raw r;
+		close(pair[0]);
+		for (int i = 0; i < 3; i++) { /* it comes back */
+			raw_connect(&r);
+			raw_area_add(&r, raw_memfd(bytes), bytes);
+			raw_close(&r);
+		}
+		ssize_t n = send(pair[1], "", 1, MSG_NOSIGNAL);
+		n += recv(pair[1], &go, 1, 0);
+		_exit(n != 1);
+	}
+	close(pair[1]);
+	assert_int_equal(recv(pair[0], &go, 1, 0), 1);
+	return pair[0];
+}
+
+static void memory_stays_charged_until_the_process_has_gone(void **state)
+{
+	(void)state;
+	struct raw r;
+	pid_t pid;
+	int other = other_process(BYTES - 2 * MIB, &pid), fd = raw_memfd(2 * MIB), status = -1;
+	union msg_any m = {.area_add = {.kind = MSG_AREA_MEMFD, .length = 2 * MIB}};
+	raw_connect(&r);
+	raw_refused(&r, MSG_AREA_ADD, m, fd, REASON_QUOTA, NULL);
+	close(other);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	union msg_any again;
+	do {
+		again = m;
+		raw_request(&r, MSG_AREA_ADD, &again, fd, NULL);
+	} while (again.hdr.error == -EDQUOT);
+	assert_int_equal(again.hdr.error, 0);
+	close(fd);
+	raw_close(&r);
+}
+
+static void requests_beyond_the_rate_wait(void **state)
+{
+	(void)state;
+	struct raw r;
+	struct raw_queue q;
+	int pair[2];
+	raw_connect(&r);
+	raw_queue_open(&q, &r, MIB, 0, 0);
+	harness_pair(pair);
+	uint32_t flow = raw_adopt(&q, pair[1], 0), asked = 0, answered = 0, first = r.serial + 1;
+	uint64_t pos = 0, since = harness_now_ms();
+	/* Its own stream goes on meanwhile, and does not hold them up. */
+	while (answered < 2 * RATE) {
+		union msg_any m;
+		char data[4096];
+		for (; asked < 2 * RATE && asked - answered < 16; asked++) {
+			m = nothing;
+			m.hdr = (struct msg_hdr){.size = sizeof(m.area_del),
+						 .type = MSG_AREA_DEL,
+						 .serial = ++r.serial};
+			raw_send(&r, &m, sizeof(m.area_del), NULL, 0);
+		}
+		harness_pattern(data, 1, pos, sizeof(data));
+		assert_int_equal(send(pair[0], data, sizeof(data), MSG_NOSIGNAL), sizeof(data));
+		raw_stream(&q, flow, 1, pos, sizeof(data));
+		pos += sizeof(data);
+		usleep(500);
+		if (harness_now_ms() - since > WORLD_PATIENCE_MS)
+			fail_msg("only %u requests were answered", answered);
+		for (; recv(r.sock, &m, sizeof(m), MSG_DONTWAIT) > 0; answered++)
+			raw_is_refusal(&m, MSG_AREA_DEL, first + answered, REASON_NO_OBJECT, NULL);
+	}
+	assert_in_range(harness_now_ms() - since, 900, 10000);
+	world_is_well();
+	close(pair[0]);
+	close(pair[1]);
+	raw_queue_drop(&q);
+	raw_close(&r);
+}
+
+/* The lowest descriptor the daemon does not use. */
+static rlim_t first_free(void)
+{
+	char path[64];
+	for (rlim_t fd = 0;; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%ju", (int)zcrxd.pid, (uintmax_t)fd);
+		if (access(path, F_OK) < 0 && errno == ENOENT)
+			return fd;
+	}
+}
+
+static void without_descriptors_the_daemon_says_so_and_rests(void **state)
+{
+	(void)state;
+	struct rlimit was, few;
+	struct raw r;
+	assert_int_equal(prlimit(zcrxd.pid, RLIMIT_NOFILE, NULL, &was), 0);
+	few = (struct rlimit){.rlim_cur = first_free(), .rlim_max = was.rlim_max};
+	assert_int_equal(prlimit(zcrxd.pid, RLIMIT_NOFILE, &few, NULL), 0);
+	world_rest(true);
+	uint64_t cpu = world_cpu_ms(), since = harness_now_ms();
+	for (int i = 0; i < 2; i++) {
+		raw_connect_mutely(&r);
+		hello_refused(&r, REASON_DAEMON_LIMIT);
+		raw_close(&r);
+	}
+	assert_true(world_cpu_ms() - cpu <= (harness_now_ms() - since) / 2 + 100);
+	assert_int_equal(prlimit(zcrxd.pid, RLIMIT_NOFILE, &was, NULL), 0);
+	world_rest(false);
+	raw_connect(&r);
+	raw_close(&r);
+}
+
+static int setup(void **state)
+{
+	char config[256];
+	(void)state;
+	snprintf(config, sizeof(config),
+		 "[limits]\nsessions=%d\nqueues=%d\nflows=%d\narea-bytes=%d\n"
+		 "requests-per-second=%d\n",
+		 SESSIONS, QUEUES, FLOWS, BYTES, RATE);
+	world_start(config);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	int r = world_is_empty(state);
+	world_stop();
+	return r;
+}
+
+/* What a process had stays charged until it exits: a daemon of its own for each. */
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(sessions_beyond_the_limit_are_refused_at_hello),
+		CASE(queues_beyond_the_limit_are_refused),
+		CASE(flows_beyond_the_limit_are_refused_and_connections_wait),
+		CASE(bytes_beyond_the_limit_are_refused),
+		CASE(memory_stays_charged_until_the_process_has_gone),
+		CASE(requests_beyond_the_rate_wait),
+		CASE(without_descriptors_the_daemon_says_so_and_rests),
+		CASE(a_refused_client_cannot_make_the_daemon_linger),
+		CASE(a_reader_of_the_status_cannot_make_the_daemon_linger),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
