@@ -106,7 +106,7 @@ struct zcrx_queue_options {
 	uint32_t backend;      /* enum zcrx_backend */
 	uint32_t flags;        /* ZCRX_QUEUE_* */
 	uint32_t cq_entries;   /* completions that fit; 0: 1024; rounded up to a power of two */
-	uint32_t rq_entries;   /* most DATA completions held at once; 0: fits the area */
+	uint32_t rq_entries;   /* room for refills, at least one for each buffer; 0: fits */
 	uint32_t buffer_bytes; /* unit the area is divided into; 0: the backend's choice */
 	uint32_t rx_queues;    /* hardware queues; 0: one */
 	char nic[16];          /* interface to receive from; "": any */

@@ -333,30 +333,6 @@ static void a_lingering_socket_that_is_refused_holds_nobody_up(void **state)
 	close(pair[0]);
 }
 
-static void a_client_refused_with_a_lingering_socket_holds_nobody_up(void **state)
-{
-	(void)state;
-	struct raw welcome, excess;
-	int pair[2];
-	lingering_pair(pair);
-	world_stop();
-	world_start("[limits]\nsessions=2\n");
-	raw_connect(&welcome);
-	kill(zcrxd.pid, SIGSTOP); /* so that it finds the message when it refuses */
-	raw_connect_mutely(&excess);
-	raw_send(&excess, "", 1, &pair[1], 1);
-	close(pair[1]);
-	kill(zcrxd.pid, SIGCONT);
-	usleep(50000);
-	world_is_well();
-	assert_int_equal(world_clients(), 2);
-	raw_ended(&excess);
-	raw_close(&excess);
-	raw_close(&welcome);
-	gone_soon();
-	close(pair[0]);
-}
-
 struct stalled {
 	int sock;
 	void *page;
@@ -498,7 +474,6 @@ int main(void)
 		WORLD_CASE(what_waits_while_paused_comes_when_resumed),
 		WORLD_CASE(whoever_leaves_a_lingering_socket_is_gone_at_once),
 		WORLD_CASE(a_lingering_socket_that_is_refused_holds_nobody_up),
-		WORLD_CASE(a_client_refused_with_a_lingering_socket_holds_nobody_up),
 		WORLD_CASE(a_send_stuck_in_a_page_fault_holds_up_its_own_client_only),
 	};
 	const struct CMUnitTest ends[] = {
