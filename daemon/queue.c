@@ -81,7 +81,7 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 			    .rings = {.cq_fd = -1, .rq_fd = -1},
 			    .ring = URING_NONE,
 			    .buffer_bytes = wish->buffer_bytes,
-			    .why_not = "",
+			    .why_not = wish->why_not,
 			    .active = true};
 	TAILQ_INIT(&q->flows);
 	TAILQ_INIT(&q->waiting);

@@ -14,6 +14,7 @@
 struct queue_wish {
 	struct area *area;
 	const struct backend *backend;
+	const char *why_not; /* why no better one, "" */
 	uint32_t cq_entries, rq_entries, buffer_bytes;
 };
 

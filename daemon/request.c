@@ -111,6 +111,7 @@ static uint32_t queue_wish(struct client *c, const struct msg_queue_open *m, str
 	*ret = (struct queue_wish){
 		.area = area,
 		.backend = backend,
+		.why_not = m->backend == MSG_BACKEND_AUTO ? ONLY_COPY : "",
 		.cq_entries = round_up_pow2(cq < CQ_ENTRIES_LEAST ? CQ_ENTRIES_LEAST : cq),
 		.rq_entries = round_up_pow2(rq),
 		.buffer_bytes = buffer_bytes,
@@ -137,11 +138,8 @@ static uint32_t queue_open(struct client *c, const struct msg_queue_open *m, str
 	reply->format = q->backend->format;
 	reply->buffer_bytes = q->buffer_bytes;
 	reply->rings = q->rings.layout;
-	if (m->backend == MSG_BACKEND_AUTO) {
-		q->why_not = ONLY_COPY;
-		reply->why_not = REASON_BACKEND;
-		snprintf(reply->why_text, sizeof(reply->why_text), "%s", q->why_not);
-	}
+	reply->why_not = *q->why_not ? REASON_BACKEND : REASON_NONE;
+	snprintf(reply->why_text, sizeof(reply->why_text), "%s", q->why_not);
 	a->fds[0] = rings_cq_readonly(&q->rings);
 	a->fds[1] = rings_rq_duplicate(&q->rings);
 	a->fds[2] = channel;

@@ -116,6 +116,8 @@ void datagram(struct hostile *h, const void *bytes, size_t len, const int *fds, 
 void request(struct hostile *h);
 /* The input's next: bytes and descriptors as they stand there. */
 void raw(struct hostile *h);
+/* Waits for what the daemon owes on fd; returns the events. */
+short owed_wait(int fd);
 /* Reads and checks all answers owed. */
 void answers(struct hostile *h);
 

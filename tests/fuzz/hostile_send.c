@@ -84,12 +84,20 @@ static void answer_take(struct hostile *h, struct unanswered u)
 	wire_close(fds, nfds);
 }
 
+short owed_wait(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int ready;
+	do /* libFuzzer's timer interrupts */
+		ready = poll(&p, 1, PATIENCE_MS);
+	while (ready < 0 && errno == EINTR);
+	MUST(ready == 1);
+	return p.revents;
+}
+
 static bool answer_ready(const struct hostile *h)
 {
-	struct pollfd fd = {.fd = h->control, .events = POLLIN};
-	int r = poll(&fd, 1, h->over ? 0 : PATIENCE_MS);
-	MUST(r == 1 || h->over);
-	return fd.revents & POLLIN && !h->over;
+	return !h->over && owed_wait(h->control) & POLLIN;
 }
 
 void answers(struct hostile *h)

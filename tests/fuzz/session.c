@@ -6,10 +6,8 @@
  * Besides not crashing: each datagram is answered, and properly; the thread ends soon after its
  * client; then nothing is left: no descriptor, no mapping, nothing charged.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -325,16 +323,11 @@ static void steps(struct run *r)
 static void run_end(struct run *r, bool memory_first)
 {
 	struct hostile *h = &r->hostile;
-	struct pollfd fd = {.fd = r->ended, .events = POLLIN};
 	close(h->control);
 	fds_close(h);
 	if (memory_first)
 		views_drop(h);
-	int ready;
-	do /* libFuzzer's timer interrupts */
-		ready = poll(&fd, 1, PATIENCE_MS);
-	while (ready < 0 && errno == EINTR);
-	MUST(ready == 1);
+	owed_wait(r->ended);
 	client_free(r->client);
 	if (!memory_first)
 		views_drop(h);

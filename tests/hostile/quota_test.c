@@ -142,16 +142,18 @@ static void queues_beyond_the_limit_are_refused(void **state)
 	raw_connect(&r);
 	for (int i = 0; i < QUEUES - 1; i++)
 		raw_queue_open(&q[i], &r, 65536, 0, 0);
-	int fd = raw_memfd(65536);
+	int fd = raw_memfd(65536), fds[MSG_FDS_MAX];
 	union msg_any open = {.queue_open = {.area_id = raw_area_add(&r, fd, 65536)}}, m = open;
 	close(fd);
 	raw_refused(&r, MSG_QUEUE_OPEN, open, -1, REASON_QUOTA, NULL);
 	union msg_any end = {.queue_close = {.queue_id = q[0].id}};
 	assert_int_equal(raw_request(&r, MSG_QUEUE_CLOSE, &end, -1, NULL), 0);
-	assert_int_equal(raw_request(&r, MSG_QUEUE_OPEN, &m, -1, NULL), 0);
+	assert_int_equal(raw_request(&r, MSG_QUEUE_OPEN, &m, -1, fds), 0);
 	raw_refused(&r, MSG_QUEUE_OPEN, (union msg_any){.queue_open = {.area_id = q[0].area_id}},
 		    -1, REASON_QUOTA, NULL);
 	world_is_well();
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
 	for (int i = 0; i < QUEUES - 1; i++)
 		raw_queue_drop(&q[i]);
 	raw_close(&r);

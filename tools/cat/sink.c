@@ -8,16 +8,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct sink {
-	int fd;         /* -1: none */
-	EVP_MD_CTX *md; /* NULL: not wanted */
+	int fd;          /* -1: none */
+	bool has_reader; /* a pipe or a socket */
+	EVP_MD_CTX *md;  /* NULL: not wanted */
 };
 
 int sink_open(struct sink **ret, const char *path, bool sha256)
 {
 	struct sink *s = calloc(1, sizeof(*s));
+	struct stat st;
 	int r;
 
 	if (!s)
@@ -39,8 +43,18 @@ int sink_open(struct sink **ret, const char *path, bool sha256)
 		sink_close(s);
 		return r;
 	}
+	s->has_reader = s->fd >= 0 && fstat(s->fd, &st) == 0 &&
+			(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 	*ret = s;
 	return 0;
+}
+
+/* Where the reader may never read, write() could block just after the signal that should end it. */
+static ssize_t write_some(const struct sink *s, const void *data, size_t bytes)
+{
+	const struct iovec iov = {(void *)(uintptr_t)data, bytes};
+
+	return s->has_reader ? pwritev2(s->fd, &iov, 1, -1, RWF_NOWAIT) : write(s->fd, data, bytes);
 }
 
 int sink_write(struct sink *s, const struct waiter *w, const void *data, size_t bytes)
@@ -50,7 +64,7 @@ int sink_write(struct sink *s, const struct waiter *w, const void *data, size_t 
 	if (s->md)
 		EVP_DigestUpdate(s->md, data, bytes);
 	while (s->fd >= 0 && bytes > 0) {
-		ssize_t n = write(s->fd, p, bytes);
+		ssize_t n = write_some(s, p, bytes);
 		int r = n < 0 ? -errno : 0;
 
 		if (r == -EAGAIN)
