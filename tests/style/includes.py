@@ -15,8 +15,9 @@ from tree import files, finish, text
 FOLDERS = {
     "proto": (),
     "lib": ("proto",),
-    "daemon": ("proto",),
-    "tools": ("lib", "proto"),
+    "nic": (),
+    "daemon": ("proto", "nic"),
+    "tools": ("lib", "proto", "nic"),
     "examples": ("lib",),
     "bench": ("lib",),
 }

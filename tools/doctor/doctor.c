@@ -53,14 +53,6 @@ static const struct link_facts *link_of_name(const struct link_facts *links, uns
 	return NULL;
 }
 
-static void nic_gather(struct nic_facts *nic, const struct link_facts *link)
-{
-	nic->link = *link;
-	netdev_genl_gather(nic);
-	ethtool_nl_gather(nic);
-	ethtool_ioctl_gather(nic);
-}
-
 static bool link_is_physical(const struct link_facts *l)
 {
 	return l->ether && !l->loopback && l->bus_device[0];

@@ -9,16 +9,11 @@
 #ifndef ZCRX_DOCTOR_FACTS_H
 #define ZCRX_DOCTOR_FACTS_H
 
-#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum tri {
-	TRI_UNKNOWN = 0,
-	TRI_NO,
-	TRI_YES,
-};
+#include "../../nic/nic.h"
 
 enum config_option {
 	CONFIG_IO_URING,
@@ -84,84 +79,12 @@ struct machine_facts {
 	bool processes_hidden; /* some could not be looked into */
 };
 
-struct link_facts {
-	char name[IF_NAMESIZE];
-	uint32_t ifindex;
-	bool loopback, ether, up, carrier;
-	uint32_t mtu;
-	char kind[16];          /* "bond", "vlan", "veth", ...; empty for hardware */
-	uint32_t lower, master; /* ifindex or 0 */
-	bool lower_elsewhere;   /* the lower device is in another network namespace */
-	char bus_device[32];    /* e.g. "0000:17:00.0"; empty: no hardware behind it */
-	uint8_t xdp;            /* XDP_ATTACHED_* */
-	uint32_t xdp_program;   /* its id */
-	char lower_name[IF_NAMESIZE];
-	char master_name[IF_NAMESIZE], master_kind[16];
-	char members[160]; /* names of the links that have this as master */
-	char uppers[160];  /* names of the links stacked on it (vlan, macvlan, ...) */
-};
-
-struct feature {
-	bool active;
-	bool fixed; /* cannot be changed */
-};
-
-struct ethtool_facts {
-	int driver_err;
-	char driver[32];
-
-	int rings_err;
-	enum tri split;        /* tcp-data-split; unknown: the driver does not say */
-	enum tri thresh_known; /* does the driver say hds-thresh? */
-	uint32_t thresh;
-
-	int channels_err;
-	uint32_t rx_queues, rx_queues_max;
-
-	int features_err;
-	struct feature gro_hw, ntuple;
-
-	int rss_err;
-	uint32_t rss_entries;  /* of the default table; 0: the driver has none */
-	uint32_t rss_contexts; /* further tables */
-
-	int rules_err;
-	uint32_t rules;
-};
-
-struct queue_facts {
-	bool listed; /* by queue-get; if not, nothing is known about a holder */
-	bool io_uring, dmabuf, xsk, leased;
-	uint32_t dmabuf_id;
-	uint32_t lease_ifindex, lease_queue;
-	bool lease_elsewhere; /* to a device in another network namespace */
-	bool in_rss;
-	unsigned rules; /* ntuple rules that steer to it */
-};
-
-struct nic_facts {
-	struct link_facts link;
-	struct ethtool_facts ethtool;
-	int dev_err;
-	uint64_t xdp_features;
-	int queues_err;
-	struct queue_facts *queues;
-	unsigned n_queues;
-	int pools_err;
-	unsigned dead_pools;       /* page pools that were detached and still wait for buffers */
-	uint64_t dead_pools_bytes; /* ... and what they hold */
-	int probe_err;             /* errno of bind-rx with a bad dma-buf; 0: not tried */
-};
-
 struct facts {
 	struct machine_facts machine;
 	struct nic_facts *nics;
 	unsigned n_nics;
 	bool named; /* the user named the NICs */
 };
-
-/* Returns the facts of receive queue `id`, making room for it, or NULL if that cannot be. */
-struct queue_facts *nic_queue(struct nic_facts *nic, uint32_t id);
 
 void facts_done(struct facts *facts);
 

@@ -13,15 +13,4 @@ void uring_gather(struct uring_facts *uring);
 void limits_gather(struct limit_facts *limits);
 void processes_gather(struct machine_facts *machine);
 
-/*
- * Lists the links of this network namespace, with what they stand on and what stands on them.
- * Returns 0 or a negative errno; the caller frees the list.
- */
-int links_gather(struct link_facts **ret, unsigned *ret_n);
-
-/* These fill a NIC whose `link` is set. */
-void ethtool_nl_gather(struct nic_facts *nic);
-void ethtool_ioctl_gather(struct nic_facts *nic);
-void netdev_genl_gather(struct nic_facts *nic);
-
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Judges one NIC: what it is, whether its driver can, and the sum of it all. */
-#include "drivers.h"
+#include "../../nic/drivers.h"
 #include "judge.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Judges the settings of a NIC: what zcrxd will change, and what only its owner can. */
-#include "drivers.h"
+#include "../../nic/drivers.h"
 #include "judge.h"
 
 #include <inttypes.h>

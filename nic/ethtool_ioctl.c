@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What only the ethtool ioctl says: the driver, and the ntuple rules with the queues they feed. */
-#include "gather.h"
+#include "nic.h"
 
 #include <errno.h>
 #include <linux/ethtool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is known of the drivers that matter, as of Linux DRIVERS_AS_OF. */
-#ifndef ZCRX_DOCTOR_DRIVERS_H
-#define ZCRX_DOCTOR_DRIVERS_H
+#ifndef ZCRX_NIC_DRIVERS_H
+#define ZCRX_NIC_DRIVERS_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The doctor's view of libnl. The kernel's errno is taken from the message itself: libnl folds many
+ * The kernel's errno is taken from the message itself: libnl folds many
  * of them into one, and the bind-rx probe lives by the difference between EBADF and EOPNOTSUPP.
  */
 #include "netlink.h"

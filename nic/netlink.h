@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Netlink as the doctor needs it: ask, and look at the attributes of the answers. This pair of
+ * Netlink as little as it takes: ask, and look at the attributes of the answers. This pair of
  * files is the only one that includes libnl.
  */
-#ifndef ZCRX_DOCTOR_NETLINK_H
-#define ZCRX_DOCTOR_NETLINK_H
+#ifndef ZCRX_NIC_NETLINK_H
+#define ZCRX_NIC_NETLINK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "nic.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* More than any driver has; a larger id is a misreading, not a reason to allocate. */
+#define QUEUES_MAX 16384u
+
+struct queue_facts *nic_queue(struct nic_facts *nic, uint32_t id)
+{
+	struct queue_facts *queues;
+
+	if (id < nic->n_queues)
+		return &nic->queues[id];
+	if (id >= QUEUES_MAX)
+		return NULL;
+	queues = reallocarray(nic->queues, id + 1, sizeof(*queues));
+	if (!queues)
+		return NULL;
+	memset(queues + nic->n_queues, 0, (id + 1 - nic->n_queues) * sizeof(*queues));
+	nic->queues = queues;
+	nic->n_queues = id + 1;
+	return &queues[id];
+}
+
+void nic_gather(struct nic_facts *nic, const struct link_facts *link)
+{
+	*nic = (struct nic_facts){.link = *link};
+	ethtool_nl_gather(nic);
+	ethtool_ioctl_gather(nic);
+	netdev_genl_gather(nic);
+}
+
+void nic_done(struct nic_facts *nic)
+{
+	free(nic->queues);
+	*nic = (struct nic_facts){0};
+}
