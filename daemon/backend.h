@@ -13,6 +13,15 @@
 #include "uring.h"
 
 struct area;
+struct rings;
+
+/* Between where and where. */
+struct backend_place {
+	const struct area *area;
+	uint32_t buffer_bytes; /* wished for; open() may lower it */
+	uint32_t ifindex, rxq; /* hardware queue, for backends that take one */
+	uint64_t token;        /* open() says: to be or-ed into refills */
+};
 
 struct backend {
 	const char *name;
@@ -23,8 +32,12 @@ struct backend {
 	/* The unit the area is divided into for a wish (0 = none), and how many there are. */
 	uint32_t (*buffer_bytes)(uint64_t area_bytes, uint32_t wish);
 
+	/* How many refills there must be room for, given so many buffers. */
+	uint32_t (*refills)(uint32_t buffers);
+
 	/* Makes the buffers known to the ring. Returns 0 or a negative errno. */
-	int (*open)(void **ret, struct uring *ring, const struct area *area, uint32_t buffer_bytes);
+	int (*open)(void **ret, struct uring *ring, struct rings *rings,
+		    struct backend_place *place);
 	void (*close)(void *b, struct uring *ring);
 
 	/* Queues the operation that receives a stream; its completions carry user_data. */
@@ -33,13 +46,19 @@ struct backend {
 	/* A completion of such an operation: moves what it names into the client's hands. */
 	void (*received)(void *b, const struct io_uring_cqe *cqe);
 
-	/* The client returns the buffer at this offset. False if it was not the client's. */
+	/*
+	 * The client returns the buffer at this offset. False if it was not the client's. NULL: the
+	 * kernel takes refills itself.
+	 */
 	bool (*refill)(void *b, uint64_t off);
 
 	/* Gives the kernel free buffers; returns how many it may fill now. */
 	uint32_t (*post)(void *b);
+
+	/* Of so many bytes received, how many were copied. */
+	uint64_t (*copied)(const void *b, uint64_t received);
 };
 
-extern const struct backend backend_copy;
+extern const struct backend backend_copy, backend_zcrx;
 
 #endif

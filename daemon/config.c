@@ -10,6 +10,10 @@
 #include "../proto/wire.h"
 #include "util.h"
 
+#define STATE_PATH     "/run/zcrxd"
+#define NIC_SECTION    "nic "
+#define NIC_QUEUE_MOST 16383u
+
 enum type {
 	TEXT,
 	MODE,
@@ -27,6 +31,7 @@ static const struct key {
 	{"sockets", "status", TEXT, offsetof(struct config, status)},
 	{"sockets", "mode", MODE, offsetof(struct config, mode)},
 	{"sockets", "group", TEXT, offsetof(struct config, group)},
+	{"sockets", "state", TEXT, offsetof(struct config, state)},
 	{"limits", "sessions", COUNT, offsetof(struct config, limits.most[ACCOUNT_SESSIONS])},
 	{"limits", "queues", COUNT, offsetof(struct config, limits.most[ACCOUNT_QUEUES])},
 	{"limits", "flows", COUNT, offsetof(struct config, limits.most[ACCOUNT_FLOWS])},
@@ -147,10 +152,83 @@ static char *line_read(char *room, int bytes, void *user)
 	return room;
 }
 
+/* Adds the queues of "3" or "2-5" to the list. */
+static int queues_add(struct config_nic *nic, const char *range)
+{
+	char *end;
+	if (*range < '0' || *range > '9')
+		return -EINVAL;
+	unsigned long first = strtoul(range, &end, 10), last = first;
+	if (*end == '-' && end[1] >= '0' && end[1] <= '9')
+		last = strtoul(end + 1, &end, 10);
+	if (*end || last < first || last > NIC_QUEUE_MOST)
+		return -EINVAL;
+	for (unsigned long q = first; q <= last; q++) {
+		uint32_t *queues = reallocarray(nic->queues, nic->n_queues + 1, sizeof(*queues));
+		if (!queues)
+			return -ENOMEM;
+		nic->queues = queues;
+		queues[nic->n_queues++] = (uint32_t)q;
+	}
+	return 0;
+}
+
+static int queues_parse(struct config_nic *nic, const char *value)
+{
+	char copy[INI_MAX_LINE], *rest = copy, *range;
+	snprintf(copy, sizeof(copy), "%s", value);
+	nic->n_queues = 0;
+	int r = -EINVAL;
+	while ((range = strsep(&rest, ", "))) {
+		if (!*range)
+			continue;
+		r = queues_add(nic, range);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+static struct config_nic *nic_get(struct config *c, const char *name)
+{
+	struct config_nic **at = &c->nics;
+	if (!*name || strlen(name) >= IF_NAMESIZE)
+		return NULL;
+	while (*at && strcmp((*at)->name, name) != 0)
+		at = &(*at)->next;
+	if (!*at)
+		*at = calloc(1, sizeof(**at));
+	if (*at)
+		memcpy((*at)->name, name, strlen(name));
+	return *at;
+}
+
+/* A line of [nic NAME]. */
+static void nic_line(struct reader *r, const char *name, const char *key, const char *value)
+{
+	struct config_nic *nic = nic_get(r->config, name);
+	if (!nic)
+		fprintf(stderr, "%s:%d: [nic %s]: not the name of an interface\n", r->path, r->line,
+			name);
+	else if (strcmp(key, "queues") != 0)
+		fprintf(stderr, "%s:%d: unknown key '%s'; known in [nic NAME]: queues\n", r->path,
+			r->line, key);
+	else if (queues_parse(nic, value) < 0)
+		fprintf(stderr, "%s:%d: queues=%s: expected numbers and ranges, such as 2-5,7\n",
+			r->path, r->line, value);
+	else
+		return;
+	r->errors++;
+}
+
 /* inih: 1 goes on, 0 is an error at this line. All are reported, so it always goes on. */
 static int line_handle(void *user, const char *section, const char *name, const char *value)
 {
 	struct reader *r = user;
+	if (strncmp(section, NIC_SECTION, strlen(NIC_SECTION)) == 0) {
+		nic_line(r, section + strlen(NIC_SECTION), name, value);
+		return 1;
+	}
 	for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
 		if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0)
 			continue;
@@ -172,6 +250,7 @@ int config_init(struct config *c)
 	*c = (struct config){
 		.clients = strdup(WIRE_SOCKET_PATH),
 		.status = strdup(WIRE_STATUS_PATH),
+		.state = strdup(STATE_PATH),
 		.mode = 0660,
 	};
 	c->limits.most[ACCOUNT_SESSIONS] = 256;
@@ -179,7 +258,7 @@ int config_init(struct config *c)
 	c->limits.most[ACCOUNT_FLOWS] = 4096;
 	c->limits.most[ACCOUNT_BYTES] = 4ull << 30;
 	c->limits.requests_per_second = 10000;
-	return c->clients && c->status ? 0 : -ENOMEM;
+	return c->clients && c->status && c->state ? 0 : -ENOMEM;
 }
 
 void config_done(struct config *c)
@@ -187,13 +266,21 @@ void config_done(struct config *c)
 	free(c->clients);
 	free(c->status);
 	free(c->group);
+	free(c->state);
+	while (c->nics) {
+		struct config_nic *nic = c->nics;
+		c->nics = nic->next;
+		free(nic->queues);
+		free(nic);
+	}
 }
 
 static int validate(const struct config *c, const char *path)
 {
 	int r = 0;
-	if (!c->clients || !c->status) {
-		fprintf(stderr, "%s: [sockets] clients and status must not be empty\n", path);
+	if (!c->clients || !c->status || !c->state) {
+		fprintf(stderr, "%s: [sockets] clients, status and state must not be empty\n",
+			path);
 		r = -EINVAL;
 	}
 	if (c->limits.requests_per_second == 0) {
@@ -248,6 +335,12 @@ void config_print(const struct config *c, FILE *out)
 		section = keys[i].section;
 		fprintf(out, "%s=", keys[i].name);
 		value_print(&keys[i], c, out);
+		fputc('\n', out);
+	}
+	for (const struct config_nic *nic = c->nics; nic; nic = nic->next) {
+		fprintf(out, "\n[nic %s]\nqueues=", nic->name);
+		for (uint32_t i = 0; i < nic->n_queues; i++)
+			fprintf(out, "%s%u", i ? "," : "", nic->queues[i]);
 		fputc('\n', out);
 	}
 }

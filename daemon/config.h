@@ -3,17 +3,28 @@
 #ifndef ZCRXD_CONFIG_H
 #define ZCRXD_CONFIG_H
 
+#include <net/if.h>
 #include <stdio.h>
 #include <sys/types.h>
 
 #include "account.h"
+
+/* [nic NAME]: receive queues that may be handed out. */
+struct config_nic {
+	struct config_nic *next;
+	char name[IF_NAMESIZE];
+	uint32_t *queues;
+	uint32_t n_queues;
+};
 
 struct config {
 	char *clients; /* socket paths */
 	char *status;
 	mode_t mode; /* of both sockets */
 	char *group; /* owns them; NULL: the daemon's own */
+	char *state; /* folder of the journal */
 	struct limits limits;
+	struct config_nic *nics;
 };
 
 /* The defaults. Returns 0 or -ENOMEM. */

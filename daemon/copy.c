@@ -66,9 +66,18 @@ static uint32_t copy_post(void *data)
 	return b->posted;
 }
 
-static int copy_open(void **ret, struct uring *ring, const struct area *area, uint32_t buffer_bytes)
+static uint32_t copy_refills(uint32_t buffers)
 {
+	return buffers;
+}
+
+static int copy_open(void **ret, struct uring *ring, struct rings *rings,
+		     struct backend_place *place)
+{
+	const struct area *area = place->area;
+	uint32_t buffer_bytes = place->buffer_bytes;
 	uint32_t buffers = (uint32_t)(area->bytes / buffer_bytes);
+	(void)rings;
 	struct copy *b = calloc(1, sizeof(*b) + buffers * sizeof(b->client_has[0]));
 	uint16_t *stack = calloc(buffers, sizeof(*stack));
 	int r = -ENOMEM;
@@ -133,16 +142,24 @@ static bool copy_refill(void *data, uint64_t off)
 	return true;
 }
 
+static uint64_t copy_copied(const void *data, uint64_t received)
+{
+	(void)data;
+	return received;
+}
+
 const struct backend backend_copy = {
 	.name = "copy",
 	.number = MSG_BACKEND_COPY,
 	.format = MSG_FORMAT_BUFFER_ID,
 	.cqe_bytes = sizeof(struct io_uring_cqe),
 	.buffer_bytes = copy_buffer_bytes,
+	.refills = copy_refills,
 	.open = copy_open,
 	.close = copy_close,
 	.arm = copy_arm,
 	.received = copy_received,
 	.refill = copy_refill,
 	.post = copy_post,
+	.copied = copy_copied,
 };

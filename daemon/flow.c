@@ -9,6 +9,7 @@
 #include "control.h"
 #include "flows.h"
 #include "socket.h"
+#include "steer.h"
 #include "util.h"
 
 /* user_data of a cancellation on the queue's ring: this bit and the flow's id. */
@@ -16,6 +17,7 @@
 
 void flow_open(struct flow *f)
 {
+	steer_start(f);
 	flows_link(f);
 	flows_set_state(f, FLOW_IDLE);
 	flow_attend(f);
@@ -101,6 +103,7 @@ static void cancel(struct flow *f)
 
 static void die(struct flow *f)
 {
+	steer_stop(f);
 	f->sock = socket_drop(f->sock, f->abort);
 	f->end = f->queue->scanned;
 	flows_set_state(f, FLOW_DEAD);
@@ -140,6 +143,7 @@ void flow_end(struct flow *f, int error, uint32_t reason)
 	f->error = error;
 	f->reason = reason;
 	f->end = f->queue->scanned;
+	steer_stop(f);
 	f->sock = socket_drop(f->sock, false);
 	flows_set_state(f, FLOW_ENDED);
 	if (f->closing)
@@ -184,6 +188,7 @@ static void announce(struct flow *listener, int sock)
 	f->cookie = socket_cookie(sock);
 	f->receive_only = listener->receive_only;
 	socket_addresses(sock, &f->local, &f->remote);
+	steer_share(f, listener);
 	flows_link(f);
 	if (listener->closing)
 		flow_close(f, true);

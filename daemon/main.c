@@ -12,6 +12,7 @@
 
 #include "broker.h"
 #include "config.h"
+#include "lease.h"
 #include "listener.h"
 #include "log.h"
 #include "util.h"
@@ -171,6 +172,7 @@ static int serve(sd_event *event, const struct config *config)
 	int r = listeners_open(&listeners, config);
 	if (r < 0)
 		return r;
+	leases_init(config->nics, config->state);
 	r = broker_init(&broker, event, &listeners, &config->limits);
 	if (r == 0)
 		r = sd_event_add_signal(event, NULL, SIGTERM, stop_signal, &broker);
@@ -184,7 +186,9 @@ static int serve(sd_event *event, const struct config *config)
 		r = sd_event_loop(event);
 	}
 	listeners_close(&listeners);
-	if (!broker_done(&broker))
+	bool all_ended = broker_done(&broker);
+	leases_done();
+	if (!all_ended)
 		_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 	return r;
 }

@@ -36,6 +36,8 @@
 
 struct client;
 struct queue;
+struct lease;
+struct steering;
 
 TAILQ_HEAD(client_list, client);
 TAILQ_HEAD(flow_list, flow);
@@ -81,6 +83,8 @@ struct flow {
 	uint32_t reason;
 	uint32_t end; /* CQ position */
 	uint64_t bytes;
+	struct steering *steering; /* to the leased hardware queue, or NULL */
+	const char *why_copied;    /* why it is not steered there, or NULL; a constant */
 };
 
 static inline enum flow_state flow_state(const struct flow *f)
@@ -103,7 +107,9 @@ struct queue {
 	void *buffers; /* the backend's */
 	uint32_t buffer_bytes;
 	uint64_t cost;       /* bytes charged for the rings */
-	const char *why_not; /* why no better backend was given, "" */
+	struct lease *lease; /* of a hardware queue, or NULL */
+	uint64_t token;      /* to be or-ed into refills */
+	char why_not[200];   /* why no better backend was given, "" */
 	struct uring ring;
 	struct rings rings;
 	uint32_t head, scanned; /* CQ: given back to the kernel, seen by us */

@@ -2,6 +2,7 @@
 #include "queue.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -10,6 +11,7 @@
 #include "control.h"
 #include "flow.h"
 #include "flows.h"
+#include "lease.h"
 #include "util.h"
 
 static uint32_t cost_charge(struct queue *q, const struct queue_wish *wish)
@@ -39,9 +41,14 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 			   wish->rq_entries);
 	if (r < 0)
 		return r;
-	r = q->backend->open(&q->buffers, &q->ring, q->area, q->buffer_bytes);
+	struct backend_place place = {.area = q->area, .buffer_bytes = wish->buffer_bytes};
+	if (q->lease)
+		lease_where(q->lease, &place.ifindex, &place.rxq);
+	r = q->backend->open(&q->buffers, &q->ring, &q->rings, &place);
 	if (r < 0)
 		return r;
+	q->buffer_bytes = place.buffer_bytes;
+	q->token = place.token;
 	q->channel = channel_open(ret_channel);
 	if (q->channel < 0)
 		return q->channel;
@@ -62,6 +69,7 @@ static void destroy(struct queue *q)
 	if (q->buffers)
 		q->backend->close(q->buffers, &q->ring);
 	uring_done(&q->ring);
+	lease_end(q->lease);
 	rings_done(&q->rings);
 	q->area->in_use = false;
 	account_release(peer, ACCOUNT_BYTES, q->cost);
@@ -81,12 +89,13 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 			    .rings = {.cq_fd = -1, .rq_fd = -1},
 			    .ring = URING_NONE,
 			    .buffer_bytes = wish->buffer_bytes,
-			    .why_not = wish->why_not,
+			    .lease = wish->lease,
 			    .active = true};
 	TAILQ_INIT(&q->flows);
 	TAILQ_INIT(&q->waiting);
 	TAILQ_INIT(&q->dead);
 	TAILQ_INIT(&q->news);
+	snprintf(q->why_not, sizeof(q->why_not), "%s", wish->why_not);
 	pace_init(&q->pace, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries);
 	return q;
 }
@@ -188,7 +197,8 @@ static uint32_t scan(struct queue *q)
 	if (data) {
 		count_add(&q->rings.daemon->completions, data);
 		count_add(&q->rings.daemon->bytes, bytes);
-		count_add(&q->rings.daemon->bytes_copied, bytes);
+		uint64_t all = count_get(&q->rings.daemon->bytes);
+		count_set(&q->rings.daemon->bytes_copied, q->backend->copied(q->buffers, all));
 	}
 	return data;
 }
@@ -197,6 +207,8 @@ static void take_refills(struct queue *q)
 {
 	struct ring_rqe entry;
 	uint32_t taken = 0, refused = 0;
+	if (!q->backend->refill)
+		return;
 	/* No more a turn than the ring holds: a client that refills without end gets no endless
 	 * turn. */
 	for (uint32_t i = 0;
@@ -206,6 +218,7 @@ static void take_refills(struct queue *q)
 		else
 			refused++;
 	}
+	rings_refill_show(&q->rings);
 	if (taken)
 		count_add(&q->rings.daemon->refills, taken);
 	if (refused)

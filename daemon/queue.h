@@ -14,8 +14,9 @@
 struct queue_wish {
 	struct area *area;
 	const struct backend *backend;
-	const char *why_not; /* why no better one, "" */
+	char why_not[200]; /* why no better one, "" */
 	uint32_t cq_entries, rq_entries, buffer_bytes;
+	struct lease *lease; /* becomes the queue's; NULL: no hardware queue */
 };
 
 /*

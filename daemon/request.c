@@ -10,6 +10,7 @@
 #include "flow.h"
 #include "flows.h"
 #include "host.h"
+#include "lease.h"
 #include "queue.h"
 #include "socket.h"
 #include "util.h"
@@ -17,7 +18,6 @@
 #define CQ_ENTRIES_DEFAULT 1024u
 #define CQ_ENTRIES_LEAST   URING_SQ_ENTRIES /* the kernel wants no fewer */
 #define ENTRIES_MOST       32768u
-#define ONLY_COPY          "This version of zcrxd receives by copy only, on any NIC."
 #define BUFFER_BYTES_MOST  (1u << 30)
 
 static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer *a)
@@ -79,8 +79,7 @@ static uint32_t area_del(struct client *c, const struct msg_area_del *m)
 	return REASON_NONE;
 }
 
-static uint32_t queue_wish(struct client *c, const struct msg_queue_open *m, struct queue_wish *ret,
-			   struct answer *a)
+static uint32_t wish_check(const struct msg_queue_open *m)
 {
 	if (m->flags & ~MSG_QUEUE_NO_COPY)
 		return REASON_UNKNOWN_FLAG;
@@ -88,55 +87,109 @@ static uint32_t queue_wish(struct client *c, const struct msg_queue_open *m, str
 	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BUFFER_BYTES_MOST ||
 	    memchr(m->nic, '\0', sizeof(m->nic)) == NULL)
 		return REASON_VALUE;
-	struct area *area = area_find(c, m->area_id);
-	if (!area)
-		return REASON_NO_OBJECT;
-	if (area->in_use)
-		return REASON_BUSY;
-	if (m->flags & MSG_QUEUE_NO_COPY || m->backend > MSG_BACKEND_COPY) {
-		a->text = ONLY_COPY " Ask for backend copy or auto.";
-		return REASON_BACKEND;
-	}
-	const struct backend *backend = &backend_copy;
-	uint32_t buffer_bytes = backend->buffer_bytes(area->bytes, m->buffer_bytes);
-	if (buffer_bytes > area->bytes) {
+	return REASON_NONE;
+}
+
+/* The sizes that go with the backend. */
+static uint32_t wish_size(struct queue_wish *w, const struct msg_queue_open *m, struct answer *a)
+{
+	w->buffer_bytes = w->backend->buffer_bytes(w->area->bytes, m->buffer_bytes);
+	if (w->buffer_bytes > w->area->bytes) {
 		a->text =
 			"The area is smaller than one buffer; make it larger or ask for smaller buffers.";
 		return REASON_VALUE;
 	}
 	uint32_t cq = m->cq_entries ? m->cq_entries : CQ_ENTRIES_DEFAULT;
-	/* Room for all buffers: the client looks at no head of the refill ring. */
-	uint32_t buffers = (uint32_t)(area->bytes / buffer_bytes);
-	uint32_t rq = m->rq_entries > buffers ? m->rq_entries : buffers;
-	*ret = (struct queue_wish){
-		.area = area,
-		.backend = backend,
-		.why_not = m->backend == MSG_BACKEND_AUTO ? ONLY_COPY : "",
-		.cq_entries = round_up_pow2(cq < CQ_ENTRIES_LEAST ? CQ_ENTRIES_LEAST : cq),
-		.rq_entries = round_up_pow2(rq),
-		.buffer_bytes = buffer_bytes,
-	};
+	uint32_t rq = w->backend->refills((uint32_t)(w->area->bytes / w->buffer_bytes));
+	rq = m->rq_entries > rq ? m->rq_entries : rq;
+	w->cq_entries = round_up_pow2(cq < CQ_ENTRIES_LEAST ? CQ_ENTRIES_LEAST : cq);
+	w->rq_entries = round_up_pow2(rq > ENTRIES_MOST ? ENTRIES_MOST : rq);
 	return REASON_NONE;
+}
+
+static uint32_t open_with(struct queue **ret, struct client *c, struct queue_wish *w,
+			  const struct msg_queue_open *m, int *ret_channel, struct answer *a)
+{
+	uint32_t reason = wish_size(w, m, a);
+	if (reason)
+		return reason;
+	a->error = queue_new(ret, c, w, ret_channel, &reason);
+	return a->error < 0 ? reason : REASON_NONE;
+}
+
+/* By zcrx, if there is a hardware queue and it works; the lease is used up either way. */
+static uint32_t open_zcrx(struct queue **ret, struct client *c, struct queue_wish *w,
+			  const struct msg_queue_open *m, int *ret_channel, struct answer *a)
+{
+	uint32_t ifindex, rxq;
+	if (lease_take(&w->lease, m->nic, a->text_room) < 0) {
+		a->text = a->text_room;
+		return REASON_BACKEND;
+	}
+	lease_where(w->lease, &ifindex, &rxq);
+	w->backend = &backend_zcrx;
+	uint32_t reason = open_with(ret, c, w, m, ret_channel, a);
+	if (reason == REASON_KERNEL) {
+		snprintf(a->text_room, sizeof(a->text_room),
+			 "The kernel refused zero copy on queue %u of interface %u: %s. See "
+			 "zcrxctl doctor.",
+			 rxq, ifindex, strerrordesc_np(-a->error));
+		a->text = a->text_room;
+	}
+	if (reason == REASON_VALUE)
+		lease_end(w->lease);
+	w->lease = NULL;
+	return reason;
+}
+
+static uint32_t open_copy(struct queue **ret, struct client *c, struct queue_wish *w,
+			  const struct msg_queue_open *m, int *ret_channel, struct answer *a)
+{
+	w->backend = &backend_copy;
+	a->text = NULL;
+	return open_with(ret, c, w, m, ret_channel, a);
+}
+
+static uint32_t queue_make(struct queue **ret, struct client *c, const struct msg_queue_open *m,
+			   int *ret_channel, struct answer *a)
+{
+	struct queue_wish w = {.area = area_find(c, m->area_id)};
+	bool copy = !(m->flags & MSG_QUEUE_NO_COPY);
+	if (!w.area)
+		return REASON_NO_OBJECT;
+	if (w.area->in_use)
+		return REASON_BUSY;
+	if (m->backend == MSG_BACKEND_DEVMEM || (m->backend == MSG_BACKEND_COPY && !copy)) {
+		a->text =
+			"This version of zcrxd has the backends copy and zcrx; ask for one or for auto.";
+		return REASON_BACKEND;
+	}
+	if (m->backend == MSG_BACKEND_COPY)
+		return open_copy(ret, c, &w, m, ret_channel, a);
+	uint32_t reason = open_zcrx(ret, c, &w, m, ret_channel, a);
+	if (reason == REASON_NONE || reason == REASON_QUOTA || !copy || m->backend)
+		return reason;
+	snprintf(w.why_not, sizeof(w.why_not), "%s", a->text ? a->text : reason_text(reason));
+	return open_copy(ret, c, &w, m, ret_channel, a);
 }
 
 static uint32_t queue_open(struct client *c, const struct msg_queue_open *m, struct answer *a)
 {
-	struct queue_wish wish;
 	struct queue *q;
 	int channel;
-	uint32_t reason = queue_wish(c, m, &wish, a);
+	uint32_t reason = wish_check(m);
+	if (reason == REASON_NONE)
+		reason = queue_make(&q, c, m, &channel, a);
 	if (reason)
 		return reason;
-	int r = queue_new(&q, c, &wish, &channel, &reason);
-	if (r < 0) {
-		a->error = r;
-		return reason;
-	}
 	struct msg_queue_open_reply *reply = &a->reply->queue_open_reply;
 	reply->queue_id = q->id;
 	reply->backend = q->backend->number;
 	reply->format = q->backend->format;
 	reply->buffer_bytes = q->buffer_bytes;
+	if (q->lease)
+		lease_where(q->lease, &reply->ifindex, &reply->rxq);
+	reply->area_token = q->token;
 	reply->rings = q->rings.layout;
 	reply->why_not = *q->why_not ? REASON_BACKEND : REASON_NONE;
 	snprintf(reply->why_text, sizeof(reply->why_text), "%s", q->why_not);

@@ -16,12 +16,15 @@ static size_t page_bytes(void)
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* The refill ring begins a page behind the client page: the tail first, then the entries. */
+/* The refill ring begins a page behind the client page, laid out as the kernel lays out its own. */
+#define RQ_HEAD_OFFSET    0u
+#define RQ_TAIL_OFFSET    4u
 #define RQ_ENTRIES_OFFSET 64u
+#define STATS_BYTES       64u /* behind it, for the kernel */
 
 static size_t rq_bytes(uint32_t entries)
 {
-	size_t ring = RQ_ENTRIES_OFFSET + (size_t)entries * sizeof(struct ring_rqe);
+	size_t ring = RQ_ENTRIES_OFFSET + (size_t)entries * sizeof(struct ring_rqe) + STATS_BYTES;
 	return page_bytes() + round_up(ring, page_bytes());
 }
 
@@ -71,6 +74,23 @@ static int cq_init(struct rings *r, struct uring *ring, uint32_t entries, uint32
 	return 0;
 }
 
+void *rings_refill_region(const struct rings *r, uint64_t *ret_bytes)
+{
+	*ret_bytes = r->rq_bytes - page_bytes();
+	return r->rq + page_bytes();
+}
+
+void rings_place_refills(struct rings *r, uint32_t head, uint32_t tail, uint32_t rqes)
+{
+	uint32_t page = (uint32_t)page_bytes();
+	r->rq_shown = (uint32_t *)(void *)(r->rq + page + head);
+	r->rq_tail = (uint32_t *)(void *)(r->rq + page + tail);
+	r->rqes = (struct ring_rqe *)(void *)(r->rq + page + rqes);
+	r->layout.rq_head = page + head;
+	r->layout.rq_tail = page + tail;
+	r->layout.rq_rqes = page + rqes;
+}
+
 static int rq_init(struct rings *r, uint32_t entries)
 {
 	r->rq_bytes = rq_bytes(entries);
@@ -80,15 +100,11 @@ static int rq_init(struct rings *r, uint32_t entries)
 	r->rq_fd = fd;
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
-	size_t page = page_bytes();
 	r->client = (struct ring_client *)(void *)r->rq;
-	r->rq_tail = (uint32_t *)(void *)(r->rq + page);
-	r->rqes = (struct ring_rqe *)(void *)(r->rq + page + RQ_ENTRIES_OFFSET);
 	r->rq_mask = entries - 1;
+	rings_place_refills(r, RQ_HEAD_OFFSET, RQ_TAIL_OFFSET, RQ_ENTRIES_OFFSET);
 	r->layout.rq_map_bytes = (uint32_t)r->rq_bytes;
 	r->layout.client_page = 0;
-	r->layout.rq_tail = (uint32_t)page;
-	r->layout.rq_rqes = (uint32_t)page + RQ_ENTRIES_OFFSET;
 	r->layout.rq_entries = entries;
 	r->layout.rqe_bytes = sizeof(struct ring_rqe);
 	return area_forbid(fd);
@@ -139,6 +155,21 @@ void rings_done(struct rings *r)
 bool rings_refill_pending(const struct rings *r)
 {
 	return ring_load(r->rq_tail) != r->rq_head;
+}
+
+void rings_refill_show(struct rings *r)
+{
+	ring_store(r->rq_shown, r->rq_head);
+}
+
+uint32_t rings_refill_untaken(const struct rings *r)
+{
+	return ring_load(r->rq_tail) - ring_load(r->rq_shown);
+}
+
+void rings_refill_note(struct rings *r)
+{
+	r->rq_head = ring_load(r->rq_tail);
 }
 
 bool rings_refill_next(struct rings *r, struct ring_rqe *ret, uint32_t *ret_skipped)

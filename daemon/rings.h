@@ -23,6 +23,7 @@ struct rings {
 	size_t cq_bytes, rq_bytes;
 	struct ring_daemon *daemon;
 	struct ring_client *client;
+	uint32_t *rq_shown; /* the head as the client sees it; never read back */
 	const uint32_t *rq_tail;
 	const struct ring_rqe *rqes;
 	uint32_t rq_head, rq_mask;
@@ -53,7 +54,20 @@ void rings_done(struct rings *r);
  */
 bool rings_refill_next(struct rings *r, struct ring_rqe *ret, uint32_t *ret_skipped);
 
-/* Entries wait in the refill ring. */
+/* Shows the client how far refills were taken. */
+void rings_refill_show(struct rings *r);
+
+/* Entries came since they were last taken, or noted. */
 bool rings_refill_pending(const struct rings *r);
+
+/*
+ * Where the kernel takes the refills itself (zcrx): the memory it is to lay the ring out in, and
+ * where it did, from its beginning. Then nothing is taken here, only noted; how many the kernel has
+ * not taken, the client can make us believe.
+ */
+void *rings_refill_region(const struct rings *r, uint64_t *ret_bytes);
+void rings_place_refills(struct rings *r, uint32_t head, uint32_t tail, uint32_t rqes);
+void rings_refill_note(struct rings *r);
+uint32_t rings_refill_untaken(const struct rings *r);
 
 #endif

@@ -36,6 +36,25 @@ static bool connected(int sock)
 	       info.tcpi_state == STATE_FIN_WAIT2 || info.tcpi_state == STATE_CLOSE_WAIT;
 }
 
+static uint64_t netns_cookie(int sock)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+	return getsockopt(sock, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
+}
+
+bool socket_is_of_our_netns(int sock)
+{
+	_cleanup_(fd_closep) int own = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint64_t cookie = own < 0 ? 0 : netns_cookie(own);
+	return cookie && cookie == netns_cookie(sock);
+}
+
+bool socket_is_v6only(int sock)
+{
+	return option(sock, IPPROTO_IPV6, IPV6_V6ONLY) == 1;
+}
+
 uint32_t socket_check(int sock, bool listening)
 {
 	int domain = option(sock, SOL_SOCKET, SO_DOMAIN);

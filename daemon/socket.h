@@ -17,6 +17,11 @@ uint32_t socket_check(int sock, bool listening);
 /* SO_COOKIE, 0 if there is none. */
 uint64_t socket_cookie(int sock);
 
+/* Is it a socket of the daemon's own network namespace? */
+bool socket_is_of_our_netns(int sock);
+
+bool socket_is_v6only(int sock);
+
 /* Both addresses; family 0 where there is none. */
 void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote);
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
+#include "lease.h"
 #include "model.h"
 #include "util.h"
 
@@ -56,7 +57,9 @@ static struct json_object *flow_json(const struct flow *f)
 	add_address(o, "local", &f->local);
 	add_address(o, "remote", &f->remote);
 	add_number(o, "bytes", bytes);
-	add_number(o, "bytes_copied", bytes);
+	/* The kernel counts what it copied for each queue, not for each flow. */
+	add_number(o, "bytes_copied", f->queue->backend->refill || f->why_copied ? bytes : 0);
+	add_text(o, "why_copied", f->why_copied ? f->why_copied : "");
 	json_object_object_add(o, "paused", json_object_new_boolean(flow_is_paused(f)));
 	add_text(o, "state", states[flow_state(f)]);
 	return o;
@@ -85,6 +88,12 @@ static struct json_object *queue_json(const struct queue *q)
 	add_number(o, "id", q->id);
 	add_text(o, "backend", q->backend->name);
 	add_text(o, "why_not", q->why_not);
+	if (q->lease) {
+		uint32_t ifindex, rxq;
+		lease_where(q->lease, &ifindex, &rxq);
+		add_number(o, "ifindex", ifindex);
+		add_number(o, "rxq", rxq);
+	}
 	add_number(o, "area_bytes", q->area->bytes);
 	add_number(o, "buffer_bytes", q->buffer_bytes);
 	add_number(o, "cq_entries", q->rings.layout.cq_entries);

@@ -84,8 +84,11 @@ static int reply_take(struct zcrx_queue *q, struct request *r)
 	q->rxq = m->rxq;
 	memcpy(q->why_not, m->why_text, sizeof(q->why_not) - 1);
 	q->channel = r->fds[FD_CHANNEL];
-	if (m->format == MSG_FORMAT_BUFFER_ID && m->rings.side_map_bytes == 0 &&
-	    m->buffer_bytes > 0 && m->buffer_bytes <= q->area->bytes) {
+	q->format = m->format;
+	bool known = m->format == MSG_FORMAT_BUFFER_ID ||
+		     (m->format == MSG_FORMAT_ZCRX && m->rings.cqe_bytes >= 2 * sizeof(struct cqe));
+	if (known && m->rings.side_map_bytes == 0 && m->buffer_bytes > 0 &&
+	    m->buffer_bytes <= q->area->bytes) {
 		q->buffer_bytes = m->buffer_bytes;
 		q->buffers = q->area->bytes / m->buffer_bytes;
 		error = rings_map(&q->rings, m, r->fds[FD_CQ], r->fds[FD_RQ]);

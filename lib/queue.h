@@ -17,6 +17,7 @@ struct zcrx_queue {
 	int lost; /* 0, or the negative errno that every reap returns from now on */
 
 	struct rings rings;
+	uint32_t format; /* enum msg_format */
 	uint32_t buffer_bytes;
 	size_t buffers;
 	uint32_t out; /* DATA completions the user holds, at most as many as the RQ has entries */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "area.h"
 #include "channel.h"
 #include "clock.h"
 #include "queue.h"
@@ -21,9 +22,13 @@ enum {
 	CQE_BUFFER_SHIFT = 16
 };
 
+/* Below IORING_ZCRX_AREA_SHIFT; above it the kernel's number of the area. */
+#define AREA_OFFSET ((1ull << 48) - 1)
+
 static uint32_t room_out(const struct zcrx_queue *q)
 {
-	return q->rings.rq_mask + 1 - q->out;
+	uint32_t room = rings_room(&q->rings);
+	return room > q->out ? room - q->out : 0;
 }
 
 /* The flow that ended first, if all its data has been taken. */
@@ -74,6 +79,10 @@ static int ends_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 /* Where in the area the data lies; false if it lies nowhere there. */
 static bool data_place(const struct zcrx_queue *q, const struct cqe *e, uint64_t *ret_off)
 {
+	if (q->format == MSG_FORMAT_ZCRX) {
+		*ret_off = rings_peek_offset(&q->rings) & AREA_OFFSET;
+		return *ret_off < q->area->bytes && (uint32_t)e->res <= q->area->bytes - *ret_off;
+	}
 	uint32_t buffer = e->flags >> CQE_BUFFER_SHIFT;
 	*ret_off = (uint64_t)buffer * q->buffer_bytes;
 	return (e->flags & CQE_BUFFER) && buffer < q->buffers &&
@@ -94,7 +103,7 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 		queue_lose(q, -EPROTO);
 		return 0;
 	}
-	for (; ready > 0 && n < max && (uint32_t)n < room; ready--, rings_skip(r)) {
+	for (; ready > 0 && n < max && room > 0; ready--, rings_skip(r)) {
 		struct cqe e = rings_peek(r);
 		uint64_t off;
 		if (e.res <= 0)
@@ -106,6 +115,7 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 		struct zcrx_flow *f = flows_find(&q->flows, e.user_data);
 		if (!f && channel_pending(q))
 			break;
+		room--;
 		if (!f || f->state == FLOW_ENDED) {
 			rings_refill(r, off, (uint32_t)e.res);
 			continue;
@@ -116,7 +126,7 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 			.user = f->user,
 			.off = off,
 			.len = (uint32_t)e.res,
-			.flags = ZCRX_COPIED,
+			.flags = q->format == MSG_FORMAT_ZCRX ? 0 : ZCRX_COPIED,
 		};
 	}
 	q->out += (uint32_t)n;

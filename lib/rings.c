@@ -46,6 +46,7 @@ static bool layout_fits(const struct msg_rings *l)
 		       _Alignof(struct ring_daemon)) &&
 	       lies_in(l->rq_map_bytes, l->client_page, sizeof(struct ring_client),
 		       _Alignof(struct ring_client)) &&
+	       lies_in(l->rq_map_bytes, l->rq_head, sizeof(uint32_t), sizeof(uint32_t)) &&
 	       lies_in(l->rq_map_bytes, l->rq_tail, sizeof(uint32_t), sizeof(uint32_t)) &&
 	       ring_lies_in(l->rq_map_bytes, l->rq_rqes, l->rq_entries, l->rqe_bytes);
 }
@@ -71,6 +72,7 @@ int rings_map(struct rings *ret, const struct msg_queue_open_reply *reply, int c
 	r.cq_mask = l->cq_entries - 1;
 	r.cqe_bytes = l->cqe_bytes;
 	r.client = (void *)(rq_at + l->client_page);
+	r.rq_head = (const void *)(rq_at + l->rq_head);
 	r.rq_tail = (void *)(rq_at + l->rq_tail);
 	r.rqes = rq_at + l->rq_rqes;
 	r.rq_mask = l->rq_entries - 1;

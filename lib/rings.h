@@ -25,6 +25,7 @@ struct rings {
 	uint32_t head;      /* next completion to take */
 	uint32_t head_told; /* as published */
 
+	const uint32_t *rq_head;
 	uint32_t *rq_tail;
 	char *rqes;
 	uint32_t rq_mask, rqe_bytes;
@@ -73,9 +74,24 @@ static inline struct cqe rings_peek(const struct rings *r)
 	return copy.cqe;
 }
 
+/* The second half of a 32-byte entry: struct io_uring_zcrx_cqe. */
+static inline uint64_t rings_peek_offset(const struct rings *r)
+{
+	const char *at = r->cqes + (size_t)(r->head & r->cq_mask) * r->cqe_bytes;
+	return __atomic_load_n((const uint64_t *)(const void *)(at + sizeof(struct cqe)),
+			       __ATOMIC_RELAXED);
+}
+
 static inline void rings_skip(struct rings *r)
 {
 	r->head++;
+}
+
+/* Refills that still fit. A head that lies leaves no more than there are entries. */
+static inline uint32_t rings_room(const struct rings *r)
+{
+	uint32_t untaken = r->refill - ring_load(r->rq_head);
+	return untaken > r->rq_mask + 1 ? 0 : r->rq_mask + 1 - untaken;
 }
 
 static inline void rings_refill(struct rings *r, uint64_t off, uint32_t len)

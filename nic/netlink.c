@@ -6,12 +6,14 @@
 #include "netlink.h"
 
 #include <errno.h>
+#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* Larger than the default page: an RSS table of 4096 entries is one attribute. */
 #define REPLY_BYTES 65536u
@@ -50,7 +52,7 @@ static int errno_of_libnl(int r)
 int netlink_open(struct netlink **ret, const char *family)
 {
 	struct netlink *nl;
-	int r;
+	int r, on = 1;
 
 	nl = calloc(1, sizeof(*nl));
 	if (!nl)
@@ -61,6 +63,9 @@ int netlink_open(struct netlink **ret, const char *family)
 		return -ENOMEM;
 	}
 	r = nl_connect(nl->sock, family ? NETLINK_GENERIC : NETLINK_ROUTE);
+	if (r >= 0)
+		setsockopt(nl_socket_get_fd(nl->sock), SOL_NETLINK, NETLINK_EXT_ACK, &on,
+			   sizeof(on));
 	if (r >= 0)
 		r = nl_socket_set_msg_buf_size(nl->sock, REPLY_BYTES);
 	if (r >= 0 && family)
@@ -129,11 +134,28 @@ static int on_finish(struct nl_msg *msg, void *arg)
 	return NL_STOP;
 }
 
+/* The kernel's sentence follows its copy of the request, which it may leave out but for the header.
+ */
+static void why_take(const struct nlmsghdr *hdr, const struct nlmsgerr *err,
+		     const struct netlink_request *request)
+{
+	size_t skip = sizeof(*err), len = nlmsg_datalen(hdr);
+
+	if (!request || !request->why_bytes || !(hdr->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(hdr->nlmsg_flags & NLM_F_CAPPED))
+		skip += NLMSG_ALIGN(err->msg.nlmsg_len - NLMSG_HDRLEN);
+	if (skip < len)
+		attrs_string((struct attrs){(const char *)err + skip, (int)(len - skip)},
+			     NLMSGERR_ATTR_MSG, request->why, request->why_bytes);
+}
+
 static int on_error(struct sockaddr_nl *from, struct nlmsgerr *err, void *arg)
 {
 	struct exchange *x = arg;
 
 	(void)from;
+	why_take((const void *)((const char *)err - NLMSG_HDRLEN), err, x->request);
 	x->err = err->error;
 	x->done = true;
 	return NL_STOP;
@@ -175,7 +197,10 @@ static int put_all(struct nl_msg *msg, const struct netlink_put *puts, unsigned 
 			if (!nest)
 				return -ENOMEM;
 		}
-		r = nla_put_u32(msg, puts[i].type, puts[i].value);
+		if (puts[i].bytes == 1)
+			r = nla_put_u8(msg, puts[i].type, (uint8_t)puts[i].value);
+		else
+			r = nla_put_u32(msg, puts[i].type, puts[i].value);
 		if (nest && (i + 1 == n || puts[i + 1].nest != puts[i].nest)) {
 			nla_nest_end(msg, nest);
 			nest = NULL;
@@ -190,6 +215,8 @@ int netlink_ask(struct netlink *nl, const struct netlink_request *request)
 	struct nl_msg *msg;
 	int r = -ENOMEM;
 
+	if (request->why_bytes)
+		request->why[0] = '\0';
 	msg = nlmsg_alloc();
 	if (!msg)
 		return -ENOMEM;

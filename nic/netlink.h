@@ -24,6 +24,7 @@ struct netlink_put {
 	uint16_t nest;
 	uint16_t type;
 	uint32_t value;
+	uint8_t bytes; /* width: 1, or 0 for 4 */
 };
 
 struct netlink_request {
@@ -33,6 +34,8 @@ struct netlink_request {
 	unsigned n_puts;
 	void (*reply)(void *arg, struct attrs attrs);
 	void *arg;
+	char *why; /* gets what the kernel says of a refusal, or "" */
+	size_t why_bytes;
 };
 
 /*

@@ -126,12 +126,14 @@ struct msg_rings {
 	uint32_t daemon_page; /* struct ring_daemon, in the cq memfd */
 	uint32_t rq_map_bytes;
 	uint32_t client_page; /* struct ring_client, in the rq memfd */
+	uint32_t rq_head;     /* u32, refills taken, written by the kernel or the daemon */
 	uint32_t rq_tail;     /* u32, written by the client */
 	uint32_t rq_rqes;
 	uint32_t rq_entries;     /* a power of two */
 	uint32_t rqe_bytes;      /* stride */
 	uint32_t side_map_bytes; /* 0: no side buffer, and no fd for it */
 	uint32_t side_slot_bytes;
+	uint32_t pad;
 };
 
 struct msg_queue_open_reply {
@@ -258,7 +260,7 @@ enum msg_type {
 MSG_TABLE(X)
 #undef X
 static_assert(sizeof(struct msg_hdr) == 16 && sizeof(struct msg_addr) == 24, "wire");
-static_assert(sizeof(struct msg_fail) == 264 && sizeof(struct msg_rings) == 56, "wire");
+static_assert(sizeof(struct msg_fail) == 264 && sizeof(struct msg_rings) == 64, "wire");
 
 /* Room for any message, aligned for all of them. */
 union msg_any {

@@ -122,6 +122,35 @@ static void bytes_have_units(void **state)
 	}
 }
 
+static void queues_of_nics_are_numbers_and_ranges(void **state)
+{
+	(void)state;
+	const uint32_t first[] = {2, 3, 4, 9};
+	assert_int_equal(read_text("[nic eth0]\nqueues = 2-4, 9\n[nic ens1f0np0]\nqueues=0\n"), 0);
+	const struct config_nic *nic = config.nics;
+	assert_non_null(nic);
+	assert_string_equal(nic->name, "eth0");
+	assert_int_equal(nic->n_queues, 4);
+	assert_memory_equal(nic->queues, first, sizeof(first));
+	assert_non_null(nic->next);
+	assert_string_equal(nic->next->name, "ens1f0np0");
+	assert_int_equal(nic->next->n_queues, 1);
+	assert_null(nic->next->next);
+}
+
+static void queues_that_are_none_are_refused(void **state)
+{
+	(void)state;
+	const char *const values[] = {"", "x", "-1", "1-", "4-2", "1;2", "16384", "1-99999999"};
+	char text[64];
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		snprintf(text, sizeof(text), "[nic e]\nqueues=%s\n", values[i]);
+		refused(text, 2, "expected numbers and ranges");
+	}
+	refused("[nic e]\nqueue=1\n", 2, "known in [nic NAME]: queues");
+	refused("[nic a-name-too-long-to-be]\nqueues=1\n", 2, "not the name of an interface");
+}
+
 static void bad_values_are_refused_with_their_line(void **state)
 {
 	(void)state;
@@ -214,6 +243,8 @@ int main(void)
 		CASE(an_empty_file_leaves_the_defaults),
 		CASE(every_key_is_read),
 		CASE(bytes_have_units),
+		CASE(queues_of_nics_are_numbers_and_ranges),
+		CASE(queues_that_are_none_are_refused),
 		CASE(bad_values_are_refused_with_their_line),
 		CASE(unknown_keys_are_refused_with_what_is_known),
 		CASE(all_mistakes_are_told_at_once),

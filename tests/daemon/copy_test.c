@@ -37,7 +37,8 @@ static int setup(void **state)
 	area.base =
 		mmap(NULL, area.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(area.base, MAP_FAILED);
-	assert_int_equal(copy->open(&buffers, &ring, &area, page), 0);
+	struct backend_place place = {.area = &area, .buffer_bytes = page};
+	assert_int_equal(copy->open(&buffers, &ring, NULL, &place), 0);
 	return 0;
 }
 

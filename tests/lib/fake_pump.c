@@ -64,6 +64,7 @@ bool fake_refill(struct fake *f, struct ring_rqe *ret)
 	if (ring_load(tail) == f->rq_head)
 		return false;
 	*ret = rqes[f->rq_head++ % FAKE_RQ_ENTRIES];
+	ring_store((void *)(f->rq + fake_layout().rq_head), f->rq_head);
 	return true;
 }
 

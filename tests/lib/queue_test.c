@@ -89,6 +89,8 @@ static void a_layout_that_does_not_fit_its_files_is_refused(void **state)
 		{RING(rq_map_bytes), 8193},
 		{RING(client_page), 4},
 		{RING(client_page), 8192 - 64},
+		{RING(rq_head), 4098},
+		{RING(rq_head), 8192},
 		{RING(rq_tail), 4097},
 		{RING(rq_tail), 8192},
 		{RING(rq_rqes), 4161},

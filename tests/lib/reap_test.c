@@ -168,12 +168,15 @@ static void holds_no_more_than_the_refill_ring_has_room_for(void **state)
 {
 	(void)state;
 	struct zcrx_completion c[8];
+	struct ring_rqe taken;
 	client_adopt(&client, NULL, 0);
 	for (uint32_t i = 0; i < 6; i++)
 		fake_data(&fake, FLOW, i % FAKE_BUFFERS, (int32_t)i + 1);
 	assert_int_equal(zcrx_reap(client.q, c, 8), FAKE_RQ_ENTRIES);
 	assert_int_equal(zcrx_reap(client.q, c + 4, 4), 0);
 	zcrx_recycle(client.q, c + 1, 1);
+	assert_int_equal(zcrx_reap(client.q, c + 4, 4), 0);
+	assert_true(fake_refill(&fake, &taken));
 	assert_int_equal(zcrx_reap(client.q, c + 4, 4), 1);
 	assert_int_equal(c[4].len, 5);
 	assert_int_equal(zcrx_reap(client.q, c + 5, 3), 0);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hardware receive queues of the NICs that the administrator gave us (zcrxd.conf(5), [nic NAME]),
+ * handed out one at a time.
+ *
+ * A NIC is made ready with its first lease: header split on, threshold 0, ntuple rules on, our
+ * queues out of the RSS table. What it was like is journaled first and put back with the last
+ * lease, at exit, or at the next start. The work may take long (some drivers restart the NIC): it
+ * is done on the thread that asks, others wait only if they ask for the same NIC.
+ *
+ * Any thread may call.
+ */
+#ifndef ZCRXD_LEASE_H
+#define ZCRXD_LEASE_H
+
+#include <stdint.h>
+
+#include "../nic/change.h"
+
+#define LEASE_WHY_BYTES 200
+
+struct config_nic;
+struct lease;
+
+/* First puts back what a daemon that was killed left behind, as far as it can be. */
+void leases_init(const struct config_nic *nics, const char *state_dir);
+
+/* Puts every NIC back, also those whose leases never ended. */
+void leases_done(void);
+
+/*
+ * A free queue of the named NIC, or of any ("" ). Returns 0, or a negative errno with a sentence in
+ * why.
+ */
+int lease_take(struct lease **ret, const char *nic, char why[LEASE_WHY_BYTES]);
+
+void lease_where(const struct lease *l, uint32_t *ret_ifindex, uint32_t *ret_rxq);
+
+/*
+ * Gives the queue back; whoever registered it has let it go already, though the kernel may need a
+ * moment, which is waited for. NULL is fine.
+ */
+void lease_end(struct lease *l);
+
+/*
+ * Steers what the rule matches to the queue. Returns 0, -EALREADY if a rule of ours matches the
+ * same, or the errno of nic_rule_add().
+ */
+int lease_steer(struct lease *l, const struct nic_rule *match, uint32_t *ret_location);
+void lease_unsteer(struct lease *l, uint32_t location);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "steer.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lease.h"
+#include "socket.h"
+#include "util.h"
+
+struct steering {
+	uint32_t flows;
+	uint32_t n, locations[2];
+};
+
+static const uint8_t zero[16];
+static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+/* An address of the family it really has: an IPv4 address can come in an IPv6 one. */
+struct address {
+	int family;
+	uint8_t ip[16];
+	bool any;
+	uint16_t port;
+};
+
+static struct address address_of(const struct msg_addr *a)
+{
+	struct address r = {.family = a->family == 4 ? AF_INET : AF_INET6, .port = a->port};
+	size_t bytes = a->family == 4 ? 4 : 16;
+	memcpy(r.ip, a->ip, bytes);
+	if (r.family == AF_INET6 && memcmp(a->ip, mapped, sizeof(mapped)) == 0) {
+		r.family = AF_INET;
+		memset(r.ip, 0, sizeof(r.ip));
+		memcpy(r.ip, a->ip + sizeof(mapped), 4);
+	}
+	r.any = memcmp(r.ip, zero, sizeof(zero)) == 0;
+	return r;
+}
+
+static bool has(const struct sockaddr *sa, const struct address *a)
+{
+	if (!sa || sa->sa_family != a->family)
+		return false;
+	if (a->family == AF_INET)
+		return memcmp(&((const struct sockaddr_in *)(const void *)sa)->sin_addr, a->ip,
+			      4) == 0;
+	return memcmp(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, a->ip, 16) == 0;
+}
+
+/* Binding to an address one does not have takes no privilege (IP_FREEBIND). */
+static bool is_local(const struct address *a)
+{
+	struct ifaddrs *list;
+	bool found = a->any;
+	if (found || getifaddrs(&list) < 0)
+		return found;
+	for (const struct ifaddrs *i = list; i && !found; i = i->ifa_next)
+		found = has(i->ifa_addr, a);
+	freeifaddrs(list);
+	return found;
+}
+
+static const char *sentence(int error)
+{
+	switch (error) {
+	case -EALREADY:
+		return "Another flow is steered by the same addresses.";
+	case -EEXIST:
+		return "A rule that is not zcrxd's steers the same packets.";
+	case -ENOSPC:
+		return "The NIC's table of ntuple rules is full.";
+	case -EOPNOTSUPP:
+	case -EINVAL:
+		return "The NIC cannot match these addresses.";
+	case -EPERM:
+		return "zcrxd lacks CAP_NET_ADMIN.";
+	default:
+		return "The NIC refused the ntuple rule.";
+	}
+}
+
+static int rule_add(struct flow *f, const struct address *local, const struct address *remote)
+{
+	struct nic_rule rule;
+	memset(&rule, 0, sizeof(rule)); /* compared as bytes */
+	rule.family = local->family;
+	rule.any_local = local->any;
+	rule.local_port = local->port;
+	memcpy(rule.local, local->ip, sizeof(rule.local));
+	if (remote) {
+		rule.remote_port = remote->port;
+		memcpy(rule.remote, remote->ip, sizeof(rule.remote));
+	}
+	struct steering *s = f->steering;
+	int r = lease_steer(f->queue->lease, &rule, &s->locations[s->n]);
+	s->n += r == 0;
+	return r;
+}
+
+static int rules_add(struct flow *f, const struct address *local)
+{
+	struct address remote = address_of(&f->remote), ipv4 = *local;
+	int r = rule_add(f, local, f->listener ? NULL : &remote);
+	/* [::] takes IPv4 too, unless told otherwise. */
+	if (r == 0 && f->listener && local->any && local->family == AF_INET6 &&
+	    !socket_is_v6only(f->sock)) {
+		ipv4.family = AF_INET;
+		r = rule_add(f, &ipv4, NULL);
+	}
+	return r;
+}
+
+void steer_start(struct flow *f)
+{
+	struct address local = address_of(&f->local);
+	if (!f->queue->lease)
+		return;
+	if (!socket_is_of_our_netns(f->sock)) {
+		f->why_copied = "The socket is of another network namespace than the NIC.";
+		return;
+	}
+	if (!is_local(&local)) {
+		f->why_copied = "The socket's local address is not one of this machine's.";
+		return;
+	}
+	f->steering = calloc(1, sizeof(*f->steering));
+	int r = -ENOMEM;
+	if (f->steering) {
+		f->steering->flows = 1;
+		r = rules_add(f, &local);
+	}
+	if (r < 0) {
+		f->why_copied = sentence(r);
+		steer_stop(f);
+	}
+}
+
+void steer_share(struct flow *f, const struct flow *listener)
+{
+	f->steering = listener->steering;
+	f->why_copied = listener->why_copied;
+	if (f->steering)
+		f->steering->flows++;
+}
+
+void steer_stop(struct flow *f)
+{
+	struct steering *s = f->steering;
+	f->steering = NULL;
+	if (!s || --s->flows > 0)
+		return;
+	while (s->n > 0)
+		lease_unsteer(f->queue->lease, s->locations[--s->n]);
+	free(s);
+}

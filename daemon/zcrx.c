@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The zcrx backend: the NIC writes payload into the area, the kernel says where in the shared CQ,
+ * and takes refills itself from the shared refill ring. Nothing here happens per buffer.
+ *
+ * What comes outside the area (a packet that was not split, another queue's) the kernel copies into
+ * free buffers. When it finds none the receive ends with -ENOMEM, and is armed again once the
+ * client has given something back. Source: the kernel's Documentation/networking/iou-zcrx.rst.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../proto/msg.h"
+#include "area.h"
+#include "backend.h"
+#include "rings.h"
+#include "util.h"
+
+/* A queue is let go asynchronously: the last one's may not be over yet. */
+#define EEXIST_TRIES    40
+#define EEXIST_PAUSE_NS 50000000
+
+/*
+ * Statistics, from Linux 7.2 on (linux/io_uring/zcrx.h: struct zcrx_event_desc, zcrx_stats). What
+ * liburing has of that header has them not yet, and cannot be included beside it.
+ */
+struct events {
+	uint64_t user_data;
+	uint32_t types;
+	uint32_t flags;
+	uint64_t stats_offset; /* from the beginning of the refill ring's memory */
+	uint64_t reserved[9];
+};
+
+#define EVENTS_STATS 1u
+
+struct stats {
+	uint64_t copies;
+	uint64_t copied_bytes;
+};
+
+static_assert(offsetof(struct io_uring_zcrx_ifq_reg, __resv) == 72,
+	      "liburing knows event_desc now: use it, and its structures");
+
+struct zcrx {
+	struct uring *ring;
+	struct rings *rings;
+	uint32_t ifq;
+	bool dry;                  /* a receive ended for want of buffers */
+	const struct stats *stats; /* in the client's reach: to be shown, not trusted. Or NULL */
+};
+
+static uint32_t page_bytes(void)
+{
+	return (uint32_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint32_t zcrx_buffer_bytes(uint64_t area_bytes, uint32_t wish)
+{
+	(void)area_bytes;
+	uint32_t bytes = wish ? round_up_pow2(wish) : page_bytes();
+	return bytes < page_bytes() ? page_bytes() : bytes;
+}
+
+static uint32_t zcrx_refills(uint32_t buffers)
+{
+	/* Several completions can lie in one buffer, and each is given back by itself. */
+	return buffers > UINT32_MAX / 4 ? UINT32_MAX : buffers * 4;
+}
+
+struct registration {
+	struct io_uring_zcrx_ifq_reg ifq;
+	struct io_uring_zcrx_area_reg area;
+	struct io_uring_region_desc region;
+	struct events events;
+};
+
+static int try(struct zcrx *b, const struct backend_place *place, struct registration *r,
+	       uint32_t chunk, bool stats)
+{
+	uint64_t region_bytes;
+	void *region = rings_refill_region(b->rings, &region_bytes);
+	uint32_t entries = b->rings->layout.rq_entries;
+	*r = (struct registration){
+		.ifq = {.if_idx = place->ifindex,
+			.if_rxq = place->rxq,
+			.rq_entries = entries,
+			.area_ptr = (uintptr_t)&r->area,
+			.region_ptr = (uintptr_t)&r->region,
+			.rx_buf_len = chunk == page_bytes() ? 0 : chunk,
+			.__resv = {stats ? (uintptr_t)&r->events : 0}},
+		.area = {.addr = (uintptr_t)place->area->base, .len = place->area->bytes},
+		.region = {.user_addr = (uintptr_t)region,
+			   .size = region_bytes,
+			   .flags = IORING_MEM_REGION_TYPE_USER},
+		.events = {.flags = EVENTS_STATS,
+			   .stats_offset = region_bytes - sizeof(struct stats)},
+	};
+	return io_uring_register_ifq(&b->ring->io, &r->ifq);
+}
+
+static int try_patiently(struct zcrx *b, const struct backend_place *place, struct registration *r,
+			 uint32_t chunk, bool stats)
+{
+	int e, tries = 0;
+	while ((e = try(b, place, r, chunk, stats)) == -EEXIST && tries++ < EEXIST_TRIES)
+		nanosleep(&(struct timespec){.tv_nsec = EEXIST_PAUSE_NS}, NULL);
+	return e;
+}
+
+/* With statistics, which Linux has from 7.2 on, or without. */
+static int attach_chunk(struct zcrx *b, const struct backend_place *place, struct registration *r)
+{
+	int e = try_patiently(b, place, r, place->buffer_bytes, true);
+	if (e == 0)
+		b->stats = (const void *)((uintptr_t)r->region.user_addr + r->events.stats_offset);
+	else if (e == -EINVAL)
+		e = try_patiently(b, place, r, place->buffer_bytes, false);
+	return e;
+}
+
+/* Buffers of more than a page take a kernel, a NIC and memory that can; else they are pages. */
+static int attach(struct zcrx *b, struct backend_place *place, struct registration *r)
+{
+	int e = attach_chunk(b, place, r);
+	if (e == 0 || place->buffer_bytes == page_bytes())
+		return e;
+	place->buffer_bytes = page_bytes();
+	return attach_chunk(b, place, r);
+}
+
+static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
+		     struct backend_place *place)
+{
+	struct zcrx *b = calloc(1, sizeof(*b));
+	struct registration r;
+	if (!b)
+		return -ENOMEM;
+	*b = (struct zcrx){.ring = ring, .rings = rings};
+	int e = attach(b, place, &r);
+	if (e < 0) {
+		free(b);
+		return e;
+	}
+	b->ifq = r.ifq.zcrx_id;
+	place->token = r.area.rq_area_token;
+	rings_place_refills(rings, r.ifq.offsets.head, r.ifq.offsets.tail, r.ifq.offsets.rqes);
+	*ret = b;
+	return 0;
+}
+
+/* The hardware queue goes back when the ring does. */
+static void zcrx_close(void *data, struct uring *ring)
+{
+	(void)ring;
+	free(data);
+}
+
+static void zcrx_arm(void *data, struct uring *ring, int sock, uint64_t user_data)
+{
+	const struct zcrx *b = data;
+	struct io_uring_sqe *sqe = uring_sqe(ring);
+	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, sock, NULL, 0, 0);
+	sqe->ioprio |= IORING_RECV_MULTISHOT;
+	sqe->zcrx_ifq_idx = b->ifq;
+	sqe->user_data = user_data;
+}
+
+static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
+{
+	struct zcrx *b = data;
+	if (cqe->res == -ENOMEM)
+		b->dry = true;
+}
+
+static void flush(struct zcrx *b)
+{
+	struct zcrx_ctrl flush = {.zcrx_id = b->ifq, .op = ZCRX_CTRL_FLUSH_RQ};
+	io_uring_register_zcrx_ctrl(&b->ring->io, &flush); /* before 6.19 there is none */
+}
+
+static uint32_t zcrx_post(void *data)
+{
+	struct zcrx *b = data;
+	bool news = rings_refill_pending(b->rings);
+	if (news && (b->dry || rings_refill_untaken(b->rings) > b->rings->layout.rq_entries / 2))
+		flush(b);
+	if (news)
+		b->dry = false;
+	rings_refill_note(b->rings);
+	return b->dry ? 0 : UINT32_MAX;
+}
+
+static uint64_t zcrx_copied(const void *data, uint64_t received)
+{
+	const struct zcrx *b = data;
+	uint64_t copied = b->stats ? __atomic_load_n(&b->stats->copied_bytes, __ATOMIC_RELAXED) : 0;
+	return copied < received ? copied : received;
+}
+
+const struct backend backend_zcrx = {
+	.name = "zcrx",
+	.number = MSG_BACKEND_ZCRX,
+	.format = MSG_FORMAT_ZCRX,
+	.cqe_bytes = 2 * sizeof(struct io_uring_cqe),
+	.buffer_bytes = zcrx_buffer_bytes,
+	.refills = zcrx_refills,
+	.open = zcrx_open,
+	.close = zcrx_close,
+	.arm = zcrx_arm,
+	.received = zcrx_received,
+	.post = zcrx_post,
+	.copied = zcrx_copied,
+};

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+#include "change.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/ethtool_netlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ethtool.h"
+#include "netlink.h"
+
+/* More than any driver has; a larger count is a misreading. */
+#define RSS_MAX   65536u
+#define RULES_MAX 65536u
+
+int nic_split_set(uint32_t ifindex, enum nic_split split, uint32_t threshold,
+		  char why[NIC_WHY_BYTES])
+{
+	static const uint8_t values[] = {
+		[NIC_SPLIT_AUTO] = ETHTOOL_TCP_DATA_SPLIT_UNKNOWN,
+		[NIC_SPLIT_OFF] = ETHTOOL_TCP_DATA_SPLIT_DISABLED,
+		[NIC_SPLIT_ON] = ETHTOOL_TCP_DATA_SPLIT_ENABLED,
+	};
+	const struct netlink_put puts[] = {
+		{ETHTOOL_A_RINGS_HEADER, ETHTOOL_A_HEADER_DEV_INDEX, ifindex, 0},
+		{0, ETHTOOL_A_RINGS_TCP_DATA_SPLIT, values[split], 1},
+		{0, ETHTOOL_A_RINGS_HDS_THRESH, threshold, 0},
+	};
+	const struct netlink_request request = {
+		.cmd = ETHTOOL_MSG_RINGS_SET,
+		.puts = puts,
+		.n_puts = threshold == UINT32_MAX ? 2 : 3,
+		.why = why,
+		.why_bytes = why ? NIC_WHY_BYTES : 0,
+	};
+	struct netlink *nl;
+	int r = netlink_open(&nl, ETHTOOL_GENL_NAME);
+
+	if (r < 0)
+		return r;
+	r = netlink_ask(nl, &request);
+	netlink_close(nl);
+	return r;
+}
+
+int nic_ntuple_set(const char *nic, bool on)
+{
+	struct ethtool_value flags = {.cmd = ETHTOOL_GFLAGS};
+	int r = ethtool_call(nic, &flags);
+
+	if (r < 0 || !(flags.data & ETH_FLAG_NTUPLE) == !on)
+		return r;
+	flags.cmd = ETHTOOL_SFLAGS;
+	flags.data ^= ETH_FLAG_NTUPLE;
+	return ethtool_call(nic, &flags);
+}
+
+static struct ethtool_rxfh_indir *rss_alloc(uint32_t cmd, uint32_t entries)
+{
+	struct ethtool_rxfh_indir *table =
+		calloc(1, sizeof(*table) + entries * sizeof(table->ring_index[0]));
+
+	if (table) {
+		table->cmd = cmd;
+		table->size = entries;
+	}
+	return table;
+}
+
+int nic_rss_get(const char *nic, uint32_t **ret_table, uint32_t *ret_entries)
+{
+	struct ethtool_rxfh_indir size = {.cmd = ETHTOOL_GRXFHINDIR}, *table;
+	uint32_t *copy;
+	int r = ethtool_call(nic, &size);
+
+	if (r < 0)
+		return r;
+	if (size.size == 0 || size.size > RSS_MAX)
+		return -EOPNOTSUPP;
+	table = rss_alloc(ETHTOOL_GRXFHINDIR, size.size);
+	copy = calloc(size.size, sizeof(*copy));
+	r = table && copy ? ethtool_call(nic, table) : -ENOMEM;
+	if (r == 0) {
+		memcpy(copy, table->ring_index, size.size * sizeof(*copy));
+		*ret_table = copy;
+		*ret_entries = size.size;
+	} else {
+		free(copy);
+	}
+	free(table);
+	return r;
+}
+
+int nic_rss_set(const char *nic, const uint32_t *entries, uint32_t n)
+{
+	struct ethtool_rxfh_indir *table = rss_alloc(ETHTOOL_SRXFHINDIR, n);
+	int r;
+
+	if (!table)
+		return -ENOMEM;
+	if (n)
+		memcpy(table->ring_index, entries, n * sizeof(*entries));
+	r = ethtool_call(nic, table);
+	free(table);
+	return r;
+}
+
+static void spec_ipv4(struct ethtool_rx_flow_spec *fs, const struct nic_rule *rule)
+{
+	struct ethtool_tcpip4_spec *spec = &fs->h_u.tcp_ip4_spec, *mask = &fs->m_u.tcp_ip4_spec;
+
+	fs->flow_type = TCP_V4_FLOW;
+	if (!rule->any_local) {
+		memcpy(&spec->ip4dst, rule->local, 4);
+		mask->ip4dst = UINT32_MAX;
+	}
+	spec->pdst = htons(rule->local_port);
+	mask->pdst = UINT16_MAX;
+	if (!rule->remote_port)
+		return;
+	memcpy(&spec->ip4src, rule->remote, 4);
+	spec->psrc = htons(rule->remote_port);
+	mask->ip4src = UINT32_MAX;
+	mask->psrc = UINT16_MAX;
+}
+
+static void spec_ipv6(struct ethtool_rx_flow_spec *fs, const struct nic_rule *rule)
+{
+	struct ethtool_tcpip6_spec *spec = &fs->h_u.tcp_ip6_spec, *mask = &fs->m_u.tcp_ip6_spec;
+
+	fs->flow_type = TCP_V6_FLOW;
+	if (!rule->any_local) {
+		memcpy(spec->ip6dst, rule->local, 16);
+		memset(mask->ip6dst, 0xff, 16);
+	}
+	spec->pdst = htons(rule->local_port);
+	mask->pdst = UINT16_MAX;
+	if (!rule->remote_port)
+		return;
+	memcpy(spec->ip6src, rule->remote, 16);
+	spec->psrc = htons(rule->remote_port);
+	memset(mask->ip6src, 0xff, 16);
+	mask->psrc = UINT16_MAX;
+}
+
+/* The locations of all rules; the caller frees them. ->data is the size of the table. */
+static int locations_get(const char *nic, struct ethtool_rxnfc **ret, uint64_t *ret_flags)
+{
+	struct ethtool_rxnfc count = {.cmd = ETHTOOL_GRXCLSRLCNT}, *all;
+	int r = ethtool_call(nic, &count);
+
+	if (r < 0)
+		return r;
+	if (count.rule_cnt > RULES_MAX)
+		return -EOPNOTSUPP;
+	all = calloc(1, sizeof(*all) + count.rule_cnt * sizeof(all->rule_locs[0]));
+	if (!all)
+		return -ENOMEM;
+	all->cmd = ETHTOOL_GRXCLSRLALL;
+	all->rule_cnt = count.rule_cnt;
+	r = ethtool_call(nic, all);
+	if (r == 0 && all->rule_cnt > count.rule_cnt)
+		r = -EAGAIN;
+	if (r < 0) {
+		free(all);
+		return r;
+	}
+	*ret = all;
+	*ret_flags = count.data;
+	return 0;
+}
+
+static bool location_taken(const struct ethtool_rxnfc *all, uint32_t location)
+{
+	for (uint32_t i = 0; i < all->rule_cnt; i++)
+		if (all->rule_locs[i] == location)
+			return true;
+	return false;
+}
+
+/* Where a new rule is to stand: where the driver likes, else at the end of the table. */
+static int location_choose(const char *nic, uint32_t *ret)
+{
+	struct ethtool_rxnfc *all = NULL;
+	uint64_t flags = 0;
+	uint32_t at;
+	int r = locations_get(nic, &all, &flags);
+
+	if (r < 0)
+		return r;
+	*ret = RX_CLS_LOC_ANY;
+	if (!(flags & RX_CLS_LOC_SPECIAL)) {
+		at = all->data < RULES_MAX ? (uint32_t)all->data : RULES_MAX;
+		while (at > 0 && location_taken(all, at - 1))
+			at--;
+		r = at > 0 ? 0 : -ENOSPC;
+		*ret = at - 1;
+	}
+	free(all);
+	return r;
+}
+
+int nic_rules_get(const char *nic, struct nic_rule_at **ret, uint32_t *ret_n)
+{
+	struct ethtool_rxnfc *all = NULL;
+	struct nic_rule_at *rules;
+	uint64_t flags;
+	uint32_t n = 0;
+	int r = locations_get(nic, &all, &flags);
+
+	if (r < 0)
+		return r;
+	rules = calloc(all->rule_cnt + 1, sizeof(*rules));
+	for (uint32_t i = 0; rules && i < all->rule_cnt; i++) {
+		struct ethtool_rxnfc nfc = {.cmd = ETHTOOL_GRXCLSRULE,
+					    .fs = {.location = all->rule_locs[i]}};
+
+		if (ethtool_call(nic, &nfc) < 0)
+			continue; /* gone meanwhile */
+		rules[n].location = nfc.fs.location;
+		rules[n++].queue =
+			nfc.fs.ring_cookie >= RX_CLS_FLOW_WAKE
+				? UINT32_MAX
+				: (uint32_t)ethtool_get_flow_spec_ring(nfc.fs.ring_cookie);
+	}
+	free(all);
+	*ret = rules;
+	*ret_n = n;
+	return rules ? 0 : -ENOMEM;
+}
+
+int nic_rule_add(const char *nic, const struct nic_rule *rule, uint32_t *ret_location)
+{
+	struct ethtool_rxnfc nfc = {.cmd = ETHTOOL_SRXCLSRLINS};
+	int r = location_choose(nic, &nfc.fs.location);
+
+	if (r < 0)
+		return r;
+	nfc.fs.ring_cookie = rule->queue;
+	if (rule->family == AF_INET)
+		spec_ipv4(&nfc.fs, rule);
+	else
+		spec_ipv6(&nfc.fs, rule);
+	r = ethtool_call(nic, &nfc);
+	if (r == 0)
+		*ret_location = nfc.fs.location;
+	return r;
+}
+
+int nic_rule_del(const char *nic, uint32_t location)
+{
+	struct ethtool_rxnfc nfc = {.cmd = ETHTOOL_SRXCLSRLDEL, .fs = {.location = location}};
+
+	return ethtool_call(nic, &nfc);
+}
