@@ -1,0 +1,162 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# One guest: its ram disk, QEMU, the channels of its command, and what became of it. All of a run
+# lives in a folder of its own below $STATE, so that runs do not disturb each other, and is gone
+# with it but for the console. The guest's side is in `init` and `guest`, beside this file.
+
+BOOT_TRIES=3
+# Emulated on a machine that is busy with other things as well.
+BOOT_LIMIT_SECONDS=120
+
+# Quotes its arguments for any shell.
+quoted()
+{
+	local arg
+
+	for arg; do
+		printf "'%s' " "${arg//\'/\'\\\'\'}"
+	done
+}
+
+# write_disk RUN TTY CMD...: RUN/disk, the initial ram disk with the command.
+write_disk()
+{
+	local run=$1 tty=$2 root=$1/root rows=24 columns=80
+
+	shift 2
+	[ -z "$tty" ] || read -r rows columns < <(stty size)
+	mkdir -p "$root/bin"
+	cp "$(command -v busybox)" "$root/bin/busybox"
+	cp "$LIB/vm/init" "$root/init"
+	cp -R "$VM/kernel/boot" "$root/modules"
+	printf '%s=%s\n' project "$(quoted "$PROJECT")" cache "$(quoted "$VM")" \
+		cwd "$(quoted "$PWD")" tty "$tty" rows "$rows" columns "$columns" >"$root/settings"
+	{
+		printf 'cd %s || exit 125\n' "$(quoted "$PWD")"
+		# shellcheck disable=SC2016 # the guest's PATH
+		printf 'exec env -i PATH="$PATH" HOME=/tmp ZCRX_VM=1 %s\n' "$(quoted "$@")"
+	} >"$root/command"
+	(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$run/disk"
+	rm -rf "$root"
+}
+
+# start_qemu RUN ACCEL TTY: sets qemu to its process.
+start_qemu()
+{
+	local run=$1 accel=$2 tty=$3 kernel=$VM/kernel/vmlinux cpu=max args port n=0
+
+	[ -e "$kernel" ] || kernel=$VM/kernel/vmlinuz
+	case $accel in
+	tcg) accel=tcg,thread=multi ;;
+	*) cpu=host ;;
+	esac
+	args=(-M q35 -accel "$accel" -cpu "$cpu" -m 1024 -smp 2
+		-no-user-config -nodefaults -display none -no-reboot
+		-kernel "$kernel" -initrd "$run/disk"
+		-append "console=ttyS0 panic=-1 oops=panic quiet loglevel=6"
+		-chardev "file,id=console,path=$run/console.log" -serial chardev:console
+		-device virtio-serial-pci
+		-fsdev "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap"
+		-device virtio-9p-pci,fsdev=host,mount_tag=host
+		-fsdev "local,id=share,path=$STATE/share,security_model=none,multidevs=remap"
+		-device virtio-9p-pci,fsdev=share,mount_tag=share)
+	for port in out err status; do
+		n=$((n + 1))
+		: >"$run/$port"
+		args+=(-chardev "file,id=$port,path=$run/$port"
+			-device "virtserialport,nr=$n,chardev=$port")
+	done
+	[ -z "$tty" ] || args+=(-chardev stdio,id=tty,signal=off -device virtconsole,nr=4,chardev=tty)
+	setpriv --pdeathsig KILL "${QEMU:-qemu-system-x86_64}" "${args[@]}" <&5 2>"$run/qemu.log" &
+	qemu=$!
+}
+
+# said WORD: has the guest said it?
+said()
+{
+	grep -q "^$1" "$run/status"
+}
+
+# guest_once: one try; 0 if the guest got as far as the command. Sets ended to what ended it.
+guest_once()
+{
+	local start=$SECONDS out err
+
+	ended=died
+	start_qemu "$run" "$accel" "$tty"
+	tail -s 0.05 --pid="$qemu" -c +1 -f "$run/out" 5<&- &
+	out=$!
+	tail -s 0.05 --pid="$qemu" -c +1 -f "$run/err" 5<&- >&2 &
+	err=$!
+	while kill -0 "$qemu" 2>/dev/null; do
+		if said exit; then
+			break
+		elif [ -n "$limit" ] && [ $((SECONDS - began)) -ge "$limit" ]; then
+			ended=timeout
+			kill -KILL "$qemu"
+		elif ! said booted && [ $((SECONDS - start)) -ge $BOOT_LIMIT_SECONDS ]; then
+			kill -KILL "$qemu"
+		fi
+		sleep 0.05
+	done
+	wait "$qemu" || true
+	wait "$out" "$err" || true
+	said booted
+}
+
+guest_done()
+{
+	[ -z "${qemu:-}" ] || kill -KILL "$qemu" 2>/dev/null || true
+	[ -z "${terminal:-}" ] || stty "$terminal"
+	[ ! -e "$run/console.log" ] || mv "$run/console.log" "$STATE/console.log"
+	rm -rf "$run"
+}
+
+# guest ACCEL LIMIT TTY CMD...: never returns; the exit status is the command's.
+guest()
+{
+	local accel=$1 limit=$2 tty=$3 try began=$SECONDS
+
+	shift 3
+	run=$(mktemp -d "$STATE/run.XXXXXX")
+	trap guest_done EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	exec 5<&0
+	write_disk "$run" "$tty" "$@"
+	for ((try = 1; try <= BOOT_TRIES; try++)); do
+		! guest_once || break
+		[ "$ended" = died ] && ! said failed || break
+		[ ! -s "$run/qemu.log" ] || sed 's/^/    /' "$run/qemu.log" >&2
+		say "the guest died while it booted (try $try of $BOOT_TRIES)"
+	done
+	if said exit; then
+		exit "$(sed -n 's/^exit //p' "$run/status")"
+	fi
+	sed 's/^/    /' "$run/console.log" | tail -n 80 >&2
+	if [ "$ended" = timeout ]; then
+		say "the guest was ended after $limit seconds"
+		exit 124
+	fi
+	if said failed; then
+		die "the guest could not be set up: $(sed -n 's/^failed //p' "$run/status")"
+	fi
+	! said booted || die "the guest died while the command ran; its console is above"
+	die "the guest cannot be booted; its console is above"
+}
+
+guest_run()
+{
+	local accel=$1 limit=$2
+
+	shift 2
+	guest "$accel" "$limit" '' "$@" </dev/null
+}
+
+guest_shell()
+{
+	[ -t 0 ] || die "a shell needs a terminal; use scripts/vm run"
+	terminal=$(stty -g)
+	guest "$1" '' hvc0 TERM="${TERM:-vt100}" PS1='vm:\w\$ ' bash --norc
+}

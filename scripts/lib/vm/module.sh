@@ -1,0 +1,39 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# build/vm/zcnic.ko, from a copy of kernel/, so that the sources stay clean. It is there only if it
+# was built from the sources as they are now: a failed build never leaves an older one behind.
+
+# What a build depends on, as one line.
+module_inputs()
+{
+	(cat "$VM/kernel/release" && cd "$PROJECT/kernel" && find . -type f ! -name '.*' ! -name '*.md' \
+		-print0 | LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum
+}
+
+module_build()
+{
+	local module=$STATE/zcnic.ko copy=$STATE/kernel log=$STATE/module.log release
+
+	if [ ! -e "$PROJECT/kernel/Makefile" ]; then
+		say "kernel/ has no Makefile: there will be no zcnic in the guest"
+		rm -f "$module"
+		return 0
+	fi
+	exec 9>"$STATE/lock"
+	flock 9
+	if [ ! -e "$module" ] || [ "$(cat "$STATE/module.inputs" 2>/dev/null)" != "$(module_inputs)" ]; then
+		release=$(cat "$VM/kernel/release")
+		say "building zcnic for $release"
+		rm -rf "$module" "$copy"
+		cp -R "$PROJECT/kernel" "$copy"
+		if ! in_toolchain "$copy" make -C "/usr/src/linux-headers-$release" "M=$copy" \
+			-j "$(nproc)" modules >"$log" 2>&1 </dev/null; then
+			grep -v '^make' "$log" | tail -n 40 >&2
+			die "zcnic does not build (all of it in $log)"
+		fi
+		module_inputs >"$STATE/module.inputs"
+		mv "$copy/zcnic.ko" "$module"
+	fi
+	exec 9>&-
+}
