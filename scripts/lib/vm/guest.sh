@@ -45,6 +45,8 @@ write_disk()
 start_qemu()
 {
 	local run=$1 accel=$2 tty=$3 kernel=$VM/kernel/vmlinux cpu=max args port n=0
+	# A comma in a path is doubled for QEMU.
+	local files=${run//,/,,} share=${STATE//,/,,}/share
 
 	[ -e "$kernel" ] || kernel=$VM/kernel/vmlinuz
 	case $accel in
@@ -54,21 +56,22 @@ start_qemu()
 	args=(-M q35 -accel "$accel" -cpu "$cpu" -m 1024 -smp 2
 		-no-user-config -nodefaults -display none -no-reboot
 		-kernel "$kernel" -initrd "$run/disk"
-		-append "console=ttyS0 panic=-1 oops=panic quiet loglevel=6"
-		-chardev "file,id=console,path=$run/console.log" -serial chardev:console
+		-append "console=ttyS0 panic=-1 oops=panic loglevel=6"
+		-chardev "file,id=console,path=$files/console.log" -serial chardev:console
 		-device virtio-serial-pci
 		-fsdev "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap"
 		-device virtio-9p-pci,fsdev=host,mount_tag=host
-		-fsdev "local,id=share,path=$STATE/share,security_model=none,multidevs=remap"
+		-fsdev "local,id=share,path=$share,security_model=none,multidevs=remap"
 		-device virtio-9p-pci,fsdev=share,mount_tag=share)
+	: >"$run/console.log"
 	for port in out err status; do
 		n=$((n + 1))
 		: >"$run/$port"
-		args+=(-chardev "file,id=$port,path=$run/$port"
+		args+=(-chardev "file,id=$port,path=$files/$port"
 			-device "virtserialport,nr=$n,chardev=$port")
 	done
 	[ -z "$tty" ] || args+=(-chardev stdio,id=tty,signal=off -device virtconsole,nr=4,chardev=tty)
-	setpriv --pdeathsig KILL "${QEMU:-qemu-system-x86_64}" "${args[@]}" <&5 2>"$run/qemu.log" &
+	setpriv --pdeathsig KILL qemu-system-x86_64 "${args[@]}" <&5 2>"$run/qemu.log" &
 	qemu=$!
 }
 
@@ -91,16 +94,20 @@ guest_once()
 	err=$!
 	while kill -0 "$qemu" 2>/dev/null; do
 		if said exit; then
+			# All that the command wrote has arrived: a port's writer waits for that.
+			ended=exit
 			break
 		elif [ -n "$limit" ] && [ $((SECONDS - began)) -ge "$limit" ]; then
 			ended=timeout
-			kill -KILL "$qemu"
+			break
 		elif ! said booted && [ $((SECONDS - start)) -ge $BOOT_LIMIT_SECONDS ]; then
-			kill -KILL "$qemu"
+			break
 		fi
 		sleep 0.05
 	done
-	wait "$qemu" || true
+	# Together, or bash would tell that somebody was killed.
+	{ kill -KILL "$qemu"; wait "$qemu"; } 2>/dev/null || true
+	qemu=
 	wait "$out" "$err" || true
 	said booted
 }

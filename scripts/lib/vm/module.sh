@@ -13,7 +13,7 @@ module_inputs()
 
 module_build()
 {
-	local module=$STATE/zcnic.ko copy=$STATE/kernel log=$STATE/module.log release
+	local module=$STATE/zcnic.ko copy=$STATE/kernel log=$STATE/module.log release source
 
 	if [ ! -e "$PROJECT/kernel/Makefile" ]; then
 		say "kernel/ has no Makefile: there will be no zcnic in the guest"
@@ -27,8 +27,10 @@ module_build()
 		say "building zcnic for $release"
 		rm -rf "$module" "$copy"
 		cp -R "$PROJECT/kernel" "$copy"
-		if ! in_toolchain "$copy" make -C "/usr/src/linux-headers-$release" "M=$copy" \
-			-j "$(nproc)" modules >"$log" 2>&1 </dev/null; then
+		# Named because make does not find it out below an older proot.
+		source=/usr/src/$(cd "$VM/toolchain/usr/src" && echo linux-headers-*-common)
+		if ! in_toolchain "$copy" make -C "/usr/src/linux-headers-$release" \
+			"M=$copy" "abs_srctree=$source" -j "$(nproc)" modules >"$log" 2>&1 </dev/null; then
 			grep -v '^make' "$log" | tail -n 40 >&2
 			die "zcnic does not build (all of it in $log)"
 		fi
