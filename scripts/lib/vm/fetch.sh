@@ -22,20 +22,23 @@ new_enough()
 	printf '%s\n%s\n' "$2" "$1" | sort -CV
 }
 
-# Is all there, and made of the packages named above?
-fetched()
-{
-	[ -e "$VM/kernel/release" ] &&
-		[ "$(cat "$VM/toolchain/.packages" 2>/dev/null)" = "$(wanted_packages)" ]
-}
-
+# wanted_packages RELEASE: what the two folders have to be made of, at least.
 wanted_packages()
 {
 	# shellcheck disable=SC2086
-	printf '%s\n' $TOOLCHAIN_PKGS "$BOOT_MODULES" "$(cat "$VM/kernel/release" 2>/dev/null)"
+	printf '%s\n' $TOOLCHAIN_PKGS "$BOOT_MODULES" "$1"
 }
 
-# kernel_release SUITE: `uname -r` of the suite's current kernel.
+# Is all there? Another checkout may have wanted more.
+fetched()
+{
+	local have
+
+	have=$(cat "$VM/kernel/release" 2>/dev/null) && [ -e "$VM/toolchain/.packages" ] &&
+		! wanted_packages "$have" | grep -qvxF -f "$VM/toolchain/.packages"
+}
+
+# `uname -r` of the preferred suite's current kernel.
 kernel_release()
 {
 	apt-cache show --no-all-versions linux-image-amd64 2>/dev/null |
@@ -51,7 +54,7 @@ kernel_packages()
 }
 
 # fetch_packages WORK MIRROR SUITE: leaves them in WORK/archives and sets release, or fails.
-# apt goes on with what an earlier try left there.
+# apt goes on with what an earlier try left there, if the suite still has it.
 fetch_packages()
 {
 	local work=$1 mirror=$2 suite=$3 suites=("$3")
@@ -65,6 +68,7 @@ fetch_packages()
 		return 1
 	fi
 	say "getting kernel $release and a toolchain from $mirror $suite"
+	APT_CONFIG=$work/conf apt-get -q autoclean >>"$work/log" 2>&1 || return 1
 	# shellcheck disable=SC2046,SC2086
 	APT_CONFIG=$work/conf apt-get -q -y --no-install-recommends --download-only install \
 		$TOOLCHAIN_PKGS $(APT_CONFIG=$work/conf kernel_packages "$release") >>"$work/log" 2>&1 ||
@@ -167,10 +171,9 @@ publish()
 	# What maintainer scripts would have done.
 	ln -sf gawk "$new/toolchain/usr/bin/awk"
 	mkdir -p "$new/toolchain/proc" "$new/toolchain/dev" "$new/toolchain/tmp"
+	wanted_packages "$release" >"$new/toolchain/.packages"
 	rm -rf "$VM/kernel" "$VM/toolchain"
-	mv "$new/toolchain" "$VM/toolchain"
-	mv "$new/kernel" "$VM/kernel"
-	wanted_packages >"$VM/toolchain/.packages"
+	mv "$new/toolchain" "$VM/toolchain" && mv "$new/kernel" "$VM/kernel" || return 1
 	rm -rf "$new" "$VM/apt"
 }
 
