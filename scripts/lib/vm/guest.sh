@@ -29,7 +29,7 @@ write_disk()
 	mkdir -p "$root/bin"
 	cp "$(command -v busybox)" "$root/bin/busybox"
 	cp "$LIB/vm/init" "$root/init"
-	cp -R "$VM/kernel/boot" "$root/modules"
+	cp -R "$VM/kernel/boot" "$root/boot"
 	printf '%s=%s\n' project "$(quoted "$PROJECT")" cache "$(quoted "$VM")" \
 		cwd "$(quoted "$PWD")" tty "$tty" rows "$rows" columns "$columns" >"$root/settings"
 	{
