@@ -25,7 +25,7 @@ STREAM = os.path.join(os.environ.get("ZCRX_BUILD_DIR", "build/dev"), "tests/kern
 # ethtool's and netdev's numbers, from linux/ethtool_netlink_generated.h and linux/netdev.h.
 RINGS_SET, CHANNELS_SET, RSS_SET = 16, 18, 48
 HEADER, DEV_NAME = 1, 2
-RINGS_RX, RINGS_TX, RINGS_RX_BUF_LEN, RINGS_SPLIT, RINGS_THRESH = 6, 9, 10, 11, 16
+RINGS_RX, RINGS_TX, RINGS_RX_BUF_LEN, RINGS_SPLIT, RINGS_THRESH = 6, 9, 10, 11, 17
 CHANNELS_RX, CHANNELS_COMBINED = 6, 9
 RSS_INDIR = 4
 SPLIT_OFF, SPLIT_ON = b"\1", b"\2"

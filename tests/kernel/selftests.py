@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The kernel's own self-test programs over zcnic, in the VM: ncdevmem and iou-zcrx."""
 import subprocess
+import tempfile
 
 from guest import (IFNAME, LOCAL, PEER, REMOTE, Failed, Skip, Tally, data_split, do, listening,
                    only_in_guest, program, queues_bound, steered, until)
@@ -19,22 +20,25 @@ def socat(address, version):
 def run_pair(server, port, client, data=b"", server_namespace=(), client_namespace=PEER):
     """Starts the server, then the client with data as its input; both must succeed. Returns the
     server's standard output and error."""
-    with subprocess.Popen([*server_namespace, *server], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE) as process:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen([*server_namespace, *server], stdout=out, stderr=err)
         try:
             until(f"{server[0]} listens",
                   lambda: process.poll() is not None or listening(port, server_namespace))
             if process.poll() is None:
                 sent = subprocess.run([*client_namespace, *client], input=data, timeout=60,
                                       capture_output=True, check=False)
-            out, err = (text.decode(errors="replace") for text in process.communicate(timeout=60))
+            process.wait(60)
         finally:
             process.kill()
+        out.seek(0)
+        err.seek(0)
+        said, errors = (f.read().decode(errors="replace") for f in (out, err))
     if process.returncode:
-        raise Failed(f"status {process.returncode}: {err[-400:]}")
+        raise Failed(f"{server[0]}: status {process.returncode}: {errors[-400:]}")
     if sent.returncode:
         raise Failed(f"{client[0]}: {sent.stderr.decode(errors='replace')[-400:]}")
-    return out, err
+    return said, errors
 
 
 def ncdevmem_selftest():
@@ -67,8 +71,8 @@ def ncdevmem_transmit(version, *options):
 
 
 def ncdevmem_both(version):
-    """From device memory into device memory."""
-    port, data = 5220 + version, PATTERN * 10000
+    """From device memory into device memory; a line is a message, and waits for its completion."""
+    port, data = 5220 + version, PATTERN * 50
     server = [program("ncdevmem"), "-l", "-f", IFNAME, "-s", LOCAL[version], "-p", str(port), "-v", "7"]
     client = [program("ncdevmem"), "-f", "zc1", "-s", LOCAL[version], "-p", str(port)]
     received_all(run_pair(server, port, client, data)[1], len(data))
