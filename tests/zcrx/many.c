@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many streams of known bytes at once: sends them, or receives them through zcrxd and looks at
+ * every byte. See usage(). The receiver prints "ready" when a connection may come, and a line of
+ * JSON at the end.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <zcrx.h>
+
+#include "../harness/harness.h"
+
+enum {
+	FLOWS_MOST = 512,
+	PIECE = 64 * 1024,
+	PATIENCE_MS = 60000,
+	SEED = 77
+};
+
+static const char *how, *ip;
+static uint16_t port;
+static unsigned flows;
+static uint64_t bytes;
+
+/* ---- receiving ---- */
+
+struct stream {
+	struct zcrx_flow *flow;
+	uint64_t pos;
+	bool ended;
+};
+
+static struct stream streams[FLOWS_MOST];
+static unsigned opened, ended;
+static bool huge; /* pages */
+
+static _Noreturn void die(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+static void must(int r, const char *what, const struct zcrx *z)
+{
+	if (r < 0)
+		die("%s: %s: %s", what, strerror(-r), zcrx_error(z));
+}
+
+static socklen_t address(struct sockaddr_storage *ret)
+{
+	struct sockaddr_in *v4 = (void *)ret;
+	struct sockaddr_in6 *v6 = (void *)ret;
+	memset(ret, 0, sizeof(*ret));
+	if (inet_pton(AF_INET, ip, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		return sizeof(*v4);
+	}
+	if (inet_pton(AF_INET6, ip, &v6->sin6_addr) != 1)
+		die("%s is no address", ip);
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons(port);
+	return sizeof(*v6);
+}
+
+static int listener(void)
+{
+	struct sockaddr_storage at;
+	socklen_t len = address(&at);
+	int on = 1, sock = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(sock, (struct sockaddr *)&at, len) < 0 || listen(sock, FLOWS_MOST) < 0)
+		die("%s port %u: %m", ip, port);
+	return sock;
+}
+
+static struct stream *stream_new(struct zcrx_flow *f)
+{
+	if (opened == flows)
+		die("more connections than wanted");
+	streams[opened].flow = f;
+	return &streams[opened++];
+}
+
+static void ready(void)
+{
+	puts("ready");
+	fflush(stdout);
+}
+
+static void open_streams(const struct zcrx *z, struct zcrx_queue *q)
+{
+	struct sockaddr_storage at;
+	socklen_t len = address(&at);
+	struct zcrx_flow *f;
+	if (strcmp(how, "listen") == 0) {
+		must(zcrx_flow_listen(q, &f, (struct sockaddr *)&at, len, 0, NULL), "listen", z);
+		ready();
+		return;
+	}
+	int sock = strcmp(how, "adopt") == 0 ? listener() : -1;
+	ready();
+	for (unsigned i = 0; i < flows; i++) {
+		struct stream *s = stream_new(NULL);
+		if (sock >= 0)
+			must(zcrx_flow_adopt(q, &s->flow, accept(sock, NULL, NULL), 0, s), "adopt",
+			     z);
+		else
+			must(zcrx_flow_connect(q, &s->flow, (struct sockaddr *)&at, len, 0, s),
+			     "connect", z);
+	}
+}
+
+static void take(const char *area, const struct zcrx_completion *c)
+{
+	struct stream *s = c->user;
+	switch ((enum zcrx_what)c->what) {
+	case ZCRX_OPEN:
+		zcrx_flow_set_user(c->flow, stream_new(c->flow));
+		break;
+	case ZCRX_DATA:
+		if (!harness_pattern_is(area + c->off, SEED, s->pos, c->len))
+			die("wrong data in the %u bytes from byte %ju of a stream on", c->len,
+			    (uintmax_t)s->pos);
+		s->pos += c->len;
+		break;
+	case ZCRX_END:
+		if (c->error || s->pos != bytes)
+			die("a stream ended after %ju bytes: %s", (uintmax_t)s->pos,
+			    strerror(-c->error));
+		s->ended = true;
+		ended++;
+		break;
+	case ZCRX_LOST:
+		die("the queue is lost: %s", strerror(-c->error));
+	}
+}
+
+static void receive_all(struct zcrx_queue *q, const char *area)
+{
+	struct zcrx_completion c[64];
+	while (ended < flows) {
+		int n = zcrx_reap(q, c, 64);
+		for (int i = 0; i < n; i++)
+			take(area, &c[i]);
+		zcrx_recycle(q, c, n);
+		if (n == 0 && zcrx_wait(q, PATIENCE_MS) <= 0)
+			die("nothing came for %d s; %u of %u streams have ended",
+			    PATIENCE_MS / 1000, ended, opened);
+	}
+}
+
+static void report(const struct zcrx_queue *q)
+{
+	struct zcrx_queue_info i = {.size = sizeof(i)};
+	zcrx_queue_info(q, &i);
+	printf("{\"backend\": %u, \"buffer_bytes\": %u, \"ifindex\": %u, \"rxq\": %u, \"bytes\": %ju, "
+	       "\"bytes_copied\": %ju, \"completions\": %ju, \"wakeups\": %ju, \"enters\": %ju, "
+	       "\"starvations\": %ju, \"why_not\": \"%s\"}\n",
+	       i.backend, i.buffer_bytes, i.ifindex, i.rxq, (uintmax_t)i.bytes,
+	       (uintmax_t)i.bytes_copied, (uintmax_t)i.completions, (uintmax_t)i.wakeups,
+	       (uintmax_t)i.enters, (uintmax_t)i.starvations, i.why_not);
+}
+
+/* name=value after the fixed arguments */
+static void option(struct zcrx_queue_options *o, size_t *area_bytes, const char *arg)
+{
+	const char *value = strchr(arg, '=');
+	unsigned long n = value ? strtoul(value + 1, NULL, 10) : 0;
+	if (strncmp(arg, "area=", 5) == 0)
+		*area_bytes = n;
+	else if (strncmp(arg, "cq=", 3) == 0)
+		o->cq_entries = (uint32_t)n;
+	else if (strncmp(arg, "buffer=", 7) == 0)
+		o->buffer_bytes = (uint32_t)n;
+	else if (strncmp(arg, "backend=", 8) == 0)
+		o->backend = (uint32_t)n;
+	else if (strcmp(arg, "huge") == 0)
+		huge = true;
+	else
+		die("%s: unknown", arg);
+}
+
+static int area_huge(struct zcrx *z, struct zcrx_area **ret, size_t area_bytes)
+{
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+	if (fd < 0 || ftruncate(fd, (off_t)area_bytes) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
+		die("a memfd of huge pages: %m");
+	int r = zcrx_area_import(z, ret, fd, area_bytes);
+	close(fd);
+	return r;
+}
+
+static void receive_main(char **options)
+{
+	struct zcrx_queue_options o = {.size = sizeof(o)};
+	size_t area_bytes = 4 << 20;
+	struct zcrx *z = NULL;
+	struct zcrx_area *a;
+	struct zcrx_queue *q;
+	for (; *options; options++)
+		option(&o, &area_bytes, *options);
+	must(zcrx_connect(&z, NULL), "zcrxd", NULL);
+	must(huge ? area_huge(z, &a, area_bytes) : zcrx_area_new(z, &a, area_bytes, 0), "the area",
+	     z);
+	must(zcrx_queue_open(z, &q, a, &o), "the queue", z);
+	open_streams(z, q);
+	receive_all(q, zcrx_area_data(a));
+	report(q);
+	zcrx_close(z);
+}
+
+/* ---- sending ---- */
+
+struct sending {
+	int sock;
+	uint64_t pos;
+};
+
+static struct sending sendings[FLOWS_MOST];
+
+static void send_some(struct sending *s)
+{
+	static char piece[PIECE];
+	size_t n = bytes - s->pos < PIECE ? (size_t)(bytes - s->pos) : PIECE;
+	harness_pattern(piece, SEED, s->pos, n);
+	ssize_t sent = send(s->sock, piece, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent < 0 && errno != EAGAIN)
+		die("send: %m");
+	s->pos += sent > 0 ? (uint64_t)sent : 0;
+	if (s->pos == bytes)
+		shutdown(s->sock, SHUT_WR);
+}
+
+static int end_of(int sock)
+{
+	struct sockaddr_storage to;
+	socklen_t len = address(&to);
+	int s = sock >= 0 ? accept(sock, NULL, NULL) : socket(to.ss_family, SOCK_STREAM, 0);
+	if (s < 0 || (sock < 0 && connect(s, (struct sockaddr *)&to, len) < 0))
+		die("%s port %u: %m", ip, port);
+	return s;
+}
+
+static void send_main(void)
+{
+	int sock = strcmp(how, "serve") == 0 ? listener() : -1;
+	if (sock >= 0)
+		ready();
+	for (unsigned i = 0; i < flows; i++)
+		sendings[i].sock = end_of(sock);
+	for (unsigned left = flows; left > 0;) {
+		struct pollfd fds[FLOWS_MOST];
+		left = 0;
+		for (unsigned i = 0; i < flows; i++)
+			if (sendings[i].pos < bytes)
+				fds[left++] =
+					(struct pollfd){.fd = sendings[i].sock, .events = POLLOUT};
+		if (left && poll(fds, left, PATIENCE_MS) <= 0)
+			die("cannot send for %d s", PATIENCE_MS / 1000);
+		for (unsigned i = 0; i < flows; i++)
+			if (sendings[i].pos < bytes)
+				send_some(&sendings[i]);
+	}
+	/* The receivers hang up when they have everything. */
+	for (unsigned i = 0; i < flows; i++) {
+		char c;
+		recv(sendings[i].sock, &c, 1, 0);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 7) {
+		fputs("usage: many receive listen|adopt|connect IP PORT FLOWS BYTES [OPTION...]\n"
+		      "       many send connect|serve IP PORT FLOWS BYTES\n"
+		      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N huge\n",
+		      stderr);
+		return 2;
+	}
+	how = argv[2];
+	ip = argv[3];
+	port = (uint16_t)strtoul(argv[4], NULL, 10);
+	flows = (unsigned)strtoul(argv[5], NULL, 10);
+	bytes = strtoull(argv[6], NULL, 10);
+	if (flows == 0 || flows > FLOWS_MOST)
+		die("1 to %d flows", FLOWS_MOST);
+	if (strcmp(argv[1], "receive") == 0)
+		receive_main(argv + 7);
+	else
+		send_main();
+	return 0;
+}

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What zcrxd changes of a NIC is put back as it was, however it and its clients end."""
+import os
+import random
+import re
+import signal
+
+from service import Failed, Service, do, finish, report, sender, until, wait_ready
+from guest import LOCAL, Tally, only_in_guest, pools, queues_bound
+
+MIB = 1 << 20
+PORT = 21000
+KILLS = int(os.environ.get("ZCRX_KILLS", "20"))
+
+
+def nic():
+    """The settings, as ethtool shows them, and who holds queues."""
+    shown = "".join(do("ethtool", what, "zc0") for what in ("-g", "-k", "-x", "-n", "-l"))
+    return re.sub(r"Filter: \d+", "", shown), queues_bound(), pools(detached=True)
+
+
+def unchanged(before):
+    until("no pool is detached", lambda: not pools(detached=True))
+    now = nic()
+    if now != before:
+        raise Failed(f"before: {before}\nnow: {now}")
+
+
+def begin(service, port=PORT, size=64 * MIB):
+    client = service.client("listen", LOCAL[4], port, 2, size, "backend=3")
+    wait_ready(client)
+    send = sender("connect", LOCAL[4], port, 2, size)
+    until("the queue is used", queues_bound)
+    return client, send
+
+
+def used_and_ended(before):
+    with Service() as service:
+        unchanged(before)
+        client, send = begin(service, size=MIB)
+        report(client)
+        finish(send)
+        until("the last lease is over", lambda: nic() == before)
+        service.end()
+    unchanged(before)
+
+
+def ended_while_used(before):
+    with Service() as service:
+        client, send = begin(service)
+        service.end()
+        client.wait(30)
+        send.kill()
+        unchanged(before)
+
+
+def killed_and_restarted(before):
+    with Service() as service:
+        client, send = begin(service)
+        service.end(signal.SIGKILL)
+        client.wait(30)
+        send.kill()
+        if nic() == before:
+            raise Failed("the NIC was not changed: this tests nothing")
+        os.unlink(service.socket)
+        service.start()
+        unchanged(before)
+        client, send = begin(service, PORT + 1, MIB)
+        report(client)
+        finish(send)
+        service.end()
+    unchanged(before)
+
+
+def clients_killed(before):
+    random.seed(1)
+    with Service() as service:
+        for i in range(KILLS):
+            client = service.client("listen", LOCAL[4], PORT + 2 + i, 2, 64 * MIB, "backend=3")
+            send = None
+            if random.random() < 0.7:
+                wait_ready(client)
+                send = sender("connect", LOCAL[4], PORT + 2 + i, 2, 64 * MIB)
+            try:
+                client.wait(random.random())
+            except Exception:  # not over yet, as it should be
+                pass
+            client.kill()
+            client.wait(10)
+            if send:
+                send.kill()
+                send.wait(10)
+        until("every lease is over", lambda: nic() == before, 60)
+        if len(os.listdir(f"/proc/{service.process.pid}/fd")) > 20:
+            raise Failed("descriptors are left over")
+        service.end()
+    unchanged(before)
+
+
+def main():
+    only_in_guest()
+    before = nic()
+    tally = Tally()
+    tally.run("used, and ended", used_and_ended, before)
+    tally.run("ended while used", ended_while_used, before)
+    tally.run("killed and started again", killed_and_restarted, before)
+    tally.run(f"clients killed {KILLS} times", clients_killed, before)
+    tally.exit()
+
+
+main()

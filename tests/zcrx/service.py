@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""A zcrxd as the unit would run it: a user of its own, two capabilities, queues of zc0."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kernel"))
+
+from guest import Failed, PEER, do, until  # pylint: disable=wrong-import-position
+
+BUILD = os.environ.get("ZCRX_BUILD_DIR", "build/dev")
+ZCRXD = os.path.join(BUILD, "daemon", "zcrxd")
+MANY = os.path.join(BUILD, "tests", "zcrx", "zcrx-many")
+DAEMON_UID, CLIENT_UID = 64999, 65534
+ZCRX, COPY = 3, 1
+
+
+def as_user(uid, *capabilities):
+    caps = ",".join(["-all", *(f"+{c}" for c in capabilities)])
+    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups",
+            f"--inh-caps={caps}", f"--ambient-caps={caps}", f"--bounding-set={caps}"]
+
+
+class Service:
+    def __init__(self, queues="2-3"):
+        self.dir = tempfile.mkdtemp(prefix="zcrxd.")
+        self.config = os.path.join(self.dir, "conf")
+        self.socket, self.status = (os.path.join(self.dir, name) for name in ("clients", "status"))
+        with open(self.config, "w", encoding="ascii") as f:
+            f.write(f"[sockets]\nclients={self.socket}\nstatus={self.status}\nmode=0666\n"
+                    f"state={self.dir}\n[nic zc0]\nqueues={queues}\n")
+        os.chmod(self.dir, 0o755)
+        os.chown(self.dir, DAEMON_UID, DAEMON_UID)
+        self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8")
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [*as_user(DAEMON_UID, "net_admin", "ipc_lock"), ZCRXD, "-v", "-c", self.config],
+            stderr=self.log)
+        until("zcrxd serves", lambda: os.path.exists(self.socket))
+
+    def end(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        status = self.process.wait(30)
+        if how == signal.SIGTERM and status:
+            raise Failed(f"zcrxd ended with {status}:\n{self.said()}")
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def document(self):
+        return json.loads(do("socat", "-u", f"UNIX-CONNECT:{self.status}", "-"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(30)
+        if kind:
+            print(self.said(), flush=True)
+        self.log.close()
+        shutil.rmtree(self.dir)
+
+    def client(self, *arguments, namespace=()):
+        """Receives as nobody; the process says "ready" first."""
+        process = subprocess.Popen(
+            [*namespace, *as_user(CLIENT_UID), MANY, "receive", *map(str, arguments)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "ZCRX_SOCKET": self.socket})
+        return process
+
+
+def sender(*arguments, namespace=PEER):
+    return subprocess.Popen([*namespace, MANY, "send", *map(str, arguments)],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process, seconds=120):
+    out, words = process.communicate(timeout=seconds)
+    if process.returncode:
+        raise Failed(f"status {process.returncode}: {words.strip()}")
+    return out
+
+
+def report(process):
+    """What a client has to say in the end."""
+    return json.loads(finish(process).splitlines()[-1])
+
+
+def wait_ready(process):
+    line = process.stdout.readline()
+    if line != "ready\n":
+        raise Failed(f"not ready: {process.communicate(timeout=10)[1].strip()}")
+
+

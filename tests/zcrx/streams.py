@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Streams through zcrxd by zero copy, every byte looked at by an unprivileged client."""
+import itertools
+
+from service import (COPY, DAEMON_UID, PEER, ZCRX, Failed, Service, do, finish, report, sender, until,
+                     wait_ready)
+from guest import LOCAL, REMOTE, Tally, only_in_guest
+
+MIB = 1 << 20
+ports = itertools.count(20000)
+
+
+def expect(what, condition, detail):
+    if not condition:
+        raise Failed(f"{what}: {detail}")
+
+
+def zero_copy(got, least=0.99):
+    expect("the backend is zcrx", got["backend"] == ZCRX, got)
+    copied = got["bytes_copied"] / got["bytes"]
+    expect(f"at least {least:.0%} zero copy", 1 - copied >= least, got)
+
+
+def stream(service, how="listen", version=4, flows=1, size=2 * MIB, options=()):
+    """One client, one sender; what the client reports."""
+    port = next(ports)
+    if how == "connect":
+        send = sender("serve", REMOTE[version], port, flows, size)
+        wait_ready(send)
+        client = service.client(how, REMOTE[version], port, flows, size, *options)
+        wait_ready(client)
+    else:
+        client = service.client(how, LOCAL[version], port, flows, size, *options)
+        wait_ready(client)
+        send = sender("connect", LOCAL[version], port, flows, size)
+    try:
+        got = report(client)
+        finish(send)
+    finally:
+        client.kill()
+        send.kill()
+    expect("all bytes", got["bytes"] == flows * size, got)
+    return got
+
+
+def plain(service, how, version):
+    # What comes before an adopted socket is steered is copied; a listener is steered at once.
+    zero_copy(stream(service, how, version, size=8 * MIB), 0.99 if how == "listen" else 0)
+
+
+def many(service, flows):
+    zero_copy(stream(service, flows=flows, size=16 * MIB // flows, options=["area=16777216"]))
+
+
+def sized(service, *options):
+    zero_copy(stream(service, options=options))
+
+
+def large(service):
+    """The NIC wants them in one piece, so the area's pages have to be large."""
+    do("sysctl", "-q", "vm.nr_hugepages=8")
+    got = stream(service, options=["buffer=65536", "area=8388608", "huge"])
+    zero_copy(got)
+    expect("buffers of 64 KiB", got["buffer_bytes"] == 65536, got)
+
+
+def link(service, settings, undo):
+    for command in settings:
+        do(*command)
+    try:
+        zero_copy(stream(service))
+        zero_copy(stream(service, version=6))
+    finally:
+        for command in undo:
+            do(*command)
+
+
+def clients_at_once(service):
+    """One more than there are queues: that one receives by copy, and is told why."""
+    clients, senders = [], []
+    for _ in range(3):
+        port = next(ports)
+        clients.append(service.client("listen", LOCAL[4], port, 4, MIB))
+        wait_ready(clients[-1])
+        senders.append((port, None))
+    senders = [sender("connect", LOCAL[4], port, 4, MIB) for port, _ in senders]
+    got = [report(c) for c in clients]
+    for s in senders:
+        finish(s)
+    expect("two by zcrx, one by copy", sorted(g["backend"] for g in got) == [COPY, ZCRX, ZCRX], got)
+    expect("different queues", len({g["rxq"] for g in got if g["backend"] == ZCRX}) == 2, got)
+    expect("a reason", "in use" in "".join(g["why_not"] for g in got), got)
+
+
+def refused(service):
+    client = service.client("listen", LOCAL[4], next(ports), 1, MIB, "backend=3", "area=12288",
+                            "buffer=65536")
+    expect("an area smaller than a buffer is refused", client.wait(20) == 1, "")
+    expect("and its queue is free again", stream(service)["backend"] == ZCRX, "")
+
+
+def elsewhere(service):
+    """A socket of another network namespace gets no rule of ours; it is received all the same."""
+    port = next(ports)
+    client = service.client("listen", REMOTE[4], port, 1, 32 * MIB, namespace=PEER)
+    wait_ready(client)
+    send = sender("connect", REMOTE[4], port, 1, 32 * MIB, namespace=())
+
+    def reasons():
+        return [f["why_copied"] for c in service.document()["clients"] for q in c["queues"]
+                for f in q["flows"]]
+
+    until("the status tells why", lambda: any("another network namespace" in r for r in reasons()))
+    got = report(client)
+    finish(send)
+    # What lies beside a packet's header the kernel copies without counting it.
+    expect("everything copied", got["bytes_copied"] > 0.99 * got["bytes"], got)
+
+
+def privileges(service):
+    with open(f"/proc/{service.process.pid}/status", encoding="ascii") as f:
+        status = dict(line.split(":\t", 1) for line in f if ":\t" in line)
+    expect("a user of its own", status["Uid"].split()[0] == str(DAEMON_UID), status["Uid"])
+    expect("CAP_NET_ADMIN and CAP_IPC_LOCK", int(status["CapEff"], 16) == 1 << 12 | 1 << 14,
+           status["CapEff"])
+
+
+def main():
+    only_in_guest()
+    tally = Tally()
+    with Service() as service:
+        tally.run("zcrxd has two capabilities", privileges, service)
+        for how, version in itertools.product(("listen", "adopt", "connect"), (4, 6)):
+            tally.run(f"{how}, IPv{version}", plain, service, how, version)
+        for flows in (16, 256):
+            tally.run(f"{flows} flows", many, service, flows)
+        tally.run("a CQ of 64 entries", sized, service, "cq=64")
+        tally.run("an area of 256 KiB", sized, service, "area=262144")
+        tally.run("buffers of 64 KiB", large, service)
+        tally.run("MTU 9000", link, service,
+                  [["ip", "link", "set", "zc0", "mtu", "9000"],
+                   [*PEER, "ip", "link", "set", "zc1", "mtu", "9000"]],
+                  [["ip", "link", "set", "zc0", "mtu", "1500"],
+                   [*PEER, "ip", "link", "set", "zc1", "mtu", "1500"]])
+        tally.run("TSO off", link, service, [[*PEER, "ethtool", "-K", "zc1", "tso", "off"]],
+                  [[*PEER, "ethtool", "-K", "zc1", "tso", "on"]])
+        tally.run("more clients than queues", clients_at_once, service)
+        tally.run("what cannot be opened leaves nothing", refused, service)
+        tally.run("a socket of another namespace", elsewhere, service)
+        tally.run("zcrxd ends", service.end)
+    tally.exit()
+
+
+main()
