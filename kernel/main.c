@@ -128,6 +128,7 @@ static struct zcnic_port *zcnic_port_new(struct zcnic_pair *pair, unsigned int i
 
 		q->port = port;
 		skb_queue_head_init(&q->wire);
+		zcnic_irq_init(q, i);
 		zcnic_stats_init(q);
 	}
 

@@ -174,7 +174,7 @@ static int zcnic_queue_start(struct net_device *dev, struct netdev_queue_config 
 
 	/* Nobody could schedule NAPI while it was off: take what arrived meanwhile. */
 	local_bh_disable();
-	napi_schedule(&q->napi);
+	zcnic_irq(q);
 	local_bh_enable();
 	return 0;
 }

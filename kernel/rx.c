@@ -219,6 +219,35 @@ static void zcnic_receive(struct zcnic_queue *q, const struct sk_buff *wire)
 	napi_gro_receive(&q->napi, skb);
 }
 
+static void zcnic_irq_handler(void *queue)
+{
+	struct zcnic_queue *q = queue;
+
+	__napi_schedule(&q->napi);
+}
+
+void zcnic_irq_init(struct zcnic_queue *q, unsigned int index)
+{
+	q->cpu = cpumask_local_spread(index, NUMA_NO_NODE);
+	INIT_CSD(&q->irq, zcnic_irq_handler, q);
+}
+
+/**
+ * zcnic_irq() - have the queue's NAPI look at the wire
+ * @q: the queue; bottom halves are off
+ *
+ * A queue is bound to a CPU as a NIC's interrupt is. The stack counts on it: it hands a freed skb
+ * back to the CPU that received it, where it waits, with its buffers, for the next receive there.
+ */
+void zcnic_irq(struct zcnic_queue *q)
+{
+	if (!napi_schedule_prep(&q->napi))
+		return;
+	if (q->cpu == smp_processor_id() || !cpu_online(q->cpu) ||
+	    smp_call_function_single_async(q->cpu, &q->irq))
+		__napi_schedule(&q->napi);
+}
+
 int zcnic_poll(struct napi_struct *napi, int budget)
 {
 	struct zcnic_queue *q = container_of(napi, struct zcnic_queue, napi);
@@ -230,7 +259,7 @@ int zcnic_poll(struct napi_struct *napi, int budget)
 		if (!wire)
 			break;
 		zcnic_receive(q, wire);
-		napi_consume_skb(wire, budget);
+		dev_consume_skb_any(wire);
 		done++;
 	}
 	if (done < budget)

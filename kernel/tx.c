@@ -53,7 +53,7 @@ static bool zcnic_arrive(struct zcnic_port *port, struct sk_buff *skb)
 		dev_kfree_skb_any(skb);
 		return true;
 	}
-	napi_schedule(&q->napi);
+	zcnic_irq(q);
 	return true;
 }
 

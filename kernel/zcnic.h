@@ -12,6 +12,7 @@
 #include <linux/ethtool.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
+#include <linux/smp.h>
 #include <linux/u64_stats_sync.h>
 #include <net/netdev_queues.h>
 #include <net/page_pool/types.h>
@@ -106,6 +107,8 @@ struct zcnic_queue {
 	struct zcnic_pools pools;	/* NAPI's while enabled, else the instance lock's */
 	struct sk_buff_head wire;	/* arrived, not yet received */
 	bool open;			/* senders look under RCU */
+	unsigned int cpu;		/* where the "interrupt" goes */
+	call_single_data_t irq;
 	struct zcnic_fault_counts faults;
 	struct zcnic_rx_stats rx;	/* written by NAPI */
 	atomic64_t overruns;		/* written by senders */
@@ -152,6 +155,8 @@ bool zcnic_tcp_csum_good(const struct sk_buff *skb, const struct zcnic_flow *flo
 netdev_tx_t zcnic_start_xmit(struct sk_buff *skb, struct net_device *dev);
 
 /* rx.c */
+void zcnic_irq_init(struct zcnic_queue *q, unsigned int index);
+void zcnic_irq(struct zcnic_queue *q);
 int zcnic_poll(struct napi_struct *napi, int budget);
 
 /* queue.c */
