@@ -6,6 +6,7 @@ Receivers run in the namespace rx on zc0, senders in tx; scripts/vm has made bot
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -129,6 +130,26 @@ def pools(detached=False):
     return [p for p in found if not detached or POOL_DETACH_TIME in p]
 
 
+def flush_deferred():
+    """Makes every processor free what others left it to free: packets whose buffers came from its
+    pools. The kernel does that only when it next receives something there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        all_of_them = os.sched_getaffinity(0)
+        for processor in all_of_them:
+            os.sched_setaffinity(0, {processor})
+            s.sendto(b"", ("127.0.0.1", 9))
+        os.sched_setaffinity(0, all_of_them)
+
+
+def quiet():
+    """Waits until the receivers that are gone have left nothing behind."""
+    def detached():
+        flush_deferred()
+        return pools(detached=True)
+    until("no queue is bound", lambda: not queues_bound())
+    until("no page pool is detached", lambda: not detached())
+
+
 def listening(port, namespace=()):
     """Does a TCP socket listen on the port? namespace: () for rx, PEER for tx."""
     text = do(*namespace, "cat", "/proc/net/tcp", "/proc/net/tcp6")
@@ -152,7 +173,10 @@ def steered(port, queue, versions=(4, 6)):
         for version in versions:
             text = do("ethtool", "-N", IFNAME, "flow-type", f"tcp{version}", "dst-port", str(port),
                       "action", str(queue))
-            rules.append(re.search(r"ID (\d+)", text)[1])
+            found = re.search(r"ID (\d+)", text)
+            if not found:
+                raise Failed(f"ethtool -N said: {text.strip()}")
+            rules.append(found[1])
         yield
     finally:
         for rule in rules:
@@ -184,12 +208,15 @@ class Transfer:
                 process.kill()
 
     def wait(self, seconds=60):
-        """(status, last words) of the receiver, then of the sender."""
+        """(status, last words) of the sender, then of the receiver. A receiver whose sender failed
+        may wait for a connection for ever; it is killed."""
         results = []
-        for process in (self.receiver, self.sender):
+        for process in (self.sender, self.receiver):
             if process:
                 words = process.communicate(timeout=seconds)[1]
                 results.append((process.returncode, words.strip()))
+                if process is self.sender and process.returncode:
+                    self.kill("receiver")
         return results
 
 
@@ -198,7 +225,7 @@ def transfer(way, port, size, **options):
     t = Transfer(way, port, port, size, **options)
     try:
         t.start()
-        for status, words in t.wait():
+        for status, words in reversed(t.wait()):
             if status == 77:
                 raise Skip(words.removeprefix("skip: "))
             if status:

@@ -16,8 +16,8 @@ import threading
 import time
 
 from guest import (CHANNELS_COMBINED, CHANNELS_SET, IFNAME, PEER, RINGS_RX, RINGS_SET, Failed,
-                   Tally, Transfer, data_split, do, ethtool_set, only_in_guest, pools,
-                   queues_bound, steered, transfer, until)
+                   Tally, Transfer, data_split, do, ethtool_set, flush_deferred, only_in_guest, pools,
+                   quiet, steered, transfer, until)
 from netlink import Refused
 
 CHANNELS = 4
@@ -30,7 +30,7 @@ LANES = {  # name: way, queue, kinds of memory, first port
 # no queue to be had.
 EXCUSED = re.compile(r"unreachable|No route to host|Connection (reset|timed out)|Broken pipe|"
                      r"bind-rx: |io_uring_register_ifq: |Cannot insert RX class rule")
-TROUBLE = re.compile(r"WARNING|BUG|Oops|Call Trace|stalled pool shutdown|leak", re.I)
+TROUBLE = re.compile(r"WARNING:|BUG:|Oops|Call Trace|stalled pool shutdown")
 
 
 class Lane(threading.Thread):
@@ -147,6 +147,14 @@ def prepare():
     do("ethtool", "-X", IFNAME, "equal", "1")
 
 
+def report():
+    """What the interfaces and sockets look like, for whoever has to find out what went wrong."""
+    for namespace, ifname in (((), IFNAME), (PEER, "zc1")):
+        for command in (("ss", "-tnieom"), ("ip", "-s", "addr", "show", "dev", ifname),
+                        ("ethtool", "-S", ifname)):
+            print(do(*namespace, *command, check=False))
+
+
 def everything(seconds, seed):
     end = time.monotonic() + seconds
     threads = [*(Lane(name, seed, end) for name in LANES), Trouble(seed, end)]
@@ -157,6 +165,7 @@ def everything(seconds, seed):
         print(f"   {t.name}: " + ", ".join(f"{n} {what}" for what, n in sorted(t.count.items())))
     faults = [f for t in threads for f in t.faults]
     if faults:
+        report()
         raise Failed("; ".join(faults))
     for t in threads:
         if isinstance(t, Lane) and not t.count["whole"]:
@@ -170,11 +179,6 @@ def restore():
     data_split()
 
 
-def quiet():
-    until("no queue is bound", lambda: not queues_bound())
-    until("no page pool is detached", lambda: not pools(detached=True))
-
-
 def again(name):
     way, queue, memories, port = LANES[name]
     with steered(port, queue):
@@ -185,7 +189,7 @@ def again(name):
 
 def removal():
     do("rmmod", "zcnic")
-    until("no page pool is left", lambda: not pools())
+    until("no page pool is left", lambda: flush_deferred() or not pools())
 
 
 def kernel_log():
