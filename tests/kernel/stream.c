@@ -20,6 +20,9 @@
 #define AREA_BYTES (4 << 20)
 
 static _Noreturn void end(int status, const char *before, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+
+static void end(int status, const char *before, const char *format, va_list args)
 {
 	fputs(before, stderr);
 	vfprintf(stderr, format, args);
