@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 """What zc0 refuses it refuses with a reason, in the VM: ethtool and bind calls over netlink."""
 import contextlib
-import ctypes
 import fcntl
 import os
 import struct
@@ -13,13 +12,11 @@ from guest import (BIND_RX, CHANNELS_COMBINED, CHANNELS_RX, CHANNELS_SET, DMABUF
                    SPLIT_ON, Failed, Skip, Tally, data_split, do, ethtool_set, ifindex, IFNAME,
                    only_in_guest, queues_bound, steered, until)
 from netlink import Family, Refused
+from xdp import BPF_F_XDP_HAS_FRAGS, xdp
 
 QUEUE, QUEUE_TYPE_RX = 3, 0
 BYTES = 1 << 20
 UDMABUF_CREATE = 0x40187542
-SYS_BPF, BPF_PROG_LOAD, BPF_LINK_CREATE = 321, 5, 28
-BPF_PROG_TYPE_XDP, BPF_XDP, XDP_FLAGS_SKB_MODE, BPF_F_XDP_HAS_FRAGS = 6, 37, 2, 1 << 5
-XDP_PASS_PROGRAM = struct.pack("=QQ", 0x2_0000_00B7, 0x95)  # r0 = XDP_PASS; exit
 
 
 def udmabuf():
@@ -72,29 +69,11 @@ def bound():
         until("the queue is free again", lambda: not queues_bound())
 
 
-def bpf(command, attributes):
-    data = ctypes.create_string_buffer(attributes, 128)
-    fd = ctypes.CDLL(None, use_errno=True).syscall(SYS_BPF, command, data, 128)
-    if fd < 0:
-        raise Skip(f"bpf command {command}: {os.strerror(ctypes.get_errno())}")
-    return fd
-
-
 @contextlib.contextmanager
-def xdp(on, flags):
-    """An XDP program that passes everything; attached until its link is closed."""
+def under_xdp(on, flags):
     data_split(on)
-    code, licence = ctypes.create_string_buffer(XDP_PASS_PROGRAM), ctypes.create_string_buffer(b"MIT")
-    program = bpf(BPF_PROG_LOAD, struct.pack("=IIQQIIQII", BPF_PROG_TYPE_XDP, 2,
-                                             ctypes.addressof(code), ctypes.addressof(licence),
-                                             0, 0, 0, 0, flags))
-    link = bpf(BPF_LINK_CREATE, struct.pack("=IIII", program, ifindex(), BPF_XDP,
-                                            XDP_FLAGS_SKB_MODE))
-    try:
+    with xdp(flags):
         yield
-    finally:
-        os.close(link)
-        os.close(program)
 
 
 @contextlib.contextmanager
@@ -136,11 +115,11 @@ REFUSALS = [
      "tcp-data-split is disabled"),
     ("bind with a hds-thresh", lambda: split(True, 64), bind_call(QUEUE), "hds-thresh is not zero"),
     ("bind a bound queue", bound, bind_call(QUEUE), "already memory provider bound"),
-    ("bind under XDP", lambda: xdp(True, BPF_F_XDP_HAS_FRAGS), bind_call(QUEUE), "XDP program attached"),
+    ("bind under XDP", lambda: under_xdp(True, BPF_F_XDP_HAS_FRAGS), bind_call(QUEUE), "XDP program attached"),
     ("tcp-data-split off while bound", bound, set_call(RINGS_SET, (RINGS_SPLIT, SPLIT_OFF)),
      "can't disable tcp-data-split"),
     ("hds-thresh while bound", bound, set_call(RINGS_SET, (RINGS_THRESH, 64)), "hds_thresh"),
-    ("tcp-data-split under XDP", lambda: xdp(False, 0),
+    ("tcp-data-split under XDP", lambda: under_xdp(False, 0),
      set_call(RINGS_SET, (RINGS_SPLIT, SPLIT_ON)), "single buffer XDP"),
     ("a huge receive ring", nothing, set_call(RINGS_SET, (RINGS_RX, 1 << 30)), "exceeds maximum"),
     ("a huge transmit ring", nothing, set_call(RINGS_SET, (RINGS_TX, 1 << 30)), "exceeds maximum"),
