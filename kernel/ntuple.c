@@ -161,7 +161,7 @@ static int zcnic_rule_insert(struct net_device *dev, struct ethtool_rxnfc *info)
 	if (err)
 		return err;
 
-	rule = kzalloc(sizeof(*rule), GFP_KERNEL);
+	rule = kzalloc_obj(*rule);
 	if (!rule)
 		return -ENOMEM;
 	rule->fs = info->fs;

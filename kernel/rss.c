@@ -98,7 +98,7 @@ static int zcnic_rss_replace(struct zcnic_port *port, u32 context, const struct 
 	struct zcnic_rss *old = zcnic_rss_get(port, context);
 	struct zcnic_rss *new;
 
-	new = kmalloc(sizeof(*new), GFP_KERNEL);
+	new = kmalloc_obj(*new);
 	if (!new)
 		return -ENOMEM;
 	memcpy(new->indir, indir ?: base->indir, sizeof(new->indir));
