@@ -5,6 +5,8 @@
  * A pair is one platform device, the parent that owns the DMA mappings, with two netdevs. Both ends
  * are registered and unregistered together, so that an end never outlives its peer.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/debugfs.h>
 #include <linux/dma-mapping.h>
 #include <linux/etherdevice.h>
