@@ -174,13 +174,24 @@ void queue_listen(struct queue *q)
 			flow_attend(f);
 }
 
-/* Everything the kernel has written since; returns the number of completions with data. */
+static void count_received(struct queue *q, uint32_t completions, uint64_t bytes)
+{
+	struct ring_daemon *d = q->rings.daemon;
+	count_add(&d->completions, completions);
+	count_add(&d->bytes, bytes);
+	count_set(&d->bytes_copied, q->backend->copied(q->buffers, count_get(&d->bytes)));
+}
+
+/*
+ * Everything the kernel has written since; returns the number of completions with data. Counts are
+ * right before a flow's end is told.
+ */
 static uint32_t scan(struct queue *q)
 {
 	const char *cqes = q->rings.cq + q->rings.layout.cq_cqes;
 	uint32_t tail = ring_load((uint32_t *)(void *)(q->rings.cq + q->rings.layout.cq_tail));
 	uint32_t stride = q->rings.layout.cqe_bytes, mask = q->rings.layout.cq_entries - 1;
-	uint32_t data = 0;
+	uint32_t data = 0, counted = 0;
 	uint64_t bytes = 0;
 	while (q->scanned != tail) {
 		const struct io_uring_cqe *cqe =
@@ -189,17 +200,17 @@ static uint32_t scan(struct queue *q)
 		if (cqe->res > 0) {
 			data++;
 			bytes += (uint64_t)cqe->res;
+		} else {
+			count_received(q, data - counted, bytes);
+			counted = data;
+			bytes = 0;
 		}
 		struct flow *f = flow_find(q->client, (uint32_t)cqe->user_data);
 		if (f)
 			flow_received(f, cqe);
 	}
-	if (data) {
-		count_add(&q->rings.daemon->completions, data);
-		count_add(&q->rings.daemon->bytes, bytes);
-		uint64_t all = count_get(&q->rings.daemon->bytes);
-		count_set(&q->rings.daemon->bytes_copied, q->backend->copied(q->buffers, all));
-	}
+	if (data > counted)
+		count_received(q, data - counted, bytes);
 	return data;
 }
 

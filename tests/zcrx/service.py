@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 
-
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kernel"))
 
 from guest import Failed, PEER, do, until  # pylint: disable=wrong-import-position
@@ -72,9 +71,9 @@ class Service:
         shutil.rmtree(self.dir)
 
     def client(self, *arguments, namespace=()):
-        """Receives as nobody; the process says "ready" first."""
+        """Receives as nobody, who dies of any io_uring call; the process says "ready" first."""
         process = subprocess.Popen(
-            [*namespace, *as_user(CLIENT_UID), MANY, "receive", *map(str, arguments)],
+            [*namespace, *as_user(CLIENT_UID), "scripts/lib/no-io-uring", MANY, "receive", *map(str, arguments)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "ZCRX_SOCKET": self.socket})
         return process

@@ -76,6 +76,19 @@ def link(service, settings, undo):
             do(*command)
 
 
+def faulty(service, fault, value):
+    """Whatever the NIC does wrong but the bytes themselves: every one arrives, copied or not."""
+    path = f"/sys/kernel/debug/zcnic/zc0/{fault}"
+    with open(path, "w", encoding="ascii") as f:
+        f.write(str(value))
+    try:
+        zero_copy(stream(service), 0)
+        zero_copy(stream(service, flows=8, size=MIB // 2), 0)
+    finally:
+        with open(path, "w", encoding="ascii") as f:
+            f.write("0")
+
+
 def clients_at_once(service):
     """One more than there are queues: that one receives by copy, and is told why."""
     clients, senders = [], []
@@ -145,6 +158,9 @@ def main():
                    [*PEER, "ip", "link", "set", "zc1", "mtu", "1500"]])
         tally.run("TSO off", link, service, [[*PEER, "ethtool", "-K", "zc1", "tso", "off"]],
                   [[*PEER, "ethtool", "-K", "zc1", "tso", "on"]])
+        for fault, value in (("drop_every", 100), ("alloc_fail_every", 50), ("unsplit_every", 20),
+                             ("linear_payload", 16)):
+            tally.run(f"the fault {fault}", faulty, service, fault, value)
         tally.run("more clients than queues", clients_at_once, service)
         tally.run("what cannot be opened leaves nothing", refused, service)
         tally.run("a socket of another namespace", elsewhere, service)
