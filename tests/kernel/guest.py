@@ -165,18 +165,23 @@ def until(what, condition, seconds=20):
         time.sleep(0.05)
 
 
+def steer(port, queue, version):
+    """TCP to the port goes to the queue; returns the number of the rule."""
+    text = do("ethtool", "-N", IFNAME, "flow-type", f"tcp{version}", "dst-port", str(port),
+              "action", str(queue))
+    found = re.search(r"ID (\d+)", text)
+    if not found:
+        raise Failed(f"ethtool -N said: {text.strip()}")
+    return found[1]
+
+
 @contextlib.contextmanager
 def steered(port, queue, versions=(4, 6)):
-    """TCP to the port goes to the queue as long as this lasts."""
+    """The same for as long as this lasts."""
     rules = []
     try:
         for version in versions:
-            text = do("ethtool", "-N", IFNAME, "flow-type", f"tcp{version}", "dst-port", str(port),
-                      "action", str(queue))
-            found = re.search(r"ID (\d+)", text)
-            if not found:
-                raise Failed(f"ethtool -N said: {text.strip()}")
-            rules.append(found[1])
+            rules.append(steer(port, queue, version))
         yield
     finally:
         for rule in rules:
