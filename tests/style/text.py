@@ -21,7 +21,7 @@ MIRROR = re.compile(r"//[\w.-]*debian\.[a-z]+")
 
 def problems_of(name, content):
     if name not in LICENCE_TEXTS and not DATA.search(name):
-        want = "GPL-2.0-only" if name.startswith("kernel/") and not name.endswith(".md") else "MIT"
+        want = "GPL-2.0-only" if name.startswith("kernel/") else "MIT"
         found = SPDX.search("\n".join(content.splitlines()[:5]))
         if not found:
             yield f"{name}:1: no SPDX-License-Identifier"
