@@ -12,7 +12,7 @@
 
 #define STATE_PATH     "/run/zcrxd"
 #define NIC_SECTION    "nic "
-#define NIC_QUEUE_MOST 16383u
+#define NIC_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@"
 
 enum type {
 	TEXT,
@@ -152,47 +152,17 @@ static char *line_read(char *room, int bytes, void *user)
 	return room;
 }
 
-/* Adds the queues of "3" or "2-5" to the list. */
-static int queues_add(struct config_nic *nic, const char *range)
+/* The kernel takes more; these are what names are made of, and what the file can hold. */
+static bool is_nic_name(const char *name)
 {
-	char *end;
-	if (*range < '0' || *range > '9')
-		return -EINVAL;
-	unsigned long first = strtoul(range, &end, 10), last = first;
-	if (*end == '-' && end[1] >= '0' && end[1] <= '9')
-		last = strtoul(end + 1, &end, 10);
-	if (*end || last < first || last > NIC_QUEUE_MOST)
-		return -EINVAL;
-	for (unsigned long q = first; q <= last; q++) {
-		uint32_t *queues = reallocarray(nic->queues, nic->n_queues + 1, sizeof(*queues));
-		if (!queues)
-			return -ENOMEM;
-		nic->queues = queues;
-		queues[nic->n_queues++] = (uint32_t)q;
-	}
-	return 0;
-}
-
-static int queues_parse(struct config_nic *nic, const char *value)
-{
-	char copy[INI_MAX_LINE], *rest = copy, *range;
-	snprintf(copy, sizeof(copy), "%s", value);
-	nic->n_queues = 0;
-	int r = -EINVAL;
-	while ((range = strsep(&rest, ", "))) {
-		if (!*range)
-			continue;
-		r = queues_add(nic, range);
-		if (r < 0)
-			return r;
-	}
-	return r;
+	size_t n = strlen(name);
+	return n > 0 && n < IF_NAMESIZE && strspn(name, NIC_NAME_CHARS) == n;
 }
 
 static struct config_nic *nic_get(struct config *c, const char *name)
 {
 	struct config_nic **at = &c->nics;
-	if (!*name || strlen(name) >= IF_NAMESIZE)
+	if (!is_nic_name(name))
 		return NULL;
 	while (*at && strcmp((*at)->name, name) != 0)
 		at = &(*at)->next;
@@ -213,7 +183,7 @@ static void nic_line(struct reader *r, const char *name, const char *key, const 
 	else if (strcmp(key, "queues") != 0)
 		fprintf(stderr, "%s:%d: unknown key '%s'; known in [nic NAME]: queues\n", r->path,
 			r->line, key);
-	else if (queues_parse(nic, value) < 0)
+	else if (nic_queues_parse(&nic->queues, value) < 0)
 		fprintf(stderr, "%s:%d: queues=%s: expected numbers and ranges, such as 2-5,7\n",
 			r->path, r->line, value);
 	else
@@ -270,7 +240,7 @@ void config_done(struct config *c)
 	while (c->nics) {
 		struct config_nic *nic = c->nics;
 		c->nics = nic->next;
-		free(nic->queues);
+		nic_queues_done(&nic->queues);
 		free(nic);
 	}
 }
@@ -339,8 +309,7 @@ void config_print(const struct config *c, FILE *out)
 	}
 	for (const struct config_nic *nic = c->nics; nic; nic = nic->next) {
 		fprintf(out, "\n[nic %s]\nqueues=", nic->name);
-		for (uint32_t i = 0; i < nic->n_queues; i++)
-			fprintf(out, "%s%u", i ? "," : "", nic->queues[i]);
+		nic_queues_print(&nic->queues, out);
 		fputc('\n', out);
 	}
 }

@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "../nic/queues.h"
 #include "account.h"
 
 /* [nic NAME]: receive queues that may be handed out. */
 struct config_nic {
 	struct config_nic *next;
 	char name[IF_NAMESIZE];
-	uint32_t *queues;
-	uint32_t n_queues;
+	struct nic_queues queues;
 };
 
 struct config {

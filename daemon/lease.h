@@ -16,8 +16,7 @@
 #include <stdint.h>
 
 #include "../nic/change.h"
-
-#define LEASE_WHY_BYTES 200
+#include "../nic/ready.h"
 
 struct config_nic;
 struct lease;
@@ -32,7 +31,7 @@ void leases_done(void);
  * A free queue of the named NIC, or of any ("" ). Returns 0, or a negative errno with a sentence in
  * why.
  */
-int lease_take(struct lease **ret, const char *nic, char why[LEASE_WHY_BYTES]);
+int lease_take(struct lease **ret, const char *name, char why[NIC_SENTENCE_BYTES]);
 
 void lease_where(const struct lease *l, uint32_t *ret_ifindex, uint32_t *ret_rxq);
 

@@ -85,11 +85,9 @@ static const char *sentence(int error)
 
 static int rule_add(struct flow *f, const struct address *local, const struct address *remote)
 {
-	struct nic_rule rule;
-	memset(&rule, 0, sizeof(rule)); /* compared as bytes */
-	rule.family = local->family;
-	rule.any_local = local->any;
-	rule.local_port = local->port;
+	struct nic_rule rule = {.family = local->family,
+				.any_local = local->any,
+				.local_port = local->port};
 	memcpy(rule.local, local->ip, sizeof(rule.local));
 	if (remote) {
 		rule.remote_port = remote->port;

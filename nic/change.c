@@ -94,18 +94,26 @@ int nic_rss_get(const char *nic, uint32_t **ret_table, uint32_t *ret_entries)
 	return r;
 }
 
-int nic_rss_set(const char *nic, const uint32_t *entries, uint32_t n)
+int nic_rss_set(const char *nic, const uint32_t *table, uint32_t n)
 {
-	struct ethtool_rxfh_indir *table = rss_alloc(ETHTOOL_SRXFHINDIR, n);
+	struct ethtool_rxfh_indir *indir = rss_alloc(ETHTOOL_SRXFHINDIR, n);
 	int r;
 
-	if (!table)
+	if (!indir)
 		return -ENOMEM;
 	if (n)
-		memcpy(table->ring_index, entries, n * sizeof(*entries));
-	r = ethtool_call(nic, table);
-	free(table);
+		memcpy(indir->ring_index, table, n * sizeof(*table));
+	r = ethtool_call(nic, indir);
+	free(indir);
 	return r;
+}
+
+bool nic_rule_same(const struct nic_rule *a, const struct nic_rule *b)
+{
+	return a->family == b->family && a->any_local == b->any_local &&
+	       a->local_port == b->local_port && a->remote_port == b->remote_port &&
+	       memcmp(a->local, b->local, sizeof(a->local)) == 0 &&
+	       memcmp(a->remote, b->remote, sizeof(a->remote)) == 0;
 }
 
 static void spec_ipv4(struct ethtool_rx_flow_spec *fs, const struct nic_rule *rule)

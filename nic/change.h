@@ -31,7 +31,7 @@ int nic_ntuple_set(const char *nic, bool on);
  * Setting none (0 entries) gives the driver's default back.
  */
 int nic_rss_get(const char *nic, uint32_t **ret_table, uint32_t *ret_entries);
-int nic_rss_set(const char *nic, const uint32_t *table, uint32_t entries);
+int nic_rss_set(const char *nic, const uint32_t *table, uint32_t n);
 
 /*
  * A rule that steers one TCP stream, or with remote port 0 all streams to a local address and port,
@@ -44,6 +44,9 @@ struct nic_rule {
 	uint16_t local_port, remote_port; /* host order */
 	uint32_t queue;
 };
+
+/* Do they match the same packets, wherever these go? */
+bool nic_rule_same(const struct nic_rule *a, const struct nic_rule *b);
 
 /*
  * -ENOSPC: the table is full; -EOPNOTSUPP, -EINVAL: the driver cannot match this; -EEXIST: it has

@@ -130,11 +130,11 @@ static void queues_of_nics_are_numbers_and_ranges(void **state)
 	const struct config_nic *nic = config.nics;
 	assert_non_null(nic);
 	assert_string_equal(nic->name, "eth0");
-	assert_int_equal(nic->n_queues, 4);
-	assert_memory_equal(nic->queues, first, sizeof(first));
+	assert_int_equal(nic->queues.n, 4);
+	assert_memory_equal(nic->queues.ids, first, sizeof(first));
 	assert_non_null(nic->next);
 	assert_string_equal(nic->next->name, "ens1f0np0");
-	assert_int_equal(nic->next->n_queues, 1);
+	assert_int_equal(nic->next->queues.n, 1);
 	assert_null(nic->next->next);
 }
 

@@ -6,7 +6,7 @@ import random
 import re
 import signal
 
-from service import Failed, Service, do, finish, report, sender, until, wait_ready
+from service import CTL, Failed, Service, do, finish, report, sender, until, wait_ready
 from guest import LOCAL, Tally, only_in_guest, pools, queues_bound
 
 MIB = 1 << 20
@@ -73,6 +73,31 @@ def killed_and_restarted(before):
     unchanged(before)
 
 
+def killed_and_restored(before):
+    """Without starting zcrxd again. While the queue is in use nothing is changed."""
+    with Service() as service:
+        client, send = begin(service, PORT + 1000, 1024 * MIB)
+        if "in use" not in do(CTL, "restore", "--state", service.dir, check=False):
+            raise Failed("restored while in use")
+        service.end(signal.SIGKILL)
+        client.wait(30)
+        send.kill()
+        said = do(CTL, "restore", "--state", service.dir)
+        if said != "zc0: is as it was\n":
+            raise Failed(said)
+        unchanged(before)
+        if do(CTL, "restore", "--state", service.dir):
+            raise Failed("it is done twice")
+
+
+def planned(before):
+    said = do(CTL, "plan", "zc0", "2-3,9")
+    for words in ("header split: off -> on", "RSS table: 2 queues leave it", "queue 9: there is none"):
+        if words not in said:
+            raise Failed(f"no '{words}' in: {said}")
+    unchanged(before)
+
+
 def clients_killed(before):
     random.seed(1)
     with Service() as service:
@@ -105,6 +130,8 @@ def main():
     tally.run("used, and ended", used_and_ended, before)
     tally.run("ended while used", ended_while_used, before)
     tally.run("killed and started again", killed_and_restarted, before)
+    tally.run("killed and restored by hand", killed_and_restored, before)
+    tally.run("a plan changes nothing", planned, before)
     tally.run(f"clients killed {KILLS} times", clients_killed, before)
     tally.exit()
 

@@ -14,6 +14,7 @@ from guest import Failed, PEER, do, until  # pylint: disable=wrong-import-positi
 
 BUILD = os.environ.get("ZCRX_BUILD_DIR", "build/dev")
 ZCRXD = os.path.join(BUILD, "daemon", "zcrxd")
+CTL = os.path.join(BUILD, "tools", "zcrxctl")
 MANY = os.path.join(BUILD, "tests", "zcrx", "zcrx-many")
 DAEMON_UID, CLIENT_UID = 64999, 65534
 ZCRX, COPY = 3, 1

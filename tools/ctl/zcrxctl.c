@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* zcrxctl: one program, several commands. */
 #include "doctor/doctor.h"
+#include "nics.h"
 #include "status.h"
 
 #include <stdio.h>
@@ -18,6 +19,11 @@ static const struct command {
 	{"doctor",
 	 "doctor [NIC]...        what works on this machine, and what to do about the rest",
 	 doctor_main},
+	{"plan",
+	 "plan NIC QUEUES        what zcrxd would change of an interface, and whom it disturbs",
+	 plan_main},
+	{"restore", "restore [NIC]...       puts interfaces back that zcrxd could not",
+	 restore_main},
 	{"version", "version", version_main},
 	{"help", "help", help_main},
 };

@@ -2,28 +2,28 @@
 #include "journal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
-#include <json.h>
+#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#include "log.h"
-#include "util.h"
+#include <unistd.h>
 
 #define PATH_BYTES 512
+#define PREFIX     "/nic-"
+#define SUFFIX     ".json"
 
 static int path_make(char path[PATH_BYTES], const char *dir, const char *nic, const char *end)
 {
-	int n = snprintf(path, PATH_BYTES, "%s/nic-%s.json%s", dir, nic, end);
+	int n = snprintf(path, PATH_BYTES, "%s" PREFIX "%s" SUFFIX "%s", dir, nic, end);
+
 	return n < PATH_BYTES ? 0 : -ENAMETOOLONG;
 }
 
 static struct json_object *numbers(const uint32_t *values, uint32_t n)
 {
 	struct json_object *a = json_object_new_array();
+
 	for (uint32_t i = 0; i < n; i++)
 		json_object_array_add(a, json_object_new_int64(values[i]));
 	return a;
@@ -32,12 +32,12 @@ static struct json_object *numbers(const uint32_t *values, uint32_t n)
 static struct json_object *to_json(const struct nic_before *b)
 {
 	struct json_object *o = json_object_new_object();
-	json_object_object_add(o, "nic", json_object_new_string(b->name));
+
 	json_object_object_add(o, "split", json_object_new_int(b->split));
 	json_object_object_add(o, "threshold", json_object_new_int64(b->threshold));
 	json_object_object_add(o, "ntuple", json_object_new_boolean(b->ntuple));
 	json_object_object_add(o, "rss", b->rss ? numbers(b->rss, b->rss_entries) : NULL);
-	json_object_object_add(o, "queues", numbers(b->queues, b->n_queues));
+	json_object_object_add(o, "queues", numbers(b->queues.ids, b->queues.n));
 	return o;
 }
 
@@ -45,34 +45,40 @@ int journal_write(const char *dir, const struct nic_before *b)
 {
 	char path[PATH_BYTES], new[PATH_BYTES];
 	int r = path_make(path, dir, b->name, "");
+	struct json_object *o;
+
 	if (r == 0)
 		r = path_make(new, dir, b->name, ".new");
 	if (r < 0)
 		return r;
-	struct json_object *o = to_json(b);
+	o = to_json(b);
+	errno = 0;
 	if (json_object_to_file(new, o) < 0 || rename(new, path) < 0)
 		r = errno ? -errno : -EIO;
 	json_object_put(o);
 	return r;
 }
 
-void journal_remove(const char *dir, const char *nic)
+int journal_remove(const char *dir, const char *nic)
 {
 	char path[PATH_BYTES];
-	if (path_make(path, dir, nic, "") == 0)
-		unlink(path);
+	int r = path_make(path, dir, nic, "");
+
+	return r == 0 && unlink(path) < 0 ? -errno : r;
 }
 
 static bool numbers_take(struct json_object *o, const char *key, uint32_t **ret, uint32_t *ret_n)
 {
 	struct json_object *a = NULL;
+	size_t n;
+
 	if (!json_object_object_get_ex(o, key, &a))
 		return false;
 	if (!a)
 		return true;
 	if (!json_object_is_type(a, json_type_array))
 		return false;
-	size_t n = json_object_array_length(a);
+	n = json_object_array_length(a);
 	*ret = calloc(n + 1, sizeof(**ret));
 	if (!*ret)
 		return false;
@@ -84,47 +90,64 @@ static bool numbers_take(struct json_object *o, const char *key, uint32_t **ret,
 
 static bool from_json(struct json_object *o, struct nic_before *b)
 {
-	struct json_object *name, *split, *threshold, *ntuple;
-	if (!json_object_object_get_ex(o, "nic", &name) ||
-	    !json_object_object_get_ex(o, "split", &split) ||
+	struct json_object *split, *threshold, *ntuple;
+
+	if (!json_object_object_get_ex(o, "split", &split) ||
 	    !json_object_object_get_ex(o, "threshold", &threshold) ||
 	    !json_object_object_get_ex(o, "ntuple", &ntuple))
 		return false;
-	snprintf(b->name, sizeof(b->name), "%s", json_object_get_string(name));
 	b->split = json_object_get_int(split);
 	b->threshold = (uint32_t)json_object_get_int64(threshold);
 	b->ntuple = json_object_get_boolean(ntuple);
 	return numbers_take(o, "rss", &b->rss, &b->rss_entries) &&
-	       numbers_take(o, "queues", &b->queues, &b->n_queues);
+	       numbers_take(o, "queues", &b->queues.ids, &b->queues.n);
 }
 
-static void file_read(const char *path, void (*found)(const struct nic_before *b))
+int journal_read(const char *dir, const char *nic, struct nic_before *ret)
 {
-	struct nic_before b = {0};
-	struct json_object *o = json_object_from_file(path);
-	if (o && from_json(o, &b))
-		found(&b);
-	else
-		log_warn("%s cannot be read; look at the NIC's settings yourself and remove it",
-			 path);
-	nic_before_done(&b);
+	char path[PATH_BYTES];
+	struct json_object *o;
+	int r = path_make(path, dir, nic, "");
+
+	if (r == 0 && access(path, F_OK) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	*ret = (struct nic_before){0};
+	memcpy(ret->name, nic, strnlen(nic, sizeof(ret->name) - 1));
+	o = json_object_from_file(path);
+	if (!o || !from_json(o, ret)) {
+		nic_before_done(ret);
+		r = -EBADMSG;
+	}
 	json_object_put(o);
+	return r;
 }
 
-void journal_read(const char *dir, void (*found)(const struct nic_before *b))
+void journal_list(const char *dir, void (*found)(void *arg, const char *nic), void *arg)
 {
-	char pattern[PATH_BYTES];
+	char pattern[PATH_BYTES], nic[IF_NAMESIZE];
 	glob_t files;
-	if (path_make(pattern, dir, "*", "") < 0 || glob(pattern, 0, NULL, &files) != 0)
+
+	if (path_make(pattern, dir, "*", "") < 0 ||
+	    glob(pattern, 0, NULL, &files) != 0) /* NOLINT(concurrency-mt-unsafe) */
 		return;
-	for (size_t i = 0; i < files.gl_pathc; i++)
-		file_read(files.gl_pathv[i], found);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		const char *name = strrchr(files.gl_pathv[i], '/') + strlen(PREFIX);
+		size_t n = strlen(name) - strlen(SUFFIX);
+
+		if (n == 0 || n >= sizeof(nic))
+			continue;
+		memcpy(nic, name, n);
+		nic[n] = '\0';
+		found(arg, nic);
+	}
 	globfree(&files);
 }
 
 void nic_before_done(struct nic_before *b)
 {
 	free(b->rss);
-	free(b->queues);
+	nic_queues_done(&b->queues);
 	*b = (struct nic_before){0};
 }
