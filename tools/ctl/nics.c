@@ -51,6 +51,7 @@ int plan_main(int argc, char **argv)
 	struct nic_queues queues = {0};
 	int c, r;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): only this thread */
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		plan_usage(c == 'h' ? stdout : stderr);
 		return c == 'h' ? 0 : EXIT_WRONG_USAGE;
@@ -91,6 +92,7 @@ int restore_main(int argc, char **argv)
 	const char *dir = STATE_PATH;
 	int c, failed = 0;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): only this thread */
 	while ((c = getopt_long(argc, argv, "s:h", options, NULL)) != -1) {
 		if (c == 's') {
 			dir = optarg;
