@@ -9,7 +9,9 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "../nic/netlink.h"
 #include "client.h"
+#include "lease.h"
 #include "log.h"
 #include "session.h"
 #include "util.h"
@@ -215,6 +217,34 @@ static int status_ready(sd_event_source *source, int fd, uint32_t events, void *
 	return 0;
 }
 
+static int nics_changed(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct broker *b = data;
+	struct client *c;
+	bool any = false;
+	(void)source;
+	(void)fd;
+	(void)events;
+	for (size_t i = 0; i < ARRAY_LENGTH(b->watches); i++)
+		any |= b->watches[i] && netlink_drain(b->watches[i]);
+	if (any)
+		TAILQ_FOREACH (c, &b->clients, link)
+			client_check_nics(c);
+	return 0;
+}
+
+/* Without NICs there is nothing to watch; without these groups NICs are not watched. */
+static void watch_nics(struct broker *b)
+{
+	if (netlink_listen(&b->watches[0], NULL, NULL) < 0 ||
+	    netlink_listen(&b->watches[1], "ethtool", "monitor") < 0)
+		log_warn("changes of network interfaces cannot be watched");
+	for (size_t i = 0; i < ARRAY_LENGTH(b->watches); i++)
+		if (b->watches[i])
+			sd_event_add_io(b->event, NULL, netlink_fd(b->watches[i]), EPOLLIN,
+					nics_changed, b);
+}
+
 static int listen_to(struct broker *b, const struct listeners *l)
 {
 	int r = sd_event_add_io(b->event, &b->listening[0], l->clients, EPOLLIN, clients_ready, b);
@@ -242,6 +272,8 @@ int broker_init(struct broker *b, sd_event *event, const struct listeners *l,
 	int r = sd_event_add_io(event, NULL, b->ended, EPOLLIN, ended_ready, b);
 	if (r >= 0)
 		r = listen_to(b, l);
+	if (r >= 0 && leases_any())
+		watch_nics(b);
 	return r < 0 ? r : 0;
 }
 
@@ -280,6 +312,8 @@ bool broker_done(struct broker *b)
 	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)
 		sd_event_source_disable_unref(b->listening[i]);
 	sd_event_source_disable_unref(b->rest);
+	for (size_t i = 0; i < ARRAY_LENGTH(b->watches); i++)
+		b->watches[i] = netlink_close(b->watches[i]);
 	b->spare = fd_close(b->spare);
 	b->ended = fd_close(b->ended);
 	return true;

@@ -22,7 +22,8 @@ struct broker {
 	int ended; /* eventfd: a client's thread has ended */
 	struct status status;
 	sd_event_source *listening[2];
-	sd_event_source *rest; /* until then they are not looked at */
+	sd_event_source *rest;      /* until then they are not looked at */
+	struct netlink *watches[2]; /* links, and settings of interfaces; or NULL */
 	int spare; /* a descriptor to have one when there is none; -1 until the rest is over */
 	bool stopping;
 };

@@ -12,6 +12,7 @@
 #include "control.h"
 #include "flow.h"
 #include "flows.h"
+#include "lease.h"
 #include "log.h"
 #include "queue.h"
 #include "session.h"
@@ -108,15 +109,33 @@ static void retry(struct client *c)
 			queue_listen(q);
 }
 
-static void stop_ready(void *owner, uint32_t events)
+static void stop(struct client *c)
 {
-	struct client *c = owner;
 	struct queue *q;
-	(void)events;
 	TAILQ_FOREACH (q, &c->queues, link)
 		if (!q->closing)
 			queue_lose(q, -ESHUTDOWN, REASON_SHUTDOWN);
 	c->done = true;
+}
+
+static void nics_check(struct client *c)
+{
+	struct queue *q;
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (q->lease && !q->closing && !q->lost && lease_check(q->lease) < 0)
+			queue_lose(q, -ENODEV, REASON_NIC_GONE);
+}
+
+static void poked(void *owner, uint32_t events)
+{
+	struct client *c = owner;
+	eventfd_t count;
+	(void)events;
+	eventfd_read(c->poke, &count);
+	if (__atomic_load_n(&c->stopping, __ATOMIC_ACQUIRE))
+		stop(c);
+	else
+		nics_check(c);
 }
 
 /* How long until what had to wait is tried again, at most ns. */
@@ -211,7 +230,7 @@ static int thread_start(struct client *c)
 static void release(struct client *c)
 {
 	fd_close(c->epoll);
-	fd_close(c->stop);
+	fd_close(c->poke);
 	pthread_mutex_destroy(&c->lock);
 	free(c->slots);
 	free(c);
@@ -232,11 +251,11 @@ int client_start(struct client **ret, int sock, uint32_t id, const struct client
 	TAILQ_INIT(&c->queues);
 	LIST_INIT(&c->areas);
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
-	c->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	c->stop_source = (struct source){stop_ready, c};
-	int r = c->epoll < 0 || c->stop < 0 ? -errno : 0;
+	c->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->poke_source = (struct source){poked, c};
+	int r = c->epoll < 0 || c->poke < 0 ? -errno : 0;
 	if (r == 0)
-		r = control_watch(c, c->stop, EPOLLIN | EPOLLET, &c->stop_source);
+		r = control_watch(c, c->poke, EPOLLIN | EPOLLET, &c->poke_source);
 	if (r == 0)
 		r = session_init(c, sock);
 	if (r == 0)
@@ -251,7 +270,13 @@ int client_start(struct client **ret, int sock, uint32_t id, const struct client
 
 void client_stop(struct client *c)
 {
-	eventfd_write(c->stop, 1);
+	__atomic_store_n(&c->stopping, true, __ATOMIC_RELEASE);
+	eventfd_write(c->poke, 1);
+}
+
+void client_check_nics(struct client *c)
+{
+	eventfd_write(c->poke, 1);
 }
 
 void client_free(struct client *c)

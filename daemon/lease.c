@@ -66,6 +66,11 @@ void leases_init(const struct config_nic *nics, const char *state_dir)
 	}
 }
 
+bool leases_any(void)
+{
+	return all.n > 0;
+}
+
 void leases_done(void)
 {
 	for (uint32_t i = 0; i < all.n; i++) {
@@ -90,6 +95,11 @@ static int take_of(struct lease **ret, struct nic *nic, char why[NIC_SENTENCE_BY
 			 "All queues of %s that zcrxd may hand out are in use.", c->name);
 		return -EBUSY;
 	}
+	uint32_t ifindex = if_nametoindex(c->name);
+	if (!ifindex || (nic->leases > 0 && ifindex != nic->ifindex)) {
+		snprintf(why, NIC_SENTENCE_BYTES, "The interface %s is gone.", c->name);
+		return -ENODEV;
+	}
 	struct lease *l = calloc(1, sizeof(*l));
 	int r = l ? 0 : -ENOMEM;
 	if (r == 0 && nic->leases == 0)
@@ -98,7 +108,7 @@ static int take_of(struct lease **ret, struct nic *nic, char why[NIC_SENTENCE_BY
 		free(l);
 		return r;
 	}
-	nic->ifindex = if_nametoindex(c->name);
+	nic->ifindex = ifindex;
 	nic->taken[i] = true;
 	nic->leases++;
 	*l = (struct lease){.nic = nic, .index = i};
@@ -146,6 +156,21 @@ void lease_end(struct lease *l)
 		nic_put_back(all.dir, nic->config->name, say);
 	pthread_mutex_unlock(&nic->lock);
 	free(l);
+}
+
+int lease_check(struct lease *l)
+{
+	struct nic *nic = l->nic;
+	const struct config_nic *c = nic->config;
+	if (if_nametoindex(c->name) != nic->ifindex)
+		return -ENODEV;
+	pthread_mutex_lock(&nic->lock);
+	int r = nic_keep_ready(c->name, &c->queues);
+	pthread_mutex_unlock(&nic->lock);
+	if (r > 0)
+		log_warn("%s: somebody spread other traffic over zcrxd's queues; taken back",
+			 c->name);
+	return r == -ENODEV ? r : 0;
 }
 
 static struct rule *rule_find(const struct nic *nic, const struct nic_rule *match)

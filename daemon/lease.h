@@ -13,6 +13,7 @@
 #ifndef ZCRXD_LEASE_H
 #define ZCRXD_LEASE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../nic/change.h"
@@ -23,6 +24,9 @@ struct lease;
 
 /* First puts back what a daemon that was killed left behind, as far as it can be. */
 void leases_init(const struct config_nic *nics, const char *state_dir);
+
+/* Is there anything to lease? */
+bool leases_any(void);
 
 /* Puts every NIC back, also those whose leases never ended. */
 void leases_done(void);
@@ -40,6 +44,12 @@ void lease_where(const struct lease *l, uint32_t *ret_ifindex, uint32_t *ret_rxq
  * moment, which is waited for. NULL is fine.
  */
 void lease_end(struct lease *l);
+
+/*
+ * Something about interfaces changed. Puts right what it can; returns -ENODEV if the queue's is
+ * gone.
+ */
+int lease_check(struct lease *l);
 
 /*
  * Steers what the rule matches to the queue. Returns 0, -EALREADY if a rule of ours matches the

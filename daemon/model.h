@@ -164,7 +164,8 @@ struct client {
 	uint32_t id;
 	struct client_identity who;
 	const struct limits *limits;
-	int stop;       /* eventfd: the control thread asks to end */
+	int poke;       /* eventfd: the control thread asks to end, or to look at the NICs */
+	bool stopping;  /* atomic */
 	int ended;      /* the broker's eventfd (borrowed): this thread has ended */
 	bool has_ended; /* atomic */
 	pthread_t thread;
@@ -179,7 +180,7 @@ struct client {
 
 	int epoll;
 	struct uring control; /* accept, connect and their cancellation */
-	struct source control_source, stop_source;
+	struct source control_source, poke_source;
 	bool control_active;
 	bool retry; /* something waits: listeners for quota or memory, requests for the rate */
 	uint64_t retry_at_ns; /* then it is tried again; 0: not decided yet */

@@ -79,6 +79,42 @@ int netlink_open(struct netlink **ret, const char *family)
 	return 0;
 }
 
+int netlink_listen(struct netlink **ret, const char *family, const char *group)
+{
+	struct netlink *nl;
+	int r = netlink_open(&nl, family);
+
+	if (r < 0)
+		return r;
+	r = family ? genl_ctrl_resolve_grp(nl->sock, family, group) : RTNLGRP_LINK;
+	if (r >= 0)
+		r = nl_socket_add_membership(nl->sock, r);
+	if (r >= 0)
+		r = nl_socket_set_nonblocking(nl->sock);
+	if (r < 0) {
+		netlink_close(nl);
+		return errno_of_libnl(r);
+	}
+	*ret = nl;
+	return 0;
+}
+
+int netlink_fd(const struct netlink *nl)
+{
+	return nl_socket_get_fd(nl->sock);
+}
+
+bool netlink_drain(struct netlink *nl)
+{
+	char message[4096];
+	bool any = false;
+
+	/* An overrun is a change, too: what was lost is looked up anyway. */
+	while (recv(netlink_fd(nl), message, sizeof(message), MSG_DONTWAIT) > 0 || errno == ENOBUFS)
+		any = true;
+	return any;
+}
+
 struct netlink *netlink_close(struct netlink *nl)
 {
 	if (!nl)

@@ -45,6 +45,15 @@ struct netlink_request {
 int netlink_open(struct netlink **ret, const char *family);
 struct netlink *netlink_close(struct netlink *nl);
 
+/*
+ * Opens a connection that only listens: to the group of the generic netlink family, or, with NULL,
+ * to changes of links. netlink_drain() takes what came, without a look, and never blocks. Returns
+ * whether anything had come.
+ */
+int netlink_listen(struct netlink **ret, const char *family, const char *group);
+int netlink_fd(const struct netlink *nl);
+bool netlink_drain(struct netlink *nl);
+
 /* Sends a request, calls reply for every message of the answer. Returns 0 or the kernel's errno. */
 int netlink_ask(struct netlink *nl, const struct netlink_request *request);
 int netlink_ask_links(struct netlink *nl,

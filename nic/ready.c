@@ -214,6 +214,22 @@ static int rss_shrink(const char *nic, const struct nic_queues *queues, uint32_t
 	return r;
 }
 
+int nic_keep_ready(const char *nic, const struct nic_queues *queues)
+{
+	struct nic_facts facts;
+	bool spread = false;
+	int r = facts_get(&facts, nic);
+
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < facts.n_queues; i++)
+		spread |= facts.queues[i].in_rss && nic_queues_have(queues, i);
+	if (spread)
+		r = rss_shrink(nic, queues, facts.ethtool.rx_queues);
+	nic_done(&facts);
+	return r < 0 ? r : spread;
+}
+
 static int change(const struct nic_facts *facts, const struct nic_queues *queues,
 		  char why[NIC_SENTENCE_BYTES])
 {

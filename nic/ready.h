@@ -27,6 +27,12 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 		   char why[NIC_SENTENCE_BYTES]);
 
 /*
+ * Keeps it ready, should somebody have spread packets over the queues again. Returns 1 if so, 0, or
+ * a negative errno.
+ */
+int nic_keep_ready(const char *nic, const struct nic_queues *queues);
+
+/*
  * Puts it back, after its queues have been let go: the kernel does that asynchronously, and this
  * waits for it, some seconds at most. Returns 0, -ENOENT if the journal has nothing about it,
  * -EBUSY if a queue is in use still; then nothing was changed.

@@ -36,7 +36,8 @@
 	X(NETWORK, 23, ECONNREFUSED, "The network refused.") \
 	X(KERNEL, 24, EIO, "The kernel refused an operation.") \
 	X(PEER, 25, ECONNRESET, "The peer ended the stream.") \
-	X(SHUTDOWN, 26, ESHUTDOWN, "The daemon is shutting down.")
+	X(SHUTDOWN, 26, ESHUTDOWN, "The daemon is shutting down.") \
+	X(NIC_GONE, 27, ENODEV, "The network interface is gone; open the queue again on another one.")
 /* clang-format on */
 
 enum reason {

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,6 +83,7 @@ static int listener(void)
 	socklen_t len = address(&at);
 	int on = 1, sock = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(sock, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)); /* takes no privilege */
 	if (bind(sock, (struct sockaddr *)&at, len) < 0 || listen(sock, FLOWS_MOST) < 0)
 		die("%s port %u: %m", ip, port);
 	return sock;
@@ -175,6 +177,24 @@ static void report(const struct zcrx_queue *q)
 	       (uintmax_t)i.enters, (uintmax_t)i.starvations, i.why_not);
 }
 
+/* Hands over one listening socket on two connections, and leaves it at that. */
+static void listen_twice(void)
+{
+	int sock = listener();
+	for (int i = 0; i < 2; i++) {
+		struct zcrx *z = NULL;
+		struct zcrx_area *a;
+		struct zcrx_queue *q;
+		struct zcrx_flow *f;
+		must(zcrx_connect(&z, NULL), "zcrxd", NULL);
+		must(zcrx_area_new(z, &a, 1 << 20, 0), "the area", z);
+		must(zcrx_queue_open(z, &q, a, NULL), "the queue", z);
+		must(zcrx_flow_adopt(q, &f, sock, ZCRX_FLOW_LISTEN, NULL), "adopt", z);
+	}
+	ready();
+	pause();
+}
+
 /* name=value after the fixed arguments */
 static void option(struct zcrx_queue_options *o, size_t *area_bytes, const char *arg)
 {
@@ -212,6 +232,8 @@ static void receive_main(char **options)
 	struct zcrx *z = NULL;
 	struct zcrx_area *a;
 	struct zcrx_queue *q;
+	if (strcmp(how, "twice") == 0)
+		return listen_twice();
 	for (; *options; options++)
 		option(&o, &area_bytes, *options);
 	must(zcrx_connect(&z, NULL), "zcrxd", NULL);
@@ -286,7 +308,7 @@ static void send_main(void)
 int main(int argc, char **argv)
 {
 	if (argc < 7) {
-		fputs("usage: many receive listen|adopt|connect IP PORT FLOWS BYTES [OPTION...]\n"
+		fputs("usage: many receive listen|adopt|connect|twice IP PORT FLOWS BYTES [OPTION...]\n"
 		      "       many send connect|serve IP PORT FLOWS BYTES\n"
 		      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N huge\n",
 		      stderr);

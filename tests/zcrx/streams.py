@@ -113,6 +113,25 @@ def refused(service):
     expect("and its queue is free again", stream(service)["backend"] == ZCRX, "")
 
 
+def reasons(service):
+    return [f["why_copied"] for c in service.document()["clients"] for q in c["queues"]
+            for f in q["flows"]]
+
+
+def not_ours(service, address, wanted):
+    """Two flows on one socket: the rules are for neither, or for one of them only."""
+    client = service.client("twice", address, next(ports), 1, 1)
+    wait_ready(client)
+    try:
+        found = reasons(service)
+        expect(f"the reasons {wanted}", sorted(found) == sorted(wanted), found)
+    finally:
+        client.kill()
+        client.wait(10)
+    until("its flows are gone", lambda: not reasons(service))
+    expect("no rule is left", "Filter:" not in do("ethtool", "-n", "zc0"), "")
+
+
 def elsewhere(service):
     """A socket of another network namespace gets no rule of ours; it is received all the same."""
     port = next(ports)
@@ -120,11 +139,8 @@ def elsewhere(service):
     wait_ready(client)
     send = sender("connect", REMOTE[4], port, 1, 32 * MIB, namespace=())
 
-    def reasons():
-        return [f["why_copied"] for c in service.document()["clients"] for q in c["queues"]
-                for f in q["flows"]]
-
-    until("the status tells why", lambda: any("another network namespace" in r for r in reasons()))
+    until("the status tells why",
+          lambda: any("another network namespace" in r for r in reasons(service)))
     got = report(client)
     finish(send)
     # What lies beside a packet's header the kernel copies without counting it.
@@ -163,6 +179,10 @@ def main():
             tally.run(f"the fault {fault}", faulty, service, fault, value)
         tally.run("more clients than queues", clients_at_once, service)
         tally.run("what cannot be opened leaves nothing", refused, service)
+        tally.run("an address that is not local", not_ours, service, "10.71.0.99",
+                  ["The socket's local address is not one of this machine's."] * 2)
+        tally.run("a socket adopted twice", not_ours, service, LOCAL[4],
+                  ["", "Another flow is steered by the same addresses."])
         tally.run("a socket of another namespace", elsewhere, service)
         tally.run("zcrxd ends", service.end)
     tally.exit()
