@@ -60,6 +60,9 @@ int wire_recv(int sock, union msg_any *m, int fds[MSG_FDS_MAX], uint32_t *ret_nf
 		.msg_controllen = CMSG_LEN(sizeof(int) * MSG_FDS_MAX),
 	};
 	ssize_t n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
+	/* The peer went with something of ours unread. What it sent before is behind this error. */
+	if (n < 0 && errno == ECONNRESET)
+		n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return -errno;
 	uint32_t nfds = fds_take(&msg, fds);

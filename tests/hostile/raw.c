@@ -84,8 +84,6 @@ static size_t receive(int sock, union msg_any *ret, int fds[MSG_FDS_MAX])
 	uint32_t nfds = 0;
 	readable(sock);
 	int n = wire_recv(sock, ret, got, &nfds, MSG_DONTWAIT);
-	if (n == -ECONNRESET) /* it hung up on something unread */
-		n = 0;
 	assert_true(n >= 0);
 	if (fds)
 		memcpy(fds, got, sizeof(got));

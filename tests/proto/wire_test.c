@@ -163,6 +163,20 @@ static void the_end_brings_no_descriptors(void **state)
 	assert_int_equal(receive(p, &m, fds, &nfds), 0);
 }
 
+static void what_was_sent_comes_before_a_reset(void **state)
+{
+	struct pair *p = *state;
+	union msg_any m;
+	int fds[MSG_FDS_MAX];
+	uint32_t nfds;
+	send_raw(p->sock[0], "unread", 6, -1, 0);
+	send_raw(p->sock[1], "last", 4, -1, 0);
+	wire_close(&p->sock[1], 1);
+	assert_int_equal(wire_recv(p->sock[0], &m, fds, &nfds, MSG_DONTWAIT), 4);
+	assert_memory_equal(&m, "last", 4);
+	assert_int_equal(wire_recv(p->sock[0], &m, fds, &nfds, MSG_DONTWAIT), 0);
+}
+
 static void says_when_there_is_nothing_or_no_room(void **state)
 {
 	struct pair *p = *state;
@@ -200,6 +214,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(more_than_four_descriptors_are_refused_and_closed,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(the_end_brings_no_descriptors, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_sent_comes_before_a_reset, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(says_when_there_is_nothing_or_no_room, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(sending_to_nobody_is_an_error_and_no_signal, setup,

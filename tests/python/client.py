@@ -39,9 +39,12 @@ class Lost(Exception):
 
 def message_receive(sock, flags=0):
     """(datagram, [fds]); (b"", []) is the end."""
-    data, ancillary, got, _ = sock.recvmsg(
-        constants["MSG_BYTES_MAX"], socket.CMSG_LEN(4 * constants["MSG_FDS_MAX"]),
-        flags | socket.MSG_CMSG_CLOEXEC)
+    room = (constants["MSG_BYTES_MAX"], socket.CMSG_LEN(4 * constants["MSG_FDS_MAX"]),
+            flags | socket.MSG_CMSG_CLOEXEC)
+    try:
+        data, ancillary, got, _ = sock.recvmsg(*room)
+    except ConnectionResetError:
+        data, ancillary, got, _ = sock.recvmsg(*room)
     fds = []
     for level, kind, payload in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
