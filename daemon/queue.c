@@ -105,10 +105,13 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 {
 	*ret_reason = REASON_DAEMON_LIMIT;
 	struct queue *q = blank(c, wish);
-	if (!q)
+	if (!q) {
+		lease_end(wish->lease);
 		return -ENOMEM;
+	}
 	*ret_reason = cost_charge(q, wish);
 	if (*ret_reason) {
+		lease_end(q->lease);
 		free(q);
 		return -EDQUOT;
 	}
@@ -326,7 +329,10 @@ void queue_turn(struct queue *q)
 	bury(q);
 	if (q->listeners_wait && TAILQ_EMPTY(&q->news) && !q->closing)
 		queue_listen(q);
+	uint32_t untaken = rings_refill_untaken(&q->rings);
 	bool starved = arm_waiting(q);
+	if (rings_refill_untaken(&q->rings) < untaken)
+		channel_wake(q); /* it may have waited for room for refills */
 	if (starved && !q->rings.daemon->starved)
 		count_add(&q->rings.daemon->starvations, 1);
 	ring_store(&q->rings.daemon->starved, starved);

@@ -16,7 +16,7 @@ struct queue_wish {
 	const struct backend *backend;
 	char why_not[200]; /* why no better one, "" */
 	uint32_t cq_entries, rq_entries, buffer_bytes;
-	struct lease *lease; /* becomes the queue's; NULL: no hardware queue */
+	struct lease *lease; /* of a hardware queue, used up in any case; or NULL */
 };
 
 /*

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,6 +123,7 @@ static uint32_t open_zcrx(struct queue **ret, struct client *c, struct queue_wis
 			  const struct msg_queue_open *m, int *ret_channel, struct answer *a)
 {
 	uint32_t ifindex, rxq;
+	char name[IF_NAMESIZE];
 	if (lease_take(&w->lease, m->nic, a->text_room) < 0) {
 		a->text = a->text_room;
 		return REASON_BACKEND;
@@ -131,9 +133,9 @@ static uint32_t open_zcrx(struct queue **ret, struct client *c, struct queue_wis
 	uint32_t reason = open_with(ret, c, w, m, ret_channel, a);
 	if (reason == REASON_KERNEL) {
 		snprintf(a->text_room, sizeof(a->text_room),
-			 "The kernel refused zero copy on queue %u of interface %u: %s. See "
-			 "zcrxctl doctor.",
-			 rxq, ifindex, strerrordesc_np(-a->error));
+			 "The kernel refused zero copy on queue %u of %s: %s. See zcrxctl doctor.",
+			 rxq, if_indextoname(ifindex, name) ? name : "?",
+			 strerrordesc_np(-a->error));
 		a->text = a->text_room;
 	}
 	if (reason == REASON_VALUE)

@@ -186,7 +186,8 @@ static uint32_t zcrx_post(void *data)
 {
 	struct zcrx *b = data;
 	bool news = rings_refill_pending(b->rings);
-	if (news && (b->dry || rings_refill_untaken(b->rings) > b->rings->layout.rq_entries / 2))
+	/* The client holds no more than finds room there: what lies there has to go in time. */
+	if (news && (b->dry || rings_refill_untaken(b->rings) > b->rings->layout.rq_entries / 4))
 		flush(b);
 	if (news)
 		b->dry = false;

@@ -25,8 +25,9 @@ struct zcrx_queue {
 	struct flows flows;
 
 	int channel;
-	bool armed;           /* the wake word was set and not taken back */
-	bool look;            /* the channel may hold more than the announced events */
+	uint32_t full_at; /* refill index at which the daemon was last told that there is no room */
+	bool armed;       /* the wake word was set and not taken back */
+	bool look;        /* the channel may hold more than the announced events */
 	uint32_t events_seen; /* ring_daemon.events when the channel was last found empty */
 
 	uint32_t backend, ifindex, rxq;

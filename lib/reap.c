@@ -148,9 +148,22 @@ static int take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 	return n;
 }
 
+/*
+ * Refills that nobody takes can leave no room for another completion. With zcrx the kernel takes
+ * them when it likes; the daemon can make it.
+ */
+static void ask_for_room(struct zcrx_queue *q)
+{
+	if (!rings_ready(&q->rings) || room_out(q) || q->full_at == q->rings.refill)
+		return;
+	q->full_at = q->rings.refill;
+	channel_kick(q);
+}
+
 /* True: nothing to do, and the channel becomes readable when that changes. */
 static bool fall_asleep(struct zcrx_queue *q)
 {
+	ask_for_room(q);
 	if (q->look)
 		channel_read(q);
 	channel_arm(q);

@@ -182,6 +182,25 @@ static void holds_no_more_than_the_refill_ring_has_room_for(void **state)
 	assert_int_equal(zcrx_reap(client.q, c + 5, 3), 0);
 }
 
+static void asks_once_for_room_for_refills(void **state)
+{
+	(void)state;
+	struct zcrx_completion c[8];
+	struct ring_rqe taken;
+	client_adopt(&client, NULL, 0);
+	for (uint32_t i = 0; i < 5; i++)
+		fake_data(&fake, FLOW, i % FAKE_BUFFERS, 1);
+	assert_int_equal(zcrx_reap(client.q, c, 8), FAKE_RQ_ENTRIES);
+	zcrx_recycle(client.q, c, FAKE_RQ_ENTRIES);
+	assert_false(fake_kicked(&fake));
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(zcrx_reap(client.q, c, 8), 0);
+	assert_true(fake_kicked(&fake));
+	assert_false(fake_kicked(&fake));
+	assert_true(fake_refill(&fake, &taken));
+	assert_int_equal(zcrx_reap(client.q, c, 8), 1);
+}
+
 static void indices_wrap_around(void **state)
 {
 	(void)state;
@@ -306,6 +325,7 @@ int main(void)
 		TEST(what_is_not_data_is_skipped),
 		TEST(takes_no_more_than_asked_for),
 		TEST(holds_no_more_than_the_refill_ring_has_room_for),
+		TEST(asks_once_for_room_for_refills),
 		TEST(indices_wrap_around),
 		TEST(data_of_a_closed_flow_goes_straight_back),
 		TEST(a_reaped_completion_outlives_its_flow),

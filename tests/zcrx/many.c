@@ -43,6 +43,7 @@ struct stream {
 static struct stream streams[FLOWS_MOST];
 static unsigned opened, ended;
 static bool huge; /* pages */
+static const char *behaviour = "";
 
 static _Noreturn void die(const char *format, ...)
 {
@@ -151,6 +152,54 @@ static void take(const char *area, const struct zcrx_completion *c)
 	}
 }
 
+/* Takes everything, gives nothing back. */
+static _Noreturn void hoard(struct zcrx_queue *q)
+{
+	struct zcrx_completion c[64];
+	for (;;)
+		if (zcrx_reap(q, c, 64) == 0)
+			zcrx_wait(q, 100);
+}
+
+/* The memory that this process shares with zcrxd and the kernel, found where it is mapped. */
+static uint32_t *shared_words(const char *name, const char *rights, size_t *ret_n)
+{
+	char line[512];
+	FILE *f = fopen("/proc/self/maps", "re");
+	uintptr_t from = 0, to = 0;
+	while (f && fgets(line, sizeof(line), f))
+		if (strstr(line, name) && strstr(line, rights)) {
+			char *rest;
+			from = strtoul(line, &rest, 16);
+			to = strtoul(rest + 1, NULL, 16);
+		}
+	if (f)
+		fclose(f);
+	*ret_n = (to - from) / sizeof(uint32_t);
+	return (uint32_t *)from;
+}
+
+/* Writes anything anywhere into the refill memory, all the time. */
+static _Noreturn void scribble(struct zcrx_queue *q)
+{
+	size_t n;
+	uint32_t *words = shared_words("zcrxd-rq", "rw-s", &n);
+	struct zcrx_completion c[64];
+	if (n == 0)
+		die("there is no refill memory");
+	for (unsigned i = 0;; i++) {
+		/* The words that mean most, more often: indices lie at the beginning of a page. */
+		size_t at = (size_t)random() % n;
+		if (i % 4 == 0)
+			at = at / 1024 * 1024 + (size_t)random() % 2 * 16;
+		words[at] = (uint32_t)random() * 2 + (uint32_t)(i & 1);
+		if (i % 1000 == 0) {
+			zcrx_reap(q, c, 64);
+			usleep(100);
+		}
+	}
+}
+
 static void receive_all(struct zcrx_queue *q, const char *area)
 {
 	struct zcrx_completion c[64];
@@ -208,6 +257,8 @@ static void option(struct zcrx_queue_options *o, size_t *area_bytes, const char 
 		o->buffer_bytes = (uint32_t)n;
 	else if (strncmp(arg, "backend=", 8) == 0)
 		o->backend = (uint32_t)n;
+	else if (strcmp(arg, "hoard") == 0 || strcmp(arg, "scribble") == 0)
+		behaviour = arg;
 	else if (strcmp(arg, "huge") == 0)
 		huge = true;
 	else
@@ -241,6 +292,10 @@ static void receive_main(char **options)
 	     z);
 	must(zcrx_queue_open(z, &q, a, &o), "the queue", z);
 	open_streams(z, q);
+	if (strcmp(behaviour, "hoard") == 0)
+		hoard(q);
+	if (strcmp(behaviour, "scribble") == 0)
+		scribble(q);
 	receive_all(q, zcrx_area_data(a));
 	report(q);
 	zcrx_close(z);
@@ -310,7 +365,7 @@ int main(int argc, char **argv)
 	if (argc < 7) {
 		fputs("usage: many receive listen|adopt|connect|twice IP PORT FLOWS BYTES [OPTION...]\n"
 		      "       many send connect|serve IP PORT FLOWS BYTES\n"
-		      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N huge\n",
+		      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N huge hoard scribble\n",
 		      stderr);
 		return 2;
 	}
