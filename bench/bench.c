@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -52,7 +53,7 @@ static _Noreturn void usage(const char *name)
 {
 	fprintf(stderr,
 		"usage: %s [--flows N] [--area BYTES] [--buffer BYTES] [--read] [--echo] "
-		"[--daemon PID]\n",
+		"[--daemon PID] [--nic NAME] [--rxq N]\n",
 		name);
 	exit(2); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
@@ -74,6 +75,8 @@ void bench_options(struct bench *b, int argc, char **argv)
 		{"area", required_argument, NULL, 'a'},
 		{"buffer", required_argument, NULL, 'b'},
 		{"daemon", required_argument, NULL, 'd'},
+		{"nic", required_argument, NULL, 'n'},
+		{"rxq", required_argument, NULL, 'q'},
 		{"read", no_argument, NULL, 'r'},
 		{"echo", no_argument, NULL, 'e'},
 		{NULL, 0, NULL, 0},
@@ -96,6 +99,12 @@ void bench_options(struct bench *b, int argc, char **argv)
 		case 'd':
 			b->daemon = (pid_t)number(optarg, argv[0]);
 			break;
+		case 'n':
+			b->nic = optarg;
+			break;
+		case 'q':
+			b->rxq = (unsigned)number(optarg, argv[0]);
+			break;
 		case 'r':
 			b->read = true;
 			break;
@@ -111,14 +120,24 @@ void bench_options(struct bench *b, int argc, char **argv)
 		usage(argv[0]);
 }
 
+struct sockaddr_in bench_address(void)
+{
+	const char *text = getenv("BENCH_ADDRESS"); /* NOLINT(concurrency-mt-unsafe): one thread */
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+
+	if (text && inet_pton(AF_INET, text, &at.sin_addr) != 1)
+		bench_die(text, -EINVAL);
+	return at;
+}
+
 int bench_listen(unsigned backlog)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in at = bench_address();
 	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (sock < 0 || bind(sock, (struct sockaddr *)&at, sizeof(at)) < 0 ||
 	    listen(sock, (int)backlog) < 0)
-		bench_die("listening on 127.0.0.1", -errno);
+		bench_die("listening", -errno);
 	return sock;
 }
 

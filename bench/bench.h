@@ -6,6 +6,7 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,8 @@ struct bench {
 	bool read;           /* touch every byte */
 	bool echo;           /* send everything back */
 	pid_t daemon;        /* whose CPU time counts too, 0: none */
+	const char *nic;     /* to receive from by zero copy, NULL: not */
+	unsigned rxq;        /* its receive queue, for a receiver that takes it itself */
 
 	uint64_t bytes;
 	uint64_t sum;
@@ -28,7 +31,10 @@ struct bench {
 /* Fills in b from the command line; ends the program on wrong usage. */
 void bench_options(struct bench *b, int argc, char **argv);
 
-/* A socket listening on a free port of 127.0.0.1. */
+/* Where senders and receivers meet: $BENCH_ADDRESS, else 127.0.0.1; port 0. */
+struct sockaddr_in bench_address(void);
+
+/* A socket listening there on a free port. */
 int bench_listen(unsigned backlog);
 
 /* Tells the driver the port of the listening socket and starts the clocks. */

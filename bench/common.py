@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,7 @@ def program(build, folder, name):
     return path
 
 
-def machine():
+def machine(where="loopback"):
     """One line on where this was measured."""
     model = "unknown CPU"
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
@@ -40,21 +41,22 @@ def machine():
                 model = " ".join(line.split(":", 1)[1].split())
                 break
     cpus = len(os.sched_getaffinity(0))
-    return f"Linux {platform.release()}, {cpus} CPUs, {model}, loopback"
+    return f"Linux {platform.release()}, {cpus} CPUs, {model}, {where}"
 
 
 class Daemon:
     """A zcrxd of our own, with wide limits, as a context manager."""
 
-    def __init__(self, build):
+    def __init__(self, build, more=""):
         self.program = program(build, "daemon", "zcrxd")
+        self.more = more
 
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix="zcrxd-bench.")
         socket, config = os.path.join(self.dir, "clients"), os.path.join(self.dir, "conf")
         self.log = os.path.join(self.dir, "log")
         with open(config, "w", encoding="ascii") as f:
-            f.write(LIMITS)
+            f.write(f"[sockets]\nstate={self.dir}\n{LIMITS}{self.more}")
         with open(self.log, "w", encoding="ascii") as log:
             self.process = subprocess.Popen(
                 [self.program, "--config", config, "--socket", socket,
@@ -128,3 +130,62 @@ def print_goals(results):
     for r in results:
         print(f"{r['name']:<20} {r['metric']:<26} {r['ours']:>10.4g} {r['unit']:<12} "
               f"goal {r['peer']:g}{'' if r['ours'] <= r['peer'] else '  MISSED'}")
+
+
+UNITS = {"throughput": "GB/s", "cpu_per_gb": "s/GB", "latency_p50": "us", "latency_p99": "us"}
+
+
+def repeat(contenders, runs, measure):
+    """{contender: [figures, ...]}; each repetition begins with another contender."""
+    names, found = list(contenders), {c: [] for c in contenders}
+    for i in range(runs):
+        for j in range(len(names)):
+            contender = names[(i + j) % len(names)]
+            found[contender].append(measure(contender))
+            if sys.stderr.isatty():
+                sys.stderr.write(".")
+                sys.stderr.flush()
+    return found
+
+
+def compare(name, found, metrics):
+    """Ours beside each of the others."""
+    results = []
+    for metric in metrics:
+        ours = [f[metric] for f in found["ours"]]
+        for peer in (p for p in found if p != "ours"):
+            theirs = [f[metric] for f in found[peer]]
+            ratios = [a / b for a, b in zip(ours, theirs)]
+            spread = (max(ratios) - min(ratios)) / statistics.median(ratios)
+            results.append(entry(name, metric, UNITS[metric], statistics.median(ours),
+                                        statistics.median(theirs), peer, len(ours), spread))
+    return results
+
+
+def pump(name, found):
+    """What the daemon's batching is judged by."""
+    results = []
+    for metric in "enters", "wakeups":
+        ours = [f[metric] for f in found["ours"]]
+        median = statistics.median(ours)
+        spread = (max(ours) - min(ours)) / median if median else 0.0
+        results.append(entry(name, metric, "per 1000 completions", median, 20, "goal",
+                                    len(ours), spread))
+    return results
+
+
+def table(results):
+    """One line for each metric: ours, then each peer with the ratio and its spread."""
+    rows = {}
+    peers = list(dict.fromkeys(r["peer_name"] for r in results if r["peer_name"] != "goal"))
+    for r in results:
+        rows.setdefault((r["name"], r["metric"]), []).append(r)
+    print(f"\n{'scenario':<18}{'metric':<12}{'unit':<6}{'ours':>8}" +
+          "".join(f"{p:>10}{'ratio':>7}{'spread':>8}" for p in peers))
+    for (name, metric), row in rows.items():
+        if row[0]["peer_name"] == "goal":
+            continue
+        print(f"{name:<18}{metric:<12}{row[0]['unit']:<6}{row[0]['ours']:>8.3f}" + "".join(
+            f"{r['peer']:>10.3f}{r['ratio']:>7.2f}{100 * r['spread']:>7.0f}%" for r in row))
+    print()
+    print_goals([r for r in results if r["peer_name"] == "goal"])

@@ -35,12 +35,10 @@ static uint8_t payload[CHUNK];
 
 static void open_flows(unsigned nr, uint16_t port, int epoll, uint32_t events)
 {
-	const struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr = {htonl(INADDR_LOOPBACK)},
-	};
+	struct sockaddr_in to = bench_address();
 	const int one = 1;
+
+	to.sin_port = htons(port);
 
 	for (unsigned i = 0; i < nr; i++) {
 		struct epoll_event e = {.events = events, .data.u32 = i};

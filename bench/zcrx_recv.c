@@ -34,13 +34,10 @@ static void setup(struct receiver *x)
 {
 	const struct zcrx_queue_options options = {
 		.size = sizeof(options),
-		.backend = ZCRX_BACKEND_COPY,
+		.backend = x->bench.nic ? ZCRX_BACKEND_ZCRX : ZCRX_BACKEND_COPY,
 		.buffer_bytes = (uint32_t)x->bench.buffer_bytes,
 	};
-	const struct sockaddr_in at = {
-		.sin_family = AF_INET,
-		.sin_addr = {htonl(INADDR_LOOPBACK)},
-	};
+	const struct sockaddr_in at = bench_address();
 	struct zcrx_flow *listener;
 
 	check(x, "zcrx_connect", zcrx_connect(&x->zcrx, NULL));
