@@ -139,6 +139,11 @@ static uint32_t rxq(const struct lease *l)
 	return l->nic->config->queues.ids[l->index];
 }
 
+const char *lease_name(const struct lease *l)
+{
+	return l->nic->config->name;
+}
+
 void lease_where(const struct lease *l, uint32_t *ret_ifindex, uint32_t *ret_rxq)
 {
 	*ret_ifindex = l->nic->ifindex;

@@ -37,6 +37,9 @@ void leases_done(void);
  */
 int lease_take(struct lease **ret, const char *name, char why[NIC_SENTENCE_BYTES]);
 
+/* The interface's name; lives as long as the configuration. */
+const char *lease_name(const struct lease *l);
+
 void lease_where(const struct lease *l, uint32_t *ret_ifindex, uint32_t *ret_rxq);
 
 /*

@@ -11,9 +11,12 @@
 #include "socket.h"
 #include "util.h"
 
+/* A listener on all addresses has a rule for each of the NIC's. */
+#define RULES_MOST 16
+
 struct steering {
 	uint32_t flows;
-	uint32_t n, locations[2];
+	uint32_t n, locations[RULES_MOST];
 };
 
 static const uint8_t zero[16];
@@ -41,27 +44,33 @@ static struct address address_of(const struct msg_addr *a)
 	return r;
 }
 
-static bool has(const struct sockaddr *sa, const struct address *a)
+/* False for an address of another family than IP's. */
+static bool address_of_interface(struct address *ret, const struct ifaddrs *i, uint16_t port)
 {
-	if (!sa || sa->sa_family != a->family)
-		return false;
-	if (a->family == AF_INET)
-		return memcmp(&((const struct sockaddr_in *)(const void *)sa)->sin_addr, a->ip,
-			      4) == 0;
-	return memcmp(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, a->ip, 16) == 0;
+	*ret = (struct address){.family = i->ifa_addr ? i->ifa_addr->sa_family : AF_UNSPEC,
+				.port = port};
+	if (ret->family == AF_INET)
+		memcpy(ret->ip, &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr,
+		       4);
+	else if (ret->family == AF_INET6)
+		memcpy(ret->ip,
+		       &((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr, 16);
+	return ret->family == AF_INET || ret->family == AF_INET6;
 }
 
 /* Binding to an address one does not have takes no privilege (IP_FREEBIND). */
 static bool is_local(const struct address *a)
 {
 	struct ifaddrs *list;
-	bool found = a->any;
-	if (found || getifaddrs(&list) < 0)
-		return found;
-	for (const struct ifaddrs *i = list; i && !found; i = i->ifa_next)
-		found = has(i->ifa_addr, a);
+	struct address found;
+	bool is = a->any;
+	if (is || getifaddrs(&list) < 0)
+		return is;
+	for (const struct ifaddrs *i = list; i && !is; i = i->ifa_next)
+		is = address_of_interface(&found, i, 0) && found.family == a->family &&
+		     memcmp(found.ip, a->ip, sizeof(a->ip)) == 0;
 	freeifaddrs(list);
-	return found;
+	return is;
 }
 
 static const char *sentence(int error)
@@ -76,6 +85,8 @@ static const char *sentence(int error)
 	case -EOPNOTSUPP:
 	case -EINVAL:
 		return "The NIC cannot match these addresses.";
+	case -EADDRNOTAVAIL:
+		return "The NIC has no address.";
 	case -EPERM:
 		return "zcrxd lacks CAP_NET_ADMIN.";
 	default:
@@ -85,9 +96,7 @@ static const char *sentence(int error)
 
 static int rule_add(struct flow *f, const struct address *local, const struct address *remote)
 {
-	struct nic_rule rule = {.family = local->family,
-				.any_local = local->any,
-				.local_port = local->port};
+	struct nic_rule rule = {.family = local->family, .local_port = local->port};
 	memcpy(rule.local, local->ip, sizeof(rule.local));
 	if (remote) {
 		rule.remote_port = remote->port;
@@ -99,17 +108,37 @@ static int rule_add(struct flow *f, const struct address *local, const struct ad
 	return r;
 }
 
+/*
+ * A listener on all addresses: a rule without one would take packets that are only passing through.
+ * An address that comes later is not steered.
+ */
+static int rules_add_any(struct flow *f, const struct address *local)
+{
+	bool both = local->family == AF_INET6 && !socket_is_v6only(f->sock);
+	struct ifaddrs *list;
+	struct address at;
+	int r = -EADDRNOTAVAIL;
+	if (getifaddrs(&list) < 0)
+		return -errno;
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
+		if (strcmp(i->ifa_name, lease_name(f->queue->lease)) != 0 ||
+		    !address_of_interface(&at, i, local->port) ||
+		    (at.family != local->family && !both))
+			continue;
+		r = f->steering->n < RULES_MOST ? rule_add(f, &at, NULL) : -ENOSPC;
+		if (r < 0)
+			break;
+	}
+	freeifaddrs(list);
+	return r;
+}
+
 static int rules_add(struct flow *f, const struct address *local)
 {
-	struct address remote = address_of(&f->remote), ipv4 = *local;
-	int r = rule_add(f, local, f->listener ? NULL : &remote);
-	/* [::] takes IPv4 too, unless told otherwise. */
-	if (r == 0 && f->listener && local->any && local->family == AF_INET6 &&
-	    !socket_is_v6only(f->sock)) {
-		ipv4.family = AF_INET;
-		r = rule_add(f, &ipv4, NULL);
-	}
-	return r;
+	struct address remote = address_of(&f->remote);
+	if (f->listener && local->any)
+		return rules_add_any(f, local);
+	return rule_add(f, local, f->listener ? NULL : &remote);
 }
 
 void steer_start(struct flow *f)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which packets go to a leased hardware queue: one rule for a connected flow, one (or one for each
- * IP version) for a listener, whose connections share it.
+ * Which packets go to a leased hardware queue: one rule for a connected flow, one for each address
+ * of a listener, whose connections share them.
  *
  * A rule takes packets away from whoever else would get them. So there is one only for a socket of
- * this network namespace and for a local address that is local here. A flow without a rule is
- * received all the same: what arrives elsewhere is copied.
+ * this network namespace and for a local address that is local here, never for all addresses: those
+ * of the NIC are named one by one. A flow without a rule is received all the same: what arrives
+ * elsewhere is copied.
  */
 #ifndef ZCRXD_STEER_H
 #define ZCRXD_STEER_H

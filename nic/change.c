@@ -110,8 +110,8 @@ int nic_rss_set(const char *nic, const uint32_t *table, uint32_t n)
 
 bool nic_rule_same(const struct nic_rule *a, const struct nic_rule *b)
 {
-	return a->family == b->family && a->any_local == b->any_local &&
-	       a->local_port == b->local_port && a->remote_port == b->remote_port &&
+	return a->family == b->family && a->local_port == b->local_port &&
+	       a->remote_port == b->remote_port &&
 	       memcmp(a->local, b->local, sizeof(a->local)) == 0 &&
 	       memcmp(a->remote, b->remote, sizeof(a->remote)) == 0;
 }
@@ -121,10 +121,8 @@ static void spec_ipv4(struct ethtool_rx_flow_spec *fs, const struct nic_rule *ru
 	struct ethtool_tcpip4_spec *spec = &fs->h_u.tcp_ip4_spec, *mask = &fs->m_u.tcp_ip4_spec;
 
 	fs->flow_type = TCP_V4_FLOW;
-	if (!rule->any_local) {
-		memcpy(&spec->ip4dst, rule->local, 4);
-		mask->ip4dst = UINT32_MAX;
-	}
+	memcpy(&spec->ip4dst, rule->local, 4);
+	mask->ip4dst = UINT32_MAX;
 	spec->pdst = htons(rule->local_port);
 	mask->pdst = UINT16_MAX;
 	if (!rule->remote_port)
@@ -140,10 +138,8 @@ static void spec_ipv6(struct ethtool_rx_flow_spec *fs, const struct nic_rule *ru
 	struct ethtool_tcpip6_spec *spec = &fs->h_u.tcp_ip6_spec, *mask = &fs->m_u.tcp_ip6_spec;
 
 	fs->flow_type = TCP_V6_FLOW;
-	if (!rule->any_local) {
-		memcpy(spec->ip6dst, rule->local, 16);
-		memset(mask->ip6dst, 0xff, 16);
-	}
+	memcpy(spec->ip6dst, rule->local, 16);
+	memset(mask->ip6dst, 0xff, 16);
 	spec->pdst = htons(rule->local_port);
 	mask->pdst = UINT16_MAX;
 	if (!rule->remote_port)

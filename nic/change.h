@@ -40,7 +40,6 @@ int nic_rss_set(const char *nic, const uint32_t *table, uint32_t n);
 struct nic_rule {
 	int family;                       /* AF_INET, AF_INET6 */
 	uint8_t local[16], remote[16];    /* network order; IPv4 uses the first four bytes */
-	bool any_local;                   /* whatever the local address */
 	uint16_t local_port, remote_port; /* host order */
 	uint32_t queue;
 };

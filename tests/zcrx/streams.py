@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Streams through zcrxd by zero copy, every byte looked at by an unprivileged client."""
 import itertools
+import re
 
 from service import (COPY, DAEMON_UID, PEER, ZCRX, Failed, Service, do, finish, report, sender, until,
                      wait_ready)
@@ -132,6 +133,21 @@ def not_ours(service, address, wanted):
     expect("no rule is left", "Filter:" not in do("ethtool", "-n", "zc0"), "")
 
 
+def everywhere(service, anywhere, rules):
+    """A listener on all addresses gets a rule for each of the NIC's: no rule is for all addresses."""
+    port = next(ports)
+    client = service.client("listen", anywhere, port, len(rules), MIB)
+    wait_ready(client)
+    found = do("ethtool", "-n", "zc0")
+    addresses = re.findall(r"Dest IP addr: (\S+) mask: (?:0\.0\.0\.0|::)\n", found)
+    expect("no rule without an address", len(addresses) == found.count("Filter:"), found)
+    expect(f"rules for {rules}", {a for a in addresses if not a.startswith("fe80")} == rules, found)
+    senders = [sender("connect", address, port, 1, MIB) for address in rules]
+    zero_copy(report(client))
+    for s in senders:
+        finish(s)
+
+
 def elsewhere(service):
     """A socket of another network namespace gets no rule of ours; it is received all the same."""
     port = next(ports)
@@ -179,6 +195,8 @@ def main():
             tally.run(f"the fault {fault}", faulty, service, fault, value)
         tally.run("more clients than queues", clients_at_once, service)
         tally.run("what cannot be opened leaves nothing", refused, service)
+        tally.run("all addresses of IPv4", everywhere, service, "0.0.0.0", {LOCAL[4]})
+        tally.run("all addresses", everywhere, service, "::", {LOCAL[4], LOCAL[6]})
         tally.run("an address that is not local", not_ours, service, "10.71.0.99",
                   ["The socket's local address is not one of this machine's."] * 2)
         tally.run("a socket adopted twice", not_ours, service, LOCAL[4],
