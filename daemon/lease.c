@@ -73,12 +73,9 @@ bool leases_any(void)
 
 void leases_done(void)
 {
-	for (uint32_t i = 0; i < all.n; i++) {
-		struct nic *nic = &all.nics[i];
-		if (nic->leases > 0)
-			nic_put_back(all.dir, nic->config->name, say);
-		free(nic->taken);
-	}
+	nic_put_back_all(all.dir, say);
+	for (uint32_t i = 0; i < all.n; i++)
+		free(all.nics[i].taken);
 	free(all.nics);
 	all.nics = NULL;
 	all.n = 0;

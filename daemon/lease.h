@@ -28,7 +28,7 @@ void leases_init(const struct config_nic *nics, const char *state_dir);
 /* Is there anything to lease? */
 bool leases_any(void);
 
-/* Puts every NIC back, also those whose leases never ended. */
+/* Puts back every NIC that is not yet, also those whose leases never ended. */
 void leases_done(void);
 
 /*
