@@ -232,7 +232,8 @@ static void take_refills(struct queue *q)
 		else
 			refused++;
 	}
-	rings_refill_show(&q->rings);
+	if (taken || refused)
+		rings_refill_show(&q->rings);
 	if (taken)
 		count_add(&q->rings.daemon->refills, taken);
 	if (refused)

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,39 +107,47 @@ static uint32_t wish_size(struct queue_wish *w, const struct msg_queue_open *m, 
 	return REASON_NONE;
 }
 
-static uint32_t open_with(struct queue **ret, struct client *c, struct queue_wish *w,
-			  const struct msg_queue_open *m, int *ret_channel, struct answer *a)
+/* Opens it; a lease is used up either way. */
+static uint32_t open_sized(struct queue **ret, struct client *c, struct queue_wish *w,
+			   int *ret_channel, struct answer *a)
 {
-	uint32_t reason = wish_size(w, m, a);
-	if (reason)
-		return reason;
+	uint32_t reason;
 	a->error = queue_new(ret, c, w, ret_channel, &reason);
+	w->lease = NULL;
 	return a->error < 0 ? reason : REASON_NONE;
 }
 
-/* By zcrx, if there is a hardware queue and it works; the lease is used up either way. */
+static void zcrx_refused(struct answer *a, const char *nic, uint32_t rxq)
+{
+	if (a->error == -EEXIST || a->error == -EBUSY)
+		snprintf(a->text_room, sizeof(a->text_room),
+			 "Another program holds queue %u of %s; zcrxctl doctor %s says which.", rxq,
+			 nic, nic);
+	else
+		snprintf(a->text_room, sizeof(a->text_room),
+			 "The kernel refused zero copy on queue %u of %s: %s. See zcrxctl doctor.",
+			 rxq, nic, strerrordesc_np(-a->error));
+	a->text = a->text_room;
+}
+
+/* By zcrx, if there is a hardware queue and it works. */
 static uint32_t open_zcrx(struct queue **ret, struct client *c, struct queue_wish *w,
 			  const struct msg_queue_open *m, int *ret_channel, struct answer *a)
 {
 	uint32_t ifindex, rxq;
-	char name[IF_NAMESIZE];
+	w->backend = &backend_zcrx;
+	uint32_t reason = wish_size(w, m, a);
+	if (reason)
+		return reason;
 	if (lease_take(&w->lease, m->nic, a->text_room) < 0) {
 		a->text = a->text_room;
 		return REASON_BACKEND;
 	}
+	const char *nic = lease_name(w->lease);
 	lease_where(w->lease, &ifindex, &rxq);
-	w->backend = &backend_zcrx;
-	uint32_t reason = open_with(ret, c, w, m, ret_channel, a);
-	if (reason == REASON_KERNEL) {
-		snprintf(a->text_room, sizeof(a->text_room),
-			 "The kernel refused zero copy on queue %u of %s: %s. See zcrxctl doctor.",
-			 rxq, if_indextoname(ifindex, name) ? name : "?",
-			 strerrordesc_np(-a->error));
-		a->text = a->text_room;
-	}
-	if (reason == REASON_VALUE)
-		lease_end(w->lease);
-	w->lease = NULL;
+	reason = open_sized(ret, c, w, ret_channel, a);
+	if (reason == REASON_KERNEL)
+		zcrx_refused(a, nic, rxq);
 	return reason;
 }
 
@@ -149,7 +156,8 @@ static uint32_t open_copy(struct queue **ret, struct client *c, struct queue_wis
 {
 	w->backend = &backend_copy;
 	a->text = NULL;
-	return open_with(ret, c, w, m, ret_channel, a);
+	uint32_t reason = wish_size(w, m, a);
+	return reason ? reason : open_sized(ret, c, w, ret_channel, a);
 }
 
 static uint32_t queue_make(struct queue **ret, struct client *c, const struct msg_queue_open *m,

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What only the ethtool ioctl says: the driver, and the ntuple rules with the queues they feed. */
+#include "change.h"
 #include "ethtool.h"
 #include "nic.h"
 
-#include <errno.h>
 #include <linux/ethtool.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* More than any table holds; a larger count is a misreading. */
-#define RULES_MAX 65536u
 
 static void driver_gather(struct nic_facts *nic)
 {
@@ -23,42 +20,20 @@ static void driver_gather(struct nic_facts *nic)
 	e->driver[sizeof(e->driver) - 1] = '\0';
 }
 
-static void rule_gather(struct nic_facts *nic, uint32_t location)
-{
-	struct ethtool_rxnfc nfc = {.cmd = ETHTOOL_GRXCLSRULE, .fs = {.location = location}};
-	struct queue_facts *q;
-
-	if (ethtool_call(nic->link.name, &nfc))
-		return;
-	if (nfc.fs.ring_cookie == RX_CLS_FLOW_DISC || nfc.fs.ring_cookie == RX_CLS_FLOW_WAKE)
-		return;
-	q = nic_queue(nic, (uint32_t)ethtool_get_flow_spec_ring(nfc.fs.ring_cookie));
-	if (q)
-		q->rules++;
-}
-
 static void rules_gather(struct nic_facts *nic)
 {
-	struct ethtool_rxnfc count = {.cmd = ETHTOOL_GRXCLSRLCNT}, *all;
-	struct ethtool_facts *e = &nic->ethtool;
+	struct nic_rule_at *rules;
+	struct queue_facts *q;
 
-	e->rules_err = ethtool_call(nic->link.name, &count);
-	if (e->rules_err || !count.rule_cnt || count.rule_cnt > RULES_MAX)
+	nic->ethtool.rules_err = nic_rules_get(nic->link.name, &rules, &nic->ethtool.rules);
+	if (nic->ethtool.rules_err)
 		return;
-	all = calloc(1, sizeof(*all) + count.rule_cnt * sizeof(all->rule_locs[0]));
-	if (!all) {
-		e->rules_err = -ENOMEM;
-		return;
+	for (uint32_t i = 0; i < nic->ethtool.rules; i++) {
+		q = nic_queue(nic, rules[i].queue);
+		if (q)
+			q->rules++;
 	}
-	all->cmd = ETHTOOL_GRXCLSRLALL;
-	all->rule_cnt = count.rule_cnt;
-	e->rules_err = ethtool_call(nic->link.name, all);
-	if (!e->rules_err) {
-		e->rules = all->rule_cnt;
-		for (uint32_t i = 0; i < all->rule_cnt && i < count.rule_cnt; i++)
-			rule_gather(nic, all->rule_locs[i]);
-	}
-	free(all);
+	free(rules);
 }
 
 void ethtool_ioctl_gather(struct nic_facts *nic)

@@ -196,38 +196,43 @@ static int before_get(struct nic_before *b, const struct nic_facts *facts,
 	return 0;
 }
 
-/* The table without our queues: what went to them goes to the others in turn. */
+/*
+ * Takes our queues out of the table: what went to them goes to the others in turn. Returns how many
+ * entries that changed, or a negative errno.
+ */
 static int rss_shrink(const char *nic, const struct nic_queues *queues, uint32_t rx_queues)
 {
 	uint32_t *table, entries, next = 0, others = 0;
-	int r = nic_rss_get(nic, &table, &entries);
+	int moved = 0, r = nic_rss_get(nic, &table, &entries);
 
 	if (r < 0)
 		return r;
 	for (uint32_t q = 0; q < rx_queues; q++)
 		others += !nic_queues_have(queues, q);
-	for (uint32_t i = 0; others && i < entries; i++)
+	for (uint32_t i = 0; others && i < entries; i++) {
+		moved += nic_queues_have(queues, table[i]);
 		while (nic_queues_have(queues, table[i]) || table[i] >= rx_queues)
 			table[i] = next++ % rx_queues;
-	r = others ? nic_rss_set(nic, table, entries) : -EINVAL;
+	}
+	if (!others)
+		r = -EINVAL;
+	else if (moved)
+		r = nic_rss_set(nic, table, entries);
 	free(table);
-	return r;
+	return r < 0 ? r : moved;
 }
 
 int nic_keep_ready(const char *nic, const struct nic_queues *queues)
 {
-	struct nic_facts facts;
-	bool spread = false;
-	int r = facts_get(&facts, nic);
+	struct nic_facts facts = {.link.ifindex = if_nametoindex(nic)};
+	int r;
 
-	if (r < 0)
-		return r;
-	for (uint32_t i = 0; i < facts.n_queues; i++)
-		spread |= facts.queues[i].in_rss && nic_queues_have(queues, i);
-	if (spread)
-		r = rss_shrink(nic, queues, facts.ethtool.rx_queues);
+	if (!facts.link.ifindex)
+		return -ENODEV;
+	ethtool_nl_gather(&facts);
+	r = rss_shrink(nic, queues, facts.ethtool.rx_queues);
 	nic_done(&facts);
-	return r < 0 ? r : spread;
+	return r;
 }
 
 static int change(const struct nic_facts *facts, const struct nic_queues *queues,
@@ -251,7 +256,7 @@ static int change(const struct nic_facts *facts, const struct nic_queues *queues
 	if (r < 0)
 		snprintf(why, NIC_SENTENCE_BYTES, "%s: %s: %s%s%s.", nic, what, strerrordesc_np(-r),
 			 *said ? ": " : "", said);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static void say_nothing(bool trouble, const char *line)
@@ -260,16 +265,37 @@ static void say_nothing(bool trouble, const char *line)
 	(void)line;
 }
 
-/* What the journal knows already is older, and stays. */
-static int journal_begin(const char *dir, const struct nic_before *b, char why[NIC_SENTENCE_BYTES])
+/* Packets that are none of ours must not land in a client's memory. */
+static int foreign_rules_refuse(const struct nic_facts *facts, const struct nic_queues *queues,
+				char why[NIC_SENTENCE_BYTES])
+{
+	for (uint32_t i = 0; i < facts->n_queues; i++) {
+		if (!facts->queues[i].rules || !nic_queues_have(queues, i))
+			continue;
+		snprintf(why, NIC_SENTENCE_BYTES,
+			 "%s: ntuple rules that are not zcrxd's steer to queue %u; delete them "
+			 "(ethtool -n, -N delete) or give zcrxd other queues.",
+			 facts->link.name, i);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* What the journal knows already is older, and stays; then rules there may be are ours. */
+static int journal_begin(const char *dir, const struct nic_before *b, const struct nic_facts *facts,
+			 char why[NIC_SENTENCE_BYTES])
 {
 	struct nic_before older;
 	int r = journal_read(dir, b->name, &older);
 
 	if (r == 0) {
+		rules_sweep(&older);
 		nic_before_done(&older);
 		return 0;
 	}
+	r = foreign_rules_refuse(facts, &b->queues, why);
+	if (r < 0)
+		return r;
 	r = journal_write(dir, b);
 	if (r < 0)
 		snprintf(why, NIC_SENTENCE_BYTES, "%s: the journal cannot be written to %s: %s.",
@@ -291,7 +317,7 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 	snprintf(why, NIC_SENTENCE_BYTES, "Out of memory.");
 	r = before_get(&before, &facts, queues, why);
 	if (r == 0)
-		r = journal_begin(dir, &before, why);
+		r = journal_begin(dir, &before, &facts, why);
 	if (r == 0) {
 		r = change(&facts, queues, why);
 		if (r < 0)
@@ -333,7 +359,7 @@ static void plan_queue(const struct nic_facts *facts, uint32_t id, nic_say say)
 	else if (q && (q->io_uring || q->dmabuf || q->xsk || q->leased))
 		tell(say, true, "queue %u: somebody holds it; see zcrxctl doctor", id);
 	else if (q && q->rules)
-		tell(say, true, "queue %u: %u ntuple rules steer to it; they are removed", id,
+		tell(say, true, "queue %u: %u ntuple rules steer to it; they have to go first", id,
 		     q->rules);
 }
 

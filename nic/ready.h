@@ -27,8 +27,8 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 		   char why[NIC_SENTENCE_BYTES]);
 
 /*
- * Keeps it ready, should somebody have spread packets over the queues again. Returns 1 if so, 0, or
- * a negative errno.
+ * Keeps it ready, should somebody have spread packets over the queues again. Returns how many
+ * entries of the RSS table were put right, or a negative errno.
  */
 int nic_keep_ready(const char *nic, const struct nic_queues *queues);
 

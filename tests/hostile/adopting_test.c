@@ -376,24 +376,10 @@ static void who_leaves_while_the_host_connects_is_gone_at_once(void **state)
 	close(listener);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	world_start(NULL);
-	return 0;
-}
-
 static int setup_host(void **state)
 {
 	(void)state;
 	world_start("[policy]\nhost-flows=yes\n");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_stop();
 	return 0;
 }
 
@@ -415,6 +401,6 @@ int main(void)
 		WORLD_CASE(the_host_says_why_it_could_not),
 		WORLD_CASE(who_leaves_while_the_host_connects_is_gone_at_once),
 	};
-	int failed = cmocka_run_group_tests(tests, setup, teardown);
-	return failed + cmocka_run_group_tests(host_tests, setup_host, teardown);
+	int failed = cmocka_run_group_tests(tests, world_setup, world_teardown);
+	return failed + cmocka_run_group_tests(host_tests, setup_host, world_teardown);
 }

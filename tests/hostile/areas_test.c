@@ -306,20 +306,6 @@ static void an_area_without_memory_harms_its_owner_only(void **state)
 		close(fds[i]);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	world_start(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_stop();
-	return 0;
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_case, close_case)
 
 int main(void)
@@ -337,5 +323,5 @@ int main(void)
 		CASE(queues_of_extreme_sizes_work),
 		CASE(an_area_without_memory_harms_its_owner_only),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

@@ -87,22 +87,8 @@ static void whoever_is_killed_leaves_nothing(void **state)
 		assert_true(world_rss_kib() < rss + GROWTH_MOST_KIB);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	world_start("");
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_stop();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {WORLD_CASE(whoever_is_killed_leaves_nothing)};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

@@ -337,20 +337,6 @@ static void a_name_is_only_shown(void **state)
 	raw_close(&r);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	world_start(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_stop();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,5 +356,5 @@ int main(void)
 		WORLD_CASE(connecting_and_hanging_up_all_the_time_disturbs_nobody),
 		WORLD_CASE(a_name_is_only_shown),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

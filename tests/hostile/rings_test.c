@@ -296,20 +296,6 @@ static void an_ordinary_user_cannot_even_open_it(void **state)
 	assert_int_equal(status, 0);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	world_start(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_stop();
-	return 0;
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_case, close_case)
 
 int main(void)
@@ -324,5 +310,5 @@ int main(void)
 		CASE(the_completion_file_cannot_be_changed),
 		CASE(an_ordinary_user_cannot_even_open_it),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

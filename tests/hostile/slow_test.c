@@ -265,20 +265,6 @@ static void descriptors_on_the_channel_are_closed(void **state)
 	WORLD_UNTIL(world_queues() == 1);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	world_start(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_stop();
-	return 0;
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_case, close_case)
 
 int main(void)
@@ -293,5 +279,5 @@ int main(void)
 		CASE(endless_kicks_disturb_nobody),
 		CASE(descriptors_on_the_channel_are_closed),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

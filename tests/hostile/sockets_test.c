@@ -289,20 +289,6 @@ static void closed_halves_can_be_adopted(void **state)
 	}
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	world_start(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_stop();
-	return 0;
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_case, close_case)
 
 int main(void)
@@ -318,5 +304,5 @@ int main(void)
 		CASE(flows_that_do_not_exist_are_refused),
 		CASE(closed_halves_can_be_adopted),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

@@ -449,20 +449,6 @@ static void a_stopped_daemon_says_so_at_once(void **state)
 	lost_then_served_by_another(SIGTERM, -ESHUTDOWN);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	world_start(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_stop();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +466,6 @@ int main(void)
 		cmocka_unit_test(a_killed_daemon_is_noticed_at_once),
 		cmocka_unit_test(a_stopped_daemon_says_so_at_once),
 	};
-	int failed = cmocka_run_group_tests(tests, setup, teardown);
+	int failed = cmocka_run_group_tests(tests, world_setup, world_teardown);
 	return failed + cmocka_run_group_tests(ends, NULL, NULL);
 }

@@ -284,20 +284,6 @@ static void pausing_and_resuming_all_the_time_loses_nothing(void **state)
 	assert_int_equal(harness_send_wait(s), 0);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	world_start(NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_stop();
-	return 0;
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_case, close_case)
 
 int main(void)
@@ -314,5 +300,5 @@ int main(void)
 		CASE(odd_options_harm_their_owner_only),
 		CASE(pausing_and_resuming_all_the_time_loses_nothing),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

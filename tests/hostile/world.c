@@ -55,6 +55,20 @@ void world_stop(void)
 	harness_daemon_stop(&zcrxd);
 }
 
+int world_setup(void **state)
+{
+	(void)state;
+	world_start(NULL);
+	return 0;
+}
+
+int world_teardown(void **state)
+{
+	(void)state;
+	world_stop();
+	return 0;
+}
+
 void world_wait(uint64_t until, const char *condition)
 {
 	if (harness_now_ms() > until)

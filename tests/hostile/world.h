@@ -22,6 +22,9 @@ extern struct harness_daemon zcrxd;
 void world_start(const char *config);
 /* Ends both; the daemon has to end well. */
 void world_stop(void);
+/* The same in the form of a group's setup, without a configuration, and teardown. */
+int world_setup(void **state);
+int world_teardown(void **state);
 
 /* The neighbour goes on and the status socket answers, now. */
 void world_is_well(void);

@@ -33,6 +33,25 @@ def rss_rewritten(service):
     finish(send)
 
 
+def foreign_rules(service):
+    """Somebody's packets go to a queue of ours: it is not leased until they do not."""
+    said = do("ethtool", "-N", "zc0", "flow-type", "tcp4", "dst-port", "999", "action", "3")
+    rule = re.search(r"ID (\d+)", said)[1]
+    port = PORT + 50
+    client = service.client("listen", LOCAL[4], port, 1, MIB)
+    wait_ready(client)
+    send = sender("connect", LOCAL[4], port, 1, MIB)
+    got = report(client)
+    finish(send)
+    if got["backend"] != 1 or "not zcrxd's steer to queue 3" not in got["why_not"]:
+        raise Failed(str(got))
+    do("ethtool", "-N", "zc0", "delete", rule)  # it is still there
+    client = begin(service, port + 1, MIB)
+    client.kill()
+    client.wait(10)
+    until("its queue is free", lambda: not queues_bound())
+
+
 def down_and_up(service):
     client = begin(service, PORT + 1, 4 * MIB)
     send = sender("connect", LOCAL[4], PORT + 1, 1, 4 * MIB)
@@ -67,6 +86,7 @@ def main():
     tally = Tally()
     with Service() as service:
         tally.run("the RSS table is rewritten", rss_rewritten, service)
+        tally.run("rules that are not ours", foreign_rules, service)
         tally.run("down and up", down_and_up, service)
         tally.run("the NIC goes", gone, service)
         tally.run("zcrxd ends", service.end)

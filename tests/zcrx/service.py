@@ -5,12 +5,9 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kernel"))
-
-from guest import Failed, PEER, do, until  # pylint: disable=wrong-import-position
+from guest import Failed, PEER, do, until
 
 BUILD = os.environ.get("ZCRX_BUILD_DIR", "build/dev")
 ZCRXD = os.path.join(BUILD, "daemon", "zcrxd")

@@ -74,7 +74,7 @@ class Tally:
 
 def only_in_guest():
     if os.environ.get("ZCRX_VM") != "1":
-        print("skip: this runs inside the VM: use tests/kernel/in-guest")
+        print("skip: this runs inside the VM: use tests/vm/in-guest")
         sys.exit(77)
 
 
