@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "../proto/msg.h"
 #include "../proto/reason.h"
@@ -60,28 +62,84 @@ void area_allow(int fd)
 	free(o);
 }
 
-static uint32_t check(int fd, uint32_t kind, uint64_t bytes)
+static bool is_own(const struct stat *st)
 {
-	if (kind == MSG_AREA_DMABUF)
-		return REASON_AREA_KIND;
-	if (kind != MSG_AREA_MEMFD)
-		return REASON_VALUE;
+	pthread_mutex_lock(&own_lock);
+	bool own = own_find(st) != NULL;
+	pthread_mutex_unlock(&own_lock);
+	return own;
+}
+
+static bool is_read_write(int fd)
+{
+	int mode = fcntl(fd, F_GETFL);
+	return mode >= 0 && (mode & O_ACCMODE) == O_RDWR;
+}
+
+static uint32_t memfd_check(int fd, uint64_t bytes)
+{
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
-	if (seals < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (seals < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || is_own(&st))
 		return REASON_FD_KIND;
-	int mode = fcntl(fd, F_GETFL);
-	if (mode < 0 || (mode & O_ACCMODE) != O_RDWR)
+	if (!is_read_write(fd))
 		return REASON_FD_ACCESS;
 	if (!(seals & F_SEAL_SHRINK) || seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return REASON_SEALS;
+	return st.st_size < 0 || bytes > (uint64_t)st.st_size ? REASON_AREA_SIZE : REASON_NONE;
+}
+
+static uint32_t dmabuf_check(int fd, uint64_t bytes)
+{
+	struct statfs fs;
+	struct stat st;
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != DMA_BUF_MAGIC || fstat(fd, &st) < 0)
+		return REASON_FD_KIND;
+	if (!is_read_write(fd))
+		return REASON_FD_ACCESS;
+	if (is_own(&st))
+		return REASON_AREA_TAKEN;
+	off_t size = lseek(fd, 0, SEEK_END);
+	return size < 0 || bytes != (uint64_t)size ? REASON_AREA_SIZE : REASON_NONE;
+}
+
+static uint32_t check(int fd, uint32_t kind, uint64_t bytes)
+{
+	uint32_t reason = REASON_VALUE;
+	if (kind == MSG_AREA_MEMFD)
+		reason = memfd_check(fd, bytes);
+	else if (kind == MSG_AREA_DMABUF)
+		reason = dmabuf_check(fd, bytes);
+	if (reason)
+		return reason;
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	if (bytes == 0 || bytes % page || st.st_size < 0 || bytes > (uint64_t)st.st_size)
-		return REASON_AREA_SIZE;
-	pthread_mutex_lock(&own_lock);
-	bool own = own_find(&st) != NULL;
-	pthread_mutex_unlock(&own_lock);
-	return own ? REASON_FD_KIND : REASON_NONE;
+	return bytes == 0 || bytes % page ? REASON_AREA_SIZE : REASON_NONE;
+}
+
+static int keep_dmabuf(struct area *a, int fd)
+{
+	int r = area_forbid(fd);
+	if (r < 0)
+		return r;
+	a->dmabuf = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (a->dmabuf < 0)
+		area_allow(fd);
+	return a->dmabuf < 0 ? -errno : 0;
+}
+
+static int area_make(struct area *a, int fd, bool dmabuf)
+{
+	void *base =
+		mmap(NULL, a->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (base != MAP_FAILED)
+		a->base = base;
+	if (dmabuf)
+		return keep_dmabuf(a, fd);
+	/* Faults in what the client has already; without it the first round of buffers pays for it.
+	 */
+	if (a->base)
+		madvise(a->base, a->bytes, MADV_POPULATE_WRITE);
+	return a->base ? 0 : -ENOMEM;
 }
 
 int area_new(struct area **ret, struct peer *peer, int fd, uint32_t kind, uint64_t bytes,
@@ -95,18 +153,16 @@ int area_new(struct area **ret, struct peer *peer, int fd, uint32_t kind, uint64
 		return -EDQUOT;
 	*ret_reason = REASON_DAEMON_LIMIT;
 	struct area *a = calloc(1, sizeof(*a));
-	void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (!a || base == MAP_FAILED) {
-		if (base != MAP_FAILED)
-			munmap(base, bytes);
-		free(a);
+	if (!a) {
 		account_release(peer, ACCOUNT_BYTES, bytes);
 		return -ENOMEM;
 	}
-	/* Faults in what the client has already; without it the first round of buffers pays for it.
-	 */
-	madvise(base, bytes, MADV_POPULATE_WRITE);
-	*a = (struct area){.base = base, .bytes = bytes, .peer = peer};
+	*a = (struct area){.bytes = bytes, .peer = peer, .dmabuf = -1};
+	int r = area_make(a, fd, kind == MSG_AREA_DMABUF);
+	if (r < 0) {
+		area_free(a);
+		return r;
+	}
 	*ret = a;
 	return 0;
 }
@@ -115,7 +171,12 @@ struct area *area_free(struct area *a)
 {
 	if (!a)
 		return NULL;
-	munmap(a->base, a->bytes);
+	if (a->base)
+		munmap(a->base, a->bytes);
+	if (a->dmabuf >= 0) {
+		area_allow(a->dmabuf);
+		close(a->dmabuf);
+	}
 	account_release(a->peer, ACCOUNT_BYTES, a->bytes);
 	free(a);
 	return NULL;

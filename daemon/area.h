@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that payload lands in: a client's sealed memfd, mapped for the kernel to copy into. The
- * daemon never touches its bytes in user mode. F_SEAL_SHRINK keeps the mapping whole; holes punched
- * into it read as zero and harm only its owner.
+ * Memory that payload lands in: a client's sealed memfd, mapped for the kernel to copy into, or a
+ * dma-buf, mapped if its exporter can. The daemon never touches its bytes in user mode.
+ * F_SEAL_SHRINK keeps the mapping whole; holes punched into it read as zero and harm only its
+ * owner.
  */
 #ifndef ZCRXD_AREA_H
 #define ZCRXD_AREA_H
@@ -16,8 +17,9 @@ struct peer;
 struct area {
 	LIST_ENTRY(area) link;
 	uint32_t id;
-	void *base;
+	void *base; /* NULL: a dma-buf that cannot be mapped */
 	uint64_t bytes;
+	int dmabuf; /* -1: a memfd */
 	struct peer *peer;
 	bool in_use; /* by a queue */
 };
@@ -30,7 +32,10 @@ int area_new(struct area **ret, struct peer *peer, int fd, uint32_t kind, uint64
 	     uint32_t *ret_reason);
 struct area *area_free(struct area *a);
 
-/* The daemon's own memfds must not come back as somebody's area: their inodes are remembered. */
+/*
+ * Files that must not become an area, by their inodes: the daemon's own memfds, and dma-bufs that
+ * are one already, since two allocators over the same bytes would fill them twice.
+ */
 int area_forbid(int fd);
 void area_allow(int fd);
 

@@ -14,10 +14,12 @@
 
 struct area;
 struct rings;
+struct side;
 
 /* Between where and where. */
 struct backend_place {
 	const struct area *area;
+	struct side *side;     /* for what cannot be placed in the area, or NULL */
 	uint32_t buffer_bytes; /* wished for; open() may lower it */
 	uint32_t ifindex, rxq; /* hardware queue, for backends that take one */
 	uint64_t token;        /* open() says: to be or-ed into refills */
@@ -42,6 +44,13 @@ struct backend {
 
 	/* Queues the operation that receives a stream; its completions carry user_data. */
 	void (*arm)(void *b, struct uring *ring, int sock, uint64_t user_data);
+
+	/*
+	 * Queues one that moves what comes next in the stream to the side buffer, if it cannot be
+	 * placed in the area; it ends with -EFAULT or -ENODEV if it can. NULL: everything can be
+	 * placed.
+	 */
+	void (*drain)(void *b, struct uring *ring, int sock, uint64_t user_data);
 
 	/* A completion of such an operation: moves what it names into the client's hands. */
 	void (*received)(void *b, const struct io_uring_cqe *cqe);

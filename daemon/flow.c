@@ -15,6 +15,8 @@
 /* user_data of a cancellation on the queue's ring: this bit and the flow's id. */
 #define CANCEL (1ull << 32)
 
+#define STUCK_MOST 16
+
 void flow_open(struct flow *f)
 {
 	steer_start(f);
@@ -81,9 +83,12 @@ static void accept_next(struct flow *f)
 
 void flow_arm(struct flow *f)
 {
-	f->queue->backend->arm(f->queue->buffers, &f->queue->ring, f->sock, f->id);
+	struct queue *q = f->queue;
+	f->draining = f->drain;
+	f->drain = false;
+	(f->draining ? q->backend->drain : q->backend->arm)(q->buffers, &q->ring, f->sock, f->id);
 	flows_set_state(f, FLOW_ARMED);
-	f->queue->active = true;
+	q->active = true;
 }
 
 static void cancel(struct flow *f)
@@ -152,6 +157,21 @@ void flow_end(struct flow *f, int error, uint32_t reason)
 		channel_tell(f->queue, f);
 }
 
+/*
+ * What comes next cannot be placed in a dma-buf: it is drained. Neither receiving nor draining may
+ * move it for ever.
+ */
+static bool unplaceable(struct flow *f, int res)
+{
+	if (res > 0)
+		f->stuck = 0;
+	bool placeable = res == -EFAULT || res == -ENODEV; /* to the drain */
+	if (!f->queue->side || (f->draining ? !placeable : res != -ENOMEM))
+		return false;
+	f->drain = !f->draining;
+	return ++f->stuck < STUCK_MOST;
+}
+
 /* Ends that concern our operation, not the stream: it is simply armed again. */
 static bool transient(int res)
 {
@@ -173,7 +193,7 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 		return;
 	flows_set_state(f, FLOW_IDLE);
 	f->cancelling = false;
-	if (transient(cqe->res))
+	if (unplaceable(f, cqe->res) || transient(cqe->res))
 		flow_attend(f);
 	else
 		flow_end(f, cqe->res, REASON_PEER);

@@ -37,6 +37,7 @@
 struct client;
 struct queue;
 struct lease;
+struct side;
 struct steering;
 
 TAILQ_HEAD(client_list, client);
@@ -73,6 +74,9 @@ struct flow {
 	bool listener, receive_only;
 	bool paused; /* likewise */
 	bool closing, abort, cancelling;
+	bool drain;                 /* what comes next goes to the side buffer */
+	bool draining;              /* armed for that */
+	uint8_t stuck;              /* receives in a row that moved nothing */
 	struct flow_list *waits_on; /* the queue's list that `waiting` is linked in */
 	bool is_news;
 	uint64_t cookie; /* SO_COOKIE: the socket's identity */
@@ -112,6 +116,7 @@ struct queue {
 	char why_not[200];   /* why no better backend was given, "" */
 	struct uring ring;
 	struct rings rings;
+	struct side *side;      /* or NULL */
 	uint32_t head, scanned; /* CQ: given back to the kernel, seen by us */
 	uint32_t kick;          /* last value of the kick word */
 

@@ -12,7 +12,14 @@
 #include "flow.h"
 #include "flows.h"
 #include "lease.h"
+#include "side.h"
 #include "util.h"
+
+/* A NIC that fills a dma-buf leaves over what it cannot place there, and no CPU may. */
+static bool needs_side(const struct queue *q)
+{
+	return q->backend->drain && q->area->dmabuf >= 0;
+}
 
 static uint32_t cost_charge(struct queue *q, const struct queue_wish *wish)
 {
@@ -20,6 +27,8 @@ static uint32_t cost_charge(struct queue *q, const struct queue_wish *wish)
 	if (account_charge(peer, ACCOUNT_QUEUES, 1) < 0)
 		return REASON_QUOTA;
 	uint64_t cost = rings_cost(wish->cq_entries, q->backend->cqe_bytes, wish->rq_entries);
+	if (needs_side(q))
+		cost += side_cost();
 	if (account_charge(peer, ACCOUNT_BYTES, cost) < 0) {
 		account_release(peer, ACCOUNT_QUEUES, 1);
 		return REASON_QUOTA;
@@ -41,7 +50,16 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 			   wish->rq_entries);
 	if (r < 0)
 		return r;
-	struct backend_place place = {.area = q->area, .buffer_bytes = wish->buffer_bytes};
+	if (needs_side(q)) {
+		r = side_new(&q->side, &q->ring);
+		if (r < 0)
+			return r;
+		q->rings.layout.side_map_bytes = (uint32_t)side_cost();
+		q->rings.layout.side_slot_bytes = SIDE_SLOT_BYTES;
+	}
+	struct backend_place place = {.area = q->area,
+				      .side = q->side,
+				      .buffer_bytes = wish->buffer_bytes};
 	if (q->lease)
 		lease_where(q->lease, &place.ifindex, &place.rxq);
 	r = q->backend->open(&q->buffers, &q->ring, &q->rings, &place);
@@ -68,6 +86,7 @@ static void destroy(struct queue *q)
 	q->channel = fd_close(q->channel);
 	if (q->buffers)
 		q->backend->close(q->buffers, &q->ring);
+	side_free(q->side);
 	uring_done(&q->ring);
 	lease_end(q->lease);
 	rings_done(&q->rings);
@@ -221,6 +240,8 @@ static void take_refills(struct queue *q)
 {
 	struct ring_rqe entry;
 	uint32_t taken = 0, refused = 0;
+	if (q->side && !side_back(q->side, ring_load(&q->rings.client->side_head)))
+		count_add(&q->rings.daemon->heads_refused, 1);
 	if (!q->backend->refill)
 		return;
 	/* No more a turn than the ring holds: a client that refills without end gets no endless
@@ -275,6 +296,11 @@ static bool arm_waiting(struct queue *q)
 	return !TAILQ_EMPTY(&q->waiting);
 }
 
+static bool side_pending(const struct queue *q)
+{
+	return q->side && side_is_back(q->side, ring_load(&q->rings.client->side_head));
+}
+
 /*
  * Before sleeping: if anything waits for the client, ask for a kick, then look once more. True if
  * there is something after all.
@@ -290,7 +316,7 @@ static bool ask_for_kick(struct queue *q)
 	ring_barrier();
 	uint32_t head = ring_load(&q->rings.client->cq_head);
 	bool moved = head != q->head && head - q->head <= q->scanned - q->head;
-	return moved || rings_refill_pending(&q->rings);
+	return moved || side_pending(q) || rings_refill_pending(&q->rings);
 }
 
 /* Nothing to do: arms the eventfd. False if work arrived in between. */

@@ -12,6 +12,7 @@
 #include "host.h"
 #include "lease.h"
 #include "queue.h"
+#include "side.h"
 #include "socket.h"
 #include "util.h"
 
@@ -154,6 +155,8 @@ static uint32_t open_zcrx(struct queue **ret, struct client *c, struct queue_wis
 static uint32_t open_copy(struct queue **ret, struct client *c, struct queue_wish *w,
 			  const struct msg_queue_open *m, int *ret_channel, struct answer *a)
 {
+	if (!w->area->base)
+		return REASON_AREA_KIND; /* and why not better, as it was said */
 	w->backend = &backend_copy;
 	a->text = NULL;
 	uint32_t reason = wish_size(w, m, a);
@@ -207,7 +210,9 @@ static uint32_t queue_open(struct client *c, const struct msg_queue_open *m, str
 	a->fds[1] = rings_rq_duplicate(&q->rings);
 	a->fds[2] = channel;
 	a->nfds = 3;
-	if (a->fds[0] >= 0 && a->fds[1] >= 0)
+	if (q->side)
+		a->fds[a->nfds++] = side_readonly(q->side);
+	if (a->fds[0] >= 0 && a->fds[1] >= 0 && a->fds[a->nfds - 1] >= 0)
 		return REASON_NONE;
 	queue_close(q);
 	return REASON_DAEMON_LIMIT;

@@ -5,7 +5,9 @@
  *
  * What comes outside the area (a packet that was not split, another queue's) the kernel copies into
  * free buffers. When it finds none the receive ends with -ENOMEM, and is armed again once the
- * client has given something back. Source: the kernel's Documentation/networking/iou-zcrx.rst.
+ * client has given something back. In a dma-buf it cannot: there the receive always ends so, and
+ * what comes next is drained to the side buffer. Source: the kernel's
+ * Documentation/networking/iou-zcrx.rst.
  */
 #include <assert.h>
 #include <errno.h>
@@ -17,9 +19,17 @@
 #include "area.h"
 #include "backend.h"
 #include "rings.h"
+#include "side.h"
 #include "util.h"
 
+#ifndef MSG_SOCK_DEVMEM /* older C libraries */
+#define MSG_SOCK_DEVMEM 0x2000000
+#endif
+
 /* A queue is let go asynchronously: the last one's may not be over yet. */
+/* Room for the control messages of a drain: one for each packet. */
+#define DRAIN_CONTROL_BYTES 4096
+
 #define EEXIST_TRIES    40
 #define EEXIST_PAUSE_NS 50000000
 
@@ -45,9 +55,19 @@ struct stats {
 static_assert(offsetof(struct io_uring_zcrx_ifq_reg, __resv) == 72,
 	      "liburing knows event_desc now: use it, and its structures");
 
+/* The kernel changes the header of a drain: each SQE has its own. */
+struct drain {
+	struct msghdr headers[URING_SQ_ENTRIES];
+	struct iovec iov;
+	_Alignas(8) char control[DRAIN_CONTROL_BYTES]; /* what is written there says nothing */
+};
+
 struct zcrx {
 	struct uring *ring;
 	struct rings *rings;
+	struct side *side; /* NULL: the area is no dma-buf */
+	uint64_t drained;  /* bytes into it */
+	struct drain *drain;
 	uint32_t ifq;
 	bool dry;                  /* a receive ended for want of buffers */
 	const struct stats *stats; /* in the client's reach: to be shown, not trusted. Or NULL */
@@ -92,13 +112,19 @@ static int try(struct zcrx *b, const struct backend_place *place, struct registr
 			.region_ptr = (uintptr_t)&r->region,
 			.rx_buf_len = chunk == page_bytes() ? 0 : chunk,
 			.__resv = {stats ? (uintptr_t)&r->events : 0}},
-		.area = {.addr = (uintptr_t)place->area->base, .len = place->area->bytes},
+		.area = {.len = place->area->bytes},
 		.region = {.user_addr = (uintptr_t)region,
 			   .size = region_bytes,
 			   .flags = IORING_MEM_REGION_TYPE_USER},
 		.events = {.flags = EVENTS_STATS,
 			   .stats_offset = region_bytes - sizeof(struct stats)},
 	};
+	if (place->area->dmabuf >= 0) {
+		r->area.flags = IORING_ZCRX_AREA_DMABUF;
+		r->area.dmabuf_fd = (uint32_t)place->area->dmabuf;
+	} else {
+		r->area.addr = (uintptr_t)place->area->base;
+	}
 	return io_uring_register_ifq(&b->ring->io, &r->ifq);
 }
 
@@ -132,6 +158,15 @@ static int attach(struct zcrx *b, struct backend_place *place, struct registrati
 	return attach_chunk(b, place, r);
 }
 
+/* The hardware queue goes back when the ring does. */
+static void zcrx_close(void *data, struct uring *ring)
+{
+	struct zcrx *b = data;
+	(void)ring;
+	free(b->drain);
+	free(b);
+}
+
 static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
 		     struct backend_place *place)
 {
@@ -139,10 +174,12 @@ static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
 	struct registration r;
 	if (!b)
 		return -ENOMEM;
-	*b = (struct zcrx){.ring = ring, .rings = rings};
-	int e = attach(b, place, &r);
+	*b = (struct zcrx){.ring = ring, .rings = rings, .side = place->side};
+	if (b->side)
+		b->drain = malloc(sizeof(*b->drain));
+	int e = b->side && !b->drain ? -ENOMEM : attach(b, place, &r);
 	if (e < 0) {
-		free(b);
+		zcrx_close(b, ring);
 		return e;
 	}
 	b->ifq = r.ifq.zcrx_id;
@@ -150,13 +187,6 @@ static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
 	rings_place_refills(rings, r.ifq.offsets.head, r.ifq.offsets.tail, r.ifq.offsets.rqes);
 	*ret = b;
 	return 0;
-}
-
-/* The hardware queue goes back when the ring does. */
-static void zcrx_close(void *data, struct uring *ring)
-{
-	(void)ring;
-	free(data);
 }
 
 static void zcrx_arm(void *data, struct uring *ring, int sock, uint64_t user_data)
@@ -169,11 +199,41 @@ static void zcrx_arm(void *data, struct uring *ring, int sock, uint64_t user_dat
 	sqe->user_data = user_data;
 }
 
+/*
+ * As of devmem: it also takes the linear part of a packet whose rest the CPU cannot read, where
+ * plain recv ends with -EFAULT. It says so in control messages, which nobody needs.
+ */
+static void zcrx_drain(void *data, struct uring *ring, int sock, uint64_t user_data)
+{
+	struct zcrx *b = data;
+	struct io_uring_sqe *sqe = uring_sqe(ring);
+	struct drain *d = b->drain;
+	struct msghdr *header = &d->headers[sqe - ring->io.sq.sqes];
+	d->iov = (struct iovec){.iov_len = SIDE_SLOT_BYTES};
+	*header = (struct msghdr){.msg_iov = &d->iov,
+				  .msg_iovlen = 1,
+				  .msg_control = d->control,
+				  .msg_controllen = sizeof(d->control)};
+	io_uring_prep_recvmsg(sqe, sock, header, MSG_SOCK_DEVMEM | MSG_DONTWAIT);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = SIDE_GROUP;
+	sqe->user_data = user_data;
+}
+
 static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
 {
 	struct zcrx *b = data;
-	if (cqe->res == -ENOMEM)
+	if (cqe->res == -ENOMEM && !b->side)
 		b->dry = true;
+	if (!b->side || !(cqe->flags & IORING_CQE_F_BUFFER))
+		return;
+	uint32_t slot = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+	side_take(b->side, slot);
+	if (cqe->res > 0) {
+		b->drained += (uint64_t)cqe->res;
+		side_give(b->side, slot); /* there are fewer slots than completions to give */
+	}
+	side_drop(b->side, slot);
 }
 
 static void flush(struct zcrx *b)
@@ -192,13 +252,14 @@ static uint32_t zcrx_post(void *data)
 	if (news)
 		b->dry = false;
 	rings_refill_note(b->rings);
-	return b->dry ? 0 : UINT32_MAX;
+	return b->dry || (b->side && !b->side->posted) ? 0 : UINT32_MAX;
 }
 
 static uint64_t zcrx_copied(const void *data, uint64_t received)
 {
 	const struct zcrx *b = data;
 	uint64_t copied = b->stats ? __atomic_load_n(&b->stats->copied_bytes, __ATOMIC_RELAXED) : 0;
+	copied += b->drained;
 	return copied < received ? copied : received;
 }
 
@@ -212,6 +273,7 @@ const struct backend backend_zcrx = {
 	.open = zcrx_open,
 	.close = zcrx_close,
 	.arm = zcrx_arm,
+	.drain = zcrx_drain,
 	.received = zcrx_received,
 	.post = zcrx_post,
 	.copied = zcrx_copied,

@@ -23,7 +23,7 @@ enum {
 	FD_CQ,
 	FD_RQ,
 	FD_CHANNEL,
-	QUEUE_FDS
+	FD_SIDE /* if there is a side buffer */
 };
 
 /* As they stood in the first release. */
@@ -87,13 +87,13 @@ static int reply_take(struct zcrx_queue *q, struct request *r)
 	q->format = m->format;
 	bool known = m->format == MSG_FORMAT_BUFFER_ID ||
 		     (m->format == MSG_FORMAT_ZCRX && m->rings.cqe_bytes >= 2 * sizeof(struct cqe));
-	if (known && m->rings.side_map_bytes == 0 && m->buffer_bytes > 0 &&
-	    m->buffer_bytes <= q->area->bytes) {
+	if (known && m->buffer_bytes > 0 && m->buffer_bytes <= q->area->bytes) {
 		q->buffer_bytes = m->buffer_bytes;
 		q->buffers = q->area->bytes / m->buffer_bytes;
-		error = rings_map(&q->rings, m, r->fds[FD_CQ], r->fds[FD_RQ]);
+		error = rings_map(&q->rings, m, r->fds[FD_CQ], r->fds[FD_RQ], r->fds[FD_SIDE]);
 	}
 	wire_close(r->fds, FD_CHANNEL);
+	wire_close(r->fds + FD_SIDE, m->rings.side_map_bytes != 0);
 	return error;
 }
 
@@ -125,7 +125,7 @@ void queue_release(struct zcrx_queue *q)
 int zcrx_queue_open(struct zcrx *z, struct zcrx_queue **ret, struct zcrx_area *a,
 		    const struct zcrx_queue_options *options)
 {
-	struct request r = {.fd = -1, .nfds = QUEUE_FDS};
+	struct request r = {.fd = -1, .nfds = FD_SIDE};
 	r.m.queue_open = (struct msg_queue_open){
 		.hdr = REQUEST_HDR(queue_open, QUEUE_OPEN),
 		.area_id = a->id,

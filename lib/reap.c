@@ -76,9 +76,17 @@ static int ends_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 	return n;
 }
 
-/* Where in the area the data lies; false if it lies nowhere there. */
+static bool is_aside(const struct zcrx_queue *q, const struct cqe *e)
+{
+	return q->format == MSG_FORMAT_ZCRX && (e->flags & CQE_BUFFER);
+}
+
+/* Where in the area or the side buffer the data lies; false if it lies nowhere there. */
 static bool data_place(const struct zcrx_queue *q, const struct cqe *e, uint64_t *ret_off)
 {
+	if (is_aside(q, e))
+		return side_place(&q->rings.side, e->flags >> CQE_BUFFER_SHIFT,
+				  rings_peek_offset(&q->rings), (uint32_t)e->res, ret_off);
 	if (q->format == MSG_FORMAT_ZCRX) {
 		*ret_off = rings_peek_offset(&q->rings) & AREA_OFFSET;
 		return *ret_off < q->area->bytes && (uint32_t)e->res <= q->area->bytes - *ret_off;
@@ -87,6 +95,14 @@ static bool data_place(const struct zcrx_queue *q, const struct cqe *e, uint64_t
 	*ret_off = (uint64_t)buffer * q->buffer_bytes;
 	return (e->flags & CQE_BUFFER) && buffer < q->buffers &&
 	       (uint32_t)e->res <= q->buffer_bytes;
+}
+
+static void give_back(struct rings *r, uint64_t off, uint32_t len, bool aside)
+{
+	if (aside)
+		side_back(&r->side, off);
+	else
+		rings_refill(r, off, len);
 }
 
 /*
@@ -108,7 +124,8 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 		uint64_t off;
 		if (e.res <= 0)
 			continue;
-		if (!data_place(q, &e, &off)) {
+		bool aside = is_aside(q, &e);
+		if (!data_place(q, &e, &off) || (aside && !side_has_room(&r->side))) {
 			queue_lose(q, -EPROTO);
 			break;
 		}
@@ -116,8 +133,10 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 		if (!f && channel_pending(q))
 			break;
 		room--;
+		if (aside)
+			side_out(&r->side, off);
 		if (!f || f->state == FLOW_ENDED) {
-			rings_refill(r, off, (uint32_t)e.res);
+			give_back(r, off, (uint32_t)e.res, aside);
 			continue;
 		}
 		c[n++] = (struct zcrx_completion){
@@ -126,7 +145,9 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 			.user = f->user,
 			.off = off,
 			.len = (uint32_t)e.res,
-			.flags = q->format == MSG_FORMAT_ZCRX ? 0 : ZCRX_COPIED,
+			.flags = aside                          ? ZCRX_COPIED | ZCRX_SIDE
+				 : q->format == MSG_FORMAT_ZCRX ? 0
+								: ZCRX_COPIED,
 		};
 	}
 	q->out += (uint32_t)n;
@@ -187,12 +208,18 @@ int zcrx_reap(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 	return 1;
 }
 
+const void *zcrx_data(const struct zcrx_queue *q, const struct zcrx_completion *c)
+{
+	const char *base = c->flags & ZCRX_SIDE ? q->rings.side.map : q->area->data;
+	return base ? base + c->off : NULL;
+}
+
 void zcrx_recycle(struct zcrx_queue *q, const struct zcrx_completion *c, int n)
 {
 	for (int i = 0; i < n && q->out > 0; i++) {
 		if (c[i].what != ZCRX_DATA)
 			continue;
-		rings_refill(&q->rings, c[i].off, c[i].len);
+		give_back(&q->rings, c[i].off, c[i].len, c[i].flags & ZCRX_SIDE);
 		q->out--;
 	}
 	if (rings_publish(&q->rings))

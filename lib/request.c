@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -55,6 +56,13 @@ static int refused(struct zcrx *z, const struct msg_fail *fail)
 	return refuse(z, fail->hdr.error, "%.*s", (int)sizeof(fail->text), text);
 }
 
+/* Descriptors that belong to the reply. */
+static uint32_t reply_fds(const struct request *r)
+{
+	bool aside = r->m.hdr.type == MSG_QUEUE_OPEN && r->m.queue_open_reply.rings.side_map_bytes;
+	return r->m.hdr.error ? 0 : r->nfds + aside;
+}
+
 /* The reply to the request type and serial, with as many descriptors as r wants. */
 static int reply_recv(struct zcrx *z, struct request *r, uint16_t type, uint32_t serial)
 {
@@ -66,7 +74,7 @@ static int reply_recv(struct zcrx *z, struct request *r, uint16_t type, uint32_t
 	if (len == 0 || len == -ECONNRESET)
 		return request_over(z, -ECONNRESET, "zcrxd ended the connection.");
 	if (len < 0 || msg_check_reply(&r->m, (uint32_t)len, nfds, type, serial) ||
-	    (!r->m.hdr.error && nfds != r->nfds)) {
+	    nfds != reply_fds(r)) {
 		wire_close(r->fds, nfds);
 		return request_over(
 			z, -EPROTO,

@@ -29,7 +29,7 @@ struct request {
 	union msg_any m; /* the request; after it was granted, the reply */
 	int fd;          /* goes with the request and stays the caller's; -1: none */
 	int extra_ms;    /* what the daemon may need beyond the usual time */
-	uint32_t nfds;   /* descriptors that must come with the reply */
+	uint32_t nfds; /* descriptors that must come with the reply, one more with a side buffer */
 	int fds[MSG_FDS_MAX];
 };
 

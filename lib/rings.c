@@ -48,18 +48,25 @@ static bool layout_fits(const struct msg_rings *l)
 		       _Alignof(struct ring_client)) &&
 	       lies_in(l->rq_map_bytes, l->rq_head, sizeof(uint32_t), sizeof(uint32_t)) &&
 	       lies_in(l->rq_map_bytes, l->rq_tail, sizeof(uint32_t), sizeof(uint32_t)) &&
-	       ring_lies_in(l->rq_map_bytes, l->rq_rqes, l->rq_entries, l->rqe_bytes);
+	       ring_lies_in(l->rq_map_bytes, l->rq_rqes, l->rq_entries, l->rqe_bytes) &&
+	       (l->side_map_bytes == 0 ||
+		(l->side_slot_bytes > 0 && l->side_slot_bytes <= l->side_map_bytes));
 }
 
-int rings_map(struct rings *ret, const struct msg_queue_open_reply *reply, int cq, int rq)
+int rings_map(struct rings *ret, const struct msg_queue_open_reply *reply, int cq, int rq, int side)
 {
 	const struct msg_rings *l = &reply->rings;
 	if (!layout_fits(l))
 		return -EPROTO;
-	struct rings r = {.cq_map_bytes = l->cq_map_bytes, .rq_map_bytes = l->rq_map_bytes};
+	struct rings r = {.cq_map_bytes = l->cq_map_bytes,
+			  .rq_map_bytes = l->rq_map_bytes,
+			  .side.bytes = l->side_map_bytes,
+			  .side.slot_bytes = l->side_slot_bytes};
 	int error = map(&r.cq_map, cq, r.cq_map_bytes, PROT_READ);
 	if (!error)
 		error = map(&r.rq_map, rq, r.rq_map_bytes, PROT_READ | PROT_WRITE);
+	if (!error && l->side_map_bytes)
+		error = map(&r.side.map, side, r.side.bytes, PROT_READ);
 	if (error) {
 		rings_unmap(&r);
 		return error;
@@ -88,5 +95,7 @@ void rings_unmap(struct rings *r)
 		munmap(r->cq_map, r->cq_map_bytes);
 	if (r->rq_map)
 		munmap(r->rq_map, r->rq_map_bytes);
+	if (r->side.map)
+		munmap(r->side.map, r->side.bytes);
 	*r = (struct rings){0};
 }

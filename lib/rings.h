@@ -14,6 +14,7 @@
 
 #include "msg.h"
 #include "ring.h"
+#include "side.h"
 
 struct rings {
 	const struct ring_daemon *daemon;
@@ -32,6 +33,9 @@ struct rings {
 	uint32_t refill;      /* next entry to write */
 	uint32_t refill_told; /* as published */
 
+	struct side side;
+	uint32_t side_told; /* its head, as published */
+
 	uint64_t area_token;
 	uint32_t kicked; /* the last kick word that was answered */
 
@@ -48,9 +52,11 @@ struct cqe {
 
 /*
  * Maps the rings of a reply to QUEUE_OPEN; the descriptors stay the caller's. Returns 0, -EPROTO if
- * the layout does not fit the files or these can shrink, or the errno of mmap(2).
+ * the layout does not fit the files or these can shrink, or the errno of mmap(2). side is not
+ * looked at if there is no side buffer.
  */
-int rings_map(struct rings *ret, const struct msg_queue_open_reply *reply, int cq, int rq);
+int rings_map(struct rings *ret, const struct msg_queue_open_reply *reply, int cq, int rq,
+	      int side);
 
 /* Unmaps; a zeroed struct is fine. */
 void rings_unmap(struct rings *r);
@@ -107,12 +113,15 @@ static inline void rings_refill(struct rings *r, uint64_t off, uint32_t len)
 static inline bool rings_publish(struct rings *r)
 {
 	bool head = r->head != r->head_told, refill = r->refill != r->refill_told;
-	if (!head && !refill)
+	bool side = r->side.head != r->side_told;
+	if (!head && !refill && !side)
 		return false;
 	if (head)
 		ring_store(&r->client->cq_head, r->head_told = r->head);
 	if (refill)
 		ring_store(r->rq_tail, r->refill_told = r->refill);
+	if (side)
+		ring_store(&r->client->side_head, r->side_told = r->side.head);
 	ring_barrier();
 	uint32_t kick = ring_load(&r->daemon->kick);
 	if (!kick || kick == r->kicked)

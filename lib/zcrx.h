@@ -229,15 +229,16 @@ enum zcrx_what {
 };
 
 #define ZCRX_COPIED 0x1u /* DATA: a CPU copied these bytes */
+#define ZCRX_SIDE   0x2u /* DATA: not in the area, which is a dma-buf, but where zcrx_data() says */
 
 struct zcrx_completion {
 	uint32_t what; /* enum zcrx_what */
 	int32_t error; /* END, LOST */
 	struct zcrx_flow *flow;
 	void *user;     /* the flow's */
-	uint64_t off;   /* DATA: bytes from the start of the area */
+	uint64_t off;   /* DATA: bytes from the start of the area, or of the side buffer */
 	uint32_t len;   /* DATA: bytes */
-	uint32_t flags; /* ZCRX_COPIED */
+	uint32_t flags; /* ZCRX_COPIED, ZCRX_SIDE */
 };
 
 /*
@@ -246,6 +247,13 @@ struct zcrx_completion {
  * no further one is given; then recycle some and reap again, the descriptor does not tell.
  */
 ZCRX_API int zcrx_reap(struct zcrx_queue *q, struct zcrx_completion *c, int max);
+
+/*
+ * Where this process can read the DATA: in the area, or in the queue's side buffer if ZCRX_SIDE is
+ * set; that holds what the NIC could not place in a dma-buf. NULL: in an area that cannot be
+ * mapped. Valid until the completion is recycled.
+ */
+ZCRX_API const void *zcrx_data(const struct zcrx_queue *q, const struct zcrx_completion *c);
 
 /*
  * Gives the buffers of DATA completions back, in any order; others in the array are ignored. Cannot

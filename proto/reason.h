@@ -23,8 +23,8 @@
 	X(FD_KIND, 10, EINVAL, "The file descriptor is of the wrong kind.") \
 	X(FD_ACCESS, 11, EACCES, "The file descriptor must be open for reading and writing.") \
 	X(SEALS, 12, EPERM, "The memfd needs F_SEAL_SHRINK and must carry neither F_SEAL_WRITE nor F_SEAL_FUTURE_WRITE.") \
-	X(AREA_SIZE, 13, EINVAL, "The area's length must be a multiple of the page size, not zero, and not more than the file holds.") \
-	X(AREA_KIND, 14, EOPNOTSUPP, "No backend of this daemon can receive into this kind of memory; use a memfd.") \
+	X(AREA_SIZE, 13, EINVAL, "The area's length must be a multiple of the page size, not zero, and not more than the file holds; that of a dma-buf is its size.") \
+	X(AREA_KIND, 14, EOPNOTSUPP, "No backend can receive into this memory here; use a memfd, or a queue with zero copy.") \
 	X(QUOTA, 15, EDQUOT, "A limit of your user is reached; close something or ask the administrator to raise it in zcrxd.conf.") \
 	X(DAEMON_LIMIT, 16, ENOMEM, "The daemon ran out of memory, locked memory or file descriptors; raise LimitMEMLOCK and LimitNOFILE of zcrxd.service.") \
 	X(BACKEND, 17, EOPNOTSUPP, "The backend asked for is not available.") \
@@ -37,7 +37,8 @@
 	X(KERNEL, 24, EIO, "The kernel refused an operation.") \
 	X(PEER, 25, ECONNRESET, "The peer ended the stream.") \
 	X(SHUTDOWN, 26, ESHUTDOWN, "The daemon is shutting down.") \
-	X(NIC_GONE, 27, ENODEV, "The network interface is gone; open the queue again on another one.")
+	X(NIC_GONE, 27, ENODEV, "The network interface is gone; open the queue again on another one.") \
+	X(AREA_TAKEN, 28, EBUSY, "The dma-buf is an area already; one is received into only once.")
 /* clang-format on */
 
 enum reason {

@@ -152,7 +152,7 @@ static void kinds_of_memory_that_do_not_exist_are_refused(void **state)
 	}
 	union msg_any m = area(page);
 	m.area_add.kind = MSG_AREA_DMABUF;
-	raw_refused(&r, MSG_AREA_ADD, m, fd, REASON_AREA_KIND, NULL);
+	raw_refused(&r, MSG_AREA_ADD, m, fd, REASON_FD_KIND, NULL);
 	for (uint32_t bit = 0; bit < 32; bit++) {
 		m = area(page);
 		m.area_add.flags = 1u << bit;

@@ -3,6 +3,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/udmabuf.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,8 @@
 #include <unistd.h>
 #include <xf86drm.h>
 
+#include "die.h"
 #include "memory.h"
-#include "stream.h"
 
 #define CARDS 16
 

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "die.h"
+
 struct memory;
 
 struct stream {
@@ -39,8 +41,5 @@ void zcrx_receive(const struct target *t, int sock, struct stream *s);
 
 /* Binds the dma-buf to the queue until *ret_sock (a struct nl_sock) is freed; returns its id. */
 uint32_t netdev_bind_rx(unsigned ifindex, unsigned queue, int dmabuf);
-
-_Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
-_Noreturn void skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -100,7 +100,6 @@ static void a_layout_that_does_not_fit_its_files_is_refused(void **state)
 		{RING(rq_entries), 4096},
 		{RING(rqe_bytes), 8},
 		{RING(rqe_bytes), 4096},
-		{RING(side_map_bytes), 4096},
 		{REPLY(format), 0},
 		{REPLY(format), MSG_FORMAT_ZCRX},
 		{REPLY(buffer_bytes), 0},
@@ -155,6 +154,50 @@ static void files_that_can_shrink_or_are_none_are_refused(void **state)
 		fake.data = &kind;
 		refuse_open();
 	}
+}
+
+/* A side buffer of two pages, well made but for one thing. */
+enum side_fault {
+	SIDE_IS_A_PIPE,
+	SIDE_CAN_SHRINK,
+	SIDE_IS_TOO_SMALL,
+	SIDE_HAS_NO_SLOTS,
+	SIDE_SLOTS_ARE_TOO_LARGE,
+	SIDE_IS_FINE
+};
+
+static void hostile_side(const union msg_any *request, struct fake_reply *r, void *data)
+{
+	enum side_fault fault = *(enum side_fault *)data;
+	struct msg_rings *l = &r->m.queue_open_reply.rings;
+	int pipes[2];
+	if (request->hdr.type != MSG_QUEUE_OPEN || pipe2(pipes, O_CLOEXEC) < 0)
+		return;
+	close(pipes[1]);
+	r->fds[3] = pipes[0];
+	r->m.hdr.nfds = 4;
+	l->side_map_bytes = 8192;
+	l->side_slot_bytes = 4096;
+	if (fault == SIDE_HAS_NO_SLOTS)
+		l->side_slot_bytes = 0;
+	if (fault == SIDE_SLOTS_ARE_TOO_LARGE)
+		l->side_slot_bytes = 16384;
+	if (fault != SIDE_IS_A_PIPE)
+		put_file(r, 3, fault == SIDE_IS_TOO_SMALL ? 4096 : 8192,
+			 fault == SIDE_CAN_SHRINK ? F_SEAL_GROW : F_SEAL_SHRINK);
+}
+
+static void a_side_buffer_that_does_not_fit_is_refused(void **state)
+{
+	(void)state;
+	fake.change = hostile_side;
+	enum side_fault fault;
+	fake.data = &fault;
+	for (fault = SIDE_IS_A_PIPE; fault < SIDE_IS_FINE; fault++)
+		refuse_open();
+	struct zcrx_queue *q;
+	assert_int_equal(zcrx_queue_open(z, &q, a, NULL), 0);
+	zcrx_queue_close(q);
 }
 
 static void drop_descriptors(const union msg_any *request, struct fake_reply *r, void *data)
@@ -295,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_layout_that_does_not_fit_its_files_is_refused),
 		TEST(files_that_can_shrink_or_are_none_are_refused),
+		TEST(a_side_buffer_that_does_not_fit_is_refused),
 		TEST(missing_descriptors_end_the_connection),
 		TEST(options_reach_the_daemon),
 		TEST(options_of_a_newer_release_pass_if_the_news_are_unused),

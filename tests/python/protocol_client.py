@@ -356,7 +356,7 @@ class Refusals(Case):
             self.assertEqual(caught.exception.reason, "AREA_SIZE")
         with open(os.devnull, "r+b") as null:
             self.refused("FD_KIND", "AREA_ADD", [null.fileno()], **memfd)
-            self.refused("AREA_KIND", "AREA_ADD", [null.fileno()], kind=constants["MSG_AREA_DMABUF"],
+            self.refused("FD_KIND", "AREA_ADD", [null.fileno()], kind=constants["MSG_AREA_DMABUF"],
                          length=page)
 
     def test_queues_of_other_backends(self):

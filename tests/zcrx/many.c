@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,8 @@
 #include <zcrx.h>
 
 #include "../harness/harness.h"
+#include "../kernel/die.h"
+#include "../kernel/memory.h"
 
 enum {
 	FLOWS_MOST = 512,
@@ -42,18 +43,9 @@ struct stream {
 
 static struct stream streams[FLOWS_MOST];
 static unsigned opened, ended;
-static bool huge; /* pages */
+static bool huge;          /* pages */
+static const char *memory; /* kind of a dma-buf, or NULL: the library's memfd */
 static const char *behaviour = "";
-
-static _Noreturn void die(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
-}
 
 static void must(int r, const char *what, const struct zcrx *z)
 {
@@ -127,7 +119,7 @@ static void open_streams(const struct zcrx *z, struct zcrx_queue *q)
 	}
 }
 
-static void take(const char *area, const struct zcrx_completion *c)
+static void take(const char *data, const struct zcrx_completion *c)
 {
 	struct stream *s = c->user;
 	switch ((enum zcrx_what)c->what) {
@@ -135,7 +127,7 @@ static void take(const char *area, const struct zcrx_completion *c)
 		zcrx_flow_set_user(c->flow, stream_new(c->flow));
 		break;
 	case ZCRX_DATA:
-		if (!harness_pattern_is(area + c->off, SEED, s->pos, c->len))
+		if (!harness_pattern_is(data, SEED, s->pos, c->len))
 			die("wrong data in the %u bytes from byte %ju of a stream on", c->len,
 			    (uintmax_t)s->pos);
 		s->pos += c->len;
@@ -200,13 +192,15 @@ static _Noreturn void scribble(struct zcrx_queue *q)
 	}
 }
 
-static void receive_all(struct zcrx_queue *q, const char *area)
+static void receive_all(struct zcrx_queue *q, struct zcrx_area *a)
 {
 	struct zcrx_completion c[64];
 	while (ended < flows) {
 		int n = zcrx_reap(q, c, 64);
+		zcrx_area_sync(a, 1);
 		for (int i = 0; i < n; i++)
-			take(area, &c[i]);
+			take(zcrx_data(q, &c[i]), &c[i]);
+		zcrx_area_sync(a, 0);
 		zcrx_recycle(q, c, n);
 		if (n == 0 && zcrx_wait(q, PATIENCE_MS) <= 0)
 			die("nothing came for %d s; %u of %u streams have ended",
@@ -259,6 +253,8 @@ static void option(struct zcrx_queue_options *o, size_t *area_bytes, const char 
 		o->backend = (uint32_t)n;
 	else if (strcmp(arg, "hoard") == 0 || strcmp(arg, "scribble") == 0)
 		behaviour = arg;
+	else if (strncmp(arg, "memory=", 7) == 0)
+		memory = value + 1;
 	else if (strcmp(arg, "huge") == 0)
 		huge = true;
 	else
@@ -276,6 +272,19 @@ static int area_huge(struct zcrx *z, struct zcrx_area **ret, size_t area_bytes)
 	return r;
 }
 
+static int area_make(struct zcrx *z, struct zcrx_area **ret, size_t area_bytes)
+{
+	struct memory m;
+	if (huge)
+		return area_huge(z, ret, area_bytes);
+	if (!memory)
+		return zcrx_area_new(z, ret, area_bytes, 0);
+	memory_init(&m, memory, area_bytes);
+	int r = zcrx_area_import(z, ret, m.fd, m.bytes);
+	memory_done(&m);
+	return r;
+}
+
 static void receive_main(char **options)
 {
 	struct zcrx_queue_options o = {.size = sizeof(o)};
@@ -288,15 +297,14 @@ static void receive_main(char **options)
 	for (; *options; options++)
 		option(&o, &area_bytes, *options);
 	must(zcrx_connect(&z, NULL), "zcrxd", NULL);
-	must(huge ? area_huge(z, &a, area_bytes) : zcrx_area_new(z, &a, area_bytes, 0), "the area",
-	     z);
+	must(area_make(z, &a, area_bytes), "the area", z);
 	must(zcrx_queue_open(z, &q, a, &o), "the queue", z);
 	open_streams(z, q);
 	if (strcmp(behaviour, "hoard") == 0)
 		hoard(q);
 	if (strcmp(behaviour, "scribble") == 0)
 		scribble(q);
-	receive_all(q, zcrx_area_data(a));
+	receive_all(q, a);
 	report(q);
 	zcrx_close(z);
 }

@@ -66,6 +66,12 @@ def large(service):
     expect("buffers of 64 KiB", got["buffer_bytes"] == 65536, got)
 
 
+def in_dmabuf(service, how, version, flows=1):
+    """The kernel cannot copy there: what is not placed by the NIC comes through the side buffer."""
+    zero_copy(stream(service, how, version, flows, 8 * MIB // flows,
+                     ["memory=udmabuf", "area=8388608"]), 0.99 if how == "listen" else 0)
+
+
 def link(service, settings, undo):
     for command in settings:
         do(*command)
@@ -85,6 +91,7 @@ def faulty(service, fault, value):
     try:
         zero_copy(stream(service), 0)
         zero_copy(stream(service, flows=8, size=MIB // 2), 0)
+        zero_copy(stream(service, flows=8, size=MIB // 2, options=["memory=udmabuf"]), 0)
     finally:
         with open(path, "w", encoding="ascii") as f:
             f.write("0")
@@ -148,10 +155,10 @@ def everywhere(service, anywhere, rules):
         finish(s)
 
 
-def elsewhere(service):
+def elsewhere(service, *options):
     """A socket of another network namespace gets no rule of ours; it is received all the same."""
     port = next(ports)
-    client = service.client("listen", REMOTE[4], port, 1, 32 * MIB, namespace=PEER)
+    client = service.client("listen", REMOTE[4], port, 1, 32 * MIB, *options, namespace=PEER)
     wait_ready(client)
     send = sender("connect", REMOTE[4], port, 1, 32 * MIB, namespace=())
 
@@ -190,6 +197,10 @@ def main():
                    [*PEER, "ip", "link", "set", "zc1", "mtu", "1500"]])
         tally.run("TSO off", link, service, [[*PEER, "ethtool", "-K", "zc1", "tso", "off"]],
                   [[*PEER, "ethtool", "-K", "zc1", "tso", "on"]])
+        do("chmod", "666", "/dev/udmabuf")
+        for how, version in itertools.product(("listen", "adopt"), (4, 6)):
+            tally.run(f"a dma-buf, {how}, IPv{version}", in_dmabuf, service, how, version)
+        tally.run("a dma-buf, 64 flows", in_dmabuf, service, "listen", 4, 64)
         for fault, value in (("drop_every", 100), ("alloc_fail_every", 50), ("unsplit_every", 20),
                              ("linear_payload", 16)):
             tally.run(f"the fault {fault}", faulty, service, fault, value)
@@ -202,6 +213,7 @@ def main():
         tally.run("a socket adopted twice", not_ours, service, LOCAL[4],
                   ["", "Another flow is steered by the same addresses."])
         tally.run("a socket of another namespace", elsewhere, service)
+        tally.run("the same, beside a dma-buf", elsewhere, service, "memory=udmabuf")
         tally.run("zcrxd ends", service.end)
     tally.exit()
 

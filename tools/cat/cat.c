@@ -149,8 +149,7 @@ static void cat_data(struct cat *c, const struct zcrx_completion *done)
 
 	if (c->end)
 		return;
-	r = sink_write(c->sink, &c->waiter, (const char *)zcrx_area_data(c->area) + done->off,
-		       bytes);
+	r = sink_write(c->sink, &c->waiter, zcrx_data(c->queue, done), bytes);
 	if (r < 0) {
 		cat_ended(c, "writing", r);
 		return;

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "side.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "util.h"
+
+uint64_t side_cost(void)
+{
+	return (uint64_t)SIDE_SLOTS * SIDE_SLOT_BYTES;
+}
+
+static void post(struct side *s, uint32_t slot)
+{
+	io_uring_buf_ring_add(s->slots, s->map + (size_t)slot * SIDE_SLOT_BYTES, SIDE_SLOT_BYTES,
+			      (uint16_t)slot, SIDE_SLOTS - 1, 0);
+	io_uring_buf_ring_advance(s->slots, 1);
+	s->posted++;
+}
+
+/* Without memory yet: what nothing is copied to costs nothing. */
+static int memory_make(struct side *s)
+{
+	s->fd = memfd_create("zcrxd-side", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (s->fd < 0 || ftruncate(s->fd, (off_t)side_cost()) < 0)
+		return -errno;
+	char *map = mmap(NULL, side_cost(), PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	s->map = map;
+	if (fchmod(s->fd, S_IRUSR) < 0 ||
+	    fcntl(s->fd, F_ADD_SEALS,
+		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
+		return -errno;
+	return 0;
+}
+
+int side_new(struct side **ret, struct uring *ring)
+{
+	struct side *s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->ring = ring;
+	int r = memory_make(s);
+	if (r == 0)
+		s->slots = io_uring_setup_buf_ring(&ring->io, SIDE_SLOTS, SIDE_GROUP, 0, &r);
+	if (!s->slots) {
+		side_free(s);
+		return r;
+	}
+	for (uint32_t slot = 0; slot < SIDE_SLOTS; slot++)
+		post(s, slot);
+	*ret = s;
+	return 0;
+}
+
+struct side *side_free(struct side *s)
+{
+	if (!s)
+		return NULL;
+	if (s->slots)
+		io_uring_free_buf_ring(&s->ring->io, s->slots, SIDE_SLOTS, SIDE_GROUP);
+	if (s->map)
+		munmap(s->map, side_cost());
+	fd_close(s->fd);
+	free(s);
+	return NULL;
+}
+
+int side_readonly(const struct side *s)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->fd);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+void side_take(struct side *s, uint32_t slot)
+{
+	s->posted--;
+	s->refs[slot] = 1;
+}
+
+void side_drop(struct side *s, uint32_t slot)
+{
+	if (--s->refs[slot] == 0)
+		post(s, slot);
+}
+
+bool side_give(struct side *s, uint32_t slot)
+{
+	if (s->tail - s->head == SIDE_GIVEN_MOST)
+		return false;
+	s->refs[slot]++;
+	s->given[s->tail++ % SIDE_GIVEN_MOST] = (uint8_t)slot;
+	return true;
+}
+
+static bool is_given(const struct side *s, uint32_t head)
+{
+	return head - s->head <= s->tail - s->head;
+}
+
+bool side_is_back(const struct side *s, uint32_t head)
+{
+	return head != s->head && is_given(s, head);
+}
+
+bool side_back(struct side *s, uint32_t head)
+{
+	if (!is_given(s, head))
+		return false;
+	while (s->head != head)
+		side_drop(s, s->given[s->head++ % SIDE_GIVEN_MOST]);
+	return true;
+}

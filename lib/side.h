@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The side buffer of a queue whose area is a dma-buf: what could not be placed there. Completions
+ * in it go back in the order they came, whatever the user's own: this remembers which are out.
+ */
+#ifndef ZCRX_LIB_SIDE_H
+#define ZCRX_LIB_SIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SIDE_OUT_MOST = 1024 /* a power of two; the protocol's limit */
+};
+
+struct side {
+	void *map; /* NULL: there is none */
+	size_t bytes;
+	uint32_t slot_bytes;
+	uint32_t head, tail;         /* of out */
+	uint64_t out[SIDE_OUT_MOST]; /* offsets, or SIDE_BACK */
+};
+
+#define SIDE_BACK UINT64_MAX
+
+/* Where `bytes` of a slot lie, from the beginning; false if that is not within the slot. */
+static inline bool side_place(const struct side *s, uint32_t slot, uint64_t in_slot, uint32_t bytes,
+			      uint64_t *ret_off)
+{
+	if (!s->map || in_slot > s->slot_bytes || bytes > s->slot_bytes - in_slot ||
+	    slot >= s->bytes / s->slot_bytes)
+		return false;
+	*ret_off = (uint64_t)slot * s->slot_bytes + in_slot;
+	return true;
+}
+
+static inline bool side_has_room(const struct side *s)
+{
+	return s->tail - s->head < SIDE_OUT_MOST;
+}
+
+static inline void side_out(struct side *s, uint64_t off)
+{
+	s->out[s->tail++ % SIDE_OUT_MOST] = off;
+}
+
+/* Moves the head past what is back, off included now. */
+static inline void side_back(struct side *s, uint64_t off)
+{
+	for (uint32_t i = s->head; i != s->tail; i++)
+		if (s->out[i % SIDE_OUT_MOST] == off) {
+			s->out[i % SIDE_OUT_MOST] = SIDE_BACK;
+			break;
+		}
+	while (s->head != s->tail && s->out[s->head % SIDE_OUT_MOST] == SIDE_BACK)
+		s->head++;
+}
+
+#endif
