@@ -21,8 +21,10 @@ struct backend_place {
 	const struct area *area;
 	struct side *side;     /* for what cannot be placed in the area, or NULL */
 	uint32_t buffer_bytes; /* wished for; open() may lower it */
-	uint32_t ifindex, rxq; /* hardware queue, for backends that take one */
-	uint64_t token;        /* open() says: to be or-ed into refills */
+	uint32_t ifindex;      /* of hardware queues, for backends that take them, */
+	const uint32_t *rxqs;  /* and their numbers */
+	uint32_t n_rxqs;
+	uint64_t token; /* open() says: to be or-ed into refills */
 };
 
 struct backend {
@@ -30,6 +32,7 @@ struct backend {
 	uint32_t number;    /* enum msg_backend */
 	uint32_t format;    /* enum msg_format */
 	uint32_t cqe_bytes; /* 16 or 32 */
+	bool has_side;      /* in a dma-buf not everything can be placed */
 
 	/* The unit the area is divided into for a wish (0 = none), and how many there are. */
 	uint32_t (*buffer_bytes)(uint64_t area_bytes, uint32_t wish);
@@ -52,6 +55,21 @@ struct backend {
 	 */
 	void (*drain)(void *b, struct uring *ring, int sock, uint64_t user_data);
 
+	/*
+	 * For a backend that owes something to each socket, which is kept open as long. join()
+	 * comes before the first receive, leave() when settled() has said that everything is given
+	 * back. With `now` it need not wait for the client to do so. NULL: nothing is owed.
+	 */
+	int (*join)(void *b, void **ret_stream, int sock, uint32_t id);
+	bool (*settled)(void *b, void *stream, bool now);
+	void (*leave)(void *b, void *stream);
+
+	/*
+	 * NULL: the kernel writes into the shared CQ. Otherwise the ring is private, and this makes
+	 * what it holds completions of the shared one. True if room there or refills would help.
+	 */
+	bool (*reap)(void *b);
+
 	/* A completion of such an operation: moves what it names into the client's hands. */
 	void (*received)(void *b, const struct io_uring_cqe *cqe);
 
@@ -68,6 +86,6 @@ struct backend {
 	uint64_t (*copied)(const void *b, uint64_t received);
 };
 
-extern const struct backend backend_copy, backend_zcrx;
+extern const struct backend backend_copy, backend_devmem, backend_zcrx;
 
 #endif

@@ -56,6 +56,8 @@ void flow_free(struct flow *f)
 	struct queue *q = f->queue;
 	flows_forget(f);
 	channel_forget(q, f);
+	if (f->stream)
+		q->backend->leave(q->buffers, f->stream);
 	pthread_mutex_lock(&q->client->lock);
 	TAILQ_REMOVE(&q->flows, f, link);
 	pthread_mutex_unlock(&q->client->lock);
@@ -84,6 +86,9 @@ static void accept_next(struct flow *f)
 void flow_arm(struct flow *f)
 {
 	struct queue *q = f->queue;
+	if (q->backend->join && !f->stream &&
+	    q->backend->join(q->buffers, &f->stream, f->sock, f->id) < 0)
+		return flow_end(f, -ENOMEM, REASON_DAEMON_LIMIT);
 	f->draining = f->drain;
 	f->drain = false;
 	(f->draining ? q->backend->drain : q->backend->arm)(q->buffers, &q->ring, f->sock, f->id);
@@ -106,10 +111,25 @@ static void cancel(struct flow *f)
 	q->active = true;
 }
 
-static void die(struct flow *f)
+bool flow_is_settled(const struct flow *f)
+{
+	const struct queue *q = f->queue;
+	return !f->stream || q->backend->settled(q->buffers, f->stream, q->closing);
+}
+
+/* Lets go of the socket, unless the backend still owes it something. */
+static void let_go(struct flow *f)
 {
 	steer_stop(f);
-	f->sock = socket_drop(f->sock, f->abort);
+	if (!f->stream)
+		f->sock = socket_drop(f->sock, f->abort);
+	else if (f->abort)
+		socket_abort(f->sock);
+}
+
+static void die(struct flow *f)
+{
+	let_go(f);
 	f->end = f->queue->scanned;
 	flows_set_state(f, FLOW_DEAD);
 	channel_forget(f->queue, f);
@@ -148,8 +168,7 @@ void flow_end(struct flow *f, int error, uint32_t reason)
 	f->error = error;
 	f->reason = reason;
 	f->end = f->queue->scanned;
-	steer_stop(f);
-	f->sock = socket_drop(f->sock, false);
+	let_go(f);
 	flows_set_state(f, FLOW_ENDED);
 	if (f->closing)
 		flow_attend(f);
@@ -165,8 +184,9 @@ static bool unplaceable(struct flow *f, int res)
 {
 	if (res > 0)
 		f->stuck = 0;
+	const struct queue *q = f->queue;
 	bool placeable = res == -EFAULT || res == -ENODEV; /* to the drain */
-	if (!f->queue->side || (f->draining ? !placeable : res != -ENOMEM))
+	if (!q->side || !q->backend->drain || (f->draining ? !placeable : res != -ENOMEM))
 		return false;
 	f->drain = !f->draining;
 	return ++f->stuck < STUCK_MOST;

@@ -16,6 +16,9 @@ void flow_pause(struct flow *f, bool on);
  */
 void flow_close(struct flow *f, bool abort);
 
+/* Is its socket owed nothing any more? On a queue that closes this does what it takes. */
+bool flow_is_settled(const struct flow *f);
+
 /* Takes a flow from its queue and frees it. */
 void flow_free(struct flow *f);
 

@@ -30,7 +30,8 @@ struct nic {
 
 struct lease {
 	struct nic *nic;
-	uint32_t index; /* in config->queues */
+	uint32_t n, next; /* of rxqs; the next one to steer to */
+	uint32_t rxqs[LEASE_QUEUES_MOST];
 };
 
 static struct {
@@ -81,15 +82,35 @@ void leases_done(void)
 	all.n = 0;
 }
 
-static int take_of(struct lease **ret, struct nic *nic, char why[NIC_SENTENCE_BYTES])
+/* Picks n free queues; false if there are fewer. */
+static bool pick(struct lease *l, const struct nic *nic, uint32_t n)
 {
+	for (uint32_t i = 0; nic->taken && i < nic->config->queues.n && l->n < n; i++)
+		if (!nic->taken[i])
+			l->rxqs[l->n++] = nic->config->queues.ids[i];
+	return l->n == n;
+}
+
+static void mark(struct lease *l, bool taken)
+{
+	struct nic *nic = l->nic;
+	for (uint32_t i = 0; i < nic->config->queues.n; i++)
+		for (uint32_t k = 0; k < l->n; k++)
+			if (nic->config->queues.ids[i] == l->rxqs[k])
+				nic->taken[i] = taken;
+}
+
+static int take_of(struct lease *l, uint32_t n, char why[NIC_SENTENCE_BYTES])
+{
+	struct nic *nic = l->nic;
 	const struct config_nic *c = nic->config;
-	uint32_t i = 0;
-	while (nic->taken && i < c->queues.n && nic->taken[i])
-		i++;
-	if (!nic->taken || i == c->queues.n) {
+	if (!pick(l, nic, n)) {
 		snprintf(why, NIC_SENTENCE_BYTES,
 			 "All queues of %s that zcrxd may hand out are in use.", c->name);
+		if (l->n > 0)
+			snprintf(why, NIC_SENTENCE_BYTES,
+				 "Only %u queues of %s that zcrxd may hand out are free.", l->n,
+				 c->name);
 		return -EBUSY;
 	}
 	uint32_t ifindex = if_nametoindex(c->name);
@@ -97,25 +118,21 @@ static int take_of(struct lease **ret, struct nic *nic, char why[NIC_SENTENCE_BY
 		snprintf(why, NIC_SENTENCE_BYTES, "The interface %s is gone.", c->name);
 		return -ENODEV;
 	}
-	struct lease *l = calloc(1, sizeof(*l));
-	int r = l ? 0 : -ENOMEM;
-	if (r == 0 && nic->leases == 0)
-		r = nic_make_ready(all.dir, c->name, &c->queues, why);
-	if (r < 0) {
-		free(l);
+	int r = nic->leases == 0 ? nic_make_ready(all.dir, c->name, &c->queues, why) : 0;
+	if (r < 0)
 		return r;
-	}
 	nic->ifindex = ifindex;
-	nic->taken[i] = true;
 	nic->leases++;
-	*l = (struct lease){.nic = nic, .index = i};
-	*ret = l;
+	mark(l, true);
 	return 0;
 }
 
-int lease_take(struct lease **ret, const char *name, char why[NIC_SENTENCE_BYTES])
+int lease_take(struct lease **ret, const char *name, uint32_t n, char why[NIC_SENTENCE_BYTES])
 {
 	int r = -ENODEV;
+	struct lease *l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
 	snprintf(
 		why, NIC_SENTENCE_BYTES,
 		"No receive queue%s%s is zcrxd's to hand out; name some in zcrxd.conf, [nic NAME].",
@@ -125,15 +142,15 @@ int lease_take(struct lease **ret, const char *name, char why[NIC_SENTENCE_BYTES
 		if (*name && strcmp(name, nic->config->name) != 0)
 			continue;
 		pthread_mutex_lock(&nic->lock);
-		r = take_of(ret, nic, why);
+		*l = (struct lease){.nic = nic};
+		r = take_of(l, n, why);
 		pthread_mutex_unlock(&nic->lock);
 	}
+	if (r < 0)
+		free(l);
+	else
+		*ret = l;
 	return r;
-}
-
-static uint32_t rxq(const struct lease *l)
-{
-	return l->nic->config->queues.ids[l->index];
 }
 
 const char *lease_name(const struct lease *l)
@@ -141,10 +158,12 @@ const char *lease_name(const struct lease *l)
 	return l->nic->config->name;
 }
 
-void lease_where(const struct lease *l, uint32_t *ret_ifindex, uint32_t *ret_rxq)
+void lease_where(const struct lease *l, uint32_t *ret_ifindex, const uint32_t **ret_rxqs,
+		 uint32_t *ret_n)
 {
 	*ret_ifindex = l->nic->ifindex;
-	*ret_rxq = rxq(l);
+	*ret_rxqs = l->rxqs;
+	*ret_n = l->n;
 }
 
 void lease_end(struct lease *l)
@@ -153,7 +172,7 @@ void lease_end(struct lease *l)
 		return;
 	struct nic *nic = l->nic;
 	pthread_mutex_lock(&nic->lock);
-	nic->taken[l->index] = false;
+	mark(l, false);
 	if (--nic->leases == 0)
 		nic_put_back(all.dir, nic->config->name, say);
 	pthread_mutex_unlock(&nic->lock);
@@ -191,13 +210,14 @@ int lease_steer(struct lease *l, const struct nic_rule *match, uint32_t *ret_loc
 	if (!rule)
 		return -ENOMEM;
 	rule->match = *match;
-	rule->match.queue = rxq(l);
+	rule->match.queue = l->rxqs[l->next];
 	pthread_mutex_lock(&nic->lock);
 	int r = rule_find(nic, match)
 			? -EALREADY
 			: nic_rule_add(nic->config->name, &rule->match, &rule->location);
 	if (r == 0) {
 		LIST_INSERT_HEAD(&nic->rules, rule, link);
+		l->next = (l->next + 1) % l->n;
 		*ret_location = rule->location;
 	}
 	pthread_mutex_unlock(&nic->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hardware receive queues of the NICs that the administrator gave us (zcrxd.conf(5), [nic NAME]),
- * handed out one at a time.
+ * handed out to one client at a time.
  *
  * A NIC is made ready with its first lease: header split on, threshold 0, ntuple rules on, our
  * queues out of the RSS table. What it was like is journaled first and put back with the last
@@ -19,6 +19,8 @@
 #include "../nic/change.h"
 #include "../nic/ready.h"
 
+#define LEASE_QUEUES_MOST 16
+
 struct config_nic;
 struct lease;
 
@@ -32,18 +34,19 @@ bool leases_any(void);
 void leases_done(void);
 
 /*
- * A free queue of the named NIC, or of any ("" ). Returns 0, or a negative errno with a sentence in
- * why.
+ * So many free queues of the named NIC, or of any ("" ). Returns 0, or a negative errno with a
+ * sentence in why.
  */
-int lease_take(struct lease **ret, const char *name, char why[NIC_SENTENCE_BYTES]);
+int lease_take(struct lease **ret, const char *name, uint32_t n, char why[NIC_SENTENCE_BYTES]);
 
 /* The interface's name; lives as long as the configuration. */
 const char *lease_name(const struct lease *l);
 
-void lease_where(const struct lease *l, uint32_t *ret_ifindex, uint32_t *ret_rxq);
+void lease_where(const struct lease *l, uint32_t *ret_ifindex, const uint32_t **ret_rxqs,
+		 uint32_t *ret_n);
 
 /*
- * Gives the queue back; whoever registered it has let it go already, though the kernel may need a
+ * Gives the queues back; whoever registered it has let it go already, though the kernel may need a
  * moment, which is waited for. NULL is fine.
  */
 void lease_end(struct lease *l);
@@ -55,8 +58,8 @@ void lease_end(struct lease *l);
 int lease_check(struct lease *l);
 
 /*
- * Steers what the rule matches to the queue. Returns 0, -EALREADY if a rule of ours matches the
- * same, or the errno of nic_rule_add().
+ * Steers what the rule matches to one of the queues, the next one each time. Returns 0, -EALREADY
+ * if a rule of ours matches the same, or the errno of nic_rule_add().
  */
 int lease_steer(struct lease *l, const struct nic_rule *match, uint32_t *ret_location);
 void lease_unsteer(struct lease *l, uint32_t location);

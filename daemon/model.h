@@ -87,6 +87,7 @@ struct flow {
 	uint32_t reason;
 	uint32_t end; /* CQ position */
 	uint64_t bytes;
+	void *stream;              /* the backend's, or NULL; its socket is kept open */
 	struct steering *steering; /* to the leased hardware queue, or NULL */
 	const char *why_copied;    /* why it is not steered there, or NULL; a constant */
 };
@@ -113,7 +114,7 @@ struct queue {
 	uint64_t cost;       /* bytes charged for the rings */
 	struct lease *lease; /* of a hardware queue, or NULL */
 	uint64_t token;      /* to be or-ed into refills */
-	char why_not[200];   /* why no better backend was given, "" */
+	char why_not[240];   /* why no better backend was given, "" */
 	struct uring ring;
 	struct rings rings;
 	struct side *side;      /* or NULL */
@@ -131,6 +132,7 @@ struct queue {
 	struct pace pace;
 	uint64_t due_ns; /* not before then; 0: at once */
 	bool active;     /* has work: takes turns until it has none */
+	bool held;       /* completions wait for room that the client has to make */
 	bool closing;    /* flows are being ended; when none is left the queue is gone */
 	bool reply;      /* ... and QUEUE_CLOSE is to be answered */
 };

@@ -18,7 +18,7 @@
 /* A NIC that fills a dma-buf leaves over what it cannot place there, and no CPU may. */
 static bool needs_side(const struct queue *q)
 {
-	return q->backend->drain && q->area->dmabuf >= 0;
+	return q->backend->has_side && q->area->dmabuf >= 0;
 }
 
 static uint32_t cost_charge(struct queue *q, const struct queue_wish *wish)
@@ -47,7 +47,7 @@ static void ring_ready(void *owner, uint32_t events)
 static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_channel)
 {
 	int r = rings_init(&q->rings, &q->ring, wish->cq_entries, q->backend->cqe_bytes,
-			   wish->rq_entries);
+			   wish->rq_entries, !q->backend->reap);
 	if (r < 0)
 		return r;
 	if (needs_side(q)) {
@@ -61,7 +61,7 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 				      .side = q->side,
 				      .buffer_bytes = wish->buffer_bytes};
 	if (q->lease)
-		lease_where(q->lease, &place.ifindex, &place.rxq);
+		lease_where(q->lease, &place.ifindex, &place.rxqs, &place.n_rxqs);
 	r = q->backend->open(&q->buffers, &q->ring, &q->rings, &place);
 	if (r < 0)
 		return r;
@@ -211,7 +211,7 @@ static void count_received(struct queue *q, uint32_t completions, uint64_t bytes
 static uint32_t scan(struct queue *q)
 {
 	const char *cqes = q->rings.cq + q->rings.layout.cq_cqes;
-	uint32_t tail = ring_load((uint32_t *)(void *)(q->rings.cq + q->rings.layout.cq_tail));
+	uint32_t tail = ring_load(q->rings.cq_tail);
 	uint32_t stride = q->rings.layout.cqe_bytes, mask = q->rings.layout.cq_entries - 1;
 	uint32_t data = 0, counted = 0;
 	uint64_t bytes = 0;
@@ -272,14 +272,17 @@ static void move_head(struct queue *q)
 		return;
 	}
 	q->head = head;
-	ring_store(q->ring.io.cq.khead, head);
+	ring_store(q->rings.cq_head, head);
 }
 
 static void bury(struct queue *q)
 {
-	struct flow *f;
-	while ((f = TAILQ_FIRST(&q->dead)) && (int32_t)(q->head - f->end) >= 0)
-		flow_free(f);
+	struct flow *f, *next;
+	for (f = TAILQ_FIRST(&q->dead); f; f = next) {
+		next = TAILQ_NEXT(f, waiting);
+		if ((int32_t)(q->head - f->end) >= 0 && flow_is_settled(f))
+			flow_free(f);
+	}
 }
 
 /* Arms waiting flows, one for each free buffer, while at most half of the CQ is unread. */
@@ -307,7 +310,8 @@ static bool side_pending(const struct queue *q)
  */
 static bool ask_for_kick(struct queue *q)
 {
-	if (TAILQ_EMPTY(&q->waiting) && TAILQ_EMPTY(&q->dead) && !uring_overflown(&q->ring))
+	if (TAILQ_EMPTY(&q->waiting) && TAILQ_EMPTY(&q->dead) && !q->held &&
+	    !uring_overflown(&q->ring))
 		return false;
 	if (!ring_load(&q->rings.daemon->kick)) {
 		q->kick += q->kick == UINT32_MAX ? 2 : 1;
@@ -319,19 +323,27 @@ static bool ask_for_kick(struct queue *q)
 	return moved || side_pending(q) || rings_refill_pending(&q->rings);
 }
 
+/* Where the completions are not the kernel's: it has none but those that wait for the client. */
+static void reap(struct queue *q)
+{
+	if (q->backend->reap)
+		q->held = q->backend->reap(q->buffers);
+}
+
 /* Nothing to do: arms the eventfd. False if work arrived in between. */
 static bool settle(struct queue *q)
 {
 	uring_sleep(&q->ring);
 	count_add(&q->rings.daemon->enters, 1);
-	return ring_load(q->ring.io.cq.ktail) == q->scanned;
+	reap(q);
+	return ring_load(q->rings.cq_tail) == q->scanned;
 }
 
 /* Runs the kernel's work, unless the last turn left completions behind. */
 static void enter(struct queue *q)
 {
 	bool submit = io_uring_sq_ready(&q->ring.io) > 0;
-	if (!submit && ring_load(q->ring.io.cq.ktail) != q->scanned)
+	if (!submit && ring_load(q->rings.cq_tail) != q->scanned)
 		return;
 	int r = q->pace.wait_us && !submit
 			? uring_enter_wait(&q->ring, q->scanned - q->head + q->pace.goal, 0)
@@ -349,6 +361,7 @@ void queue_turn(struct queue *q)
 	if (q->hangup && !q->closing)
 		queue_close(q);
 	enter(q);
+	reap(q);
 	uint64_t bytes = count_get(&q->rings.daemon->bytes);
 	uint32_t data = scan(q);
 	take_refills(q);
@@ -374,5 +387,6 @@ void queue_turn(struct queue *q)
 	if (wait_us && !starved)
 		q->due_ns = now + wait_us * 1000ull;
 	else
-		q->active = ask_for_kick(q) || !settle(q);
+		/* A turn without data gives back what a batch was waited for. */
+		q->active = (data && q->backend->reap) || ask_for_kick(q) || !settle(q);
 }

@@ -86,7 +86,7 @@ static uint32_t wish_check(const struct msg_queue_open *m)
 		return REASON_UNKNOWN_FLAG;
 	if (m->backend > MSG_BACKEND_ZCRX || m->cq_entries > ENTRIES_MOST ||
 	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BUFFER_BYTES_MOST ||
-	    memchr(m->nic, '\0', sizeof(m->nic)) == NULL)
+	    m->rx_queues > LEASE_QUEUES_MOST || memchr(m->nic, '\0', sizeof(m->nic)) == NULL)
 		return REASON_VALUE;
 	return REASON_NONE;
 }
@@ -118,7 +118,8 @@ static uint32_t open_sized(struct queue **ret, struct client *c, struct queue_wi
 	return a->error < 0 ? reason : REASON_NONE;
 }
 
-static void zcrx_refused(struct answer *a, const char *nic, uint32_t rxq)
+static void kernel_refused(struct answer *a, const struct queue_wish *w, const char *nic,
+			   uint32_t rxq)
 {
 	if (a->error == -EEXIST || a->error == -EBUSY)
 		snprintf(a->text_room, sizeof(a->text_room),
@@ -126,29 +127,45 @@ static void zcrx_refused(struct answer *a, const char *nic, uint32_t rxq)
 			 nic, nic);
 	else
 		snprintf(a->text_room, sizeof(a->text_room),
-			 "The kernel refused zero copy on queue %u of %s: %s. See zcrxctl doctor.",
-			 rxq, nic, strerrordesc_np(-a->error));
+			 "The kernel refused %s on queue %u of %s: %s. See zcrxctl doctor.",
+			 w->backend->name, rxq, nic, strerrordesc_np(-a->error));
 	a->text = a->text_room;
 }
 
-/* By zcrx, if there is a hardware queue and it works. */
-static uint32_t open_zcrx(struct queue **ret, struct client *c, struct queue_wish *w,
-			  const struct msg_queue_open *m, int *ret_channel, struct answer *a)
+/* What the backend cannot, whatever the NIC can; NULL if nothing. */
+static const char *cannot(const struct queue_wish *w, const struct msg_queue_open *m)
 {
-	uint32_t ifindex, rxq;
-	w->backend = &backend_zcrx;
+	if (w->backend == &backend_zcrx && m->rx_queues > 1)
+		return "The backend zcrx receives on one hardware queue; ask for one, or for devmem.";
+	if (w->backend == &backend_devmem && w->area->dmabuf < 0)
+		return "The backend devmem receives into dma-bufs only; bring one.";
+	return NULL;
+}
+
+/* By a backend that takes hardware queues, if there are any and it works. */
+static uint32_t open_leased(struct queue **ret, struct client *c, struct queue_wish *w,
+			    const struct backend *backend, const struct msg_queue_open *m,
+			    int *ret_channel, struct answer *a)
+{
+	uint32_t ifindex, n;
+	const uint32_t *rxqs;
+	w->backend = backend;
+	a->text = cannot(w, m);
+	if (a->text)
+		return REASON_BACKEND;
 	uint32_t reason = wish_size(w, m, a);
 	if (reason)
 		return reason;
-	if (lease_take(&w->lease, m->nic, a->text_room) < 0) {
+	if (lease_take(&w->lease, m->nic, m->rx_queues ? m->rx_queues : 1, a->text_room) < 0) {
 		a->text = a->text_room;
 		return REASON_BACKEND;
 	}
 	const char *nic = lease_name(w->lease);
-	lease_where(w->lease, &ifindex, &rxq);
+	lease_where(w->lease, &ifindex, &rxqs, &n);
+	uint32_t rxq = rxqs[0];
 	reason = open_sized(ret, c, w, ret_channel, a);
 	if (reason == REASON_KERNEL)
-		zcrx_refused(a, nic, rxq);
+		kernel_refused(a, w, nic, rxq);
 	return reason;
 }
 
@@ -163,27 +180,46 @@ static uint32_t open_copy(struct queue **ret, struct client *c, struct queue_wis
 	return reason ? reason : open_sized(ret, c, w, ret_channel, a);
 }
 
+/* The reasons of all backends that were tried, but none twice. */
+static void why_not(struct queue_wish *w, const struct backend *backend, const char *text)
+{
+	size_t used = strlen(w->why_not);
+	if (backend == &backend_devmem && w->area->dmabuf < 0)
+		return; /* nobody expected it */
+	if (used == 0)
+		snprintf(w->why_not, sizeof(w->why_not), "%s", text);
+	else if (strcmp(w->why_not, text) != 0)
+		snprintf(w->why_not + used, sizeof(w->why_not) - used, " %s", text);
+}
+
 static uint32_t queue_make(struct queue **ret, struct client *c, const struct msg_queue_open *m,
 			   int *ret_channel, struct answer *a)
 {
 	struct queue_wish w = {.area = area_find(c, m->area_id)};
+	static const struct backend *const best[] = {&backend_zcrx, &backend_devmem};
 	bool copy = !(m->flags & MSG_QUEUE_NO_COPY);
 	if (!w.area)
 		return REASON_NO_OBJECT;
 	if (w.area->in_use)
 		return REASON_BUSY;
-	if (m->backend == MSG_BACKEND_DEVMEM || (m->backend == MSG_BACKEND_COPY && !copy)) {
-		a->text =
-			"This version of zcrxd has the backends copy and zcrx; ask for one or for auto.";
-		return REASON_BACKEND;
-	}
 	if (m->backend == MSG_BACKEND_COPY)
-		return open_copy(ret, c, &w, m, ret_channel, a);
-	uint32_t reason = open_zcrx(ret, c, &w, m, ret_channel, a);
-	if (reason == REASON_NONE || reason == REASON_QUOTA || !copy || m->backend)
-		return reason;
-	snprintf(w.why_not, sizeof(w.why_not), "%s", a->text ? a->text : reason_text(reason));
-	return open_copy(ret, c, &w, m, ret_channel, a);
+		return copy ? open_copy(ret, c, &w, m, ret_channel, a) : REASON_BACKEND;
+	uint32_t reason = REASON_NONE;
+	for (size_t i = 0; i < ARRAY_LENGTH(best); i++) {
+		if (m->backend && m->backend != best[i]->number)
+			continue;
+		reason = open_leased(ret, c, &w, best[i], m, ret_channel, a);
+		if (reason == REASON_NONE || reason == REASON_QUOTA || m->backend)
+			return reason;
+		why_not(&w, best[i], a->text ? a->text : reason_text(reason));
+	}
+	if (copy)
+		reason = open_copy(ret, c, &w, m, ret_channel, a);
+	if (*w.why_not && (!copy || reason == REASON_AREA_KIND)) {
+		snprintf(a->text_room, sizeof(a->text_room), "%s", w.why_not);
+		a->text = a->text_room;
+	}
+	return reason;
 }
 
 static uint32_t queue_open(struct client *c, const struct msg_queue_open *m, struct answer *a)
@@ -200,8 +236,12 @@ static uint32_t queue_open(struct client *c, const struct msg_queue_open *m, str
 	reply->backend = q->backend->number;
 	reply->format = q->backend->format;
 	reply->buffer_bytes = q->buffer_bytes;
-	if (q->lease)
-		lease_where(q->lease, &reply->ifindex, &reply->rxq);
+	if (q->lease) {
+		const uint32_t *rxqs;
+		uint32_t n;
+		lease_where(q->lease, &reply->ifindex, &rxqs, &n);
+		reply->rxq = rxqs[0];
+	}
 	reply->area_token = q->token;
 	reply->rings = q->rings.layout;
 	reply->why_not = *q->why_not ? REASON_BACKEND : REASON_NONE;

@@ -48,7 +48,36 @@ static int file_new(const char *name, size_t bytes, char **ret_map)
 	return fd_steal(&fd);
 }
 
-static int cq_init(struct rings *r, struct uring *ring, uint32_t entries, uint32_t cqe_bytes)
+static int cq_seal(int fd)
+{
+	if (fchmod(fd, S_IRUSR) < 0 ||
+	    fcntl(fd, F_ADD_SEALS,
+		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
+		return -errno;
+	return 0;
+}
+
+/* The kernel says where the parts of its CQ lie; ours lie likewise. */
+static int cq_ring(struct rings *r, struct uring *ring, uint32_t entries, uint32_t cqe_bytes,
+		   bool kernel_writes)
+{
+	struct io_uring_params p = {.cq_entries = entries,
+				    .cq_off = {.head = 0, .tail = 64, .cqes = 128}};
+	int e = kernel_writes ? uring_init_shared(ring, r->cq, entries, cqe_bytes == 32, &p)
+			      : uring_init_private(ring, entries);
+	if (e < 0)
+		return e;
+	r->cq_head = (uint32_t *)(void *)(r->cq + p.cq_off.head);
+	r->cq_tail = (uint32_t *)(void *)(r->cq + p.cq_off.tail);
+	r->layout.cq_tail = p.cq_off.tail;
+	r->layout.cq_cqes = p.cq_off.cqes;
+	r->layout.cq_entries = p.cq_entries;
+	r->layout.cqe_bytes = cqe_bytes;
+	return 0;
+}
+
+static int cq_init(struct rings *r, struct uring *ring, uint32_t entries, uint32_t cqe_bytes,
+		   bool kernel_writes)
 {
 	size_t ring_bytes = uring_cq_bytes(entries, cqe_bytes);
 	r->cq_bytes = ring_bytes + page_bytes();
@@ -56,22 +85,29 @@ static int cq_init(struct rings *r, struct uring *ring, uint32_t entries, uint32
 	if (fd < 0)
 		return fd;
 	r->cq_fd = fd;
-	struct io_uring_params p;
-	int e = uring_init_shared(ring, r->cq, entries, cqe_bytes == 32, &p);
-	if (e < 0)
-		return e;
-	if (fchmod(fd, S_IRUSR) < 0 ||
-	    fcntl(fd, F_ADD_SEALS,
-		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
-		return -errno;
+	int e = cq_ring(r, ring, entries, cqe_bytes, kernel_writes);
+	if (e == 0)
+		e = cq_seal(fd);
 	r->daemon = (struct ring_daemon *)(void *)(r->cq + ring_bytes);
 	r->layout.cq_map_bytes = (uint32_t)r->cq_bytes;
-	r->layout.cq_tail = p.cq_off.tail;
-	r->layout.cq_cqes = p.cq_off.cqes;
-	r->layout.cq_entries = p.cq_entries;
-	r->layout.cqe_bytes = cqe_bytes;
 	r->layout.daemon_page = (uint32_t)ring_bytes;
-	return 0;
+	return e;
+}
+
+uint32_t rings_complete_room(const struct rings *r)
+{
+	return r->layout.cq_entries - (r->cq_next - *r->cq_head);
+}
+
+void rings_complete(struct rings *r, const struct ring_cqe *cqe)
+{
+	struct ring_cqe *at = (struct ring_cqe *)(void *)(r->cq + r->layout.cq_cqes);
+	at[r->cq_next++ & (r->layout.cq_entries - 1)] = *cqe;
+}
+
+void rings_complete_show(struct rings *r)
+{
+	ring_store((uint32_t *)(void *)(r->cq + r->layout.cq_tail), r->cq_next);
 }
 
 void *rings_refill_region(const struct rings *r, uint64_t *ret_bytes)
@@ -111,13 +147,13 @@ static int rq_init(struct rings *r, uint32_t entries)
 }
 
 int rings_init(struct rings *r, struct uring *ring, uint32_t cq_entries, uint32_t cqe_bytes,
-	       uint32_t rq_entries)
+	       uint32_t rq_entries, bool kernel_writes)
 {
 	*r = (struct rings){.cq_fd = -1, .rq_fd = -1};
 	*ring = URING_NONE;
 	int e = rq_init(r, rq_entries);
 	if (e == 0)
-		e = cq_init(r, ring, cq_entries, cqe_bytes);
+		e = cq_init(r, ring, cq_entries, cqe_bytes, kernel_writes);
 	if (e < 0) {
 		uring_done(ring);
 		rings_done(r);

@@ -10,6 +10,7 @@
 #ifndef ZCRXD_RINGS_H
 #define ZCRXD_RINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,12 +18,24 @@
 #include "../proto/ring.h"
 #include "uring.h"
 
+/* A completion of format 2, as the kernel writes it. */
+struct ring_cqe {
+	uint64_t user_data;
+	int32_t res;
+	uint32_t flags;
+	uint64_t off;
+	uint64_t pad;
+};
+
 struct rings {
 	int cq_fd, rq_fd;
 	char *cq, *rq;
 	size_t cq_bytes, rq_bytes;
 	struct ring_daemon *daemon;
 	struct ring_client *client;
+	uint32_t *cq_head; /* how far the client has read, as granted by us */
+	const uint32_t *cq_tail;
+	uint32_t cq_next;   /* ours, where we write the completions */
 	uint32_t *rq_shown; /* the head as the client sees it; never read back */
 	const uint32_t *rq_tail;
 	const struct ring_rqe *rqes;
@@ -34,11 +47,20 @@ struct rings {
 uint64_t rings_cost(uint32_t cq_entries, uint32_t cqe_bytes, uint32_t rq_entries);
 
 /*
- * Makes both files and the ring whose CQ lies in the first. Entries are powers of two. Returns 0 or
- * a negative errno; on failure nothing is left.
+ * Makes both files and a ring; if the kernel writes the completions, its CQ lies in the first file,
+ * else it is private. Entries are powers of two. Returns 0 or a negative errno; on failure nothing
+ * is left.
  */
 int rings_init(struct rings *r, struct uring *ring, uint32_t cq_entries, uint32_t cqe_bytes,
-	       uint32_t rq_entries);
+	       uint32_t rq_entries, bool kernel_writes);
+
+/*
+ * Where we write the completions (32 bytes each): one more, for which there has to be room, and
+ * then all of them at once for the client.
+ */
+uint32_t rings_complete_room(const struct rings *r);
+void rings_complete(struct rings *r, const struct ring_cqe *cqe);
+void rings_complete_show(struct rings *r);
 
 /* A read-only descriptor of the cq file for the client, the caller's. */
 int rings_cq_readonly(const struct rings *r);

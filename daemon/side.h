@@ -14,8 +14,8 @@
 
 #include "uring.h"
 
-#define SIDE_SLOTS      16u
-#define SIDE_SLOT_BYTES (256u * 1024)
+#define SIDE_SLOTS      32u
+#define SIDE_SLOT_BYTES (128u * 1024)
 #define SIDE_GROUP      1
 #define SIDE_GIVEN_MOST 1024u /* completions that the client has; part of the protocol */
 

@@ -137,6 +137,11 @@ unsigned socket_address(const struct msg_addr *a, struct sockaddr_storage *ret)
 	return 0;
 }
 
+void socket_abort(int sock)
+{
+	(void)connect(sock, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+}
+
 int socket_drop(int sock, bool abort)
 {
 	if (sock < 0)
@@ -144,8 +149,7 @@ int socket_drop(int sock, bool abort)
 	struct linger off = {0};
 	setsockopt(sock, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	if (abort)
-		(void)connect(sock, &(struct sockaddr){.sa_family = AF_UNSPEC},
-			      sizeof(struct sockaddr));
+		socket_abort(sock);
 	return fd_close(sock);
 }
 

@@ -38,6 +38,9 @@ int socket_drop(int sock, bool abort);
 int socket_open(const struct msg_addr *local, const struct msg_addr *remote, bool listening,
 		uint32_t backlog);
 
+/* Resets the connection, whoever else holds it; what it has not delivered is freed. */
+void socket_abort(int sock);
+
 struct sockaddr_storage;
 
 /* Returns the length, 0 for an address of no known family. */

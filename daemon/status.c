@@ -79,6 +79,9 @@ static void add_counters(struct json_object *o, const struct ring_daemon *d)
 	add_number(o, "starvations", count_get(&d->starvations));
 	add_number(o, "wakeups", count_get(&d->wakeups));
 	add_number(o, "enters", count_get(&d->enters));
+	add_number(o, "lent", count_get(&d->lent));
+	add_number(o, "returned", count_get(&d->returned));
+	add_number(o, "missed", count_get(&d->missed));
 }
 
 static struct json_object *queue_json(const struct queue *q)
@@ -89,10 +92,14 @@ static struct json_object *queue_json(const struct queue *q)
 	add_text(o, "backend", q->backend->name);
 	add_text(o, "why_not", q->why_not);
 	if (q->lease) {
-		uint32_t ifindex, rxq;
-		lease_where(q->lease, &ifindex, &rxq);
+		uint32_t ifindex, n;
+		const uint32_t *rxqs;
+		struct json_object *list = json_object_new_array();
+		lease_where(q->lease, &ifindex, &rxqs, &n);
 		add_number(o, "ifindex", ifindex);
-		add_number(o, "rxq", rxq);
+		for (uint32_t i = 0; i < n; i++)
+			json_object_array_add(list, json_object_new_int64(rxqs[i]));
+		json_object_object_add(o, "rxqs", list);
 	}
 	add_number(o, "area_bytes", q->area->bytes);
 	add_number(o, "buffer_bytes", q->buffer_bytes);

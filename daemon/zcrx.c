@@ -106,7 +106,7 @@ static int try(struct zcrx *b, const struct backend_place *place, struct registr
 	uint32_t entries = b->rings->layout.rq_entries;
 	*r = (struct registration){
 		.ifq = {.if_idx = place->ifindex,
-			.if_rxq = place->rxq,
+			.if_rxq = place->rxqs[0],
 			.rq_entries = entries,
 			.area_ptr = (uintptr_t)&r->area,
 			.region_ptr = (uintptr_t)&r->region,
@@ -268,6 +268,7 @@ const struct backend backend_zcrx = {
 	.number = MSG_BACKEND_ZCRX,
 	.format = MSG_FORMAT_ZCRX,
 	.cqe_bytes = 2 * sizeof(struct io_uring_cqe),
+	.has_side = true,
 	.buffer_bytes = zcrx_buffer_bytes,
 	.refills = zcrx_refills,
 	.open = zcrx_open,

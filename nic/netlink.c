@@ -11,6 +11,7 @@
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -222,13 +223,21 @@ static int exchange(struct netlink *nl, struct nl_msg *msg, struct exchange *x)
 	return r < 0 ? errno_of_libnl(r) : 0;
 }
 
+/* A nest ends before i: the nest of `first` goes on only with attributes that it has not. */
+static bool nest_ends(const struct netlink_put *puts, unsigned n, unsigned first, unsigned i)
+{
+	return i == n || puts[i].nest != puts[first].nest || puts[i].type == puts[first].type;
+}
+
 static int put_all(struct nl_msg *msg, const struct netlink_put *puts, unsigned n)
 {
 	struct nlattr *nest = NULL;
+	unsigned first = 0;
 	int r = 0;
 
 	for (unsigned i = 0; i < n && r >= 0; i++) {
-		if (puts[i].nest && (!i || puts[i - 1].nest != puts[i].nest)) {
+		if (puts[i].nest && !nest) {
+			first = i;
 			nest = nla_nest_start(msg, puts[i].nest);
 			if (!nest)
 				return -ENOMEM;
@@ -237,7 +246,7 @@ static int put_all(struct nl_msg *msg, const struct netlink_put *puts, unsigned 
 			r = nla_put_u8(msg, puts[i].type, (uint8_t)puts[i].value);
 		else
 			r = nla_put_u32(msg, puts[i].type, puts[i].value);
-		if (nest && (i + 1 == n || puts[i + 1].nest != puts[i].nest)) {
+		if (nest && nest_ends(puts, n, first, i + 1)) {
 			nla_nest_end(msg, nest);
 			nest = NULL;
 		}

@@ -19,7 +19,10 @@ struct attrs {
 	int len;
 };
 
-/* One attribute of a request. Neighbours with the same `nest` (not 0) share one nest. */
+/*
+ * One attribute of a request. Neighbours with the same `nest` (not 0) share one nest; the next one
+ * begins where the type it began with comes again.
+ */
 struct netlink_put {
 	uint16_t nest;
 	uint16_t type;

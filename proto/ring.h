@@ -38,6 +38,10 @@ struct ring_daemon {
 	uint64_t starvations;
 	uint64_t wakeups; /* of the client */
 	uint64_t enters;  /* io_uring_enter calls made for this queue */
+	/* devmem: fragments that the kernel lent, took back, and did not know when given back */
+	uint64_t lent;
+	uint64_t returned;
+	uint64_t missed;
 };
 
 /* An entry of the refill ring; the kernel's struct io_uring_zcrx_rqe. */

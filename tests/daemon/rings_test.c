@@ -36,7 +36,7 @@ static uint32_t *tail;
 static int setup(void **state)
 {
 	(void)state;
-	assert_int_equal(rings_init(&rings, &ring, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES), 0);
+	assert_int_equal(rings_init(&rings, &ring, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true), 0);
 	cq = rings_cq_readonly(&rings);
 	rq = rings_rq_duplicate(&rings);
 	assert_true(cq >= 0 && rq >= 0);
@@ -226,7 +226,7 @@ static void its_files_are_nobodys_area_as_long_as_they_are_used(void **state)
 	area_free(area);
 	peer_put(peer);
 	account_done();
-	assert_int_equal(rings_init(&rings, &ring, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES), 0);
+	assert_int_equal(rings_init(&rings, &ring, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true), 0);
 }
 
 static int open_count(void)
@@ -254,7 +254,7 @@ static void without_descriptors_it_fails_and_leaves_nothing(void **state)
 	for (int room = 0; e < 0 && room < 10; room++) {
 		low.rlim_cur = (rlim_t)(lowest + room);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-		e = rings_init(&r, &u, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES);
+		e = rings_init(&r, &u, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 		failed += e == -EMFILE;
 		if (e < 0)

@@ -251,6 +251,8 @@ static void option(struct zcrx_queue_options *o, size_t *area_bytes, const char 
 		o->buffer_bytes = (uint32_t)n;
 	else if (strncmp(arg, "backend=", 8) == 0)
 		o->backend = (uint32_t)n;
+	else if (strncmp(arg, "queues=", 7) == 0)
+		o->rx_queues = (uint32_t)n;
 	else if (strcmp(arg, "hoard") == 0 || strcmp(arg, "scribble") == 0)
 		behaviour = arg;
 	else if (strncmp(arg, "memory=", 7) == 0)

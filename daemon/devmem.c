@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The devmem backend: the client's dma-buf is bound to its hardware queues, the NIC writes payload
+ * there, and recvmsg says where (the kernel's Documentation/networking/devmem.rst). The completions
+ * are ours: a multishot recvmsg for each stream runs on a private ring, and what its messages say
+ * becomes completions as zcrx's kernel would write them.
+ *
+ * A message lies in a slot of the side buffer, which is where recvmsg puts bytes that are not in
+ * the dma-buf; the slot returns when the client is done with those, most often at once. Fragments
+ * of the dma-buf are tokens (tokens.h), lent until the client refills them, and given back by
+ * SO_DEVMEM_DONTNEED in few calls of many (give_back()).
+ *
+ * When the shared CQ is full, or too many tokens are out, a message waits where it is.
+ */
+#include <linux/uio.h>
+#define __iovec_defined 1 /* just now, by the kernel's header */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "../nic/bind.h"
+#include "../proto/msg.h"
+#include "area.h"
+#include "backend.h"
+#include "rings.h"
+#include "side.h"
+#include "tokens.h"
+#include "util.h"
+
+#ifndef MSG_SOCK_DEVMEM /* older C libraries */
+#define MSG_SOCK_DEVMEM 0x2000000
+#endif
+
+/* Room for control messages: what does not fit comes with the next message. */
+#define FRAGMENTS_MOST 128u
+#define CONTROL_BYTES  (FRAGMENTS_MOST * (uint32_t)CMSG_SPACE(sizeof(struct dmabuf_cmsg)))
+
+/*
+ * When tokens go back: bursts stall NICs (they refill their queues from this, under a lock), single
+ * ones cost a call each. So once there are some, or nothing else happens; and while the NIC is
+ * short of buffers, all of them. Measured: bench/vm --pacing.
+ */
+#define BATCH          64u  /* tokens due that are worth a call */
+#define TURN_MOST      256u /* given back in a turn */
+#define CALLS          8u   /* under way at a time */
+#define LOW_WATER_PART 4u   /* of the niovs: if fewer are free the NIC is short */
+
+#define CALL (1ull << 33) /* user_data of a call: this and its index */
+#define DONE UINT64_MAX   /* of one that was seen */
+
+struct stream {
+	struct tokens_stream tokens; /* first: the ledger knows streams by it */
+	TAILQ_ENTRY(stream) link;
+	int sock;
+	uint32_t id;
+	uint32_t calls; /* under way */
+	int error;      /* ends the stream */
+};
+
+TAILQ_HEAD(streams, stream);
+
+struct call {
+	struct stream *stream; /* NULL: free */
+	struct tokens_range ranges[TOKENS_RANGES_MOST];
+	uint32_t n, count;
+	uint32_t returned;
+	bool again;
+};
+
+/* A message that is being made completions of. */
+struct message {
+	bool active;
+	uint32_t slot;
+	struct stream *stream;
+	struct io_uring_recvmsg_out *out;
+	struct cmsghdr *next;
+	uint32_t at;    /* of the bytes that are not in the dma-buf, in the slot */
+	uint32_t plain; /* bytes of a message without a word about them */
+};
+
+struct devmem {
+	struct uring *ring;
+	struct rings *rings;
+	struct side *side;
+	struct nic_binding *binding;
+	uint64_t area_bytes;
+	struct tokens tokens;
+	struct streams streams;   /* those served longest ago first */
+	struct stream **by_index; /* the same by the lower half of their ids */
+	uint32_t indices;
+	struct msghdr header;
+	struct message message;
+	struct call calls[CALLS];
+	uint32_t looked;    /* position in the private CQ up to which calls were looked for */
+	bool received;      /* something, since tokens were given back last */
+	uint64_t aside;     /* bytes in the side buffer */
+	uint64_t *returned; /* counters */
+	uint64_t *missed;
+};
+
+static uint32_t devmem_buffer_bytes(uint64_t area_bytes, uint32_t wish)
+{
+	(void)area_bytes;
+	(void)wish;
+	return 1u << TOKENS_NIOV_SHIFT;
+}
+
+static uint32_t devmem_refills(uint32_t buffers)
+{
+	/* A niov can hold the ends of several fragments, and each is given back by itself. */
+	return buffers > UINT32_MAX / 4 ? UINT32_MAX : buffers * 4;
+}
+
+static void devmem_close(void *data, struct uring *ring)
+{
+	struct devmem *b = data;
+	(void)ring;
+	nic_unbind(b->binding);
+	tokens_done(&b->tokens);
+	free(b->by_index);
+	free(b);
+}
+
+static int devmem_open(void **ret, struct uring *ring, struct rings *rings,
+		       struct backend_place *place)
+{
+	struct devmem *b = calloc(1, sizeof(*b));
+	if (!b)
+		return -ENOMEM;
+	b->ring = ring;
+	b->rings = rings;
+	b->side = place->side;
+	b->area_bytes = place->area->bytes;
+	b->header.msg_controllen = CONTROL_BYTES;
+	b->returned = &rings->daemon->returned;
+	b->missed = &rings->daemon->missed;
+	TAILQ_INIT(&b->streams);
+	int r = tokens_init(&b->tokens, b->area_bytes, rings->layout.rq_entries);
+	if (r == 0)
+		r = nic_bind(&b->binding, place->ifindex, place->rxqs, place->n_rxqs,
+			     place->area->dmabuf);
+	if (r < 0) {
+		devmem_close(b, ring);
+		return r;
+	}
+	*ret = b;
+	return 0;
+}
+
+/* ---- streams ---- */
+
+static struct stream *stream_find(const struct devmem *b, uint32_t id)
+{
+	uint32_t index = id & 0xffff;
+	struct stream *s = index < b->indices ? b->by_index[index] : NULL;
+	return s && s->id == id ? s : NULL;
+}
+
+static int index_make(struct devmem *b, uint32_t index)
+{
+	if (index < b->indices)
+		return 0;
+	uint32_t n = round_up_pow2(index + 1);
+	struct stream **by_index = reallocarray(b->by_index, n, sizeof(*by_index));
+	if (!by_index)
+		return -ENOMEM;
+	memset(by_index + b->indices, 0, (n - b->indices) * sizeof(*by_index));
+	b->by_index = by_index;
+	b->indices = n;
+	return 0;
+}
+
+static int devmem_join(void *data, void **ret_stream, int sock, uint32_t id)
+{
+	struct devmem *b = data;
+	if (index_make(b, id & 0xffff) < 0)
+		return -ENOMEM;
+	struct stream *s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	*s = (struct stream){.sock = sock, .id = id, .tokens.due = TOKENS_NONE};
+	TAILQ_INSERT_TAIL(&b->streams, s, link);
+	b->by_index[id & 0xffff] = s;
+	*ret_stream = s;
+	return 0;
+}
+
+static bool devmem_settled(void *data, void *stream, bool now)
+{
+	struct devmem *b = data;
+	struct stream *s = stream;
+	if (now)
+		tokens_recall(&b->tokens, &s->tokens);
+	return s->tokens.lent == 0 && s->tokens.n_due == 0 && s->calls == 0;
+}
+
+static void devmem_leave(void *data, void *stream)
+{
+	struct devmem *b = data;
+	struct stream *s = stream;
+	TAILQ_REMOVE(&b->streams, s, link);
+	b->by_index[s->id & 0xffff] = NULL;
+	free(s);
+}
+
+static void devmem_arm(void *data, struct uring *ring, int sock, uint64_t user_data)
+{
+	struct devmem *b = data;
+	struct io_uring_sqe *sqe = uring_sqe(ring);
+	io_uring_prep_recvmsg_multishot(sqe, sock, &b->header, MSG_SOCK_DEVMEM);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = SIDE_GROUP;
+	sqe->user_data = user_data;
+}
+
+/* ---- giving back ---- */
+
+static void call_issue(struct devmem *b, struct call *c)
+{
+	struct io_uring_sqe *sqe = uring_sqe(b->ring);
+	io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_SETSOCKOPT, c->stream->sock, SOL_SOCKET,
+			       SO_DEVMEM_DONTNEED, c->ranges, (int)(c->n * sizeof(c->ranges[0])));
+	sqe->user_data = CALL | (uint64_t)(c - b->calls);
+}
+
+static void call_done(struct devmem *b, struct call *c, int res)
+{
+	c->returned += res > 0 ? (uint32_t)res : 0;
+	if (c->returned < c->count && !c->again) {
+		c->again = true;
+		return call_issue(b, c);
+	}
+	count_add(b->returned, c->returned);
+	count_add(b->missed, c->count - c->returned);
+	c->stream->calls--;
+	c->stream = NULL;
+}
+
+static struct call *call_free(struct devmem *b)
+{
+	for (uint32_t i = 0; i < CALLS; i++)
+		if (!b->calls[i].stream)
+			return &b->calls[i];
+	return NULL;
+}
+
+static bool is_short(const struct tokens *t)
+{
+	uint32_t free = t->n_out < t->niovs ? t->niovs - t->n_out : 0;
+	return free < t->niovs / LOW_WATER_PART;
+}
+
+/* Of all that are due, how many now? */
+static uint32_t budget(const struct devmem *b)
+{
+	const struct tokens *t = &b->tokens;
+	if (is_short(t))
+		return t->n_due;
+	if (t->n_due < BATCH && b->received)
+		return 0;
+	return t->n_due < TURN_MOST ? t->n_due : TURN_MOST;
+}
+
+/* The stream that was served goes to the end: the next turn begins with the others. */
+static void give_back(struct devmem *b)
+{
+	struct stream *s, *next, *last = TAILQ_LAST(&b->streams, streams);
+	uint32_t left = budget(b);
+	struct call *c;
+	b->received = false;
+	for (s = TAILQ_FIRST(&b->streams); s && left > 0; s = s == last ? NULL : next) {
+		next = TAILQ_NEXT(s, link);
+		if (s->tokens.n_due == 0)
+			continue;
+		c = call_free(b);
+		if (!c)
+			return;
+		*c = (struct call){.stream = s};
+		c->n = tokens_take(&b->tokens, &s->tokens, left, c->ranges, &c->count);
+		left -= c->count;
+		s->calls++;
+		call_issue(b, c);
+		TAILQ_REMOVE(&b->streams, s, link);
+		TAILQ_INSERT_TAIL(&b->streams, s, link);
+	}
+}
+
+static bool devmem_refill(void *data, uint64_t off)
+{
+	struct devmem *b = data;
+	return tokens_refill(&b->tokens, off) != NULL;
+}
+
+static uint32_t devmem_post(void *data)
+{
+	struct devmem *b = data;
+	give_back(b);
+	return b->side->posted ? UINT32_MAX : 0;
+}
+
+/* ---- messages ---- */
+
+static void complete(struct devmem *b, uint32_t id, uint32_t bytes, uint32_t flags, uint64_t off)
+{
+	rings_complete(b->rings, &(struct ring_cqe){.user_data = id,
+						    .res = (int32_t)bytes,
+						    .flags = IORING_CQE_F_MORE | flags,
+						    .off = off});
+}
+
+/* Bytes that are not in the dma-buf. False: there is no room for their completion. */
+static bool plain_take(struct devmem *b, uint32_t bytes)
+{
+	struct message *m = &b->message;
+	if (!m->stream->error) {
+		if (!side_give(b->side, m->slot))
+			return false;
+		complete(b, m->stream->id, bytes,
+			 IORING_CQE_F_BUFFER | m->slot << IORING_CQE_BUFFER_SHIFT, m->at);
+		b->aside += bytes;
+	}
+	m->at += bytes;
+	return true;
+}
+
+/*
+ * A fragment. One of another dma-buf came while the socket was steered to somebody else's queue: it
+ * cannot be had any more, and the stream is at its end.
+ */
+static bool fragment_take(struct devmem *b, const struct dmabuf_cmsg *f)
+{
+	struct message *m = &b->message;
+	struct stream *s = m->stream;
+	if (b->tokens.n_free == 0)
+		return false;
+	if (f->dmabuf_id != nic_binding_id(b->binding) || f->frag_offset >= b->area_bytes ||
+	    f->frag_size > b->area_bytes - f->frag_offset)
+		s->error = -EFAULT;
+	count_add(&b->rings->daemon->lent, 1);
+	if (s->error) {
+		tokens_reject(&b->tokens, &s->tokens, f->frag_token);
+	} else {
+		tokens_lend(&b->tokens, &s->tokens, f->frag_offset, f->frag_token);
+		complete(b, s->id, f->frag_size, 0, f->frag_offset);
+	}
+	return true;
+}
+
+static bool control_take(struct devmem *b, const struct cmsghdr *c)
+{
+	const struct dmabuf_cmsg *f = (const void *)CMSG_DATA(c);
+	if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_DEVMEM_DMABUF)
+		return fragment_take(b, f);
+	if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_DEVMEM_LINEAR)
+		return plain_take(b, f->frag_size);
+	return true;
+}
+
+static void message_begin(struct devmem *b, const struct io_uring_cqe *cqe)
+{
+	struct message *m = &b->message;
+	uint32_t slot = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+	char *at = b->side->map + (size_t)slot * SIDE_SLOT_BYTES;
+	*m = (struct message){.active = true, .slot = slot};
+	m->stream = stream_find(b, (uint32_t)cqe->user_data);
+	m->out = io_uring_recvmsg_validate(at, cqe->res, &b->header);
+	side_take(b->side, slot);
+	if (!m->stream || !m->out)
+		return;
+	m->next = io_uring_recvmsg_cmsg_firsthdr(m->out, &b->header);
+	m->at = (uint32_t)((char *)io_uring_recvmsg_payload(m->out, &b->header) - at);
+	m->plain = m->next ? 0 : m->out->payloadlen;
+}
+
+/* Goes on with the message as far as there is room. True when it is done. */
+static bool message_take(struct devmem *b)
+{
+	struct message *m = &b->message;
+	while (m->next) {
+		if (rings_complete_room(b->rings) == 0 || !control_take(b, m->next))
+			return false;
+		m->next = io_uring_recvmsg_cmsg_nexthdr(m->out, &b->header, m->next);
+	}
+	if (m->plain > 0 && (rings_complete_room(b->rings) == 0 || !plain_take(b, m->plain)))
+		return false;
+	m->plain = 0;
+	return true;
+}
+
+/* The last completion of an operation; the end of the stream comes as an empty message. */
+static int32_t last_of(const struct message *m, const struct io_uring_cqe *cqe)
+{
+	if (m->stream && m->stream->error)
+		return m->stream->error;
+	if (!m->active)
+		return cqe->res;
+	return m->out && m->out->payloadlen == 0 ? 0 : -EAGAIN;
+}
+
+static void cancel(struct devmem *b, uint64_t user_data)
+{
+	struct io_uring_sqe *sqe = uring_sqe(b->ring);
+	io_uring_prep_cancel64(sqe, user_data, 0);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	sqe->user_data = DONE;
+}
+
+/* Makes completions of one of the private ring's. False: later, there is no room. */
+static bool translate(struct devmem *b, const struct io_uring_cqe *cqe)
+{
+	struct message *m = &b->message;
+	b->received = true;
+	if (!m->active && cqe->flags & IORING_CQE_F_BUFFER)
+		message_begin(b, cqe);
+	if (m->active && !message_take(b))
+		return false;
+	if (!(cqe->flags & IORING_CQE_F_MORE)) {
+		if (rings_complete_room(b->rings) == 0)
+			return false;
+		rings_complete(b->rings, &(struct ring_cqe){.user_data = cqe->user_data,
+							    .res = last_of(m, cqe)});
+	} else if (m->active && m->stream && m->stream->error) {
+		cancel(b, cqe->user_data);
+	}
+	if (m->active)
+		side_drop(b->side, m->slot);
+	*m = (struct message){0};
+	return true;
+}
+
+/* Calls do not wait for room: they make some. */
+static void calls_reap(struct devmem *b)
+{
+	const struct io_uring_cq *cq = &b->ring->io.cq;
+	uint32_t tail = ring_load(cq->ktail);
+	if ((int32_t)(b->looked - *cq->khead) < 0)
+		b->looked = *cq->khead;
+	for (; b->looked != tail; b->looked++) {
+		struct io_uring_cqe *cqe = &cq->cqes[b->looked & cq->ring_mask];
+		if (!(cqe->user_data & CALL) || cqe->user_data == DONE)
+			continue;
+		call_done(b, &b->calls[cqe->user_data & ~CALL], cqe->res);
+		cqe->user_data = DONE;
+	}
+}
+
+static bool devmem_reap(void *data)
+{
+	struct devmem *b = data;
+	struct io_uring_cqe *cqe;
+	bool room = true;
+	calls_reap(b);
+	while (room && io_uring_peek_cqe(&b->ring->io, &cqe) == 0) {
+		room = cqe->user_data == DONE || translate(b, cqe);
+		if (room)
+			io_uring_cqe_seen(&b->ring->io, cqe);
+	}
+	rings_complete_show(b->rings);
+	return !room || is_short(&b->tokens);
+}
+
+static void devmem_received(void *data, const struct io_uring_cqe *cqe)
+{
+	(void)data;
+	(void)cqe; /* all was done when it was made */
+}
+
+static uint64_t devmem_copied(const void *data, uint64_t received)
+{
+	const struct devmem *b = data;
+	(void)received;
+	return b->aside;
+}
+
+const struct backend backend_devmem = {
+	.name = "devmem",
+	.number = MSG_BACKEND_DEVMEM,
+	.format = MSG_FORMAT_ZCRX,
+	.cqe_bytes = sizeof(struct ring_cqe),
+	.has_side = true,
+	.buffer_bytes = devmem_buffer_bytes,
+	.refills = devmem_refills,
+	.open = devmem_open,
+	.close = devmem_close,
+	.arm = devmem_arm,
+	.join = devmem_join,
+	.settled = devmem_settled,
+	.leave = devmem_leave,
+	.reap = devmem_reap,
+	.received = devmem_received,
+	.refill = devmem_refill,
+	.post = devmem_post,
+	.copied = devmem_copied,
+};

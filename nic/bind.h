@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A dma-buf bound to receive queues for devmem TCP (the kernel's
+ * Documentation/networking/devmem.rst). The binding lives as long as its netlink socket, which
+ * therefore never leaves the process. Needs CAP_NET_ADMIN.
+ */
+#ifndef ZCRX_NIC_BIND_H
+#define ZCRX_NIC_BIND_H
+
+#include <stdint.h>
+
+struct nic_binding;
+
+enum {
+	NIC_BIND_QUEUES_MOST = 16
+};
+
+/*
+ * The fd stays the caller's. Returns 0 or the kernel's negative errno: -EOPNOTSUPP without memory
+ * providers, -EINVAL without header split, -EEXIST and -EBUSY if somebody has a queue.
+ */
+int nic_bind(struct nic_binding **ret, uint32_t ifindex, const uint32_t *queues, uint32_t n,
+	     int dmabuf);
+
+/* The queues restart with ordinary memory. NULL is fine. */
+struct nic_binding *nic_unbind(struct nic_binding *b);
+
+/* The kernel's number of it, which comes with every fragment. */
+uint32_t nic_binding_id(const struct nic_binding *b);
+
+#endif
