@@ -3,9 +3,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "../proto/reason.h"
@@ -48,6 +50,12 @@ bool socket_is_of_our_netns(int sock)
 	_cleanup_(fd_closep) int own = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	uint64_t cookie = own < 0 ? 0 : netns_cookie(own);
 	return cookie && cookie == netns_cookie(sock);
+}
+
+int socket_netns(int sock)
+{
+	int fd = ioctl(sock, SIOCGSKNS);
+	return fd < 0 ? -errno : fd;
 }
 
 bool socket_is_v6only(int sock)

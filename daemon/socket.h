@@ -20,6 +20,12 @@ uint64_t socket_cookie(int sock);
 /* Is it a socket of the daemon's own network namespace? */
 bool socket_is_of_our_netns(int sock);
 
+/*
+ * A descriptor of the socket's network namespace, or a negative errno. Takes CAP_NET_ADMIN there,
+ * which who has it here has in all namespaces of containers.
+ */
+int socket_netns(int sock);
+
 bool socket_is_v6only(int sock);
 
 /* Both addresses; family 0 where there is none. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../nic/reach.h"
 #include "lease.h"
 #include "socket.h"
 #include "util.h"
@@ -76,6 +77,9 @@ static bool is_local(const struct address *a)
 static const char *sentence(int error)
 {
 	switch (error) {
+	case -EXDEV:
+		return "The socket is of another network namespace than the NIC, and its address "
+		       "is not routed there through a netkit device.";
 	case -EALREADY:
 		return "Another flow is steered by the same addresses.";
 	case -EEXIST:
@@ -141,19 +145,36 @@ static int rules_add(struct flow *f, const struct address *local)
 	return rule_add(f, local, f->listener ? NULL : &remote);
 }
 
+/*
+ * A socket in a container: its address is its own only if packets for it are routed there, and what
+ * the NIC puts into the area gets there only through netkit. Returns why it does not, or NULL.
+ */
+static const char *why_not_there(const struct flow *f, const struct address *local)
+{
+	if (local->any)
+		return "A listener of another network namespace than the NIC is steered only if it "
+		       "is bound to an address.";
+	_cleanup_(fd_closep) int netns = socket_netns(f->sock);
+	int r = netns < 0 ? netns : nic_reaches(netns, local->family, local->ip);
+	return r < 0 ? sentence(r) : NULL;
+}
+
+/* Is every packet that the rule will match this socket's? Returns why not, or NULL. */
+static const char *why_not_its_own(const struct flow *f, const struct address *local)
+{
+	if (!socket_is_of_our_netns(f->sock))
+		return why_not_there(f, local);
+	return is_local(local) ? NULL : "The socket's local address is not one of this machine's.";
+}
+
 void steer_start(struct flow *f)
 {
 	struct address local = address_of(&f->local);
 	if (!f->queue->lease)
 		return;
-	if (!socket_is_of_our_netns(f->sock)) {
-		f->why_copied = "The socket is of another network namespace than the NIC.";
+	f->why_copied = why_not_its_own(f, &local);
+	if (f->why_copied)
 		return;
-	}
-	if (!is_local(&local)) {
-		f->why_copied = "The socket's local address is not one of this machine's.";
-		return;
-	}
 	f->steering = calloc(1, sizeof(*f->steering));
 	int r = -ENOMEM;
 	if (f->steering) {

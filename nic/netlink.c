@@ -28,6 +28,7 @@ struct exchange {
 	const struct netlink_request *request;
 	void (*link_reply)(void *arg, const struct ifinfomsg *info, struct attrs attrs);
 	void *link_arg;
+	int rt_header_bytes; /* 0: not of rtnetlink */
 	bool done;
 	int err;
 };
@@ -138,6 +139,11 @@ static int on_valid(struct nl_msg *msg, void *arg)
 		x->link_reply(x->link_arg, info,
 			      (struct attrs){nlmsg_attrdata(hdr, sizeof(*info)),
 					     nlmsg_attrlen(hdr, sizeof(*info))});
+	} else if (x->rt_header_bytes) {
+		if (x->request->reply && nlmsg_valid_hdr(hdr, x->rt_header_bytes))
+			x->request->reply(x->request->arg,
+					  (struct attrs){nlmsg_attrdata(hdr, x->rt_header_bytes),
+							 nlmsg_attrlen(hdr, x->rt_header_bytes)});
 	} else if (x->request->reply && genlmsg_valid_hdr(hdr, 0)) {
 		struct genlmsghdr *genl = nlmsg_data(hdr);
 
@@ -242,7 +248,9 @@ static int put_all(struct nl_msg *msg, const struct netlink_put *puts, unsigned 
 			if (!nest)
 				return -ENOMEM;
 		}
-		if (puts[i].bytes == 1)
+		if (puts[i].data)
+			r = nla_put(msg, puts[i].type, puts[i].bytes, puts[i].data);
+		else if (puts[i].bytes == 1)
 			r = nla_put_u8(msg, puts[i].type, (uint8_t)puts[i].value);
 		else
 			r = nla_put_u32(msg, puts[i].type, puts[i].value);
@@ -287,6 +295,24 @@ int netlink_ask_links(struct netlink *nl,
 	if (!msg)
 		return -ENOMEM;
 	if (nlmsg_append(msg, &info, sizeof(info), NLMSG_ALIGNTO) >= 0)
+		r = exchange(nl, msg, &x);
+	nlmsg_free(msg);
+	return r;
+}
+
+int netlink_ask_rt(struct netlink *nl, const struct netlink_request *request, const void *header,
+		   size_t header_bytes)
+{
+	struct exchange x = {.request = request, .rt_header_bytes = (int)header_bytes};
+	struct nl_msg *msg;
+	int r = -ENOMEM;
+
+	msg = nlmsg_alloc_simple(request->cmd, request->dump ? NLM_F_DUMP : 0);
+	if (!msg)
+		return -ENOMEM;
+	if (nlmsg_append(msg, (void *)(uintptr_t)header, header_bytes, NLMSG_ALIGNTO) >= 0)
+		r = put_all(msg, request->puts, request->n_puts);
+	if (!r)
 		r = exchange(nl, msg, &x);
 	nlmsg_free(msg);
 	return r;

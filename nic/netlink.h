@@ -27,7 +27,8 @@ struct netlink_put {
 	uint16_t nest;
 	uint16_t type;
 	uint32_t value;
-	uint8_t bytes; /* width: 1, or 0 for 4 */
+	uint8_t bytes;    /* width: 1, or 0 for 4 */
+	const void *data; /* or NULL: instead of the value, `bytes` of it */
 };
 
 struct netlink_request {
@@ -62,6 +63,13 @@ int netlink_ask(struct netlink *nl, const struct netlink_request *request);
 int netlink_ask_links(struct netlink *nl,
 		      void (*reply)(void *arg, const struct ifinfomsg *info, struct attrs attrs),
 		      void *arg);
+
+/*
+ * The same of rtnetlink: a request of this type with this header. Its answers begin with a header
+ * of the same size. Takes cmd for the type, from puts on as netlink_ask() does.
+ */
+int netlink_ask_rt(struct netlink *nl, const struct netlink_request *request, const void *header,
+		   size_t header_bytes);
 
 /* Steps through the attributes. Returns false at the end. */
 bool attrs_next(struct attrs *attrs, int *ret_type, struct attrs *ret_payload);
