@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The include direction only goes down.
 
-1. A folder includes only itself and the folders listed for it.
+1. A folder includes only itself and the folders and modules listed for it.
 2. Inside a folder the modules (x.c with x.h) form no circle: what is included never includes back.
 3. Some modules must not know others at all, however the graph happens to look.
 4. A library that is wrapped is included by one module only.
@@ -17,7 +17,7 @@ FOLDERS = {
     "lib": ("proto",),
     "nic": (),
     "daemon": ("proto", "nic"),
-    "tools": ("lib", "proto", "nic"),
+    "tools": ("lib", "proto", "nic", "daemon/config"),
     "examples": ("lib",),
     "bench": ("lib",),
 }
@@ -28,8 +28,9 @@ BLIND = (
     ("daemon", r"(policy|quota)\w*", r"session\w*|netlink\w*|ethtool\w*|pump\w*|queue\w*"),
     ("tools", r"(?!zcrxctl|status)\w+", r"msg|reason|ring"),
 )
-# system header -> at most this many modules of the project include it
-WRAPPED = {"netlink/": 1, "xf86drm": 1, "linux/sockios.h": 1, "systemd/sd-bus": 0}
+# system header -> at most this many modules of the project include it. sockios.h: one for ethtool, one
+# for the network namespace of a socket.
+WRAPPED = {"netlink/": 1, "xf86drm": 1, "linux/sockios.h": 2, "systemd/sd-bus": 0}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)
 
@@ -74,7 +75,7 @@ def check_one(name, target, problems):
     """Rules 1 and 3 for one include."""
     top, base = name.split("/")[0], os.path.basename(module(name))
     to_top, to_base = target.split("/")[0], os.path.basename(module(target))
-    if to_top != top and to_top not in FOLDERS[top]:
+    if to_top != top and to_top not in FOLDERS[top] and module(target) not in FOLDERS[top]:
         problems.append(f"{name}: {top}/ must not include {target}")
     for folder, who, what in BLIND:
         if folder == top and re.fullmatch(who, base) and re.fullmatch(what, to_base):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* zcrxctl: one program, several commands. */
+#include "cdi.h"
 #include "doctor/doctor.h"
 #include "nics.h"
 #include "status.h"
@@ -24,6 +25,9 @@ static const struct command {
 	 plan_main},
 	{"restore", "restore [NIC]...       puts interfaces back that zcrxd could not",
 	 restore_main},
+	{"cdi",
+	 "cdi                    how a container runtime gives zcrxd's socket to a container",
+	 cdi_main},
 	{"version", "version", version_main},
 	{"help", "help", help_main},
 };

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Container Device Interface (github.com/cncf-tags/container-device-interface) is how container
+ * runtimes learn what it takes to have a "device" in a container. Ours is a socket: a mount and an
+ * environment variable. Nothing here needs a later version than 0.3.0.
+ */
+#include "cdi.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <json.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../../daemon/config.h"
+
+#define CONFIG_PATH "/etc/zcrxd/zcrxd.conf"
+#define CDI_VERSION "0.3.0"
+#define CDI_KIND    "zcrxd/class"
+/* Below it a folder for each device, so that a container can have several. */
+#define INSIDE "/run/zcrx"
+
+enum {
+	EXIT_WRONG_USAGE = 2
+};
+
+struct options {
+	const char *config, *output;
+	bool folders;
+};
+
+static void help(FILE *out)
+{
+	fputs("usage: zcrxctl cdi [-c FILE] [-f] [-o FILE]\n"
+	      "\n"
+	      "Prints a specification for the Container Device Interface, with which podman, docker\n"
+	      "and containerd give zcrxd's socket to a container: --device " CDI_KIND "=default\n"
+	      "\n"
+	      "  -c, --config FILE  zcrxd's configuration (" CONFIG_PATH ")\n"
+	      "  -f, --folders      mounts the folder that a socket lies in instead of the socket\n"
+	      "  -o, --output FILE  writes it there (/etc/cdi/zcrxd.json, for example)\n"
+	      "  -h, --help         print this\n"
+	      "\n"
+	      "exit status: 0 printed; 1 there is a mistake in the configuration, or the file cannot\n"
+	      "be written; 2 wrong usage\n",
+	      out);
+}
+
+/* Returns -1 to go on, or the exit status. */
+static int options_parse(struct options *o, int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"folders", no_argument, NULL, 'f'},
+						{"output", required_argument, NULL, 'o'},
+						{"help", no_argument, NULL, 'h'},
+						{0}};
+	int c;
+
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): only this thread */
+	while ((c = getopt_long(argc, argv, "c:fo:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 'f':
+			o->folders = true;
+			break;
+		case 'o':
+			o->output = optarg;
+			break;
+		default:
+			help(c == 'h' ? stdout : stderr);
+			return c == 'h' ? 0 : EXIT_WRONG_USAGE;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	help(stderr);
+	return EXIT_WRONG_USAGE;
+}
+
+static void add_text(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static struct json_object *texts(const char *const *list)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (; *list; list++)
+		json_object_array_add(a, json_object_new_string(*list));
+	return a;
+}
+
+static struct json_object *only(struct json_object *element)
+{
+	struct json_object *a = json_object_new_array();
+
+	json_object_array_add(a, element);
+	return a;
+}
+
+/* Writable is what the mode of the socket says: connecting changes nothing of the file system. */
+static struct json_object *mount(const char *from, const char *to)
+{
+	static const char *const how[] = {"bind", "ro", "nosuid", "nodev", "noexec", NULL};
+	struct json_object *m = json_object_new_object();
+
+	add_text(m, "hostPath", from);
+	add_text(m, "containerPath", to);
+	json_object_object_add(m, "options", texts(how));
+	return m;
+}
+
+/* Both are short: path_is_good() looks at the one, the configuration at the other. */
+static struct json_object *edits(const char *name, const char *path, bool folders)
+{
+	struct json_object *e = json_object_new_object();
+	const char *slash = strrchr(path, '/');
+	char from[PATH_MAX], to[PATH_MAX], env[PATH_MAX];
+
+	snprintf(env, sizeof(env), "ZCRX_SOCKET=" INSIDE "/%s%s", name, slash);
+	snprintf(to, sizeof(to), INSIDE "/%s%s", name, folders ? "" : slash);
+	snprintf(from, sizeof(from), "%.*s", folders ? (int)(slash - path) : PATH_MAX, path);
+	json_object_object_add(e, "env", texts((const char *const[]){env, NULL}));
+	json_object_object_add(e, "mounts", only(mount(from, to)));
+	return e;
+}
+
+static struct json_object *device(const char *name, const char *path, bool folders)
+{
+	struct json_object *d = json_object_new_object();
+
+	add_text(d, "name", name);
+	json_object_object_add(d, "containerEdits", edits(name, path, folders));
+	return d;
+}
+
+static struct json_object *specification(const struct config *config, bool folders)
+{
+	struct json_object *s = json_object_new_object();
+
+	add_text(s, "cdiVersion", CDI_VERSION);
+	add_text(s, "kind", CDI_KIND);
+	json_object_object_add(s, "devices", only(device("default", config->clients, folders)));
+	return s;
+}
+
+/* Runtimes watch the folder: they are never to see half of it. */
+static int write_file(const char *path, const char *text)
+{
+	char *new = NULL;
+	FILE *f = NULL;
+	int r = asprintf(&new, "%s.new", path) < 0 ? -ENOMEM : 0;
+
+	if (r == 0 && !(f = fopen(new, "we")))
+		r = -errno;
+	if (r == 0 && (fprintf(f, "%s\n", text) < 0 || fchmod(fileno(f), 0644) < 0))
+		r = -errno;
+	if (f && fclose(f) != 0 && r == 0)
+		r = -errno;
+	if (r == 0 && rename(new, path) < 0)
+		r = -errno;
+	if (r < 0 && f)
+		unlink(new);
+	free(new);
+	return r;
+}
+
+/* The path has to be one that a container can be given. */
+static bool path_is_good(const char *path, bool folders)
+{
+	struct sockaddr_un sun;
+
+	return path[0] == '/' && strlen(path) < sizeof(sun.sun_path) &&
+	       !(folders && strrchr(path, '/') == path);
+}
+
+static int publish(const struct config *config, const struct options *o)
+{
+	struct json_object *s;
+	const char *text;
+	int r = 0;
+
+	if (!path_is_good(config->clients, o->folders)) {
+		fprintf(stderr,
+			"zcrxctl: [sockets] clients=%s: for containers this has to be the whole path "
+			"of a socket%s\n",
+			config->clients, o->folders ? " in a folder of its own" : "");
+		return -EINVAL;
+	}
+	s = specification(config, o->folders);
+	text = json_object_to_json_string_ext(s, JSON_C_TO_STRING_PRETTY |
+							 JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (!o->output)
+		puts(text);
+	else if ((r = write_file(o->output, text)) < 0)
+		fprintf(stderr, "zcrxctl: %s: %s\n", o->output, strerrordesc_np(-r));
+	json_object_put(s);
+	return r;
+}
+
+int cdi_main(int argc, char **argv)
+{
+	struct options o = {0};
+	struct config config = {0};
+	const char *path;
+	int r = options_parse(&o, argc, argv);
+
+	if (r >= 0)
+		return r;
+	path = o.config ? o.config : CONFIG_PATH;
+	r = config_init(&config);
+	if (r == 0)
+		r = config_read(&config, path);
+	if (r == -ENOENT && !o.config)
+		r = 0;
+	else if (r < 0 && r != -EINVAL)
+		fprintf(stderr, "zcrxctl: %s: %s\n", path, strerrordesc_np(-r));
+	if (r == 0)
+		r = publish(&config, &o);
+	config_done(&config);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
