@@ -45,6 +45,7 @@ static struct stream streams[FLOWS_MOST];
 static unsigned opened, ended;
 static bool huge;          /* pages */
 static const char *memory; /* kind of a dma-buf, or NULL: the library's memfd */
+static uint32_t where;     /* ZCRX_FLOW_HOST or 0 */
 static const char *behaviour = "";
 
 static void must(int r, const char *what, const struct zcrx *z)
@@ -102,7 +103,8 @@ static void open_streams(const struct zcrx *z, struct zcrx_queue *q)
 	socklen_t len = address(&at);
 	struct zcrx_flow *f;
 	if (strcmp(how, "listen") == 0) {
-		must(zcrx_flow_listen(q, &f, (struct sockaddr *)&at, len, 0, NULL), "listen", z);
+		must(zcrx_flow_listen(q, &f, (struct sockaddr *)&at, len, where, NULL), "listen",
+		     z);
 		ready();
 		return;
 	}
@@ -114,7 +116,7 @@ static void open_streams(const struct zcrx *z, struct zcrx_queue *q)
 			must(zcrx_flow_adopt(q, &s->flow, accept(sock, NULL, NULL), 0, s), "adopt",
 			     z);
 		else
-			must(zcrx_flow_connect(q, &s->flow, (struct sockaddr *)&at, len, 0, s),
+			must(zcrx_flow_connect(q, &s->flow, (struct sockaddr *)&at, len, where, s),
 			     "connect", z);
 	}
 }
@@ -259,6 +261,8 @@ static void option(struct zcrx_queue_options *o, size_t *area_bytes, const char 
 		memory = value + 1;
 	else if (strcmp(arg, "huge") == 0)
 		huge = true;
+	else if (strcmp(arg, "host") == 0)
+		where = ZCRX_FLOW_HOST;
 	else
 		die("%s: unknown", arg);
 }
@@ -375,7 +379,7 @@ int main(int argc, char **argv)
 	if (argc < 7) {
 		fputs("usage: many receive listen|adopt|connect|twice IP PORT FLOWS BYTES [OPTION...]\n"
 		      "       many send connect|serve IP PORT FLOWS BYTES\n"
-		      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N huge hoard scribble\n",
+		      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge host hoard scribble\n",
 		      stderr);
 		return 2;
 	}

@@ -17,6 +17,17 @@ DAEMON_UID, CLIENT_UID = 64999, 65534
 ZCRX, COPY = 3, 1
 
 
+def expect(what, condition, detail):
+    if not condition:
+        raise Failed(f"{what}: {detail}")
+
+
+def zero_copy(got, least=0.99):
+    expect("the backend is zcrx", got["backend"] == ZCRX, got)
+    copied = got["bytes_copied"] / got["bytes"]
+    expect(f"at least {least:.0%} zero copy", 1 - copied >= least, got)
+
+
 def as_user(uid, *capabilities):
     caps = ",".join(["-all", *(f"+{c}" for c in capabilities)])
     return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups",
@@ -24,13 +35,13 @@ def as_user(uid, *capabilities):
 
 
 class Service:
-    def __init__(self, queues="2-3"):
+    def __init__(self, queues="2-3", policy=""):
         self.dir = tempfile.mkdtemp(prefix="zcrxd.")
         self.config = os.path.join(self.dir, "conf")
         self.socket, self.status = (os.path.join(self.dir, name) for name in ("clients", "status"))
         with open(self.config, "w", encoding="ascii") as f:
             f.write(f"[sockets]\nclients={self.socket}\nstatus={self.status}\nmode=0666\n"
-                    f"state={self.dir}\n[nic zc0]\nqueues={queues}\n")
+                    f"state={self.dir}\n[nic zc0]\nqueues={queues}\n{policy}")
         os.chmod(self.dir, 0o755)
         os.chown(self.dir, DAEMON_UID, DAEMON_UID)
         self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8")
@@ -55,6 +66,11 @@ class Service:
 
     def document(self):
         return json.loads(do("socat", "-u", f"UNIX-CONNECT:{self.status}", "-"))
+
+    def reasons(self):
+        """Why each flow is not steered."""
+        return [f["why_copied"] for c in self.document()["clients"] for q in c["queues"]
+                for f in q["flows"]]
 
     def __enter__(self):
         return self

@@ -4,23 +4,12 @@
 import itertools
 import re
 
-from service import (COPY, DAEMON_UID, PEER, ZCRX, Failed, Service, do, finish, report, sender, until,
-                     wait_ready)
+from service import (COPY, DAEMON_UID, PEER, ZCRX, Service, do, expect, finish, report, sender, until,
+                     wait_ready, zero_copy)
 from guest import LOCAL, REMOTE, Tally, only_in_guest
 
 MIB = 1 << 20
 ports = itertools.count(20000)
-
-
-def expect(what, condition, detail):
-    if not condition:
-        raise Failed(f"{what}: {detail}")
-
-
-def zero_copy(got, least=0.99):
-    expect("the backend is zcrx", got["backend"] == ZCRX, got)
-    copied = got["bytes_copied"] / got["bytes"]
-    expect(f"at least {least:.0%} zero copy", 1 - copied >= least, got)
 
 
 def stream(service, how="listen", version=4, flows=1, size=2 * MIB, options=()):
@@ -121,22 +110,17 @@ def refused(service):
     expect("and its queue is free again", stream(service)["backend"] == ZCRX, "")
 
 
-def reasons(service):
-    return [f["why_copied"] for c in service.document()["clients"] for q in c["queues"]
-            for f in q["flows"]]
-
-
 def not_ours(service, address, wanted):
     """Two flows on one socket: the rules are for neither, or for one of them only."""
     client = service.client("twice", address, next(ports), 1, 1)
     wait_ready(client)
     try:
-        found = reasons(service)
+        found = service.reasons()
         expect(f"the reasons {wanted}", sorted(found) == sorted(wanted), found)
     finally:
         client.kill()
         client.wait(10)
-    until("its flows are gone", lambda: not reasons(service))
+    until("its flows are gone", lambda: not service.reasons())
     expect("no rule is left", "Filter:" not in do("ethtool", "-n", "zc0"), "")
 
 
@@ -163,7 +147,7 @@ def elsewhere(service, *options):
     send = sender("connect", REMOTE[4], port, 1, 32 * MIB, namespace=())
 
     until("the status tells why",
-          lambda: any("another network namespace" in r for r in reasons(service)))
+          lambda: any("another network namespace" in r for r in service.reasons()))
     got = report(client)
     finish(send)
     # What lies beside a packet's header the kernel copies without counting it.
