@@ -177,8 +177,9 @@ void flow_end(struct flow *f, int error, uint32_t reason)
 }
 
 /*
- * What comes next cannot be placed in a dma-buf: it is drained. Neither receiving nor draining may
- * move it for ever.
+ * What comes next cannot be placed in a dma-buf: it is drained. But what has both payload in its
+ * linear part and was merged by GRO behind other packets, Linux (7.2) neither receives nor lets be
+ * read: then neither moves anything, and the stream ends.
  */
 static bool unplaceable(struct flow *f, int res)
 {
@@ -216,7 +217,7 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 	if (unplaceable(f, cqe->res) || transient(cqe->res))
 		flow_attend(f);
 	else
-		flow_end(f, cqe->res, REASON_PEER);
+		flow_end(f, cqe->res, f->stuck < STUCK_MOST ? REASON_PEER : REASON_UNPLACEABLE);
 }
 
 static void announce(struct flow *listener, int sock)

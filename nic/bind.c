@@ -23,8 +23,8 @@ static int bind_rx(struct nic_binding *b, uint32_t ifindex, const uint32_t *queu
 		   int dmabuf)
 {
 	struct netlink_put puts[2 + 2 * NIC_BIND_QUEUES_MOST] = {
-		{0, NETDEV_A_DMABUF_IFINDEX, ifindex, 0},
-		{0, NETDEV_A_DMABUF_FD, (uint32_t)dmabuf, 0},
+		{.type = NETDEV_A_DMABUF_IFINDEX, .value = ifindex},
+		{.type = NETDEV_A_DMABUF_FD, .value = (uint32_t)dmabuf},
 	};
 	struct netlink_request bind = {.cmd = NETDEV_CMD_BIND_RX,
 				       .puts = puts,
@@ -33,11 +33,12 @@ static int bind_rx(struct nic_binding *b, uint32_t ifindex, const uint32_t *queu
 				       .arg = b};
 
 	for (uint32_t i = 0; i < n; i++) {
-		puts[bind.n_puts++] = (struct netlink_put){NETDEV_A_DMABUF_QUEUES,
-							   NETDEV_A_QUEUE_ID, queues[i], 0};
-		puts[bind.n_puts++] =
-			(struct netlink_put){NETDEV_A_DMABUF_QUEUES, NETDEV_A_QUEUE_TYPE,
-					     NETDEV_QUEUE_TYPE_RX, 0};
+		puts[bind.n_puts++] = (struct netlink_put){.nest = NETDEV_A_DMABUF_QUEUES,
+							   .type = NETDEV_A_QUEUE_ID,
+							   .value = queues[i]};
+		puts[bind.n_puts++] = (struct netlink_put){.nest = NETDEV_A_DMABUF_QUEUES,
+							   .type = NETDEV_A_QUEUE_TYPE,
+							   .value = NETDEV_QUEUE_TYPE_RX};
 	}
 	return netlink_ask(b->nl, &bind);
 }

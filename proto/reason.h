@@ -38,7 +38,8 @@
 	X(PEER, 25, ECONNRESET, "The peer ended the stream.") \
 	X(SHUTDOWN, 26, ESHUTDOWN, "The daemon is shutting down.") \
 	X(NIC_GONE, 27, ENODEV, "The network interface is gone; open the queue again on another one.") \
-	X(AREA_TAKEN, 28, EBUSY, "The dma-buf is an area already; one is received into only once.")
+	X(AREA_TAKEN, 28, EBUSY, "The dma-buf is an area already; one is received into only once.") \
+	X(UNPLACEABLE, 29, EIO, "Part of the stream can be placed neither in the dma-buf nor beside it; switch the NIC's GRO off, or use a memfd.")
 /* clang-format on */
 
 enum reason {

@@ -3,7 +3,7 @@
 """What others do to a NIC while zcrxd leases its queues: put right, survived, or told; never silence."""
 import re
 
-from service import Failed, Service, do, finish, report, sender, until, wait_ready
+from service import BACKEND, Failed, Service, do, finish, report, sender, until, wait_ready
 from guest import LOCAL, Tally, only_in_guest, queues_bound
 
 MIB = 1 << 20
@@ -11,7 +11,7 @@ PORT = 23000
 
 
 def begin(service, port, size):
-    client = service.client("listen", LOCAL[4], port, 1, size, "backend=3")
+    client = service.client("listen", LOCAL[4], port, 1, size, f"backend={BACKEND}")
     wait_ready(client)
     until("the queue is used", queues_bound)
     return client
@@ -38,7 +38,7 @@ def foreign_rules(service):
     said = do("ethtool", "-N", "zc0", "flow-type", "tcp4", "dst-port", "999", "action", "3")
     rule = re.search(r"ID (\d+)", said)[1]
     port = PORT + 50
-    client = service.client("listen", LOCAL[4], port, 1, MIB)
+    client = service.client("listen", LOCAL[4], port, 1, MIB, "backend=0")
     wait_ready(client)
     send = sender("connect", LOCAL[4], port, 1, MIB)
     got = report(client)
@@ -72,7 +72,7 @@ def gone(service):
     words = client.stderr.read()
     if status != 1 or "the queue is lost: No such device" not in words:
         raise Failed(f"status {status}: {words}")
-    client = service.client("listen", "127.0.0.1", PORT + 3, 1, MIB)
+    client = service.client("listen", "127.0.0.1", PORT + 3, 1, MIB, "backend=0")
     wait_ready(client)
     send = sender("connect", "127.0.0.1", PORT + 3, 1, MIB, namespace=())
     got = report(client)

@@ -4,7 +4,7 @@
 import json
 import re
 
-from service import ZCRX, Failed, Service, do, finish, report, sender, until, wait_ready
+from service import BACKEND, Failed, Service, do, finish, report, sender, until, wait_ready
 from guest import LOCAL, Tally, only_in_guest, pools, queues_bound
 
 MIB = 1 << 20
@@ -19,12 +19,12 @@ def well(service, port, rounds=3):
         send = sender("connect", LOCAL[4], port + i, 4, 2 * MIB)
         got = report(client)
         finish(send)
-        if got["backend"] != ZCRX or got["bytes"] != 8 * MIB:
+        if got["backend"] != BACKEND or got["bytes"] != 8 * MIB:
             raise Failed(json.dumps(got))
 
 
 def behaves(service, how, port):
-    culprit = service.client("listen", LOCAL[4], port, 4, 1024 * MIB, "backend=3", how)
+    culprit = service.client("listen", LOCAL[4], port, 4, 1024 * MIB, f"backend={BACKEND}", how)
     wait_ready(culprit)
     send = sender("connect", LOCAL[4], port, 4, 1024 * MIB)
     try:

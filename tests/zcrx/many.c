@@ -258,7 +258,7 @@ static void option(struct zcrx_queue_options *o, size_t *area_bytes, const char 
 	else if (strcmp(arg, "hoard") == 0 || strcmp(arg, "scribble") == 0)
 		behaviour = arg;
 	else if (strncmp(arg, "memory=", 7) == 0)
-		memory = value + 1;
+		memory = value[1] ? value + 1 : NULL;
 	else if (strcmp(arg, "huge") == 0)
 		huge = true;
 	else if (strcmp(arg, "host") == 0)

@@ -6,7 +6,7 @@ import random
 import re
 import signal
 
-from service import CTL, Failed, Service, do, finish, report, sender, until, wait_ready
+from service import BACKEND, CTL, Failed, Service, do, finish, report, sender, until, wait_ready
 from guest import LOCAL, Tally, only_in_guest, pools, queues_bound
 
 MIB = 1 << 20
@@ -28,7 +28,7 @@ def unchanged(before):
 
 
 def begin(service, port=PORT, size=64 * MIB):
-    client = service.client("listen", LOCAL[4], port, 2, size, "backend=3")
+    client = service.client("listen", LOCAL[4], port, 2, size, f"backend={BACKEND}")
     wait_ready(client)
     send = sender("connect", LOCAL[4], port, 2, size)
     until("the queue is used", queues_bound)
@@ -102,7 +102,7 @@ def clients_killed(before):
     random.seed(1)
     with Service() as service:
         for i in range(KILLS):
-            client = service.client("listen", LOCAL[4], PORT + 2 + i, 2, 64 * MIB, "backend=3")
+            client = service.client("listen", LOCAL[4], PORT + 2 + i, 2, 64 * MIB, f"backend={BACKEND}")
             send = None
             if random.random() < 0.7:
                 wait_ready(client)

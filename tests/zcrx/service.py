@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 from guest import Failed, PEER, do, until
@@ -14,7 +15,11 @@ ZCRXD = os.path.join(BUILD, "daemon", "zcrxd")
 CTL = os.path.join(BUILD, "tools", "zcrxctl")
 MANY = os.path.join(BUILD, "tests", "zcrx", "zcrx-many")
 DAEMON_UID, CLIENT_UID = 64999, 65534
-ZCRX, COPY = 3, 1
+COPY, DEVMEM, ZCRX = 1, 2, 3
+# Every test runs with either backend; devmem is what its clients have to ask for.
+IS_DEVMEM = sys.argv[1:] == ["devmem"]
+BACKEND = DEVMEM if IS_DEVMEM else ZCRX
+OPTIONS = ("backend=2", "memory=udmabuf") if IS_DEVMEM else ()
 
 
 def expect(what, condition, detail):
@@ -23,7 +28,7 @@ def expect(what, condition, detail):
 
 
 def zero_copy(got, least=0.99):
-    expect("the backend is zcrx", got["backend"] == ZCRX, got)
+    expect(f"the backend is {BACKEND}", got["backend"] == BACKEND, got)
     copied = got["bytes_copied"] / got["bytes"]
     expect(f"at least {least:.0%} zero copy", 1 - copied >= least, got)
 
@@ -46,6 +51,7 @@ class Service:
         os.chown(self.dir, DAEMON_UID, DAEMON_UID)
         self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8")
         self.process = None
+        do("chmod", "666", "/dev/udmabuf")
         self.start()
 
     def start(self):
@@ -86,8 +92,11 @@ class Service:
 
     def client(self, *arguments, namespace=()):
         """Receives as nobody, who dies of any io_uring call; the process says "ready" first."""
+        if IS_DEVMEM and arguments[0] != "twice":
+            arguments = (*arguments[:5], *OPTIONS, *arguments[5:])
         process = subprocess.Popen(
-            [*namespace, *as_user(CLIENT_UID), "scripts/lib/no-io-uring", MANY, "receive", *map(str, arguments)],
+            [*namespace, *as_user(CLIENT_UID), "scripts/lib/no-io-uring", MANY, "receive",
+             *map(str, arguments)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "ZCRX_SOCKET": self.socket})
         return process
