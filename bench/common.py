@@ -11,11 +11,14 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LIMITS = """[limits]
+LIMITS = """[class default]
 queues = 1000
 flows = 10000
+listeners = 10000
 sessions = 1000
+areas = 1000
 area-bytes = 8G
+nics = {nics}
 requests-per-second = 100000
 """
 
@@ -45,18 +48,19 @@ def machine(where="loopback"):
 
 
 class Daemon:
-    """A zcrxd of our own, with wide limits, as a context manager."""
+    """A zcrxd of our own, with wide limits, as a context manager; nics: {name: queues}."""
 
-    def __init__(self, build, more=""):
+    def __init__(self, build, nics=()):
         self.program = program(build, "daemon", "zcrxd")
-        self.more = more
+        self.config = LIMITS.format(nics=" ".join(nics))
+        self.config += "".join(f"[nic {name}]\nqueues = {nics[name]}\n" for name in nics)
 
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix="zcrxd-bench.")
         socket, config = os.path.join(self.dir, "clients"), os.path.join(self.dir, "conf")
         self.log = os.path.join(self.dir, "log")
         with open(config, "w", encoding="ascii") as f:
-            f.write(f"[sockets]\nstate={self.dir}\n{LIMITS}{self.more}")
+            f.write(f"[sockets]\nstate={self.dir}\n{self.config}")
         with open(self.log, "w", encoding="ascii") as log:
             self.process = subprocess.Popen(
                 [self.program, "--config", config, "--socket", socket,

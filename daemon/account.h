@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who uses how much. Everything that costs is charged before it is acquired: to the *peer* (one
- * process), and through it to its *user* (one uid), where the limits are.
+ * process), through it to its *user* (one uid), where the limits are, within a *pool* (one class of
+ * zcrxd.conf). Pools share nothing, and a pool has so many users at most: so what a class uses as a
+ * whole is bounded, whatever uids it can come by.
  *
  * Bytes are sticky: a process can keep the memory of a queue it closed, so what was released stays
  * charged to the user until the process has exited, and is what its next charge is taken from.
@@ -18,25 +20,29 @@
 enum account_kind {
 	ACCOUNT_SESSIONS,
 	ACCOUNT_QUEUES,
-	ACCOUNT_FLOWS,
+	ACCOUNT_AREAS,
 	ACCOUNT_BYTES,
+	ACCOUNT_FLOWS, /* listeners included */
+	ACCOUNT_LISTENERS,
 	ACCOUNT_KINDS,
 };
 
+/* Of each user of a class. */
 struct limits {
 	uint64_t most[ACCOUNT_KINDS];
-	uint64_t requests_per_second; /* of one connection; further ones wait */
-	bool host_flows;
+	uint64_t requests_per_second; /* further ones wait */
+	uint64_t most_users;          /* of the class at once */
 };
 
 struct peer;
 
-/* Before any other call. The limits must outlive everything. */
-void account_init(const struct limits *limits);
-void account_done(void);
-
-/* The peer of a process, which pidfd (borrowed) names; a reference. NULL without memory. */
-struct peer *peer_get(uid_t uid, int pidfd);
+/*
+ * The peer of a process, which pidfd (borrowed) names, as a user of a pool; a reference. A pool
+ * that is new gets these limits. Returns 0, -EDQUOT if the pool has as many users as it may, or
+ * another negative errno.
+ */
+int peer_get(struct peer **ret, const char *pool, const struct limits *limits, uid_t uid,
+	     int pidfd);
 
 /*
  * Drops a reference. Returns true if the peer lives on because its process still runs and may hold
@@ -46,8 +52,20 @@ struct peer *peer_get(uid_t uid, int pidfd);
 bool peer_put(struct peer *p);
 void peer_exited(struct peer *p);
 
+/* Drops everybody. */
+void account_done(void);
+
+/* Asks anew for the limits of each pool; what is beyond them already stays. */
+void account_limits(const struct limits *(*find)(const char *pool, void *data), void *data);
+
 /* Returns 0 or -EDQUOT. */
 int account_charge(struct peer *p, enum account_kind kind, uint64_t n);
 void account_release(struct peer *p, enum account_kind kind, uint64_t n);
+
+/* One request of the user's more: within its rate? now_ns is monotonic. */
+bool account_request(struct peer *p, uint64_t now_ns);
+
+/* What a pool uses, all its users together; returns how many these are. */
+uint64_t account_used(const char *pool, uint64_t ret_used[ACCOUNT_KINDS]);
 
 #endif

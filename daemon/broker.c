@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "../nic/netlink.h"
+#include "classes.h"
 #include "client.h"
+#include "identity.h"
 #include "lease.h"
 #include "log.h"
 #include "session.h"
@@ -49,30 +52,51 @@ static void who_release(struct broker *b, struct client_identity *who)
 	}
 }
 
-/* Who connected: from the kernel, never from the client. Charges the session. */
-static int who_get(int sock, struct client_identity *ret)
+/* The class of who connected to this class's socket, or to the shared one (""). */
+static const struct policy_class *class_get(const struct policy *policy, int sock,
+					    struct client_identity *who)
 {
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-	_cleanup_(fd_closep) int pidfd = -1;
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
-		return -errno;
-	len = sizeof(pidfd);
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0)
-		return -errno;
-	struct peer *peer = peer_get(cred.uid, pidfd);
-	if (!peer)
-		return -ENOMEM;
-	int r = account_charge(peer, ACCOUNT_SESSIONS, 1);
-	if (r < 0) {
-		peer_put(peer);
+	struct policy_identity is = {.socket = *who->socket ? who->socket : NULL};
+	int r = identity_read(&is, &who->pid, sock);
+	const struct policy_class *class = r < 0 ? NULL : policy_class_of(policy, &is);
+	who->uid = is.uid;
+	who->gid = is.gid;
+	identity_done(&is);
+	return class;
+}
+
+/* Charges the session, which is a request, too. Returns 0, -EACCES without a class, or -EDQUOT. */
+static int who_charge(const struct policy *policy, int sock, struct client_identity *who)
+{
+	const struct policy_class *class = class_get(policy, sock, who);
+	if (!class)
+		return -EACCES;
+	snprintf(who->class, sizeof(who->class), "%s", class->name);
+	_cleanup_(fd_closep) int pidfd = identity_pidfd(sock);
+	int r = pidfd < 0 ? pidfd
+			  : peer_get(&who->peer, class->name, &class->limits, who->uid, pidfd);
+	if (r < 0)
 		return r;
+	r = account_charge(who->peer, ACCOUNT_SESSIONS, 1);
+	if (r == 0 && !account_request(who->peer, clock_ns())) {
+		account_release(who->peer, ACCOUNT_SESSIONS, 1);
+		r = -EDQUOT;
 	}
-	*ret = (struct client_identity){.pid = cred.pid,
-					.uid = cred.uid,
-					.pidfd = fd_steal(&pidfd),
-					.peer = peer};
-	return 0;
+	if (r < 0)
+		peer_put(who->peer);
+	else
+		who->pidfd = fd_steal(&pidfd);
+	return r;
+}
+
+/* Who connected: from the kernel, never from the client. */
+static int who_get(int sock, const char *socket, struct client_identity *ret)
+{
+	struct classes *classes = classes_get();
+	snprintf(ret->socket, sizeof(ret->socket), "%s", socket);
+	int r = who_charge(classes_policy(classes), sock, ret);
+	classes_put(classes);
+	return r;
 }
 
 static uint32_t refusals; /* threads under way, atomic */
@@ -109,29 +133,41 @@ static void client_refuse(int sock, uint32_t reason)
 	pthread_attr_destroy(&attributes);
 }
 
-static void client_accepted(struct broker *b, int sock)
+static uint32_t refusal_reason(int error)
+{
+	return error == -EDQUOT   ? REASON_QUOTA
+	       : error == -EACCES ? REASON_DENIED
+				  : REASON_DAEMON_LIMIT;
+}
+
+static void client_accepted(struct broker *b, int sock, const char *socket)
 {
 	struct client_identity who = {.pidfd = -1};
 	struct client *c = NULL;
-	int r = who_get(sock, &who);
+	int r = who_get(sock, socket, &who);
 	if (r == 0) {
-		r = client_start(&c, sock, ++b->next_id, &who, b->limits, b->ended);
+		r = client_start(&c, sock, ++b->next_id, &who, b->ended);
 		if (r < 0)
 			who_release(b, &who);
 	}
 	if (r < 0) {
-		log_info("a client was refused: %s", strerrordesc_np(-r));
-		client_refuse(sock, r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT);
+		log_info("a client (uid %u, class %s) was refused: %s", (unsigned)who.uid,
+			 *who.class ? who.class : "-", strerrordesc_np(-r));
+		client_refuse(sock, refusal_reason(r));
 		return;
 	}
 	TAILQ_INSERT_TAIL(&b->clients, c, link);
-	log_debug("client %u: pid %d, uid %u", c->id, (int)who.pid, (unsigned)who.uid);
+	log_debug("client %u: pid %d, uid %u, class %s", c->id, (int)who.pid, (unsigned)who.uid,
+		  who.class);
 }
 
 static void listen_enable(struct broker *b, int enabled)
 {
+	struct class_socket *s;
 	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)
 		sd_event_source_set_enabled(b->listening[i], enabled);
+	LIST_FOREACH (s, &b->listeners->classes, link)
+		sd_event_source_set_enabled(s->source, enabled);
 }
 
 static int rest_over(sd_event_source *source, uint64_t usec, void *data)
@@ -170,6 +206,16 @@ static void spare_use(struct broker *b, int listener)
 	rest(b);
 }
 
+/* "" for the shared one. */
+static const char *socket_class(const struct broker *b, int listener)
+{
+	const struct class_socket *s;
+	LIST_FOREACH (s, &b->listeners->classes, link)
+		if (s->fd == listener)
+			return s->class;
+	return "";
+}
+
 static int clients_ready(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct broker *b = data;
@@ -179,7 +225,7 @@ static int clients_ready(sd_event_source *source, int fd, uint32_t events, void 
 	if (sock >= 0 && b->stopping)
 		client_refuse(sock, REASON_SHUTDOWN);
 	else if (sock >= 0)
-		client_accepted(b, sock);
+		client_accepted(b, sock, socket_class(b, fd));
 	else if (exhausted(errno))
 		spare_use(b, fd);
 	return 0;
@@ -245,6 +291,16 @@ static void watch_nics(struct broker *b)
 					nics_changed, b);
 }
 
+static int listen_to_classes(struct broker *b)
+{
+	struct class_socket *s;
+	int r = 0;
+	LIST_FOREACH (s, &b->listeners->classes, link)
+		if (!s->source && r >= 0)
+			r = sd_event_add_io(b->event, &s->source, s->fd, EPOLLIN, clients_ready, b);
+	return r;
+}
+
 static int listen_to(struct broker *b, const struct listeners *l)
 {
 	int r = sd_event_add_io(b->event, &b->listening[0], l->clients, EPOLLIN, clients_ready, b);
@@ -255,16 +311,16 @@ static int listen_to(struct broker *b, const struct listeners *l)
 		r = sd_event_add_time(b->event, &b->rest, CLOCK_MONOTONIC, 0, 0, rest_over, b);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(b->rest, SD_EVENT_OFF);
-	return r;
+	return r < 0 ? r : listen_to_classes(b);
 }
 
-int broker_init(struct broker *b, sd_event *event, const struct listeners *l,
-		const struct limits *limits)
+int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct policy *policy)
 {
-	*b = (struct broker){.event = event, .limits = limits};
+	*b = (struct broker){.event = event, .listeners = l};
 	TAILQ_INIT(&b->clients);
-	status_init(&b->status, event, limits, &b->clients);
-	account_init(limits);
+	status_init(&b->status, event, &b->clients);
+	if (classes_set(policy) < 0)
+		return -ENOMEM;
 	b->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	b->spare = eventfd(0, EFD_CLOEXEC);
 	if (b->ended < 0 || b->spare < 0)
@@ -275,6 +331,18 @@ int broker_init(struct broker *b, sd_event *event, const struct listeners *l,
 	if (r >= 0 && leases_any())
 		watch_nics(b);
 	return r < 0 ? r : 0;
+}
+
+int broker_reload(struct broker *b, struct config *config)
+{
+	int r = b->stopping ? -ESHUTDOWN : listeners_add(b->listeners, config);
+	if (r < 0)
+		return r;
+	listeners_drop(b->listeners, config);
+	r = classes_set(&config->policy);
+	if (r == 0)
+		r = listen_to_classes(b);
+	return r;
 }
 
 static int time_is_up(sd_event_source *source, uint64_t usec, void *data)
@@ -309,6 +377,7 @@ bool broker_done(struct broker *b)
 	if (!TAILQ_EMPTY(&b->clients))
 		return false;
 	account_done();
+	classes_done();
 	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)
 		sd_event_source_disable_unref(b->listening[i]);
 	sd_event_source_disable_unref(b->rest);

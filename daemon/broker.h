@@ -16,7 +16,7 @@
 
 struct broker {
 	sd_event *event; /* borrowed */
-	const struct limits *limits;
+	struct listeners *listeners;
 	struct client_list clients;
 	uint32_t next_id;
 	int ended; /* eventfd: a client's thread has ended */
@@ -28,9 +28,14 @@ struct broker {
 	bool stopping;
 };
 
-/* Returns 0 or a negative errno. Borrows everything it is given. */
-int broker_init(struct broker *b, sd_event *event, const struct listeners *l,
-		const struct limits *limits);
+/* Returns 0 or a negative errno. Borrows what it is given, but takes over what the policy holds. */
+int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct policy *policy);
+
+/*
+ * Puts another policy in force, taking it over, and has the classes' sockets that it says. Clients
+ * keep what they have. Returns 0, or a negative errno: then nothing has changed, or memory is out.
+ */
+int broker_reload(struct broker *b, struct config *config);
 
 /*
  * Tells all clients that it ends; the event loop exits when they have, or after a few seconds: a

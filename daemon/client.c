@@ -9,9 +9,11 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "classes.h"
 #include "control.h"
 #include "flow.h"
 #include "flows.h"
+#include "judge.h"
 #include "lease.h"
 #include "log.h"
 #include "queue.h"
@@ -183,6 +185,7 @@ static void wind_up(struct client *c)
 		LIST_REMOVE(a, link);
 		pthread_mutex_unlock(&c->lock);
 		area_free(a);
+		account_release(c->who.peer, ACCOUNT_AREAS, 1);
 	}
 	session_done(c);
 	uring_done(&c->control);
@@ -231,22 +234,19 @@ static void release(struct client *c)
 {
 	fd_close(c->epoll);
 	fd_close(c->poke);
+	classes_put(c->classes);
 	pthread_mutex_destroy(&c->lock);
 	free(c->slots);
 	free(c);
 }
 
 int client_start(struct client **ret, int sock, uint32_t id, const struct client_identity *who,
-		 const struct limits *limits, int ended)
+		 int ended)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	*c = (struct client){.id = id,
-			     .who = *who,
-			     .limits = limits,
-			     .ended = ended,
-			     .control = URING_NONE};
+	*c = (struct client){.id = id, .who = *who, .ended = ended, .control = URING_NONE};
 	pthread_mutex_init(&c->lock, NULL);
 	TAILQ_INIT(&c->queues);
 	LIST_INIT(&c->areas);
@@ -258,6 +258,8 @@ int client_start(struct client **ret, int sock, uint32_t id, const struct client
 		r = control_watch(c, c->poke, EPOLLIN | EPOLLET, &c->poke_source);
 	if (r == 0)
 		r = session_init(c, sock);
+	if (r == 0)
+		judge_update(c);
 	if (r == 0)
 		r = thread_start(c);
 	if (r < 0) {

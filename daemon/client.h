@@ -14,7 +14,7 @@
  * socket is still the caller's.
  */
 int client_start(struct client **ret, int sock, uint32_t id, const struct client_identity *who,
-		 const struct limits *limits, int ended);
+		 int ended);
 
 /* Asks the thread to end; it tells its client QUEUE_LOST. */
 void client_stop(struct client *c);

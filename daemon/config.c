@@ -3,42 +3,62 @@
 
 #include <errno.h>
 #include <ini.h>
-#include <stddef.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../proto/wire.h"
+#include "explain.h"
+#include "keys.h"
 #include "util.h"
 
 #define STATE_PATH     "/run/zcrxd"
+#define SOCKETS        "sockets"
 #define NIC_SECTION    "nic "
+#define CLASS_SECTION  "class "
 #define NIC_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@"
+/* Names of classes are also those of systemd's descriptors. */
+#define CLASS_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
-enum type {
-	TEXT,
-	MODE,
-	COUNT,
-	BYTES,
-	FLAG
+static const struct key socket_keys[] = {
+	{"clients", KEY_TEXT, offsetof(struct config, clients)},
+	{"status", KEY_TEXT, offsetof(struct config, status)},
+	{"mode", KEY_MODE, offsetof(struct config, mode)},
+	{"group", KEY_TEXT, offsetof(struct config, group)},
+	{"state", KEY_TEXT, offsetof(struct config, state)},
 };
 
-static const struct key {
-	const char *section, *name;
-	enum type type;
-	size_t offset;
-} keys[] = {
-	{"sockets", "clients", TEXT, offsetof(struct config, clients)},
-	{"sockets", "status", TEXT, offsetof(struct config, status)},
-	{"sockets", "mode", MODE, offsetof(struct config, mode)},
-	{"sockets", "group", TEXT, offsetof(struct config, group)},
-	{"sockets", "state", TEXT, offsetof(struct config, state)},
-	{"limits", "sessions", COUNT, offsetof(struct config, limits.most[ACCOUNT_SESSIONS])},
-	{"limits", "queues", COUNT, offsetof(struct config, limits.most[ACCOUNT_QUEUES])},
-	{"limits", "flows", COUNT, offsetof(struct config, limits.most[ACCOUNT_FLOWS])},
-	{"limits", "area-bytes", BYTES, offsetof(struct config, limits.most[ACCOUNT_BYTES])},
-	{"limits", "requests-per-second", COUNT,
-	 offsetof(struct config, limits.requests_per_second)},
-	{"policy", "host-flows", FLAG, offsetof(struct config, limits.host_flows)},
+#define CLASS_KEY(name, type, member)                             \
+	{                                                         \
+		name, type, offsetof(struct policy_class, member) \
+	}
+#define LIMIT(name, type, kind) CLASS_KEY(name, type, limits.most[kind])
+
+/* The first of them say who is of the class. */
+enum {
+	KEYS_OF_SOCKET = 3,
+	KEYS_OF_MATCH = 2
+};
+
+static const struct key class_keys[] = {
+	CLASS_KEY("socket", KEY_TEXT, socket),
+	CLASS_KEY("mode", KEY_MODE, mode),
+	CLASS_KEY("group", KEY_TEXT, group),
+	CLASS_KEY("users", KEY_USERS, users),
+	CLASS_KEY("groups", KEY_GROUPS, groups),
+	CLASS_KEY("backends", KEY_BACKENDS, backends),
+	CLASS_KEY("nics", KEY_NICS, nics),
+	CLASS_KEY("local", KEY_ADDRESSES, local),
+	CLASS_KEY("remote", KEY_ADDRESSES, remote),
+	CLASS_KEY("host-flows", KEY_HOST, host),
+	LIMIT("sessions", KEY_COUNT, ACCOUNT_SESSIONS),
+	LIMIT("queues", KEY_COUNT, ACCOUNT_QUEUES),
+	LIMIT("areas", KEY_COUNT, ACCOUNT_AREAS),
+	LIMIT("area-bytes", KEY_BYTES, ACCOUNT_BYTES),
+	LIMIT("flows", KEY_COUNT, ACCOUNT_FLOWS),
+	LIMIT("listeners", KEY_COUNT, ACCOUNT_LISTENERS),
+	CLASS_KEY("requests-per-second", KEY_COUNT, limits.requests_per_second),
+	CLASS_KEY("most-users", KEY_COUNT, limits.most_users),
 };
 
 struct reader {
@@ -48,85 +68,16 @@ struct reader {
 	int line, errors;
 };
 
-static int parse_number(const char *value, bool units, uint64_t *ret)
+__attribute__((format(printf, 3, 4))) static void mistake(struct reader *r, int line,
+							  const char *format, ...)
 {
-	char *end;
-	if (*value < '0' || *value > '9')
-		return -EINVAL;
-	errno = 0;
-	unsigned long long n = strtoull(value, &end, 10);
-	const char *unit = *end && units ? strchr("KMGT", *end) : NULL;
-	unsigned shift = unit ? 10 * (unsigned)(unit - "KMGT" + 1) : 0;
-	if (errno || end[unit ? 1 : 0] || n > UINT64_MAX >> shift)
-		return -EINVAL;
-	*ret = n << shift;
-	return 0;
-}
-
-static int parse_mode(const char *value, mode_t *ret)
-{
-	char *end;
-	unsigned long mode = strtoul(value, &end, 8);
-	if (*value < '0' || *value > '7' || *end || mode > 0777)
-		return -EINVAL;
-	*ret = (mode_t)mode;
-	return 0;
-}
-
-static int parse_text(const char *value, char **ret)
-{
-	char *copy = *value ? strdup(value) : NULL;
-	if (*value && !copy)
-		return -ENOMEM;
-	free(*ret);
-	*ret = copy;
-	return 0;
-}
-
-static int parse(const struct key *key, struct config *c, const char *value)
-{
-	void *field = (char *)c + key->offset;
-	switch (key->type) {
-	case TEXT:
-		return parse_text(value, field);
-	case MODE:
-		return parse_mode(value, field);
-	case COUNT:
-	case BYTES:
-		return parse_number(value, key->type == BYTES, field);
-	case FLAG:
-		*(bool *)field = strcmp(value, "yes") == 0;
-		return *(bool *)field || strcmp(value, "no") == 0 ? 0 : -EINVAL;
-	}
-	return -EINVAL;
-}
-
-static const char *expected(enum type type)
-{
-	static const char *const texts[] = {
-		[TEXT] = "text",      [MODE] = "an octal mode such as 0660",
-		[COUNT] = "a number", [BYTES] = "a number of bytes, with K, M, G or T if you like",
-		[FLAG] = "yes or no",
-	};
-	return texts[type];
-}
-
-static void print_known(const char *section)
-{
-	bool any = false;
-	for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
-		any |= strcmp(keys[i].section, section) == 0;
-	if (any)
-		fprintf(stderr, "known in [%s]:", section);
-	else
-		fprintf(stderr, "there is no section [%s]; known:", section);
-	for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
-		if (!any)
-			fprintf(stderr, " [%s] %s", keys[i].section, keys[i].name);
-		else if (strcmp(keys[i].section, section) == 0)
-			fprintf(stderr, " %s", keys[i].name);
-	}
-	fprintf(stderr, "\n");
+	va_list args;
+	va_start(args, format);
+	fprintf(stderr, "%s:%d: ", r->path, line);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	r->errors++;
 }
 
 /*
@@ -144,12 +95,63 @@ static char *line_read(char *room, int bytes, void *user)
 		while ((c = getc(r->file)) != EOF && c != '\n')
 			rest++;
 	const char *start = room + strspn(room, " \t");
-	if (rest > 0 && *start != '#' && *start != ';') {
-		fprintf(stderr, "%s:%d: the line is longer than %d bytes\n", r->path, r->line,
-			bytes - 1);
-		r->errors++;
-	}
+	if (rest > 0 && *start != '#' && *start != ';')
+		mistake(r, r->line, "the line is longer than %d bytes", bytes - 1);
 	return room;
+}
+
+static void unknown_key(struct reader *r, const char *section, const char *name,
+			const struct key *keys, size_t n)
+{
+	char known[400] = "";
+	for (size_t i = 0; i < n; i++) {
+		strncat(known, " ", sizeof(known) - strlen(known) - 1);
+		strncat(known, keys[i].name, sizeof(known) - strlen(known) - 1);
+	}
+	mistake(r, r->line, "unknown key '%s'; known in [%s]:%s", name, section, known);
+}
+
+/* A line of a section whose keys are in a table. */
+static void table_line(struct reader *r, const char *section, const struct key *keys, size_t n,
+		       void *object, const char *name, const char *value)
+{
+	const struct key *key = key_find(keys, n, name);
+	if (!key) {
+		unknown_key(r, section, name, keys, n);
+		return;
+	}
+	int result = key_parse(key, object, value);
+	if (result == -ENOENT)
+		mistake(r, r->line, "%s=%s: there is no such %s", name, value,
+			key->type == KEY_USERS ? "user" : "group");
+	else if (result < 0)
+		mistake(r, r->line, "%s=%s: expected %s", name, value, key_expected(key));
+}
+
+static bool is_class_name(const char *name)
+{
+	size_t n = strlen(name);
+	return n > 0 && n < POLICY_NAME_BYTES && strspn(name, CLASS_NAME_CHARS) == n &&
+	       strcmp(name, "clients") != 0 && strcmp(name, "status") != 0;
+}
+
+static void class_line(struct reader *r, const char *name, const char *key, const char *value)
+{
+	if (!is_class_name(name)) {
+		mistake(r, r->line,
+			"[class %s]: a name has up to %d letters, digits and .-_, and is neither "
+			"clients nor status",
+			name, POLICY_NAME_BYTES - 1);
+		return;
+	}
+	struct policy_class *c = policy_class_get(&r->config->policy, name);
+	if (!c) {
+		mistake(r, r->line, "out of memory");
+		return;
+	}
+	if (!c->line)
+		c->line = r->line;
+	table_line(r, "class NAME", class_keys, ARRAY_LENGTH(class_keys), c, key, value);
 }
 
 /* The kernel takes more; these are what names are made of, and what the file can hold. */
@@ -173,45 +175,33 @@ static struct config_nic *nic_get(struct config *c, const char *name)
 	return *at;
 }
 
-/* A line of [nic NAME]. */
 static void nic_line(struct reader *r, const char *name, const char *key, const char *value)
 {
 	struct config_nic *nic = nic_get(r->config, name);
 	if (!nic)
-		fprintf(stderr, "%s:%d: [nic %s]: not the name of an interface\n", r->path, r->line,
-			name);
+		mistake(r, r->line, "[nic %s]: not the name of an interface", name);
 	else if (strcmp(key, "queues") != 0)
-		fprintf(stderr, "%s:%d: unknown key '%s'; known in [nic NAME]: queues\n", r->path,
-			r->line, key);
+		mistake(r, r->line, "unknown key '%s'; known in [nic NAME]: queues", key);
 	else if (nic_queues_parse(&nic->queues, value) < 0)
-		fprintf(stderr, "%s:%d: queues=%s: expected numbers and ranges, such as 2-5,7\n",
-			r->path, r->line, value);
-	else
-		return;
-	r->errors++;
+		mistake(r, r->line, "queues=%s: expected numbers and ranges, such as 2-5,7", value);
 }
 
 /* inih: 1 goes on, 0 is an error at this line. All are reported, so it always goes on. */
 static int line_handle(void *user, const char *section, const char *name, const char *value)
 {
 	struct reader *r = user;
-	if (strncmp(section, NIC_SECTION, strlen(NIC_SECTION)) == 0) {
+	if (strncmp(section, NIC_SECTION, strlen(NIC_SECTION)) == 0)
 		nic_line(r, section + strlen(NIC_SECTION), name, value);
-		return 1;
-	}
-	for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
-		if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0)
-			continue;
-		if (parse(&keys[i], r->config, value) < 0) {
-			fprintf(stderr, "%s:%d: %s=%s: expected %s\n", r->path, r->line, name,
-				value, expected(keys[i].type));
-			r->errors++;
-		}
-		return 1;
-	}
-	fprintf(stderr, "%s:%d: unknown key '%s'; ", r->path, r->line, name);
-	print_known(section);
-	r->errors++;
+	else if (strncmp(section, CLASS_SECTION, strlen(CLASS_SECTION)) == 0)
+		class_line(r, section + strlen(CLASS_SECTION), name, value);
+	else if (strcmp(section, SOCKETS) == 0)
+		table_line(r, SOCKETS, socket_keys, ARRAY_LENGTH(socket_keys), r->config, name,
+			   value);
+	else
+		mistake(r, r->line,
+			"unknown key '%s'; there is no section [%s]; known: [sockets] [class NAME] "
+			"[nic NAME]",
+			name, section);
 	return 1;
 }
 
@@ -223,12 +213,8 @@ int config_init(struct config *c)
 		.state = strdup(STATE_PATH),
 		.mode = 0660,
 	};
-	c->limits.most[ACCOUNT_SESSIONS] = 256;
-	c->limits.most[ACCOUNT_QUEUES] = 256;
-	c->limits.most[ACCOUNT_FLOWS] = 4096;
-	c->limits.most[ACCOUNT_BYTES] = 4ull << 30;
-	c->limits.requests_per_second = 10000;
-	return c->clients && c->status && c->state ? 0 : -ENOMEM;
+	int r = policy_init(&c->policy);
+	return c->clients && c->status && c->state ? r : -ENOMEM;
 }
 
 void config_done(struct config *c)
@@ -237,6 +223,7 @@ void config_done(struct config *c)
 	free(c->status);
 	free(c->group);
 	free(c->state);
+	policy_done(&c->policy);
 	while (c->nics) {
 		struct config_nic *nic = c->nics;
 		c->nics = nic->next;
@@ -245,19 +232,81 @@ void config_done(struct config *c)
 	}
 }
 
-static int validate(const struct config *c, const char *path)
+static void check_nics(struct reader *r, const struct policy_class *c)
 {
-	int r = 0;
+	for (uint32_t i = 0; i < c->nics.n; i++) {
+		const struct policy_nic *want = &c->nics.nics[i];
+		const struct config_nic *nic = r->config->nics;
+		while (nic && strcmp(nic->name, want->name) != 0)
+			nic = nic->next;
+		if (!nic) {
+			mistake(r, c->line, "[class %s] nics=%s: there is no [nic %s]", c->name,
+				want->name, want->name);
+			continue;
+		}
+		for (uint32_t s = 0; s < want->queues.n; s++)
+			for (uint32_t q = want->queues.spans[s].first;
+			     q <= want->queues.spans[s].last; q++)
+				if (!nic_queues_have(&nic->queues, q))
+					return mistake(r, c->line,
+						       "[class %s] nics=%s: queue %u is not one of "
+						       "[nic %s]",
+						       c->name, want->name, q, want->name);
+	}
+}
+
+/* Who is of the class: one socket, or users and groups, or the rest. */
+static void check_who(struct reader *r, const struct policy_class *c)
+{
+	bool matches = c->users.n || c->groups.n;
+	bool rest = strcmp(c->name, POLICY_DEFAULT) == 0;
+	const struct config *config = r->config;
+	if (rest && (c->socket || matches))
+		mistake(r, c->line,
+			"[class default] is of those that match no other: no socket, users or "
+			"groups");
+	else if (!rest && !c->socket == !matches)
+		mistake(r, c->line,
+			"[class %s] needs either socket=, or users= and groups= or one of them",
+			c->name);
+	if (!c->socket && c->group)
+		mistake(r, c->line, "[class %s] group= is of a socket, and there is none", c->name);
+	for (const struct policy_class *o = config->policy.classes; c->socket && o != c;
+	     o = o->next)
+		if (o->socket && strcmp(o->socket, c->socket) == 0)
+			mistake(r, c->line, "[class %s] socket=%s: this is [class %s]'s", c->name,
+				c->socket, o->name);
+	if (c->socket && ((config->clients && strcmp(c->socket, config->clients) == 0) ||
+			  (config->status && strcmp(c->socket, config->status) == 0)))
+		mistake(r, c->line, "[class %s] socket=%s: this is one of [sockets]", c->name,
+			c->socket);
+}
+
+static void check_class(struct reader *r, const struct policy_class *c)
+{
+	check_who(r, c);
+	check_nics(r, c);
+	if (c->limits.requests_per_second == 0 || c->limits.most_users == 0)
+		mistake(r, c->line,
+			"[class %s] requests-per-second and most-users must be at least 1",
+			c->name);
+	if (c->host == POLICY_HOST_RECEIVE_ONLY && !c->remote.given)
+		mistake(r, c->line,
+			"[class %s] host-flows=receive-only needs remote=: what may be connected to",
+			c->name);
+}
+
+static int check(struct reader *r)
+{
+	const struct config *c = r->config;
 	if (!c->clients || !c->status || !c->state) {
 		fprintf(stderr, "%s: [sockets] clients, status and state must not be empty\n",
-			path);
-		r = -EINVAL;
+			r->path);
+		r->errors++;
 	}
-	if (c->limits.requests_per_second == 0) {
-		fprintf(stderr, "%s: [limits] requests-per-second must be at least 1\n", path);
-		r = -EINVAL;
-	}
-	return r;
+	for (const struct policy_class *class = c->policy.classes; class; class = class->next)
+		check_class(r, class);
+	return r->errors ? -EINVAL : 0;
 }
 
 int config_read(struct config *c, const char *path)
@@ -273,43 +322,55 @@ int config_read(struct config *c, const char *path)
 		fprintf(stderr, "%s:%d: neither [section] nor key=value\n", path, bad_line);
 		return -EINVAL;
 	}
-	return r.errors ? -EINVAL : validate(c, path);
+	return r.errors ? -EINVAL : check(&r);
 }
 
-static void value_print(const struct key *key, const struct config *c, FILE *out)
+static bool same_text(const char *a, const char *b)
 {
-	const void *field = (const char *)c + key->offset;
-	switch (key->type) {
-	case TEXT:
-		fprintf(out, "%s", *(char *const *)field ? *(char *const *)field : "");
-		break;
-	case MODE:
-		fprintf(out, "%04o", (unsigned)*(const mode_t *)field);
-		break;
-	case COUNT:
-	case BYTES:
-		fprintf(out, "%llu", (unsigned long long)*(const uint64_t *)field);
-		break;
-	case FLAG:
-		fprintf(out, "%s", *(const bool *)field ? "yes" : "no");
-		break;
-	}
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+bool config_same_start(const struct config *a, const struct config *b)
+{
+	const struct config_nic *x = a->nics, *y = b->nics;
+	for (; x && y; x = x->next, y = y->next)
+		if (strcmp(x->name, y->name) != 0 || x->queues.n != y->queues.n ||
+		    memcmp(x->queues.ids, y->queues.ids, x->queues.n * sizeof(*x->queues.ids)) != 0)
+			return false;
+	return !x && !y && a->mode == b->mode && same_text(a->clients, b->clients) &&
+	       same_text(a->status, b->status) && same_text(a->group, b->group) &&
+	       same_text(a->state, b->state);
+}
+
+static void keys_print(const struct key *keys, size_t n, const void *object, FILE *out)
+{
+	for (size_t i = 0; i < n; i++)
+		key_print(&keys[i], object, out);
+}
+
+/* Not all keys are for every class. */
+static void class_print(const struct policy_class *c, FILE *out)
+{
+	bool matches = !c->socket && strcmp(c->name, POLICY_DEFAULT) != 0;
+	fprintf(out, "\n[%s%s]\n", CLASS_SECTION, c->name);
+	explain_class(c, "; ", out);
+	if (c->socket)
+		keys_print(class_keys, KEYS_OF_SOCKET, c, out);
+	if (matches)
+		keys_print(class_keys + KEYS_OF_SOCKET, KEYS_OF_MATCH, c, out);
+	size_t who = KEYS_OF_SOCKET + KEYS_OF_MATCH;
+	keys_print(class_keys + who, ARRAY_LENGTH(class_keys) - who, c, out);
 }
 
 void config_print(const struct config *c, FILE *out)
 {
-	const char *section = "";
-	for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
-		if (strcmp(section, keys[i].section) != 0)
-			fprintf(out, "%s[%s]\n", i ? "\n" : "", keys[i].section);
-		section = keys[i].section;
-		fprintf(out, "%s=", keys[i].name);
-		value_print(&keys[i], c, out);
-		fputc('\n', out);
-	}
+	fprintf(out, "[%s]\n", SOCKETS);
+	keys_print(socket_keys, ARRAY_LENGTH(socket_keys), c, out);
 	for (const struct config_nic *nic = c->nics; nic; nic = nic->next) {
 		fprintf(out, "\n[nic %s]\nqueues=", nic->name);
 		nic_queues_print(&nic->queues, out);
 		fputc('\n', out);
 	}
+	for (const struct policy_class *class = c->policy.classes; class; class = class->next)
+		class_print(class, out);
 }

@@ -8,9 +8,9 @@
 #include <sys/types.h>
 
 #include "../nic/queues.h"
-#include "account.h"
+#include "policy.h"
 
-/* [nic NAME]: receive queues that may be handed out. */
+/* [nic NAME]: receive queues that are zcrxd's; the classes say who may lease them. */
 struct config_nic {
 	struct config_nic *next;
 	char name[IF_NAMESIZE];
@@ -23,8 +23,8 @@ struct config {
 	mode_t mode; /* of both sockets */
 	char *group; /* owns them; NULL: the daemon's own */
 	char *state; /* folder of the journal */
-	struct limits limits;
 	struct config_nic *nics;
+	struct policy policy;
 };
 
 /* The defaults. Returns 0 or -ENOMEM. */
@@ -37,7 +37,10 @@ void config_done(struct config *c);
  */
 int config_read(struct config *c, const char *path);
 
-/* Prints it as a file that config_read() takes. */
+/* Is what holds from the start on the same: [sockets] and [nic]? */
+bool config_same_start(const struct config *a, const struct config *b);
+
+/* Prints it as a file that config_read() takes; comments say what it means. */
 void config_print(const struct config *c, FILE *out);
 
 #endif

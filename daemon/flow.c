@@ -231,7 +231,8 @@ static void announce(struct flow *listener, int sock)
 	socket_addresses(sock, &f->local, &f->remote);
 	steer_share(f, listener);
 	flows_link(f);
-	if (listener->closing)
+	if (listener->closing ||
+	    (f->receive_only && !policy_accepts(f->queue->client->class, &f->remote)))
 		flow_close(f, true);
 	else
 		channel_tell(f->queue, f);

@@ -61,6 +61,13 @@ int flow_new(struct flow **ret, struct queue *q, int sock)
 	return 0;
 }
 
+int flow_listen(struct flow *f)
+{
+	int r = account_charge(f->queue->client->who.peer, ACCOUNT_LISTENERS, 1);
+	f->listener = r == 0;
+	return r;
+}
+
 void flows_link(struct flow *f)
 {
 	pthread_mutex_lock(&f->queue->client->lock);
@@ -73,6 +80,8 @@ void flow_discard(struct flow *f)
 	struct client *c = f->queue->client;
 	c->slots[f->id & 0xffff].flow = NULL;
 	account_release(c->who.peer, ACCOUNT_FLOWS, 1);
+	if (f->listener)
+		account_release(c->who.peer, ACCOUNT_LISTENERS, 1);
 	socket_drop(f->sock, false);
 	free(f);
 }

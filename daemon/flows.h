@@ -13,6 +13,9 @@
  */
 int flow_new(struct flow **ret, struct queue *q, int sock);
 
+/* Makes it a listener, charged as one. Returns 0 or -EDQUOT. */
+int flow_listen(struct flow *f);
+
 /* Undoes flow_new(), with the socket. */
 void flow_discard(struct flow *f);
 

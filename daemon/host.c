@@ -10,6 +10,7 @@
 #include "control.h"
 #include "flow.h"
 #include "flows.h"
+#include "judge.h"
 #include "socket.h"
 #include "util.h"
 
@@ -52,7 +53,10 @@ static uint32_t refuse(struct answer *a, int error)
 
 static uint32_t listener_open(struct flow *f, struct answer *a)
 {
-	f->listener = true;
+	if (flow_listen(f) < 0) {
+		flow_discard(f);
+		return REASON_QUOTA;
+	}
 	f->cookie = socket_cookie(f->sock);
 	host_reply(f, a);
 	uint32_t reason = hand_out(f, a);
@@ -90,8 +94,9 @@ uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer
 	if ((main->family != 4 && main->family != 6) ||
 	    (m->local.family && m->local.family != main->family))
 		return REASON_VALUE;
-	if (!q->client->limits->host_flows)
-		return REASON_HOST_DENIED;
+	uint32_t reason = judge_flow(q->client, m, a);
+	if (reason)
+		return reason;
 	int sock = socket_open(&m->local, &m->remote, listening, m->backlog);
 	if (sock < 0)
 		return refuse(a, sock);

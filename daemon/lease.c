@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "../proto/reason.h"
 #include "config.h"
 #include "log.h"
 #include "util.h"
@@ -82,11 +83,20 @@ void leases_done(void)
 	all.n = 0;
 }
 
-/* Picks n free queues; false if there are fewer. */
-static bool pick(struct lease *l, const struct nic *nic, uint32_t n)
+static bool may_take(const struct policy_class *class, const struct config_nic *c, uint32_t i)
+{
+	const struct policy_request r = {.what = POLICY_LEASE,
+					 .nic = c->name,
+					 .rxq = c->queues.ids[i]};
+	return policy_judge(class, &r).reason == REASON_NONE;
+}
+
+/* Picks n free queues that the class may have; false if there are fewer. */
+static bool pick(struct lease *l, const struct nic *nic, const struct policy_class *class,
+		 uint32_t n)
 {
 	for (uint32_t i = 0; nic->taken && i < nic->config->queues.n && l->n < n; i++)
-		if (!nic->taken[i])
+		if (!nic->taken[i] && may_take(class, nic->config, i))
 			l->rxqs[l->n++] = nic->config->queues.ids[i];
 	return l->n == n;
 }
@@ -100,17 +110,20 @@ static void mark(struct lease *l, bool taken)
 				nic->taken[i] = taken;
 }
 
-static int take_of(struct lease *l, uint32_t n, char why[NIC_SENTENCE_BYTES])
+static int take_of(struct lease *l, const struct policy_class *class, uint32_t n,
+		   char why[NIC_SENTENCE_BYTES])
 {
 	struct nic *nic = l->nic;
 	const struct config_nic *c = nic->config;
-	if (!pick(l, nic, n)) {
+	if (!pick(l, nic, class, n)) {
 		snprintf(why, NIC_SENTENCE_BYTES,
-			 "All queues of %s that zcrxd may hand out are in use.", c->name);
+			 "All queues of %s that zcrxd may hand out to your class are in use.",
+			 c->name);
 		if (l->n > 0)
 			snprintf(why, NIC_SENTENCE_BYTES,
-				 "Only %u queues of %s that zcrxd may hand out are free.", l->n,
-				 c->name);
+				 "Only %u queues of %s that zcrxd may hand out to your class are "
+				 "free.",
+				 l->n, c->name);
 		return -EBUSY;
 	}
 	uint32_t ifindex = if_nametoindex(c->name);
@@ -127,23 +140,35 @@ static int take_of(struct lease *l, uint32_t n, char why[NIC_SENTENCE_BYTES])
 	return 0;
 }
 
-int lease_take(struct lease **ret, const char *name, uint32_t n, char why[NIC_SENTENCE_BYTES])
+static bool owns(const char *name)
 {
-	int r = -ENODEV;
+	bool any = false;
+	for (uint32_t i = 0; i < all.n; i++)
+		any |= !*name || strcmp(name, all.nics[i].config->name) == 0;
+	return any;
+}
+
+int lease_take(struct lease **ret, const struct policy_class *class, const char *name, uint32_t n,
+	       char why[NIC_SENTENCE_BYTES])
+{
+	int r = owns(name) ? -EACCES : -ENODEV;
 	struct lease *l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	snprintf(
-		why, NIC_SENTENCE_BYTES,
-		"No receive queue%s%s is zcrxd's to hand out; name some in zcrxd.conf, [nic NAME].",
-		*name ? " of " : "", name);
+	snprintf(why, NIC_SENTENCE_BYTES,
+		 r == -ENODEV ? "No receive queue%s%s is zcrxd's to hand out; name some in "
+				"zcrxd.conf, [nic NAME]."
+			      : "Your class may not lease a receive queue%s%s; the administrator "
+				"can allow it with nics= in zcrxd.conf.",
+		 *name ? " of " : "", name);
 	for (uint32_t i = 0; i < all.n && r < 0; i++) {
 		struct nic *nic = &all.nics[i];
-		if (*name && strcmp(name, nic->config->name) != 0)
+		if ((*name && strcmp(name, nic->config->name) != 0) ||
+		    !policy_leases(class, nic->config->name))
 			continue;
 		pthread_mutex_lock(&nic->lock);
 		*l = (struct lease){.nic = nic};
-		r = take_of(l, n, why);
+		r = take_of(l, class, n, why);
 		pthread_mutex_unlock(&nic->lock);
 	}
 	if (r < 0)

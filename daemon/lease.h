@@ -23,6 +23,7 @@
 
 struct config_nic;
 struct lease;
+struct policy_class;
 
 /* First puts back what a daemon that was killed left behind, as far as it can be. */
 void leases_init(const struct config_nic *nics, const char *state_dir);
@@ -34,10 +35,11 @@ bool leases_any(void);
 void leases_done(void);
 
 /*
- * So many free queues of the named NIC, or of any ("" ). Returns 0, or a negative errno with a
- * sentence in why.
+ * So many free queues of the named NIC, or of any (""), that the class may lease. Returns 0, or a
+ * negative errno with a sentence in why: -EACCES if there is none that it may.
  */
-int lease_take(struct lease **ret, const char *name, uint32_t n, char why[NIC_SENTENCE_BYTES]);
+int lease_take(struct lease **ret, const struct policy_class *class, const char *name, uint32_t n,
+	       char why[NIC_SENTENCE_BYTES]);
 
 /* The interface's name; lives as long as the configuration. */
 const char *lease_name(const struct lease *l);

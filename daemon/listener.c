@@ -34,26 +34,31 @@ static int remove_stale(const struct sockaddr_un *sa, int type)
 	return unlink(sa->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/* -1, which changes nothing, without a name. */
 static int group_find(const char *name, gid_t *ret)
 {
+	*ret = (gid_t)-1;
+	if (!name)
+		return 0;
+
 	struct group group, *found = NULL;
 	char room[4096];
 	if (getgrnam_r(name, &group, room, sizeof(room), &found) != 0 || !found) {
-		log_error("[sockets] group=%s: there is no such group", name);
+		log_error("group=%s: there is no such group", name);
 		return -ENOENT;
 	}
 	*ret = group.gr_gid;
 	return 0;
 }
 
-static int listener_make(const char *path, int type, const struct config *config)
+static int listener_make(const char *path, int type, mode_t mode, const char *group_name)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(sa.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(sa.sun_path, path, strlen(path));
-	gid_t group = (gid_t)-1;
-	int r = config->group ? group_find(config->group, &group) : 0;
+	gid_t group;
+	int r = group_find(group_name, &group);
 	if (r == 0)
 		r = remove_stale(&sa, type);
 	if (r < 0)
@@ -62,60 +67,12 @@ static int listener_make(const char *path, int type, const struct config *config
 	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return -errno;
 	/* Not listening yet: nobody can connect before mode and group are right. */
-	if (chmod(path, config->mode) < 0 || chown(path, (uid_t)-1, group) < 0 ||
-	    listen(fd, BACKLOG) < 0) {
+	if (chmod(path, mode) < 0 || chown(path, (uid_t)-1, group) < 0 || listen(fd, BACKLOG) < 0) {
 		r = -errno;
 		unlink(path);
 		return r;
 	}
 	return fd_steal(&fd);
-}
-
-static int take(struct listeners *l, int fd, const char *name)
-{
-	bool clients = strcmp(name, "clients") == 0, status = strcmp(name, "status") == 0;
-	int *slot = clients ? &l->clients : &l->status;
-	if ((clients || status) && *slot < 0 &&
-	    sd_is_socket(fd, AF_UNIX, clients ? SOCK_SEQPACKET : SOCK_STREAM, 1) > 0) {
-		/* Others hold it too and may be faster: our accept must not wait then. */
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-		*slot = fd;
-		return 0;
-	}
-	log_error("socket '%s' from systemd: expected one SOCK_SEQPACKET named clients and one "
-		  "SOCK_STREAM named status",
-		  name);
-	return -EINVAL;
-}
-
-static int from_systemd(struct listeners *l)
-{
-	char **names = NULL;
-	int n = sd_listen_fds_with_names(1, &names), r = n < 0 ? n : 0;
-	for (int i = 0; i < n; i++) {
-		if (r == 0)
-			r = take(l, SD_LISTEN_FDS_START + i, names[i]);
-		free(names[i]);
-	}
-	free(names);
-	return r;
-}
-
-static int listener_ensure(int *fd, char **ret_made, const char *path, int type,
-			   const struct config *config)
-{
-	if (*fd >= 0)
-		return 0;
-	int r = listener_make(path, type, config);
-	if (r == -EADDRINUSE)
-		log_error("%s: another zcrxd listens here; stop it or choose another path", path);
-	else if (r < 0)
-		log_error("%s: cannot listen: %s", path, strerrordesc_np(-r));
-	if (r < 0)
-		return r;
-	*fd = r;
-	*ret_made = strdup(path);
-	return 0;
 }
 
 /*
@@ -129,15 +86,121 @@ static void keep_descriptors_out(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
 }
 
+static struct class_socket *class_find(const struct listeners *l, const char *class)
+{
+	struct class_socket *s;
+	LIST_FOREACH (s, &l->classes, link)
+		if (strcmp(s->class, class) == 0)
+			return s;
+	return NULL;
+}
+
+/* Takes over the descriptor, and the path if it is of our own making. */
+static int class_add(struct listeners *l, const char *class, int fd, const char *made)
+{
+	struct class_socket *s = calloc(1, sizeof(*s));
+	char *path = made ? strdup(made) : NULL;
+	if (!s || (made && !path)) {
+		free(s);
+		free(path);
+		fd_close(fd);
+		return -ENOMEM;
+	}
+	*s = (struct class_socket){.fd = fd, .made = path};
+	strncat(s->class, class, sizeof(s->class) - 1);
+	LIST_INSERT_HEAD(&l->classes, s, link);
+	keep_descriptors_out(fd);
+	return 0;
+}
+
+static void class_remove(struct class_socket *s)
+{
+	LIST_REMOVE(s, link);
+	sd_event_source_disable_unref(s->source);
+	if (s->made)
+		unlink(s->made);
+	free(s->made);
+	fd_close(s->fd);
+	free(s);
+}
+
+static bool has_socket(const struct config *config, const char *class)
+{
+	const struct policy_class *c = policy_class_find(&config->policy, class);
+	return c && c->socket;
+}
+
+static int take(struct listeners *l, const struct config *config, int fd, const char *name)
+{
+	bool status = strcmp(name, "status") == 0, clients = strcmp(name, "clients") == 0;
+	bool fits = clients  ? l->clients < 0
+		    : status ? l->status < 0
+			     : has_socket(config, name) && !class_find(l, name);
+	if (!fits || sd_is_socket(fd, AF_UNIX, status ? SOCK_STREAM : SOCK_SEQPACKET, 1) <= 0) {
+		log_error("socket '%s' from systemd: expected one SOCK_SEQPACKET named clients, "
+			  "one SOCK_STREAM named status, and a SOCK_SEQPACKET for each class of "
+			  "zcrxd.conf that has a socket",
+			  name);
+		return -EINVAL;
+	}
+	/* Others hold it too and may be faster: our accept must not wait then. */
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	if (clients)
+		l->clients = fd;
+	else if (status)
+		l->status = fd;
+	return clients || status ? 0 : class_add(l, name, fd, NULL);
+}
+
+static int from_systemd(struct listeners *l, const struct config *config)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names), r = n < 0 ? n : 0;
+	for (int i = 0; i < n; i++) {
+		if (r == 0)
+			r = take(l, config, SD_LISTEN_FDS_START + i, names[i]);
+		free(names[i]);
+	}
+	free(names);
+	return r;
+}
+
+/* listener_make() that says what is wrong. */
+static int listener_try(const char *path, int type, mode_t mode, const char *group)
+{
+	int r = listener_make(path, type, mode, group);
+	if (r == -EADDRINUSE)
+		log_error("%s: another zcrxd listens here; stop it or choose another path", path);
+	else if (r < 0)
+		log_error("%s: cannot listen: %s", path, strerrordesc_np(-r));
+	return r;
+}
+
+static int listener_ensure(int *fd, char **ret_made, const char *path, int type,
+			   const struct config *config)
+{
+	if (*fd >= 0)
+		return 0;
+	int r = listener_try(path, type, config->mode, config->group);
+	if (r < 0)
+		return r;
+	*fd = r;
+	*ret_made = strdup(path);
+	return 0;
+}
+
 int listeners_open(struct listeners *l, const struct config *config)
 {
 	*l = (struct listeners){.clients = -1, .status = -1};
-	int r = from_systemd(l);
+	LIST_INIT(&l->classes);
+	int r = from_systemd(l, config);
 	if (r == 0)
 		r = listener_ensure(&l->clients, &l->made[0], config->clients, SOCK_SEQPACKET,
 				    config);
 	if (r == 0)
 		r = listener_ensure(&l->status, &l->made[1], config->status, SOCK_STREAM, config);
+	if (r == 0)
+		r = listeners_add(l, config);
 	if (r < 0) {
 		listeners_close(l);
 		return r;
@@ -147,8 +210,67 @@ int listeners_open(struct listeners *l, const struct config *config)
 	return 0;
 }
 
+static bool serves(const struct class_socket *s, const struct policy_class *c)
+{
+	return c->socket && strcmp(s->class, c->name) == 0 &&
+	       (!s->made || strcmp(s->made, c->socket) == 0);
+}
+
+static const struct policy_class *served(const struct class_socket *s, const struct config *config)
+{
+	const struct policy_class *c = config->policy.classes;
+	while (c && !serves(s, c))
+		c = c->next;
+	return c;
+}
+
+static bool is_served(const struct listeners *l, const struct policy_class *c)
+{
+	const struct class_socket *s;
+	LIST_FOREACH (s, &l->classes, link)
+		if (serves(s, c))
+			return true;
+	return !c->socket;
+}
+
+int listeners_add(struct listeners *l, const struct config *config)
+{
+	struct class_socket *before = LIST_FIRST(&l->classes);
+	int r = 0;
+	for (const struct policy_class *c = config->policy.classes; c && r == 0; c = c->next) {
+		if (is_served(l, c))
+			continue;
+		r = listener_try(c->socket, SOCK_SEQPACKET, c->mode, c->group);
+		if (r >= 0)
+			r = class_add(l, c->name, r, c->socket);
+	}
+	while (r < 0 && LIST_FIRST(&l->classes) != before)
+		class_remove(LIST_FIRST(&l->classes));
+	return r;
+}
+
+void listeners_drop(struct listeners *l, const struct config *config)
+{
+	struct class_socket *s, *next;
+	for (s = LIST_FIRST(&l->classes); s; s = next) {
+		const struct policy_class *c = served(s, config);
+		gid_t group;
+		next = LIST_NEXT(s, link);
+		if (!s->made)
+			continue;
+		if (!c)
+			class_remove(s);
+		else if (chmod(s->made, c->mode) < 0 || group_find(c->group, &group) < 0 ||
+			 chown(s->made, (uid_t)-1, group) < 0)
+			log_warn("%s: mode and group stay as they are: %s", c->socket,
+				 strerrordesc_np(errno));
+	}
+}
+
 void listeners_close(struct listeners *l)
 {
+	while (!LIST_EMPTY(&l->classes))
+		class_remove(LIST_FIRST(&l->classes));
 	for (size_t i = 0; i < ARRAY_LENGTH(l->made); i++) {
 		if (l->made[i])
 			unlink(l->made[i]);

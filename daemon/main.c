@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <liburing.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,12 +33,13 @@ static void usage(FILE *out)
 		"  -c, --config FILE   read FILE instead of " CONFIG_PATH "\n"
 		"      --socket PATH   listen for clients at PATH\n"
 		"      --status PATH   serve the status document at PATH\n"
-		"      --check         check the configuration, print it, and exit\n"
+		"      --check         check the configuration, explain it, and exit\n"
 		"  -v, --verbose       log more\n"
 		"  -V, --version       print the version and exit\n"
 		"  -h, --help          print this and exit\n\n"
-		"Sockets passed by systemd (names clients and status) come before paths.\n"
-		"SIGTERM and SIGINT end it; its clients see QUEUE_LOST. See zcrxd(8), zcrxd.conf(5).\n");
+		"Sockets passed by systemd (names clients, status, and those of classes) come before\n"
+		"paths. SIGHUP reads the configuration again; SIGTERM and SIGINT end it: its clients\n"
+		"see QUEUE_LOST. See zcrxd(8), zcrxd.conf(5).\n");
 }
 
 /* Returns 0, 1 to exit well, or -EINVAL. */
@@ -156,6 +158,41 @@ static void raise_limit(int resource)
 	setrlimit(resource, &limit);
 }
 
+/* What serves. */
+struct server {
+	const struct options *options;
+	struct config *config;
+	struct listeners listeners;
+	struct broker broker;
+};
+
+/* A bad file changes nothing. */
+static void reload(struct server *s)
+{
+	struct config fresh;
+	int r = configure(&fresh, s->options);
+	bool same = r == 0 && config_same_start(s->config, &fresh);
+	if (r == 0)
+		r = broker_reload(&s->broker, &fresh);
+	if (r < 0)
+		log_error("the configuration was not read again: what held before still holds");
+	else if (!same)
+		log_warn("the classes were read again; for [sockets] and [nic] restart zcrxd");
+	else
+		log_info("the configuration was read again");
+	config_done(&fresh);
+}
+
+static int reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	(void)source;
+	(void)info;
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_ns() / 1000);
+	reload(data);
+	sd_notify(0, "READY=1");
+	return 0;
+}
+
 static int stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
 	(void)source;
@@ -165,19 +202,20 @@ static int stop_signal(sd_event_source *source, const struct signalfd_siginfo *i
 	return 0;
 }
 
-static int serve(sd_event *event, const struct config *config)
+static int serve(sd_event *event, struct config *config, const struct options *options)
 {
-	struct listeners listeners;
-	struct broker broker;
-	int r = listeners_open(&listeners, config);
+	struct server s = {.options = options, .config = config};
+	int r = listeners_open(&s.listeners, config);
 	if (r < 0)
 		return r;
 	leases_init(config->nics, config->state);
-	r = broker_init(&broker, event, &listeners, &config->limits);
+	r = broker_init(&s.broker, event, &s.listeners, &config->policy);
 	if (r == 0)
-		r = sd_event_add_signal(event, NULL, SIGTERM, stop_signal, &broker);
+		r = sd_event_add_signal(event, NULL, SIGTERM, stop_signal, &s.broker);
 	if (r >= 0)
-		r = sd_event_add_signal(event, NULL, SIGINT, stop_signal, &broker);
+		r = sd_event_add_signal(event, NULL, SIGINT, stop_signal, &s.broker);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL, SIGHUP, reload_signal, &s);
 	if (r >= 0)
 		r = sd_event_set_watchdog(event, true);
 	if (r >= 0) {
@@ -185,20 +223,21 @@ static int serve(sd_event *event, const struct config *config)
 		log_info("version %s serves clients at %s", ZCRXD_VERSION, config->clients);
 		r = sd_event_loop(event);
 	}
-	listeners_close(&listeners);
-	bool all_ended = broker_done(&broker);
+	listeners_close(&s.listeners);
+	bool all_ended = broker_done(&s.broker);
 	leases_done();
 	if (!all_ended)
 		_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 	return r;
 }
 
-static int start(const struct config *config)
+static int start(struct config *config, const struct options *options)
 {
 	sigset_t signals;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	raise_limit(RLIMIT_NOFILE);
 	raise_limit(RLIMIT_MEMLOCK);
@@ -208,7 +247,7 @@ static int start(const struct config *config)
 	sd_event *event = NULL;
 	r = sd_event_new(&event);
 	if (r >= 0)
-		r = serve(event, config);
+		r = serve(event, config, options);
 	sd_event_unref(event);
 	return r;
 }
@@ -229,7 +268,7 @@ int main(int argc, char **argv)
 	if (r == 0 && options.check)
 		config_print(&config, stdout);
 	else if (r == 0)
-		r = start(&config);
+		r = start(&config, &options);
 	config_done(&config);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -5,6 +5,7 @@
  *
  *   client    the thread: starts, turns, winds up
  *   session   the control socket        request, host   what a request does
+ *   judge     what its class may do
  *   queue     a queue's turn
  *   flow      a stream's life
  *   channel   what the client is told   control   accept, connect
@@ -31,9 +32,11 @@
 #include "backend.h"
 #include "loop.h"
 #include "pace.h"
+#include "policy.h"
 #include "rings.h"
 #include "uring.h"
 
+struct classes;
 struct client;
 struct queue;
 struct lease;
@@ -149,8 +152,7 @@ struct session {
 	struct __kernel_timespec connect_time;
 	union msg_any reply; /* being made */
 	int reply_fds[MSG_FDS_MAX];
-	uint32_t refusals;             /* so far; only the first ones are logged */
-	uint64_t credit, credit_at_ns; /* request rate: requests left, and since when */
+	uint32_t refusals; /* so far; only the first ones are logged */
 };
 
 struct flow_slot {
@@ -158,11 +160,15 @@ struct flow_slot {
 	uint16_t generation;
 };
 
+/* All of it from the kernel and from the socket that was connected to. */
 struct client_identity {
 	pid_t pid;
 	uid_t uid;
+	gid_t gid;
 	int pidfd; /* the broker's */
 	struct peer *peer;
+	char socket[POLICY_NAME_BYTES]; /* whose socket: a class's, or "" the shared one */
+	char class[POLICY_NAME_BYTES];  /* when it connected */
 };
 
 struct client {
@@ -170,7 +176,6 @@ struct client {
 	TAILQ_ENTRY(client) link; /* the broker's */
 	uint32_t id;
 	struct client_identity who;
-	const struct limits *limits;
 	int poke;       /* eventfd: the control thread asks to end, or to look at the NICs */
 	bool stopping;  /* atomic */
 	int ended;      /* the broker's eventfd (borrowed): this thread has ended */
@@ -179,6 +184,8 @@ struct client {
 
 	/* The thread's own; read by others under lock. */
 	pthread_mutex_t lock;
+	struct classes *classes; /* the policy it was judged by last, and its class there */
+	const struct policy_class *class;
 	TAILQ_HEAD(, queue) queues;
 	LIST_HEAD(, area) areas;
 	struct flow_slot *slots; /* flows by index */

@@ -10,6 +10,7 @@
 #include "flow.h"
 #include "flows.h"
 #include "host.h"
+#include "judge.h"
 #include "lease.h"
 #include "queue.h"
 #include "side.h"
@@ -33,9 +34,9 @@ static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer
 	struct msg_hello_reply *r = &a->reply->hello_reply;
 	r->version = MSG_VERSION;
 	r->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
-	r->max_area_bytes = c->limits->most[ACCOUNT_BYTES];
-	r->max_queues = (uint32_t)c->limits->most[ACCOUNT_QUEUES];
-	r->max_flows = (uint32_t)c->limits->most[ACCOUNT_FLOWS];
+	r->max_area_bytes = c->class->limits.most[ACCOUNT_BYTES];
+	r->max_queues = (uint32_t)c->class->limits.most[ACCOUNT_QUEUES];
+	r->max_flows = (uint32_t)c->class->limits.most[ACCOUNT_FLOWS];
 	snprintf(r->server, sizeof(r->server), "zcrxd %s", ZCRXD_VERSION);
 	return REASON_NONE;
 }
@@ -56,8 +57,12 @@ static uint32_t area_add(struct client *c, const struct msg_area_add *m, const i
 		return REASON_UNKNOWN_FLAG;
 	struct area *area;
 	uint32_t reason;
-	if (area_new(&area, c->who.peer, fds[0], m->kind, m->length, &reason) < 0)
+	if (account_charge(c->who.peer, ACCOUNT_AREAS, 1) < 0)
+		return REASON_QUOTA;
+	if (area_new(&area, c->who.peer, fds[0], m->kind, m->length, &reason) < 0) {
+		account_release(c->who.peer, ACCOUNT_AREAS, 1);
 		return reason;
+	}
 	pthread_mutex_lock(&c->lock);
 	area->id = ++c->next_id;
 	LIST_INSERT_HEAD(&c->areas, area, link);
@@ -77,6 +82,7 @@ static uint32_t area_del(struct client *c, const struct msg_area_del *m)
 	LIST_REMOVE(area, link);
 	pthread_mutex_unlock(&c->lock);
 	area_free(area);
+	account_release(c->who.peer, ACCOUNT_AREAS, 1);
 	return REASON_NONE;
 }
 
@@ -153,12 +159,16 @@ static uint32_t open_leased(struct queue **ret, struct client *c, struct queue_w
 	a->text = cannot(w, m);
 	if (a->text)
 		return REASON_BACKEND;
-	uint32_t reason = wish_size(w, m, a);
+	uint32_t reason = judge_backend(c, backend->number, a);
+	if (reason == REASON_NONE)
+		reason = wish_size(w, m, a);
 	if (reason)
 		return reason;
-	if (lease_take(&w->lease, m->nic, m->rx_queues ? m->rx_queues : 1, a->text_room) < 0) {
+	int r = lease_take(&w->lease, c->class, m->nic, m->rx_queues ? m->rx_queues : 1,
+			   a->text_room);
+	if (r < 0) {
 		a->text = a->text_room;
-		return REASON_BACKEND;
+		return r == -EACCES ? REASON_DENIED : REASON_BACKEND;
 	}
 	const char *nic = lease_name(w->lease);
 	lease_where(w->lease, &ifindex, &rxqs, &n);
@@ -176,7 +186,9 @@ static uint32_t open_copy(struct queue **ret, struct client *c, struct queue_wis
 		return REASON_AREA_KIND; /* and why not better, as it was said */
 	w->backend = &backend_copy;
 	a->text = NULL;
-	uint32_t reason = wish_size(w, m, a);
+	uint32_t reason = judge_backend(c, MSG_BACKEND_COPY, a);
+	if (reason == REASON_NONE)
+		reason = wish_size(w, m, a);
 	return reason ? reason : open_sized(ret, c, w, ret_channel, a);
 }
 
@@ -309,7 +321,10 @@ static uint32_t flow_adopt(struct client *c, const struct msg_flow_adopt *m, int
 		return r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT;
 	fds[0] = -1;
 	f->cookie = cookie;
-	f->listener = listener;
+	if (listener && flow_listen(f) < 0) {
+		flow_discard(f);
+		return REASON_QUOTA;
+	}
 	host_reply(f, a);
 	flow_open(f);
 	return REASON_NONE;

@@ -9,6 +9,7 @@
 #include "../proto/wire.h"
 #include "control.h"
 #include "host.h"
+#include "judge.h"
 #include "log.h"
 #include "request.h"
 #include "socket.h"
@@ -17,7 +18,6 @@
 #define REQUESTS_A_TURN 16
 #define REFUSALS_LOGGED 10
 #define SEND_BYTES      16384
-#define NS_A_SECOND     1000000000ull
 
 static void watch(struct client *c, uint32_t events)
 {
@@ -93,6 +93,7 @@ static void handle(struct client *c, const union msg_any *m, uint32_t len, int *
 	memset(&s->reply, 0, sizeof(s->reply));
 	struct answer a = {.reply = &s->reply, .fds = s->reply_fds};
 	uint32_t reason = REASON_NONE;
+	judge_update(c);
 	if (msg_check(m, len, nfds, s->state, &reason) == 0)
 		reason = request_handle(c, m, fds, &a);
 	if (reason == REQUEST_PENDING) {
@@ -106,19 +107,11 @@ static void handle(struct client *c, const union msg_any *m, uint32_t len, int *
 /* One request more within the rate? If not, reading goes on a second later. */
 static bool within_rate(struct client *c)
 {
-	struct session *s = &c->session;
-	uint64_t rate = c->limits->requests_per_second, now = clock_ns();
-	if (now - s->credit_at_ns >= NS_A_SECOND) {
-		s->credit = rate;
-		s->credit_at_ns = now;
-	}
-	if (s->credit == 0) {
-		c->retry = true;
-		watch(c, 0);
-		return false;
-	}
-	s->credit--;
-	return true;
+	if (account_request(c->who.peer, clock_ns()))
+		return true;
+	c->retry = true;
+	watch(c, 0);
+	return false;
 }
 
 static bool may_read(const struct client *c)

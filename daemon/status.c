@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
+#include "classes.h"
+#include "explain.h"
 #include "lease.h"
 #include "model.h"
 #include "util.h"
@@ -118,6 +120,7 @@ static struct json_object *client_json(struct client *c)
 	add_number(o, "id", c->id);
 	add_number(o, "pid", (uint64_t)c->who.pid);
 	add_number(o, "uid", c->who.uid);
+	add_text(o, "class", c->who.class);
 	pthread_mutex_lock(&c->lock);
 	add_text(o, "name", c->session.name);
 	TAILQ_FOREACH (q, &c->queues, link)
@@ -127,16 +130,58 @@ static struct json_object *client_json(struct client *c)
 	return o;
 }
 
-static struct json_object *limits_json(const struct limits *limits)
+static struct json_object *counts_json(const uint64_t counts[ACCOUNT_KINDS])
 {
+	static const char *const names[] = {
+		[ACCOUNT_SESSIONS] = "sessions", [ACCOUNT_QUEUES] = "queues",
+		[ACCOUNT_AREAS] = "areas",       [ACCOUNT_BYTES] = "area_bytes",
+		[ACCOUNT_FLOWS] = "flows",       [ACCOUNT_LISTENERS] = "listeners",
+	};
 	struct json_object *o = json_object_new_object();
-	add_number(o, "sessions", limits->most[ACCOUNT_SESSIONS]);
-	add_number(o, "queues", limits->most[ACCOUNT_QUEUES]);
-	add_number(o, "flows", limits->most[ACCOUNT_FLOWS]);
-	add_number(o, "area_bytes", limits->most[ACCOUNT_BYTES]);
-	add_number(o, "requests_per_second", limits->requests_per_second);
-	json_object_object_add(o, "host_flows", json_object_new_boolean(limits->host_flows));
+	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
+		add_number(o, names[kind], counts[kind]);
 	return o;
+}
+
+static void add_explanation(struct json_object *o, const struct policy_class *c)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	if (!f)
+		return;
+	explain_class(c, "", f);
+	fclose(f);
+	add_text(o, "explanation", text);
+	free(text);
+}
+
+/* Limits are of each user, what is used that of all of them. */
+static struct json_object *class_json(const struct policy_class *c)
+{
+	struct json_object *o = json_object_new_object(), *limits = counts_json(c->limits.most);
+	uint64_t used[ACCOUNT_KINDS], users = account_used(c->name, used);
+	struct json_object *in_use = counts_json(used);
+	add_text(o, "name", c->name);
+	add_text(o, "socket", c->socket ? c->socket : "");
+	add_explanation(o, c);
+	add_number(limits, "requests_per_second", c->limits.requests_per_second);
+	add_number(limits, "users", c->limits.most_users);
+	add_number(in_use, "users", users);
+	json_object_object_add(o, "limits", limits);
+	json_object_object_add(o, "used", in_use);
+	return o;
+}
+
+static struct json_object *classes_json(void)
+{
+	struct json_object *list = json_object_new_array();
+	struct classes *classes = classes_get();
+	const struct policy_class *c = classes_policy(classes)->classes;
+	for (; c; c = c->next)
+		json_object_array_add(list, class_json(c));
+	classes_put(classes);
+	return list;
 }
 
 static struct json_object *document_make(const struct status *s)
@@ -151,7 +196,7 @@ static struct json_object *document_make(const struct status *s)
 	add_number(o, "pid", (uint64_t)getpid());
 	add_text(o, "kernel", kernel.release);
 	add_number(o, "uptime_s", (now - s->started_usec) / 1000000);
-	json_object_object_add(o, "limits", limits_json(s->limits));
+	json_object_object_add(o, "classes", classes_json());
 	TAILQ_FOREACH (c, s->clients, link)
 		json_object_array_add(clients, client_json(c));
 	json_object_object_add(o, "clients", clients);
@@ -193,10 +238,9 @@ static int reader_late(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-void status_init(struct status *s, sd_event *event, const struct limits *limits,
-		 const struct client_list *clients)
+void status_init(struct status *s, sd_event *event, const struct client_list *clients)
 {
-	*s = (struct status){.event = event, .limits = limits, .clients = clients};
+	*s = (struct status){.event = event, .clients = clients};
 	sd_event_now(event, CLOCK_MONOTONIC, &s->started_usec);
 }
 

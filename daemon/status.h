@@ -12,14 +12,12 @@
 
 struct status {
 	sd_event *event; /* what this reports on; all borrowed */
-	const struct limits *limits;
 	const struct client_list *clients;
 	uint64_t started_usec;
 	uint32_t readers; /* being served */
 };
 
-void status_init(struct status *s, sd_event *event, const struct limits *limits,
-		 const struct client_list *clients);
+void status_init(struct status *s, sd_event *event, const struct client_list *clients);
 
 /*
  * Accepts a reader from the listening socket and serves it from the event loop. Returns 0 or the

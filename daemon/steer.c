@@ -8,17 +8,13 @@
 #include <string.h>
 
 #include "../nic/reach.h"
+#include "judge.h"
 #include "lease.h"
 #include "socket.h"
 #include "util.h"
 
 /* A listener on all addresses has a rule for each of the NIC's. */
 #define RULES_MOST 16
-
-struct steering {
-	uint32_t flows;
-	uint32_t n, locations[RULES_MOST];
-};
 
 static const uint8_t zero[16];
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -29,6 +25,12 @@ struct address {
 	uint8_t ip[16];
 	bool any;
 	uint16_t port;
+};
+
+struct steering {
+	uint32_t flows;
+	uint32_t n, locations[RULES_MOST];
+	struct address locals[RULES_MOST]; /* the rules' */
 };
 
 static struct address address_of(const struct msg_addr *a)
@@ -108,8 +110,16 @@ static int rule_add(struct flow *f, const struct address *local, const struct ad
 	}
 	struct steering *s = f->steering;
 	int r = lease_steer(f->queue->lease, &rule, &s->locations[s->n]);
-	s->n += r == 0;
+	if (r == 0)
+		s->locals[s->n++] = *local;
 	return r;
+}
+
+static const char *address_judge(const struct flow *f, const struct address *a)
+{
+	struct msg_addr local = {.family = a->family == AF_INET ? 4 : 6, .port = a->port};
+	memcpy(local.ip, a->ip, sizeof(local.ip));
+	return judge_steer(f, &local);
 }
 
 /*
@@ -121,6 +131,7 @@ static int rules_add_any(struct flow *f, const struct address *local)
 	bool both = local->family == AF_INET6 && !socket_is_v6only(f->sock);
 	struct ifaddrs *list;
 	struct address at;
+	const char *denied = NULL;
 	int r = -EADDRNOTAVAIL;
 	if (getifaddrs(&list) < 0)
 		return -errno;
@@ -129,12 +140,20 @@ static int rules_add_any(struct flow *f, const struct address *local)
 		    !address_of_interface(&at, i, local->port) ||
 		    (at.family != local->family && !both))
 			continue;
+		const char *why = address_judge(f, &at);
+		if (why) {
+			denied = why;
+			continue;
+		}
 		r = f->steering->n < RULES_MOST ? rule_add(f, &at, NULL) : -ENOSPC;
 		if (r < 0)
 			break;
 	}
 	freeifaddrs(list);
-	return r;
+	if (r != -EADDRNOTAVAIL || !denied)
+		return r;
+	f->why_copied = denied;
+	return -EACCES;
 }
 
 static int rules_add(struct flow *f, const struct address *local)
@@ -175,20 +194,46 @@ void steer_start(struct flow *f)
 	f->why_copied = why_not_its_own(f, &local);
 	if (f->why_copied)
 		return;
+	if (!(f->listener && local.any))
+		f->why_copied = judge_steer(f, &f->local);
+	if (f->why_copied)
+		return;
 	f->steering = calloc(1, sizeof(*f->steering));
 	int r = -ENOMEM;
 	if (f->steering) {
 		f->steering->flows = 1;
 		r = rules_add(f, &local);
 	}
-	if (r < 0) {
+	if (r < 0 && !f->why_copied)
 		f->why_copied = sentence(r);
+	if (r < 0)
 		steer_stop(f);
-	}
+}
+
+/* Not all addresses of a listener on all of them need be. */
+static bool is_steered(const struct steering *s, const struct msg_addr *local)
+{
+	struct address a = address_of(local);
+	bool is = false;
+	for (uint32_t i = 0; i < s->n && !is; i++)
+		is = s->locals[i].family == a.family &&
+		     memcmp(s->locals[i].ip, a.ip, sizeof(a.ip)) == 0;
+	return is;
 }
 
 void steer_share(struct flow *f, const struct flow *listener)
 {
+	if (listener->steering && !is_steered(listener->steering, &f->local)) {
+		f->why_copied = judge_steer(f, &f->local);
+		if (!f->why_copied)
+			f->why_copied = "The address came after the listener was steered.";
+		return;
+	}
+	if (f->queue->lease && !listener->steering &&
+	    policy_steers_each(f->queue->client->class, &listener->local)) {
+		steer_start(f);
+		return;
+	}
 	f->steering = listener->steering;
 	f->why_copied = listener->why_copied;
 	if (f->steering)

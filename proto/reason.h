@@ -32,14 +32,15 @@
 	X(SOCKET_STATE, 19, ENOTCONN, "The socket is neither connected nor, with the listen flag, listening.") \
 	X(SOCKET_PROTOCOL, 20, EPROTONOSUPPORT, "The socket carries kTLS, MPTCP or another upper protocol that cannot be received this way; use plain TCP.") \
 	X(SOCKET_TAKEN, 21, EALREADY, "The socket is already received on a queue.") \
-	X(HOST_DENIED, 22, EPERM, "Sockets of the daemon's own network namespace are not granted; set host-flows=yes in zcrxd.conf or open the socket yourself.") \
+	X(HOST_DENIED, 22, EPERM, "Your class gets no sockets of the daemon's network namespace; open the socket yourself, or have the administrator set host-flows= in zcrxd.conf.") \
 	X(NETWORK, 23, ECONNREFUSED, "The network refused.") \
 	X(KERNEL, 24, EIO, "The kernel refused an operation.") \
 	X(PEER, 25, ECONNRESET, "The peer ended the stream.") \
 	X(SHUTDOWN, 26, ESHUTDOWN, "The daemon is shutting down.") \
 	X(NIC_GONE, 27, ENODEV, "The network interface is gone; open the queue again on another one.") \
 	X(AREA_TAKEN, 28, EBUSY, "The dma-buf is an area already; one is received into only once.") \
-	X(UNPLACEABLE, 29, EIO, "Part of the stream can be placed neither in the dma-buf nor beside it; switch the NIC's GRO off, or use a memfd.")
+	X(UNPLACEABLE, 29, EIO, "Part of the stream can be placed neither in the dma-buf nor beside it; switch the NIC's GRO off, or use a memfd.") \
+	X(DENIED, 30, EPERM, "Your class does not allow this; the administrator says in zcrxd.conf what it may do.")
 /* clang-format on */
 
 enum reason {

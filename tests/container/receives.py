@@ -17,7 +17,7 @@ from podman import FIRST_UID, Container, needed, publish
 from service import CTL, Service, do, expect, finish, report, sender, wait_ready, zero_copy
 
 MIB = 1 << 20
-HOST_FLOWS = "[policy]\nhost-flows=yes\n"
+HOST_FLOWS = "[class default]\nnics=zc0\nhost-flows=yes\n"
 # As root outside and inside: the second must be told no.
 TRY_IO_URING = """
 import ctypes, errno
@@ -182,7 +182,7 @@ def main():
     except Skip as e:
         print(f"skip: {e}")
         sys.exit(77)
-    with Service(policy=HOST_FLOWS) as service:
+    with Service(classes=HOST_FLOWS) as service:
         publish(service)
         with Container("one") as one, Container("two") as two:
             tally.run("io_uring is refused inside", shut_in, service, one)

@@ -22,7 +22,14 @@ enum {
 };
 
 static const struct limits limits = {
-	.most = {MOST, MOST, MOST, MOST_BYTES},
+	.most = {[ACCOUNT_SESSIONS] = MOST,
+		 [ACCOUNT_QUEUES] = MOST,
+		 [ACCOUNT_AREAS] = MOST,
+		 [ACCOUNT_BYTES] = MOST_BYTES,
+		 [ACCOUNT_FLOWS] = MOST,
+		 [ACCOUNT_LISTENERS] = MOST},
+	.requests_per_second = 3,
+	.most_users = 2,
 };
 
 /* Two processes that live as long as a test. */
@@ -31,7 +38,6 @@ static pid_t process[2];
 static int setup(void **state)
 {
 	(void)state;
-	account_init(&limits);
 	for (int i = 0; i < 2; i++) {
 		process[i] = fork();
 		if (process[i] == 0) {
@@ -55,14 +61,26 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct peer *get(uid_t uid, int i)
+static int try_get(struct peer **ret, const char *pool, uid_t uid, int i)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, process[i], 0);
 	assert_true(pidfd >= 0);
-	struct peer *p = peer_get(uid, pidfd);
-	assert_non_null(p);
+	int r = peer_get(ret, pool, &limits, uid, pidfd);
 	close(pidfd);
+	return r;
+}
+
+static struct peer *get_of(const char *pool, uid_t uid, int i)
+{
+	struct peer *p = NULL;
+	assert_int_equal(try_get(&p, pool, uid, i), 0);
+	assert_non_null(p);
 	return p;
+}
+
+static struct peer *get(uid_t uid, int i)
+{
+	return get_of("class", uid, i);
 }
 
 static void charges_up_to_the_limit_and_not_beyond(void **state)
@@ -176,6 +194,105 @@ static void a_session_that_outlives_its_process_keeps_what_it_holds(void **state
 	peer_exited(other);
 }
 
+static void classes_do_not_share(void **state)
+{
+	(void)state;
+	struct peer *one = get_of("one", ALICE, 0), *two = get_of("two", ALICE, 0);
+	uint64_t used[ACCOUNT_KINDS];
+	assert_ptr_not_equal(one, two);
+	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, MOST), 0);
+	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, 1), -EDQUOT);
+	assert_int_equal(account_charge(two, ACCOUNT_QUEUES, MOST - 1), 0);
+	assert_int_equal(account_used("one", used), 1);
+	assert_int_equal(used[ACCOUNT_QUEUES], MOST);
+	assert_int_equal(account_used("two", used), 1);
+	assert_int_equal(used[ACCOUNT_QUEUES], MOST - 1);
+	assert_int_equal(account_used("three", used), 0);
+	assert_int_equal(used[ACCOUNT_QUEUES], 0);
+	account_release(one, ACCOUNT_QUEUES, MOST);
+	account_release(two, ACCOUNT_QUEUES, MOST - 1);
+	peer_put(one);
+	peer_put(two);
+}
+
+static void a_process_that_changes_its_user_is_another_peer(void **state)
+{
+	(void)state;
+	struct peer *alice = get(ALICE, 0), *bob = get(BOB, 0);
+	assert_ptr_not_equal(alice, bob);
+	assert_int_equal(account_charge(alice, ACCOUNT_FLOWS, MOST), 0);
+	assert_int_equal(account_charge(bob, ACCOUNT_FLOWS, MOST), 0);
+	account_release(alice, ACCOUNT_FLOWS, MOST);
+	account_release(bob, ACCOUNT_FLOWS, MOST);
+	peer_put(alice);
+	peer_put(bob);
+}
+
+static void a_class_has_no_more_users_than_it_may(void **state)
+{
+	(void)state;
+	struct peer *alice = get(ALICE, 0), *bob = get(BOB, 1), *other;
+	assert_int_equal(try_get(&other, "class", BOB + 1, 0), -EDQUOT);
+	assert_int_equal(try_get(&other, "another", BOB + 1, 0), 0);
+	peer_put(other);
+	assert_int_equal(account_charge(bob, ACCOUNT_BYTES, 1), 0);
+	account_release(bob, ACCOUNT_BYTES, 1);
+	assert_true(peer_put(bob)); /* its process may hold memory: it still counts */
+	assert_int_equal(try_get(&other, "class", BOB + 1, 0), -EDQUOT);
+	peer_exited(bob);
+	assert_int_equal(try_get(&other, "class", BOB + 1, 0), 0);
+	peer_put(other);
+	peer_put(alice);
+}
+
+static void the_rate_is_the_users_whatever_the_process(void **state)
+{
+	(void)state;
+	struct peer *one = get(ALICE, 0), *two = get(ALICE, 1), *bob = get(BOB, 0);
+	const uint64_t second = 1000000000;
+	assert_true(account_request(one, 5 * second));
+	assert_true(account_request(two, 5 * second + 1));
+	assert_true(account_request(one, 5 * second - 1)); /* its clock was read before */
+	assert_false(account_request(one, 6 * second - 1));
+	assert_false(account_request(two, 6 * second - 1));
+	assert_true(account_request(bob, 6 * second - 1));
+	for (uint64_t i = 0; i < limits.requests_per_second; i++)
+		assert_true(account_request(two, 6 * second));
+	assert_false(account_request(one, 6 * second));
+	peer_put(one);
+	peer_put(two);
+	peer_put(bob);
+}
+
+static const struct limits *lower(const char *pool, void *data)
+{
+	assert_string_equal(pool, "class");
+	return data;
+}
+
+static void lower_limits_leave_what_is_there(void **state)
+{
+	(void)state;
+	struct peer *p = get(ALICE, 0);
+	struct limits few = limits;
+	few.most[ACCOUNT_FLOWS] = 2;
+	few.most[ACCOUNT_BYTES] = 0;
+	assert_int_equal(account_charge(p, ACCOUNT_FLOWS, 4), 0);
+	assert_int_equal(account_charge(p, ACCOUNT_BYTES, 4), 0);
+	account_limits(lower, &few);
+	assert_int_equal(account_charge(p, ACCOUNT_FLOWS, 1), -EDQUOT);
+	assert_int_equal(account_charge(p, ACCOUNT_BYTES, 1), -EDQUOT);
+	account_release(p, ACCOUNT_BYTES, 4);
+	assert_int_equal(account_charge(p, ACCOUNT_BYTES, 4), 0); /* it has not got more of it */
+	account_release(p, ACCOUNT_FLOWS, 3);
+	assert_int_equal(account_charge(p, ACCOUNT_FLOWS, 1), 0);
+	assert_int_equal(account_charge(p, ACCOUNT_FLOWS, 1), -EDQUOT);
+	account_release(p, ACCOUNT_FLOWS, 2);
+	account_release(p, ACCOUNT_BYTES, 4);
+	assert_true(peer_put(p));
+	peer_exited(p);
+}
+
 static void *charge_and_release(void *peer)
 {
 	for (int i = 0; i < 20000; i++)
@@ -213,6 +330,11 @@ int main(void)
 		CASE(released_bytes_stay_charged_and_serve_the_same_process_again),
 		CASE(a_process_that_comes_back_is_waited_for_once),
 		CASE(a_session_that_outlives_its_process_keeps_what_it_holds),
+		CASE(classes_do_not_share),
+		CASE(a_process_that_changes_its_user_is_another_peer),
+		CASE(a_class_has_no_more_users_than_it_may),
+		CASE(the_rate_is_the_users_whatever_the_process),
+		CASE(lower_limits_leave_what_is_there),
 		CASE(threads_may_charge_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,11 @@ static int teardown(void **state)
 	return unlink(path);
 }
 
+static const struct policy_class *rest(void)
+{
+	return policy_class_find(&config.policy, POLICY_DEFAULT);
+}
+
 /* Reads the text as a configuration; what it printed is in `said`. */
 static int read_text(const char *text)
 {
@@ -58,6 +63,8 @@ static int read_text(const char *text)
 static void refused(const char *text, int line, const char *words)
 {
 	char where[64];
+	config_done(&config);
+	assert_int_equal(config_init(&config), 0);
 	snprintf(where, sizeof(where), line ? "%s:%d: " : "%s: ", path, line);
 	assert_int_equal(read_text(text), -EINVAL);
 	if (!strstr(said, where) || !strstr(said, words))
@@ -68,13 +75,15 @@ static void an_empty_file_leaves_the_defaults(void **state)
 {
 	(void)state;
 	assert_int_equal(read_text(""), 0);
-	assert_int_equal(read_text("# nothing\n\n; here\n[limits]\n"), 0);
+	assert_int_equal(read_text("# nothing\n\n; here\n[class default]\n"), 0);
 	assert_string_equal(said, "");
 	assert_string_equal(config.clients, "/run/zcrxd/zcrxd.sock");
 	assert_string_equal(config.status, "/run/zcrxd/status.sock");
 	assert_int_equal(config.mode, 0660);
 	assert_null(config.group);
-	assert_false(config.limits.host_flows);
+	assert_int_equal(rest()->host, POLICY_HOST_NO);
+	assert_int_equal(rest()->nics.n, 0);
+	assert_null(rest()->next);
 	assert_int_equal(config_read(&config, "/nonexistent/zcrxd.conf"), -ENOENT);
 }
 
@@ -82,20 +91,23 @@ static void every_key_is_read(void **state)
 {
 	(void)state;
 	assert_int_equal(read_text("[sockets]\nclients = /a\nstatus=/b\nmode=0600\ngroup=wheel\n"
-				   "[limits]\nsessions=1\nqueues=2\nflows=3\narea-bytes=4\n"
-				   "requests-per-second=5\n[policy]\nhost-flows=yes\n"),
+				   "[class default]\nsessions=1\nqueues=2\nareas=3\narea-bytes=4\n"
+				   "flows=5\nlisteners=6\nrequests-per-second=7\nmost-users=8\n"
+				   "host-flows=yes\nbackends=zcrx copy\n"),
 			 0);
 	assert_string_equal(config.clients, "/a");
 	assert_string_equal(config.status, "/b");
 	assert_string_equal(config.group, "wheel");
 	assert_int_equal(config.mode, 0600);
 	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
-		assert_int_equal(config.limits.most[kind], kind + 1);
-	assert_int_equal(config.limits.requests_per_second, 5);
-	assert_true(config.limits.host_flows);
-	assert_int_equal(read_text("[sockets]\ngroup=\n[policy]\nhost-flows=no\n"), 0);
+		assert_int_equal(rest()->limits.most[kind], kind + 1);
+	assert_int_equal(rest()->limits.requests_per_second, 7);
+	assert_int_equal(rest()->limits.most_users, 8);
+	assert_int_equal(rest()->backends, 1 << MSG_BACKEND_COPY | 1 << MSG_BACKEND_ZCRX);
+	assert_int_equal(rest()->host, POLICY_HOST_YES);
+	assert_int_equal(read_text("[sockets]\ngroup=\n[class default]\nhost-flows=no\n"), 0);
 	assert_null(config.group);
-	assert_false(config.limits.host_flows);
+	assert_int_equal(rest()->host, POLICY_HOST_NO);
 }
 
 static void bytes_have_units(void **state)
@@ -116,9 +128,9 @@ static void bytes_have_units(void **state)
 	};
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		char text[64];
-		snprintf(text, sizeof(text), "[limits]\narea-bytes=%s\n", sizes[i].text);
+		snprintf(text, sizeof(text), "[class default]\narea-bytes=%s\n", sizes[i].text);
 		assert_int_equal(read_text(text), 0);
-		assert_int_equal(config.limits.most[ACCOUNT_BYTES], sizes[i].bytes);
+		assert_int_equal(rest()->limits.most[ACCOUNT_BYTES], sizes[i].bytes);
 	}
 }
 
@@ -167,41 +179,45 @@ static void bad_values_are_refused_with_their_line(void **state)
 					    "18446744073709551616"};
 	for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
 		char text[64];
-		snprintf(text, sizeof(text), "# one\n[limits]\narea-bytes=%s\n", bytes[i]);
+		snprintf(text, sizeof(text), "# one\n[class default]\narea-bytes=%s\n", bytes[i]);
 		refused(text, 3, "expected a number of bytes, with K, M, G or T");
 	}
-	refused("[limits]\n\nflows=1K\n", 3, "flows=1K: expected a number");
+	refused("[class default]\n\nflows=1K\n", 3, "flows=1K: expected a number");
 	refused("[sockets]\nmode=0888\n", 2, "expected an octal mode");
 	refused("[sockets]\nmode=01777\n", 2, "expected an octal mode");
 	refused("[sockets]\nmode=rw\n", 2, "expected an octal mode");
-	refused("[policy]\nhost-flows=maybe\n", 2, "host-flows=maybe: expected yes or no");
+	refused("[class default]\nhost-flows=maybe\n", 2,
+		"host-flows=maybe: expected no, receive-only or yes");
 }
 
 static void unknown_keys_are_refused_with_what_is_known(void **state)
 {
 	(void)state;
-	refused("[limits]\nsockets=3\n", 2,
-		"unknown key 'sockets'; known in [limits]: sessions queues flows area-bytes "
-		"requests-per-second");
-	refused("[limit]\nflows=3\n", 2, "there is no section [limit]; known: [sockets] clients");
+	refused("[class default]\nsockets=3\n", 2,
+		"unknown key 'sockets'; known in [class NAME]: socket mode group users groups "
+		"backends nics local remote host-flows sessions queues areas area-bytes flows "
+		"listeners requests-per-second most-users");
+	refused("[limit]\nflows=3\n", 2,
+		"there is no section [limit]; known: [sockets] [class NAME] [nic NAME]");
 	refused("flows=3\n", 1, "unknown key 'flows'");
-	refused("[limits]\nflows\n", 2, "neither [section] nor key=value");
+	refused("[class default]\nflows\n", 2, "neither [section] nor key=value");
 	refused("[limits\nflows=1\n", 1, "neither [section] nor key=value");
 }
 
 static void all_mistakes_are_told_at_once(void **state)
 {
 	(void)state;
-	refused("[limits]\nflows=a\nqueues=b\n[nonsense]\nx=y\n", 2, "flows=a");
-	refused("[limits]\nflows=a\nqueues=b\n[nonsense]\nx=y\n", 3, "queues=b");
-	refused("[limits]\nflows=a\nqueues=b\n[nonsense]\nx=y\n", 5, "unknown key 'x'");
+	refused("[class default]\nflows=a\nqueues=b\n[nonsense]\nx=y\n", 2, "flows=a");
+	refused("[class default]\nflows=a\nqueues=b\n[nonsense]\nx=y\n", 3, "queues=b");
+	refused("[class default]\nflows=a\nqueues=b\n[nonsense]\nx=y\n", 5, "unknown key 'x'");
 }
 
 static void values_that_make_no_sense_together_are_refused(void **state)
 {
 	(void)state;
-	refused("[limits]\nrequests-per-second=0\n", 0, "must be at least 1");
-	refused("[limits]\nrequests-per-second=1\n[sockets]\nclients=\n", 0, "must not be empty");
+	refused("[class default]\nrequests-per-second=0\n", 2, "must be at least 1");
+	refused("\n[class default]\nmost-users=0\n", 3, "must be at least 1");
+	refused("[sockets]\nclients=\n", 0, "must not be empty");
 }
 
 static void a_long_line_keeps_the_count(void **state)
@@ -209,17 +225,145 @@ static void a_long_line_keeps_the_count(void **state)
 	(void)state;
 	char text[2048] = "# ";
 	memset(text + 2, 'x', 1500);
-	strcpy(text + 1502, "\n[limits]\nflows=a\n");
+	strcpy(text + 1502, "\n[class default]\nflows=a\n");
 	refused(text, 3, "flows=a");
 	refused(text + 2, 1, "the line is longer than");
+}
+
+static void classes_are_read_in_their_order(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("[class b]\nusers=0\n[class a]\nsocket=/a\nmode=0666\n"
+				   "[class default]\nqueues=1\n[class b]\nqueues=2\n"),
+			 0);
+	const struct policy_class *c = config.policy.classes;
+	assert_string_equal(c->name, "default");
+	assert_int_equal(c->limits.most[ACCOUNT_QUEUES], 1);
+	c = c->next;
+	assert_string_equal(c->name, "b");
+	assert_int_equal(c->limits.most[ACCOUNT_QUEUES], 2);
+	c = c->next;
+	assert_string_equal(c->name, "a");
+	assert_string_equal(c->socket, "/a");
+	assert_int_equal(c->mode, 0666);
+	assert_null(c->next);
+}
+
+static void users_and_groups_are_names_numbers_and_ranges(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("[class a]\nusers=root 5-7\nusers=9\ngroups=root 4294967294\n"),
+			 0);
+	const struct policy_class *c = policy_class_find(&config.policy, "a");
+	const uint32_t in[] = {0, 5, 6, 7, 9}, out[] = {1, 4, 8, 10, UINT32_MAX};
+	for (size_t i = 0; i < 5; i++) {
+		assert_true(policy_ids_have(&c->users, in[i]));
+		assert_false(policy_ids_have(&c->users, out[i]));
+	}
+	assert_true(policy_ids_have(&c->groups, 0));
+	assert_true(policy_ids_have(&c->groups, 4294967294));
+	refused("[class a]\nusers=no-such-user-here\n", 2, "there is no such user");
+	refused("[class a]\ngroups=no-such-group-here\n", 2, "there is no such group");
+	refused("[class a]\nusers=4294967295\n", 2, "there is no such user");
+	refused("[class a]\nusers=7-5\n", 2, "there is no such user");
+}
+
+static void lists_add_up_and_can_be_emptied(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("[class a]\nusers=1\nusers=2\nlocal=*:5\nlocal=*:6\n"), 0);
+	const struct policy_class *c = policy_class_find(&config.policy, "a");
+	assert_int_equal(c->users.n, 2);
+	assert_int_equal(c->local.n, 2); /* without the default */
+	assert_int_equal(c->remote.n, 1);
+	assert_int_equal(read_text("[class a]\nlocal=\nremote=\nusers=\nusers=3\n"), 0);
+	assert_int_equal(c->users.n, 1);
+	assert_int_equal(c->local.n, 0);
+	assert_int_equal(c->remote.n, 0);
+}
+
+static void addresses_that_are_none_are_refused(void **state)
+{
+	(void)state;
+	const char *const values[] = {"x",           "1.2.3",   "1.2.3.4/33", "::/129",
+				      "1.2.3.4:",    "*:65536", "*:2-1",      "[::1",
+				      "[::1]80",     "[::1]:",  "10.0/8",     "1.2.3.4/-1",
+				      "1.2.3.4/8-9", "*/0",     "1.2.3.4:1-"};
+	char text[64];
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		snprintf(text, sizeof(text), "[class default]\nlocal=%s\n", values[i]);
+		refused(text, 2, "expected addresses");
+	}
+}
+
+static void a_class_may_lease_only_what_zcrxd_has(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("[class default]\nnics=e f:1,2-3\n[nic e]\nqueues=1\n"
+				   "[nic f]\nqueues=1-3\n"),
+			 0);
+	refused("[nic e]\nqueues=1\n\n[class a]\nusers=0\nnics=e:1-2\n", 5,
+		"[class a] nics=e: queue 2 is not one of [nic e]");
+	refused("[class a]\nusers=0\nnics=g\n", 2, "there is no [nic g]");
+	refused("[class default]\nnics=e:\n", 2, "expected interfaces");
+	refused("[class default]\nnics=e:1-\n", 2, "expected interfaces");
+	refused("[class default]\nnics=:1\n", 2, "expected interfaces");
+}
+
+static void it_is_clear_who_is_of_a_class(void **state)
+{
+	(void)state;
+	refused("[class a]\nqueues=1\n", 2, "[class a] needs either socket=, or users=");
+	refused("[class a]\nsocket=/a\nusers=0\n", 2, "[class a] needs either");
+	refused("[class default]\nsocket=/a\n", 2, "no socket, users or groups");
+	refused("[class default]\ngroup=a\n", 2, "group= is of a socket");
+	refused("[class a]\nsocket=/s\n[class b]\nsocket=/s\n", 4, "this is [class a]'s");
+	refused("[class a]\nsocket=/run/zcrxd/status.sock\n", 2, "this is one of [sockets]");
+	refused("[class clients]\nusers=0\n", 2, "neither clients nor status");
+	refused("[class a b]\nusers=0\n", 2, "a name has");
+	refused("[class 0123456789012345678901234567890x]\nusers=0\n", 2, "a name has");
+}
+
+static void receiving_only_needs_to_know_from_where(void **state)
+{
+	(void)state;
+	refused("[class default]\nhost-flows=receive-only\n", 2, "needs remote=");
+	config_done(&config);
+	assert_int_equal(config_init(&config), 0);
+	assert_int_equal(read_text("[class default]\nhost-flows=receive-only\nremote=10.0.0.0/8\n"),
+			 0);
+}
+
+static void what_holds_from_the_start_is_compared(void **state)
+{
+	(void)state;
+	struct config other;
+	const char *const more[] = {"[sockets]\nclients=/x\n", "[sockets]\ngroup=x\n",
+				    "[sockets]\nmode=0\n", "[nic e]\nqueues=1\n",
+				    "[nic e]\nqueues=2\n"};
+	assert_int_equal(config_init(&other), 0);
+	assert_true(config_same_start(&config, &other));
+	assert_int_equal(read_text("[class default]\nqueues=7\n"), 0);
+	assert_true(config_same_start(&config, &other));
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		assert_int_equal(read_text(more[i]), 0);
+		assert_false(config_same_start(&config, &other));
+		assert_int_equal(config_read(&other, path), 0);
+		assert_true(config_same_start(&config, &other));
+	}
+	config_done(&other);
 }
 
 static void what_is_printed_can_be_read(void **state)
 {
 	(void)state;
-	char text[2048] = "", again[2048] = "";
-	assert_int_equal(read_text("[sockets]\nmode=0606\ngroup=g\n[limits]\narea-bytes=5M\n"
-				   "[policy]\nhost-flows=yes\n"),
+	static char text[8192], again[8192];
+	assert_int_equal(read_text(
+				 "[sockets]\nmode=0606\ngroup=g\n[class default]\narea-bytes=5M\n"
+				 "host-flows=yes\n[nic eth0]\nqueues=0-9\n"
+				 "[class a]\nusers=7 root\ngroups=9-10\nlocal=\nremote=1.2.3.4/7\n"
+				 "[class b]\nsocket=/b\nmode=0\ngroup=h\nnics=eth0:1-2,9 eth0\n"
+				 "local=[::1]:8 ::/0 *:9\nhost-flows=receive-only\nremote=*\n"),
 			 0);
 	FILE *f = fmemopen(text, sizeof(text), "w");
 	config_print(&config, f);
@@ -231,7 +375,7 @@ static void what_is_printed_can_be_read(void **state)
 	config_print(&config, f);
 	fclose(f);
 	assert_string_equal(text, again);
-	assert_non_null(strstr(text, "[limits]\nsessions=256\n"));
+	assert_non_null(strstr(text, "sessions=32\n"));
 	assert_non_null(strstr(text, "area-bytes=5242880\n"));
 }
 
@@ -250,6 +394,14 @@ int main(void)
 		CASE(all_mistakes_are_told_at_once),
 		CASE(values_that_make_no_sense_together_are_refused),
 		CASE(a_long_line_keeps_the_count),
+		CASE(classes_are_read_in_their_order),
+		CASE(users_and_groups_are_names_numbers_and_ranges),
+		CASE(lists_add_up_and_can_be_emptied),
+		CASE(addresses_that_are_none_are_refused),
+		CASE(a_class_may_lease_only_what_zcrxd_has),
+		CASE(it_is_clear_who_is_of_a_class),
+		CASE(receiving_only_needs_to_know_from_where),
+		CASE(what_holds_from_the_start_is_compared),
 		CASE(what_is_printed_can_be_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -208,14 +208,13 @@ static void a_hole_in_the_refill_file_reads_as_nothing(void **state)
 static void its_files_are_nobodys_area_as_long_as_they_are_used(void **state)
 {
 	(void)state;
-	static const struct limits limits = {.most = {1, 1, 1, 1 << 20}};
-	account_init(&limits);
+	static const struct limits limits = {.most = {[ACCOUNT_BYTES] = 1 << 20}, .most_users = 1};
 	_cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	struct peer *peer = peer_get(0, pidfd);
+	struct peer *peer = NULL;
 	struct area *area = NULL;
 	uint32_t reason;
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	assert_non_null(peer);
+	assert_int_equal(peer_get(&peer, "class", &limits, 0, pidfd), 0);
 	assert_int_equal(area_new(&area, peer, rq, MSG_AREA_MEMFD, page, &reason), -EINVAL);
 	assert_int_equal(reason, REASON_FD_KIND);
 	assert_int_equal(area_new(&area, peer, cq, MSG_AREA_MEMFD, page, &reason), -EACCES);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../../daemon/config.h"
+#include "../../proto/reason.h"
 #include "fuzz.h"
 
 /* A file without a name; its path stands in path. */
@@ -36,18 +37,45 @@ static int read_config(struct config *ret, const char *path, size_t *ret_said)
 	return r;
 }
 
-static int text_same(const char *a, const char *b)
+static char *printed(const struct config *c)
 {
-	return strcmp(a ? a : "", b ? b : "") == 0;
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	MUST(f);
+	config_print(c, f);
+	MUST(fclose(f) == 0);
+	return text;
 }
 
 static void same(const struct config *a, const struct config *b)
 {
-	MUST(text_same(a->clients, b->clients) && text_same(a->status, b->status) &&
-	     text_same(a->group, b->group));
-	MUST(a->mode == b->mode && a->limits.host_flows == b->limits.host_flows);
-	MUST(memcmp(a->limits.most, b->limits.most, sizeof(a->limits.most)) == 0);
-	MUST(a->limits.requests_per_second == b->limits.requests_per_second);
+	char *one = printed(a), *other = printed(b);
+	MUST(config_same_start(a, b));
+	MUST(strcmp(one, other) == 0);
+	free(one);
+	free(other);
+}
+
+/* No address, user or request makes a class that was taken stumble. */
+static void judges(const struct policy *p, const uint8_t *data, size_t size)
+{
+	struct policy_request r = {.nic = "eth0"};
+	struct policy_identity who = {0};
+	size_t n = size < sizeof(r.local) ? size : sizeof(r.local);
+	memcpy(&r.local, data, n);
+	memcpy(&r.remote, data + size - n, n);
+	memcpy(&who.uid, data, n < sizeof(who.uid) ? n : sizeof(who.uid));
+	r.backend = r.rxq = r.local.port;
+	MUST(policy_class_of(p, &who));
+	for (const struct policy_class *c = p->classes; c; c = c->next)
+		for (int i = 0; i < 16; i++) {
+			r.what = (enum policy_what)(i % 4);
+			r.listening = i & 4;
+			r.receive_only = i & 8;
+			struct policy_verdict v = policy_judge(c, &r);
+			MUST(v.why && (v.reason == REASON_NONE) == !*v.why);
+		}
 }
 
 /* Printed and read again. */
@@ -77,8 +105,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r = read_config(&c, path, &said);
 	MUST(r == 0 || r == -EINVAL);
 	MUST((r == 0) == (said == 0));
-	if (r == 0)
+	if (r == 0) {
 		goes_round(&c);
+		judges(&c.policy, data, size);
+	}
 	config_done(&c);
 	close(fd);
 	return 0;

@@ -79,29 +79,58 @@ clients=/run/zcrxd/a.sock
 status=/run/zcrxd/b.sock
 mode=0600
 group=zcrx
-[limits]
+[nic eth0]
+queues=2-5
+[class default]
 sessions=1
 queues=2
 flows=3
 area-bytes=64M
 requests-per-second=9
-[policy]
 host-flows=yes
+[class web]
+socket=/run/zcrxd/web.sock
+mode=0666
+group=zcrx
+backends=copy zcrx
+nics=eth0:2-3,5
+local=10.0.0.0/8:80 [fd00::/8]:443-444 fe80::1
+remote=* 0.0.0.0/0:1-9 ::/0
+host-flows=receive-only
+areas=4
+listeners=5
+most-users=1
+[class local]
+users=root 1000-1999
+groups=27
+nics=eth0
 """
     seeds = {
         "all": whole, "none": "", "comments": "; nothing\n# at all\n\n",
-        "blanks": " [limits] ; of each user\n flows = 3 ; flows\n\tqueues: 4\n",
-        "key": "[limits]\ncows=1\n", "section": "[cows]\nflows=1\n", "outside": "flows=1\n",
-        "number": "[limits]\nflows=many\nqueues=-1\nsessions=0x10\n",
-        "huge": "[limits]\narea-bytes=18446744073709551615\nflows=99999999999999999999\n",
-        "units": "[limits]\narea-bytes=1K\narea-bytes=2G\narea-bytes=16777215T\n",
-        "shifted": "[limits]\narea-bytes=18446744073709551615T\n", "unit": "[limits]\narea-bytes=1KB\n",
-        "flag": "[policy]\nhost-flows=maybe\n", "mode": "[sockets]\nmode=0888\nmode=07777\nmode=\n",
+        "blanks": " [class default] ; of each user\n flows = 3 ; flows\n\tqueues: 4\n",
+        "key": "[class default]\ncows=1\n", "section": "[cows]\nflows=1\n", "outside": "flows=1\n",
+        "number": "[class default]\nflows=many\nqueues=-1\nsessions=0x10\n",
+        "huge": "[class default]\narea-bytes=18446744073709551615\nflows=99999999999999999999\n",
+        "units": "[class default]\narea-bytes=1K\narea-bytes=2G\narea-bytes=16777215T\n",
+        "shifted": "[class default]\narea-bytes=18446744073709551615T\n", "unit": "[class default]\narea-bytes=1KB\n",
+        "flag": "[class default]\nhost-flows=maybe\n", "mode": "[sockets]\nmode=0888\nmode=07777\nmode=\n",
         "cleared": "[sockets]\nclients=\nstatus=\n", "group": "[sockets]\ngroup=\n",
-        "rate": "[limits]\nrequests-per-second=0\n", "text": "not a key\n", "open": "[limits\nflows=1\n",
-        "long": "[sockets]\nclients=" + "x" * 300 + "\n", "unended": "[limits]\nflows=1",
-        "continued": "[sockets]\ngroup=a\n b\n", "mark": "\ufeff[limits]\nflows=1\n",
-        "twice": "[limits]\nflows=1\nflows=2\n", "crlf": "[limits]\r\nflows=1\r\n", "nul": "[limits]\nflows=1\0\n",
+        "rate": "[class default]\nrequests-per-second=0\n", "text": "not a key\n", "open": "[limits\nflows=1\n",
+        "long": "[sockets]\nclients=" + "x" * 300 + "\n", "unended": "[class default]\nflows=1",
+        "continued": "[sockets]\ngroup=a\n b\n", "mark": "\ufeff[class default]\nflows=1\n",
+        "lists": "[class a]\nusers=0\nlocal=*:0-65535 1.2.3.4/32:1 [::]:1-2\nlocal=::/0\nlocal=\n  *:5\n"
+        "remote=\nbackends=\n",
+        "address": "[class a]\nusers=0\nlocal=[::1\nremote=1.2.3.4/33\nlocal=*:70000\nremote=[]:1 :::1 *:\n",
+        "unmapped": "[class a]\nusers=0\nlocal=::ffff:1.2.3.4/120 [::ffff:0:0]:1\n",
+        "who": "[class a]\nnics=\n[class b]\nsocket=/b\nusers=0\n[class default]\nusers=0\n[class c]\ngroup=x\n",
+        "names": "[class clients]\nusers=0\n[class a b]\nusers=0\n[class ]\nusers=0\n[class " + "x" * 32
+        + "]\nusers=0\n",
+        "nobody": "[class a]\nusers=no-such-user-here\ngroups=4294967295 4-2 -1\n",
+        "nics": "[nic e]\nqueues=1\n[class default]\nnics=e:1 e f e:2 e: :1 e:x e:1-\n",
+        "same": "[class a]\nsocket=/a\n[class b]\nsocket=/a\n[class c]\nsocket=/run/zcrxd/zcrxd.sock\n",
+        "listen": "[class default]\nhost-flows=receive-only\n", "backend": "[class default]\nbackends=copy rdma\n",
+        "twice": "[class default]\nflows=1\nflows=2\n", "crlf": "[class default]\r\nflows=1\r\n",
+        "nul": "[class default]\nflows=1\0\n",
     }
     return {name: text.encode() for name, text in seeds.items()}
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../../daemon/account.h"
+#include "../../daemon/classes.h"
 #include "../../daemon/client.h"
 #include "../../daemon/log.h"
 #include "hostile.h"
@@ -290,11 +291,22 @@ static struct limits limits_of(uint8_t bits)
 	return (struct limits){
 		.most = {[ACCOUNT_SESSIONS] = 1,
 			 [ACCOUNT_QUEUES] = bits & BITS_QUEUES ? 1 : 8,
+			 [ACCOUNT_AREAS] = bits & BITS_QUEUES ? 2 : 16,
+			 [ACCOUNT_BYTES] = bits & BITS_BYTES ? 128u << 10 : 16u << 20,
 			 [ACCOUNT_FLOWS] = bits & BITS_FLOWS ? 2 : 64,
-			 [ACCOUNT_BYTES] = bits & BITS_BYTES ? 128u << 10 : 16u << 20},
+			 [ACCOUNT_LISTENERS] = bits & BITS_FLOWS ? 1 : 16},
 		.requests_per_second = UINT32_MAX,
-		.host_flows = bits & BITS_HOST,
+		.most_users = 1,
 	};
+}
+
+static void policy_of(uint8_t bits)
+{
+	struct policy policy;
+	MUST(policy_init(&policy) == 0);
+	policy.classes->limits = limits_of(bits);
+	policy.classes->host = bits & BITS_HOST ? POLICY_HOST_YES : POLICY_HOST_NO;
+	MUST(classes_set(&policy) == 0);
 }
 
 static void run_start(struct run *r, struct input *in, const struct limits *limits)
@@ -303,13 +315,12 @@ static void run_start(struct run *r, struct input *in, const struct limits *limi
 	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
 	*r = (struct run){.hostile = {.in = in, .control = pair[0], .again = pair[0]}};
 	r->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r->who = (struct client_identity){.pid = getpid(), .uid = getuid()};
+	r->who =
+		(struct client_identity){.pid = getpid(), .uid = getuid(), .class = POLICY_DEFAULT};
 	r->who.pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	MUST(r->ended >= 0 && r->who.pidfd >= 0);
-	account_init(limits);
-	r->who.peer = peer_get(r->who.uid, r->who.pidfd);
-	MUST(r->who.peer);
-	MUST(client_start(&r->client, pair[1], 1, &r->who, limits, r->ended) == 0);
+	MUST(peer_get(&r->who.peer, POLICY_DEFAULT, limits, r->who.uid, r->who.pidfd) == 0);
+	MUST(client_start(&r->client, pair[1], 1, &r->who, r->ended) == 0);
 }
 
 static void steps(struct run *r)
@@ -371,12 +382,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct limits limits = limits_of(bits);
 	uint32_t files = left_files();
 	struct run r;
+	policy_of(bits);
 	run_start(&r, &in, &limits);
 	steps(&r);
 	if (!(bits & BITS_LEAVE))
 		answers(&r.hostile);
 	run_end(&r, bits & BITS_MEMORY_FIRST);
 	nothing_charged(r.who.peer, &limits);
+	classes_done();
 	left_unmapped();
 	MUST(left_files() == files);
 	return 0;

@@ -379,7 +379,7 @@ static void who_leaves_while_the_host_connects_is_gone_at_once(void **state)
 static int setup_host(void **state)
 {
 	(void)state;
-	world_start("[policy]\nhost-flows=yes\n");
+	world_start("[class default]\nhost-flows=yes\n");
 	return 0;
 }
 

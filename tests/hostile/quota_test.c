@@ -361,7 +361,7 @@ static int setup(void **state)
 	char config[256];
 	(void)state;
 	snprintf(config, sizeof(config),
-		 "[limits]\nsessions=%d\nqueues=%d\nflows=%d\narea-bytes=%d\n"
+		 "[class default]\nsessions=%d\nqueues=%d\nflows=%d\narea-bytes=%d\n"
 		 "requests-per-second=%d\n",
 		 SESSIONS, QUEUES, FLOWS, BYTES, RATE);
 	world_start(config);

@@ -40,13 +40,13 @@ def as_user(uid, *capabilities):
 
 
 class Service:
-    def __init__(self, queues="2-3", policy=""):
+    def __init__(self, queues="2-3", classes="[class default]\nnics=zc0\n"):
         self.dir = tempfile.mkdtemp(prefix="zcrxd.")
         self.config = os.path.join(self.dir, "conf")
         self.socket, self.status = (os.path.join(self.dir, name) for name in ("clients", "status"))
         with open(self.config, "w", encoding="ascii") as f:
             f.write(f"[sockets]\nclients={self.socket}\nstatus={self.status}\nmode=0666\n"
-                    f"state={self.dir}\n[nic zc0]\nqueues={queues}\n{policy}")
+                    f"state={self.dir}\n[nic zc0]\nqueues={queues}\n{classes}")
         os.chmod(self.dir, 0o755)
         os.chown(self.dir, DAEMON_UID, DAEMON_UID)
         self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8")

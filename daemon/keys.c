@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "keys.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lists.h"
+#include "util.h"
+
+static const struct {
+	const char *name;
+	uint32_t number;
+} backends[] = {
+	{"copy", MSG_BACKEND_COPY},
+	{"devmem", MSG_BACKEND_DEVMEM},
+	{"zcrx", MSG_BACKEND_ZCRX},
+};
+
+static const char *const hosts[] = {
+	[POLICY_HOST_NO] = "no",
+	[POLICY_HOST_RECEIVE_ONLY] = "receive-only",
+	[POLICY_HOST_YES] = "yes",
+};
+
+const struct key *key_find(const struct key *keys, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+static int parse_number(const char *value, bool units, uint64_t *ret)
+{
+	char *end;
+	if (*value < '0' || *value > '9')
+		return -EINVAL;
+	errno = 0;
+	unsigned long long n = strtoull(value, &end, 10);
+	const char *unit = *end && units ? strchr("KMGT", *end) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - "KMGT" + 1) : 0;
+	if (errno || end[unit ? 1 : 0] || n > UINT64_MAX >> shift)
+		return -EINVAL;
+	*ret = n << shift;
+	return 0;
+}
+
+static int parse_mode(const char *value, mode_t *ret)
+{
+	char *end;
+	unsigned long mode = strtoul(value, &end, 8);
+	if (*value < '0' || *value > '7' || *end || mode > 0777)
+		return -EINVAL;
+	*ret = (mode_t)mode;
+	return 0;
+}
+
+static int parse_text(const char *value, char **ret)
+{
+	char *copy = *value ? strdup(value) : NULL;
+	if (*value && !copy)
+		return -ENOMEM;
+	free(*ret);
+	*ret = copy;
+	return 0;
+}
+
+static int parse_backends(const char *value, uint32_t *ret)
+{
+	uint32_t set = 0;
+	char *copy = strdup(value), *rest = copy, *item;
+	int r = copy ? 0 : -ENOMEM;
+	while (r == 0 && (item = strsep(&rest, " \t"))) {
+		size_t i = 0;
+		if (!*item)
+			continue;
+		while (i < ARRAY_LENGTH(backends) && strcmp(backends[i].name, item) != 0)
+			i++;
+		if (i == ARRAY_LENGTH(backends))
+			r = -EINVAL;
+		else
+			set |= 1u << backends[i].number;
+	}
+	free(copy);
+	if (r == 0)
+		*ret = set;
+	return r;
+}
+
+static int parse_host(const char *value, enum policy_host *ret)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(hosts); i++) {
+		if (strcmp(hosts[i], value) != 0)
+			continue;
+		*ret = (enum policy_host)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int key_parse(const struct key *key, void *object, const char *value)
+{
+	void *field = (char *)object + key->offset;
+	switch (key->type) {
+	case KEY_TEXT:
+		return parse_text(value, field);
+	case KEY_MODE:
+		return parse_mode(value, field);
+	case KEY_COUNT:
+	case KEY_BYTES:
+		return parse_number(value, key->type == KEY_BYTES, field);
+	case KEY_USERS:
+		return list_users(field, value);
+	case KEY_GROUPS:
+		return list_groups(field, value);
+	case KEY_BACKENDS:
+		return parse_backends(value, field);
+	case KEY_NICS:
+		return list_nics(field, value);
+	case KEY_ADDRESSES:
+		return list_addresses(field, value);
+	case KEY_HOST:
+		return parse_host(value, field);
+	}
+	return -EINVAL;
+}
+
+const char *key_expected(const struct key *key)
+{
+	static const char *const texts[] = {
+		[KEY_TEXT] = "text",
+		[KEY_MODE] = "an octal mode such as 0660",
+		[KEY_COUNT] = "a number",
+		[KEY_BYTES] = "a number of bytes, with K, M, G or T if you like",
+		[KEY_USERS] = "names of users, uids and ranges of them, such as alice 2000-2999",
+		[KEY_GROUPS] = "names of groups, gids and ranges of them, such as video 2000-2999",
+		[KEY_BACKENDS] = "some of copy, devmem, zcrx",
+		[KEY_NICS] = "interfaces, with queues if you like, such as eth0 eth1:2-5,7",
+		[KEY_ADDRESSES] = "addresses, with ports if you like, such as *:1024-65535 "
+				  "10.0.0.0/8 [fd00::/8]:80",
+		[KEY_HOST] = "no, receive-only or yes",
+	};
+	return texts[key->type];
+}
+
+static void backends_print(uint32_t set, FILE *out)
+{
+	const char *blank = "";
+	for (size_t i = 0; i < ARRAY_LENGTH(backends); i++) {
+		if (!(set & 1u << backends[i].number))
+			continue;
+		fprintf(out, "%s%s", blank, backends[i].name);
+		blank = " ";
+	}
+}
+
+static void value_print(const struct key *key, const void *field, FILE *out)
+{
+	switch (key->type) {
+	case KEY_TEXT:
+		fprintf(out, "%s", *(char *const *)field ? *(char *const *)field : "");
+		break;
+	case KEY_MODE:
+		fprintf(out, "%04o", (unsigned)*(const mode_t *)field);
+		break;
+	case KEY_COUNT:
+	case KEY_BYTES:
+		fprintf(out, "%llu", (unsigned long long)*(const uint64_t *)field);
+		break;
+	case KEY_BACKENDS:
+		backends_print(*(const uint32_t *)field, out);
+		break;
+	case KEY_HOST:
+		fputs(hosts[*(const enum policy_host *)field], out);
+		break;
+	case KEY_USERS:
+	case KEY_GROUPS:
+		list_ids_print(field, " ", out);
+		break;
+	case KEY_NICS:
+		list_nics_print(field, out);
+		break;
+	case KEY_ADDRESSES:
+		list_addresses_print(field, out);
+		break;
+	}
+}
+
+static void line_print(const struct key *key, const void *field, FILE *out)
+{
+	fprintf(out, "%s=", key->name);
+	value_print(key, field, out);
+	fputc('\n', out);
+}
+
+#define ITEMS_PRINT(type, items)                                                         \
+	do {                                                                             \
+		const type *list = field;                                                \
+		for (uint32_t i = 0; i < list->n; i++)                                   \
+			line_print(key, &(type){.items = &list->items[i], .n = 1}, out); \
+		if (list->n > 0)                                                         \
+			return;                                                          \
+	} while (0)
+
+void key_print(const struct key *key, const void *object, FILE *out)
+{
+	const void *field = (const char *)object + key->offset;
+	if (key->type == KEY_USERS || key->type == KEY_GROUPS)
+		ITEMS_PRINT(struct policy_ids, spans);
+	else if (key->type == KEY_NICS)
+		ITEMS_PRINT(struct policy_nics, nics);
+	else if (key->type == KEY_ADDRESSES)
+		ITEMS_PRINT(struct policy_addresses, ranges);
+	line_print(key, field, out);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys of zcrxd.conf: their types, how values are parsed and printed. */
+#ifndef ZCRXD_KEYS_H
+#define ZCRXD_KEYS_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+enum key_type {
+	KEY_TEXT,      /* char *, NULL when empty */
+	KEY_MODE,      /* mode_t */
+	KEY_COUNT,     /* uint64_t */
+	KEY_BYTES,     /* uint64_t */
+	KEY_USERS,     /* struct policy_ids */
+	KEY_GROUPS,    /* struct policy_ids */
+	KEY_BACKENDS,  /* uint32_t */
+	KEY_NICS,      /* struct policy_nics */
+	KEY_ADDRESSES, /* struct policy_addresses */
+	KEY_HOST       /* enum policy_host */
+};
+
+struct key {
+	const char *name;
+	enum key_type type;
+	size_t offset; /* in what it is a key of */
+};
+
+/* NULL if there is no such key. */
+const struct key *key_find(const struct key *keys, size_t n, const char *name);
+
+/* Returns 0, -ENOENT for a name nobody has, -ENOMEM, or -EINVAL: then it is not what is expected.
+ */
+int key_parse(const struct key *key, void *object, const char *value);
+const char *key_expected(const struct key *key);
+
+/* Lines of a file. A list takes one for each item, since lines must not become too long. */
+void key_print(const struct key *key, const void *object, FILE *out);
+
+#endif
