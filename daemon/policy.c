@@ -202,10 +202,17 @@ static bool local_has_all(const struct policy_class *c, uint32_t family, uint16_
 	       (family == 4 || list_has_port(&c->local, 6, port));
 }
 
+static bool is_any(const struct msg_addr *a)
+{
+	static const uint8_t zero[16];
+	return memcmp(a->ip, zero, sizeof(zero)) == 0;
+}
+
 bool policy_steers_each(const struct policy_class *c, const struct msg_addr *local)
 {
-	return !list_has_all(&c->remote, 4) ||
-	       (unmapped(local).family == 6 && !list_has_all(&c->remote, 6));
+	struct msg_addr a = unmapped(local);
+	bool both = a.family == 6 && is_any(&a);
+	return !list_has_all(&c->remote, a.family) || (both && !list_has_all(&c->remote, 4));
 }
 
 bool policy_accepts(const struct policy_class *c, const struct msg_addr *remote)
@@ -261,12 +268,6 @@ static struct policy_verdict judge_steer(const struct policy_class *c,
 			REASON_DENIED, "Your class's remote= in zcrxd.conf does not list this "
 				       "remote address and port."};
 	return yes;
-}
-
-static bool is_any(const struct msg_addr *a)
-{
-	static const uint8_t zero[16];
-	return memcmp(a->ip, zero, sizeof(zero)) == 0;
 }
 
 /* What a socket is bound to, if it is: the kernel's own choice needs no leave. */

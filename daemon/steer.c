@@ -223,21 +223,20 @@ static bool is_steered(const struct steering *s, const struct msg_addr *local)
 
 void steer_share(struct flow *f, const struct flow *listener)
 {
-	if (listener->steering && !is_steered(listener->steering, &f->local)) {
-		f->why_copied = judge_steer(f, &f->local);
-		if (!f->why_copied)
-			f->why_copied = "The address came after the listener was steered.";
-		return;
-	}
-	if (f->queue->lease && !listener->steering &&
-	    policy_steers_each(f->queue->client->class, &listener->local)) {
+	bool shared = listener->steering && is_steered(listener->steering, &f->local);
+	if (!shared && f->queue->lease && policy_steers_each(f->queue->client->class, &f->local)) {
 		steer_start(f);
 		return;
 	}
-	f->steering = listener->steering;
 	f->why_copied = listener->why_copied;
-	if (f->steering)
+	if (shared) {
+		f->steering = listener->steering;
 		f->steering->flows++;
+	} else if (listener->steering) {
+		f->why_copied = judge_steer(f, &f->local);
+		if (!f->why_copied)
+			f->why_copied = "The address came after the listener was steered.";
+	}
 }
 
 void steer_stop(struct flow *f)

@@ -243,6 +243,11 @@ static void a_listener_is_steered_only_for_everybody(void **state)
 	assert_false(steers_listener("fd00::1", 5000));
 	assert_int_equal(list_addresses(&rest->remote, "[::/0]:1-65535"), 0);
 	assert_true(steers_listener("fd00::1", 5000));
+	assert_int_equal(list_addresses(&rest->remote, ""), 0);
+	assert_int_equal(list_addresses(&rest->remote, "::/0"), 0);
+	struct msg_addr one = address("fd00::1", 5000);
+	assert_false(policy_steers_each(rest, &one));
+	assert_true(policy_steers_each(rest, &v6)); /* it takes both families */
 }
 
 static void sockets_of_the_daemon_are_denied_receive_only_or_free(void **state)

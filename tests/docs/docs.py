@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 ROOT = os.environ["ZCRX_SOURCE_DIR"]
-COMMANDS = {"zcrxctl": [["status"], ["doctor"], ["plan"], ["restore"], ["cdi"]]}
+COMMANDS = {"zcrxctl": [["status"], ["doctor"], ["plan"], ["restore"], ["cdi"], ["policy"]]}
 problems = []
 
 

@@ -17,7 +17,7 @@ FOLDERS = {
     "lib": ("proto",),
     "nic": (),
     "daemon": ("proto", "nic"),
-    "tools": ("lib", "proto", "nic", "daemon/config"),
+    "tools": ("lib", "proto", "nic", "daemon/config", "daemon/explain", "daemon/lists"),
     "examples": ("lib",),
     "bench": ("lib",),
 }
@@ -26,7 +26,7 @@ BLIND = (
     ("daemon", r"(backend|copy|devmem|zcrx)\w*", r"session\w*|listener\w*|broker\w*|policy\w*"),
     ("daemon", r"session\w*", r"netlink\w*|ethtool\w*|nic\w*"),
     ("daemon", r"(policy|quota)\w*", r"session\w*|netlink\w*|ethtool\w*|pump\w*|queue\w*"),
-    ("tools", r"(?!zcrxctl|status)\w+", r"msg|reason|ring"),
+    ("tools", r"(?!zcrxctl|status|policy)\w+", r"msg|reason|ring"),
 )
 # system header -> at most this many modules of the project include it. sockios.h: one for ethtool, one
 # for the network namespace of a socket.

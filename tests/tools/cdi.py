@@ -80,6 +80,13 @@ class Cdi(world.Case):
         self.assertEqual(edits["env"], ["ZCRX_SOCKET=" + mount["containerPath"]])
         self.assertLessEqual({"bind", "ro", "nosuid", "nodev", "noexec"}, set(mount["options"]))
 
+    def test_has_a_device_for_each_class_with_a_socket(self):
+        spec = self.specification(*self.config("[class web]\nsocket=/srv/web.sock\n[class a]\nusers=0\n"))
+        mounts = {d["name"]: d["containerEdits"]["mounts"][0] for d in spec["devices"]}
+        self.assertEqual(list(mounts), ["default", "web"])
+        self.assertEqual(mounts["web"]["hostPath"], "/srv/web.sock")
+        self.assertNotEqual(mounts["web"]["containerPath"], mounts["default"]["containerPath"])
+
     def test_mounts_the_folder(self):
         edits = self.edits("-f", *self.config("[sockets]\nclients=/srv/zcrx/clients.sock\n"))
         mount, = edits["mounts"]
@@ -105,6 +112,7 @@ class Cdi(world.Case):
                 ("[sockets]\nclients=relative\n", 1, []),
                 (f"[sockets]\nclients=/{'x' * 107}\n", 1, []),
                 ("[sockets]\nclients=/file\n", 1, ["-f"]),
+                ("[class web]\nsocket=web.sock\n", 1, []),
                 ("[sockets]\nnonsense=1\n", 1, []),
                 ("", 1, ["-c", self.path("nonexistent")]),
                 ("", 1, ["-o", self.path("nonexistent/zcrxd.json")]),

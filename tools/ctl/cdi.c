@@ -145,11 +145,15 @@ static struct json_object *device(const char *name, const char *path, bool folde
 
 static struct json_object *specification(const struct config *config, bool folders)
 {
-	struct json_object *s = json_object_new_object();
+	struct json_object *s = json_object_new_object(), *devices = json_object_new_array();
 
 	add_text(s, "cdiVersion", CDI_VERSION);
 	add_text(s, "kind", CDI_KIND);
-	json_object_object_add(s, "devices", only(device("default", config->clients, folders)));
+	json_object_array_add(devices, device(POLICY_DEFAULT, config->clients, folders));
+	for (const struct policy_class *c = config->policy.classes; c; c = c->next)
+		if (c->socket)
+			json_object_array_add(devices, device(c->name, c->socket, folders));
+	json_object_object_add(s, "devices", devices);
 	return s;
 }
 
@@ -183,19 +187,27 @@ static bool path_is_good(const char *path, bool folders)
 	       !(folders && strrchr(path, '/') == path);
 }
 
+static int check(const char *key, const char *path, bool folders)
+{
+	if (path_is_good(path, folders))
+		return 0;
+	fprintf(stderr,
+		"zcrxctl: %s=%s: for containers this has to be the whole path of a socket%s\n", key,
+		path, folders ? " in a folder of its own" : "");
+	return -EINVAL;
+}
+
 static int publish(const struct config *config, const struct options *o)
 {
 	struct json_object *s;
 	const char *text;
-	int r = 0;
+	int r = check("clients", config->clients, o->folders);
 
-	if (!path_is_good(config->clients, o->folders)) {
-		fprintf(stderr,
-			"zcrxctl: [sockets] clients=%s: for containers this has to be the whole path "
-			"of a socket%s\n",
-			config->clients, o->folders ? " in a folder of its own" : "");
-		return -EINVAL;
-	}
+	for (const struct policy_class *c = config->policy.classes; c && r == 0; c = c->next)
+		if (c->socket)
+			r = check("socket", c->socket, o->folders);
+	if (r < 0)
+		return r;
 	s = specification(config, o->folders);
 	text = json_object_to_json_string_ext(s, JSON_C_TO_STRING_PRETTY |
 							 JSON_C_TO_STRING_NOSLASHESCAPE);

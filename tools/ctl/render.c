@@ -217,3 +217,32 @@ void render(FILE *out, enum render_view view, struct json_object *now, struct js
 	if (view == RENDER_QUEUES)
 		reasons(out, now);
 }
+
+static void use(FILE *out, const char *what, struct json_object *used, const char *key)
+{
+	fprintf(out, ", %" PRIu64 " %s", document_number(used, key), what);
+}
+
+void render_classes(FILE *out, struct json_object *now)
+{
+	struct json_object *classes = document_array(now, "classes");
+
+	for (size_t i = 0; i < document_length(classes); i++) {
+		struct json_object *c = document_at(classes, i), *used = NULL;
+		const char *line = document_text(c, "explanation");
+
+		fprintf(out, "%sclass %s\n", i ? "\n" : "", document_text(c, "name"));
+		for (size_t n; *line; line += n + (line[n] == '\n')) {
+			n = strcspn(line, "\n");
+			fprintf(out, "  %.*s\n", (int)n, line);
+		}
+		json_object_object_get_ex(c, "used", &used);
+		fprintf(out, "  Now: %" PRIu64 " users", document_number(used, "users"));
+		use(out, "connections", used, "sessions");
+		use(out, "queues", used, "queues");
+		use(out, "areas", used, "areas");
+		use(out, "flows", used, "flows");
+		use(out, "of them listening", used, "listeners");
+		fprintf(out, ", %s.\n", size_cell(document_number(used, "area_bytes")).text);
+	}
+}

@@ -16,4 +16,7 @@ enum render_view {
 void render(FILE *out, enum render_view view, struct json_object *now, struct json_object *before,
 	    double seconds);
 
+/* The classes of the document: what each may do and uses. */
+void render_classes(FILE *out, struct json_object *now);
+
 #endif

@@ -61,6 +61,13 @@ static int parse_view(struct options *o, int argc, char **argv)
 	return EXIT_USAGE;
 }
 
+const char *status_socket(void)
+{
+	const char *socket = getenv("ZCRX_STATUS"); /* NOLINT(concurrency-mt-unsafe): one thread */
+
+	return socket && *socket ? socket : WIRE_STATUS_PATH;
+}
+
 /* Returns -1 to go on, or the exit status. */
 static int parse(struct options *o, int argc, char **argv)
 {
@@ -71,10 +78,9 @@ static int parse(struct options *o, int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	const char *socket = getenv("ZCRX_STATUS"); /* NOLINT(concurrency-mt-unsafe): one thread */
 	int c;
 
-	*o = (struct options){.socket = socket && *socket ? socket : WIRE_STATUS_PATH};
+	*o = (struct options){.socket = status_socket()};
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
 	while ((c = getopt_long(argc, argv, "wjh", long_options, NULL)) != -1) {
 		switch (c) {
@@ -98,8 +104,7 @@ static int parse(struct options *o, int argc, char **argv)
 	return parse_view(o, argc - optind, argv + optind);
 }
 
-/* Says why there is no document. Returns the exit status. */
-static int failed(const struct options *o, int error)
+int status_failed(const char *socket, int error)
 {
 	switch (error) {
 	case -ENOENT:
@@ -107,17 +112,17 @@ static int failed(const struct options *o, int error)
 	case -ECONNRESET:
 		fprintf(stderr,
 			"zcrxctl: no zcrxd listens on %s: start zcrxd.socket, or set ZCRX_STATUS\n",
-			o->socket);
+			socket);
 		return EXIT_NO_DAEMON;
 	case -EACCES:
 		fprintf(stderr, "zcrxctl: you may not use %s: ask for membership in its group\n",
-			o->socket);
+			socket);
 		return EXIT_REFUSED;
 	case -EBADMSG:
-		fprintf(stderr, "zcrxctl: what %s says is no status document\n", o->socket);
+		fprintf(stderr, "zcrxctl: what %s says is no status document\n", socket);
 		return EXIT_FAILED;
 	default:
-		fprintf(stderr, "zcrxctl: %s: %s\n", o->socket, strerrordesc_np(-error));
+		fprintf(stderr, "zcrxctl: %s: %s\n", socket, strerrordesc_np(-error));
 		return EXIT_FAILED;
 	}
 }
@@ -169,5 +174,5 @@ int status_main(int argc, char **argv)
 		nanosleep(&second, NULL);
 	}
 	json_object_put(before);
-	return r < 0 ? failed(&o, r) : 0;
+	return r < 0 ? status_failed(o.socket, r) : 0;
 }

@@ -6,4 +6,9 @@
 /* argv[0] is the name of the command. Returns the exit status. */
 int status_main(int argc, char **argv);
 
+/* The path of the daemon's status socket, unless an option says another. */
+const char *status_socket(void);
+/* Says why there is no document from this socket. Returns the exit status. */
+int status_failed(const char *socket, int error);
+
 #endif

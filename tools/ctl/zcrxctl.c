@@ -3,6 +3,7 @@
 #include "cdi.h"
 #include "doctor/doctor.h"
 #include "nics.h"
+#include "policy.h"
 #include "status.h"
 
 #include <stdio.h>
@@ -23,6 +24,7 @@ static const struct command {
 	{"plan",
 	 "plan NIC QUEUES        what zcrxd would change of an interface, and whom it disturbs",
 	 plan_main},
+	{"policy", "policy show|test        who may do what", policy_main},
 	{"restore", "restore [NIC]...       puts interfaces back that zcrxd could not",
 	 restore_main},
 	{"cdi",
