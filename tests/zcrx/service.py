@@ -46,7 +46,8 @@ class Service:
         self.socket, self.status = (os.path.join(self.dir, name) for name in ("clients", "status"))
         with open(self.config, "w", encoding="ascii") as f:
             f.write(f"[sockets]\nclients={self.socket}\nstatus={self.status}\nmode=0666\n"
-                    f"state={self.dir}\n[nic zc0]\nqueues={queues}\n{classes}")
+                    f"state={self.dir}\n[nic zc0]\nqueues={queues}\n"
+                    + classes.replace("{dir}", self.dir))
         os.chmod(self.dir, 0o755)
         os.chown(self.dir, DAEMON_UID, DAEMON_UID)
         self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8")
