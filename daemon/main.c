@@ -16,6 +16,7 @@
 #include "lease.h"
 #include "listener.h"
 #include "log.h"
+#include "privilege.h"
 #include "util.h"
 
 #define CONFIG_PATH "/etc/zcrxd/zcrxd.conf"
@@ -151,8 +152,8 @@ static int preflight(void)
 
 static void raise_limit(int resource)
 {
-	struct rlimit limit;
-	if (getrlimit(resource, &limit) < 0)
+	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+	if (setrlimit(resource, &limit) == 0 || getrlimit(resource, &limit) < 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(resource, &limit);
@@ -209,6 +210,15 @@ static int serve(sd_event *event, struct config *config, const struct options *o
 	if (r < 0)
 		return r;
 	leases_init(config->nics, config->state);
+	/* Not before: this may have put a NIC back that is no longer named. */
+	if (!config->nics)
+		r = privilege_drop();
+	if (r < 0) {
+		log_error("capabilities cannot be given away: %s", strerrordesc_np(-r));
+		listeners_close(&s.listeners);
+		leases_done();
+		return r;
+	}
 	r = broker_init(&s.broker, event, &s.listeners, &config->policy);
 	if (r == 0)
 		r = sd_event_add_signal(event, NULL, SIGTERM, stop_signal, &s.broker);

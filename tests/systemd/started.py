@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The units as a systemd runs them that is the first process of its own little machine in the VM."""
+import itertools
+import os
+import signal
+import subprocess
+
+from guest import LOCAL, Skip, Tally, do, only_in_guest, until
+from service import BUILD, CLIENT_UID, MANY, as_user, expect, finish, report, sender, wait_ready, zero_copy
+
+MIB = 1 << 20
+SOCKET, CONFIG = "/run/zcrxd/zcrxd.sock", "etc/zcrxd/zcrxd.conf"
+BOTH = 1 << 12 | 1 << 14  # CAP_NET_ADMIN, CAP_IPC_LOCK
+ports = itertools.count(27000)
+
+
+def settings():
+    """Those of zc0 that zcrxd changes for a lease."""
+    return [do("ethtool", option, "zc0") for option in ("-x", "-n", "-k", "-g")]
+
+
+class Machine:
+    def __init__(self):
+        self.settings = settings()
+        if not os.access("/lib/systemd/systemd", os.X_OK):
+            raise Skip("there is no systemd here: run scripts/deps")
+        # Not in /tmp, which is cleaned when it starts.
+        self.log = open("/dev/shm/boot.log", "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            ["unshare", "--pid", "--mount", "--cgroup", "--ipc", "--uts", "--fork", "--kill-child",
+             "tests/systemd/boot"], stdout=self.log, stderr=self.log,
+            env={**os.environ, "ZCRX_BUILD_DIR": BUILD})
+        self.pid = None
+
+    def booted(self):
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
+            self.pid = f.read().strip()
+        return self.pid and self.is_active("zcrxd.socket", "zcrxd-status.socket")
+
+    def boot(self):
+        until("systemd has started our sockets", self.booted, 90)
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def run(self, *command, check=True):
+        return do("nsenter", f"--target={self.pid}", "--mount", "--pid", "--cgroup", *command, check=check)
+
+    def systemctl(self, *arguments, check=True):
+        return self.run("systemctl", *arguments, check=check)
+
+    def is_active(self, *units):
+        return self.systemctl("is-active", *units, check=False).split() == ["active"] * len(units)
+
+    def show(self, name, unit="zcrxd.service"):
+        return self.systemctl("show", f"--property={name}", "--value", unit).strip()
+
+    def status(self):
+        """What the kernel says of zcrxd."""
+        text = self.run("cat", f"/proc/{self.show('MainPID')}/status")
+        return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+
+    def file(self, name):
+        """From outside."""
+        return f"/proc/{self.pid}/root/{name}"
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def receive(machine):
+    """A member of the group zcrxd, without any privilege, by zero copy if that can be."""
+    port = next(ports)
+    group = machine.run("getent", "group", "zcrxd").split(":")[2]
+    user = [a for a in as_user(CLIENT_UID) if a != "--clear-groups"]
+    client = subprocess.Popen(
+        [*user, f"--groups={group}", "scripts/lib/no-io-uring", MANY, "receive", "listen", LOCAL[4],
+         str(port), "4", str(MIB)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "ZCRX_SOCKET": SOCKET})
+    wait_ready(client)
+    send = sender("connect", LOCAL[4], port, 4, MIB)
+    got = report(client)
+    finish(send)
+    return got
+
+
+def socket_activation(machine):
+    expect("nobody needed it yet", not machine.is_active("zcrxd.service"), "")
+    zero_copy(receive(machine))
+    expect("now it runs", machine.is_active("zcrxd.service"), "")
+
+
+def confined(machine):
+    status = machine.status()
+    uid = machine.run("id", "-u", "zcrxd").strip()
+    expect("a user of its own", status["Uid"].split() == [uid] * 4, status["Uid"])
+    expect("two capabilities", all(int(status[c], 16) == BOTH for c in ("CapEff", "CapPrm", "CapBnd")), status)
+    expect("system calls are filtered", status["Seccomp"] == "2", status["Seccomp"])
+    expect("no new privileges", status["NoNewPrivs"] == "1", status["NoNewPrivs"])
+    expect("it is watched", machine.show("WatchdogUSec") == "30s", machine.show("WatchdogUSec"))
+
+
+def killed(machine):
+    """systemd starts it again, and its socket was there all the time."""
+    inode = os.stat(machine.file(SOCKET)).st_ino
+    machine.run("kill", "-KILL", machine.show("MainPID"))
+    until("it was started again", lambda: machine.show("NRestarts") == "1" and machine.is_active("zcrxd.service"))
+    zero_copy(receive(machine))
+    expect("the same socket", os.stat(machine.file(SOCKET)).st_ino == inode, "")
+
+
+def stopped(machine):
+    machine.systemctl("stop", "zcrxd.service", "zcrxd.socket", "zcrxd-status.socket")
+    expect("it ended well", machine.show("Result") == "success", machine.show("Result"))
+    expect("the sockets are gone", not os.path.exists(machine.file(SOCKET)), "")
+    expect("zc0 is as it was", settings() == machine.settings, (settings(), machine.settings))
+    machine.systemctl("start", "zcrxd.socket", "zcrxd-status.socket")
+
+
+def no_nic(machine):
+    """Without a NIC in its configuration it gives all privileges away, and copies."""
+    machine.systemctl("stop", "zcrxd.service")
+    with open(machine.file(CONFIG), "w", encoding="ascii") as f:
+        f.write("")
+    got = receive(machine)
+    expect("it copies", got["backend"] == 1, got)
+    status = machine.status()
+    expect("no capabilities", all(int(status[c], 16) == 0 for c in ("CapEff", "CapPrm", "CapInh", "CapAmb")), status)
+
+
+def main():
+    only_in_guest()
+    tally = Tally()
+    machine = Machine()
+    try:
+        tally.run("systemd boots", machine.boot)
+        if not tally.failed:
+            for step in socket_activation, confined, killed, stopped, no_nic:
+                tally.run(step.__name__.replace("_", " "), step, machine)
+        if tally.failed:
+            print(machine.said(), machine.run("journalctl", "--no-pager", "--unit=zcrxd.service", check=False))
+    finally:
+        machine.end()
+    tally.exit()
+
+
+main()
