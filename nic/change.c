@@ -25,9 +25,9 @@ int nic_split_set(uint32_t ifindex, enum nic_split split, uint32_t threshold,
 		[NIC_SPLIT_ON] = ETHTOOL_TCP_DATA_SPLIT_ENABLED,
 	};
 	const struct netlink_put puts[] = {
-		{ETHTOOL_A_RINGS_HEADER, ETHTOOL_A_HEADER_DEV_INDEX, ifindex, 0, NULL},
-		{0, ETHTOOL_A_RINGS_TCP_DATA_SPLIT, values[split], 1, NULL},
-		{0, ETHTOOL_A_RINGS_HDS_THRESH, threshold, 0, NULL},
+		{ETHTOOL_A_RINGS_HEADER, ETHTOOL_A_HEADER_DEV_INDEX, ifindex, 0},
+		{0, ETHTOOL_A_RINGS_TCP_DATA_SPLIT, values[split], 1},
+		{0, ETHTOOL_A_RINGS_HDS_THRESH, threshold, 0},
 	};
 	const struct netlink_request request = {
 		.cmd = ETHTOOL_MSG_RINGS_SET,

@@ -100,7 +100,7 @@ static void on_rss(void *arg, struct attrs attrs)
 void ethtool_nl_gather(struct nic_facts *nic)
 {
 	struct ethtool_facts *e = &nic->ethtool;
-	struct netlink_put header = {0, ETHTOOL_A_HEADER_DEV_INDEX, nic->link.ifindex, 0, NULL};
+	struct netlink_put header = {0, ETHTOOL_A_HEADER_DEV_INDEX, nic->link.ifindex, 0};
 	struct {
 		uint16_t nest;
 		int *ret_err;

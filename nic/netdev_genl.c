@@ -62,10 +62,10 @@ static void on_page_pool(void *arg, struct attrs attrs)
 static int provider_probe(struct netlink *nl, const struct nic_facts *nic)
 {
 	const struct netlink_put puts[] = {
-		{0, NETDEV_A_DMABUF_IFINDEX, nic->link.ifindex, 0, NULL},
-		{0, NETDEV_A_DMABUF_FD, UINT32_MAX, 0, NULL},
-		{NETDEV_A_DMABUF_QUEUES, NETDEV_A_QUEUE_ID, 0, 0, NULL},
-		{NETDEV_A_DMABUF_QUEUES, NETDEV_A_QUEUE_TYPE, NETDEV_QUEUE_TYPE_RX, 0, NULL},
+		{0, NETDEV_A_DMABUF_IFINDEX, nic->link.ifindex, 0},
+		{0, NETDEV_A_DMABUF_FD, UINT32_MAX, 0},
+		{NETDEV_A_DMABUF_QUEUES, NETDEV_A_QUEUE_ID, 0, 0},
+		{NETDEV_A_DMABUF_QUEUES, NETDEV_A_QUEUE_TYPE, NETDEV_QUEUE_TYPE_RX, 0},
 	};
 	const struct netlink_request bind = {.cmd = NETDEV_CMD_BIND_RX, .puts = puts, .n_puts = 4};
 
@@ -74,8 +74,8 @@ static int provider_probe(struct netlink *nl, const struct nic_facts *nic)
 
 void netdev_genl_gather(struct nic_facts *nic)
 {
-	const struct netlink_put dev = {0, NETDEV_A_DEV_IFINDEX, nic->link.ifindex, 0, NULL};
-	const struct netlink_put queue = {0, NETDEV_A_QUEUE_IFINDEX, nic->link.ifindex, 0, NULL};
+	const struct netlink_put dev = {0, NETDEV_A_DEV_IFINDEX, nic->link.ifindex, 0};
+	const struct netlink_put queue = {0, NETDEV_A_QUEUE_IFINDEX, nic->link.ifindex, 0};
 	const struct netlink_request dev_get = {.cmd = NETDEV_CMD_DEV_GET,
 						.puts = &dev,
 						.n_puts = 1,

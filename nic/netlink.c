@@ -248,9 +248,7 @@ static int put_all(struct nl_msg *msg, const struct netlink_put *puts, unsigned 
 			if (!nest)
 				return -ENOMEM;
 		}
-		if (puts[i].data)
-			r = nla_put(msg, puts[i].type, puts[i].bytes, puts[i].data);
-		else if (puts[i].bytes == 1)
+		if (puts[i].bytes == 1)
 			r = nla_put_u8(msg, puts[i].type, (uint8_t)puts[i].value);
 		else
 			r = nla_put_u32(msg, puts[i].type, puts[i].value);
@@ -312,6 +310,10 @@ int netlink_ask_rt(struct netlink *nl, const struct netlink_request *request, co
 		return -ENOMEM;
 	if (nlmsg_append(msg, (void *)(uintptr_t)header, header_bytes, NLMSG_ALIGNTO) >= 0)
 		r = put_all(msg, request->puts, request->n_puts);
+	if (!r && request->more.data)
+		r = nla_put(msg, request->more.type, request->more.bytes, request->more.data)
+			    ? -ENOMEM
+			    : 0;
 	if (!r)
 		r = exchange(nl, msg, &x);
 	nlmsg_free(msg);

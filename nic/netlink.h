@@ -27,8 +27,7 @@ struct netlink_put {
 	uint16_t nest;
 	uint16_t type;
 	uint32_t value;
-	uint8_t bytes;    /* width: 1, or 0 for 4 */
-	const void *data; /* or NULL: instead of the value, `bytes` of it */
+	uint8_t bytes; /* width: 1, or 0 for 4 */
 };
 
 struct netlink_request {
@@ -36,6 +35,10 @@ struct netlink_request {
 	bool dump;
 	const struct netlink_put *puts;
 	unsigned n_puts;
+	struct { /* one more attribute, if it is not a number */
+		uint16_t type, bytes;
+		const void *data;
+	} more;
 	void (*reply)(void *arg, struct attrs attrs);
 	void *arg;
 	char *why; /* gets what the kernel says of a refusal, or "" */
@@ -66,7 +69,7 @@ int netlink_ask_links(struct netlink *nl,
 
 /*
  * The same of rtnetlink: a request of this type with this header. Its answers begin with a header
- * of the same size. Takes cmd for the type, from puts on as netlink_ask() does.
+ * of the same size. cmd is the type; `more` is for this only.
  */
 int netlink_ask_rt(struct netlink *nl, const struct netlink_request *request, const void *header,
 		   size_t header_bytes);

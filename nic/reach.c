@@ -47,11 +47,9 @@ static int ask_route(struct netlink *nl, int family, const uint8_t ip[16], uint3
 	const uint8_t bytes = family == AF_INET ? 4 : 16;
 	const struct rtmsg header = {.rtm_family = (uint8_t)family,
 				     .rtm_dst_len = (uint8_t)(bytes * 8)};
-	const struct netlink_put puts[] = {{.type = RTA_DST, .bytes = bytes, .data = ip}};
 	const struct netlink_request request = {
 		.cmd = RTM_GETROUTE,
-		.puts = puts,
-		.n_puts = 1,
+		.more = {RTA_DST, bytes, ip},
 		.reply = on_route,
 		.arg = ret_ifindex,
 	};
