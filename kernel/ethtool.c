@@ -108,6 +108,15 @@ err_queues_down:
 	return err;
 }
 
+static int zcnic_reset(struct net_device *dev, u32 *flags)
+{
+	int err = netif_running(dev) ? zcnic_queues_reset(netdev_priv(dev)) : 0;
+
+	if (!err)
+		*flags = 0;
+	return err;
+}
+
 static u32 zcnic_get_rx_ring_count(struct net_device *dev)
 {
 	return dev->real_num_rx_queues;
@@ -127,6 +136,7 @@ const struct ethtool_ops zcnic_ethtool_ops = {
 	.set_ringparam		= zcnic_set_ringparam,
 	.get_channels		= zcnic_get_channels,
 	.set_channels		= zcnic_set_channels,
+	.reset			= zcnic_reset,
 	.get_rx_ring_count	= zcnic_get_rx_ring_count,
 	.get_rxnfc		= zcnic_get_rxnfc,
 	.set_rxnfc		= zcnic_set_rxnfc,

@@ -179,6 +179,32 @@ static int zcnic_queue_start(struct net_device *dev, struct netdev_queue_config 
 	return 0;
 }
 
+/**
+ * zcnic_queues_reset() - give all queues new pools, as hardware that forgot its rings needs them
+ * @port: the port, up, its instance lock held
+ *
+ * Return: 0, or a negative errno with every queue in use, some with the pools they had.
+ */
+int zcnic_queues_reset(struct zcnic_port *port)
+{
+	struct net_device *dev = port->dev;
+	struct netdev_queue_config qcfg;
+	struct zcnic_pools old, new;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < dev->real_num_rx_queues; i++) {
+		netdev_queue_config(dev, i, &qcfg);
+		err = zcnic_pools_create(port, &qcfg, i, &new);
+		if (err)
+			return err;
+		zcnic_queue_stop(dev, &old, i);
+		zcnic_queue_start(dev, &qcfg, &new, i);
+		zcnic_pools_destroy(&old);
+	}
+	return 0;
+}
+
 static void zcnic_default_qcfg(struct net_device *dev, struct netdev_queue_config *qcfg)
 {
 	qcfg->rx_page_size = PAGE_SIZE;

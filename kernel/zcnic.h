@@ -161,6 +161,7 @@ int zcnic_poll(struct napi_struct *napi, int budget);
 
 /* queue.c */
 extern const struct netdev_queue_mgmt_ops zcnic_queue_mgmt_ops;
+int zcnic_queues_reset(struct zcnic_port *port);
 int zcnic_queues_up(struct zcnic_port *port, unsigned int from, unsigned int to);
 void zcnic_queues_down(struct zcnic_port *port, unsigned int from, unsigned int to);
 
