@@ -273,9 +273,11 @@ static int nics_changed(sd_event_source *source, int fd, uint32_t events, void *
 	(void)events;
 	for (size_t i = 0; i < ARRAY_LENGTH(b->watches); i++)
 		any |= b->watches[i] && netlink_drain(b->watches[i]);
-	if (any)
-		TAILQ_FOREACH (c, &b->clients, link)
-			client_check_nics(c);
+	if (!any)
+		return 0;
+	leases_look();
+	TAILQ_FOREACH (c, &b->clients, link)
+		client_check_nics(c);
 	return 0;
 }
 

@@ -14,8 +14,10 @@
 #include "log.h"
 #include "util.h"
 
-struct rule {
-	LIST_ENTRY(rule) link;
+#define NOWHERE UINT32_MAX /* a rule that somebody removed and that could not be set again */
+
+struct lease_rule {
+	LIST_ENTRY(lease_rule) link;
 	struct nic_rule match;
 	uint32_t location;
 };
@@ -26,7 +28,15 @@ struct nic {
 	uint32_t ifindex;
 	bool *taken; /* beside config->queues */
 	uint32_t leases;
-	LIST_HEAD(, rule) rules;
+	LIST_HEAD(, lease_rule) rules;
+
+	bool owed; /* it was gone when it was to be put back; atomic */
+	pthread_t thread;
+	enum {
+		THREAD_NONE,
+		THREAD_RUNS,
+		THREAD_OVER
+	} state; /* of the thread that puts it back; atomic */
 };
 
 struct lease {
@@ -73,8 +83,49 @@ bool leases_any(void)
 	return all.n > 0;
 }
 
+static void put_back(struct nic *nic)
+{
+	int r = nic_put_back(all.dir, nic->config->name, say);
+	__atomic_store_n(&nic->owed, r == -ENODEV, __ATOMIC_RELAXED);
+}
+
+static void *returned(void *data)
+{
+	struct nic *nic = data;
+	pthread_mutex_lock(&nic->lock);
+	if (nic->leases == 0 && nic->owed)
+		put_back(nic);
+	pthread_mutex_unlock(&nic->lock);
+	__atomic_store_n(&nic->state, THREAD_OVER, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void thread_join(struct nic *nic)
+{
+	if (nic->state != THREAD_NONE)
+		pthread_join(nic->thread, NULL);
+	nic->state = THREAD_NONE;
+}
+
+void leases_look(void)
+{
+	for (uint32_t i = 0; i < all.n; i++) {
+		struct nic *nic = &all.nics[i];
+		if (!__atomic_load_n(&nic->owed, __ATOMIC_RELAXED) ||
+		    __atomic_load_n(&nic->state, __ATOMIC_ACQUIRE) == THREAD_RUNS ||
+		    !if_nametoindex(nic->config->name))
+			continue;
+		thread_join(nic);
+		nic->state = THREAD_RUNS;
+		if (pthread_create(&nic->thread, NULL, returned, nic) != 0)
+			nic->state = THREAD_NONE;
+	}
+}
+
 void leases_done(void)
 {
+	for (uint32_t i = 0; i < all.n; i++)
+		thread_join(&all.nics[i]);
 	nic_put_back_all(all.dir, say);
 	for (uint32_t i = 0; i < all.n; i++)
 		free(all.nics[i].taken);
@@ -135,6 +186,7 @@ static int take_of(struct lease *l, const struct policy_class *class, uint32_t n
 	if (r < 0)
 		return r;
 	nic->ifindex = ifindex;
+	__atomic_store_n(&nic->owed, false, __ATOMIC_RELAXED);
 	nic->leases++;
 	mark(l, true);
 	return 0;
@@ -199,9 +251,36 @@ void lease_end(struct lease *l)
 	pthread_mutex_lock(&nic->lock);
 	mark(l, false);
 	if (--nic->leases == 0)
-		nic_put_back(all.dir, nic->config->name, say);
+		put_back(nic);
 	pthread_mutex_unlock(&nic->lock);
 	free(l);
+}
+
+static bool stands(const struct lease_rule *rule, const uint32_t *locations, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (locations[i] == rule->location)
+			return true;
+	return false;
+}
+
+/* Sets rules again that are gone, as they are once somebody switched ntuple rules off. */
+static void rules_mend(struct nic *nic)
+{
+	struct lease_rule *rule;
+	uint32_t n, *locations;
+	if (LIST_EMPTY(&nic->rules) || nic_rule_locations(nic->config->name, &locations, &n) < 0)
+		return;
+	LIST_FOREACH (rule, &nic->rules, link) {
+		if (stands(rule, locations, n))
+			continue;
+		int r = nic_rule_add(nic->config->name, &rule->match, &rule->location);
+		if (r < 0)
+			rule->location = NOWHERE;
+		log_warn("%s: somebody removed a rule of zcrxd's; %s", nic->config->name,
+			 r < 0 ? "it cannot be set again, the flow is copied" : "set again");
+	}
+	free(locations);
 }
 
 int lease_check(struct lease *l)
@@ -212,26 +291,28 @@ int lease_check(struct lease *l)
 		return -ENODEV;
 	pthread_mutex_lock(&nic->lock);
 	int r = nic_keep_ready(c->name, &c->queues);
+	rules_mend(nic);
 	pthread_mutex_unlock(&nic->lock);
 	if (r > 0)
-		log_warn("%s: somebody spread other traffic over zcrxd's queues; taken back",
+		log_warn("%s: somebody changed its RSS table or ntuple rules; zcrxd's queues are "
+			 "its own again",
 			 c->name);
 	return r == -ENODEV ? r : 0;
 }
 
-static struct rule *rule_find(const struct nic *nic, const struct nic_rule *match)
+static struct lease_rule *rule_find(const struct nic *nic, const struct nic_rule *match)
 {
-	struct rule *rule;
+	struct lease_rule *rule;
 	LIST_FOREACH (rule, &nic->rules, link)
 		if (nic_rule_same(&rule->match, match))
 			return rule;
 	return NULL;
 }
 
-int lease_steer(struct lease *l, const struct nic_rule *match, uint32_t *ret_location)
+int lease_steer(struct lease *l, const struct nic_rule *match, struct lease_rule **ret)
 {
 	struct nic *nic = l->nic;
-	struct rule *rule = calloc(1, sizeof(*rule));
+	struct lease_rule *rule = calloc(1, sizeof(*rule));
 	if (!rule)
 		return -ENOMEM;
 	rule->match = *match;
@@ -243,7 +324,7 @@ int lease_steer(struct lease *l, const struct nic_rule *match, uint32_t *ret_loc
 	if (r == 0) {
 		LIST_INSERT_HEAD(&nic->rules, rule, link);
 		l->next = (l->next + 1) % l->n;
-		*ret_location = rule->location;
+		*ret = rule;
 	}
 	pthread_mutex_unlock(&nic->lock);
 	if (r < 0)
@@ -251,18 +332,13 @@ int lease_steer(struct lease *l, const struct nic_rule *match, uint32_t *ret_loc
 	return r;
 }
 
-void lease_unsteer(struct lease *l, uint32_t location)
+void lease_unsteer(struct lease *l, struct lease_rule *rule)
 {
 	struct nic *nic = l->nic;
-	struct rule *rule, *found = NULL;
 	pthread_mutex_lock(&nic->lock);
-	LIST_FOREACH (rule, &nic->rules, link)
-		if (rule->location == location)
-			found = rule;
-	if (found) {
-		nic_rule_del(nic->config->name, location);
-		LIST_REMOVE(found, link);
-	}
+	if (rule->location != NOWHERE)
+		nic_rule_del(nic->config->name, rule->location);
+	LIST_REMOVE(rule, link);
 	pthread_mutex_unlock(&nic->lock);
-	free(found);
+	free(rule);
 }

@@ -23,10 +23,17 @@
 
 struct config_nic;
 struct lease;
+struct lease_rule;
 struct policy_class;
 
 /* First puts back what a daemon that was killed left behind, as far as it can be. */
 void leases_init(const struct config_nic *nics, const char *state_dir);
+
+/*
+ * Something about interfaces changed: a NIC that was gone when it was to be put back may be here
+ * again. Does not block; the work is done on a thread of its own.
+ */
+void leases_look(void);
 
 /* Is there anything to lease? */
 bool leases_any(void);
@@ -54,8 +61,8 @@ void lease_where(const struct lease *l, uint32_t *ret_ifindex, const uint32_t **
 void lease_end(struct lease *l);
 
 /*
- * Something about interfaces changed. Puts right what it can; returns -ENODEV if the queue's is
- * gone.
+ * Something about interfaces changed. Puts right what it can: the RSS table, ntuple rules. Returns
+ * -ENODEV if the queue's is gone.
  */
 int lease_check(struct lease *l);
 
@@ -63,7 +70,7 @@ int lease_check(struct lease *l);
  * Steers what the rule matches to one of the queues, the next one each time. Returns 0, -EALREADY
  * if a rule of ours matches the same, or the errno of nic_rule_add().
  */
-int lease_steer(struct lease *l, const struct nic_rule *match, uint32_t *ret_location);
-void lease_unsteer(struct lease *l, uint32_t location);
+int lease_steer(struct lease *l, const struct nic_rule *match, struct lease_rule **ret);
+void lease_unsteer(struct lease *l, struct lease_rule *rule);
 
 #endif

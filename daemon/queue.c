@@ -179,6 +179,8 @@ void queue_lose(struct queue *q, int error, uint32_t reason)
 	q->lost = error;
 	q->lost_reason = reason;
 	channel_flush(q);
+	/* Even if it does not read what was to come before: hardware does not wait for it. */
+	q->hangup = q->active = true;
 }
 
 bool queue_quiet(const struct queue *q)

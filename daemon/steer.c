@@ -29,7 +29,8 @@ struct address {
 
 struct steering {
 	uint32_t flows;
-	uint32_t n, locations[RULES_MOST];
+	uint32_t n;
+	struct lease_rule *rules[RULES_MOST];
 	struct address locals[RULES_MOST]; /* the rules' */
 };
 
@@ -109,7 +110,7 @@ static int rule_add(struct flow *f, const struct address *local, const struct ad
 		memcpy(rule.remote, remote->ip, sizeof(rule.remote));
 	}
 	struct steering *s = f->steering;
-	int r = lease_steer(f->queue->lease, &rule, &s->locations[s->n]);
+	int r = lease_steer(f->queue->lease, &rule, &s->rules[s->n]);
 	if (r == 0)
 		s->locals[s->n++] = *local;
 	return r;
@@ -246,6 +247,6 @@ void steer_stop(struct flow *f)
 	if (!s || --s->flows > 0)
 		return;
 	while (s->n > 0)
-		lease_unsteer(f->queue->lease, s->locations[--s->n]);
+		lease_unsteer(f->queue->lease, s->rules[--s->n]);
 	free(s);
 }

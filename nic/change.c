@@ -236,6 +236,25 @@ int nic_rules_get(const char *nic, struct nic_rule_at **ret, uint32_t *ret_n)
 	return rules ? 0 : -ENOMEM;
 }
 
+int nic_rule_locations(const char *nic, uint32_t **ret, uint32_t *ret_n)
+{
+	struct ethtool_rxnfc *all = NULL;
+	uint32_t *list;
+	uint64_t flags;
+	int r = locations_get(nic, &all, &flags);
+
+	if (r < 0)
+		return r;
+	list = calloc(all->rule_cnt + 1, sizeof(*list));
+	if (list) {
+		memcpy(list, all->rule_locs, all->rule_cnt * sizeof(*list));
+		*ret = list;
+		*ret_n = all->rule_cnt;
+	}
+	free(all);
+	return list ? 0 : -ENOMEM;
+}
+
 int nic_rule_add(const char *nic, const struct nic_rule *rule, uint32_t *ret_location)
 {
 	struct ethtool_rxnfc nfc = {.cmd = ETHTOOL_SRXCLSRLINS};

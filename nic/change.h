@@ -62,4 +62,7 @@ struct nic_rule_at {
 };
 int nic_rules_get(const char *nic, struct nic_rule_at **ret, uint32_t *ret_n);
 
+/* Only where they stand, without asking for each. The caller frees the list. */
+int nic_rule_locations(const char *nic, uint32_t **ret, uint32_t *ret_n);
+
 #endif

@@ -115,7 +115,8 @@ int nic_put_back(const char *dir, const char *nic, nic_say say)
 	if (r < 0)
 		return r;
 	if (!ifindex) {
-		tell(say, true, "%s, which was to be put back, is gone", nic);
+		tell(say, true, "%s is gone; it is put back once it is here again", nic);
+		r = -ENODEV;
 	} else if (!unbound_wait(ifindex, &b.queues)) {
 		tell(say, true, "%s: a queue is still in use; nothing was put back yet", nic);
 		r = -EBUSY;
@@ -225,14 +226,17 @@ static int rss_shrink(const char *nic, const struct nic_queues *queues, uint32_t
 int nic_keep_ready(const char *nic, const struct nic_queues *queues)
 {
 	struct nic_facts facts = {.link.ifindex = if_nametoindex(nic)};
+	bool rules_off = false;
 	int r;
 
 	if (!facts.link.ifindex)
 		return -ENODEV;
 	ethtool_nl_gather(&facts);
+	if (!facts.ethtool.features_err && !facts.ethtool.ntuple.active)
+		rules_off = nic_ntuple_set(nic, true) == 0;
 	r = rss_shrink(nic, queues, facts.ethtool.rx_queues);
 	nic_done(&facts);
-	return r;
+	return r < 0 ? r : r + rules_off;
 }
 
 static int change(const struct nic_facts *facts, const struct nic_queues *queues,

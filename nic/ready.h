@@ -27,15 +27,16 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 		   char why[NIC_SENTENCE_BYTES]);
 
 /*
- * Keeps it ready, should somebody have spread packets over the queues again. Returns how many
- * entries of the RSS table were put right, or a negative errno.
+ * Keeps it ready, should somebody have spread packets over the queues again, or switched ntuple
+ * rules off. Returns how much was put right, or a negative errno.
  */
 int nic_keep_ready(const char *nic, const struct nic_queues *queues);
 
 /*
  * Puts it back, after its queues have been let go: the kernel does that asynchronously, and this
  * waits for it, some seconds at most. Returns 0, -ENOENT if the journal has nothing about it,
- * -EBUSY if a queue is in use still; then nothing was changed.
+ * -EBUSY if a queue is in use still, -ENODEV if it is not here; then nothing was changed, and the
+ * journal stays for the next try.
  */
 int nic_put_back(const char *dir, const char *nic, nic_say say);
 

@@ -24,7 +24,7 @@ SELFTESTS = os.path.join(os.environ.get("ZCRX_KERNEL_SOURCE", ""),
 STREAM = os.path.join(os.environ.get("ZCRX_BUILD_DIR", "build/dev"), "tests/kernel/kernel-stream")
 
 # ethtool's and netdev's numbers, from linux/ethtool_netlink_generated.h and linux/netdev.h.
-RINGS_SET, CHANNELS_SET, RSS_SET = 16, 18, 48
+RINGS_GET, RINGS_SET, CHANNELS_SET, RSS_SET = 15, 16, 18, 48
 HEADER, DEV_NAME = 1, 2
 RINGS_RX, RINGS_TX, RINGS_RX_BUF_LEN, RINGS_SPLIT, RINGS_THRESH = 6, 9, 10, 11, 17
 CHANNELS_RX, CHANNELS_COMBINED = 6, 9
@@ -116,6 +116,18 @@ def ethtool_set(command, *attributes, ifname=IFNAME):
 
 def data_split(on=True, thresh=0):
     ethtool_set(RINGS_SET, (RINGS_SPLIT, SPLIT_ON if on else SPLIT_OFF), (RINGS_THRESH, thresh))
+
+
+def remade(queues=None):
+    """Makes the pair anew, as scripts/vm does: nothing is left of the old one."""
+    do("rmmod", "zcnic", check=False)
+    do("insmod", "build/vm/zcnic.ko", "pairs=1", *([f"queues={queues}"] if queues else []))
+    for name, end in (("rx", "zc0"), ("tx", "zc1")):
+        do("nsenter", "--net=/proc/2/ns/net", "ip", "link", "set", end, "netns", name)
+    for namespace, end, addresses in ((), "zc0", LOCAL), (PEER, "zc1", REMOTE):
+        do(*namespace, "ip", "address", "add", f"{addresses[4]}/24", "dev", end)
+        do(*namespace, "ip", "address", "add", f"{addresses[6]}/64", "dev", end, "nodad")
+        do(*namespace, "ip", "link", "set", end, "up")
 
 
 def queues_bound():

@@ -1,13 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What others do to a NIC while zcrxd leases its queues: put right, survived, or told; never silence."""
+import os
 import re
+import signal
+import sys
 
-from service import BACKEND, Failed, Service, do, finish, report, sender, until, wait_ready
-from guest import LOCAL, Tally, only_in_guest, queues_bound
+from service import (BACKEND, COPY, Failed, Service, do, finish, nic, report, sender, unchanged,
+                     uncomplaining, until, wait_ready)
+from guest import (CHANNELS_COMBINED, CHANNELS_SET, LOCAL, PEER, RINGS_SET, RINGS_SPLIT, SPLIT_OFF,
+                   Refused, Tally, ethtool_set, only_in_guest, queues_bound, remade)
 
 MIB = 1 << 20
 PORT = 23000
+FLOWS_TOLD = 9  # the listener, and connections unread by the client: no more than these
 
 
 def begin(service, port, size):
@@ -65,31 +71,153 @@ def down_and_up(service):
         raise Failed(str(got))
 
 
-def gone(service):
-    client = begin(service, PORT + 2, MIB)
-    do("rmmod", "zcnic")
+def receives(service, port, backend=BACKEND):
+    """A new client, from the first byte to the last; where it is put, and why not elsewhere."""
+    client = service.client("listen", LOCAL[4], port, 1, MIB)
+    wait_ready(client)
+    send = sender("connect", LOCAL[4], port, 1, MIB)
+    got = report(client)
+    finish(send)
+    if got["backend"] != backend or got["bytes"] != MIB:
+        raise Failed(str(got))
+    return got
+
+
+def rearranged(before):
+    """Rings and channels change while a queue is leased; one that was taken away cannot be."""
+    with Service("1,3") as service:
+        rearrange(service)
+        service.end()
+    unchanged(before)
+
+
+def rearrange(service):
+    client = begin(service, PORT + 10, 4 * MIB)
+    for size in "256", "512":
+        do("ethtool", "-G", "zc0", "rx", size)
+    do("ethtool", "-L", "zc0", "combined", "3")
+    try:
+        for setting in (RINGS_SET, (RINGS_SPLIT, SPLIT_OFF)), (CHANNELS_SET, (CHANNELS_COMBINED, 1)):
+            try:
+                ethtool_set(*setting)
+                raise Failed(f"the kernel allowed what takes the queue away: {setting}")
+            except Refused:
+                pass
+        if not receives(service, PORT + 11, COPY)["why_not"]:
+            raise Failed("copied, and nobody says why")
+    finally:
+        do("ethtool", "-L", "zc0", "combined", "4")
+    receives(service, PORT + 12)
+    send = sender("connect", LOCAL[4], PORT + 10, 1, 4 * MIB)
+    got = report(client)
+    finish(send)
+    if got["bytes"] != 4 * MIB or got["bytes_copied"] > 0.01 * got["bytes"]:
+        raise Failed(str(got))
+
+
+def reset(service):
+    client = begin(service, PORT + 20, 8 * MIB)
+    send = sender("connect", LOCAL[4], PORT + 20, 1, 8 * MIB)
+    for _ in range(5):
+        do("ethtool", "--reset", "zc0", "all")
+    got = report(client)
+    finish(send)
+    if got["bytes"] != 8 * MIB:
+        raise Failed(str(got))
+
+
+def rules_off(service):
+    """All rules go with the feature; they come back, and with them the zero copy."""
+    client = begin(service, PORT + 30, 8 * MIB)
+    do("ethtool", "-K", "zc0", "ntuple", "off")
+    until("zcrxd's rule is there again", lambda: f"Dest port: {PORT + 30} " in do("ethtool", "-n", "zc0"))
+    send = sender("connect", LOCAL[4], PORT + 30, 1, 8 * MIB)
+    got = report(client)
+    finish(send)
+    if got["bytes_copied"] > 0.01 * got["bytes"]:
+        raise Failed(str(got))
+    until("no rule is left", lambda: f"Dest port: {PORT + 30} " not in do("ethtool", "-n", "zc0"))
+
+
+def lost(client):
     status = client.wait(20)
     words = client.stderr.read()
     if status != 1 or "the queue is lost: No such device" not in words:
         raise Failed(f"status {status}: {words}")
+
+
+def elsewhere(*command):
+    return do(*PEER, *command)
+
+
+def flows(service):
+    return sum(len(q["flows"]) for c in service.document()["clients"] for q in c["queues"])
+
+
+def moved(service, before, cling=False):
+    """To another namespace: lost at once, whatever the client does; put back when it returns."""
+    client = service.client("listen", LOCAL[4], PORT + 40, 1, MIB, f"backend={BACKEND}",
+                            *(["hoard"] if cling else []))
+    wait_ready(client)
+    until("the queue is used", queues_bound)
+    if cling:
+        client.send_signal(signal.SIGSTOP)
+        crowd = sender("connect", LOCAL[4], PORT + 40, 200, 1)
+        until("more connections wait than it can be told of", lambda: flows(service) > FLOWS_TOLD)
+    do("ip", "link", "set", "zc0", "netns", "tx")
+    if not cling:
+        lost(client)
+    listed = "import guest; print(guest.queues_bound(), guest.pools(detached=True))"
+    until("nobody holds a queue", lambda: elsewhere(sys.executable, "-c", listed) == "[] []\n")
+    elsewhere("ip", "link", "set", "zc0", "netns", str(os.getpid()))
+    do("ip", "link", "set", "zc0", "up")
+    unchanged(before)
+    for address in f"{LOCAL[4]}/24", f"{LOCAL[6]}/64":
+        do("ip", "address", "replace", address, "dev", "zc0", "nodad")
+    receives(service, PORT + 41)
+    if cling:
+        client.kill()
+        client.wait(10)
+        crowd.kill()
+        crowd.wait(10)
+    unchanged(before)
+
+
+def gone(service, before):
+    client = begin(service, PORT + 2, MIB)
+    do("rmmod", "zcnic")
+    lost(client)
     client = service.client("listen", "127.0.0.1", PORT + 3, 1, MIB, "backend=0")
     wait_ready(client)
     send = sender("connect", "127.0.0.1", PORT + 3, 1, MIB, namespace=())
     got = report(client)
     finish(send)
-    if got["backend"] != 1 or "zc0" not in got["why_not"]:
+    if got["backend"] != COPY or "zc0" not in got["why_not"]:
         raise Failed(str(got))
+    remade()
+    unchanged(before)
+    receives(service, PORT + 4)
+    unchanged(before)
 
 
 def main():
     only_in_guest()
     tally = Tally()
+    before = nic()
+    tally.run("rings and channels change", rearranged, before)
     with Service() as service:
         tally.run("the RSS table is rewritten", rss_rewritten, service)
         tally.run("rules that are not ours", foreign_rules, service)
         tally.run("down and up", down_and_up, service)
-        tally.run("the NIC goes", gone, service)
+        tally.run("a reset", reset, service)
+        tally.run("ntuple rules are switched off", rules_off, service)
+        tally.run("nothing is left", unchanged, before)
+        tally.run("the NIC moves away and returns", moved, service, before)
+        tally.run("it moves away from a client that does not listen", moved, service, before, True)
+        tally.run("the NIC goes and returns", gone, service, before)
         tally.run("zcrxd ends", service.end)
+    tally.run("nothing is left after all", unchanged, before)
+    tally.run("the kernel has no complaint", uncomplaining)
     tally.exit()
 
 

@@ -1,30 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What zcrxd changes of a NIC is put back as it was, however it and its clients end."""
+import argparse
 import os
 import random
-import re
 import signal
 
-from service import BACKEND, CTL, Failed, Service, do, finish, report, sender, until, wait_ready
-from guest import LOCAL, Tally, only_in_guest, pools, queues_bound
+from service import (BACKEND, CTL, Failed, Service, do, finish, nic, report, sender, unchanged,
+                     uncomplaining, until, wait_ready)
+from guest import LOCAL, Tally, only_in_guest, queues_bound
 
 MIB = 1 << 20
 PORT = 21000
-KILLS = int(os.environ.get("ZCRX_KILLS", "20"))
-
-
-def nic():
-    """The settings, as ethtool shows them, and who holds queues."""
-    shown = "".join(do("ethtool", what, "zc0") for what in ("-g", "-k", "-x", "-n", "-l"))
-    return re.sub(r"Filter: \d+", "", shown), queues_bound(), pools(detached=True)
-
-
-def unchanged(before):
-    until("no pool is detached", lambda: not pools(detached=True))
-    now = nic()
-    if now != before:
-        raise Failed(f"before: {before}\nnow: {now}")
 
 
 def begin(service, port=PORT, size=64 * MIB):
@@ -98,10 +85,10 @@ def planned(before):
     unchanged(before)
 
 
-def clients_killed(before):
+def clients_killed(before, kills):
     random.seed(1)
     with Service() as service:
-        for i in range(KILLS):
+        for i in range(kills):
             client = service.client("listen", LOCAL[4], PORT + 2 + i, 2, 64 * MIB, f"backend={BACKEND}")
             send = None
             if random.random() < 0.7:
@@ -125,6 +112,10 @@ def clients_killed(before):
 
 def main():
     only_in_guest()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("backend", nargs="?", choices=["zcrx", "devmem"], default="zcrx")
+    parser.add_argument("--kills", type=int, default=20, help="of clients (%(default)s)")
+    kills = parser.parse_args().kills
     before = nic()
     tally = Tally()
     tally.run("used, and ended", used_and_ended, before)
@@ -132,7 +123,8 @@ def main():
     tally.run("killed and started again", killed_and_restarted, before)
     tally.run("killed and restored by hand", killed_and_restored, before)
     tally.run("a plan changes nothing", planned, before)
-    tally.run(f"clients killed {KILLS} times", clients_killed, before)
+    tally.run(f"clients killed {kills} times", clients_killed, before, kills)
+    tally.run("the kernel has no complaint", uncomplaining)
     tally.exit()
 
 

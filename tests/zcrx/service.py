@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
 """A zcrxd as the unit would run it: a user of its own, two capabilities, queues of zc0."""
+import difflib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 
-from guest import Failed, PEER, do, until
+from guest import (DEV_NAME, HEADER, PEER, RINGS_GET, Failed, do, family, pools, queues_bound,
+                   until)
 
 BUILD = os.environ.get("ZCRX_BUILD_DIR", "build/dev")
 ZCRXD = os.path.join(BUILD, "daemon", "zcrxd")
@@ -17,7 +20,7 @@ MANY = os.path.join(BUILD, "tests", "zcrx", "zcrx-many")
 DAEMON_UID, CLIENT_UID = 64999, 65534
 COPY, DEVMEM, ZCRX = 1, 2, 3
 # Every test runs with either backend; devmem is what its clients have to ask for.
-IS_DEVMEM = sys.argv[1:] == ["devmem"]
+IS_DEVMEM = "devmem" in sys.argv[1:]
 BACKEND = DEVMEM if IS_DEVMEM else ZCRX
 OPTIONS = ("backend=2", "memory=udmabuf") if IS_DEVMEM else ()
 
@@ -118,6 +121,31 @@ def finish(process, seconds=120):
 def report(process):
     """What a client has to say in the end."""
     return json.loads(finish(process).splitlines()[-1])
+
+
+def nic():
+    """The settings, as ethtool shows them, and who holds queues."""
+    shown = "".join(do("ethtool", what, "zc0") for what in ("-g", "-k", "-x", "-n", "-l"))
+    rings = family("ethtool").call(RINGS_GET, [(HEADER, [(DEV_NAME, "zc0")])])[0]
+    shown += str({k: v for k, v in rings.items() if k != HEADER})
+    return re.sub(r"Filter: \d+", "", shown), queues_bound(), pools(detached=True)
+
+
+def unchanged(before):
+    """What the NIC was like before is what it becomes again."""
+    try:
+        until("the NIC is as it was", lambda: nic() == before)
+    except Failed as e:
+        then, now = (str(x).replace("\\n", "\n").split("\n") for x in (before, nic()))
+        differences = "\n".join(difflib.unified_diff(then, now, "before", "now", n=0, lineterm=""))
+        raise Failed(f"{e}\n{differences}") from None
+
+
+def uncomplaining():
+    """The kernel's log holds no warning."""
+    found = [line for line in do("dmesg").split("\n") if re.search(r"WARNING:|BUG:|Oops", line)]
+    if found:
+        raise Failed("; ".join(found))
 
 
 def wait_ready(process):

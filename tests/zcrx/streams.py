@@ -4,8 +4,8 @@
 import itertools
 import re
 
-from service import (BACKEND, COPY, IS_DEVMEM, DAEMON_UID, PEER, ZCRX, Service, do, expect, finish, report, sender, until,
-                     wait_ready, zero_copy)
+from service import (BACKEND, COPY, DAEMON_UID, IS_DEVMEM, PEER, ZCRX, Service, do, expect, finish,
+                     report, sender, until, wait_ready, zero_copy)
 from guest import LOCAL, REMOTE, Tally, only_in_guest
 
 MIB = 1 << 20
