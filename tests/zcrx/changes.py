@@ -73,7 +73,8 @@ def down_and_up(service):
 
 def receives(service, port, backend=BACKEND):
     """A new client, from the first byte to the last; where it is put, and why not elsewhere."""
-    client = service.client("listen", LOCAL[4], port, 1, MIB)
+    wish = ["backend=0"] if backend == COPY else []
+    client = service.client("listen", LOCAL[4], port, 1, MIB, *wish)
     wait_ready(client)
     send = sender("connect", LOCAL[4], port, 1, MIB)
     got = report(client)
