@@ -177,9 +177,9 @@ void flow_end(struct flow *f, int error, uint32_t reason)
 }
 
 /*
- * What comes next cannot be placed in a dma-buf: it is drained. But what has both payload in its
- * linear part and was merged by GRO behind other packets, Linux (7.2) neither receives nor lets be
- * read: then neither moves anything, and the stream ends.
+ * What comes next cannot be placed in a dma-buf: it is drained. But what GRO merged of split and
+ * unsplit packets Linux (7.2) neither receives nor lets be read: then neither moves anything, and
+ * the stream ends.
  */
 static bool unplaceable(struct flow *f, int res)
 {
@@ -191,6 +191,12 @@ static bool unplaceable(struct flow *f, int res)
 		return false;
 	f->drain = !f->draining;
 	return ++f->stuck < STUCK_MOST;
+}
+
+/* Data that the kernel has and cannot let us have, or an end of the peer's. */
+static uint32_t reason_of(int res)
+{
+	return res == -EFAULT || res == -ENODEV ? REASON_UNPLACEABLE : REASON_PEER;
 }
 
 /* Ends that concern our operation, not the stream: it is simply armed again. */
@@ -217,7 +223,7 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 	if (unplaceable(f, cqe->res) || transient(cqe->res))
 		flow_attend(f);
 	else
-		flow_end(f, cqe->res, f->stuck < STUCK_MOST ? REASON_PEER : REASON_UNPLACEABLE);
+		flow_end(f, cqe->res, reason_of(cqe->res));
 }
 
 static void announce(struct flow *listener, int sock)

@@ -7,6 +7,8 @@
  * address only. Every other packet lies in pages of the head pool, always readable. Payload in the
  * linear part together with a provider's memory breaks readers (GRO and TCP coalescing turn a
  * page-backed head into a fragment), hence a head from kmalloc where a fault asks for just that.
+ * GRO even merges what is readable with what is not, and then nobody can read either: what is not
+ * split like the rest of its stream is not merged.
  */
 #include <linux/dma-direct.h>
 #include <linux/etherdevice.h>
@@ -24,6 +26,7 @@ struct zcnic_plan {
 	bool split;			/* the rest goes to the data pool */
 	bool kmalloc_head;
 	bool no_dma;
+	bool alone;			/* not to be merged with others */
 };
 
 static void *zcnic_dma_to_virt(const struct zcnic_port *port, netmem_ref netmem)
@@ -132,6 +135,7 @@ static void zcnic_make_plan(struct zcnic_queue *q, const struct sk_buff *wire,
 	plan->split = payload_off && READ_ONCE(port->split) &&
 		      wire->len - payload_off > READ_ONCE(port->hds_thresh) &&
 		      !zcnic_fault_hits(&q->faults.unsplit, &faults->unsplit_every);
+	plan->alone = READ_ONCE(port->split) && payload_off && !plan->split;
 	if (!plan->split) {
 		/* TCP payload in pages all the same: sockets can then merge it. */
 		plan->linear = payload_off;
@@ -143,10 +147,12 @@ static void zcnic_make_plan(struct zcnic_queue *q, const struct sk_buff *wire,
 	extra = min(READ_ONCE(faults->linear_payload), wire->len - payload_off);
 	plan->linear = payload_off + min(extra, PAGE_SIZE);
 	plan->kmalloc_head = extra;
+	plan->alone = extra;
 	plan->no_dma = READ_ONCE(faults->no_dma);
 }
 
-static struct sk_buff *zcnic_build(struct zcnic_queue *q, const struct sk_buff *wire)
+static struct sk_buff *zcnic_build(struct zcnic_queue *q, const struct sk_buff *wire,
+				   bool *alone)
 {
 	struct zcnic_plan plan;
 	struct sk_buff *skb;
@@ -155,6 +161,7 @@ static struct sk_buff *zcnic_build(struct zcnic_queue *q, const struct sk_buff *
 		return NULL;
 
 	zcnic_make_plan(q, wire, &plan);
+	*alone = plan.alone;
 	skb = zcnic_alloc_head(q, &plan);
 	if (!skb)
 		return NULL;
@@ -190,14 +197,28 @@ static void zcnic_offloads(struct zcnic_queue *q, struct sk_buff *skb, const str
 	}
 }
 
+/* GRO passes on at once, after those before it, what claims to be merged by somebody unknown. */
+static void zcnic_keep_alone(struct sk_buff *skb)
+{
+	struct skb_shared_info *info = skb_shinfo(skb);
+
+	if (!skb_is_gso(skb)) {
+		info->gso_size = skb->len;
+		info->gso_segs = 1;
+		info->gso_type = skb->protocol == htons(ETH_P_IPV6) ? SKB_GSO_TCPV6 :
+								      SKB_GSO_TCPV4;
+	}
+	info->gso_type |= SKB_GSO_DODGY;
+}
+
 static void zcnic_receive(struct zcnic_queue *q, const struct sk_buff *wire)
 {
 	struct net_device *dev = q->port->dev;
+	bool drop, alone = false;
 	struct sk_buff *skb;
-	bool drop;
 
 	drop = zcnic_fault_hits(&q->faults.drop, &q->port->faults.drop_every);
-	skb = drop ? NULL : zcnic_build(q, wire);
+	skb = drop ? NULL : zcnic_build(q, wire, &alone);
 
 	u64_stats_update_begin(&q->rx.syncp);
 	if (skb) {
@@ -216,6 +237,8 @@ static void zcnic_receive(struct zcnic_queue *q, const struct sk_buff *wire)
 			     ZCNIC_CB(wire)->l4_hash ? PKT_HASH_TYPE_L4 : PKT_HASH_TYPE_L3);
 	skb_record_rx_queue(skb, q - q->port->queues);
 	skb->protocol = eth_type_trans(skb, dev);
+	if (alone)
+		zcnic_keep_alone(skb);
 	napi_gro_receive(&q->napi, skb);
 }
 
