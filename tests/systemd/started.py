@@ -71,7 +71,7 @@ class Machine:
         self.process.wait()
 
 
-def receive(machine):
+def receive(machine, socket=SOCKET):
     """A member of the group zcrxd, without any privilege, by zero copy if that can be."""
     port = next(ports)
     group = machine.run("getent", "group", "zcrxd").split(":")[2]
@@ -79,7 +79,7 @@ def receive(machine):
     client = subprocess.Popen(
         [*user, f"--groups={group}", "scripts/lib/no-io-uring", MANY, "receive", "listen", LOCAL[4],
          str(port), "4", str(MIB)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "ZCRX_SOCKET": SOCKET})
+        env={**os.environ, "ZCRX_SOCKET": socket})
     wait_ready(client)
     send = sender("connect", LOCAL[4], port, 4, MIB)
     got = report(client)
@@ -120,9 +120,18 @@ def stopped(machine):
     machine.systemctl("start", "zcrxd.socket", "zcrxd-status.socket")
 
 
+def class_socket(machine):
+    """A class whose socket is a unit of the template."""
+    machine.systemctl("stop", "zcrxd.service")
+    machine.systemctl("start", "zcrxd@web.socket")
+    got = receive(machine, "/run/zcrxd/web.sock")
+    expect("the class may only copy", got["backend"] == 1 and "class" in got["why_not"], got)
+    zero_copy(receive(machine))
+
+
 def no_nic(machine):
     """Without a NIC in its configuration it gives all privileges away, and copies."""
-    machine.systemctl("stop", "zcrxd.service")
+    machine.systemctl("stop", "zcrxd.service", "zcrxd@web.socket")
     with open(machine.file(CONFIG), "w", encoding="ascii") as f:
         f.write("")
     got = receive(machine)
@@ -138,7 +147,7 @@ def main():
     try:
         tally.run("systemd boots", machine.boot)
         if not tally.failed:
-            for step in socket_activation, confined, killed, stopped, no_nic:
+            for step in socket_activation, confined, killed, stopped, class_socket, no_nic:
                 tally.run(step.__name__.replace("_", " "), step, machine)
         if tally.failed:
             print(machine.said(), machine.run("journalctl", "--no-pager", "--unit=zcrxd.service", check=False))

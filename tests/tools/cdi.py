@@ -97,6 +97,17 @@ class Cdi(world.Case):
         mount, = self.edits(*self.config(""))["mounts"]
         self.assertEqual(mount["hostPath"], "/run/zcrxd/zcrxd.sock")
 
+    def test_classes_with_sockets_are_devices_of_their_own(self):
+        spec = self.specification(*self.config(
+            "[class web]\nsocket=/run/zcrxd/web.sock\n[class users]\nusers=root\n"
+            "[class b.2]\nsocket=/run/b/zcrx.sock\n"))
+        found = {d["name"]: d["containerEdits"] for d in spec["devices"]}
+        self.assertEqual(sorted(found), ["b.2", "default", "web"])
+        self.assertEqual(found["web"]["mounts"][0]["hostPath"], "/run/zcrxd/web.sock")
+        self.assertEqual(found["b.2"]["mounts"][0]["hostPath"], "/run/b/zcrx.sock")
+        # A container may have several.
+        self.assertEqual(len({e["mounts"][0]["containerPath"] for e in found.values()}), 3)
+
     def test_writes_a_file_that_others_can_read(self):
         os.umask(0o077)
         to = self.path("zcrxd.json")
@@ -114,6 +125,8 @@ class Cdi(world.Case):
                 ("[sockets]\nclients=/file\n", 1, ["-f"]),
                 ("[class web]\nsocket=web.sock\n", 1, []),
                 ("[sockets]\nnonsense=1\n", 1, []),
+                ("[class 1st]\nsocket=/run/a\n", 1, []),
+                ("[class a]\nsocket=/file\n", 1, ["-f"]),
                 ("", 1, ["-c", self.path("nonexistent")]),
                 ("", 1, ["-o", self.path("nonexistent/zcrxd.json")]),
                 ("", 2, ["default"]),

@@ -6,6 +6,7 @@
  */
 #include "cdi.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <json.h>
@@ -40,7 +41,9 @@ static void help(FILE *out)
 	fputs("usage: zcrxctl cdi [-c FILE] [-f] [-o FILE]\n"
 	      "\n"
 	      "Prints a specification for the Container Device Interface, with which podman, docker\n"
-	      "and containerd give zcrxd's socket to a container: --device " CDI_KIND "=default\n"
+	      "and containerd give a socket of zcrxd's to a container: --device " CDI_KIND
+	      "=NAME,\n"
+	      "for the class of that name or, without a socket of its own, for default.\n"
 	      "\n"
 	      "  -c, --config FILE  zcrxd's configuration (" CONFIG_PATH ")\n"
 	      "  -f, --folders      mounts the folder that a socket lies in instead of the socket\n"
@@ -119,7 +122,7 @@ static struct json_object *mount(const char *from, const char *to)
 	return m;
 }
 
-/* Both are short: path_is_good() looks at the one, the configuration at the other. */
+/* Both are short: socket_is_good() looks at the one, the configuration at the other. */
 static struct json_object *edits(const char *name, const char *path, bool folders)
 {
 	struct json_object *e = json_object_new_object();
@@ -143,16 +146,61 @@ static struct json_object *device(const char *name, const char *path, bool folde
 	return d;
 }
 
-static struct json_object *specification(const struct config *config, bool folders)
+/* Can a container be given it? */
+static bool socket_is_good(const char *key, const char *path, bool folders)
 {
-	struct json_object *s = json_object_new_object(), *devices = json_object_new_array();
+	struct sockaddr_un sun;
+
+	if (path[0] == '/' && strlen(path) < sizeof(sun.sun_path) &&
+	    !(folders && strrchr(path, '/') == path))
+		return true;
+	fprintf(stderr,
+		"zcrxctl: %s=%s: for containers this has to be the whole path of a socket%s\n", key,
+		path, folders ? " in a folder of its own" : "");
+	return false;
+}
+
+static bool name_is_good(const char *name)
+{
+	if (isalpha((unsigned char)name[0]) && isalnum((unsigned char)name[strlen(name) - 1]))
+		return true;
+	fprintf(stderr,
+		"zcrxctl: [class %s]: the name of a device begins with a letter and ends with a letter "
+		"or digit; give the class such a name\n",
+		name);
+	return false;
+}
+
+/*
+ * A device for the shared socket and one for each class that has a socket. NULL if there is a
+ * mistake, which has been told.
+ */
+static struct json_object *devices(const struct config *config, bool folders)
+{
+	struct json_object *all = json_object_new_array();
+
+	if (!socket_is_good("[sockets] clients", config->clients, folders))
+		goto mistake;
+	json_object_array_add(all, device(POLICY_DEFAULT, config->clients, folders));
+	for (const struct policy_class *c = config->policy.classes; c; c = c->next) {
+		if (!c->socket)
+			continue;
+		if (!socket_is_good("socket", c->socket, folders) || !name_is_good(c->name))
+			goto mistake;
+		json_object_array_add(all, device(c->name, c->socket, folders));
+	}
+	return all;
+mistake:
+	json_object_put(all);
+	return NULL;
+}
+
+static struct json_object *specification(struct json_object *devices)
+{
+	struct json_object *s = json_object_new_object();
 
 	add_text(s, "cdiVersion", CDI_VERSION);
 	add_text(s, "kind", CDI_KIND);
-	json_object_array_add(devices, device(POLICY_DEFAULT, config->clients, folders));
-	for (const struct policy_class *c = config->policy.classes; c; c = c->next)
-		if (c->socket)
-			json_object_array_add(devices, device(c->name, c->socket, folders));
 	json_object_object_add(s, "devices", devices);
 	return s;
 }
@@ -178,37 +226,15 @@ static int write_file(const char *path, const char *text)
 	return r;
 }
 
-/* The path has to be one that a container can be given. */
-static bool path_is_good(const char *path, bool folders)
-{
-	struct sockaddr_un sun;
-
-	return path[0] == '/' && strlen(path) < sizeof(sun.sun_path) &&
-	       !(folders && strrchr(path, '/') == path);
-}
-
-static int check(const char *key, const char *path, bool folders)
-{
-	if (path_is_good(path, folders))
-		return 0;
-	fprintf(stderr,
-		"zcrxctl: %s=%s: for containers this has to be the whole path of a socket%s\n", key,
-		path, folders ? " in a folder of its own" : "");
-	return -EINVAL;
-}
-
 static int publish(const struct config *config, const struct options *o)
 {
-	struct json_object *s;
+	struct json_object *all = devices(config, o->folders), *s;
 	const char *text;
-	int r = check("clients", config->clients, o->folders);
+	int r = 0;
 
-	for (const struct policy_class *c = config->policy.classes; c && r == 0; c = c->next)
-		if (c->socket)
-			r = check("socket", c->socket, o->folders);
-	if (r < 0)
-		return r;
-	s = specification(config, o->folders);
+	if (!all)
+		return -EINVAL;
+	s = specification(all);
 	text = json_object_to_json_string_ext(s, JSON_C_TO_STRING_PRETTY |
 							 JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (!o->output)
