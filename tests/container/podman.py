@@ -68,7 +68,7 @@ class Container:
         project = os.path.commonpath([os.getcwd(), os.path.realpath(BUILD)])
         do(*PODMAN, "run", "--detach", "--name", name, "--network=none",
            f"--uidmap=0:{FIRST_UID}:{UIDS}", f"--gidmap=0:{FIRST_UID}:{UIDS}",
-           "--device=zcrxd/class=default", "--volume=/usr:/usr:ro", f"--volume={project}:{project}:ro",
+           "--device=zcrxd/class=pods", "--volume=/usr:/usr:ro", f"--volume={project}:{project}:ro",
            f"--workdir={project}", *options, "--rootfs", self.root, "sleep", "infinity")
         self.pid = do(*PODMAN, "inspect", "--format={{.State.Pid}}", name).strip()
         # Podman gives what a device sets to the first process, and not to those of podman exec.
