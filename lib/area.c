@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "request.h"
@@ -151,15 +154,26 @@ int zcrx_area_new(struct zcrx *z, struct zcrx_area **ret, size_t bytes, unsigned
 	return area_made(ret, a, error);
 }
 
+static bool is_dmabuf(int fd)
+{
+	struct statfs fs;
+	return fstatfs(fd, &fs) == 0 && fs.f_type == DMA_BUF_MAGIC;
+}
+
 int zcrx_area_import(struct zcrx *z, struct zcrx_area **ret, int fd, size_t bytes)
 {
 	if (fcntl(fd, F_GETFD) < 0)
 		return refuse(z, -EBADF, "There is no such file descriptor: %d.", fd);
+	bool dmabuf = is_dmabuf(fd);
+	if (!dmabuf && fcntl(fd, F_GET_SEALS) < 0)
+		return refuse(z, -EINVAL, "Descriptor %d is neither a memfd nor a dma-buf.", fd);
+	struct stat st;
+	if (bytes == 0 && fstat(fd, &st) == 0)
+		bytes = (size_t)st.st_size;
 	struct zcrx_area *a = area_alloc(z, bytes);
 	if (!a)
 		return refuse(z, -ENOMEM, "Out of memory.");
-	bool memfd = fcntl(fd, F_GET_SEALS) >= 0;
-	return area_made(ret, a, memfd ? memfd_area(a, fd, false) : dmabuf_area(a, fd));
+	return area_made(ret, a, dmabuf ? dmabuf_area(a, fd) : memfd_area(a, fd, false));
 }
 
 void *zcrx_area_data(const struct zcrx_area *a)

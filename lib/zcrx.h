@@ -68,12 +68,14 @@ ZCRX_API const char *zcrx_error(const struct zcrx *z);
 ZCRX_API int zcrx_area_new(struct zcrx *z, struct zcrx_area **ret, size_t bytes, unsigned flags);
 
 /*
- * Makes an area from a memfd (sealed against shrinking, not against writing) or a dma-buf. The fd
- * stays the caller's and may be closed afterwards. A memfd is mapped; a dma-buf is mapped where its
- * exporter allows it.
+ * Makes an area from a memfd (sealed against shrinking, not against writing) or a dma-buf; there is
+ * zcrx-mem.h to make one. The fd stays the caller's and may be closed afterwards. A memfd is
+ * mapped; a dma-buf is mapped where its exporter allows it. bytes: 0 for all of it, and of a
+ * dma-buf only all of it will do.
+ *
  * Returns 0 or a negative errno: -EPERM for missing or wrong seals, -EACCES for an fd that is not
- * open for reading and writing, -EOPNOTSUPP when no backend can receive into such memory,
- * -EINVAL, -EDQUOT.
+ * open for reading and writing, -EOPNOTSUPP when no backend can receive into such memory, -EBUSY
+ * for a dma-buf that is an area already, -EINVAL, -EDQUOT.
  */
 ZCRX_API int zcrx_area_import(struct zcrx *z, struct zcrx_area **ret, int fd, size_t bytes);
 

@@ -101,17 +101,31 @@ static void a_memfd_that_cannot_be_mapped_is_given_back(void **state)
 	assert_non_null(strstr(zcrx_error(z), "cannot be had"));
 }
 
-static void what_is_no_memfd_is_offered_as_dma_buf(void **state)
+static void without_a_length_a_memfd_is_imported_whole(void **state)
 {
 	(void)state;
 	struct zcrx_area *a;
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_int_equal(ftruncate(fd, 12288), 0);
+	assert_int_equal(lseek(fd, 5, SEEK_SET), 5);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	assert_int_equal(zcrx_area_import(z, &a, fd, 0), 0);
+	assert_int_equal(zcrx_area_bytes(a), 12288);
+	assert_int_equal(fake_last_request(&fake).area_add.length, 12288);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), 5);
+	close(fd);
+}
+
+static void what_is_neither_memfd_nor_dma_buf_is_refused_here(void **state)
+{
+	(void)state;
+	struct zcrx_area *a = NULL;
 	int pipes[2];
 	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-	assert_int_equal(zcrx_area_import(z, &a, pipes[0], 4096), 0);
-	assert_int_equal(fake_last_request(&fake).area_add.kind, MSG_AREA_DMABUF);
-	assert_null(zcrx_area_data(a));
-	assert_int_equal(zcrx_area_sync(a, 1), -ENOTTY);
-	assert_int_equal(zcrx_area_free(a), 0);
+	assert_int_equal(zcrx_area_import(z, &a, pipes[0], 4096), -EINVAL);
+	assert_null(a);
+	assert_non_null(strstr(zcrx_error(z), "neither a memfd nor a dma-buf"));
+	assert_int_equal(fake_requests(&fake, MSG_AREA_ADD), 0);
 	close(pipes[0]);
 	close(pipes[1]);
 }
@@ -157,7 +171,8 @@ int main(void)
 		TEST(too_much_memory_is_an_error_and_no_signal),
 		TEST(an_imported_memfd_shows_the_same_bytes),
 		TEST(a_memfd_that_cannot_be_mapped_is_given_back),
-		TEST(what_is_no_memfd_is_offered_as_dma_buf),
+		TEST(without_a_length_a_memfd_is_imported_whole),
+		TEST(what_is_neither_memfd_nor_dma_buf_is_refused_here),
 		TEST(a_closed_descriptor_is_refused_here),
 		TEST(an_area_in_use_stays),
 		TEST(closing_the_connection_frees_areas),
