@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program of somebody else's, in the common part of C and C++. ORDER says where the kernel's
- * header comes: 0 not at all, 1 before ours, 2 after it.
+ * A program of somebody else's, in the common part of C and C++, using the library whose header is
+ * HEADER. ORDER says where the kernel's header comes: 0 not at all, 1 before ours, 2 after it.
  */
 #if ORDER == 1
 #include <linux/io_uring.h>
 #endif
-#include <zcrx.h>
+#include HEADER
 #if ORDER == 2
 #include <linux/io_uring.h>
 #endif

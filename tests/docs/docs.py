@@ -3,7 +3,7 @@
 """The documents say what is true, as far as a program can tell.
 
 usage: docs.py C-COMPILER PROGRAM...
-- The manual shows every function of zcrx.h just as it is declared, and names every constant.
+- The manual shows every function of zcrx.h and zcrx-mem.h just as it is declared, and names every constant.
 - The example program of zcrx(3) compiles.
 - The manual of each PROGRAM lists the options that its --help lists, and no others.
 - zcrxd accepts the example configuration, whose keys are those of zcrxd.conf(5).
@@ -39,7 +39,7 @@ def blocks(page):
 
 
 def check_header():
-    header = text("lib", "zcrx.h")
+    header = text("lib", "zcrx.h") + text("lib", "mem", "zcrx-mem.h")
     shown = squeeze(" ".join(blocks("".join(p for n, p in PAGES.items() if n.endswith(".3")))))
     declared = re.findall(r"^ZCRX_API (.*?;)", header, re.M | re.S)
     for declaration in declared:
