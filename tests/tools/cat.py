@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """zcrx-cat against a real zcrxd."""
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -191,11 +192,49 @@ class Memory(world.DaemonCase):
         self.assertEqual(result.returncode, 3)
         self.assertIn(b"F_SEAL_SHRINK", result.stderr)
 
-    def test_other_memory_is_refused_with_a_sentence(self):
-        for kind in "udmabuf", "dma-heap:system", "drm:0", "cuda:0", "memfd:", "memfd:x", "fd:":
+    def test_memory_that_does_not_exist_is_wrong_usage(self):
+        for kind in ("", "hbm", "memfd:", "memfd:x", "memfd:0", "memfd:1M:1M", "udmabuf:x", "dma-heap",
+                     "dma-heap:", "dma-heap:system:", "dma-heap:system:1x", "dma-heap:" + "x" * 40,
+                     "drm", "drm:card0", "drm:0:0", "cuda:x", "cuda:0:1M:", "fd", "fd:", "fd:1:1M",
+                     "fd:99999999999"):
             result = self.run_tool(CAT, "-m", kind, "127.0.0.1", "9")
             self.assertEqual(result.returncode, 2, kind)
             self.assertIn(f"cannot receive into {kind}: ".encode(), result.stderr)
+
+    def refused(self, kind, words, **more):
+        """What cannot be had is said in one sentence, and nothing is done."""
+        out = self.path("out")
+        result = self.run_tool(CAT, "-m", kind, "-o", out, "127.0.0.1", "9", **more)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertRegex(result.stderr.decode(), rf"^zcrx-cat: the memory: [A-Z/l].*{words}.*\.\n$")
+        self.assertFalse(os.path.exists(out))
+
+    def test_a_missing_udmabuf_is_explained(self):
+        if os.path.exists("/dev/udmabuf"):
+            self.skipTest("this machine has udmabuf")
+        self.refused("udmabuf", "/dev/udmabuf: modprobe udmabuf")
+
+    def test_a_missing_heap_or_card_is_explained(self):
+        self.refused("dma-heap:no-such", "/dev/dma_heap/no-such: ls /dev/dma_heap")
+        self.refused("drm:99", "/dev/dri/card99: ls /dev/dri")
+
+    def test_a_missing_libcuda_is_explained(self):
+        try:
+            ctypes.CDLL("libcuda.so.1")
+        except OSError:
+            self.refused("cuda:0:1M", "libcuda.so.1: install")
+        else:
+            self.skipTest("this machine has libcuda")
+
+    def test_what_cuda_refuses_is_explained(self):
+        fake = {**self.environment, "LD_LIBRARY_PATH": os.path.join(world.BUILD, "tests/mem/cuda")}
+        self.refused("cuda:7", "no such device", env=fake)
+        self.refused("cuda:0", "no memory: out of memory", env={**fake, "FAKE_CUDA": "no-memory"})
+        self.refused("cuda:0", "open kernel modules", env={**fake, "FAKE_CUDA": "no-dmabuf"})
+
+    def test_a_descriptor_that_is_no_memory_is_explained(self):
+        self.refused("fd:0", "neither a memfd nor a dma-buf")
+        self.refused("fd:77", "no such file descriptor: 77")
 
 
 class Fails(world.DaemonCase):

@@ -7,6 +7,7 @@
  * -ETIME, which the user wanted, make no failure. Sockets are opened here rather than by the
  * library, so that what the network says and what the daemon says cannot be mistaken.
  */
+#include "memory.h"
 #include "net.h"
 #include "options.h"
 #include "report.h"
@@ -21,7 +22,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -33,7 +33,7 @@ struct cat {
 	struct waiter waiter;
 	struct report report;
 	struct zcrx *zcrx;
-	struct zcrx_area *area;
+	struct memory memory;
 	struct zcrx_queue *queue;
 	struct sink *sink;
 	bool over; /* the open stream has ended */
@@ -55,11 +55,9 @@ __attribute__((format(printf, 3, 4))) static void cat_fail(struct cat *c, enum c
 	c->status = status;
 }
 
-/* The daemon said no, or is gone. Returns false, for brevity. */
-static bool cat_refused(struct cat *c, const char *what, int error)
+/* The daemon or an exporter said no, or the daemon is gone. Returns false, for brevity. */
+static bool cat_refused(struct cat *c, const char *what, int error, const char *sentence)
 {
-	const char *sentence = zcrx_error(c->zcrx);
-
 	c->end = true;
 	cat_fail(c, error == -ECONNRESET ? CAT_NO_DAEMON : CAT_REFUSED, "%s: %s", what,
 		 sentence[0] ? sentence : say_error(error));
@@ -84,22 +82,23 @@ static bool cat_connect(struct cat *c)
 	return false;
 }
 
-static bool cat_open_area(struct cat *c)
+/* Without that the payload is only counted, and its memory never touched. */
+static bool cat_reads(const struct cat *c)
 {
-	const struct options *o = &c->options;
-	struct stat st;
-	int r;
+	return c->options.output || c->options.sha256;
+}
 
-	if (o->area_fd < 0) {
-		r = zcrx_area_new(c->zcrx, &c->area, o->area_bytes, 0);
-		return r == 0 || cat_refused(c, "the memory", r);
-	}
-	if (fstat(o->area_fd, &st) < 0) {
-		cat_fail(c, CAT_USAGE, "fd %d: %s", o->area_fd, say_error(-errno));
-		return false;
-	}
-	r = zcrx_area_import(c->zcrx, &c->area, o->area_fd, (size_t)st.st_size);
-	return r == 0 || cat_refused(c, "the memory", r);
+static bool cat_open_memory(struct cat *c)
+{
+	int r = memory_open(&c->memory, c->zcrx, &c->options.memory);
+
+	if (r < 0)
+		return cat_refused(c, "the memory", r, c->memory.error);
+	if (!cat_reads(c) || memory_readable(&c->memory))
+		return true;
+	cat_fail(c, CAT_REFUSED,
+		 "the memory: no CPU can read it, so --discard without --sha256 is all that works");
+	return false;
 }
 
 static bool cat_open_queue(struct cat *c)
@@ -113,9 +112,9 @@ static bool cat_open_queue(struct cat *c)
 	int r;
 
 	strncpy(options.nic, c->options.nic, sizeof(options.nic) - 1);
-	r = zcrx_queue_open(c->zcrx, &c->queue, c->area, &options);
+	r = zcrx_queue_open(c->zcrx, &c->queue, c->memory.area, &options);
 	if (r < 0)
-		return cat_refused(c, "the queue", r);
+		return cat_refused(c, "the queue", r, zcrx_error(c->zcrx));
 	if (c->options.verbose && zcrx_queue_info(c->queue, &info) == 0 && info.why_not[0])
 		say("no zero copy: %s", info.why_not);
 	return true;
@@ -125,7 +124,7 @@ static bool cat_open(struct cat *c)
 {
 	int r;
 
-	if (!cat_connect(c) || !cat_open_area(c) || !cat_open_queue(c))
+	if (!cat_connect(c) || !cat_open_memory(c) || !cat_open_queue(c))
 		return false;
 	r = sink_open(&c->sink, c->options.output, c->options.sha256);
 	if (r < 0)
@@ -145,11 +144,12 @@ static void cat_data(struct cat *c, const struct zcrx_completion *done)
 {
 	uint64_t left = c->options.limit_bytes - c->report.bytes;
 	size_t bytes = done->len < left ? done->len : (size_t)left;
-	int r;
+	int r = 0;
 
 	if (c->end)
 		return;
-	r = sink_write(c->sink, &c->waiter, zcrx_data(c->queue, done), bytes);
+	if (cat_reads(c))
+		r = sink_write(c->sink, &c->waiter, memory_at(&c->memory, c->queue, done), bytes);
 	if (r < 0) {
 		cat_ended(c, "writing", r);
 		return;
@@ -179,6 +179,20 @@ static void cat_handle(struct cat *c, const struct zcrx_completion *done)
 	}
 }
 
+static void cat_batch(struct cat *c, const struct zcrx_completion *done, int n)
+{
+	int r = cat_reads(c) ? memory_begin(&c->memory, done, n) : 0;
+
+	for (int i = 0; i < n && r == 0; i++)
+		cat_handle(c, &done[i]);
+	if (r == 0 && cat_reads(c))
+		r = memory_end(&c->memory);
+	if (r < 0) {
+		c->end = true;
+		cat_fail(c, CAT_FAILED, "reading the memory: %s", c->memory.error);
+	}
+}
+
 /* Takes what is there; waits if that is nothing. */
 static void cat_step(struct cat *c)
 {
@@ -186,9 +200,8 @@ static void cat_step(struct cat *c)
 	struct zcrx_completion done[BATCH];
 	int r, n = zcrx_reap(c->queue, done, BATCH);
 
-	for (int i = 0; i < n; i++)
-		cat_handle(c, &done[i]);
 	if (n > 0) {
+		cat_batch(c, done, n);
 		zcrx_recycle(c->queue, done, n);
 		r = waiter_check(&c->waiter);
 	} else if (n == 0) {
@@ -211,7 +224,7 @@ static void cat_receive(struct cat *c, int sock)
 		return;
 	}
 	if (r < 0) {
-		cat_refused(c, "the connection", r);
+		cat_refused(c, "the connection", r, zcrx_error(c->zcrx));
 		return;
 	}
 	report_begin(&c->report);
@@ -296,5 +309,6 @@ int main(int argc, char **argv)
 	if (r < 0)
 		cat_fail(&c, CAT_FAILED, "%s: %s", c.options.output, say_error(r));
 	zcrx_close(c.zcrx);
+	memory_done(&c.memory);
 	return c.status;
 }

@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "say.h"
+#include "size.h"
 #include "zcrx.h"
 
 #include <errno.h>
@@ -55,8 +56,10 @@ static void help(void)
 	      "  -b, --backend NAME    auto (the default), copy, devmem or zcrx\n"
 	      "  -Z, --zero-copy       fail rather than have the payload copied\n"
 	      "  -i, --nic NAME        receive on queues of this interface\n"
-	      "  -m, --memory KIND     where payload lands: memfd[:SIZE] (64M), or fd:N for a\n"
-	      "                        sealed memfd that was inherited\n"
+	      "  -m, --memory KIND     where payload lands: memfd[:SIZE] (64M, the default),\n"
+	      "                        udmabuf[:SIZE], dma-heap:NAME[:SIZE], drm:CARD[:SIZE],\n"
+	      "                        cuda:DEVICE[:SIZE], or fd:N for a sealed memfd or a dma-buf\n"
+	      "                        that was inherited\n"
 	      "  -v, --verbose         say on stderr what happens, and each second the rate and\n"
 	      "                        the share received without a copy\n"
 	      "      --json            report as one JSON object\n"
@@ -74,30 +77,6 @@ static void help(void)
 static void version(void)
 {
 	puts("zcrx-cat " ZCRX_VERSION);
-}
-
-/* "64M" to bytes. */
-static bool parse_size(const char *text, uint64_t *ret)
-{
-	static const char units[] = "KkMmGg";
-	const char *unit;
-	unsigned shift = 0;
-	char *end;
-	unsigned long long n;
-
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (errno || *text < '0' || *text > '9')
-		return false;
-	unit = *end ? strchr(units, *end) : NULL;
-	if (unit) {
-		shift = 10 * (unsigned)((unit - units) / 2 + 1);
-		end++;
-	}
-	if (*end || n == 0 || n > UINT64_MAX >> shift)
-		return false;
-	*ret = n << shift;
-	return true;
 }
 
 static bool parse_backend(struct options *o, const char *text)
@@ -119,30 +98,11 @@ static bool parse_backend(struct options *o, const char *text)
 	return false;
 }
 
-static bool parse_memory(struct options *o, const char *text)
-{
-	uint64_t n;
-
-	if (strcmp(text, "memfd") == 0)
-		return true;
-	if (strncmp(text, "memfd:", 6) == 0 && parse_size(text + 6, &n) && n <= SIZE_MAX) {
-		o->area_bytes = (size_t)n;
-		return true;
-	}
-	if (strncmp(text, "fd:", 3) == 0 && parse_size(text + 3, &n) && n <= INT_MAX) {
-		o->area_fd = (int)n;
-		return true;
-	}
-	say("cannot receive into %s: this version knows memfd[:SIZE] and fd:N, a sealed memfd",
-	    text);
-	return false;
-}
-
 static bool parse_limits(struct options *o, int option, const char *text)
 {
 	uint64_t n;
 
-	if (!parse_size(text, &n) || (option == 't' && n > INT_MAX / 1000)) {
+	if (!size_parse(text, &n) || n == 0 || (option == 't' && n > INT_MAX / 1000)) {
 		say("-%c %s: a number above zero is needed", option, text);
 		return false;
 	}
@@ -192,7 +152,7 @@ static bool parse_value(struct options *o, int option, const char *value)
 		o->nic = value;
 		return true;
 	case 'm':
-		return parse_memory(o, value);
+		return memory_parse(&o->memory, value);
 	case 'n':
 	case 't':
 		return parse_limits(o, option, value);
@@ -250,8 +210,7 @@ bool options_parse(struct options *o, int argc, char **argv, enum cat_exit *ret_
 
 	*o = (struct options){
 		.nic = "",
-		.area_fd = -1,
-		.area_bytes = 64u << 20,
+		.memory = memory_default,
 		.limit_bytes = UINT64_MAX,
 	};
 	parsed = parse_all(o, argc, argv);

@@ -3,8 +3,9 @@
 #ifndef CAT_OPTIONS_H
 #define CAT_OPTIONS_H
 
+#include "memory.h"
+
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 enum cat_exit {
@@ -25,8 +26,7 @@ struct options {
 	uint32_t backend; /* enum zcrx_backend */
 	bool zero_copy;   /* or nothing */
 	const char *nic;  /* "": any */
-	int area_fd;      /* -1: a new memfd of area_bytes */
-	size_t area_bytes;
+	struct memory_wish memory;
 	uint64_t limit_bytes; /* UINT64_MAX: none */
 	unsigned limit_s;     /* 0: none */
 	bool verbose;
