@@ -183,8 +183,6 @@ void flow_end(struct flow *f, int error, uint32_t reason)
  */
 static bool unplaceable(struct flow *f, int res)
 {
-	if (res > 0)
-		f->stuck = 0;
 	const struct queue *q = f->queue;
 	bool placeable = res == -EFAULT || res == -ENODEV; /* to the drain */
 	if (!q->side || !q->backend->drain || (f->draining ? !placeable : res != -ENOMEM))
@@ -214,8 +212,10 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 		flow_attend(f);
 		return;
 	}
-	if (cqe->res > 0)
+	if (cqe->res > 0) {
 		count_add(&f->bytes, (uint64_t)cqe->res);
+		f->stuck = 0;
+	}
 	if (cqe->flags & IORING_CQE_F_MORE)
 		return;
 	flows_set_state(f, FLOW_IDLE);
