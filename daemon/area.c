@@ -13,6 +13,7 @@
 #include "../proto/msg.h"
 #include "../proto/reason.h"
 #include "account.h"
+#include "udmabuf.h"
 #include "util.h"
 
 struct own {
@@ -106,7 +107,7 @@ static uint32_t dmabuf_check(int fd, uint64_t bytes)
 static uint32_t check(int fd, uint32_t kind, uint64_t bytes)
 {
 	uint32_t reason = REASON_VALUE;
-	if (kind == MSG_AREA_MEMFD)
+	if (kind == MSG_AREA_MEMFD || kind == MSG_AREA_UDMABUF)
 		reason = memfd_check(fd, bytes);
 	else if (kind == MSG_AREA_DMABUF)
 		reason = dmabuf_check(fd, bytes);
@@ -116,30 +117,41 @@ static uint32_t check(int fd, uint32_t kind, uint64_t bytes)
 	return bytes == 0 || bytes % page ? REASON_AREA_SIZE : REASON_NONE;
 }
 
+/* Takes the descriptor over; or it is the errno of why there is none. */
 static int keep_dmabuf(struct area *a, int fd)
 {
-	int r = area_forbid(fd);
-	if (r < 0)
-		return r;
-	a->dmabuf = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (a->dmabuf < 0)
-		area_allow(fd);
-	return a->dmabuf < 0 ? -errno : 0;
+	int r = fd < 0 ? fd : area_forbid(fd);
+	if (r == 0)
+		a->dmabuf = fd;
+	else
+		fd_close(fd);
+	return r;
 }
 
-static int area_make(struct area *a, int fd, bool dmabuf)
+static int dup_dmabuf(int fd)
+{
+	int r = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return r < 0 ? -errno : r;
+}
+
+static int area_make(struct area *a, int fd, uint32_t kind, uint32_t *ret_reason)
 {
 	void *base =
 		mmap(NULL, a->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (base != MAP_FAILED)
 		a->base = base;
-	if (dmabuf)
-		return keep_dmabuf(a, fd);
+	if (kind == MSG_AREA_DMABUF)
+		return keep_dmabuf(a, dup_dmabuf(fd));
+	if (!a->base)
+		return -ENOMEM;
+	if (kind == MSG_AREA_UDMABUF) {
+		*ret_reason = REASON_KERNEL;
+		return keep_dmabuf(a, udmabuf_new(fd, a->bytes));
+	}
 	/* Faults in what the client has already; without it the first round of buffers pays for it.
 	 */
-	if (a->base)
-		madvise(a->base, a->bytes, MADV_POPULATE_WRITE);
-	return a->base ? 0 : -ENOMEM;
+	madvise(a->base, a->bytes, MADV_POPULATE_WRITE);
+	return 0;
 }
 
 int area_new(struct area **ret, struct peer *peer, int fd, uint32_t kind, uint64_t bytes,
@@ -158,7 +170,7 @@ int area_new(struct area **ret, struct peer *peer, int fd, uint32_t kind, uint64
 		return -ENOMEM;
 	}
 	*a = (struct area){.bytes = bytes, .peer = peer, .dmabuf = -1};
-	int r = area_make(a, fd, kind == MSG_AREA_DMABUF);
+	int r = area_make(a, fd, kind, ret_reason);
 	if (r < 0) {
 		area_free(a);
 		return r;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory that payload lands in: a client's sealed memfd, mapped for the kernel to copy into, or a
- * dma-buf, mapped if its exporter can. The daemon never touches its bytes in user mode.
- * F_SEAL_SHRINK keeps the mapping whole; holes punched into it read as zero and harm only its
- * owner.
+ * dma-buf, mapped if its exporter can, or both: a memfd of which the daemon made a dma-buf. The
+ * daemon never touches its bytes in user mode. F_SEAL_SHRINK keeps the mapping whole; holes punched
+ * into it read as zero and harm only its owner.
  */
 #ifndef ZCRXD_AREA_H
 #define ZCRXD_AREA_H
@@ -19,7 +19,7 @@ struct area {
 	uint32_t id;
 	void *base; /* NULL: a dma-buf that cannot be mapped */
 	uint64_t bytes;
-	int dmabuf; /* -1: a memfd */
+	int dmabuf; /* -1: there is none */
 	struct peer *peer;
 	bool in_use; /* by a queue */
 };

@@ -51,6 +51,7 @@ static const struct key class_keys[] = {
 	CLASS_KEY("local", KEY_ADDRESSES, local),
 	CLASS_KEY("remote", KEY_ADDRESSES, remote),
 	CLASS_KEY("host-flows", KEY_HOST, host),
+	CLASS_KEY("udmabuf", KEY_FLAG, udmabuf),
 	LIMIT("sessions", KEY_COUNT, ACCOUNT_SESSIONS),
 	LIMIT("queues", KEY_COUNT, ACCOUNT_QUEUES),
 	LIMIT("areas", KEY_COUNT, ACCOUNT_AREAS),

@@ -88,6 +88,15 @@ static int parse_backends(const char *value, uint32_t *ret)
 	return r;
 }
 
+static int parse_flag(const char *value, bool *ret)
+{
+	bool yes = strcmp(value, "yes") == 0;
+	if (!yes && strcmp(value, "no") != 0)
+		return -EINVAL;
+	*ret = yes;
+	return 0;
+}
+
 static int parse_host(const char *value, enum policy_host *ret)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(hosts); i++) {
@@ -122,6 +131,8 @@ int key_parse(const struct key *key, void *object, const char *value)
 		return list_addresses(field, value);
 	case KEY_HOST:
 		return parse_host(value, field);
+	case KEY_FLAG:
+		return parse_flag(value, field);
 	}
 	return -EINVAL;
 }
@@ -140,6 +151,7 @@ const char *key_expected(const struct key *key)
 		[KEY_ADDRESSES] = "addresses, with ports if you like, such as *:1024-65535 "
 				  "10.0.0.0/8 [fd00::/8]:80",
 		[KEY_HOST] = "no, receive-only or yes",
+		[KEY_FLAG] = "no or yes",
 	};
 	return texts[key->type];
 }
@@ -173,6 +185,9 @@ static void value_print(const struct key *key, const void *field, FILE *out)
 		break;
 	case KEY_HOST:
 		fputs(hosts[*(const enum policy_host *)field], out);
+		break;
+	case KEY_FLAG:
+		fputs(*(const bool *)field ? "yes" : "no", out);
 		break;
 	case KEY_USERS:
 	case KEY_GROUPS:

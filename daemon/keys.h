@@ -16,7 +16,8 @@ enum key_type {
 	KEY_BACKENDS,  /* uint32_t */
 	KEY_NICS,      /* struct policy_nics */
 	KEY_ADDRESSES, /* struct policy_addresses */
-	KEY_HOST       /* enum policy_host */
+	KEY_HOST,      /* enum policy_host */
+	KEY_FLAG       /* bool */
 };
 
 struct key {

@@ -74,6 +74,7 @@ struct policy_class {
 	/* Of what may be steered, and received with sockets of the daemon's namespace. */
 	struct policy_addresses local, remote;
 	enum policy_host host;
+	bool udmabuf; /* made for clients that may not themselves */
 };
 
 struct policy {

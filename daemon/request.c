@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,16 +51,41 @@ static struct area *area_find(struct client *c, uint32_t id)
 	return NULL;
 }
 
+/* The dma-buf that was made, for the client. */
+static uint32_t area_show(struct area *area, struct answer *a)
+{
+	a->fds[0] = fcntl(area->dmabuf, F_DUPFD_CLOEXEC, 0);
+	if (a->fds[0] < 0) {
+		area_free(area);
+		return REASON_DAEMON_LIMIT;
+	}
+	a->nfds = 1;
+	return REASON_NONE;
+}
+
 static uint32_t area_add(struct client *c, const struct msg_area_add *m, const int *fds,
 			 struct answer *a)
 {
 	if (m->flags)
 		return REASON_UNKNOWN_FLAG;
+	if (m->kind == MSG_AREA_UDMABUF && !c->class->udmabuf) {
+		a->text = "zcrxd makes no udmabufs for your class: have udmabuf=yes set in "
+			  "zcrxd.conf, or /dev/udmabuf opened to you.";
+		return REASON_DENIED;
+	}
 	struct area *area;
 	uint32_t reason;
 	if (account_charge(c->who.peer, ACCOUNT_AREAS, 1) < 0)
 		return REASON_QUOTA;
-	if (area_new(&area, c->who.peer, fds[0], m->kind, m->length, &reason) < 0) {
+	int r = area_new(&area, c->who.peer, fds[0], m->kind, m->length, &reason);
+	if (r == 0)
+		reason = m->kind == MSG_AREA_UDMABUF ? area_show(area, a) : REASON_NONE;
+	if (r < 0 && reason == REASON_KERNEL) {
+		a->error = r;
+		a->text = "zcrxd can make no udmabuf of this length: see zcrxd.conf(5) for what it "
+			  "needs.";
+	}
+	if (reason) {
 		account_release(c->who.peer, ACCOUNT_AREAS, 1);
 		return reason;
 	}

@@ -48,18 +48,20 @@ static int memory_map(struct zcrx_area *a, int fd)
 }
 
 /* The daemon speaks first: its refusals say more than those of mmap(2). */
-static int area_add(struct zcrx_area *a, int fd, bool dmabuf)
+static int area_add(struct zcrx_area *a, int fd, enum msg_area_kind kind)
 {
-	struct request r = {.fd = fd};
+	struct request r = {.fd = fd, .nfds = kind == MSG_AREA_UDMABUF};
 	r.m.area_add = (struct msg_area_add){
 		.hdr = REQUEST_HDR(area_add, AREA_ADD),
-		.kind = dmabuf ? MSG_AREA_DMABUF : MSG_AREA_MEMFD,
+		.kind = kind,
 		.length = a->bytes,
 	};
 	int error = request(a->z, &r);
 	if (error)
 		return error;
 	a->id = r.m.area_add_reply.area_id;
+	if (kind == MSG_AREA_UDMABUF)
+		a->dmabuf = r.fds[0];
 	return 0;
 }
 
@@ -99,9 +101,9 @@ void area_release(struct zcrx_area *a)
  * Only what the daemon has granted is filled with memory, and all of it: touching the area later
  * cannot fail.
  */
-static int memfd_area(struct zcrx_area *a, int fd, bool fill)
+static int memfd_area(struct zcrx_area *a, int fd, enum msg_area_kind kind, bool fill)
 {
-	int error = area_add(a, fd, false);
+	int error = area_add(a, fd, kind);
 	if (error)
 		return error;
 	error = memory_map(a, fd);
@@ -120,7 +122,7 @@ static int dmabuf_area(struct zcrx_area *a, int fd)
 	a->dmabuf = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (a->dmabuf < 0)
 		return refuse(a->z, -errno, "The dma-buf's descriptor cannot be duplicated: %m.");
-	int error = area_add(a, fd, true);
+	int error = area_add(a, fd, MSG_AREA_DMABUF);
 	if (error)
 		return error;
 	memory_map(a, fd);
@@ -139,8 +141,8 @@ static int area_made(struct zcrx_area **ret, struct zcrx_area *a, int error)
 int zcrx_area_new(struct zcrx *z, struct zcrx_area **ret, size_t bytes, unsigned flags)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	if (flags || bytes == 0 || bytes > SIZE_MAX / 2 - page)
-		return refuse(z, -EINVAL, "An area needs a length, and no flags are known.");
+	if (flags & ~ZCRX_AREA_UDMABUF || bytes == 0 || bytes > SIZE_MAX / 2 - page)
+		return refuse(z, -EINVAL, "An area needs a length, and no unknown flags.");
 	struct zcrx_area *a = area_alloc(z, (bytes + page - 1) / page * page);
 	if (!a)
 		return refuse(z, -ENOMEM, "Out of memory.");
@@ -149,7 +151,8 @@ int zcrx_area_new(struct zcrx *z, struct zcrx_area **ret, size_t bytes, unsigned
 		refuse(z, fd, "No memfd for the area can be made: %m.");
 		return area_made(ret, a, fd);
 	}
-	int error = memfd_area(a, fd, true);
+	int error = memfd_area(a, fd, flags & ZCRX_AREA_UDMABUF ? MSG_AREA_UDMABUF : MSG_AREA_MEMFD,
+			       true);
 	close(fd);
 	return area_made(ret, a, error);
 }
@@ -173,7 +176,8 @@ int zcrx_area_import(struct zcrx *z, struct zcrx_area **ret, int fd, size_t byte
 	struct zcrx_area *a = area_alloc(z, bytes);
 	if (!a)
 		return refuse(z, -ENOMEM, "Out of memory.");
-	return area_made(ret, a, dmabuf ? dmabuf_area(a, fd) : memfd_area(a, fd, false));
+	return area_made(ret, a,
+			 dmabuf ? dmabuf_area(a, fd) : memfd_area(a, fd, MSG_AREA_MEMFD, false));
 }
 
 void *zcrx_area_data(const struct zcrx_area *a)

@@ -60,10 +60,13 @@ ZCRX_API const char *zcrx_error(const struct zcrx *z);
 
 /* ---- areas ---- */
 
+#define ZCRX_AREA_UDMABUF 0x1u /* zcrxd makes a dma-buf of it */
+
 /*
  * Makes an area of the given length (bytes, rounded up to whole pages) from a new sealed memfd,
- * mapped and pre-faulted; flags must be 0. The memory is this process's own.
- * Returns 0 or a negative errno: -EDQUOT when the daemon's quota says no, -ENOMEM, -EINVAL.
+ * mapped and pre-faulted. The memory is this process's own. flags: 0 or ZCRX_AREA_UDMABUF.
+ * Returns 0 or a negative errno: -EDQUOT when the daemon's quota says no, -EPERM when it makes no
+ * udmabufs, -ENOMEM, -EINVAL.
  */
 ZCRX_API int zcrx_area_new(struct zcrx *z, struct zcrx_area **ret, size_t bytes, unsigned flags);
 

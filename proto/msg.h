@@ -56,6 +56,7 @@ enum msg_format {
 enum msg_area_kind {
 	MSG_AREA_MEMFD = 1,
 	MSG_AREA_DMABUF = 2,
+	MSG_AREA_UDMABUF = 3, /* a memfd, of which the daemon makes a dma-buf */
 };
 
 #define MSG_QUEUE_NO_COPY     0x1u /* refuse rather than fall back to the copy backend */

@@ -82,6 +82,7 @@ static void an_empty_file_leaves_the_defaults(void **state)
 	assert_int_equal(config.mode, 0660);
 	assert_null(config.group);
 	assert_int_equal(rest()->host, POLICY_HOST_NO);
+	assert_false(rest()->udmabuf);
 	assert_int_equal(rest()->nics.n, 0);
 	assert_null(rest()->next);
 	assert_int_equal(config_read(&config, "/nonexistent/zcrxd.conf"), -ENOENT);
@@ -93,7 +94,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(read_text("[sockets]\nclients = /a\nstatus=/b\nmode=0600\ngroup=wheel\n"
 				   "[class default]\nsessions=1\nqueues=2\nareas=3\narea-bytes=4\n"
 				   "flows=5\nlisteners=6\nrequests-per-second=7\nmost-users=8\n"
-				   "host-flows=yes\nbackends=zcrx copy\n"),
+				   "host-flows=yes\nudmabuf=yes\nbackends=zcrx copy\n"),
 			 0);
 	assert_string_equal(config.clients, "/a");
 	assert_string_equal(config.status, "/b");
@@ -105,6 +106,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(rest()->limits.most_users, 8);
 	assert_int_equal(rest()->backends, 1 << MSG_BACKEND_COPY | 1 << MSG_BACKEND_ZCRX);
 	assert_int_equal(rest()->host, POLICY_HOST_YES);
+	assert_true(rest()->udmabuf);
 	assert_int_equal(read_text("[sockets]\ngroup=\n[class default]\nhost-flows=no\n"), 0);
 	assert_null(config.group);
 	assert_int_equal(rest()->host, POLICY_HOST_NO);
@@ -195,7 +197,7 @@ static void unknown_keys_are_refused_with_what_is_known(void **state)
 	(void)state;
 	refused("[class default]\nsockets=3\n", 2,
 		"unknown key 'sockets'; known in [class NAME]: socket mode group users groups "
-		"backends nics local remote host-flows sessions queues areas area-bytes flows "
+		"backends nics local remote host-flows udmabuf sessions queues areas area-bytes flows "
 		"listeners requests-per-second most-users");
 	refused("[limit]\nflows=3\n", 2,
 		"there is no section [limit]; known: [sockets] [class NAME] [nic NAME]");

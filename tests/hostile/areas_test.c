@@ -144,7 +144,7 @@ static void kinds_of_memory_that_do_not_exist_are_refused(void **state)
 {
 	(void)state;
 	int fd = raw_memfd(page);
-	const uint32_t kinds[] = {0, 3, 1000, UINT32_MAX};
+	const uint32_t kinds[] = {0, 4, 1000, UINT32_MAX};
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		union msg_any m = area(page);
 		m.area_add.kind = kinds[i];
@@ -153,6 +153,10 @@ static void kinds_of_memory_that_do_not_exist_are_refused(void **state)
 	union msg_any m = area(page);
 	m.area_add.kind = MSG_AREA_DMABUF;
 	raw_refused(&r, MSG_AREA_ADD, m, fd, REASON_FD_KIND, NULL);
+	m.area_add.kind = MSG_AREA_UDMABUF;
+	raw_refused(
+		&r, MSG_AREA_ADD, m, fd, REASON_DENIED,
+		"zcrxd makes no udmabufs for your class: have udmabuf=yes set in zcrxd.conf, or /dev/udmabuf opened to you.");
 	for (uint32_t bit = 0; bit < 32; bit++) {
 		m = area(page);
 		m.area_add.flags = 1u << bit;

@@ -59,8 +59,20 @@ static void an_impossible_length_is_refused_here(void **state)
 	assert_int_equal(zcrx_area_new(z, &a, 0, 0), -EINVAL);
 	assert_int_equal(zcrx_area_new(z, &a, SIZE_MAX, 0), -EINVAL);
 	assert_int_equal(zcrx_area_new(z, &a, SIZE_MAX / 2, 0), -EINVAL);
-	assert_int_equal(zcrx_area_new(z, &a, 4096, 1), -EINVAL);
+	assert_int_equal(zcrx_area_new(z, &a, 4096, 2), -EINVAL);
 	assert_int_equal(fake_requests(&fake, MSG_AREA_ADD), 0);
+}
+
+static void a_udmabuf_is_read_through_its_memfd(void **state)
+{
+	(void)state;
+	struct zcrx_area *a;
+	assert_int_equal(zcrx_area_new(z, &a, 4096, ZCRX_AREA_UDMABUF), 0);
+	assert_int_equal(fake_last_request(&fake).area_add.kind, MSG_AREA_UDMABUF);
+	assert_non_null(zcrx_area_data(a));
+	/* The fake's is no dma-buf: asked it is. */
+	assert_int_equal(zcrx_area_sync(a, 1), -ENOTTY);
+	assert_int_equal(zcrx_area_free(a), 0);
 }
 
 static void too_much_memory_is_an_error_and_no_signal(void **state)
@@ -168,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_area_is_whole_pages_of_zeroes),
 		TEST(an_impossible_length_is_refused_here),
+		TEST(a_udmabuf_is_read_through_its_memfd),
 		TEST(too_much_memory_is_an_error_and_no_signal),
 		TEST(an_imported_memfd_shows_the_same_bytes),
 		TEST(a_memfd_that_cannot_be_mapped_is_given_back),

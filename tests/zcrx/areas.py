@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 
-from service import BUILD, CLIENT_UID, Failed, Service, as_user
+from service import BUILD, CLIENT_UID, DAEMON_UID, Failed, Service, as_user
 from guest import LOCAL, PEER, Tally, do, listening, only_in_guest, until
 
 sys.path.append(os.path.join(os.environ.get("ZCRX_SOURCE_DIR", "."), "tests", "python"))
@@ -185,14 +185,34 @@ def taken(service):
     os.close(fd)
 
 
-def not_allowed(service):
-    for device, kind in zip(DEVICES, ("udmabuf", "dma-heap:system", "drm:0")):
-        os.chmod(device, 0o600)
-        refused(service, kind, f"You may not open {device}: ")
+def beyond_the_limit():
     with open("/sys/module/udmabuf/parameters/size_limit_mb", encoding="ascii") as f:
-        limit = int(f.read())
+        return f"udmabuf:{int(f.read()) + 1}M"
+
+
+def made_by_daemon(service):
+    """For a client that may not open the device, once the administrator let zcrxd do it."""
+    os.chmod("/dev/udmabuf", 0o660)
+    service.end()
+    with open(service.config, "a", encoding="ascii") as f:
+        f.write("udmabuf=yes\n")
+    service.start()
+    refused(service, "udmabuf", "zcrxd can make no udmabuf")
+    os.chown("/dev/udmabuf", 0, DAEMON_UID)
+    for backend in ("zcrx", "devmem"):
+        by_zero_copy(service, "udmabuf:4M", backend)
+    by_copy(service, "udmabuf:4M")
+    refused(service, beyond_the_limit(), "zcrxd can make no udmabuf")
+
+
+def not_allowed(service):
+    for device in DEVICES:
+        os.chmod(device, 0o600)
+    refused(service, "udmabuf", "udmabuf=yes set in zcrxd.conf")
+    for device, kind in zip(DEVICES[1:], ("dma-heap:system", "drm:0")):
+        refused(service, kind, f"You may not open {device}: ")
     os.chmod("/dev/udmabuf", 0o666)
-    refused(service, f"udmabuf:{limit + 1}M", "size_limit_mb")
+    refused(service, beyond_the_limit(), "size_limit_mb")
 
 
 def main():
@@ -222,6 +242,7 @@ def main():
         tally.run("lengths that are not the dma-buf's", sizes, service)
         tally.run("a dma-buf that is read-only", read_only, service)
         tally.run("a dma-buf that is an area already", taken, service)
+        tally.run("a udmabuf that zcrxd makes", made_by_daemon, service)
         tally.run("zcrxd ends", service.end)
     tally.exit()
 

@@ -52,7 +52,12 @@ static int open_memfd(struct memory *m, struct zcrx *z, const struct memory_wish
 
 static int open_udmabuf(struct memory *m, struct zcrx *z, const struct memory_wish *wish)
 {
-	return import(m, z, zcrx_mem_udmabuf(wish->bytes));
+	int fd = zcrx_mem_udmabuf(wish->bytes);
+
+	/* Where the device is not for us, zcrxd may make one. */
+	if (fd == -EACCES)
+		return made(m, z, zcrx_area_new(z, &m->area, wish->bytes, ZCRX_AREA_UDMABUF));
+	return import(m, z, fd);
 }
 
 static int open_heap(struct memory *m, struct zcrx *z, const struct memory_wish *wish)

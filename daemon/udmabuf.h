@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Makes a dma-buf of a client's memfd, for clients that may not open /dev/udmabuf themselves. */
+#ifndef ZCRXD_UDMABUF_H
+#define ZCRXD_UDMABUF_H
+
+#include <stdint.h>
+
+/*
+ * Of the first bytes of a memfd that is sealed against shrinking. All of them become memory that
+ * cannot be swapped out, so they are charged before. Returns the descriptor or a negative errno.
+ */
+int udmabuf_new(int memfd, uint64_t bytes);
+
+#endif
