@@ -45,9 +45,13 @@ int area_forbid(int fd)
 	o->dev = st.st_dev;
 	o->ino = st.st_ino;
 	pthread_mutex_lock(&own_lock);
-	LIST_INSERT_HEAD(&own_files, o, link);
+	bool is_new = !own_find(&st);
+	if (is_new)
+		LIST_INSERT_HEAD(&own_files, o, link);
 	pthread_mutex_unlock(&own_lock);
-	return 0;
+	if (!is_new)
+		free(o);
+	return is_new ? 0 : -EEXIST;
 }
 
 void area_allow(int fd)
@@ -93,13 +97,10 @@ static uint32_t memfd_check(int fd, uint64_t bytes)
 static uint32_t dmabuf_check(int fd, uint64_t bytes)
 {
 	struct statfs fs;
-	struct stat st;
-	if (fstatfs(fd, &fs) < 0 || fs.f_type != DMA_BUF_MAGIC || fstat(fd, &st) < 0)
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != DMA_BUF_MAGIC)
 		return REASON_FD_KIND;
 	if (!is_read_write(fd))
 		return REASON_FD_ACCESS;
-	if (is_own(&st))
-		return REASON_AREA_TAKEN;
 	off_t size = lseek(fd, 0, SEEK_END);
 	return size < 0 || bytes != (uint64_t)size ? REASON_AREA_SIZE : REASON_NONE;
 }
@@ -171,6 +172,8 @@ int area_new(struct area **ret, struct peer *peer, int fd, uint32_t kind, uint64
 	}
 	*a = (struct area){.bytes = bytes, .peer = peer, .dmabuf = -1};
 	int r = area_make(a, fd, kind, ret_reason);
+	if (r == -EEXIST)
+		*ret_reason = REASON_AREA_TAKEN;
 	if (r < 0) {
 		area_free(a);
 		return r;

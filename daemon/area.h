@@ -36,7 +36,7 @@ struct area *area_free(struct area *a);
  * Files that must not become an area, by their inodes: the daemon's own memfds, and dma-bufs that
  * are one already, since two allocators over the same bytes would fill them twice.
  */
-int area_forbid(int fd);
+int area_forbid(int fd); /* -EEXIST: it is one of them already */
 void area_allow(int fd);
 
 #endif
