@@ -177,6 +177,63 @@ static void says_why_a_path_cannot_be_used(void **state)
 	free(missing);
 }
 
+static struct policy_class *class_new(const char *name)
+{
+	struct policy_class *c = policy_class_get(&config.policy, name);
+	assert_non_null(c);
+	c->socket = path_of(name);
+	return c;
+}
+
+static void makes_those_of_classes_with_their_modes(void **state)
+{
+	(void)state;
+	struct stat st;
+	struct policy_class *a = class_new("a"), *b = class_new("b");
+	a->mode = 0604;
+	b->mode = 0640;
+	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(connect_to(SOCK_SEQPACKET, a->socket), 0);
+	assert_int_equal(stat(a->socket, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0604);
+	assert_int_equal(stat(b->socket, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	listeners_close(&listeners);
+	assert_false(exists(a->socket) || exists(b->socket));
+}
+
+static void adds_and_drops_those_of_classes(void **state)
+{
+	(void)state;
+	struct stat st;
+	struct policy_class *a = class_new("a");
+	char *first = strdup(a->socket);
+	assert_int_equal(listeners_open(&listeners, &config), 0);
+	struct policy_class *b = class_new("b"), *c = class_new("c");
+	char *missing = path_of("no/such/folder");
+	char *good = c->socket;
+	c->socket = missing;
+	assert_int_equal(listeners_add(&listeners, &config), -ENOENT);
+	assert_false(exists(b->socket)); /* all or nothing */
+	c->socket = good;
+	free(missing);
+	a->mode = 0600;
+	assert_int_equal(listeners_add(&listeners, &config), 0);
+	assert_int_equal(connect_to(SOCK_SEQPACKET, b->socket), 0);
+	listeners_drop(&listeners, &config);
+	assert_int_equal(stat(a->socket, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	free(a->socket);
+	a->socket = path_of("elsewhere");
+	assert_int_equal(listeners_add(&listeners, &config), 0);
+	listeners_drop(&listeners, &config);
+	assert_false(exists(first));
+	assert_int_equal(connect_to(SOCK_SEQPACKET, a->socket), 0);
+	listeners_close(&listeners);
+	assert_false(exists(a->socket) || exists(b->socket) || exists(c->socket));
+	free(first);
+}
+
 /* What systemd would pass: the sockets become FIRST and so on. */
 static void pass(const char *names, const int *socks, int n)
 {
@@ -227,6 +284,35 @@ static void makes_the_one_that_systemd_did_not_pass(void **state)
 	assert_false(exists(config.status));
 }
 
+static void takes_those_of_classes_from_systemd_and_keeps_them(void **state)
+{
+	(void)state;
+	struct policy_class *web = class_new("web");
+	pass("web", (int[]){unix_socket(SOCK_SEQPACKET, web->socket)}, 1);
+	assert_int_equal(listeners_open(&listeners, &config), 0);
+	const struct class_socket *s = LIST_FIRST(&listeners.classes);
+	assert_non_null(s);
+	assert_null(LIST_NEXT(s, link));
+	assert_string_equal(s->class, "web");
+	assert_int_equal(s->fd, FIRST);
+	assert_true(fcntl(FIRST, F_GETFL) & O_NONBLOCK);
+	struct config empty;
+	assert_int_equal(config_init(&empty), 0);
+	listeners_drop(&listeners, &empty);
+	config_done(&empty);
+	assert_int_equal(connect_to(SOCK_SEQPACKET, web->socket), 0); /* to be refused */
+	listeners_close(&listeners);
+	assert_true(exists(web->socket));
+	unlink(web->socket);
+
+	pass("web", (int[]){unix_socket(SOCK_STREAM, web->socket)}, 1);
+	assert_int_equal(listeners_open(&listeners, &config), -EINVAL);
+	unlink(web->socket);
+	pass("other", (int[]){unix_socket(SOCK_SEQPACKET, web->socket)}, 1);
+	assert_int_equal(listeners_open(&listeners, &config), -EINVAL);
+	unlink(web->socket);
+}
+
 static void refuses_other_sockets_from_systemd(void **state)
 {
 	(void)state;
@@ -261,6 +347,9 @@ int main(void)
 		CASE(leaves_a_living_daemon_its_sockets),
 		CASE(removes_nothing_but_sockets),
 		CASE(says_why_a_path_cannot_be_used),
+		CASE(makes_those_of_classes_with_their_modes),
+		CASE(adds_and_drops_those_of_classes),
+		CASE(takes_those_of_classes_from_systemd_and_keeps_them),
 		CASE(takes_systemds_sockets_and_leaves_their_files),
 		CASE(makes_the_one_that_systemd_did_not_pass),
 		CASE(refuses_other_sockets_from_systemd),

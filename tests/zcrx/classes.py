@@ -109,11 +109,11 @@ def remote_addresses(service):
     got, why, found = stream(service, "near", next(ports))
     expect("the listener has no rule", "Filter:" not in found and "each connection" in why[0], (why, found))
     zero_copy(got, 0.5)  # what came before its rule was copied
-    got, why, found = stream(service, "near", next(ports), "connect")
+    got, why, found = stream(service, "near", next(ports), "connect", 64 * MIB)
     # The local port is the kernel's choice, and none of those that may be steered.
     expect("the local port is not listed", "local=" in why[0] and "Filter:" not in found, (why, found))
     expect("it is copied on the leased queue", got["bytes_copied"] > 0.99 * got["bytes"], got)
-    got, why, found = stream(service, "far", next(ports), "connect")
+    got, why, found = stream(service, "far", next(ports), "connect", 64 * MIB)
     expect("the remote address is not listed", "remote=" in why[0] and "Filter:" not in found, (why, found))
     expect("it is copied, too", got["bytes_copied"] > 0.99 * got["bytes"], got)
 
