@@ -148,8 +148,7 @@ const char *key_expected(const struct key *key)
 		[KEY_GROUPS] = "names of groups, gids and ranges of them, such as video 2000-2999",
 		[KEY_BACKENDS] = "some of copy, devmem, zcrx",
 		[KEY_NICS] = "interfaces, with queues if you like, such as eth0 eth1:2-5,7",
-		[KEY_ADDRESSES] = "addresses, with ports if you like, such as *:1024-65535 "
-				  "10.0.0.0/8 [fd00::/8]:80",
+		[KEY_ADDRESSES] = "addresses, with ports if you like, such as 10.0.0.0/8 [::]:80",
 		[KEY_HOST] = "no, receive-only or yes",
 		[KEY_FLAG] = "no or yes",
 	};
