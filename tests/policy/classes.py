@@ -118,6 +118,41 @@ class Sockets(Case):
         world.eventually(lambda: not self.daemon.used("web")["sessions"])
         self.daemon.connect(self, "web")
 
+    def test_limits_hold_when_they_are_raced_for(self):
+        self.daemon.reload(TWO + "queues=3\n")
+        lock, held, most, trouble = threading.Lock(), [], [], []
+
+        def race(connection):
+            area = client.Area(connection, 1 << 16)
+            for _ in range(40):
+                try:
+                    queue = client.Queue(connection, area)
+                except client.Refused as e:
+                    if e.reason != "QUOTA":
+                        trouble.append(e)
+                    continue
+                with lock:
+                    held.append(queue)
+                    most.append(len(held))
+                with lock:
+                    held.remove(queue)
+                queue.close()
+
+        connections = [self.daemon.connect(self, "other") for _ in range(8)]
+        threads = [threading.Thread(target=race, args=(c,)) for c in connections]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(trouble, [])
+        self.assertTrue(most)
+        self.assertLessEqual(max(most), 3)
+        self.assertEqual(self.daemon.used("other")["queues"], 0)
+        queues = [client.Queue(c, client.Area(c, 1 << 16)) for c in connections[:3]]
+        self.refused("QUOTA", client.Queue, connections[3], client.Area(connections[3], 1 << 16))
+        for queue in queues:
+            queue.close()
+
     def test_listeners_are_limited(self):
         self.daemon.reload(TWO + "listeners=2\nflows=20\n")
         other = self.daemon.connect(self, "other")
