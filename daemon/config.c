@@ -101,24 +101,30 @@ static char *line_read(char *room, int bytes, void *user)
 	return room;
 }
 
-static void unknown_key(struct reader *r, const char *section, const char *name,
-			const struct key *keys, size_t n)
+/* What a section is called, and its keys. */
+struct section {
+	const char *name;
+	const struct key *keys;
+	size_t n;
+};
+
+static void unknown_key(struct reader *r, const struct section *s, const char *name)
 {
 	char known[400] = "";
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < s->n; i++) {
 		strncat(known, " ", sizeof(known) - strlen(known) - 1);
-		strncat(known, keys[i].name, sizeof(known) - strlen(known) - 1);
+		strncat(known, s->keys[i].name, sizeof(known) - strlen(known) - 1);
 	}
-	mistake(r, r->line, "unknown key '%s'; known in [%s]:%s", name, section, known);
+	mistake(r, r->line, "unknown key '%s'; known in [%s]:%s", name, s->name, known);
 }
 
 /* A line of a section whose keys are in a table. */
-static void table_line(struct reader *r, const char *section, const struct key *keys, size_t n,
-		       void *object, const char *name, const char *value)
+static void table_line(struct reader *r, const struct section *s, void *object, const char *name,
+		       const char *value)
 {
-	const struct key *key = key_find(keys, n, name);
+	const struct key *key = key_find(s->keys, s->n, name);
 	if (!key) {
-		unknown_key(r, section, name, keys, n);
+		unknown_key(r, s, name);
 		return;
 	}
 	int result = key_parse(key, object, value);
@@ -128,6 +134,9 @@ static void table_line(struct reader *r, const char *section, const struct key *
 	else if (result < 0)
 		mistake(r, r->line, "%s=%s: expected %s", name, value, key_expected(key));
 }
+
+static const struct section socket_section = {SOCKETS, socket_keys, ARRAY_LENGTH(socket_keys)};
+static const struct section class_section = {"class NAME", class_keys, ARRAY_LENGTH(class_keys)};
 
 static bool is_class_name(const char *name)
 {
@@ -152,7 +161,7 @@ static void class_line(struct reader *r, const char *name, const char *key, cons
 	}
 	if (!c->line)
 		c->line = r->line;
-	table_line(r, "class NAME", class_keys, ARRAY_LENGTH(class_keys), c, key, value);
+	table_line(r, &class_section, c, key, value);
 }
 
 /* The kernel takes more; these are what names are made of, and what the file can hold. */
@@ -196,8 +205,7 @@ static int line_handle(void *user, const char *section, const char *name, const 
 	else if (strncmp(section, CLASS_SECTION, strlen(CLASS_SECTION)) == 0)
 		class_line(r, section + strlen(CLASS_SECTION), name, value);
 	else if (strcmp(section, SOCKETS) == 0)
-		table_line(r, SOCKETS, socket_keys, ARRAY_LENGTH(socket_keys), r->config, name,
-			   value);
+		table_line(r, &socket_section, r->config, name, value);
 	else
 		mistake(r, r->line,
 			"unknown key '%s'; there is no section [%s]; known: [sockets] [class NAME] "

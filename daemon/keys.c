@@ -208,23 +208,51 @@ static void line_print(const struct key *key, const void *field, FILE *out)
 	fputc('\n', out);
 }
 
-#define ITEMS_PRINT(type, items)                                                         \
-	do {                                                                             \
-		const type *list = field;                                                \
-		for (uint32_t i = 0; i < list->n; i++)                                   \
-			line_print(key, &(type){.items = &list->items[i], .n = 1}, out); \
-		if (list->n > 0)                                                         \
-			return;                                                          \
-	} while (0)
+static void ids_print(const struct key *key, const struct policy_ids *list, FILE *out)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		line_print(key, &(struct policy_ids){.spans = &list->spans[i], .n = 1}, out);
+}
+
+static void nics_print(const struct key *key, const struct policy_nics *list, FILE *out)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		line_print(key, &(struct policy_nics){.nics = &list->nics[i], .n = 1}, out);
+}
+
+static void addresses_print(const struct key *key, const struct policy_addresses *list, FILE *out)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		line_print(key, &(struct policy_addresses){.ranges = &list->ranges[i], .n = 1},
+			   out);
+}
+
+static bool is_empty(const struct key *key, const void *field)
+{
+	switch ((int)key->type) {
+	case KEY_USERS:
+	case KEY_GROUPS:
+		return ((const struct policy_ids *)field)->n == 0;
+	case KEY_NICS:
+		return ((const struct policy_nics *)field)->n == 0;
+	case KEY_ADDRESSES:
+		return ((const struct policy_addresses *)field)->n == 0;
+	default:
+		return false;
+	}
+}
 
 void key_print(const struct key *key, const void *object, FILE *out)
 {
 	const void *field = (const char *)object + key->offset;
-	if (key->type == KEY_USERS || key->type == KEY_GROUPS)
-		ITEMS_PRINT(struct policy_ids, spans);
+	if (is_empty(key, field))
+		fprintf(out, "%s=\n", key->name);
+	else if (key->type == KEY_USERS || key->type == KEY_GROUPS)
+		ids_print(key, field, out);
 	else if (key->type == KEY_NICS)
-		ITEMS_PRINT(struct policy_nics, nics);
+		nics_print(key, field, out);
 	else if (key->type == KEY_ADDRESSES)
-		ITEMS_PRINT(struct policy_addresses, ranges);
-	line_print(key, field, out);
+		addresses_print(key, field, out);
+	else
+		line_print(key, field, out);
 }

@@ -55,7 +55,7 @@ static int span_add(struct policy_ids *ids, struct policy_span span)
 static int id_add(struct policy_ids *ids, const char *item,
 		  int (*find)(const char *name, uint32_t *ret))
 {
-	struct policy_span span;
+	struct policy_span span = {0};
 	int r = span_parse(item, ID_MOST, &span);
 	if (r < 0) {
 		r = find(item, &span.first);
