@@ -38,6 +38,12 @@ static uint32_t answered(struct answer *a, struct policy_verdict v)
 	return v.reason;
 }
 
+uint32_t judge_new(const struct client *c, struct answer *a)
+{
+	const struct policy_request r = {.what = POLICY_BACKEND};
+	return c->class == &policy_nobody ? answered(a, policy_judge(c->class, &r)) : REASON_NONE;
+}
+
 uint32_t judge_backend(const struct client *c, uint32_t backend, struct answer *a)
 {
 	const struct policy_request r = {.what = POLICY_BACKEND, .backend = backend};

@@ -15,7 +15,11 @@
  */
 void judge_update(struct client *c);
 
-/* REASON_NONE, or why not, with a sentence in the answer. */
+/*
+ * REASON_NONE, or why not, with a sentence in the answer. The first is for whatever makes something
+ * new.
+ */
+uint32_t judge_new(const struct client *c, struct answer *a);
 uint32_t judge_backend(const struct client *c, uint32_t backend, struct answer *a);
 uint32_t judge_flow(const struct client *c, const struct msg_flow_host *m, struct answer *a);
 

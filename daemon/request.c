@@ -384,8 +384,17 @@ static uint32_t flow_shut(struct client *c, const struct msg_flow_close *m)
 	return REASON_NONE;
 }
 
+static bool makes_new(uint16_t type)
+{
+	return type == MSG_AREA_ADD || type == MSG_QUEUE_OPEN || type == MSG_FLOW_ADOPT ||
+	       type == MSG_FLOW_HOST;
+}
+
 uint32_t request_handle(struct client *c, const union msg_any *m, int *fds, struct answer *a)
 {
+	uint32_t reason = makes_new(m->hdr.type) ? judge_new(c, a) : REASON_NONE;
+	if (reason)
+		return reason;
 	switch (m->hdr.type) {
 	case MSG_HELLO:
 		return hello(c, &m->hello, a);

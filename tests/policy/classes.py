@@ -225,11 +225,16 @@ class Users(Case):
         daemon.reload("[class b]\nusers=0\n")
         text = self.refused("DENIED", client.Queue, connection, area)
         self.assertIn("connect again", text)
-        self.refused("QUOTA", client.Area, connection, 1 << 16)
+        self.refused("DENIED", client.Area, connection, 1 << 16)
         area.delete()
         self.assertEqual(self.daemon_classes(daemon), {"a"})
         daemon.connect(self)
         self.assertEqual(self.daemon_classes(daemon), {"a", "b"})
+        # The class it was of is still there, but not for it.
+        daemon.reload("[class a]\nusers=61000\n[class b]\nusers=0\n")
+        self.refused("DENIED", client.Area, connection, 1 << 16)
+        daemon.reload("[class a]\nusers=0\n")
+        client.Area(connection, 1 << 16)
 
     def daemon_classes(self, daemon):
         return {c["class"] for c in daemon.document()["clients"]}
@@ -281,7 +286,8 @@ class Reload(Case):
         self.daemon.reload(TWO[TWO.index("[class other]"):])
         self.assertFalse(os.path.exists(self.daemon.path("web")))
         self.receive(queue, ours, b"still" * 1000)
-        self.refused("QUOTA", client.Area, web, PAGE)
+        self.refused("DENIED", client.Area, web, PAGE)
+        self.refused("DENIED", queue.adopt, self.pair()[1])
         flow.close()
         queue.close()
         with self.assertRaises(FileNotFoundError):
