@@ -11,6 +11,10 @@ from service import BUILD, CLIENT_UID, MANY, as_user, expect, finish, report, se
 
 MIB = 1 << 20
 SOCKET, CONFIG = "/run/zcrxd/zcrxd.sock", "etc/zcrxd/zcrxd.conf"
+NIC = "[nic zc0]\nqueues=2-3\n"
+OF_ALL = NIC + "[class default]\nnics=zc0\n"
+WEB = "/run/zcrxd/web.sock"
+OF_WEB = NIC + f"[class web]\nsocket={WEB}\nmode=0666\nnics=zc0\n"
 BOTH = 1 << 12 | 1 << 14  # CAP_NET_ADMIN, CAP_IPC_LOCK
 ports = itertools.count(27000)
 
@@ -66,6 +70,10 @@ class Machine:
         """From outside."""
         return f"/proc/{self.pid}/root/{name}"
 
+    def configure(self, content, name=CONFIG):
+        with open(self.file(name), "w", encoding="ascii") as f:
+            f.write(content)
+
     def end(self):
         self.process.kill()
         self.process.wait()
@@ -112,6 +120,39 @@ def killed(machine):
     expect("the same socket", os.stat(machine.file(SOCKET)).st_ino == inode, "")
 
 
+def reloaded(machine):
+    pid = machine.show("MainPID")
+    machine.configure(OF_WEB)
+    machine.systemctl("reload", "zcrxd.service")
+    until("the class has its socket", lambda: os.path.exists(machine.file(WEB)))
+    zero_copy(receive(machine, WEB))
+    got = receive(machine)
+    expect("others copy now", got["backend"] == 1 and "may not lease" in got["why_not"], got)
+    machine.configure("nonsense\n")
+    machine.systemctl("reload", "zcrxd.service")
+    zero_copy(receive(machine, WEB))
+    machine.configure(OF_ALL)
+    machine.systemctl("reload", "zcrxd.service")
+    until("the socket went with its class", lambda: not os.path.exists(machine.file(WEB)))
+    zero_copy(receive(machine))
+    expect("all of it the same process", machine.show("MainPID") == pid, (machine.show("MainPID"), pid))
+
+
+def class_socket(machine):
+    """A class whose socket is a unit of the template."""
+    machine.configure(OF_WEB)
+    machine.systemctl("stop", "zcrxd.service")
+    machine.systemctl("start", "zcrxd@web.socket")
+    inode = os.stat(machine.file(WEB)).st_ino
+    zero_copy(receive(machine, WEB))
+    machine.systemctl("restart", "zcrxd.service")
+    zero_copy(receive(machine, WEB))
+    expect("it is systemd's", os.stat(machine.file(WEB)).st_ino == inode, "")
+    machine.systemctl("stop", "zcrxd@web.socket", "zcrxd.service")
+    machine.configure(OF_ALL)
+    machine.systemctl("start", "zcrxd.service")
+
+
 def stopped(machine):
     machine.systemctl("stop", "zcrxd.service", "zcrxd.socket", "zcrxd-status.socket")
     expect("it ended well", machine.show("Result") == "success", machine.show("Result"))
@@ -120,20 +161,10 @@ def stopped(machine):
     machine.systemctl("start", "zcrxd.socket", "zcrxd-status.socket")
 
 
-def class_socket(machine):
-    """A class whose socket is a unit of the template."""
-    machine.systemctl("stop", "zcrxd.service")
-    machine.systemctl("start", "zcrxd@web.socket")
-    got = receive(machine, "/run/zcrxd/web.sock")
-    expect("the class may only copy", got["backend"] == 1 and "class" in got["why_not"], got)
-    zero_copy(receive(machine))
-
-
 def no_nic(machine):
     """Without a NIC in its configuration it gives all privileges away, and copies."""
-    machine.systemctl("stop", "zcrxd.service", "zcrxd@web.socket")
-    with open(machine.file(CONFIG), "w", encoding="ascii") as f:
-        f.write("")
+    machine.systemctl("stop", "zcrxd.service")
+    machine.configure("")
     got = receive(machine)
     expect("it copies", got["backend"] == 1, got)
     status = machine.status()
@@ -147,7 +178,7 @@ def main():
     try:
         tally.run("systemd boots", machine.boot)
         if not tally.failed:
-            for step in socket_activation, confined, killed, stopped, class_socket, no_nic:
+            for step in socket_activation, confined, killed, reloaded, class_socket, stopped, no_nic:
                 tally.run(step.__name__.replace("_", " "), step, machine)
         if tally.failed:
             print(machine.said(), machine.run("journalctl", "--no-pager", "--unit=zcrxd.service", check=False))
