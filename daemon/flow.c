@@ -17,8 +17,19 @@
 
 #define STUCK_MOST 16
 
+/*
+ * What waits in sockets lies in the area. If that were all of it, behind a packet that was lost, no
+ * buffer would be left to receive this packet into: a socket gets half of the area at most.
+ */
+static void limit(const struct flow *f)
+{
+	if (f->queue->lease)
+		socket_limit(f->sock, f->queue->area->bytes / 2);
+}
+
 void flow_open(struct flow *f)
 {
+	limit(f);
 	steer_start(f);
 	flows_link(f);
 	flows_set_state(f, FLOW_IDLE);

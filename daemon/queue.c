@@ -287,13 +287,25 @@ static void bury(struct queue *q)
 	}
 }
 
-/* Arms waiting flows, one for each free buffer, while at most half of the CQ is unread. */
+/* More than half of the CQ is unread. */
+static bool crowded(const struct queue *q)
+{
+	return q->scanned - q->head > q->rings.layout.cq_entries / 2;
+}
+
+/*
+ * Arms waiting flows, one for each free buffer, while the CQ has room. The kernel gives no data
+ * while completions are left that found no room: then more receives would only end as well.
+ */
 static bool arm_waiting(struct queue *q)
 {
 	struct flow *f;
 	uint32_t budget = q->backend->post(q->buffers);
-	if (q->scanned - q->head > q->rings.layout.cq_entries / 2)
+	uint32_t room = q->rings.layout.cq_entries - (q->scanned - q->head);
+	if (crowded(q) || uring_overflown(&q->ring))
 		budget = 0;
+	else if (budget > room)
+		budget = room;
 	for (; budget > 0 && (f = TAILQ_FIRST(&q->waiting)); budget--) {
 		flows_forget(f);
 		flow_arm(f);
@@ -378,7 +390,8 @@ void queue_turn(struct queue *q)
 	if (starved && !q->rings.daemon->starved)
 		count_add(&q->rings.daemon->starvations, 1);
 	ring_store(&q->rings.daemon->starved, starved);
-	if (data)
+	/* Ends of receives fill the ring as well, and only the client can make room. */
+	if (data || crowded(q))
 		channel_wake(q);
 	uint64_t now = clock_ns();
 	uint32_t wait_us =

@@ -13,6 +13,9 @@
 #include "../proto/reason.h"
 #include "util.h"
 
+/* As much the kernel lets a socket grow to by itself, tcp_rmem. */
+#define AUTOTUNED_BYTES (6u << 20)
+
 /* The kernel's TCP states as tcp_info reports them (include/net/tcp_states.h). */
 enum {
 	STATE_ESTABLISHED = 1,
@@ -148,6 +151,16 @@ unsigned socket_address(const struct msg_addr *a, struct sockaddr_storage *ret)
 void socket_abort(int sock)
 {
 	(void)connect(sock, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+}
+
+void socket_limit(int sock, uint64_t bytes)
+{
+	/* The kernel doubles it: the other half is meant for what it needs beside payload. */
+	int half = (int)(bytes / 2);
+	if (bytes >= AUTOTUNED_BYTES)
+		return;
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &half, sizeof(half)) < 0)
+		setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &half, sizeof(half));
 }
 
 int socket_drop(int sock, bool abort)

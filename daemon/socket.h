@@ -32,6 +32,12 @@ bool socket_is_v6only(int sock);
 void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote);
 
 /*
+ * Payload that waits in the socket takes at most this much memory, if it is less than the kernel
+ * would let it have.
+ */
+void socket_limit(int sock, uint64_t bytes);
+
+/*
  * Drops our reference. With abort the connection is reset, whoever else holds it. Lingering is
  * switched off first: it would make close() wait as long as its owner asked for.
  */

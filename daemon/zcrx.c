@@ -70,6 +70,7 @@ struct zcrx {
 	struct drain *drain;
 	uint32_t ifq;
 	bool dry;                  /* a receive ended for want of buffers */
+	bool flushed;              /* since the client last gave any back */
 	const struct stats *stats; /* in the client's reach: to be shown, not trusted. Or NULL */
 };
 
@@ -236,20 +237,28 @@ static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
 	side_drop(b->side, slot);
 }
 
-static void flush(struct zcrx *b)
+/* The kernel takes all refills there are; before 6.19 it cannot be asked to. */
+static bool flush(struct zcrx *b)
 {
 	struct zcrx_ctrl flush = {.zcrx_id = b->ifq, .op = ZCRX_CTRL_FLUSH_RQ};
-	io_uring_register_zcrx_ctrl(&b->ring->io, &flush); /* before 6.19 there is none */
+	b->flushed = true;
+	return io_uring_register_zcrx_ctrl(&b->ring->io, &flush) >= 0;
 }
 
 static uint32_t zcrx_post(void *data)
 {
 	struct zcrx *b = data;
 	bool news = rings_refill_pending(b->rings);
-	/* The client holds no more than finds room there: what lies there has to go in time. */
-	if (news && (b->dry || rings_refill_untaken(b->rings) > b->rings->layout.rq_entries / 4))
-		flush(b);
-	if (news)
+	uint32_t untaken = rings_refill_untaken(b->rings);
+	b->flushed &= !news;
+	/*
+	 * The client holds no more than finds room there: what lies there has to go in time. And a
+	 * receive for want of buffers may have ended while what the client gave back lay there.
+	 */
+	bool wanted = b->dry ? untaken > 0 && !b->flushed
+			     : news && untaken > b->rings->layout.rq_entries / 4;
+	bool flushed = wanted && flush(b);
+	if (news || flushed)
 		b->dry = false;
 	rings_refill_note(b->rings);
 	return b->dry || (b->side && !b->side->posted) ? 0 : UINT32_MAX;
