@@ -46,6 +46,7 @@ def main():
     with Service() as service:
         tally.run("one that keeps every buffer", behaves, service, "hoard", PORT)
         tally.run("one that scribbles over its refills", behaves, service, "scribble", PORT + 100)
+        tally.run("one whose indices jump", behaves, service, "jump", PORT + 200)
         tally.run("zcrxd ends", service.end)
     tally.run("the kernel has no complaint", uncomplaining)
     tally.exit()

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <zcrx.h>
 
@@ -24,7 +25,7 @@
 enum {
 	FLOWS_MOST = 512,
 	PIECE = 64 * 1024,
-	PATIENCE_MS = 60000,
+	PATIENCE_MS = 30000,
 	SEED = 77
 };
 
@@ -46,12 +47,21 @@ static unsigned opened, ended;
 static bool huge;          /* pages */
 static const char *memory; /* kind of a dma-buf, or NULL: the library's memfd */
 static uint32_t where;     /* ZCRX_FLOW_HOST or 0 */
+static uint64_t first_ns;
+static unsigned pause_us = 100; /* of the harmful */
 static const char *behaviour = "";
 
 static void must(int r, const char *what, const struct zcrx *z)
 {
 	if (r < 0)
 		die("%s: %s: %s", what, strerror(-r), zcrx_error(z));
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static socklen_t address(struct sockaddr_storage *ret)
@@ -129,6 +139,8 @@ static void take(const char *data, const struct zcrx_completion *c)
 		zcrx_flow_set_user(c->flow, stream_new(c->flow));
 		break;
 	case ZCRX_DATA:
+		if (first_ns == 0)
+			first_ns = now_ns();
 		if (!harness_pattern_is(data, SEED, s->pos, c->len))
 			die("wrong data in the %u bytes from byte %ju of a stream on", c->len,
 			    (uintmax_t)s->pos);
@@ -189,8 +201,27 @@ static _Noreturn void scribble(struct zcrx_queue *q)
 		words[at] = (uint32_t)random() * 2 + (uint32_t)(i & 1);
 		if (i % 1000 == 0) {
 			zcrx_reap(q, c, 64);
-			usleep(100);
+			usleep(pause_us);
 		}
+	}
+}
+
+/* Lets its two indices, of completions read and of refills, jump anywhere. */
+static _Noreturn void jump(struct zcrx_queue *q)
+{
+	enum {
+		CQ_HEAD = 0,
+		RQ_TAIL = 1025 /* in the kernel's part, which begins with the second page */
+	};
+	size_t n;
+	uint32_t *words = shared_words("zcrxd-rq", "rw-s", &n);
+	struct zcrx_completion c[64];
+	if (n <= RQ_TAIL)
+		die("there is no refill memory");
+	for (unsigned i = 0;; i++) {
+		zcrx_reap(q, c, 64);
+		words[i % 2 ? CQ_HEAD : RQ_TAIL] = (uint32_t)random() * 2;
+		usleep(pause_us);
 	}
 }
 
@@ -216,10 +247,11 @@ static void report(const struct zcrx_queue *q)
 	zcrx_queue_info(q, &i);
 	printf("{\"backend\": %u, \"buffer_bytes\": %u, \"ifindex\": %u, \"rxq\": %u, \"bytes\": %ju, "
 	       "\"bytes_copied\": %ju, \"completions\": %ju, \"wakeups\": %ju, \"enters\": %ju, "
-	       "\"starvations\": %ju, \"why_not\": \"%s\"}\n",
+	       "\"starvations\": %ju, \"ns\": %ju, \"why_not\": \"%s\"}\n",
 	       i.backend, i.buffer_bytes, i.ifindex, i.rxq, (uintmax_t)i.bytes,
 	       (uintmax_t)i.bytes_copied, (uintmax_t)i.completions, (uintmax_t)i.wakeups,
-	       (uintmax_t)i.enters, (uintmax_t)i.starvations, i.why_not);
+	       (uintmax_t)i.enters, (uintmax_t)i.starvations, (uintmax_t)(now_ns() - first_ns),
+	       i.why_not);
 }
 
 /* Hands over one listening socket on two connections, and leaves it at that. */
@@ -255,7 +287,10 @@ static void option(struct zcrx_queue_options *o, size_t *area_bytes, const char 
 		o->backend = (uint32_t)n;
 	else if (strncmp(arg, "queues=", 7) == 0)
 		o->rx_queues = (uint32_t)n;
-	else if (strcmp(arg, "hoard") == 0 || strcmp(arg, "scribble") == 0)
+	else if (strncmp(arg, "pause=", 6) == 0)
+		pause_us = (unsigned)n;
+	else if (strcmp(arg, "hoard") == 0 || strcmp(arg, "scribble") == 0 ||
+		 strcmp(arg, "jump") == 0)
 		behaviour = arg;
 	else if (strncmp(arg, "memory=", 7) == 0)
 		memory = value[1] ? value + 1 : NULL;
@@ -310,6 +345,8 @@ static void receive_main(char **options)
 		hoard(q);
 	if (strcmp(behaviour, "scribble") == 0)
 		scribble(q);
+	if (strcmp(behaviour, "jump") == 0)
+		jump(q);
 	receive_all(q, a);
 	report(q);
 	zcrx_close(z);
@@ -379,7 +416,8 @@ int main(int argc, char **argv)
 	if (argc < 7) {
 		fputs("usage: many receive listen|adopt|connect|twice IP PORT FLOWS BYTES [OPTION...]\n"
 		      "       many send connect|serve IP PORT FLOWS BYTES\n"
-		      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge host hoard scribble\n",
+		      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge host\n"
+		      "         hoard scribble jump pause=MICROSECONDS\n",
 		      stderr);
 		return 2;
 	}
