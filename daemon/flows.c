@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "socket.h"
+#include "util.h"
 
 static int slots_grow(struct client *c)
 {
@@ -115,4 +116,10 @@ void flows_wait(struct flow *f)
 void flows_set_state(struct flow *f, enum flow_state state)
 {
 	__atomic_store_n(&f->state, state, __ATOMIC_RELAXED);
+}
+
+uint64_t flow_bytes_copied(const struct flow *f)
+{
+	bool all = f->queue->backend->number == MSG_BACKEND_COPY || f->why_copied;
+	return all ? count_get(&f->bytes) : 0;
 }

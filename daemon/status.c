@@ -12,6 +12,7 @@
 
 #include "classes.h"
 #include "explain.h"
+#include "flows.h"
 #include "lease.h"
 #include "model.h"
 #include "util.h"
@@ -59,8 +60,7 @@ static struct json_object *flow_json(const struct flow *f)
 	add_address(o, "local", &f->local);
 	add_address(o, "remote", &f->remote);
 	add_number(o, "bytes", bytes);
-	/* The kernel counts what it copied for each queue, not for each flow. */
-	add_number(o, "bytes_copied", f->queue->backend->refill || f->why_copied ? bytes : 0);
+	add_number(o, "bytes_copied", flow_bytes_copied(f));
 	add_text(o, "why_copied", f->why_copied ? f->why_copied : "");
 	json_object_object_add(o, "paused", json_object_new_boolean(flow_is_paused(f)));
 	add_text(o, "state", states[flow_state(f)]);
