@@ -17,6 +17,7 @@ struct bench {
 	size_t area_bytes;   /* memory that payload lands in */
 	size_t buffer_bytes; /* unit it is divided into */
 	bool read;           /* touch every byte */
+	bool verify;         /* compare every byte with what bench-send sends on its one flow */
 	bool echo;           /* send everything back */
 	pid_t daemon;        /* whose CPU time counts too, 0: none */
 	const char *nic;     /* to receive from by zero copy, NULL: not */
@@ -24,7 +25,8 @@ struct bench {
 
 	uint64_t bytes;
 	uint64_t sum;
-	uint64_t cpu_begin_ns;
+	uint64_t cpu_begin_ns; /* with the daemon's */
+	uint64_t own_begin_ns;
 	uint64_t first_ns; /* when the first byte was seen */
 };
 

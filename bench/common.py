@@ -136,7 +136,8 @@ def print_goals(results):
               f"goal {r['peer']:g}{'' if r['ours'] <= r['peer'] else '  MISSED'}")
 
 
-UNITS = {"throughput": "GB/s", "cpu_per_gb": "s/GB", "latency_p50": "us", "latency_p99": "us"}
+UNITS = {"throughput": "GB/s", "cpu_per_gb": "s/GB",
+         "client_cpu_per_gb": "s/GB", "latency_p50": "us", "latency_p99": "us"}
 
 
 def repeat(contenders, runs, measure):
@@ -157,7 +158,7 @@ def compare(name, found, metrics):
     results = []
     for metric in metrics:
         ours = [f[metric] for f in found["ours"]]
-        for peer in (p for p in found if p != "ours"):
+        for peer in (p for p in found if p != "ours" and metric in found[p][0]):
             theirs = [f[metric] for f in found[peer]]
             ratios = [a / b for a, b in zip(ours, theirs)]
             spread = (max(ratios) - min(ratios)) / statistics.median(ratios)
@@ -184,12 +185,12 @@ def table(results):
     peers = list(dict.fromkeys(r["peer_name"] for r in results if r["peer_name"] != "goal"))
     for r in results:
         rows.setdefault((r["name"], r["metric"]), []).append(r)
-    print(f"\n{'scenario':<18}{'metric':<12}{'unit':<6}{'ours':>8}" +
+    print(f"\n{'scenario':<18}{'metric':<18}{'unit':<6}{'ours':>8}" +
           "".join(f"{p:>10}{'ratio':>7}{'spread':>8}" for p in peers))
     for (name, metric), row in rows.items():
         if row[0]["peer_name"] == "goal":
             continue
-        print(f"{name:<18}{metric:<12}{row[0]['unit']:<6}{row[0]['ours']:>8.3f}" + "".join(
+        print(f"{name:<18}{metric:<18}{row[0]['unit']:<6}{row[0]['ours']:>8.3f}" + "".join(
             f"{r['peer']:>10.3f}{r['ratio']:>7.2f}{100 * r['spread']:>7.0f}%" for r in row))
     print()
     print_goals([r for r in results if r["peer_name"] == "goal"])
