@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-from guest import (DEV_NAME, HEADER, PEER, RINGS_GET, Failed, do, family, pools, queues_bound,
-                   until)
+from guest import (DEV_NAME, HEADER, PEER, RINGS_GET, Failed, do, family, flush_deferred, pools,
+                   queues_bound, until)
 
 BUILD = os.environ.get("ZCRX_BUILD_DIR", "build/dev")
 ZCRXD = os.path.join(BUILD, "daemon", "zcrxd")
@@ -133,8 +133,12 @@ def nic():
 
 def unchanged(before):
     """What the NIC was like before is what it becomes again."""
+    def as_before():
+        flush_deferred()
+        return nic() == before
+
     try:
-        until("the NIC is as it was", lambda: nic() == before)
+        until("the NIC is as it was", as_before)
     except Failed as e:
         then, now = (str(x).replace("\\n", "\n").split("\n") for x in (before, nic()))
         differences = "\n".join(difflib.unified_diff(then, now, "before", "now", n=0, lineterm=""))
