@@ -12,9 +12,8 @@
  *
  * When the shared CQ is full, or too many tokens are out, a message waits where it is.
  */
-#include <linux/uio.h>
-#define __iovec_defined 1 /* just now, by the kernel's header */
 #include <errno.h>
+#include <linux/uio.h> /* first: its struct iovec instead of the C library's, see CMakeLists.txt */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -34,7 +33,7 @@
 
 /* Room for control messages: what does not fit comes with the next message. */
 #define FRAGMENTS_MOST 128u
-#define CONTROL_BYTES  (FRAGMENTS_MOST * (uint32_t)CMSG_SPACE(sizeof(struct dmabuf_cmsg)))
+#define CONTROL_BYTES  (FRAGMENTS_MOST * CMSG_SPACE(sizeof(struct dmabuf_cmsg)))
 
 /*
  * When tokens go back: bursts stall NICs (they refill their queues from this, under a lock), single
@@ -59,6 +58,10 @@ struct stream {
 };
 
 TAILQ_HEAD(streams, stream);
+
+struct index {
+	struct stream *stream; /* or NULL */
+};
 
 struct call {
 	struct stream *stream; /* NULL: free */
@@ -86,8 +89,8 @@ struct devmem {
 	struct nic_binding *binding;
 	uint64_t area_bytes;
 	struct tokens tokens;
-	struct streams streams;   /* those served longest ago first */
-	struct stream **by_index; /* the same by the lower half of their ids */
+	struct streams streams; /* those served longest ago first */
+	struct index *by_index; /* the same by the lower half of their ids */
 	uint32_t indices;
 	struct msghdr header;
 	struct message message;
@@ -153,7 +156,7 @@ static int devmem_open(void **ret, struct uring *ring, struct rings *rings,
 static struct stream *stream_find(const struct devmem *b, uint32_t id)
 {
 	uint32_t index = id & 0xffff;
-	struct stream *s = index < b->indices ? b->by_index[index] : NULL;
+	struct stream *s = index < b->indices ? b->by_index[index].stream : NULL;
 	return s && s->id == id ? s : NULL;
 }
 
@@ -162,7 +165,7 @@ static int index_make(struct devmem *b, uint32_t index)
 	if (index < b->indices)
 		return 0;
 	uint32_t n = round_up_pow2(index + 1);
-	struct stream **by_index = reallocarray(b->by_index, n, sizeof(*by_index));
+	struct index *by_index = reallocarray(b->by_index, n, sizeof(*by_index));
 	if (!by_index)
 		return -ENOMEM;
 	memset(by_index + b->indices, 0, (n - b->indices) * sizeof(*by_index));
@@ -181,7 +184,7 @@ static int devmem_join(void *data, void **ret_stream, int sock, uint32_t id)
 		return -ENOMEM;
 	*s = (struct stream){.sock = sock, .id = id, .tokens.due = TOKENS_NONE};
 	TAILQ_INSERT_TAIL(&b->streams, s, link);
-	b->by_index[id & 0xffff] = s;
+	b->by_index[id & 0xffff].stream = s;
 	*ret_stream = s;
 	return 0;
 }
@@ -200,7 +203,7 @@ static void devmem_leave(void *data, void *stream)
 	struct devmem *b = data;
 	struct stream *s = stream;
 	TAILQ_REMOVE(&b->streams, s, link);
-	b->by_index[s->id & 0xffff] = NULL;
+	b->by_index[s->id & 0xffff].stream = NULL;
 	free(s);
 }
 

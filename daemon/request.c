@@ -12,16 +12,10 @@
 #include "flows.h"
 #include "host.h"
 #include "judge.h"
-#include "lease.h"
+#include "open.h"
 #include "queue.h"
-#include "side.h"
 #include "socket.h"
 #include "util.h"
-
-#define CQ_ENTRIES_DEFAULT 1024u
-#define CQ_ENTRIES_LEAST   URING_SQ_ENTRIES /* the kernel wants no fewer */
-#define ENTRIES_MOST       32768u
-#define BUFFER_BYTES_MOST  (1u << 30)
 
 static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer *a)
 {
@@ -112,188 +106,9 @@ static uint32_t area_del(struct client *c, const struct msg_area_del *m)
 	return REASON_NONE;
 }
 
-static uint32_t wish_check(const struct msg_queue_open *m)
-{
-	if (m->flags & ~MSG_QUEUE_NO_COPY)
-		return REASON_UNKNOWN_FLAG;
-	if (m->backend > MSG_BACKEND_ZCRX || m->cq_entries > ENTRIES_MOST ||
-	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BUFFER_BYTES_MOST ||
-	    m->rx_queues > LEASE_QUEUES_MOST || memchr(m->nic, '\0', sizeof(m->nic)) == NULL)
-		return REASON_VALUE;
-	return REASON_NONE;
-}
-
-/* The sizes that go with the backend. */
-static uint32_t wish_size(struct queue_wish *w, const struct msg_queue_open *m, struct answer *a)
-{
-	w->buffer_bytes = w->backend->buffer_bytes(w->area->bytes, m->buffer_bytes);
-	if (w->buffer_bytes > w->area->bytes) {
-		a->text =
-			"The area is smaller than one buffer; make it larger or ask for smaller buffers.";
-		return REASON_VALUE;
-	}
-	uint32_t cq = m->cq_entries ? m->cq_entries : CQ_ENTRIES_DEFAULT;
-	uint32_t rq = w->backend->refills((uint32_t)(w->area->bytes / w->buffer_bytes));
-	rq = m->rq_entries > rq ? m->rq_entries : rq;
-	w->cq_entries = round_up_pow2(cq < CQ_ENTRIES_LEAST ? CQ_ENTRIES_LEAST : cq);
-	w->rq_entries = round_up_pow2(rq > ENTRIES_MOST ? ENTRIES_MOST : rq);
-	return REASON_NONE;
-}
-
-/* Opens it; a lease is used up either way. */
-static uint32_t open_sized(struct queue **ret, struct client *c, struct queue_wish *w,
-			   int *ret_channel, struct answer *a)
-{
-	uint32_t reason;
-	a->error = queue_new(ret, c, w, ret_channel, &reason);
-	w->lease = NULL;
-	return a->error < 0 ? reason : REASON_NONE;
-}
-
-static void kernel_refused(struct answer *a, const struct queue_wish *w, const char *nic,
-			   uint32_t rxq)
-{
-	if (a->error == -EEXIST || a->error == -EBUSY)
-		snprintf(a->text_room, sizeof(a->text_room),
-			 "Another program holds queue %u of %s; zcrxctl doctor %s says which.", rxq,
-			 nic, nic);
-	else
-		snprintf(a->text_room, sizeof(a->text_room),
-			 "The kernel refused %s on queue %u of %s: %s. See zcrxctl doctor.",
-			 w->backend->name, rxq, nic, strerrordesc_np(-a->error));
-	a->text = a->text_room;
-}
-
-/* What the backend cannot, whatever the NIC can; NULL if nothing. */
-static const char *cannot(const struct queue_wish *w, const struct msg_queue_open *m)
-{
-	if (w->backend == &backend_zcrx && m->rx_queues > 1)
-		return "The backend zcrx receives on one hardware queue; ask for one, or for devmem.";
-	if (w->backend == &backend_devmem && w->area->dmabuf < 0)
-		return "The backend devmem receives into dma-bufs only; bring one.";
-	return NULL;
-}
-
-/* By a backend that takes hardware queues, if there are any and it works. */
-static uint32_t open_leased(struct queue **ret, struct client *c, struct queue_wish *w,
-			    const struct backend *backend, const struct msg_queue_open *m,
-			    int *ret_channel, struct answer *a)
-{
-	uint32_t ifindex, n;
-	const uint32_t *rxqs;
-	w->backend = backend;
-	a->text = cannot(w, m);
-	if (a->text)
-		return REASON_BACKEND;
-	uint32_t reason = judge_backend(c, backend->number, a);
-	if (reason == REASON_NONE)
-		reason = wish_size(w, m, a);
-	if (reason)
-		return reason;
-	int r = lease_take(&w->lease, c->class, m->nic, m->rx_queues ? m->rx_queues : 1,
-			   a->text_room);
-	if (r < 0) {
-		a->text = a->text_room;
-		return r == -EACCES ? REASON_DENIED : REASON_BACKEND;
-	}
-	const char *nic = lease_name(w->lease);
-	lease_where(w->lease, &ifindex, &rxqs, &n);
-	uint32_t rxq = rxqs[0];
-	reason = open_sized(ret, c, w, ret_channel, a);
-	if (reason == REASON_KERNEL)
-		kernel_refused(a, w, nic, rxq);
-	return reason;
-}
-
-static uint32_t open_copy(struct queue **ret, struct client *c, struct queue_wish *w,
-			  const struct msg_queue_open *m, int *ret_channel, struct answer *a)
-{
-	if (!w->area->base)
-		return REASON_AREA_KIND; /* and why not better, as it was said */
-	w->backend = &backend_copy;
-	a->text = NULL;
-	uint32_t reason = judge_backend(c, MSG_BACKEND_COPY, a);
-	if (reason == REASON_NONE)
-		reason = wish_size(w, m, a);
-	return reason ? reason : open_sized(ret, c, w, ret_channel, a);
-}
-
-/* The reasons of all backends that were tried, but none twice. */
-static void why_not(struct queue_wish *w, const struct backend *backend, const char *text)
-{
-	size_t used = strlen(w->why_not);
-	if (backend == &backend_devmem && w->area->dmabuf < 0)
-		return; /* nobody expected it */
-	if (used == 0)
-		snprintf(w->why_not, sizeof(w->why_not), "%s", text);
-	else if (strcmp(w->why_not, text) != 0)
-		snprintf(w->why_not + used, sizeof(w->why_not) - used, " %s", text);
-}
-
-static uint32_t queue_make(struct queue **ret, struct client *c, const struct msg_queue_open *m,
-			   int *ret_channel, struct answer *a)
-{
-	struct queue_wish w = {.area = area_find(c, m->area_id)};
-	static const struct backend *const best[] = {&backend_zcrx, &backend_devmem};
-	bool copy = !(m->flags & MSG_QUEUE_NO_COPY);
-	if (!w.area)
-		return REASON_NO_OBJECT;
-	if (w.area->in_use)
-		return REASON_BUSY;
-	if (m->backend == MSG_BACKEND_COPY)
-		return copy ? open_copy(ret, c, &w, m, ret_channel, a) : REASON_BACKEND;
-	uint32_t reason = REASON_NONE;
-	for (size_t i = 0; i < ARRAY_LENGTH(best); i++) {
-		if (m->backend && m->backend != best[i]->number)
-			continue;
-		reason = open_leased(ret, c, &w, best[i], m, ret_channel, a);
-		if (reason == REASON_NONE || reason == REASON_QUOTA || m->backend)
-			return reason;
-		why_not(&w, best[i], a->text ? a->text : reason_text(reason));
-	}
-	if (copy)
-		reason = open_copy(ret, c, &w, m, ret_channel, a);
-	if (*w.why_not && (!copy || reason == REASON_AREA_KIND)) {
-		snprintf(a->text_room, sizeof(a->text_room), "%s", w.why_not);
-		a->text = a->text_room;
-	}
-	return reason;
-}
-
 static uint32_t queue_open(struct client *c, const struct msg_queue_open *m, struct answer *a)
 {
-	struct queue *q;
-	int channel;
-	uint32_t reason = wish_check(m);
-	if (reason == REASON_NONE)
-		reason = queue_make(&q, c, m, &channel, a);
-	if (reason)
-		return reason;
-	struct msg_queue_open_reply *reply = &a->reply->queue_open_reply;
-	reply->queue_id = q->id;
-	reply->backend = q->backend->number;
-	reply->format = q->backend->format;
-	reply->buffer_bytes = q->buffer_bytes;
-	if (q->lease) {
-		const uint32_t *rxqs;
-		uint32_t n;
-		lease_where(q->lease, &reply->ifindex, &rxqs, &n);
-		reply->rxq = rxqs[0];
-	}
-	reply->area_token = q->token;
-	reply->rings = q->rings.layout;
-	reply->why_not = *q->why_not ? REASON_BACKEND : REASON_NONE;
-	snprintf(reply->why_text, sizeof(reply->why_text), "%s", q->why_not);
-	a->fds[0] = rings_cq_readonly(&q->rings);
-	a->fds[1] = rings_rq_duplicate(&q->rings);
-	a->fds[2] = channel;
-	a->nfds = 3;
-	if (q->side)
-		a->fds[a->nfds++] = side_readonly(q->side);
-	if (a->fds[0] >= 0 && a->fds[1] >= 0 && a->fds[a->nfds - 1] >= 0)
-		return REASON_NONE;
-	queue_close(q);
-	return REASON_DAEMON_LIMIT;
+	return open_queue(c, area_find(c, m->area_id), m, a);
 }
 
 static struct queue *queue_find(struct client *c, uint32_t id)

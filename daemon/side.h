@@ -15,7 +15,7 @@
 #include "uring.h"
 
 #define SIDE_SLOTS      32u
-#define SIDE_SLOT_BYTES (128u * 1024)
+#define SIDE_SLOT_BYTES 131072u
 #define SIDE_GROUP      1
 #define SIDE_GIVEN_MOST 1024u /* completions that the client has; part of the protocol */
 

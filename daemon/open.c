@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "open.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../proto/reason.h"
+#include "judge.h"
+#include "lease.h"
+#include "queue.h"
+#include "side.h"
+#include "util.h"
+
+#define CQ_ENTRIES_DEFAULT 1024u
+#define CQ_ENTRIES_LEAST   URING_SQ_ENTRIES /* the kernel wants no fewer */
+#define ENTRIES_MOST       32768u
+#define BUFFER_BYTES_MOST  (1u << 30)
+
+/* The request, and what has come of it so far. */
+struct opening {
+	struct client *client;
+	const struct msg_queue_open *m;
+	struct answer *answer;
+	struct queue_wish wish;
+	struct queue *queue;
+	int channel;
+};
+
+static uint32_t wish_check(const struct msg_queue_open *m)
+{
+	if (m->flags & ~MSG_QUEUE_NO_COPY)
+		return REASON_UNKNOWN_FLAG;
+	if (m->backend > MSG_BACKEND_ZCRX || m->cq_entries > ENTRIES_MOST ||
+	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BUFFER_BYTES_MOST ||
+	    m->rx_queues > LEASE_QUEUES_MOST || memchr(m->nic, '\0', sizeof(m->nic)) == NULL)
+		return REASON_VALUE;
+	return REASON_NONE;
+}
+
+/* The sizes that go with the backend. */
+static uint32_t wish_size(struct opening *o)
+{
+	const struct msg_queue_open *m = o->m;
+	struct queue_wish *w = &o->wish;
+	w->buffer_bytes = w->backend->buffer_bytes(w->area->bytes, m->buffer_bytes);
+	if (w->buffer_bytes > w->area->bytes) {
+		o->answer->text =
+			"The area is smaller than one buffer; make it larger or ask for smaller buffers.";
+		return REASON_VALUE;
+	}
+	uint32_t cq = m->cq_entries ? m->cq_entries : CQ_ENTRIES_DEFAULT;
+	uint32_t rq = w->backend->refills((uint32_t)(w->area->bytes / w->buffer_bytes));
+	rq = m->rq_entries > rq ? m->rq_entries : rq;
+	w->cq_entries = round_up_pow2(cq < CQ_ENTRIES_LEAST ? CQ_ENTRIES_LEAST : cq);
+	w->rq_entries = round_up_pow2(rq > ENTRIES_MOST ? ENTRIES_MOST : rq);
+	return REASON_NONE;
+}
+
+/* What the class and the sizes say to the backend. */
+static uint32_t wish_judge(struct opening *o)
+{
+	uint32_t reason = judge_backend(o->client, o->wish.backend->number, o->answer);
+	return reason ? reason : wish_size(o);
+}
+
+/* Opens it; a lease is used up either way. */
+static uint32_t open_judged(struct opening *o)
+{
+	uint32_t reason;
+	o->answer->error = queue_new(&o->queue, o->client, &o->wish, &o->channel, &reason);
+	o->wish.lease = NULL;
+	return o->answer->error < 0 ? reason : REASON_NONE;
+}
+
+static void kernel_refused(struct opening *o, const char *nic, uint32_t rxq)
+{
+	struct answer *a = o->answer;
+	if (a->error == -EEXIST || a->error == -EBUSY)
+		snprintf(a->text_room, sizeof(a->text_room),
+			 "Another program holds queue %u of %s; zcrxctl doctor %s says which.", rxq,
+			 nic, nic);
+	else
+		snprintf(a->text_room, sizeof(a->text_room),
+			 "The kernel refused %s on queue %u of %s: %s. See zcrxctl doctor.",
+			 o->wish.backend->name, rxq, nic, strerrordesc_np(-a->error));
+	a->text = a->text_room;
+}
+
+/* What the backend cannot, whatever the NIC can; NULL if nothing. */
+static const char *cannot(const struct opening *o)
+{
+	if (o->wish.backend == &backend_zcrx && o->m->rx_queues > 1)
+		return "The backend zcrx receives on one hardware queue; ask for one, or for devmem.";
+	if (o->wish.backend == &backend_devmem && o->wish.area->dmabuf < 0)
+		return "The backend devmem receives into dma-bufs only; bring one.";
+	return NULL;
+}
+
+/* By a backend that takes hardware queues, if there are any and it works. */
+static uint32_t open_leased(struct opening *o, const struct backend *backend)
+{
+	struct answer *a = o->answer;
+	uint32_t ifindex, n;
+	const uint32_t *rxqs;
+	o->wish.backend = backend;
+	a->text = cannot(o);
+	if (a->text)
+		return REASON_BACKEND;
+	uint32_t reason = wish_judge(o);
+	if (reason)
+		return reason;
+	int r = lease_take(&o->wish.lease, o->client->class, o->m->nic,
+			   o->m->rx_queues ? o->m->rx_queues : 1, a->text_room);
+	if (r < 0) {
+		a->text = a->text_room;
+		return r == -EACCES ? REASON_DENIED : REASON_BACKEND;
+	}
+	const char *nic = lease_name(o->wish.lease);
+	lease_where(o->wish.lease, &ifindex, &rxqs, &n);
+	uint32_t rxq = rxqs[0];
+	reason = open_judged(o);
+	if (reason == REASON_KERNEL)
+		kernel_refused(o, nic, rxq);
+	return reason;
+}
+
+static uint32_t open_copy(struct opening *o)
+{
+	if (!o->wish.area->base)
+		return REASON_AREA_KIND; /* and why not better, as it was said */
+	o->wish.backend = &backend_copy;
+	o->answer->text = NULL;
+	uint32_t reason = wish_judge(o);
+	return reason ? reason : open_judged(o);
+}
+
+/* Keeps the reasons of all backends that were tried, but none twice. */
+static void why_not(struct opening *o, const struct backend *backend, uint32_t reason)
+{
+	struct queue_wish *w = &o->wish;
+	const char *text = o->answer->text ? o->answer->text : reason_text(reason);
+	size_t used = strlen(w->why_not);
+	if (backend == &backend_devmem && w->area->dmabuf < 0)
+		return; /* nobody expected it */
+	if (used == 0)
+		snprintf(w->why_not, sizeof(w->why_not), "%s", text);
+	else if (strcmp(w->why_not, text) != 0)
+		snprintf(w->why_not + used, sizeof(w->why_not) - used, " %s", text);
+}
+
+/* The best that works. */
+static uint32_t open_best(struct opening *o)
+{
+	static const struct backend *const best[] = {&backend_zcrx, &backend_devmem};
+	const struct msg_queue_open *m = o->m;
+	bool copy = !(m->flags & MSG_QUEUE_NO_COPY);
+	uint32_t reason = REASON_BACKEND;
+	if (m->backend == MSG_BACKEND_COPY)
+		return copy ? open_copy(o) : reason;
+	for (size_t i = 0; i < ARRAY_LENGTH(best); i++) {
+		if (m->backend && m->backend != best[i]->number)
+			continue;
+		reason = open_leased(o, best[i]);
+		if (reason == REASON_NONE || reason == REASON_QUOTA || m->backend)
+			return reason;
+		why_not(o, best[i], reason);
+	}
+	if (copy)
+		reason = open_copy(o);
+	if (!copy || reason == REASON_AREA_KIND) {
+		snprintf(o->answer->text_room, sizeof(o->answer->text_room), "%s", o->wish.why_not);
+		o->answer->text = o->answer->text_room;
+	}
+	return reason;
+}
+
+static uint32_t reply_fill(struct opening *o)
+{
+	struct answer *a = o->answer;
+	const struct queue *q = o->queue;
+	struct msg_queue_open_reply *reply = &a->reply->queue_open_reply;
+	reply->queue_id = q->id;
+	reply->backend = q->backend->number;
+	reply->format = q->backend->format;
+	reply->buffer_bytes = q->buffer_bytes;
+	if (q->lease) {
+		const uint32_t *rxqs;
+		uint32_t n;
+		lease_where(q->lease, &reply->ifindex, &rxqs, &n);
+		reply->rxq = rxqs[0];
+	}
+	reply->area_token = q->token;
+	reply->rings = q->rings.layout;
+	reply->why_not = *q->why_not ? REASON_BACKEND : REASON_NONE;
+	snprintf(reply->why_text, sizeof(reply->why_text), "%s", q->why_not);
+	a->fds[0] = rings_cq_readonly(&q->rings);
+	a->fds[1] = rings_rq_duplicate(&q->rings);
+	a->fds[2] = o->channel;
+	a->nfds = 3;
+	if (q->side)
+		a->fds[a->nfds++] = side_readonly(q->side);
+	bool all = a->fds[0] >= 0 && a->fds[1] >= 0 && a->fds[a->nfds - 1] >= 0;
+	return all ? REASON_NONE : REASON_DAEMON_LIMIT;
+}
+
+uint32_t open_queue(struct client *c, struct area *area, const struct msg_queue_open *m,
+		    struct answer *a)
+{
+	struct opening o = {.client = c, .m = m, .answer = a, .wish = {.area = area}};
+	uint32_t reason = wish_check(m);
+	if (reason)
+		return reason;
+	if (!area)
+		return REASON_NO_OBJECT;
+	if (area->in_use)
+		return REASON_BUSY;
+	reason = open_best(&o);
+	if (!o.queue)
+		return reason;
+	reason = reply_fill(&o);
+	if (reason)
+		queue_close(o.queue);
+	return reason;
+}
