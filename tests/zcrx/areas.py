@@ -230,11 +230,8 @@ def main():
             tally.run(f"{kind} by copy", by_copy, service, kind)
         for kind in KINDS[1:]:
             tally.run(f"{kind} by devmem", by_zero_copy, service, kind, "devmem")
-        # The kernel's GRO joins split and unsplit packets to one that nobody can read.
-        do("ethtool", "-K", "zc0", "gro", "off")
         for kind, backend in itertools.product(KINDS[1:], ("zcrx", "devmem")):
             tally.run(f"{kind} by {backend}, unsplit packets", beside, service, kind, backend)
-        do("ethtool", "-K", "zc0", "gro", "on")
         tally.run("a GPU's memory that nobody reads", only_counted, service, KINDS[-1])
         tally.run("a udmabuf that was inherited", inherited, service, udmabuf)
         tally.run("a buffer object that was inherited", inherited, service, buffer_object,

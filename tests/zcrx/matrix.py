@@ -7,8 +7,9 @@ import collections
 import itertools
 import json
 import random
+import re
 
-from service import ZCRX, Failed, Service, do, finish, report, sender, uncomplaining, wait_ready
+from service import DEVMEM, ZCRX, Failed, Service, do, finish, report, sender, uncomplaining, until, wait_ready
 from guest import LOCAL, PEER, REMOTE, Tally, only_in_guest, remade
 
 MIB = 1 << 20
@@ -20,7 +21,7 @@ OPTIONS = {
     "version": (4, 6),
     "flows": (1, 16, 256),
     "cq": (0, 64),
-    "memory": ("ample", "256 KiB", "64 KiB buffers"),
+    "memory": ("ample", "256 KiB", "64 KiB buffers", "dma-buf", "devmem"),
     "fault": tuple(FAULTS),
     "mtu": (1500, 9000),
     "tso": ("on", "off"),
@@ -41,7 +42,8 @@ def memory(wanted):
     if wanted["memory"] == "256 KiB":
         return ["area=262144"]
     area = f"area={32 * MIB if wanted['flows'] > 16 else 8 * MIB}"
-    return [area, *(["huge", "buffer=65536"] if wanted["memory"] == "64 KiB buffers" else [])]
+    return [area, *{"64 KiB buffers": ["huge", "buffer=65536"], "dma-buf": ["memory=udmabuf"],
+                    "devmem": ["memory=udmabuf", "backend=2"]}.get(wanted["memory"], [])]
 
 
 def combinations():
@@ -115,7 +117,8 @@ def stream(service, link, wanted):
 
 
 def judge(wanted, got, size):
-    if got["backend"] != ZCRX or got["bytes"] != size:
+    backend = DEVMEM if wanted["memory"] == "devmem" else ZCRX
+    if got["backend"] != backend or got["bytes"] != size:
         raise Failed(json.dumps(got))
     if wanted["memory"] == "64 KiB buffers" and got["buffer_bytes"] != 65536:
         raise Failed(f"the buffers are smaller than wanted: {got}")
@@ -142,7 +145,26 @@ def four_at_once(tally):
     remade(queues=5)
     with Service("1-4") as service:
         tally.run("4 clients with 4 queues at once", four, service)
+        tally.run("4 queues with one dma-buf", spread, service)
         tally.run("zcrxd ends", service.end)
+
+
+def spread(service):
+    """One dma-buf on all queues at once, the flows steered to them in turn."""
+    port, flows, size = next(PORTS), 8, 16 * MIB
+    send = sender("serve", REMOTE[4], port, flows, size)
+    wait_ready(send)
+    client = service.client("connect", REMOTE[4], port, flows, size, "backend=2", "memory=udmabuf",
+                            "area=8388608", "queues=4")
+    wait_ready(client)
+    until("all are steered", lambda: do("ethtool", "-n", "zc0").count("Filter:") == flows)
+    queues = re.findall(r"Action: Direct to queue (\d+)", do("ethtool", "-n", "zc0"))
+    got = report(client)
+    finish(send)
+    if sorted(queues) != sorted("1234" * 2):
+        raise Failed(f"not on all queues: {queues}")
+    if got["backend"] != DEVMEM or got["bytes"] != flows * size:
+        raise Failed(str(got))
 
 
 def four(service):

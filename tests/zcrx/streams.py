@@ -111,20 +111,6 @@ def refused(service):
     expect("and its queue is free again", stream(service)["backend"] == BACKEND, "")
 
 
-def spread(service):
-    """One dma-buf on all queues at once, the flows steered to them in turn."""
-    port, flows, size = next(ports), 8, 16 * MIB
-    send = sender("serve", REMOTE[4], port, flows, size)
-    wait_ready(send)
-    client = service.client("connect", REMOTE[4], port, flows, size, "queues=2")
-    wait_ready(client)
-    until("all are steered", lambda: do("ethtool", "-n", "zc0").count("Filter:") == flows)
-    queues = re.findall(r"Action: Direct to queue (\d+)", do("ethtool", "-n", "zc0"))
-    zero_copy(report(client), 0)
-    finish(send)
-    expect("both queues", sorted(queues) == ["2"] * 4 + ["3"] * 4, queues)
-
-
 def only_dmabufs(service):
     client = service.client("listen", LOCAL[4], next(ports), 1, MIB, "memory=")
     expect("a memfd is refused", client.wait(20) == 1, "")
@@ -202,7 +188,6 @@ def main():
         tally.run("a CQ of 64 entries", sized, service, "cq=64")
         tally.run("an area of 256 KiB", sized, service, "area=262144")
         if IS_DEVMEM:
-            tally.run("one dma-buf on two queues", spread, service)
             tally.run("a memfd", only_dmabufs, service)
         else:
             tally.run("buffers of 64 KiB", large, service)
