@@ -16,6 +16,7 @@
 #include "judge.h"
 #include "lease.h"
 #include "log.h"
+#include "open.h"
 #include "queue.h"
 #include "session.h"
 #include "util.h"
@@ -85,13 +86,16 @@ static uint64_t turn(struct client *c)
 	uint64_t now = clock_ns(), wait = FOREVER;
 	if (c->control_active)
 		control_turn(c);
+	if (c->opening)
+		session_opening(c);
 	struct queue *q, *next;
 	for (q = TAILQ_FIRST(&c->queues); q; q = next) {
 		next = TAILQ_NEXT(q, link);
-		if (q->active && q->due_ns <= now)
+		if (q->active && q->due_ns <= now && !q->ending)
 			queue_turn(q);
 		if (queue_quiet(q)) {
-			queue_gone(c, q);
+			if (queue_ended(q))
+				queue_gone(c, q);
 		} else if (q->active) {
 			uint64_t left = q->due_ns > now ? q->due_ns - now : 0;
 			wait = left < wait ? left : wait;
@@ -136,7 +140,7 @@ static void poked(void *owner, uint32_t events)
 	eventfd_read(c->poke, &count);
 	if (__atomic_load_n(&c->stopping, __ATOMIC_ACQUIRE))
 		stop(c);
-	else
+	else if (__atomic_exchange_n(&c->look, false, __ATOMIC_ACQ_REL))
 		nics_check(c);
 }
 
@@ -173,6 +177,7 @@ static void wind_up(struct client *c)
 	struct queue *q;
 	struct area *a;
 	session_abandon(c);
+	open_abandon(c);
 	TAILQ_FOREACH (q, &c->queues, link)
 		queue_close(q);
 	while (!TAILQ_EMPTY(&c->queues)) {
@@ -198,7 +203,7 @@ static void *run(void *data)
 	int on = 1;
 	/* From here on descriptors may come: it is this thread that closes them. */
 	setsockopt(c->session.sock, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
-	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES);
+	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES, false);
 	c->control_source = (struct source){control_ready, c};
 	if (r == 0)
 		r = control_watch(c, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
@@ -278,6 +283,7 @@ void client_stop(struct client *c)
 
 void client_check_nics(struct client *c)
 {
+	__atomic_store_n(&c->look, true, __ATOMIC_RELEASE);
 	eventfd_write(c->poke, 1);
 }
 

@@ -35,10 +35,12 @@
 #include "policy.h"
 #include "rings.h"
 #include "uring.h"
+#include "work.h"
 
 struct classes;
 struct client;
 struct queue;
+struct opening;
 struct lease;
 struct side;
 struct steering;
@@ -136,8 +138,11 @@ struct queue {
 	uint64_t due_ns; /* not before then; 0: at once */
 	bool active;     /* has work: takes turns until it has none */
 	bool held;       /* completions wait for room that the client has to make */
-	bool closing;    /* flows are being ended; when none is left the queue is gone */
-	bool reply;      /* ... and QUEUE_CLOSE is to be answered */
+	bool ending;     /* ... and its hardware is let go of, by `work` */
+	struct work work;
+	struct lease *leaving; /* by that */
+	bool closing;          /* flows are being ended; when none is left the queue is gone */
+	bool reply;            /* ... and QUEUE_CLOSE is to be answered */
 };
 
 /* The control socket. */
@@ -178,6 +183,7 @@ struct client {
 	struct client_identity who;
 	int poke;       /* eventfd: the control thread asks to end, or to look at the NICs */
 	bool stopping;  /* atomic */
+	bool look;      /* atomic: at the NICs */
 	int ended;      /* the broker's eventfd (borrowed): this thread has ended */
 	bool has_ended; /* atomic */
 	pthread_t thread;
@@ -200,6 +206,7 @@ struct client {
 	uint64_t retry_at_ns; /* then it is tried again; 0: not decided yet */
 	bool done;
 	struct session session;
+	struct opening *opening; /* QUEUE_OPEN under way */
 };
 
 #endif

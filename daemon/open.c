@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../proto/reason.h"
@@ -17,14 +18,21 @@
 #define ENTRIES_MOST       32768u
 #define BUFFER_BYTES_MOST  (1u << 30)
 
-/* The request, and what has come of it so far. */
+/*
+ * The request, and what has come of it so far. It is carried out on a thread of its own if it may
+ * change a NIC; the client reads no other request meanwhile, so nobody else looks at the area.
+ */
 struct opening {
 	struct client *client;
-	const struct msg_queue_open *m;
-	struct answer *answer;
+	struct msg_queue_open message;
+	const struct msg_queue_open *m; /* that */
+	struct answer room;
+	struct answer *answer; /* that */
 	struct queue_wish wish;
 	struct queue *queue;
 	int channel;
+	uint32_t reason;
+	struct work work;
 };
 
 static uint32_t wish_check(const struct msg_queue_open *m)
@@ -204,10 +212,15 @@ static uint32_t reply_fill(struct opening *o)
 	return all ? REASON_NONE : REASON_DAEMON_LIMIT;
 }
 
+static void run(void *data)
+{
+	struct opening *o = data;
+	o->reason = open_best(o);
+}
+
 uint32_t open_queue(struct client *c, struct area *area, const struct msg_queue_open *m,
 		    struct answer *a)
 {
-	struct opening o = {.client = c, .m = m, .answer = a, .wish = {.area = area}};
 	uint32_t reason = wish_check(m);
 	if (reason)
 		return reason;
@@ -215,11 +228,64 @@ uint32_t open_queue(struct client *c, struct area *area, const struct msg_queue_
 		return REASON_NO_OBJECT;
 	if (area->in_use)
 		return REASON_BUSY;
-	reason = open_best(&o);
-	if (!o.queue)
-		return reason;
-	reason = reply_fill(&o);
-	if (reason)
-		queue_close(o.queue);
+	struct opening *o = calloc(1, sizeof(*o));
+	if (!o)
+		return REASON_DAEMON_LIMIT;
+	*o = (struct opening){.client = c,
+			      .message = *m,
+			      .room = {.reply = a->reply, .fds = a->fds},
+			      .wish = {.area = area}};
+	o->m = &o->message;
+	o->answer = &o->room;
+	c->opening = o;
+	bool may_block = leases_any() && m->backend != MSG_BACKEND_COPY;
+	(may_block ? work_start : work_do)(&o->work, run, o, c->poke);
+	return REQUEST_PENDING;
+}
+
+/* The queue, if there is one, becomes the client's. */
+static void finish(struct opening *o)
+{
+	int r = queue_start(o->queue);
+	if (r < 0) {
+		fd_close(o->channel);
+		queue_discard(o->queue);
+		o->answer->error = r;
+		o->reason = REASON_KERNEL;
+		return;
+	}
+	o->reason = reply_fill(o);
+	if (o->reason)
+		queue_close(o->queue);
+}
+
+uint32_t open_turn(struct client *c, struct answer *a)
+{
+	struct opening *o = c->opening;
+	if (!work_is_over(&o->work))
+		return REQUEST_PENDING;
+	work_join(&o->work);
+	c->opening = NULL;
+	if (o->queue)
+		finish(o);
+	uint32_t reason = o->reason;
+	*a = o->room;
+	if (a->text == o->room.text_room)
+		a->text = a->text_room;
+	free(o);
 	return reason;
+}
+
+void open_abandon(struct client *c)
+{
+	struct opening *o = c->opening;
+	if (!o)
+		return;
+	work_join(&o->work);
+	c->opening = NULL;
+	if (o->queue) {
+		fd_close(o->channel);
+		queue_discard(o->queue);
+	}
+	free(o);
 }

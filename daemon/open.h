@@ -3,11 +3,17 @@
 #ifndef ZCRXD_OPEN_H
 #define ZCRXD_OPEN_H
 
+#include "answer.h"
 #include "model.h"
-#include "request.h"
 
-/* area may be NULL: there is none of that id. Returns a reason, and fills the reply. */
+/* area may be NULL: there is none of that id. Returns why not, or REQUEST_PENDING. */
 uint32_t open_queue(struct client *c, struct area *area, const struct msg_queue_open *m,
 		    struct answer *a);
+
+/* What has come of the request under way (client.opening)? REQUEST_PENDING if nothing yet. */
+uint32_t open_turn(struct client *c, struct answer *a);
+
+/* Waits for the request under way, if there is one, and leaves nothing of it. */
+void open_abandon(struct client *c);
 
 #endif

@@ -68,10 +68,13 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 	q->buffer_bytes = place.buffer_bytes;
 	q->token = place.token;
 	q->channel = channel_open(ret_channel);
-	if (q->channel < 0)
-		return q->channel;
+	return q->channel < 0 ? q->channel : 0;
+}
+
+static int watch(struct queue *q)
+{
 	q->ring_source = (struct source){ring_ready, q};
-	r = control_watch(q->client, q->ring.eventfd, EPOLLIN | EPOLLET, &q->ring_source);
+	int r = control_watch(q->client, q->ring.eventfd, EPOLLIN | EPOLLET, &q->ring_source);
 	if (r < 0)
 		return r;
 	q->channel_source = (struct source){channel_ready, q};
@@ -79,16 +82,50 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 			     &q->channel_source);
 }
 
+/* The part that may block for long. */
+static void leave(void *data)
+{
+	struct queue *q = data;
+	if (q->buffers)
+		q->backend->close(q->buffers, &q->ring);
+	q->buffers = NULL;
+	uring_done(&q->ring);
+	lease_end(q->leaving);
+	q->leaving = NULL;
+}
+
+/* From now on the status does not look at the lease any more. */
+static void leave_prepare(struct queue *q)
+{
+	q->channel = fd_close(q->channel);
+	q->side = side_free(q->side);
+	pthread_mutex_lock(&q->client->lock);
+	q->leaving = q->lease;
+	q->lease = NULL;
+	pthread_mutex_unlock(&q->client->lock);
+}
+
+bool queue_ended(struct queue *q)
+{
+	if (!q->lease && !q->ending)
+		return true;
+	if (!q->ending) {
+		q->ending = true;
+		leave_prepare(q);
+		work_start(&q->work, leave, q, q->client->poke);
+	}
+	if (!work_is_over(&q->work))
+		return false;
+	work_join(&q->work);
+	return true;
+}
+
 /* Frees what queue_new() acquired, in whatever state. */
 static void destroy(struct queue *q)
 {
 	struct peer *peer = q->client->who.peer;
-	q->channel = fd_close(q->channel);
-	if (q->buffers)
-		q->backend->close(q->buffers, &q->ring);
-	side_free(q->side);
-	uring_done(&q->ring);
-	lease_end(q->lease);
+	leave_prepare(q);
+	leave(q);
 	rings_done(&q->rings);
 	q->area->in_use = false;
 	account_release(peer, ACCOUNT_BYTES, q->cost);
@@ -143,14 +180,30 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 		destroy(q);
 		return r;
 	}
-	pthread_mutex_lock(&c->lock);
-	q->id = ++c->next_id;
-	TAILQ_INSERT_TAIL(&c->queues, q, link);
-	pthread_mutex_unlock(&c->lock);
 	q->area->in_use = true;
 	*ret_channel = client_end;
 	*ret = q;
 	return 0;
+}
+
+int queue_start(struct queue *q)
+{
+	struct client *c = q->client;
+	int r = uring_enable(&q->ring);
+	if (r == 0)
+		r = watch(q);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&c->lock);
+	q->id = ++c->next_id;
+	TAILQ_INSERT_TAIL(&c->queues, q, link);
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
+
+void queue_discard(struct queue *q)
+{
+	destroy(q);
 }
 
 struct queue *queue_free(struct queue *q)

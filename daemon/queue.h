@@ -20,11 +20,17 @@ struct queue_wish {
 };
 
 /*
- * Opens a queue; *ret_channel is the client's end. Returns 0 or a negative errno with *ret_reason
- * set.
+ * Makes a queue; *ret_channel is the client's end. Returns 0 or a negative errno with *ret_reason
+ * set. Any thread may, as long as the client's has nothing to do with the area; it may block.
  */
 int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wish, int *ret_channel,
 	      uint32_t *ret_reason);
+
+/* The client's thread takes it over. Returns 0 or a negative errno; then it is to be discarded. */
+int queue_start(struct queue *q);
+
+/* Frees a queue that was never started; may block. */
+void queue_discard(struct queue *q);
 
 /* Ends all flows; queue_turn() frees the queue when they are gone. */
 void queue_close(struct queue *q);
@@ -32,8 +38,12 @@ void queue_close(struct queue *q);
 /* Tells the client QUEUE_LOST, then closes. */
 void queue_lose(struct queue *q, int error, uint32_t reason);
 
-/* Is the queue closing with no flow left? Then the caller frees it. */
+/*
+ * Is the queue closing with no flow left? Then the caller has its hardware let go of, which may
+ * take a while, and frees it when that has ended.
+ */
 bool queue_quiet(const struct queue *q);
+bool queue_ended(struct queue *q);
 struct queue *queue_free(struct queue *q);
 
 /* One turn. Afterwards q->active says whether there is more to do at once. */

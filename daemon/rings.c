@@ -64,7 +64,7 @@ static int cq_ring(struct rings *r, struct uring *ring, uint32_t entries, uint32
 	struct io_uring_params p = {.cq_entries = entries,
 				    .cq_off = {.head = 0, .tail = 64, .cqes = 128}};
 	int e = kernel_writes ? uring_init_shared(ring, r->cq, entries, cqe_bytes == 32, &p)
-			      : uring_init_private(ring, entries);
+			      : uring_init_private(ring, entries, true);
 	if (e < 0)
 		return e;
 	r->cq_head = (uint32_t *)(void *)(r->cq + p.cq_off.head);

@@ -11,6 +11,7 @@
 #include "host.h"
 #include "judge.h"
 #include "log.h"
+#include "open.h"
 #include "request.h"
 #include "socket.h"
 #include "util.h"
@@ -151,6 +152,14 @@ void session_connected(struct client *c, int result)
 	struct answer a = {.reply = &c->session.reply, .fds = c->session.reply_fds};
 	uint32_t reason = host_connected(c, result, &a);
 	session_finish(c, reason, &a);
+}
+
+void session_opening(struct client *c)
+{
+	struct answer a;
+	uint32_t reason = open_turn(c, &a);
+	if (reason != REQUEST_PENDING)
+		session_finish(c, reason, &a);
 }
 
 void session_resume(struct client *c)

@@ -24,6 +24,9 @@ void session_done(struct client *c);
 /* The pending request is finished: reason 0, and session.reply holds the answer; or a refusal. */
 void session_finish(struct client *c, uint32_t reason, const struct answer *a);
 
+/* QUEUE_OPEN is under way; perhaps it is over. */
+void session_opening(struct client *c);
+
 /* FLOW_HOST's connect is over. */
 void session_connected(struct client *c, int result);
 

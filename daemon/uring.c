@@ -40,12 +40,14 @@ static bool retry(int r, int tries)
 	return true;
 }
 
-int uring_init_private(struct uring *u, uint32_t cq_entries)
+int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled)
 {
 	int r, tries = 0;
 	*u = URING_NONE;
 	do {
-		struct io_uring_params p = {.flags = FLAGS, .cq_entries = cq_entries};
+		struct io_uring_params p = {.flags = FLAGS |
+						     (disabled ? IORING_SETUP_R_DISABLED : 0),
+					    .cq_entries = cq_entries};
 		r = io_uring_queue_init_params(URING_SQ_ENTRIES, &u->io, &p);
 	} while (retry(r, tries++));
 	if (r < 0) {
@@ -95,8 +97,8 @@ int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, boo
 	int fd, tries = 0;
 	do {
 		p = (struct io_uring_params){
-			.flags = FLAGS | IORING_SETUP_NO_MMAP | IORING_SETUP_NO_SQARRAY |
-				 (cqe32 ? IORING_SETUP_CQE32 : 0),
+			.flags = FLAGS | IORING_SETUP_R_DISABLED | IORING_SETUP_NO_MMAP |
+				 IORING_SETUP_NO_SQARRAY | (cqe32 ? IORING_SETUP_CQE32 : 0),
 			.cq_entries = cq_entries,
 			.cq_off.user_addr = (uintptr_t)cq_memory,
 			.sq_off.user_addr = (uintptr_t)sqes,
@@ -117,6 +119,11 @@ int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, boo
 	}
 	*ret_params = p;
 	return 0;
+}
+
+int uring_enable(struct uring *u)
+{
+	return io_uring_enable_rings(&u->io);
 }
 
 void uring_done(struct uring *u)

@@ -28,14 +28,20 @@ struct uring {
 size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes);
 
 /* A ring in the kernel's memory, as usual. Returns 0 or a negative errno. */
-int uring_init_private(struct uring *u, uint32_t cq_entries);
+int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled);
 
 /*
  * A ring whose CQ the kernel writes into cq_memory (uring_cq_bytes() bytes, page aligned, the
- * caller's). *ret_params says where. The SQEs stay in private memory.
+ * caller's). *ret_params says where. The SQEs stay in private memory. It is disabled.
  */
 int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, bool cqe32,
 		      struct io_uring_params *ret_params);
+
+/*
+ * A disabled ring may be set up by any thread; the one that enables it is the only one from then
+ * on. Returns 0 or a negative errno.
+ */
+int uring_enable(struct uring *u);
 
 /* Frees a ring that either call made; does nothing to URING_NONE, which it leaves. */
 void uring_done(struct uring *u);

@@ -37,6 +37,7 @@ static int setup(void **state)
 {
 	(void)state;
 	assert_int_equal(rings_init(&rings, &ring, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true), 0);
+	assert_int_equal(uring_enable(&ring), 0);
 	cq = rings_cq_readonly(&rings);
 	rq = rings_rq_duplicate(&rings);
 	assert_true(cq >= 0 && rq >= 0);
