@@ -77,7 +77,8 @@ def verified(service, kind, *options, fds=()):
 
 def by_zero_copy(service, kind, backend):
     report = verified(service, kind, "-Z", "-b", backend)
-    expect("zero copy", report["backend"] == backend and report["zero_copy_ratio"] > 0.9, report)  # but for what came before it was steered
+    # What came before it was steered is copied.
+    expect("zero copy", report["backend"] == backend and report["zero_copy_ratio"] > 0.9, report)
     if kind.startswith("cuda"):
         with open(COPIES, encoding="ascii") as f:
             copies = json.load(f)
