@@ -88,7 +88,7 @@ static int copy_open(void **ret, struct uring *ring, struct rings *rings,
 		b->buffer_shift = (uint32_t)__builtin_ctz(buffer_bytes);
 		b->ring_entries = round_up_pow2(buffers < POSTED ? buffers : POSTED);
 		b->stack = stack;
-		b->ring = io_uring_setup_buf_ring(&ring->io, b->ring_entries, GROUP, 0, &r);
+		b->ring = uring_buffers_new(ring, b->ring_entries, GROUP, &r);
 	}
 	if (!b || !b->ring) {
 		free(stack);
@@ -104,7 +104,8 @@ static int copy_open(void **ret, struct uring *ring, struct rings *rings,
 static void copy_close(void *data, struct uring *ring)
 {
 	struct copy *b = data;
-	io_uring_free_buf_ring(&ring->io, b->ring, b->ring_entries, GROUP);
+	(void)ring;
+	uring_buffers_free(b->ring, b->ring_entries);
 	free(b->stack);
 	free(b);
 }

@@ -46,10 +46,9 @@ int side_new(struct side **ret, struct uring *ring)
 	struct side *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	s->ring = ring;
 	int r = memory_make(s);
 	if (r == 0)
-		s->slots = io_uring_setup_buf_ring(&ring->io, SIDE_SLOTS, SIDE_GROUP, 0, &r);
+		s->slots = uring_buffers_new(ring, SIDE_SLOTS, SIDE_GROUP, &r);
 	if (!s->slots) {
 		side_free(s);
 		return r;
@@ -65,7 +64,7 @@ struct side *side_free(struct side *s)
 	if (!s)
 		return NULL;
 	if (s->slots)
-		io_uring_free_buf_ring(&s->ring->io, s->slots, SIDE_SLOTS, SIDE_GROUP);
+		uring_buffers_free(s->slots, SIDE_SLOTS);
 	if (s->map)
 		munmap(s->map, side_cost());
 	fd_close(s->fd);

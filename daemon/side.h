@@ -22,7 +22,6 @@
 struct side {
 	int fd;
 	char *map;
-	struct uring *ring;
 	struct io_uring_buf_ring *slots;
 	uint32_t posted; /* slots the kernel has */
 	uint16_t refs[SIDE_SLOTS];

@@ -138,6 +138,37 @@ void uring_done(struct uring *u)
 	*u = URING_NONE;
 }
 
+static size_t buffers_bytes(uint32_t entries)
+{
+	return round_up(entries * sizeof(struct io_uring_buf), (size_t)sysconf(_SC_PAGESIZE));
+}
+
+struct io_uring_buf_ring *uring_buffers_new(struct uring *u, uint32_t entries, int group,
+					    int *ret_error)
+{
+	void *at = mmap(NULL, buffers_bytes(entries), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (at == MAP_FAILED) {
+		*ret_error = -errno;
+		return NULL;
+	}
+	struct io_uring_buf_reg reg = {.ring_addr = (uintptr_t)at,
+				       .ring_entries = entries,
+				       .bgid = (uint16_t)group};
+	int r = io_uring_register_buf_ring(&u->io, &reg, 0);
+	if (r < 0) {
+		munmap(at, buffers_bytes(entries));
+		*ret_error = r;
+		return NULL;
+	}
+	return at;
+}
+
+void uring_buffers_free(struct io_uring_buf_ring *b, uint32_t entries)
+{
+	munmap(b, buffers_bytes(entries));
+}
+
 struct io_uring_sqe *uring_sqe(struct uring *u)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->io);

@@ -46,6 +46,14 @@ int uring_enable(struct uring *u);
 /* Frees a ring that either call made; does nothing to URING_NONE, which it leaves. */
 void uring_done(struct uring *u);
 
+/*
+ * A ring of provided buffers, empty; entries is a power of two. NULL with a negative errno in
+ * *ret_error. Freed by whichever thread, also after the ring; the kernel fills none from then on.
+ */
+struct io_uring_buf_ring *uring_buffers_new(struct uring *u, uint32_t entries, int group,
+					    int *ret_error);
+void uring_buffers_free(struct io_uring_buf_ring *b, uint32_t entries);
+
 /* The next free SQE, zeroed; submits what is queued when the ring is full. Never NULL. */
 struct io_uring_sqe *uring_sqe(struct uring *u);
 
