@@ -24,8 +24,10 @@
 
 enum {
 	FLOWS_MOST = 512,
+	HELD_MOST = 65536,
 	PIECE = 64 * 1024,
 	PATIENCE_MS = 30000,
+	QUIET_MS = 500,
 	SEED = 77
 };
 
@@ -33,6 +35,7 @@ static const char *how, *ip;
 static uint16_t port;
 static unsigned flows;
 static uint64_t bytes;
+static unsigned rounds = 1; /* one after the other, each on the next port */
 
 /* ---- receiving ---- */
 
@@ -50,6 +53,12 @@ static uint32_t where;     /* ZCRX_FLOW_HOST or 0 */
 static uint64_t first_ns;
 static unsigned pause_us = 100; /* of the harmful */
 static const char *behaviour = "";
+static bool linger; /* until the standard input ends */
+
+static struct held {
+	struct zcrx_completion c;
+	uint64_t pos; /* in the stream */
+} held[HELD_MOST];
 
 static void must(int r, const char *what, const struct zcrx *z)
 {
@@ -225,6 +234,60 @@ static _Noreturn void jump(struct zcrx_queue *q)
 	}
 }
 
+static uint64_t hold_some(struct zcrx_queue *q, unsigned *n_held)
+{
+	struct zcrx_completion c[64];
+	int n = zcrx_reap(q, c, 64);
+	for (int i = 0; i < n; i++) {
+		const struct stream *s = c[i].user;
+		if (c[i].what == ZCRX_DATA && *n_held == HELD_MOST)
+			die("more to hold than was thought");
+		if (c[i].what == ZCRX_DATA)
+			held[(*n_held)++] = (struct held){c[i], s->pos};
+		take(zcrx_data(q, &c[i]), &c[i]);
+	}
+	return (uint64_t)n;
+}
+
+/* Takes what comes and gives nothing back, until nothing comes any more. Returns how many. */
+static unsigned hold(struct zcrx_queue *q, struct zcrx_area *a)
+{
+	unsigned n_held = 0;
+	zcrx_area_sync(a, 1);
+	for (int ms = PATIENCE_MS; zcrx_wait(q, ms) > 0;)
+		while (hold_some(q, &n_held) > 0)
+			ms = n_held > 0 ? QUIET_MS : PATIENCE_MS;
+	zcrx_area_sync(a, 0);
+	if (n_held == 0)
+		die("nothing came");
+	return n_held;
+}
+
+static void close_streams(unsigned flags)
+{
+	for (unsigned i = 0; i < opened; i++) {
+		zcrx_flow_close(streams[i].flow, flags);
+		streams[i].flow = NULL;
+	}
+}
+
+/* Closes its streams while it holds data of them, which stays as it is until it is given back. */
+static void drop(struct zcrx_queue *q, struct zcrx_area *a)
+{
+	unsigned n_held = hold(q, a);
+	close_streams(ZCRX_CLOSE_ABORT);
+	puts("dropped");
+	fflush(stdout);
+	getchar();
+	zcrx_area_sync(a, 1);
+	for (unsigned i = 0; i < n_held; i++)
+		if (!harness_pattern_is(zcrx_data(q, &held[i].c), SEED, held[i].pos, held[i].c.len))
+			die("what was held has changed");
+	zcrx_area_sync(a, 0);
+	for (unsigned i = 0; i < n_held; i++)
+		zcrx_recycle(q, &held[i].c, 1);
+}
+
 static void receive_all(struct zcrx_queue *q, struct zcrx_area *a)
 {
 	struct zcrx_completion c[64];
@@ -252,6 +315,7 @@ static void report(const struct zcrx_queue *q)
 	       (uintmax_t)i.bytes_copied, (uintmax_t)i.completions, (uintmax_t)i.wakeups,
 	       (uintmax_t)i.enters, (uintmax_t)i.starvations, (uintmax_t)(now_ns() - first_ns),
 	       i.why_not);
+	fflush(stdout);
 }
 
 /* Hands over one listening socket on two connections, and leaves it at that. */
@@ -289,8 +353,12 @@ static void option(struct zcrx_queue_options *o, size_t *area_bytes, const char 
 		o->rx_queues = (uint32_t)n;
 	else if (strncmp(arg, "pause=", 6) == 0)
 		pause_us = (unsigned)n;
+	else if (strncmp(arg, "rounds=", 7) == 0)
+		rounds = (unsigned)n;
+	else if (strcmp(arg, "linger") == 0)
+		linger = true;
 	else if (strcmp(arg, "hoard") == 0 || strcmp(arg, "scribble") == 0 ||
-		 strcmp(arg, "jump") == 0)
+		 strcmp(arg, "jump") == 0 || strcmp(arg, "drop") == 0 || strcmp(arg, "leave") == 0)
 		behaviour = arg;
 	else if (strncmp(arg, "memory=", 7) == 0)
 		memory = value[1] ? value + 1 : NULL;
@@ -326,29 +394,55 @@ static int area_make(struct zcrx *z, struct zcrx_area **ret, size_t area_bytes)
 	return r;
 }
 
-static void receive_main(char **options)
+static void behave(struct zcrx_queue *q, struct zcrx_area *a)
 {
-	struct zcrx_queue_options o = {.size = sizeof(o)};
-	size_t area_bytes = 4 << 20;
-	struct zcrx *z = NULL;
-	struct zcrx_area *a;
-	struct zcrx_queue *q;
-	if (strcmp(how, "twice") == 0)
-		return listen_twice();
-	for (; *options; options++)
-		option(&o, &area_bytes, *options);
-	must(zcrx_connect(&z, NULL), "zcrxd", NULL);
-	must(area_make(z, &a, area_bytes), "the area", z);
-	must(zcrx_queue_open(z, &q, a, &o), "the queue", z);
-	open_streams(z, q);
 	if (strcmp(behaviour, "hoard") == 0)
 		hoard(q);
 	if (strcmp(behaviour, "scribble") == 0)
 		scribble(q);
 	if (strcmp(behaviour, "jump") == 0)
 		jump(q);
-	receive_all(q, a);
+	if (strcmp(behaviour, "drop") == 0)
+		drop(q, a);
+	else if (strcmp(behaviour, "leave") == 0)
+		hold(q, a);
+	else
+		receive_all(q, a);
+}
+
+/* A queue, from its memory to its end. */
+static void receive_round(struct zcrx *z, const struct zcrx_queue_options *o, size_t area_bytes)
+{
+	struct zcrx_area *a;
+	struct zcrx_queue *q;
+	must(area_make(z, &a, area_bytes), "the area", z);
+	must(zcrx_queue_open(z, &q, a, o), "the queue", z);
+	open_streams(z, q);
+	behave(q, a);
 	report(q);
+	if (linger) {
+		close_streams(0);
+		getchar();
+	}
+	zcrx_queue_close(q);
+	must(zcrx_area_free(a), "the end of the area", z);
+}
+
+static void receive_main(char **options)
+{
+	struct zcrx_queue_options o = {.size = sizeof(o)};
+	size_t area_bytes = 4 << 20;
+	struct zcrx *z = NULL;
+	if (strcmp(how, "twice") == 0)
+		return listen_twice();
+	for (; *options; options++)
+		option(&o, &area_bytes, *options);
+	must(zcrx_connect(&z, NULL), "zcrxd", NULL);
+	for (; rounds > 0; rounds--, port++) {
+		opened = ended = 0;
+		memset(streams, 0, sizeof(streams));
+		receive_round(z, &o, area_bytes);
+	}
 	zcrx_close(z);
 }
 
@@ -379,18 +473,24 @@ static int end_of(int sock)
 	struct sockaddr_storage to;
 	socklen_t len = address(&to);
 	int s = sock >= 0 ? accept(sock, NULL, NULL) : socket(to.ss_family, SOCK_STREAM, 0);
-	if (s < 0 || (sock < 0 && connect(s, (struct sockaddr *)&to, len) < 0))
+	int left_ms = rounds > 1 ? PATIENCE_MS : 0; /* for the other end to begin the next round */
+	while (s >= 0 && sock < 0 && connect(s, (struct sockaddr *)&to, len) < 0) {
+		if (errno != ECONNREFUSED || left_ms-- == 0)
+			die("%s port %u: %m", ip, port);
+		usleep(1000);
+	}
+	if (s < 0)
 		die("%s port %u: %m", ip, port);
 	return s;
 }
 
-static void send_main(void)
+static void send_round(void)
 {
 	int sock = strcmp(how, "serve") == 0 ? listener() : -1;
 	if (sock >= 0)
 		ready();
 	for (unsigned i = 0; i < flows; i++)
-		sendings[i].sock = end_of(sock);
+		sendings[i] = (struct sending){.sock = end_of(sock)};
 	for (unsigned left = flows; left > 0;) {
 		struct pollfd fds[FLOWS_MOST];
 		left = 0;
@@ -408,16 +508,27 @@ static void send_main(void)
 	for (unsigned i = 0; i < flows; i++) {
 		char c;
 		recv(sendings[i].sock, &c, 1, 0);
+		close(sendings[i].sock);
 	}
+	if (sock >= 0)
+		close(sock);
+}
+
+static void send_main(char **options)
+{
+	if (*options && strncmp(*options, "rounds=", 7) == 0)
+		rounds = (unsigned)strtoul(*options + 7, NULL, 10);
+	for (unsigned left = rounds; left > 0; left--, port++)
+		send_round();
 }
 
 int main(int argc, char **argv)
 {
 	if (argc < 7) {
 		fputs("usage: many receive listen|adopt|connect|twice IP PORT FLOWS BYTES [OPTION...]\n"
-		      "       many send connect|serve IP PORT FLOWS BYTES\n"
+		      "       many send connect|serve IP PORT FLOWS BYTES [rounds=N]\n"
 		      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge host\n"
-		      "         hoard scribble jump pause=MICROSECONDS\n",
+		      "         hoard scribble jump pause=MICROSECONDS drop leave linger rounds=N\n",
 		      stderr);
 		return 2;
 	}
@@ -431,6 +542,6 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "receive") == 0)
 		receive_main(argv + 7);
 	else
-		send_main();
+		send_main(argv + 7);
 	return 0;
 }

@@ -101,7 +101,7 @@ class Service:
         process = subprocess.Popen(
             [*namespace, *as_user(CLIENT_UID), "scripts/lib/no-io-uring", MANY, "receive",
              *map(str, arguments)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "ZCRX_SOCKET": self.socket})
         return process
 
