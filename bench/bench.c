@@ -53,7 +53,7 @@ static _Noreturn void usage(const char *name)
 {
 	fprintf(stderr,
 		"usage: %s [--flows N] [--area BYTES] [--buffer BYTES] [--read] [--verify] [--echo] "
-		"[--daemon PID] [--nic NAME] [--rxq N]\n",
+		"[--daemon PID] [--nic NAME] [--rxq N] [--devmem]\n",
 		name);
 	exit(2); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
@@ -71,11 +71,17 @@ static unsigned long number(const char *text, const char *name)
 void bench_options(struct bench *b, int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{"flows", required_argument, NULL, 'f'},  {"area", required_argument, NULL, 'a'},
-		{"buffer", required_argument, NULL, 'b'}, {"daemon", required_argument, NULL, 'd'},
-		{"nic", required_argument, NULL, 'n'},    {"rxq", required_argument, NULL, 'q'},
-		{"read", no_argument, NULL, 'r'},         {"verify", no_argument, NULL, 'v'},
-		{"echo", no_argument, NULL, 'e'},         {NULL, 0, NULL, 0},
+		{"flows", required_argument, NULL, 'f'},
+		{"area", required_argument, NULL, 'a'},
+		{"buffer", required_argument, NULL, 'b'},
+		{"daemon", required_argument, NULL, 'd'},
+		{"nic", required_argument, NULL, 'n'},
+		{"rxq", required_argument, NULL, 'q'},
+		{"read", no_argument, NULL, 'r'},
+		{"verify", no_argument, NULL, 'v'},
+		{"echo", no_argument, NULL, 'e'},
+		{"devmem", no_argument, NULL, 'm'},
+		{NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -109,6 +115,9 @@ void bench_options(struct bench *b, int argc, char **argv)
 			break;
 		case 'e':
 			b->echo = true;
+			break;
+		case 'm':
+			b->devmem = true;
 			break;
 		default:
 			usage(argv[0]);

@@ -21,6 +21,7 @@ struct bench {
 	bool echo;           /* send everything back */
 	pid_t daemon;        /* whose CPU time counts too, 0: none */
 	const char *nic;     /* to receive from by zero copy, NULL: not */
+	bool devmem;         /* from there by devmem TCP, into a udmabuf */
 	unsigned rxq;        /* its receive queue, for a receiver that takes it itself */
 
 	uint64_t bytes;

@@ -48,10 +48,11 @@ def machine(where="loopback"):
 
 
 class Daemon:
-    """A zcrxd of our own, with wide limits, as a context manager; nics: {name: queues}."""
+    """A zcrxd of our own, with wide limits, as a context manager; nics: {name: queues}; variant: of
+    the program, or None."""
 
-    def __init__(self, build, nics=()):
-        self.program = program(build, "daemon", "zcrxd")
+    def __init__(self, build, nics=(), variant=None):
+        self.program = program(build, *(("bench", variant) if variant else ("daemon", "zcrxd")))
         self.config = LIMITS.format(nics=" ".join(nics))
         self.config += "".join(f"[nic {name}]\nqueues = {nics[name]}\n" for name in nics)
 

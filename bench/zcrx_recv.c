@@ -2,12 +2,12 @@
 /* The receiver under test: libzcrx and the daemon. */
 #include "bench.h"
 
-#include "zcrx.h"
-
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <unistd.h>
+#include <zcrx-mem.h>
 
 enum {
 	BATCH = 64
@@ -30,18 +30,38 @@ static void check(const struct receiver *x, const char *what, int r)
 	bench_die(what, r);
 }
 
+static uint32_t backend(const struct bench *b)
+{
+	if (b->devmem)
+		return ZCRX_BACKEND_DEVMEM;
+	return b->nic ? ZCRX_BACKEND_ZCRX : ZCRX_BACKEND_COPY;
+}
+
+static int area_udmabuf(struct receiver *x)
+{
+	int fd = zcrx_mem_udmabuf(x->bench.area_bytes), r;
+
+	if (fd < 0)
+		bench_die(zcrx_mem_error(), fd);
+	r = zcrx_area_import(x->zcrx, &x->area, fd, 0);
+	close(fd);
+	return r;
+}
+
 static void setup(struct receiver *x)
 {
 	const struct zcrx_queue_options options = {
 		.size = sizeof(options),
-		.backend = x->bench.nic ? ZCRX_BACKEND_ZCRX : ZCRX_BACKEND_COPY,
+		.backend = backend(&x->bench),
 		.buffer_bytes = (uint32_t)x->bench.buffer_bytes,
 	};
 	const struct sockaddr_in at = bench_address();
 	struct zcrx_flow *listener;
 
 	check(x, "zcrx_connect", zcrx_connect(&x->zcrx, NULL));
-	check(x, "zcrx_area_new", zcrx_area_new(x->zcrx, &x->area, x->bench.area_bytes, 0));
+	check(x, "the area",
+	      x->bench.devmem ? area_udmabuf(x)
+			      : zcrx_area_new(x->zcrx, &x->area, x->bench.area_bytes, 0));
 	check(x, "zcrx_queue_open", zcrx_queue_open(x->zcrx, &x->queue, x->area, &options));
 	check(x, "zcrx_flow_listen",
 	      zcrx_flow_listen(x->queue, &listener, (const struct sockaddr *)&at, sizeof(at), 0,
@@ -59,8 +79,7 @@ static void handle(struct receiver *x, const struct zcrx_completion *c)
 		setsockopt(zcrx_flow_socket(c->flow), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		break;
 	case ZCRX_DATA:
-		bench_take(&x->bench, zcrx_flow_socket(c->flow),
-			   (const uint8_t *)zcrx_area_data(x->area) + c->off, c->len);
+		bench_take(&x->bench, zcrx_flow_socket(c->flow), zcrx_data(x->queue, c), c->len);
 		break;
 	case ZCRX_END:
 		check(x, "the stream", c->error);

@@ -19,7 +19,7 @@ FOLDERS = {
     "daemon": ("proto", "nic"),
     "tools": ("lib", "proto", "nic", "daemon/config", "daemon/explain", "daemon/lists"),
     "examples": ("lib",),
-    "bench": ("lib",),
+    "bench": ("lib", "nic"),
 }
 # (folder, modules, what they never include)
 BLIND = (
