@@ -38,7 +38,7 @@
 /*
  * When tokens go back: bursts stall NICs (they refill their queues from this, under a lock), single
  * ones cost a call each. So once there are some, or nothing else happens; and while the NIC is
- * short of buffers, all of them. Measured: bench/vm --pacing.
+ * short of buffers, all of them. bench/vm --pacing compares other numbers.
  */
 #ifndef PACING              /* that measurement's own */
 #define BATCH          64u  /* tokens due that are worth a call */
