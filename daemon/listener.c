@@ -176,12 +176,12 @@ static int listener_try(const char *path, int type, mode_t mode, const char *gro
 	return r;
 }
 
-static int listener_ensure(int *fd, char **ret_made, const char *path, int type,
-			   const struct config *config)
+static int listener_ensure(int *fd, char **ret_made, const char *path, int type, mode_t mode,
+			   const char *group)
 {
 	if (*fd >= 0)
 		return 0;
-	int r = listener_try(path, type, config->mode, config->group);
+	int r = listener_try(path, type, mode, group);
 	if (r < 0)
 		return r;
 	*fd = r;
@@ -196,9 +196,10 @@ int listeners_open(struct listeners *l, const struct config *config)
 	int r = from_systemd(l, config);
 	if (r == 0)
 		r = listener_ensure(&l->clients, &l->made[0], config->clients, SOCK_SEQPACKET,
-				    config);
+				    config->mode, config->group);
 	if (r == 0)
-		r = listener_ensure(&l->status, &l->made[1], config->status, SOCK_STREAM, config);
+		r = listener_ensure(&l->status, &l->made[1], config->status, SOCK_STREAM,
+				    config->mode & ~(mode_t)S_IRWXO, config->group);
 	if (r == 0)
 		r = listeners_add(l, config);
 	if (r < 0) {
