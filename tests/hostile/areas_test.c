@@ -9,9 +9,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -21,6 +24,10 @@
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
 #endif
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -82,10 +89,23 @@ static void what_is_no_memfd_is_refused(void **state)
 		eventfd(0, EFD_CLOEXEC),
 		(int)syscall(SYS_pidfd_open, getpid(), 0),
 		socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+		(int)syscall(SYS_memfd_secret, 0), /* a file of mode 0 that has no seals */
+		socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+		inotify_init1(IN_CLOEXEC),
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC),
 		dup(r.sock),
 	};
-	for (size_t i = 0; i < COUNT(fds); i++)
-		area_refused(fds[i], page, REASON_FD_KIND);
+	const uint32_t kinds[] = {MSG_AREA_MEMFD, MSG_AREA_DMABUF};
+	for (size_t i = 0; i < COUNT(fds); i++) {
+		if (fds[i] < 0) /* this kernel has none */
+			continue;
+		for (size_t k = 0; k < COUNT(kinds); k++) {
+			union msg_any m = area(page);
+			m.area_add.kind = kinds[k];
+			raw_refused(&r, MSG_AREA_ADD, m, fds[i], REASON_FD_KIND, NULL);
+		}
+		close(fds[i]);
+	}
 	unlink(path);
 }
 
@@ -177,6 +197,27 @@ static void the_daemons_own_files_are_refused(void **state)
 	int again = reopen(q.cq_fd, O_RDWR); /* root may */
 	if (again >= 0)
 		area_refused(again, page, REASON_SEALS);
+	raw_queue_drop(&q);
+}
+
+/* Sealed it cannot shrink, whatever is tried while it is one; not even before, in between. */
+static void an_area_cannot_shrink_under_the_daemon(void **state)
+{
+	(void)state;
+	struct raw_queue q;
+	raw_queue_open(&q, &r, 16 * page, 0, 0);
+	assert_int_equal(ftruncate(q.area_fd, 0), -1);
+	assert_int_equal(ftruncate(q.area_fd, (off_t)page), -1);
+	assert_int_equal(fcntl(q.area_fd, F_ADD_SEALS, F_SEAL_WRITE), -1); /* it is mapped */
+	assert_int_equal(ftruncate(q.area_fd, (off_t)(64 * page)), 0);     /* growing is harmless */
+	assert_int_equal(fcntl(q.area_fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), 0);
+	int pair[2];
+	harness_pair(pair);
+	uint32_t flow = raw_adopt(&q, pair[1], 0);
+	struct harness_sender *s = harness_send(pair[0], 5, 1 << 20, HARNESS_FIN);
+	raw_stream(&q, flow, 5, 0, 1 << 20);
+	assert_int_equal(harness_send_wait(s), 0);
+	close(pair[1]);
 	raw_queue_drop(&q);
 }
 
@@ -321,6 +362,7 @@ int main(void)
 		CASE(sizes_that_cannot_be_are_refused),
 		CASE(kinds_of_memory_that_do_not_exist_are_refused),
 		CASE(the_daemons_own_files_are_refused),
+		CASE(an_area_cannot_shrink_under_the_daemon),
 		CASE(one_file_may_be_many_areas),
 		CASE(an_area_in_use_stays),
 		CASE(queues_of_impossible_sizes_are_refused),

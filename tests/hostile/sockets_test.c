@@ -97,6 +97,40 @@ static void sockets_of_other_kinds_are_refused(void **state)
 		refused(fds[i], i % 2, REASON_SOCKET_KIND);
 }
 
+/* Of families and kinds that this machine need not have, or not let everybody have. */
+static void sockets_of_rare_kinds_are_refused(void **state)
+{
+	(void)state;
+	const struct {
+		int family, type, protocol;
+	} kinds[] = {
+		{AF_INET, SOCK_STREAM, IPPROTO_SCTP},
+		{AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP},
+		{AF_PACKET, SOCK_RAW, 0},
+		{AF_PACKET, SOCK_DGRAM, 0},
+		{AF_INET, SOCK_RAW, IPPROTO_TCP},
+		{AF_INET6, SOCK_RAW, IPPROTO_TCP},
+		{AF_VSOCK, SOCK_STREAM, 0},
+		{AF_ALG, SOCK_SEQPACKET, 0},
+		{AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE},
+		{AF_UNIX, SOCK_DGRAM, 0},
+		{AF_INET, SOCK_STREAM, 256 /* SMC */},
+		{AF_BLUETOOTH, SOCK_STREAM, 3},
+		{AF_XDP, SOCK_RAW, 0},
+		{AF_KCM, SOCK_SEQPACKET, 0},
+		{AF_TIPC, SOCK_STREAM, 0},
+	};
+	unsigned tried = 0;
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		int fd = socket(kinds[i].family, kinds[i].type | SOCK_CLOEXEC, kinds[i].protocol);
+		if (fd < 0)
+			continue;
+		refused(fd, i % 2, REASON_SOCKET_KIND);
+		tried++;
+	}
+	print_message("%u of %zu kinds exist here\n", tried, COUNT(kinds));
+}
+
 static int disconnected(void)
 {
 	int pair[2];
@@ -296,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(what_is_no_socket_is_refused),
 		CASE(sockets_of_other_kinds_are_refused),
+		CASE(sockets_of_rare_kinds_are_refused),
 		CASE(sockets_in_other_states_are_refused),
 		CASE(multipath_tcp_is_refused),
 		CASE(kernel_tls_is_refused),
