@@ -40,6 +40,41 @@ def behaves(service, how, port):
     well(service, port + 10, 1)
 
 
+def earlier(service, port):
+    """A client gets the hardware queue of one that went, beside another's: it finds neither's data."""
+    def receives(at, seed, size, *options):
+        client = service.client("listen", LOCAL[4], at, 4, size, f"area={8 * MIB}", f"seed={seed}",
+                                f"backend={BACKEND}", *options)
+        wait_ready(client)
+        return client, sender("connect", LOCAL[4], at, 4, size, f"seed={seed}")
+
+    first, send = receives(port, 1, 4 * MIB)
+    had = report(first)
+    finish(send)
+    until("its queue is free", lambda: not queues_bound())
+    seen = set()
+    beside, endless = receives(port + 1, 2, 1024 * MIB)
+    try:
+        until("it has a queue", queues_bound)
+        for i in range(2):
+            client, send = receives(port + 2 + i, 3, 64 << 10, "search")
+            got = report(client)
+            finish(send)
+            if got["backend"] != BACKEND:
+                raise Failed(json.dumps(got))
+            seen.add(got["rxq"])
+    finally:
+        for process in beside, endless:
+            process.kill()
+            process.wait(10)
+    until("its queue is free", lambda: not queues_bound())
+    client, send = receives(port + 5, 3, 64 << 10, "search")
+    seen.add(report(client)["rxq"])
+    finish(send)
+    if had["rxq"] not in seen:
+        raise Failed(f"queue {had['rxq']} was not leased again: {seen}")
+
+
 def main():
     only_in_guest()
     tally = Tally()
@@ -47,6 +82,10 @@ def main():
         tally.run("one that keeps every buffer", behaves, service, "hoard", PORT)
         tally.run("one that scribbles over its refills", behaves, service, "scribble", PORT + 100)
         tally.run("one whose indices jump", behaves, service, "jump", PORT + 200)
+        tally.run("one that gives back what it has not", behaves, service, "forge", PORT + 300)
+        tally.run("one that closes flows and keeps their data", behaves, service, "owe", PORT + 400)
+        tally.run("one that punches holes", behaves, service, "punch", PORT + 500)
+        tally.run("nobody finds what others received", earlier, service, PORT + 600)
         tally.run("zcrxd ends", service.end)
     tally.run("the kernel has no complaint", uncomplaining)
     tally.exit()

@@ -21,14 +21,14 @@
 #include "../harness/harness.h"
 #include "../kernel/die.h"
 #include "../kernel/memory.h"
+#include "harm.h"
 
 enum {
 	FLOWS_MOST = 512,
 	HELD_MOST = 65536,
 	PIECE = 64 * 1024,
 	PATIENCE_MS = 30000,
-	QUIET_MS = 500,
-	SEED = 77
+	QUIET_MS = 500
 };
 
 static const char *how, *ip;
@@ -36,6 +36,7 @@ static uint16_t port;
 static unsigned flows;
 static uint64_t bytes;
 static unsigned rounds = 1; /* one after the other, each on the next port */
+static uint64_t seed = 77;  /* of the streams */
 
 /* ---- receiving ---- */
 
@@ -52,7 +53,8 @@ static const char *memory; /* kind of a dma-buf, or NULL: the library's memfd */
 static uint32_t where;     /* ZCRX_FLOW_HOST or 0 */
 static uint64_t first_ns;
 static unsigned pause_us = 100; /* of the harmful */
-static const char *behaviour = "";
+static const char *behaviour;
+static bool looks;  /* for what is not its own */
 static bool linger; /* until the standard input ends */
 
 static struct held {
@@ -150,7 +152,7 @@ static void take(const char *data, const struct zcrx_completion *c)
 	case ZCRX_DATA:
 		if (first_ns == 0)
 			first_ns = now_ns();
-		if (!harness_pattern_is(data, SEED, s->pos, c->len))
+		if (!harness_pattern_is(data, seed, s->pos, c->len))
 			die("wrong data in the %u bytes from byte %ju of a stream on", c->len,
 			    (uintmax_t)s->pos);
 		s->pos += c->len;
@@ -164,73 +166,6 @@ static void take(const char *data, const struct zcrx_completion *c)
 		break;
 	case ZCRX_LOST:
 		die("the queue is lost: %s", strerror(-c->error));
-	}
-}
-
-/* Takes everything, gives nothing back. */
-static _Noreturn void hoard(struct zcrx_queue *q)
-{
-	struct zcrx_completion c[64];
-	for (;;)
-		if (zcrx_reap(q, c, 64) == 0)
-			zcrx_wait(q, 100);
-}
-
-/* The memory that this process shares with zcrxd and the kernel, found where it is mapped. */
-static uint32_t *shared_words(const char *name, const char *rights, size_t *ret_n)
-{
-	char line[512];
-	FILE *f = fopen("/proc/self/maps", "re");
-	uintptr_t from = 0, to = 0;
-	while (f && fgets(line, sizeof(line), f))
-		if (strstr(line, name) && strstr(line, rights)) {
-			char *rest;
-			from = strtoul(line, &rest, 16);
-			to = strtoul(rest + 1, NULL, 16);
-		}
-	if (f)
-		fclose(f);
-	*ret_n = (to - from) / sizeof(uint32_t);
-	return (uint32_t *)from;
-}
-
-/* Writes anything anywhere into the refill memory, all the time. */
-static _Noreturn void scribble(struct zcrx_queue *q)
-{
-	size_t n;
-	uint32_t *words = shared_words("zcrxd-rq", "rw-s", &n);
-	struct zcrx_completion c[64];
-	if (n == 0)
-		die("there is no refill memory");
-	for (unsigned i = 0;; i++) {
-		/* The words that mean most, more often: indices lie at the beginning of a page. */
-		size_t at = (size_t)random() % n;
-		if (i % 4 == 0)
-			at = at / 1024 * 1024 + (size_t)random() % 2 * 16;
-		words[at] = (uint32_t)random() * 2 + (uint32_t)(i & 1);
-		if (i % 1000 == 0) {
-			zcrx_reap(q, c, 64);
-			usleep(pause_us);
-		}
-	}
-}
-
-/* Lets its two indices, of completions read and of refills, jump anywhere. */
-static _Noreturn void jump(struct zcrx_queue *q)
-{
-	enum {
-		CQ_HEAD = 0,
-		RQ_TAIL = 1025 /* in the kernel's part, which begins with the second page */
-	};
-	size_t n;
-	uint32_t *words = shared_words("zcrxd-rq", "rw-s", &n);
-	struct zcrx_completion c[64];
-	if (n <= RQ_TAIL)
-		die("there is no refill memory");
-	for (unsigned i = 0;; i++) {
-		zcrx_reap(q, c, 64);
-		words[i % 2 ? CQ_HEAD : RQ_TAIL] = (uint32_t)random() * 2;
-		usleep(pause_us);
 	}
 }
 
@@ -281,7 +216,7 @@ static void drop(struct zcrx_queue *q, struct zcrx_area *a)
 	getchar();
 	zcrx_area_sync(a, 1);
 	for (unsigned i = 0; i < n_held; i++)
-		if (!harness_pattern_is(zcrx_data(q, &held[i].c), SEED, held[i].pos, held[i].c.len))
+		if (!harness_pattern_is(zcrx_data(q, &held[i].c), seed, held[i].pos, held[i].c.len))
 			die("what was held has changed");
 	zcrx_area_sync(a, 0);
 	for (unsigned i = 0; i < n_held; i++)
@@ -357,9 +292,12 @@ static void option(struct zcrx_queue_options *o, size_t *area_bytes, const char 
 		rounds = (unsigned)n;
 	else if (strcmp(arg, "linger") == 0)
 		linger = true;
-	else if (strcmp(arg, "hoard") == 0 || strcmp(arg, "scribble") == 0 ||
-		 strcmp(arg, "jump") == 0 || strcmp(arg, "drop") == 0 || strcmp(arg, "leave") == 0)
+	else if (strcmp(arg, "drop") == 0 || strcmp(arg, "leave") == 0 || harm_is(arg))
 		behaviour = arg;
+	else if (strcmp(arg, "search") == 0)
+		looks = true;
+	else if (strncmp(arg, "seed=", 5) == 0)
+		seed = n;
 	else if (strncmp(arg, "memory=", 7) == 0)
 		memory = value[1] ? value + 1 : NULL;
 	else if (strcmp(arg, "huge") == 0)
@@ -396,18 +334,16 @@ static int area_make(struct zcrx *z, struct zcrx_area **ret, size_t area_bytes)
 
 static void behave(struct zcrx_queue *q, struct zcrx_area *a)
 {
-	if (strcmp(behaviour, "hoard") == 0)
-		hoard(q);
-	if (strcmp(behaviour, "scribble") == 0)
-		scribble(q);
-	if (strcmp(behaviour, "jump") == 0)
-		jump(q);
-	if (strcmp(behaviour, "drop") == 0)
+	if (behaviour && strcmp(behaviour, "drop") == 0)
 		drop(q, a);
-	else if (strcmp(behaviour, "leave") == 0)
+	else if (behaviour && strcmp(behaviour, "leave") == 0)
 		hold(q, a);
+	else if (behaviour)
+		harm(behaviour, a, q, pause_us);
 	else
 		receive_all(q, a);
+	if (looks)
+		harm_search(a, seed);
 }
 
 /* A queue, from its memory to its end. */
@@ -459,7 +395,7 @@ static void send_some(struct sending *s)
 {
 	static char piece[PIECE];
 	size_t n = bytes - s->pos < PIECE ? (size_t)(bytes - s->pos) : PIECE;
-	harness_pattern(piece, SEED, s->pos, n);
+	harness_pattern(piece, seed, s->pos, n);
 	ssize_t sent = send(s->sock, piece, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (sent < 0 && errno != EAGAIN)
 		die("send: %m");
@@ -516,8 +452,13 @@ static void send_round(void)
 
 static void send_main(char **options)
 {
-	if (*options && strncmp(*options, "rounds=", 7) == 0)
-		rounds = (unsigned)strtoul(*options + 7, NULL, 10);
+	for (; *options; options++)
+		if (strncmp(*options, "rounds=", 7) == 0)
+			rounds = (unsigned)strtoul(*options + 7, NULL, 10);
+		else if (strncmp(*options, "seed=", 5) == 0)
+			seed = strtoull(*options + 5, NULL, 10);
+		else
+			die("%s: unknown", *options);
 	for (unsigned left = rounds; left > 0; left--, port++)
 		send_round();
 }
@@ -526,9 +467,10 @@ int main(int argc, char **argv)
 {
 	if (argc < 7) {
 		fputs("usage: many receive listen|adopt|connect|twice IP PORT FLOWS BYTES [OPTION...]\n"
-		      "       many send connect|serve IP PORT FLOWS BYTES [rounds=N]\n"
+		      "       many send connect|serve IP PORT FLOWS BYTES [rounds=N] [seed=N]\n"
 		      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge host\n"
-		      "         hoard scribble jump pause=MICROSECONDS drop leave linger rounds=N\n",
+		      "         hoard scribble jump forge owe punch pause=MICROSECONDS drop leave linger rounds=N\n"
+		      "         search seed=N (the sender's, too)\n",
 		      stderr);
 		return 2;
 	}
