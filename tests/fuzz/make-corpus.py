@@ -88,6 +88,7 @@ flows=3
 area-bytes=64M
 requests-per-second=9
 host-flows=yes
+udmabuf=yes
 [class web]
 socket=/run/zcrxd/web.sock
 mode=0666
@@ -259,10 +260,51 @@ def sessions():
     return {name: bytes([bits[name]]) + content for name, content in seeds.items()}
 
 
+# ---- library: bits and changes of answers, then operations ----
+
+def libraries():
+    number = enum("library.c", "OP")
+    first = 0x10001
+    change = lambda name, word, value: struct.pack("=BBI", NUMBER[name], word, value)
+    start = lambda zcrx, *changes: bytes([zcrx | len(changes) << 1]) + b"".join(changes)
+    op = lambda name, form="", *values: bytes([number[name]]) + struct.pack("=" + form, *values)
+    cqe = lambda flow, res, flags, off=0: op("CQE", "BhIBI", flow, res, flags, 0, off)
+    adopt, reap, back = op("ADOPT", "B", 0), op("REAP", "B", 32), op("RECYCLE")
+    closed = op("EVENT", "BB", 1, 24) + struct.pack("=IIiIII", 1, first, 0, 25, 1, 0)
+    opened = op("EVENT", "BB", 4, 24) + struct.pack("=IIIIII", 1, first, first + 1, 0, 0, 0)
+    seeds = {}
+    for name, zcrx in (("copy", 0), ("aside", 1)):
+        good = start(zcrx)
+        data = cqe(0, 100, 1) + cqe(0, 200, 1 | 1 << 16, 4)
+        seeds |= {
+            name: good + adopt + data + reap + back + op("WAIT") + op("INFO") + closed + reap,
+            f"{name}-edges": good + adopt + cqe(0, 4096, 1 | 3 << 16) + reap + cqe(0, 1, 1 | 4 << 16) + reap,
+            f"{name}-beyond": good + adopt + cqe(0, 4097, 1) + reap + back,
+            f"{name}-off": good + adopt + cqe(0, 16, 0, 65520) + reap + cqe(0, 17, 0, 65520) + reap,
+            f"{name}-slot": good + adopt + cqe(0, 96, 1, 4000) + reap + cqe(0, 97, 1, 4000) + reap,
+            f"{name}-tail": good + adopt + op("TAIL", "I", 65) + reap + op("TAIL", "I", 2**31) + reap,
+            f"{name}-head": good + adopt + data + op("RQ_WORD", "HI", 4096, 2**31) + reap + back,
+            f"{name}-events": good + op("DAEMON_WORD", "BI", 4, 9) + reap + op("WAIT") + adopt + reap,
+            f"{name}-listens": good + op("ADOPT", "B", 1) + opened + reap + cqe(1, 9, 1) + reap
+            + op("FLOW_CLOSE", "B", 0) + reap,
+            f"{name}-lost": good + adopt + data + op("EVENT", "BB", 2, 8) + struct.pack("=Ii", 1, -5) + reap * 2,
+            f"{name}-end": good + adopt + data + op("CHANNEL_END") + reap * 2 + op("WAIT"),
+            f"{name}-short": good + adopt + op("EVENT", "BBB", 128, 0, 17) + reap,
+        }
+    for word in range(4, 29):
+        for value in (3, 2**32 - 1):
+            seeds[f"layout-{word}-{value:x}"] = start(1, change("QUEUE_OPEN", word, value)) + adopt + reap
+    for name in ("HELLO", "AREA_ADD", "QUEUE_OPEN", "FLOW_ADOPT"):
+        for word in range(4):
+            seeds[f"{name.lower()}-{word}"] = start(1, change(name, word, 1)) + adopt + reap
+    return seeds
+
+
 def main():
     check = sys.argv[1:] == ["--check"]
     changed = 0
-    for target, seeds in {"msg": messages(), "config": configs(), "session": sessions()}.items():
+    for target, seeds in {"msg": messages(), "config": configs(), "session": sessions(),
+                          "library": libraries()}.items():
         folder = os.path.join(HERE, "corpus", target)
         os.makedirs(folder, exist_ok=True)
         for name in sorted(seeds.keys() | set(os.listdir(folder))):
