@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "../proto/reason.h"
 #include "util.h"
@@ -95,6 +96,12 @@ uint64_t socket_cookie(int sock)
 	socklen_t len = sizeof(cookie);
 	getsockopt(sock, SOL_SOCKET, SO_COOKIE, &cookie, &len);
 	return cookie;
+}
+
+uid_t socket_owner(int sock)
+{
+	struct stat st;
+	return fstat(sock, &st) < 0 ? (uid_t)-1 : st.st_uid;
 }
 
 static struct msg_addr address(const struct sockaddr_storage *sa)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "../proto/msg.h"
 
@@ -16,6 +17,9 @@ uint32_t socket_check(int sock, bool listening);
 
 /* SO_COOKIE, 0 if there is none. */
 uint64_t socket_cookie(int sock);
+
+/* The user who made it; no user if that cannot be told. */
+uid_t socket_owner(int sock);
 
 /* Is it a socket of the daemon's own network namespace? */
 bool socket_is_of_our_netns(int sock);

@@ -6,7 +6,9 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "../nic/others.h"
 #include "../nic/reach.h"
 #include "judge.h"
 #include "lease.h"
@@ -15,6 +17,11 @@
 
 /* A listener on all addresses has a rule for each of the NIC's. */
 #define RULES_MOST 16
+
+/* Of a listener that would take their packets; its own connections are steered one by one. */
+static const char others_have_it[] =
+	"Another user's sockets have the local port, or it cannot be told whether they do; "
+	"connections are steered one by one.";
 
 static const uint8_t zero[16];
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -187,6 +194,18 @@ static const char *why_not_its_own(const struct flow *f, const struct address *l
 	return is_local(local) ? NULL : "The socket's local address is not one of this machine's.";
 }
 
+/*
+ * Connections outlive their listener, and whoever listens next on the port need not be the same
+ * user. What zcrxd itself opened it handed out to anybody.
+ */
+static bool port_is_of_others(const struct flow *f, uint16_t port)
+{
+	uid_t owner = socket_owner(f->sock);
+	if (owner == geteuid())
+		owner = (uid_t)-1;
+	return nic_port_of_others(port, owner) != 0;
+}
+
 void steer_start(struct flow *f)
 {
 	struct address local = address_of(&f->local);
@@ -197,6 +216,9 @@ void steer_start(struct flow *f)
 		return;
 	if (!(f->listener && local.any))
 		f->why_copied = judge_steer(f, &f->local);
+	if (!f->why_copied && f->listener && socket_is_of_our_netns(f->sock) &&
+	    port_is_of_others(f, local.port))
+		f->why_copied = others_have_it;
 	if (f->why_copied)
 		return;
 	f->steering = calloc(1, sizeof(*f->steering));
@@ -225,7 +247,9 @@ static bool is_steered(const struct steering *s, const struct msg_addr *local)
 void steer_share(struct flow *f, const struct flow *listener)
 {
 	bool shared = listener->steering && is_steered(listener->steering, &f->local);
-	if (!shared && f->queue->lease && policy_steers_each(f->queue->client->class, &f->local)) {
+	if (!shared && f->queue->lease &&
+	    (listener->why_copied == others_have_it ||
+	     policy_steers_each(f->queue->client->class, &f->local))) {
 		steer_start(f);
 		return;
 	}

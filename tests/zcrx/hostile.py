@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Clients that mean harm, each with a hardware queue of its own: their neighbours do not notice."""
 import json
+import socket
 
 from service import BACKEND, Failed, Service, finish, report, sender, uncomplaining, until, wait_ready
 from guest import LOCAL, Tally, only_in_guest, pools, queues_bound
@@ -75,6 +76,28 @@ def earlier(service, port):
         raise Failed(f"queue {had['rxq']} was not leased again: {seen}")
 
 
+def left_behind(service, port):
+    """Another user's connection outlives its listener: who then listens there must not get its bytes."""
+    with socket.create_server((LOCAL[4], port)) as server:
+        send = sender("connect", LOCAL[4], port, 1, 4 * MIB, "seed=4")
+        connection, _ = server.accept()
+    client = service.client("listen", LOCAL[4], port, 1, 64 << 10, f"area={8 * MIB}", "seed=3",
+                            f"backend={BACKEND}", "search")
+    wait_ready(client)
+    connection.settimeout(20)
+    left = 4 * MIB
+    while left:
+        got = len(connection.recv(left))
+        if not got:
+            raise Failed(f"the connection ended {left} bytes early")
+        left -= got
+    connection.close()
+    finish(send)
+    send = sender("connect", LOCAL[4], port, 1, 64 << 10, "seed=3")
+    report(client)
+    finish(send)
+
+
 def main():
     only_in_guest()
     tally = Tally()
@@ -86,6 +109,7 @@ def main():
         tally.run("one that closes flows and keeps their data", behaves, service, "owe", PORT + 400)
         tally.run("one that punches holes", behaves, service, "punch", PORT + 500)
         tally.run("nobody finds what others received", earlier, service, PORT + 600)
+        tally.run("nobody gets what is another's by its port", left_behind, service, PORT + 700)
         tally.run("zcrxd ends", service.end)
     tally.run("the kernel has no complaint", uncomplaining)
     tally.exit()
