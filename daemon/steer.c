@@ -264,13 +264,36 @@ void steer_share(struct flow *f, const struct flow *listener)
 	}
 }
 
+static void rules_drop(const struct flow *f, struct steering *s)
+{
+	while (s->n > 0)
+		lease_unsteer(f->queue->lease, s->rules[--s->n]);
+	free(s);
+}
+
+/*
+ * Once a listener is gone anybody may listen on its port: a rule for all of it must not outlive it,
+ * so the connections that shared it get their own.
+ */
+static void listener_stop(const struct flow *listener, struct steering *s)
+{
+	struct flow *f;
+	rules_drop(listener, s);
+	TAILQ_FOREACH (f, &listener->queue->flows, link) {
+		if (f->steering != s)
+			continue;
+		f->steering = NULL;
+		if (!f->closing && flow_state(f) < FLOW_ENDED)
+			steer_start(f);
+	}
+}
+
 void steer_stop(struct flow *f)
 {
 	struct steering *s = f->steering;
 	f->steering = NULL;
-	if (!s || --s->flows > 0)
-		return;
-	while (s->n > 0)
-		lease_unsteer(f->queue->lease, s->rules[--s->n]);
-	free(s);
+	if (s && f->listener)
+		listener_stop(f, s);
+	else if (s && --s->flows == 0)
+		rules_drop(f, s);
 }

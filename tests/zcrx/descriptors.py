@@ -14,8 +14,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "python"))
 from client import Connection, Refused
-from service import BACKEND, IS_DEVMEM, Failed, Service, expect, uncomplaining, until
-from guest import Tally, only_in_guest, queues_bound
+from service import (BACKEND, IS_DEVMEM, Failed, Service, expect, finish, sender, uncomplaining,
+                     until)
+from guest import LOCAL, Tally, do, only_in_guest, queues_bound
 
 PAGE = os.sysconf("SC_PAGESIZE")
 AREA = 1 << 20
@@ -156,6 +157,36 @@ def numbers_of_queues(service):
     expect("nothing is leased", not queues_bound(), queues_bound())
 
 
+def rules_of_listeners(service):
+    """A listener that is shut down frees its port: who listens then gets all of its own streams."""
+    port, size = 28000, 4 << 20
+    with Connection(service.socket) as connection, socket.create_server((LOCAL[4], port)) as listener:
+        reply, fds = connection.request("QUEUE_OPEN", area_id=area_for(connection), backend=BACKEND)
+        connection.request("FLOW_ADOPT", [listener.fileno()], queue_id=reply["queue_id"], flags=1)
+        kept = sender("connect", LOCAL[4], port, 1, size)
+        until("its connection is steered", lambda: service.reasons() == ["", ""])
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        until("the port is free", lambda: "LISTEN" not in do("ss", "-tnl", f"sport = :{port}"))
+        with socket.create_server((LOCAL[4], port)) as server:
+            send = sender("connect", LOCAL[4], port, 1, size)
+            other, _ = server.accept()
+            other.settimeout(20)
+            left = size
+            while left:
+                got = len(other.recv(left))
+                expect("all of the stream", got, left)
+                left -= got
+            other.close()
+            finish(send)
+        expect("the first one still is", service.reasons()[-1] == "", service.reasons())
+        kept.kill()
+        kept.wait()
+        for fd in fds:
+            os.close(fd)
+    until("its queue is free", lambda: not queues_bound())
+
+
 def main():
     only_in_guest()
     tally = Tally()
@@ -164,6 +195,7 @@ def main():
         tally.run("what zcrxd lets read cannot be written", the_daemons_files, service)
         tally.run("a dma-buf of one's own refills", its_own_refills, service)
         tally.run("numbers of hardware queues", numbers_of_queues, service)
+        tally.run("a rule goes with its listener", rules_of_listeners, service)
         tally.run("zcrxd ends", service.end)
     tally.run("the kernel has no complaint", uncomplaining)
     tally.exit()
