@@ -4,9 +4,8 @@
  * one's own, everything in this process. All tokens of a message go back in one call. Needs
  * CAP_NET_ADMIN, /dev/udmabuf, and packets steered to the queue.
  */
-#include <linux/uio.h>
-#define __iovec_defined 1 /* just now, by the kernel's header */
 #include "bench.h"
+#include <linux/uio.h> /* first: its struct iovec instead of the C library's, see CMakeLists.txt */
 
 #include <errno.h>
 #include <net/if.h>

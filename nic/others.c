@@ -33,7 +33,7 @@ struct search {
 	int error;
 };
 
-static void reply_take(struct search *s, const struct nlmsghdr *h)
+static void reply_take(struct search *s, struct nlmsghdr *h)
 {
 	const struct inet_diag_msg *sock = NLMSG_DATA(h);
 	const int *error = NLMSG_DATA(h);
@@ -56,8 +56,8 @@ static int replies_take(struct search *s, int nl)
 	ssize_t n = recv(nl, &room, sizeof(room), 0);
 	if (n <= 0)
 		return n < 0 ? -errno : -EPROTO;
-	int left = (int)n;
-	for (const struct nlmsghdr *h = &room.first; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left))
+	unsigned left = (unsigned)n;
+	for (struct nlmsghdr *h = &room.first; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left))
 		reply_take(s, h);
 	return s->error;
 }

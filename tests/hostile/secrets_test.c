@@ -99,7 +99,7 @@ static void file_discloses_nothing(int fd, size_t told)
 	assert_ptr_not_equal(at, MAP_FAILED);
 	assert_false(holds_marker(at, told));
 	size_t n = ranges_of_daemon(ranges);
-	for (size_t i = 0; i + 8 <= told; i += 4) {
+	for (size_t i = 0; i + 8 <= told; i += 8) {
 		uint64_t word;
 		memcpy(&word, at + i, sizeof(word));
 		if (is_address(ranges, n, word))
