@@ -116,6 +116,7 @@ def the_daemons_files(service):
         for fd in (cq, rq, channel, *side):
             reason = refusal(connection, "FLOW_ADOPT", [fd], queue_id=reply["queue_id"])
             expect("a refusal", reason in ("FD_KIND", "SOCKET_KIND"), reason)
+        for fd in (cq, rq, channel, *side):  # without its channel a queue ends
             os.close(fd)
     until("its queue is free", lambda: not queues_bound())
 
