@@ -91,13 +91,16 @@ static uint64_t turn(struct client *c)
 	struct queue *q, *next;
 	for (q = TAILQ_FIRST(&c->queues); q; q = next) {
 		next = TAILQ_NEXT(q, link);
+		if (q->look_ns && q->look_ns <= now)
+			q->active = true;
 		if (q->active && q->due_ns <= now && !q->ending)
 			queue_turn(q);
 		if (queue_quiet(q)) {
 			if (queue_ended(q))
 				queue_gone(c, q);
-		} else if (q->active) {
-			uint64_t left = q->due_ns > now ? q->due_ns - now : 0;
+		} else if (q->active || q->look_ns) {
+			uint64_t at = q->active ? q->due_ns : q->look_ns;
+			uint64_t left = at > now ? at - now : 0;
 			wait = left < wait ? left : wait;
 		}
 	}

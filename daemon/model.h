@@ -135,10 +135,11 @@ struct queue {
 	uint32_t lost_reason;
 	bool listeners_wait; /* for the news to be told: then they accept again */
 	struct pace pace;
-	uint64_t due_ns; /* not before then; 0: at once */
-	bool active;     /* has work: takes turns until it has none */
-	bool held;       /* completions wait for room that the client has to make */
-	bool ending;     /* ... and its hardware is let go of, by `work` */
+	uint64_t due_ns;                /* not before then; 0: at once */
+	uint64_t look_ns, look_step_ns; /* a turn then, even if nothing happens; 0: none */
+	bool active;                    /* has work: takes turns until it has none */
+	bool held;                      /* completions wait for room that the client has to make */
+	bool ending;                    /* ... and its hardware is let go of, by `work` */
 	struct work work;
 	struct lease *leaving; /* by that */
 	bool closing;          /* flows are being ended; when none is left the queue is gone */

@@ -15,6 +15,9 @@
 #include "side.h"
 #include "util.h"
 
+#define LOOK_FIRST_NS 4000000ull
+#define LOOK_MOST_NS  256000000ull
+
 /* A NIC that fills a dma-buf leaves over what it cannot place there, and no CPU may. */
 static bool needs_side(const struct queue *q)
 {
@@ -420,6 +423,24 @@ static void enter(struct queue *q)
 		queue_lose(q, r, REASON_KERNEL);
 }
 
+/*
+ * A client that gives buffers back while nothing else happens need not say so. Those that the
+ * kernel lent to its socket are looked for after a while, then less and less often.
+ */
+static void look_later(struct queue *q, uint64_t now, bool data)
+{
+	const struct ring_daemon *d = q->rings.daemon;
+	bool owed = q->backend->reap && d->lent != d->returned + d->missed;
+	q->look_ns = 0;
+	if (q->active || !owed)
+		return;
+	if (data || !q->look_step_ns)
+		q->look_step_ns = LOOK_FIRST_NS;
+	else if (q->look_step_ns < LOOK_MOST_NS)
+		q->look_step_ns *= 2;
+	q->look_ns = now + q->look_step_ns;
+}
+
 void queue_turn(struct queue *q)
 {
 	uring_awake(&q->ring);
@@ -457,4 +478,5 @@ void queue_turn(struct queue *q)
 	else
 		/* A turn without data gives back what a batch was waited for. */
 		q->active = (data && q->backend->reap) || ask_for_kick(q) || !settle(q);
+	look_later(q, now, data);
 }

@@ -198,10 +198,10 @@ static unsigned hold(struct zcrx_queue *q, struct zcrx_area *a)
 	return n_held;
 }
 
-static void close_streams(unsigned flags)
+static void close_streams(void)
 {
 	for (unsigned i = 0; i < opened; i++) {
-		zcrx_flow_close(streams[i].flow, flags);
+		zcrx_flow_close(streams[i].flow, ZCRX_CLOSE_ABORT);
 		streams[i].flow = NULL;
 	}
 }
@@ -210,7 +210,7 @@ static void close_streams(unsigned flags)
 static void drop(struct zcrx_queue *q, struct zcrx_area *a)
 {
 	unsigned n_held = hold(q, a);
-	close_streams(ZCRX_CLOSE_ABORT);
+	close_streams();
 	puts("dropped");
 	fflush(stdout);
 	getchar();
@@ -356,10 +356,8 @@ static void receive_round(struct zcrx *z, const struct zcrx_queue_options *o, si
 	open_streams(z, q);
 	behave(q, a);
 	report(q);
-	if (linger) {
-		close_streams(0);
+	if (linger)
 		getchar();
-	}
 	zcrx_queue_close(q);
 	must(zcrx_area_free(a), "the end of the area", z);
 }

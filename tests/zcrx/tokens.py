@@ -55,7 +55,8 @@ def streams_again(service, port):
 
 
 def agree(service, tokens):
-    """returned is what the kernel says it freed; and its pool would not end with buffers out."""
+    """returned is what the kernel says it freed; and its pool would not end with buffers out. The
+    client does nothing any more: what it gave back last is found all the same."""
     size, port = tokens * PAYLOAD, PORT
     client = begin(service, port, size, "area=16777216", "linger")
     send = sender("connect", LOCAL[4], port, 1, size)
