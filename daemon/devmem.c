@@ -97,11 +97,10 @@ struct devmem {
 	struct msghdr header;
 	struct message message;
 	struct call calls[CALLS];
-	uint32_t looked;    /* position in the private CQ up to which calls were looked for */
-	bool received;      /* something, since tokens were given back last */
-	uint64_t aside;     /* bytes in the side buffer */
-	uint64_t *returned; /* counters */
-	uint64_t *missed;
+	uint32_t looked; /* position in the private CQ up to which calls were looked for */
+	bool received;   /* something, since tokens were given back last */
+	uint64_t aside;  /* bytes in the side buffer */
+	uint64_t lent;   /* fragments, in all */
 };
 
 static uint32_t devmem_buffer_bytes(uint64_t area_bytes, uint32_t wish)
@@ -138,8 +137,6 @@ static int devmem_open(void **ret, struct uring *ring, struct rings *rings,
 	b->side = place->side;
 	b->area_bytes = place->area->bytes;
 	b->header.msg_controllen = CONTROL_BYTES;
-	b->returned = &rings->daemon->returned;
-	b->missed = &rings->daemon->missed;
 	TAILQ_INIT(&b->streams);
 	int r = tokens_init(&b->tokens, b->area_bytes, rings->layout.rq_entries);
 	if (r == 0)
@@ -236,8 +233,8 @@ static void call_done(struct devmem *b, struct call *c, int res)
 		c->again = true;
 		return call_issue(b, c);
 	}
-	count_add(b->returned, c->returned);
-	count_add(b->missed, c->count - c->returned);
+	count_add(&b->rings->daemon->returned, c->returned);
+	count_add(&b->rings->daemon->missed, c->count - c->returned);
 	c->stream->calls--;
 	c->stream = NULL;
 }
@@ -342,7 +339,7 @@ static bool fragment_take(struct devmem *b, const struct dmabuf_cmsg *f)
 	if (f->dmabuf_id != nic_binding_id(b->binding) || f->frag_offset >= b->area_bytes ||
 	    f->frag_size > b->area_bytes - f->frag_offset)
 		s->error = -EFAULT;
-	count_add(&b->rings->daemon->lent, 1);
+	b->lent++;
 	if (s->error) {
 		tokens_reject(&b->tokens, &s->tokens, f->frag_token);
 	} else {
@@ -461,6 +458,7 @@ static bool devmem_reap(void *data)
 		if (room)
 			io_uring_cqe_seen(&b->ring->io, cqe);
 	}
+	count_set(&b->rings->daemon->lent, b->lent);
 	rings_complete_show(b->rings);
 	return !room || is_short(&b->tokens);
 }

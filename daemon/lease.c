@@ -13,6 +13,7 @@
 #include "config.h"
 #include "log.h"
 #include "util.h"
+#include "work.h"
 
 #define NOWHERE UINT32_MAX /* a rule that somebody removed and that could not be set again */
 
@@ -30,13 +31,9 @@ struct nic {
 	uint32_t leases;
 	LIST_HEAD(, lease_rule) rules;
 
-	bool owed; /* it was gone when it was to be put back; atomic */
-	pthread_t thread;
-	enum {
-		THREAD_NONE,
-		THREAD_RUNS,
-		THREAD_OVER
-	} state; /* of the thread that puts it back; atomic */
+	bool owed;      /* it was gone when it was to be put back; atomic */
+	bool returning; /* the work was started, and not joined yet */
+	struct work work;
 };
 
 struct lease {
@@ -89,22 +86,20 @@ static void put_back(struct nic *nic)
 	__atomic_store_n(&nic->owed, r == -ENODEV, __ATOMIC_RELAXED);
 }
 
-static void *returned(void *data)
+static void returned(void *data)
 {
 	struct nic *nic = data;
 	pthread_mutex_lock(&nic->lock);
 	if (nic->leases == 0 && nic->owed)
 		put_back(nic);
 	pthread_mutex_unlock(&nic->lock);
-	__atomic_store_n(&nic->state, THREAD_OVER, __ATOMIC_RELEASE);
-	return NULL;
 }
 
-static void thread_join(struct nic *nic)
+static void returned_wait(struct nic *nic)
 {
-	if (nic->state != THREAD_NONE)
-		pthread_join(nic->thread, NULL);
-	nic->state = THREAD_NONE;
+	if (nic->returning)
+		work_join(&nic->work);
+	nic->returning = false;
 }
 
 void leases_look(void)
@@ -112,20 +107,19 @@ void leases_look(void)
 	for (uint32_t i = 0; i < all.n; i++) {
 		struct nic *nic = &all.nics[i];
 		if (!__atomic_load_n(&nic->owed, __ATOMIC_RELAXED) ||
-		    __atomic_load_n(&nic->state, __ATOMIC_ACQUIRE) == THREAD_RUNS ||
+		    (nic->returning && !work_is_over(&nic->work)) ||
 		    !if_nametoindex(nic->config->name))
 			continue;
-		thread_join(nic);
-		nic->state = THREAD_RUNS;
-		if (pthread_create(&nic->thread, NULL, returned, nic) != 0)
-			nic->state = THREAD_NONE;
+		returned_wait(nic);
+		nic->returning = true;
+		work_start(&nic->work, returned, nic, -1);
 	}
 }
 
 void leases_done(void)
 {
 	for (uint32_t i = 0; i < all.n; i++)
-		thread_join(&all.nics[i]);
+		returned_wait(&all.nics[i]);
 	nic_put_back_all(all.dir, say);
 	for (uint32_t i = 0; i < all.n; i++)
 		free(all.nics[i].taken);

@@ -430,7 +430,7 @@ static void enter(struct queue *q)
 static void look_later(struct queue *q, uint64_t now, bool data)
 {
 	const struct ring_daemon *d = q->rings.daemon;
-	bool owed = q->backend->reap && d->lent != d->returned + d->missed;
+	bool owed = d->lent != d->returned + d->missed;
 	q->look_ns = 0;
 	if (q->active || !owed)
 		return;

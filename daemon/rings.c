@@ -3,12 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/memfd.h>
-#include <stdio.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "area.h"
+#include "memfd.h"
 #include "util.h"
 
 static size_t page_bytes(void)
@@ -35,26 +33,13 @@ uint64_t rings_cost(uint32_t cq_entries, uint32_t cqe_bytes, uint32_t rq_entries
 
 static int file_new(const char *name, size_t bytes, char **ret_map)
 {
-	_cleanup_(fd_closep) int fd =
-		memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	_cleanup_(fd_closep) int fd = memfd_new(name);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fallocate(fd, 0, 0, (off_t)bytes) < 0)
 		return -errno;
-	char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
-		return -errno;
-	*ret_map = map;
-	return fd_steal(&fd);
-}
-
-static int cq_seal(int fd)
-{
-	if (fchmod(fd, S_IRUSR) < 0 ||
-	    fcntl(fd, F_ADD_SEALS,
-		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
-		return -errno;
-	return 0;
+	int r = memfd_map(fd, bytes, ret_map);
+	return r < 0 ? r : fd_steal(&fd);
 }
 
 /* The kernel says where the parts of its CQ lie; ours lie likewise. */
@@ -87,7 +72,7 @@ static int cq_init(struct rings *r, struct uring *ring, uint32_t entries, uint32
 	r->cq_fd = fd;
 	int e = cq_ring(r, ring, entries, cqe_bytes, kernel_writes);
 	if (e == 0)
-		e = cq_seal(fd);
+		e = memfd_seal(fd);
 	r->daemon = (struct ring_daemon *)(void *)(r->cq + ring_bytes);
 	r->layout.cq_map_bytes = (uint32_t)r->cq_bytes;
 	r->layout.daemon_page = (uint32_t)ring_bytes;
@@ -163,10 +148,7 @@ int rings_init(struct rings *r, struct uring *ring, uint32_t cq_entries, uint32_
 
 int rings_cq_readonly(const struct rings *r)
 {
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", r->cq_fd);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return memfd_readonly(r->cq_fd);
 }
 
 int rings_rq_duplicate(const struct rings *r)

@@ -2,13 +2,10 @@
 #include "side.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/memfd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
+#include "memfd.h"
 #include "util.h"
 
 uint64_t side_cost(void)
@@ -27,18 +24,13 @@ static void post(struct side *s, uint32_t slot)
 /* Without memory yet: what nothing is copied to costs nothing. */
 static int memory_make(struct side *s)
 {
-	s->fd = memfd_create("zcrxd-side", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-	if (s->fd < 0 || ftruncate(s->fd, (off_t)side_cost()) < 0)
+	s->fd = memfd_new("zcrxd-side");
+	if (s->fd < 0)
+		return s->fd;
+	if (ftruncate(s->fd, (off_t)side_cost()) < 0)
 		return -errno;
-	char *map = mmap(NULL, side_cost(), PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
-	if (map == MAP_FAILED)
-		return -errno;
-	s->map = map;
-	if (fchmod(s->fd, S_IRUSR) < 0 ||
-	    fcntl(s->fd, F_ADD_SEALS,
-		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
-		return -errno;
-	return 0;
+	int r = memfd_map(s->fd, side_cost(), &s->map);
+	return r < 0 ? r : memfd_seal(s->fd);
 }
 
 int side_new(struct side **ret, struct uring *ring)
@@ -74,10 +66,7 @@ struct side *side_free(struct side *s)
 
 int side_readonly(const struct side *s)
 {
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->fd);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return memfd_readonly(s->fd);
 }
 
 void side_take(struct side *s, uint32_t slot)

@@ -10,7 +10,8 @@ static void *carry_out(void *data)
 	struct work *w = data;
 	w->run(w->arg);
 	__atomic_store_n(&w->is_over, true, __ATOMIC_RELEASE);
-	eventfd_write(w->wake, 1);
+	if (w->wake >= 0)
+		eventfd_write(w->wake, 1);
 	return NULL;
 }
 

@@ -13,7 +13,7 @@
 struct work {
 	void (*run)(void *arg);
 	void *arg;
-	int wake; /* eventfd, borrowed */
+	int wake; /* eventfd, borrowed; -1: none */
 	bool is_thread;
 	bool is_over; /* atomic */
 	pthread_t thread;
