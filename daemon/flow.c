@@ -15,23 +15,42 @@
 /* user_data of a cancellation on the queue's ring: this bit and the flow's id. */
 #define CANCEL (1ull << 32)
 
-#define STUCK_MOST 16
+#define STUCK_MOST     16
+#define BACKLOG_SHARES 16u
 
 /*
- * What waits in sockets lies in the area. If that were all of it, behind a packet that was lost, no
- * buffer would be left to receive this packet into: a socket gets half of the area at most.
+ * What waits in sockets lies in the area. If that were all of it, no buffer would be left for a
+ * packet that was lost, or to copy to: all sockets together get half of the area. Their number is
+ * rounded up, so that the others' shares seldom change. What a listener has, its connections have
+ * until they are accepted, however many.
  */
+static void limit_one(const struct flow *f)
+{
+	const struct queue *q = f->queue;
+	uint32_t shares = f->listener && q->shares < BACKLOG_SHARES ? BACKLOG_SHARES : q->shares;
+	socket_limit(f->sock, q->area->bytes / 2 / shares, f->listener_id != 0);
+}
+
 static void limit(const struct flow *f)
 {
-	if (f->queue->lease)
-		socket_limit(f->sock, f->queue->area->bytes / 2);
+	struct queue *q = f->queue;
+	if (!q->lease)
+		return;
+	if (q->flow_count <= q->shares) {
+		limit_one(f);
+		return;
+	}
+	q->shares = round_up_pow2(q->flow_count);
+	TAILQ_FOREACH (f, &q->flows, link)
+		if (f->sock >= 0)
+			limit_one(f);
 }
 
 void flow_open(struct flow *f)
 {
+	flows_link(f);
 	limit(f);
 	steer_start(f);
-	flows_link(f);
 	flows_set_state(f, FLOW_IDLE);
 	flow_attend(f);
 }
@@ -71,6 +90,7 @@ void flow_free(struct flow *f)
 		q->backend->leave(q->buffers, f->stream);
 	pthread_mutex_lock(&q->client->lock);
 	TAILQ_REMOVE(&q->flows, f, link);
+	q->flow_count--;
 	pthread_mutex_unlock(&q->client->lock);
 	if (f->accepting)
 		flow_discard(f->accepting);
@@ -248,6 +268,7 @@ static void announce(struct flow *listener, int sock)
 	socket_addresses(sock, &f->local, &f->remote);
 	steer_share(f, listener);
 	flows_link(f);
+	limit(f);
 	if (listener->closing ||
 	    (f->receive_only && !policy_accepts(f->queue->client->class, &f->remote)))
 		flow_close(f, true);

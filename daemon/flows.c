@@ -73,6 +73,7 @@ void flows_link(struct flow *f)
 {
 	pthread_mutex_lock(&f->queue->client->lock);
 	TAILQ_INSERT_TAIL(&f->queue->flows, f, link);
+	f->queue->flow_count++;
 	pthread_mutex_unlock(&f->queue->client->lock);
 }
 

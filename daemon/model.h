@@ -130,8 +130,9 @@ struct queue {
 	uint32_t sockets_unread; /* sent on it, at most */
 	struct source channel_source, ring_source;
 	struct flow_list flows, waiting, dead, news;
-	bool hangup; /* of the channel: to be closed */
-	int lost;    /* error to tell the client, then it closes */
+	uint32_t flow_count, shares; /* of flows; and into how many the area is cut for them */
+	bool hangup;                 /* of the channel: to be closed */
+	int lost;                    /* error to tell the client, then it closes */
 	uint32_t lost_reason;
 	bool listeners_wait; /* for the news to be told: then they accept again */
 	struct pace pace;

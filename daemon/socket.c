@@ -16,6 +16,7 @@
 
 /* As much the kernel lets a socket grow to by itself, tcp_rmem. */
 #define AUTOTUNED_BYTES (6u << 20)
+#define LEAST_BYTES     (16u << 10) /* with less a stream hardly moves */
 
 /* The kernel's TCP states as tcp_info reports them (include/net/tcp_states.h). */
 enum {
@@ -160,12 +161,16 @@ void socket_abort(int sock)
 	(void)connect(sock, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
 }
 
-void socket_limit(int sock, uint64_t bytes)
+void socket_limit(int sock, uint64_t bytes, bool accepted)
 {
+	if (bytes >= AUTOTUNED_BYTES && !accepted)
+		return;
+	if (bytes > AUTOTUNED_BYTES)
+		bytes = AUTOTUNED_BYTES;
+	if (bytes < LEAST_BYTES)
+		bytes = LEAST_BYTES;
 	/* The kernel doubles it: the other half is meant for what it needs beside payload. */
 	int half = (int)(bytes / 2);
-	if (bytes >= AUTOTUNED_BYTES)
-		return;
 	if (setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &half, sizeof(half)) < 0)
 		setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &half, sizeof(half));
 }

@@ -37,9 +37,9 @@ void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote)
 
 /*
  * Payload that waits in the socket takes at most this much memory, if it is less than the kernel
- * would let it have.
+ * would let it have. An accepted socket has its listener's limit until it gets its own.
  */
-void socket_limit(int sock, uint64_t bytes);
+void socket_limit(int sock, uint64_t bytes, bool accepted);
 
 /*
  * Drops our reference. With abort the connection is reset, whoever else holds it. Lingering is

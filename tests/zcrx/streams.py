@@ -79,8 +79,7 @@ def faulty(service, fault, value):
         f.write(str(value))
     try:
         zero_copy(stream(service), 0)
-        # More memory than the sockets can hold unread: copies need some (docs/operating.md).
-        zero_copy(stream(service, flows=8, size=MIB // 2, options=["area=16777216"]), 0)
+        zero_copy(stream(service, flows=8, size=MIB // 2), 0)
         if not IS_DEVMEM:
             zero_copy(stream(service, flows=8, size=MIB // 2, options=["memory=udmabuf"]), 0)
     finally:
