@@ -24,7 +24,8 @@ struct backend_place {
 	uint32_t ifindex;      /* of hardware queues, for backends that take them, */
 	const uint32_t *rxqs;  /* and their numbers */
 	uint32_t n_rxqs;
-	uint64_t token; /* open() says: to be or-ed into refills */
+	uint64_t token;     /* open() says: to be or-ed into refills */
+	bool copies_untold; /* likewise: the kernel copies and does not say so */
 };
 
 struct backend {
@@ -70,8 +71,11 @@ struct backend {
 	 */
 	bool (*reap)(void *b);
 
-	/* A completion of such an operation: moves what it names into the client's hands. */
-	void (*received)(void *b, const struct io_uring_cqe *cqe);
+	/*
+	 * A completion of such an operation: moves what it names into the client's hands. Returns
+	 * how many of its bytes were copied, as far as it can tell.
+	 */
+	uint32_t (*received)(void *b, const struct io_uring_cqe *cqe);
 
 	/*
 	 * The client returns the buffer at this offset. False if it was not the client's. NULL: the
@@ -82,8 +86,8 @@ struct backend {
 	/* Gives the kernel free buffers; returns how many it may fill now. */
 	uint32_t (*post)(void *b);
 
-	/* Of so many bytes received, how many were copied. */
-	uint64_t (*copied)(const void *b, uint64_t received);
+	/* Bytes copied so far of which no completion could tell; NULL: there are none. */
+	uint64_t (*copied)(const void *b);
 };
 
 extern const struct backend backend_copy, backend_devmem, backend_zcrx;

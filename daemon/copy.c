@@ -120,17 +120,18 @@ static void copy_arm(void *data, struct uring *ring, int sock, uint64_t user_dat
 	sqe->user_data = user_data;
 }
 
-static void copy_received(void *data, const struct io_uring_cqe *cqe)
+static uint32_t copy_received(void *data, const struct io_uring_cqe *cqe)
 {
 	struct copy *b = data;
 	if (!(cqe->flags & IORING_CQE_F_BUFFER))
-		return;
+		return 0;
 	uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 	b->posted--;
 	if (cqe->res > 0)
 		b->client_has[id] = true;
 	else
 		stack_push(b, id); /* the client skips this completion */
+	return cqe->res > 0 ? (uint32_t)cqe->res : 0;
 }
 
 static bool copy_refill(void *data, uint64_t off)
@@ -141,12 +142,6 @@ static bool copy_refill(void *data, uint64_t off)
 		return false;
 	stack_push(b, (uint32_t)id);
 	return true;
-}
-
-static uint64_t copy_copied(const void *data, uint64_t received)
-{
-	(void)data;
-	return received;
 }
 
 const struct backend backend_copy = {
@@ -162,5 +157,4 @@ const struct backend backend_copy = {
 	.received = copy_received,
 	.refill = copy_refill,
 	.post = copy_post,
-	.copied = copy_copied,
 };

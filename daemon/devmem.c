@@ -99,7 +99,6 @@ struct devmem {
 	struct call calls[CALLS];
 	uint32_t looked; /* position in the private CQ up to which calls were looked for */
 	bool received;   /* something, since tokens were given back last */
-	uint64_t aside;  /* bytes in the side buffer */
 	uint64_t lent;   /* fragments, in all */
 };
 
@@ -320,7 +319,6 @@ static bool plain_take(struct devmem *b, uint32_t bytes)
 			return false;
 		complete(b, m->stream->id, bytes,
 			 IORING_CQE_F_BUFFER | m->slot << IORING_CQE_BUFFER_SHIFT, m->at);
-		b->aside += bytes;
 	}
 	m->at += bytes;
 	return true;
@@ -463,17 +461,11 @@ static bool devmem_reap(void *data)
 	return !room || is_short(&b->tokens);
 }
 
-static void devmem_received(void *data, const struct io_uring_cqe *cqe)
+/* The rest was done when it was made. */
+static uint32_t devmem_received(void *data, const struct io_uring_cqe *cqe)
 {
 	(void)data;
-	(void)cqe; /* all was done when it was made */
-}
-
-static uint64_t devmem_copied(const void *data, uint64_t received)
-{
-	const struct devmem *b = data;
-	(void)received;
-	return b->aside;
+	return cqe->flags & IORING_CQE_F_BUFFER ? (uint32_t)cqe->res : 0;
 }
 
 const struct backend backend_devmem = {
@@ -494,5 +486,4 @@ const struct backend backend_devmem = {
 	.received = devmem_received,
 	.refill = devmem_refill,
 	.post = devmem_post,
-	.copied = devmem_copied,
 };

@@ -235,7 +235,7 @@ static bool transient(int res)
 	       res == -ECANCELED || res == -EINTR || res == -EAGAIN;
 }
 
-void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
+void flow_received(struct flow *f, const struct io_uring_cqe *cqe, uint32_t copied)
 {
 	if (cqe->user_data & CANCEL) {
 		/* It was not to be found; if the operation still runs, ask again. */
@@ -245,6 +245,7 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 	}
 	if (cqe->res > 0) {
 		count_add(&f->bytes, (uint64_t)cqe->res);
+		count_add(&f->bytes_copied, copied);
 		f->stuck = 0;
 	}
 	if (cqe->flags & IORING_CQE_F_MORE)

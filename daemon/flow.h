@@ -25,8 +25,11 @@ void flow_free(struct flow *f);
 /* Does whatever the flow's state and wishes (paused, closing) ask for next. */
 void flow_attend(struct flow *f);
 
-/* A completion on the queue's ring, and one on the client's control ring. */
-void flow_received(struct flow *f, const struct io_uring_cqe *cqe);
+/*
+ * A completion on the queue's ring, of which so many bytes were copied, and one on the client's
+ * control ring.
+ */
+void flow_received(struct flow *f, const struct io_uring_cqe *cqe, uint32_t copied);
 void flow_accepted(struct flow *f, int result);
 
 /* Starts the operation; for flows that waited. */

@@ -121,6 +121,6 @@ void flows_set_state(struct flow *f, enum flow_state state)
 
 uint64_t flow_bytes_copied(const struct flow *f)
 {
-	bool all = f->queue->backend->number == MSG_BACKEND_COPY || f->why_copied;
-	return all ? count_get(&f->bytes) : 0;
+	bool all = f->queue->copies_untold && f->why_copied;
+	return count_get(all ? &f->bytes : &f->bytes_copied);
 }

@@ -33,7 +33,7 @@ void flows_set_state(struct flow *f, enum flow_state state);
 void flows_wait(struct flow *f);
 void flows_forget(struct flow *f);
 
-/* All of it or nothing: the kernel counts what it copied for a queue, not for a flow. */
+/* Where the kernel does not tell what it copied, all of it or nothing. */
 uint64_t flow_bytes_copied(const struct flow *f);
 
 #endif

@@ -91,7 +91,7 @@ struct flow {
 	int error;              /* of the end */
 	uint32_t reason;
 	uint32_t end; /* CQ position */
-	uint64_t bytes;
+	uint64_t bytes, bytes_copied;
 	void *stream;              /* the backend's, or NULL; its socket is kept open */
 	struct steering *steering; /* to the leased hardware queue, or NULL */
 	const char *why_copied;    /* why it is not steered there, or NULL; a constant */
@@ -119,6 +119,8 @@ struct queue {
 	uint64_t cost;       /* bytes charged for the rings */
 	struct lease *lease; /* of a hardware queue, or NULL */
 	uint64_t token;      /* to be or-ed into refills */
+	uint64_t untold;     /* of backend->copied(): what was shared out among the flows */
+	bool copies_untold;  /* there is no telling what was copied */
 	char why_not[240];   /* why no better backend was given, "" */
 	struct uring ring;
 	struct rings rings;

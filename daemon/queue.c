@@ -70,6 +70,7 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 		return r;
 	q->buffer_bytes = place.buffer_bytes;
 	q->token = place.token;
+	q->copies_untold = place.copies_untold;
 	q->channel = channel_open(ret_channel);
 	return q->channel < 0 ? q->channel : 0;
 }
@@ -254,12 +255,72 @@ void queue_listen(struct queue *q)
 			flow_attend(f);
 }
 
-static void count_received(struct queue *q, uint32_t completions, uint64_t bytes)
+/* Completions that were scanned and are to be counted. */
+struct batch {
+	uint32_t from, to; /* in the CQ */
+	uint32_t data;     /* of these */
+	uint64_t bytes, copied;
+};
+
+static const struct io_uring_cqe *cqe_at(const struct queue *q, uint32_t position)
+{
+	const struct msg_rings *l = &q->rings.layout;
+	uint32_t index = position & (l->cq_entries - 1);
+	return (const void *)(q->rings.cq + l->cq_cqes + (size_t)index * l->cqe_bytes);
+}
+
+/* What the kernel copied without saying of which flow, since it was last asked. */
+static uint64_t untold(struct queue *q, uint64_t most)
+{
+	uint64_t all = q->backend->copied ? q->backend->copied(q->buffers) : 0;
+	uint64_t more = all > q->untold ? all - q->untold : 0;
+	more = more < most ? more : most;
+	q->untold = all < q->untold ? all : q->untold + more; /* the client can write it, too */
+	return more;
+}
+
+static struct flow *flow_at(const struct queue *q, uint32_t at, uint32_t *ret_bytes)
+{
+	const struct io_uring_cqe *cqe = cqe_at(q, at);
+	*ret_bytes = cqe->res > 0 ? (uint32_t)cqe->res : 0;
+	return cqe->res > 0 ? flow_find(q->client, (uint32_t)cqe->user_data) : NULL;
+}
+
+/*
+ * Flows that are not steered are copied whole. Of what is left each other flow's part is that of
+ * its bytes in the batch: exact when they all are of one.
+ */
+static void share_out(struct queue *q, const struct batch *b, uint64_t copied)
+{
+	uint32_t bytes;
+	uint64_t others = 0;
+	struct flow *f;
+	for (uint32_t at = b->from; at != b->to; at++) {
+		f = flow_at(q, at, &bytes);
+		if (!f || !f->why_copied || bytes > copied) {
+			others += bytes;
+			continue;
+		}
+		count_add(&f->bytes_copied, bytes);
+		copied -= bytes;
+	}
+	for (uint32_t at = b->from; copied > 0 && at != b->to; at++) {
+		f = flow_at(q, at, &bytes);
+		if (f && !f->why_copied)
+			count_add(&f->bytes_copied, copied * bytes / others);
+	}
+}
+
+static void batch_count(struct queue *q, struct batch *b)
 {
 	struct ring_daemon *d = q->rings.daemon;
-	count_add(&d->completions, completions);
-	count_add(&d->bytes, bytes);
-	count_set(&d->bytes_copied, q->backend->copied(q->buffers, count_get(&d->bytes)));
+	uint64_t more = untold(q, b->bytes - b->copied);
+	if (more)
+		share_out(q, b, more);
+	count_add(&d->completions, b->data);
+	count_add(&d->bytes, b->bytes);
+	count_add(&d->bytes_copied, b->copied + more);
+	*b = (struct batch){.from = b->to, .to = b->to};
 }
 
 /*
@@ -268,29 +329,25 @@ static void count_received(struct queue *q, uint32_t completions, uint64_t bytes
  */
 static uint32_t scan(struct queue *q)
 {
-	const char *cqes = q->rings.cq + q->rings.layout.cq_cqes;
-	uint32_t tail = ring_load(q->rings.cq_tail);
-	uint32_t stride = q->rings.layout.cqe_bytes, mask = q->rings.layout.cq_entries - 1;
-	uint32_t data = 0, counted = 0;
-	uint64_t bytes = 0;
+	uint32_t tail = ring_load(q->rings.cq_tail), data = 0;
+	struct batch batch = {.from = q->scanned, .to = q->scanned};
 	while (q->scanned != tail) {
-		const struct io_uring_cqe *cqe =
-			(const void *)(cqes + (size_t)(q->scanned++ & mask) * stride);
-		q->backend->received(q->buffers, cqe);
+		const struct io_uring_cqe *cqe = cqe_at(q, q->scanned++);
+		struct flow *f = flow_find(q->client, (uint32_t)cqe->user_data);
+		uint32_t copied = q->backend->received(q->buffers, cqe);
 		if (cqe->res > 0) {
 			data++;
-			bytes += (uint64_t)cqe->res;
+			batch.data++;
+			batch.bytes += (uint64_t)cqe->res;
+			batch.copied += copied;
 		} else {
-			count_received(q, data - counted, bytes);
-			counted = data;
-			bytes = 0;
+			batch_count(q, &batch);
 		}
-		struct flow *f = flow_find(q->client, (uint32_t)cqe->user_data);
+		batch.to = q->scanned;
 		if (f)
-			flow_received(f, cqe);
+			flow_received(f, cqe, copied);
 	}
-	if (data > counted)
-		count_received(q, data - counted, bytes);
+	batch_count(q, &batch);
 	return data;
 }
 

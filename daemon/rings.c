@@ -18,11 +18,11 @@ static size_t page_bytes(void)
 #define RQ_HEAD_OFFSET    0u
 #define RQ_TAIL_OFFSET    4u
 #define RQ_ENTRIES_OFFSET 64u
-#define STATS_BYTES       64u /* behind it, for the kernel */
 
 static size_t rq_bytes(uint32_t entries)
 {
-	size_t ring = RQ_ENTRIES_OFFSET + (size_t)entries * sizeof(struct ring_rqe) + STATS_BYTES;
+	size_t ring = RQ_ENTRIES_OFFSET + (size_t)entries * sizeof(struct ring_rqe) +
+		      RINGS_REFILL_EXTRA_BYTES;
 	return page_bytes() + round_up(ring, page_bytes());
 }
 

@@ -43,6 +43,8 @@ struct rings {
 	struct msg_rings layout;
 };
 
+#define RINGS_REFILL_EXTRA_BYTES 64u /* at the end of the refill ring's memory, for the backend */
+
 /* Bytes the two files of a queue take. */
 uint64_t rings_cost(uint32_t cq_entries, uint32_t cqe_bytes, uint32_t rq_entries);
 

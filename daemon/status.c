@@ -50,6 +50,12 @@ static void add_address(struct json_object *o, const char *key, const struct msg
 	add_text(o, key, text);
 }
 
+/* null where the kernel does not tell. */
+static void add_copied(struct json_object *o, bool untold, uint64_t bytes)
+{
+	json_object_object_add(o, "bytes_copied", untold ? NULL : json_object_new_uint64(bytes));
+}
+
 static struct json_object *flow_json(const struct flow *f)
 {
 	static const char *const states[] = {"opening", "idle", "receiving", "ended", "closed"};
@@ -60,20 +66,22 @@ static struct json_object *flow_json(const struct flow *f)
 	add_address(o, "local", &f->local);
 	add_address(o, "remote", &f->remote);
 	add_number(o, "bytes", bytes);
-	add_number(o, "bytes_copied", flow_bytes_copied(f));
+	add_copied(o, f->queue->copies_untold && !f->why_copied, flow_bytes_copied(f));
 	add_text(o, "why_copied", f->why_copied ? f->why_copied : "");
 	json_object_object_add(o, "paused", json_object_new_boolean(flow_is_paused(f)));
 	add_text(o, "state", states[flow_state(f)]);
 	return o;
 }
 
-static void add_counters(struct json_object *o, const struct ring_daemon *d)
+static void add_counters(struct json_object *o, const struct queue *q)
 {
+	const struct ring_daemon *d = q->rings.daemon;
 	uint64_t bytes = count_get(&d->bytes), copied = count_get(&d->bytes_copied);
 	double ratio = bytes ? 1.0 - (double)copied / (double)bytes : 0.0;
 	add_number(o, "bytes", bytes);
-	add_number(o, "bytes_copied", copied);
-	json_object_object_add(o, "zero_copy_ratio", json_object_new_double(ratio));
+	add_copied(o, q->copies_untold, copied);
+	json_object_object_add(o, "zero_copy_ratio",
+			       q->copies_untold ? NULL : json_object_new_double(ratio));
 	add_number(o, "completions", count_get(&d->completions));
 	add_number(o, "refills", count_get(&d->refills));
 	add_number(o, "refills_refused", count_get(&d->refills_refused));
@@ -106,7 +114,7 @@ static struct json_object *queue_json(const struct queue *q)
 	add_number(o, "area_bytes", q->area->bytes);
 	add_number(o, "buffer_bytes", q->buffer_bytes);
 	add_number(o, "cq_entries", q->rings.layout.cq_entries);
-	add_counters(o, q->rings.daemon);
+	add_counters(o, q);
 	TAILQ_FOREACH (f, &q->flows, link)
 		json_object_array_add(flows, flow_json(f));
 	json_object_object_add(o, "flows", flows);

@@ -9,9 +9,7 @@
  * what comes next is drained to the side buffer. Source: the kernel's
  * Documentation/networking/iou-zcrx.rst.
  */
-#include <assert.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -21,39 +19,20 @@
 #include "rings.h"
 #include "side.h"
 #include "util.h"
+#include "zcrx_abi.h"
 
 #ifndef MSG_SOCK_DEVMEM /* older C libraries */
 #define MSG_SOCK_DEVMEM 0x2000000
 #endif
 
-/* A queue is let go asynchronously: the last one's may not be over yet. */
 /* Room for the control messages of a drain: one for each packet. */
 #define DRAIN_CONTROL_BYTES 4096
 
+/* A queue is let go asynchronously: the last one's may not be over yet. */
 #define EEXIST_TRIES    40
 #define EEXIST_PAUSE_NS 50000000
 
-/*
- * Statistics, from Linux 7.2 on (linux/io_uring/zcrx.h: struct zcrx_event_desc, zcrx_stats). What
- * liburing has of that header has them not yet, and cannot be included beside it.
- */
-struct events {
-	uint64_t user_data;
-	uint32_t types;
-	uint32_t flags;
-	uint64_t stats_offset; /* from the beginning of the refill ring's memory */
-	uint64_t reserved[9];
-};
-
-#define EVENTS_STATS 1u
-
-struct stats {
-	uint64_t copies;
-	uint64_t copied_bytes;
-};
-
-static_assert(offsetof(struct io_uring_zcrx_ifq_reg, __resv) == 72,
-	      "liburing knows event_desc now: use it, and its structures");
+#define EVENT (1ull << 34) /* user_data of events: no flow's */
 
 /* The kernel changes the header of a drain: each SQE has its own. */
 struct drain {
@@ -66,12 +45,13 @@ struct zcrx {
 	struct uring *ring;
 	struct rings *rings;
 	struct side *side; /* NULL: the area is no dma-buf */
-	uint64_t drained;  /* bytes into it */
 	struct drain *drain;
 	uint32_t ifq;
-	bool dry;                  /* a receive ended for want of buffers */
-	bool flushed;              /* since the client last gave any back */
-	const struct stats *stats; /* in the client's reach: to be shown, not trusted. Or NULL */
+	struct zcrx_abi abi;
+	bool dry;     /* a receive ended for want of buffers */
+	bool flushed; /* since the client last gave any back */
+	bool event;   /* the NIC found none, and will not say so again before it is asked to */
+	const struct zcrx_statistics *stats; /* in the client's reach: to be shown, not trusted */
 };
 
 static uint32_t page_bytes(void)
@@ -96,15 +76,14 @@ struct registration {
 	struct io_uring_zcrx_ifq_reg ifq;
 	struct io_uring_zcrx_area_reg area;
 	struct io_uring_region_desc region;
-	struct events events;
+	struct zcrx_events events;
 };
 
-static int try(struct zcrx *b, const struct backend_place *place, struct registration *r,
-	       uint32_t chunk, bool stats)
+static int try(struct zcrx *b, const struct backend_place *place, struct registration *r)
 {
 	uint64_t region_bytes;
 	void *region = rings_refill_region(b->rings, &region_bytes);
-	uint32_t entries = b->rings->layout.rq_entries;
+	uint32_t entries = b->rings->layout.rq_entries, chunk = place->buffer_bytes;
 	*r = (struct registration){
 		.ifq = {.if_idx = place->ifindex,
 			.if_rxq = place->rxqs[0],
@@ -112,13 +91,15 @@ static int try(struct zcrx *b, const struct backend_place *place, struct registr
 			.area_ptr = (uintptr_t)&r->area,
 			.region_ptr = (uintptr_t)&r->region,
 			.rx_buf_len = chunk == page_bytes() ? 0 : chunk,
-			.__resv = {stats ? (uintptr_t)&r->events : 0}},
+			.__resv = {b->abi.events ? (uintptr_t)&r->events : 0}},
 		.area = {.len = place->area->bytes},
 		.region = {.user_addr = (uintptr_t)region,
 			   .size = region_bytes,
 			   .flags = IORING_MEM_REGION_TYPE_USER},
-		.events = {.flags = EVENTS_STATS,
-			   .stats_offset = region_bytes - sizeof(struct stats)},
+		.events = {.user_data = EVENT,
+			   .types = 1u << ZCRX_EVENT_NO_BUFFERS,
+			   .flags = ZCRX_EVENTS_STATS,
+			   .stats_offset = region_bytes - ZCRX_STATISTICS_BYTES},
 	};
 	if (place->area->dmabuf >= 0) {
 		r->area.flags = IORING_ZCRX_AREA_DMABUF;
@@ -129,34 +110,24 @@ static int try(struct zcrx *b, const struct backend_place *place, struct registr
 	return io_uring_register_ifq(&b->ring->io, &r->ifq);
 }
 
-static int try_patiently(struct zcrx *b, const struct backend_place *place, struct registration *r,
-			 uint32_t chunk, bool stats)
+static int try_patiently(struct zcrx *b, const struct backend_place *place, struct registration *r)
 {
 	int e, tries = 0;
-	while ((e = try(b, place, r, chunk, stats)) == -EEXIST && tries++ < EEXIST_TRIES)
+	while ((e = try(b, place, r)) == -EEXIST && tries++ < EEXIST_TRIES)
 		nanosleep(&(struct timespec){.tv_nsec = EEXIST_PAUSE_NS}, NULL);
-	return e;
-}
-
-/* With statistics, which Linux has from 7.2 on, or without. */
-static int attach_chunk(struct zcrx *b, const struct backend_place *place, struct registration *r)
-{
-	int e = try_patiently(b, place, r, place->buffer_bytes, true);
-	if (e == 0)
-		b->stats = (const void *)((uintptr_t)r->region.user_addr + r->events.stats_offset);
-	else if (e == -EINVAL)
-		e = try_patiently(b, place, r, place->buffer_bytes, false);
 	return e;
 }
 
 /* Buffers of more than a page take a kernel, a NIC and memory that can; else they are pages. */
 static int attach(struct zcrx *b, struct backend_place *place, struct registration *r)
 {
-	int e = attach_chunk(b, place, r);
+	int e = -EOPNOTSUPP;
+	if (place->buffer_bytes == page_bytes() || b->abi.large_buffers)
+		e = try_patiently(b, place, r);
 	if (e == 0 || place->buffer_bytes == page_bytes())
 		return e;
 	place->buffer_bytes = page_bytes();
-	return attach_chunk(b, place, r);
+	return try_patiently(b, place, r);
 }
 
 /* The hardware queue goes back when the ring does. */
@@ -175,7 +146,10 @@ static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
 	struct registration r;
 	if (!b)
 		return -ENOMEM;
-	*b = (struct zcrx){.ring = ring, .rings = rings, .side = place->side};
+	*b = (struct zcrx){.ring = ring,
+			   .rings = rings,
+			   .side = place->side,
+			   .abi = zcrx_abi_query()};
 	if (b->side)
 		b->drain = malloc(sizeof(*b->drain));
 	int e = b->side && !b->drain ? -ENOMEM : attach(b, place, &r);
@@ -184,6 +158,9 @@ static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
 		return e;
 	}
 	b->ifq = r.ifq.zcrx_id;
+	if (b->abi.events)
+		b->stats = (const void *)((uintptr_t)r.region.user_addr + r.events.stats_offset);
+	place->copies_untold = !b->stats && !b->side;
 	place->token = r.area.rq_area_token;
 	rings_place_refills(rings, r.ifq.offsets.head, r.ifq.offsets.tail, r.ifq.offsets.rqes);
 	*ret = b;
@@ -221,28 +198,37 @@ static void zcrx_drain(void *data, struct uring *ring, int sock, uint64_t user_d
 	sqe->user_data = user_data;
 }
 
-static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
+static uint32_t zcrx_received(void *data, const struct io_uring_cqe *cqe)
 {
 	struct zcrx *b = data;
+	if (cqe->user_data == EVENT) {
+		b->event = true;
+		count_add(&b->rings->daemon->starvations, 1);
+		return 0;
+	}
 	if (cqe->res == -ENOMEM && !b->side)
 		b->dry = true;
 	if (!b->side || !(cqe->flags & IORING_CQE_F_BUFFER))
-		return;
+		return 0;
 	uint32_t slot = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 	side_take(b->side, slot);
-	if (cqe->res > 0) {
-		b->drained += (uint64_t)cqe->res;
+	if (cqe->res > 0)
 		side_give(b->side, slot); /* there are fewer slots than completions to give */
-	}
 	side_drop(b->side, slot);
+	return cqe->res > 0 ? (uint32_t)cqe->res : 0;
 }
 
-/* The kernel takes all refills there are; before 6.19 it cannot be asked to. */
+static bool control(struct zcrx *b, uint32_t op)
+{
+	struct zcrx_ctrl ctrl = {.zcrx_id = b->ifq, .op = op};
+	return io_uring_register_zcrx_ctrl(&b->ring->io, &ctrl) >= 0;
+}
+
+/* The kernel takes all refills there are. */
 static bool flush(struct zcrx *b)
 {
-	struct zcrx_ctrl flush = {.zcrx_id = b->ifq, .op = ZCRX_CTRL_FLUSH_RQ};
 	b->flushed = true;
-	return io_uring_register_zcrx_ctrl(&b->ring->io, &flush) >= 0;
+	return b->abi.flush && control(b, ZCRX_CTRL_FLUSH_RQ);
 }
 
 static uint32_t zcrx_post(void *data)
@@ -260,16 +246,16 @@ static uint32_t zcrx_post(void *data)
 	bool flushed = wanted && flush(b);
 	if (news || flushed)
 		b->dry = false;
+	if (b->event && news)
+		b->event = !control(b, ZCRX_OP_ARM_EVENT);
 	rings_refill_note(b->rings);
 	return b->dry || (b->side && !b->side->posted) ? 0 : UINT32_MAX;
 }
 
-static uint64_t zcrx_copied(const void *data, uint64_t received)
+static uint64_t zcrx_copied(const void *data)
 {
 	const struct zcrx *b = data;
-	uint64_t copied = b->stats ? __atomic_load_n(&b->stats->copied_bytes, __ATOMIC_RELAXED) : 0;
-	copied += b->drained;
-	return copied < received ? copied : received;
+	return b->stats ? __atomic_load_n(&b->stats->copied_bytes, __ATOMIC_RELAXED) : 0;
 }
 
 const struct backend backend_zcrx = {

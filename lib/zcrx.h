@@ -135,10 +135,10 @@ struct zcrx_queue_info {
 	uint32_t cq_entries;
 	uint32_t rq_entries;
 	uint64_t bytes;        /* received */
-	uint64_t bytes_copied; /* of these, copied by a CPU */
+	uint64_t bytes_copied; /* of these, copied by a CPU, as far as the kernel tells */
 	uint64_t completions;
 	uint64_t refills_refused;
-	uint64_t starvations; /* times the stream stood still for want of buffers */
+	uint64_t starvations; /* times a stream stood still, or the NIC, for want of buffers */
 	uint64_t wakeups;
 	uint64_t enters;
 	const char *why_not; /* why no better backend was given, ""; dies with the queue */

@@ -93,7 +93,7 @@ class Status(world.DaemonCase):
         self.assertEqual(result.returncode, 0)
 
 
-class StatusFails(world.Case):
+class StatusOfAnother(world.Case):
     def fake(self, answer):
         """A status socket that says something else, once. Returns its path."""
         server = socket.socket(socket.AF_UNIX)
@@ -122,6 +122,20 @@ class StatusFails(world.Case):
             result = self.run_tool(CTL, "status", "--socket", self.fake(answer))
             self.assertEqual(result.returncode, 1, answer)
             self.assertIn(b"no status document", result.stderr)
+            self.doCleanups()
+            self.setUp()
+
+    def test_copies_that_no_kernel_counts(self):
+        """A daemon on Linux before 7.2 does not know; a flow that is not steered is copied, though."""
+        flow = {"id": 1, "bytes": 10, "bytes_copied": None}
+        queue = {"id": 1, "bytes": 20, "bytes_copied": None,
+                 "flows": [flow, {**flow, "id": 2, "bytes_copied": 10}]}
+        document = json.dumps({"clients": [{"id": 1, "queues": [queue]}]}).encode()
+        for view, shares in ([], ["?"]), (["queues"], ["?"]), (["flows"], ["?", "0.0 %"]):
+            result = self.run_tool(CTL, "status", *view, "--socket", self.fake(document))
+            self.assertEqual(result.returncode, 0, result.stderr)
+            shown = result.stdout.decode()
+            self.assertEqual(re.findall(r"\?|[\d.]+ %", shown), shares, shown)
             self.doCleanups()
             self.setUp()
 

@@ -4,7 +4,7 @@
 import json
 import socket
 
-from service import BACKEND, Failed, Service, finish, report, sender, uncomplaining, until, wait_ready
+from service import BACKEND, ZCRX, Failed, Service, finish, report, sender, uncomplaining, until, wait_ready
 from guest import LOCAL, Tally, only_in_guest, pools, queues_bound
 
 MIB = 1 << 20
@@ -30,6 +30,8 @@ def behaves(service, how, port):
     try:
         until("it has a queue", queues_bound)
         well(service, port + 1)
+        if how == "hoard" and BACKEND == ZCRX:
+            until("it is said to starve", lambda: any(q["starvations"] for q in service.queues()))
         if culprit.poll() is not None and how == "hoard":
             raise Failed(f"it ended: {culprit.stderr.read()}")
     finally:

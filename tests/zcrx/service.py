@@ -77,10 +77,15 @@ class Service:
     def document(self):
         return json.loads(do("socat", "-u", f"UNIX-CONNECT:{self.status}", "-"))
 
+    def queues(self):
+        return [q for c in self.document()["clients"] for q in c["queues"]]
+
+    def flows(self):
+        return [f for q in self.queues() for f in q["flows"]]
+
     def reasons(self):
         """Why each flow is not steered."""
-        return [f["why_copied"] for c in self.document()["clients"] for q in c["queues"]
-                for f in q["flows"]]
+        return [f["why_copied"] for f in self.flows()]
 
     def __enter__(self):
         return self

@@ -147,6 +147,28 @@ def everywhere(service, anywhere, rules):
         finish(s)
 
 
+def by_flow(service):
+    """Beside each other on one queue: what comes through the NIC, and what has to be copied."""
+    port = next(ports)
+    client = service.client("listen", "0.0.0.0", port, 2, 64 * MIB)
+    wait_ready(client)
+    senders = [sender("connect", LOCAL[4], port, 1, 64 * MIB),
+               sender("connect", "127.0.0.1", port, 1, 64 * MIB, namespace=())]
+
+    def told():
+        shares = {f["local"].split(":")[0]: f["bytes_copied"] / f["bytes"]
+                  for f in service.flows() if f["bytes"] > MIB}
+        return shares.get(LOCAL[4], 1) < 0.05 and shares.get("127.0.0.1", 0) > 0.95
+
+    try:
+        until("the status tells them apart", told)
+    finally:
+        for process in client, *senders:
+            process.kill()
+            process.wait(10)
+    until("its flows are gone", lambda: not service.flows())
+
+
 def elsewhere(service, *options):
     """A socket of another network namespace gets no rule of ours; it is received all the same."""
     port = next(ports)
@@ -213,6 +235,7 @@ def main():
                   ["", "Another flow is steered by the same addresses."])
         tally.run("a socket of another namespace", elsewhere, service)
         if not IS_DEVMEM:
+            tally.run("what is copied, by flow", by_flow, service)
             tally.run("the same, beside a dma-buf", elsewhere, service, "memory=udmabuf")
         tally.run("zcrxd ends", service.end)
     tally.exit()

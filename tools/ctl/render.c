@@ -44,13 +44,29 @@ static struct cell rate_cell(uint64_t now, struct json_object *old, uint64_t the
 	return c;
 }
 
-static struct cell zero_copy_cell(uint64_t bytes, uint64_t copied)
+struct sums {
+	uint64_t bytes;
+	uint64_t copied;
+	bool untold; /* some kernels do not tell what they copied */
+	size_t flows;
+};
+
+static void sums_add(struct sums *s, struct json_object *of)
+{
+	s->bytes += document_number(of, "bytes");
+	s->copied += document_number(of, "bytes_copied");
+	s->untold |= !json_object_object_get(of, "bytes_copied");
+}
+
+static struct cell zero_copy_cell(const struct sums *s)
 {
 	struct cell c = {"-"};
 
-	if (bytes > 0)
+	if (s->untold)
+		return (struct cell){"?"};
+	if (s->bytes > 0)
 		snprintf(c.text, sizeof(c.text), "%.1f %%",
-			 100 - 100 * (double)copied / (double)bytes);
+			 100 - 100 * (double)s->copied / (double)s->bytes);
 	return c;
 }
 
@@ -65,12 +81,6 @@ static struct cell name_cell(const char *name)
 	return c;
 }
 
-struct sums {
-	uint64_t bytes;
-	uint64_t copied;
-	size_t flows;
-};
-
 static struct sums client_sums(struct json_object *client)
 {
 	struct json_object *queues = document_array(client, "queues");
@@ -79,8 +89,7 @@ static struct sums client_sums(struct json_object *client)
 	for (size_t i = 0; i < document_length(queues); i++) {
 		struct json_object *q = document_at(queues, i);
 
-		s.bytes += document_number(q, "bytes");
-		s.copied += document_number(q, "bytes_copied");
+		sums_add(&s, q);
 		s.flows += document_length(document_array(q, "flows"));
 	}
 	return s;
@@ -97,25 +106,26 @@ static void client_row(struct table *t, struct json_object *client, struct json_
 		  document_length(document_array(client, "queues")), s.flows,
 		  size_cell(s.bytes).text,
 		  rate_cell(s.bytes, old, client_sums(old).bytes, seconds).text,
-		  zero_copy_cell(s.bytes, s.copied).text);
+		  zero_copy_cell(&s).text);
 }
 
 static void queue_row(struct table *t, uint64_t client, struct json_object *q,
 		      struct json_object *old, double seconds)
 {
-	uint64_t bytes = document_number(q, "bytes");
+	struct sums s = {0};
 
+	sums_add(&s, q);
 	table_add(t,
 		  "%" PRIu64 "\t%" PRIu64 "\t%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%" PRIu64 "\t%" PRIu64
 		  "\t%" PRIu64 "\t%" PRIu64,
 		  client, document_number(q, "id"), document_text(q, "backend"),
 		  size_cell(document_number(q, "area_bytes")).text,
 		  size_cell(document_number(q, "buffer_bytes")).text,
-		  document_length(document_array(q, "flows")), size_cell(bytes).text,
-		  rate_cell(bytes, old, document_number(old, "bytes"), seconds).text,
-		  zero_copy_cell(bytes, document_number(q, "bytes_copied")).text,
-		  document_number(q, "completions"), document_number(q, "wakeups"),
-		  document_number(q, "enters"), document_number(q, "starvations"));
+		  document_length(document_array(q, "flows")), size_cell(s.bytes).text,
+		  rate_cell(s.bytes, old, document_number(old, "bytes"), seconds).text,
+		  zero_copy_cell(&s).text, document_number(q, "completions"),
+		  document_number(q, "wakeups"), document_number(q, "enters"),
+		  document_number(q, "starvations"));
 }
 
 static void flow_rows(struct table *t, uint64_t client, struct json_object *q,
@@ -127,15 +137,16 @@ static void flow_rows(struct table *t, uint64_t client, struct json_object *q,
 	for (size_t i = 0; i < document_length(flows); i++) {
 		struct json_object *f = document_at(flows, i);
 		struct json_object *old = document_same(old_flows, f);
-		uint64_t bytes = document_number(f, "bytes");
+		struct sums s = {0};
 
+		sums_add(&s, f);
 		table_add(t, "%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\t%s\t%s\t%s%s\t%s\t%s\t%s",
 			  client, document_number(q, "id"), document_number(f, "id"),
 			  document_text(f, "kind"), document_text(f, "local"),
 			  document_text(f, "remote"), document_text(f, "state"),
-			  document_number(f, "paused") ? ", paused" : "", size_cell(bytes).text,
-			  rate_cell(bytes, old, document_number(old, "bytes"), seconds).text,
-			  zero_copy_cell(bytes, document_number(f, "bytes_copied")).text);
+			  document_number(f, "paused") ? ", paused" : "", size_cell(s.bytes).text,
+			  rate_cell(s.bytes, old, document_number(old, "bytes"), seconds).text,
+			  zero_copy_cell(&s).text);
 	}
 }
 
