@@ -50,7 +50,8 @@ void flow_open(struct flow *f)
 {
 	flows_link(f);
 	limit(f);
-	steer_start(f);
+	if (!f->steering && !f->why_copied)
+		steer_start(f);
 	flows_set_state(f, FLOW_IDLE);
 	flow_attend(f);
 }

@@ -12,6 +12,7 @@
 #include "flows.h"
 #include "judge.h"
 #include "socket.h"
+#include "steer.h"
 #include "util.h"
 
 #define CONNECT_MS_DEFAULT 30000u
@@ -68,6 +69,19 @@ static uint32_t listener_open(struct flow *f, struct answer *a)
 	return REASON_NONE;
 }
 
+/* Before the first packet, if it can be known by then what it will look like. */
+static void steer_ahead(struct flow *f, const struct msg_flow_host *m)
+{
+	static const uint8_t any[sizeof(m->local.ip)];
+	if (!f->queue->lease ||
+	    (m->local.family == 0 && socket_bind_towards(f->sock, &m->remote) < 0))
+		return;
+	socket_addresses(f->sock, &f->local, NULL);
+	f->remote = m->remote;
+	if (memcmp(f->local.ip, any, sizeof(any)) != 0)
+		steer_start(f);
+}
+
 static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
 {
 	struct client *c = f->queue->client;
@@ -77,6 +91,7 @@ static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
 	s->connect_time =
 		(struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000LL};
 	s->connecting = f;
+	steer_ahead(f, m);
 	struct io_uring_sqe *sqe = control_sqe(c, CONTROL_CONNECT, f->id);
 	io_uring_prep_connect(sqe, f->sock, (struct sockaddr *)&s->connect_to, len);
 	sqe->flags |= IOSQE_IO_LINK;
@@ -122,6 +137,7 @@ uint32_t host_connected(struct client *c, int result, struct answer *a)
 	else
 		reason = hand_out(f, a);
 	if (reason) {
+		steer_stop(f);
 		flow_discard(f);
 		return reason;
 	}

@@ -131,7 +131,7 @@ void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote)
 		*local = address(&sa);
 	sa = (struct sockaddr_storage){0};
 	len = sizeof(sa);
-	if (getpeername(sock, (struct sockaddr *)&sa, &len) == 0)
+	if (remote && getpeername(sock, (struct sockaddr *)&sa, &len) == 0)
 		*remote = address(&sa);
 }
 
@@ -203,4 +203,19 @@ int socket_open(const struct msg_addr *local, const struct msg_addr *remote, boo
 	if (listening && listen(sock, backlog ? (int)backlog : SOMAXCONN) < 0)
 		return -errno;
 	return fd_steal(&sock);
+}
+
+int socket_bind_towards(int sock, const struct msg_addr *remote)
+{
+	struct sockaddr_storage sa;
+	struct msg_addr local = {0};
+	socklen_t len = socket_address(remote, &sa);
+	/* Connecting a datagram socket sends nothing, and looks the route up. */
+	_cleanup_(fd_closep) int route = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (route < 0 || connect(route, (struct sockaddr *)&sa, len) < 0)
+		return -errno;
+	socket_addresses(route, &local, NULL);
+	local.port = 0;
+	len = socket_address(&local, &sa);
+	return bind(sock, (struct sockaddr *)&sa, len) < 0 ? -errno : 0;
 }

@@ -32,7 +32,7 @@ int socket_netns(int sock);
 
 bool socket_is_v6only(int sock);
 
-/* Both addresses; family 0 where there is none. */
+/* Both addresses; family 0 where there is none. The remote one only if it is asked for. */
 void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote);
 
 /*
@@ -53,6 +53,12 @@ int socket_drop(int sock, bool abort);
  */
 int socket_open(const struct msg_addr *local, const struct msg_addr *remote, bool listening,
 		uint32_t backlog);
+
+/*
+ * Binds a socket to the address that packets to the remote one leave from, and a free port. Returns
+ * 0 or a negative errno.
+ */
+int socket_bind_towards(int sock, const struct msg_addr *remote);
 
 /* Resets the connection, whoever else holds it; what it has not delivered is freed. */
 void socket_abort(int sock);

@@ -39,6 +39,13 @@ def plain(service, how, version):
     zero_copy(stream(service, how, version, size=8 * MIB), 0.99 if how == "listen" else 0)
 
 
+def hosted(service, version):
+    """The rule is there before the connection is: nothing of what the peer sends at once is copied."""
+    got = stream(service, "connect", version, 4, options=["host"])
+    zero_copy(got)
+    expect("nothing at all", got["bytes_copied"] == 0, got)
+
+
 def many(service, flows):
     zero_copy(stream(service, flows=flows, size=16 * MIB // flows, options=["area=16777216"]))
 
@@ -201,10 +208,12 @@ def dmabufs(service, tally):
 def main():
     only_in_guest()
     tally = Tally()
-    with Service() as service:
+    with Service(classes="[class default]\nnics=zc0\nhost-flows=yes\n") as service:
         tally.run("zcrxd has two capabilities", privileges, service)
         for how, version in itertools.product(("listen", "adopt", "connect"), (4, 6)):
             tally.run(f"{how}, IPv{version}", plain, service, how, version)
+        for version in (4, 6):
+            tally.run(f"connect in zcrxd, IPv{version}", hosted, service, version)
         for flows in (16, 256):
             tally.run(f"{flows} flows", many, service, flows)
         tally.run("a CQ of 64 entries", sized, service, "cq=64")
