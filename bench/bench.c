@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 void bench_die(const char *what, int error)
 {
@@ -172,6 +174,40 @@ int bench_accept(int listener)
 	return sock;
 }
 
+static void receive_many(const struct bench *b, int listener, bool (*receive)(void *, int),
+			 void *receiver)
+{
+	struct epoll_event events[64];
+	unsigned open = b->flows;
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	for (unsigned i = 0; i < b->flows; i++) {
+		struct epoll_event e = {.events = EPOLLIN, .data.fd = bench_accept(listener)};
+
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, e.data.fd, &e) < 0)
+			bench_die("epoll_ctl", -errno);
+	}
+	while (open > 0) {
+		int n = epoll_wait(epoll, events, 64, -1);
+
+		if (n < 0)
+			bench_die("epoll_wait", -errno);
+		for (int i = 0; i < n; i++)
+			open -= !receive(receiver, events[i].data.fd);
+	}
+	close(epoll);
+}
+
+void bench_receive(const struct bench *b, int listener, bool (*receive)(void *, int),
+		   void *receiver)
+{
+	if (b->flows > 1)
+		receive_many(b, listener, receive, receiver);
+	else
+		for (int sock = bench_accept(listener); receive(receiver, sock);)
+			;
+}
+
 /*
  * Adds up bytes, eight at a time in four lanes: the result does not depend on where the stream was
  * cut into pieces. 64 words of at most 2 * 255 a lane fit 16 bits.
@@ -233,6 +269,10 @@ void bench_end(const struct bench *b, const char *extra)
 	uint64_t own = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - b->own_begin_ns;
 
 	printf("{\"bytes\": %" PRIu64 ", \"sum\": %" PRIu64 ", \"wall_ns\": %" PRIu64
-	       ", \"cpu_ns\": %" PRIu64 ", \"own_cpu_ns\": %" PRIu64 "%s}\n",
-	       b->bytes, b->sum, wall, cpu, own, extra);
+	       ", \"cpu_ns\": %" PRIu64 ", \"own_cpu_ns\": %" PRIu64,
+	       b->bytes, b->sum, wall, cpu, own);
+	if (b->enters > 0)
+		printf(", \"completions\": %" PRIu64 ", \"enters\": %" PRIu64, b->completions,
+		       b->enters);
+	printf("%s}\n", extra);
 }

@@ -26,6 +26,8 @@ struct bench {
 
 	uint64_t bytes;
 	uint64_t sum;
+	uint64_t completions;  /* with data, of a receiver that counts them */
+	uint64_t enters;       /* calls that receive or give back, of one that counts them */
 	uint64_t cpu_begin_ns; /* with the daemon's */
 	uint64_t own_begin_ns;
 	uint64_t first_ns; /* when the first byte was seen */
@@ -45,6 +47,13 @@ void bench_begin(struct bench *b, int listener);
 
 /* One connection for the receiver; blocking, without Nagle's delay. */
 int bench_accept(int listener);
+
+/*
+ * Accepts the flows and calls receive when a socket has something for it, until it has returned
+ * false, at the end of the stream, for each.
+ */
+void bench_receive(const struct bench *b, int listener, bool (*receive)(void *receiver, int sock),
+		   void *receiver);
 
 /* Counts a piece of payload that arrived on the socket; reads and echoes it if so asked. */
 void bench_take(struct bench *b, int sock, const void *data, size_t bytes);

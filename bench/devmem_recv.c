@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,9 +30,6 @@ struct receiver {
 	struct bench bench;
 	struct nic_binding *binding;
 	const uint8_t *area;
-	unsigned open;        /* flows */
-	uint64_t enters;      /* calls that receive or give back */
-	uint64_t completions; /* fragments */
 };
 
 static void setup(struct receiver *x)
@@ -63,8 +58,8 @@ static void give_back(struct receiver *x, int sock, const struct dmabuf_token *r
 
 	if (r != (int)tokens)
 		bench_die("SO_DEVMEM_DONTNEED", r < 0 ? -errno : -EIO);
-	x->enters++;
-	x->completions += tokens;
+	x->bench.enters++;
+	x->bench.completions += tokens;
 }
 
 static void take_message(struct receiver *x, int sock, struct msghdr *msg)
@@ -90,8 +85,9 @@ static void take_message(struct receiver *x, int sock, struct msghdr *msg)
 }
 
 /* One message. Returns false at the end of the stream. */
-static bool receive(struct receiver *x, int sock)
+static bool receive(void *receiver, int sock)
 {
+	struct receiver *x = receiver;
 	static char nowhere[MESSAGE_BYTES]; /* only its length matters */
 	_Alignas(struct cmsghdr) char control[FRAGMENTS * CMSG_SPACE(sizeof(struct dmabuf_cmsg))];
 	struct iovec iov = {.iov_base = nowhere, .iov_len = sizeof(nowhere)};
@@ -103,7 +99,7 @@ static bool receive(struct receiver *x, int sock)
 
 	if (n < 0)
 		bench_die("recvmsg", -errno);
-	x->enters++;
+	x->bench.enters++;
 	if (n > 0)
 		take_message(x, sock, &msg);
 	else
@@ -111,46 +107,17 @@ static bool receive(struct receiver *x, int sock)
 	return n > 0;
 }
 
-static void receive_many(struct receiver *x, int listener)
-{
-	struct epoll_event events[64];
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-
-	for (x->open = 0; x->open < x->bench.flows; x->open++) {
-		struct epoll_event e = {.events = EPOLLIN, .data.fd = bench_accept(listener)};
-
-		if (epoll_ctl(epoll, EPOLL_CTL_ADD, e.data.fd, &e) < 0)
-			bench_die("epoll_ctl", -errno);
-	}
-	while (x->open > 0) {
-		int n = epoll_wait(epoll, events, 64, -1);
-
-		if (n < 0)
-			bench_die("epoll_wait", -errno);
-		for (int i = 0; i < n; i++)
-			x->open -= !receive(x, events[i].data.fd);
-	}
-	close(epoll);
-}
-
 int main(int argc, char **argv)
 {
 	struct receiver x = {0};
-	char extra[96];
 	int listener;
 
 	bench_options(&x.bench, argc, argv);
 	setup(&x);
 	listener = bench_listen(x.bench.flows);
 	bench_begin(&x.bench, listener);
-	if (x.bench.flows == 1)
-		for (int sock = bench_accept(listener); receive(&x, sock);)
-			;
-	else
-		receive_many(&x, listener);
-	snprintf(extra, sizeof(extra), ", \"completions\": %llu, \"enters\": %llu",
-		 (unsigned long long)x.completions, (unsigned long long)x.enters);
-	bench_end(&x.bench, extra);
+	bench_receive(&x.bench, listener, receive, &x);
+	bench_end(&x.bench, "");
 	nic_unbind(x.binding);
 	return 0;
 }

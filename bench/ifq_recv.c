@@ -9,7 +9,6 @@
 #include <liburing.h>
 #include <net/if.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/mman.h>
 
 enum {
@@ -25,8 +24,6 @@ struct receiver {
 	uint64_t area_token;
 	uint32_t ifq;
 	unsigned open; /* flows */
-	uint64_t enters;
-	uint64_t completions; /* with data */
 };
 
 static void *memory(size_t bytes)
@@ -104,7 +101,7 @@ static void handle(struct receiver *x, const struct io_uring_cqe *cqe)
 	if (cqe->res > 0) {
 		bench_take(&x->bench, sock, x->area + off, (size_t)cqe->res);
 		give_back(x, off, (uint32_t)cqe->res);
-		x->completions++;
+		x->bench.completions++;
 	} else if (cqe->res == 0) {
 		x->open--;
 	} else if (cqe->res != -ENOSPC && cqe->res != -ENOMEM) {
@@ -123,7 +120,7 @@ static void receive(struct receiver *x)
 
 		if (r < 0)
 			bench_die("io_uring_submit_and_wait", r);
-		x->enters++;
+		x->bench.enters++;
 		io_uring_for_each_cqe(&x->ring, head, cqe)
 		{
 			handle(x, cqe);
@@ -137,7 +134,6 @@ static void receive(struct receiver *x)
 int main(int argc, char **argv)
 {
 	struct receiver x = {0};
-	char extra[96];
 	int listener;
 
 	bench_options(&x.bench, argc, argv);
@@ -147,9 +143,7 @@ int main(int argc, char **argv)
 	for (x.open = 0; x.open < x.bench.flows; x.open++)
 		arm(&x, bench_accept(listener));
 	receive(&x);
-	snprintf(extra, sizeof(extra), ", \"completions\": %llu, \"enters\": %llu",
-		 (unsigned long long)x.completions, (unsigned long long)x.enters);
-	bench_end(&x.bench, extra);
+	bench_end(&x.bench, "");
 	io_uring_queue_exit(&x.ring);
 	return 0;
 }

@@ -8,7 +8,6 @@
 #include "bench.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,8 +20,9 @@ struct receiver {
 };
 
 /* One recv(). Returns false at the end of the stream. */
-static bool receive(struct receiver *x, int sock)
+static bool receive(void *receiver, int sock)
 {
+	struct receiver *x = receiver;
 	uint8_t *buffer = x->area + x->next * x->bench.buffer_bytes;
 	ssize_t n = recv(sock, buffer, x->bench.buffer_bytes, 0);
 
@@ -34,37 +34,6 @@ static bool receive(struct receiver *x, int sock)
 	else
 		close(sock);
 	return n > 0;
-}
-
-static void receive_one(struct receiver *x, int listener)
-{
-	int sock = bench_accept(listener);
-
-	while (receive(x, sock))
-		;
-}
-
-static void receive_many(struct receiver *x, int listener)
-{
-	struct epoll_event events[64];
-	unsigned open = x->bench.flows;
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-
-	for (unsigned i = 0; i < x->bench.flows; i++) {
-		struct epoll_event e = {.events = EPOLLIN, .data.fd = bench_accept(listener)};
-
-		if (epoll_ctl(epoll, EPOLL_CTL_ADD, e.data.fd, &e) < 0)
-			bench_die("epoll_ctl", -errno);
-	}
-	while (open > 0) {
-		int n = epoll_wait(epoll, events, 64, -1);
-
-		if (n < 0)
-			bench_die("epoll_wait", -errno);
-		for (int i = 0; i < n; i++)
-			open -= !receive(x, events[i].data.fd);
-	}
-	close(epoll);
 }
 
 int main(int argc, char **argv)
@@ -80,10 +49,7 @@ int main(int argc, char **argv)
 		bench_die("mmap", -errno);
 	listener = bench_listen(x.bench.flows);
 	bench_begin(&x.bench, listener);
-	if (x.bench.flows == 1)
-		receive_one(&x, listener);
-	else
-		receive_many(&x, listener);
+	bench_receive(&x.bench, listener, receive, &x);
 	bench_end(&x.bench, "");
 	close(listener);
 	return 0;

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <liburing.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/mman.h>
 
 enum {
@@ -24,8 +23,6 @@ struct receiver {
 	uint8_t *area;
 	unsigned nr_buffers; /* a power of two */
 	unsigned open;       /* flows */
-	uint64_t enters;
-	uint64_t completions; /* with data */
 };
 
 static void give_back(struct receiver *x, unsigned id, unsigned nth)
@@ -88,7 +85,7 @@ static unsigned handle(struct receiver *x, const struct io_uring_cqe *cqe, unsig
 
 		bench_take(&x->bench, sock, x->area + id * x->bench.buffer_bytes, (size_t)cqe->res);
 		give_back(x, id, nth);
-		x->completions++;
+		x->bench.completions++;
 	} else if (cqe->res == 0) {
 		x->open--;
 	} else if (cqe->res != -ENOBUFS) {
@@ -108,7 +105,7 @@ static void receive(struct receiver *x)
 
 		if (r < 0)
 			bench_die("io_uring_submit_and_wait", r);
-		x->enters++;
+		x->bench.enters++;
 		io_uring_for_each_cqe(&x->ring, head, cqe)
 		{
 			given += handle(x, cqe, given);
@@ -122,7 +119,6 @@ static void receive(struct receiver *x)
 int main(int argc, char **argv)
 {
 	struct receiver x = {0};
-	char extra[96];
 	int listener;
 
 	bench_options(&x.bench, argc, argv);
@@ -132,9 +128,7 @@ int main(int argc, char **argv)
 	for (x.open = 0; x.open < x.bench.flows; x.open++)
 		arm(&x, bench_accept(listener));
 	receive(&x);
-	snprintf(extra, sizeof(extra), ", \"completions\": %llu, \"enters\": %llu",
-		 (unsigned long long)x.completions, (unsigned long long)x.enters);
-	bench_end(&x.bench, extra);
+	bench_end(&x.bench, "");
 	io_uring_queue_exit(&x.ring);
 	return 0;
 }
