@@ -13,7 +13,8 @@ from guest import (LOCAL, PEER, REMOTE, STREAM, Skip, Tally, data_split, ifindex
                    until)
 from netlink import Family
 from podman import FIRST_UID, Container, needed, publish
-from service import CTL, DAEMON_UID, Service, do, expect, finish, report, sender, wait_ready, zero_copy
+from service import (CTL, DAEMON_UID, Service, do, expect, finish, report, sender, transfer,
+                     wait_ready, zero_copy)
 
 MIB = 1 << 20
 # Theirs, with a socket in a folder of its own. All others have no NIC.
@@ -33,24 +34,9 @@ ports = itertools.count(25000)
 
 def stream(container, address, how="listen", flows=4, size=4 * MIB, options=()):
     """What the client in there reports of its streams; it has looked at every byte."""
-    port = next(ports)
     if how == "connect":
-        send = sender("serve", REMOTE[4], port, flows, size)
-        wait_ready(send)
-        client = container.client(how, REMOTE[4], port, flows, size, *options)
-        wait_ready(client)
-    else:
-        client = container.client(how, address, port, flows, size, *options)
-        wait_ready(client)
-        send = sender("connect", address, port, flows, size)
-    try:
-        got = report(client)
-        finish(send)
-    finally:
-        client.kill()
-        send.kill()
-    expect("all bytes", got["bytes"] == flows * size, got)
-    return got
+        address = REMOTE[4]
+    return transfer(container, next(ports), flows, size, how, address, options)
 
 
 def shut_in(service, container):

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 
-from service import BUILD, CLIENT_UID, DAEMON_UID, Failed, Service, as_user
+from service import BUILD, CLIENT_UID, DAEMON_UID, Failed, Service, as_user, expect
 from guest import LOCAL, PEER, Tally, do, listening, only_in_guest, until
 
 sys.path.append(os.path.join(os.environ.get("ZCRX_SOURCE_DIR", "."), "tests", "python"))
@@ -26,11 +26,6 @@ SIZE = (12 << 20) + 12345  # three times the memory, and no whole pages
 DMABUF, PAGE = 2, os.sysconf("SC_PAGESIZE")
 UDMABUF_CREATE, CREATE_DUMB, PRIME_HANDLE_TO_FD = 0x40187542, 0xc02064b2, 0xc00c642d
 ports = itertools.count(21000)
-
-
-def expect(what, condition, detail):
-    if not condition:
-        raise Failed(f"{what}: {detail}")
 
 
 def cat(service, kind, *options, fds=()):

@@ -6,8 +6,8 @@ import re
 import signal
 import sys
 
-from service import (BACKEND, COPY, Failed, Service, do, finish, nic, report, sender, unchanged,
-                     uncomplaining, until, wait_ready)
+from service import (BACKEND, COPY, Failed, Service, do, finish, nic, report, sender, transfer,
+                     unchanged, uncomplaining, until, wait_ready)
 from guest import (CHANNELS_COMBINED, CHANNELS_SET, LOCAL, PEER, RINGS_SET, RINGS_SPLIT, SPLIT_OFF,
                    Refused, Tally, ethtool_set, only_in_guest, queues_bound, remade)
 
@@ -44,12 +44,8 @@ def foreign_rules(service):
     said = do("ethtool", "-N", "zc0", "flow-type", "tcp4", "dst-port", "999", "action", "3")
     rule = re.search(r"ID (\d+)", said)[1]
     port = PORT + 50
-    client = service.client("listen", LOCAL[4], port, 1, MIB, "backend=0")
-    wait_ready(client)
-    send = sender("connect", LOCAL[4], port, 1, MIB)
-    got = report(client)
-    finish(send)
-    if got["backend"] != 1 or "not zcrxd's steer to queue 3" not in got["why_not"]:
+    got = receives(service, port, COPY)
+    if "not zcrxd's steer to queue 3" not in got["why_not"]:
         raise Failed(str(got))
     do("ethtool", "-N", "zc0", "delete", rule)  # it is still there
     client = begin(service, port + 1, MIB)
@@ -74,12 +70,8 @@ def down_and_up(service):
 def receives(service, port, backend=BACKEND):
     """A new client, from the first byte to the last; where it is put, and why not elsewhere."""
     wish = ["backend=0"] if backend == COPY else []
-    client = service.client("listen", LOCAL[4], port, 1, MIB, *wish)
-    wait_ready(client)
-    send = sender("connect", LOCAL[4], port, 1, MIB)
-    got = report(client)
-    finish(send)
-    if got["backend"] != backend or got["bytes"] != MIB:
+    got = transfer(service, port, 1, MIB, options=wish)
+    if got["backend"] != backend:
         raise Failed(str(got))
     return got
 

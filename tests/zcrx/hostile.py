@@ -4,7 +4,8 @@
 import json
 import socket
 
-from service import BACKEND, ZCRX, Failed, Service, finish, report, sender, uncomplaining, until, wait_ready
+from service import (BACKEND, ZCRX, Failed, Service, finish, report, sender, transfer,
+                     uncomplaining, until, wait_ready)
 from guest import LOCAL, Tally, only_in_guest, pools, queues_bound
 
 MIB = 1 << 20
@@ -14,12 +15,8 @@ PORT = 24000
 def well(service, port, rounds=3):
     """An ordinary client gets a queue, and every byte."""
     for i in range(rounds):
-        client = service.client("listen", LOCAL[4], port + i, 4, 2 * MIB)
-        wait_ready(client)
-        send = sender("connect", LOCAL[4], port + i, 4, 2 * MIB)
-        got = report(client)
-        finish(send)
-        if got["backend"] != BACKEND or got["bytes"] != 8 * MIB:
+        got = transfer(service, port + i, 4, 2 * MIB)
+        if got["backend"] != BACKEND:
             raise Failed(json.dumps(got))
 
 

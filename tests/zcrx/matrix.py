@@ -9,8 +9,8 @@ import json
 import random
 import re
 
-from service import (DEVMEM, ZCRX, Failed, Service, do, finish, report, sender, uncomplaining, until,
-                     wait_ready)
+from service import (DEVMEM, ZCRX, Failed, Service, do, finish, report, sender, transfer,
+                     uncomplaining, until, wait_ready)
 from guest import LOCAL, PEER, REMOTE, Tally, only_in_guest, remade
 
 MIB = 1 << 20
@@ -105,35 +105,20 @@ def stream(service, link, wanted):
     if wanted["memory"] == "64 KiB buffers":
         # Those of the last one are free when the kernel is done with its queue, not before.
         until("huge pages are free", lambda: huge_pages_free() >= 32 * MIB // HUGE_PAGE)
-    port, how, version, flows = next(PORTS), wanted["how"], wanted["version"], wanted["flows"]
-    size = max(2 * MIB // flows, 16384)
+    how, flows = wanted["how"], wanted["flows"]
+    address = (REMOTE if how == "connect" else LOCAL)[wanted["version"]]
     options = ["backend=3", *memory(wanted), *(["cq=64"] if wanted["cq"] else [])]
-    address = REMOTE if how == "connect" else LOCAL
-    send = None
-    if how == "connect":
-        send = sender("serve", address[version], port, flows, size)
-        wait_ready(send)
-    client = service.client(how, address[version], port, flows, size, *options)
-    try:
-        wait_ready(client)
-        send = send or sender("connect", address[version], port, flows, size)
-        got = report(client)
-        finish(send)
-    finally:
-        for process in client, send:
-            if process:
-                process.kill()
-    judge(wanted, got, flows * size)
+    judge(wanted, transfer(service, next(PORTS), flows, max(2 * MIB // flows, 16384), how, address, options))
 
 
-def judge(wanted, got, size):
+def judge(wanted, got):
     backend = DEVMEM if wanted["memory"] == "devmem" else ZCRX
-    if got["backend"] != backend or got["bytes"] != size:
+    if got["backend"] != backend:
         raise Failed(json.dumps(got))
     if wanted["memory"] == "64 KiB buffers" and got["buffer_bytes"] != 65536:
         raise Failed(f"the buffers are smaller than wanted: {got}")
     # Others begin before they are steered; faults make copies.
-    if wanted["how"] == "listen" and wanted["fault"] == "none" and 100 * got["bytes_copied"] > size:
+    if wanted["how"] == "listen" and wanted["fault"] == "none" and 100 * got["bytes_copied"] > got["bytes"]:
         raise Failed(f"copied more than one in a hundred: {got}")
 
 

@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import time
 
-from service import ZCRX, Failed, Service, finish, report, sender, uncomplaining, wait_ready
+from service import ZCRX, Failed, Service, sender, transfer, uncomplaining, wait_ready
 from guest import LOCAL, Tally, only_in_guest, queues_bound, until
 
 MIB = 1 << 20
@@ -26,13 +26,8 @@ PORTS = itertools.count(27000)
 
 def speed(service, size):
     """Of an ordinary client that verifies every byte, in MB/s."""
-    port = next(PORTS)
-    client = service.client("listen", LOCAL[4], port, 1, size, "backend=3")
-    wait_ready(client)
-    send = sender("connect", LOCAL[4], port, 1, size)
-    got = report(client)
-    finish(send)
-    if got["backend"] != ZCRX or got["bytes"] != size:
+    got = transfer(service, next(PORTS), 1, size, options=["backend=3"])
+    if got["backend"] != ZCRX:
         raise Failed(str(got))
     return 1000 * size / got["ns"]
 

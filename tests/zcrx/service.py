@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-from guest import (DEV_NAME, HEADER, PEER, RINGS_GET, Failed, do, family, flush_deferred, pools,
+from guest import (DEV_NAME, HEADER, LOCAL, PEER, RINGS_GET, Failed, do, family, flush_deferred, pools,
                    queues_bound, until)
 
 BUILD = os.environ.get("ZCRX_BUILD_DIR", "build/dev")
@@ -126,6 +126,26 @@ def finish(process, seconds=120):
 def report(process):
     """What a client has to say in the end."""
     return json.loads(finish(process).splitlines()[-1])
+
+
+def transfer(where, port, flows, size, how="listen", address=LOCAL[4], options=()):
+    """What a client in a Service or a Container reports of its streams; it has looked at every byte."""
+    send = None
+    if how == "connect":
+        send = sender("serve", address, port, flows, size)
+        wait_ready(send)
+    client = where.client(how, address, port, flows, size, *options)
+    try:
+        wait_ready(client)
+        send = send or sender("connect", address, port, flows, size)
+        got = report(client)
+        finish(send)
+    finally:
+        for process in client, send:
+            if process:
+                process.kill()
+    expect("all bytes", got["bytes"] == flows * size, got)
+    return got
 
 
 def nic():

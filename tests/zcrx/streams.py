@@ -5,7 +5,7 @@ import itertools
 import re
 
 from service import (BACKEND, COPY, DAEMON_UID, IS_DEVMEM, PEER, ZCRX, Service, do, expect, finish,
-                     report, sender, until, wait_ready, zero_copy)
+                     report, sender, transfer, until, wait_ready, zero_copy)
 from guest import LOCAL, REMOTE, Tally, only_in_guest
 
 MIB = 1 << 20
@@ -14,24 +14,8 @@ ports = itertools.count(20000)
 
 def stream(service, how="listen", version=4, flows=1, size=2 * MIB, options=()):
     """One client, one sender; what the client reports."""
-    port = next(ports)
-    if how == "connect":
-        send = sender("serve", REMOTE[version], port, flows, size)
-        wait_ready(send)
-        client = service.client(how, REMOTE[version], port, flows, size, *options)
-        wait_ready(client)
-    else:
-        client = service.client(how, LOCAL[version], port, flows, size, *options)
-        wait_ready(client)
-        send = sender("connect", LOCAL[version], port, flows, size)
-    try:
-        got = report(client)
-        finish(send)
-    finally:
-        client.kill()
-        send.kill()
-    expect("all bytes", got["bytes"] == flows * size, got)
-    return got
+    address = REMOTE if how == "connect" else LOCAL
+    return transfer(service, next(ports), flows, size, how, address[version], options)
 
 
 def plain(service, how, version):
