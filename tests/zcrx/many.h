@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What the two ends of zcrx-many share: what the command line asks for, and where they meet. */
+#ifndef TESTS_ZCRX_MANY_H
+#define TESTS_ZCRX_MANY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <zcrx.h>
+
+enum {
+	FLOWS_MOST = 512,
+	PATIENCE_MS = 30000
+};
+
+struct many {
+	const char *how, *ip;
+	uint16_t port;
+	unsigned flows;
+	uint64_t bytes;  /* of each */
+	unsigned rounds; /* one after the other, each on the next port */
+	uint64_t seed;   /* of the streams */
+
+	/* Of the receiver alone. */
+	struct zcrx_queue_options queue;
+	size_t area_bytes;
+	bool huge;          /* pages */
+	const char *memory; /* kind of a dma-buf, or NULL: the library's memfd */
+	uint32_t where;     /* ZCRX_FLOW_HOST or 0 */
+	const char *behaviour;
+	unsigned pause_us; /* of the harmful */
+	bool looks;        /* for what is not its own */
+	bool linger;       /* until the standard input ends */
+};
+
+socklen_t many_address(const struct many *m, struct sockaddr_storage *ret);
+
+/* A socket that listens there; the address need not be one of this machine's. */
+int many_listener(const struct many *m);
+
+/* Tells who started this that a connection may come. */
+void many_ready(void);
+
+void many_send(struct many *m);
+void many_receive(struct many *m);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The streams that a receiver gets in one round. */
+#ifndef TESTS_ZCRX_STREAMS_H
+#define TESTS_ZCRX_STREAMS_H
+
+#include <stdint.h>
+#include <zcrx.h>
+
+#include "many.h"
+
+struct streams {
+	unsigned flows; /* how many there are to be */
+	uint64_t bytes; /* of each */
+	uint64_t seed;
+
+	unsigned opened, ended;
+	uint64_t first_ns; /* when the first bytes came */
+	struct stream {
+		struct zcrx_flow *flow; /* whose user pointer is this */
+		uint64_t pos;
+	} streams[FLOWS_MOST];
+};
+
+uint64_t streams_now_ns(void);
+
+/* One more; f may be filled in later. */
+struct stream *streams_add(struct streams *x, struct zcrx_flow *f);
+
+/* Takes everything, and gives it back at once, until all streams have ended. */
+void streams_receive(struct streams *x, struct zcrx_queue *q, struct zcrx_area *a);
+
+/* Takes what comes and gives nothing back, until nothing comes any more. Returns how many. */
+unsigned streams_hold(struct streams *x, struct zcrx_queue *q, struct zcrx_area *a);
+
+/* Closes its streams while it holds data of them, which stays as it is until it is given back. */
+void streams_drop(struct streams *x, struct zcrx_queue *q, struct zcrx_area *a);
+
+#endif
