@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "../nic/restore.h"
 #include "../proto/reason.h"
 #include "config.h"
 #include "log.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "nic.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,17 @@ void nic_gather(struct nic_facts *nic, const struct link_facts *link)
 	ethtool_nl_gather(nic);
 	ethtool_ioctl_gather(nic);
 	netdev_genl_gather(nic);
+}
+
+int nic_gather_named(struct nic_facts *nic, const char *name)
+{
+	struct link_facts link = {.ifindex = if_nametoindex(name)};
+
+	memcpy(link.name, name, strnlen(name, sizeof(link.name) - 1));
+	if (!link.ifindex)
+		return -ENODEV;
+	nic_gather(nic, &link);
+	return 0;
 }
 
 void nic_done(struct nic_facts *nic)

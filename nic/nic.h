@@ -105,6 +105,9 @@ void netdev_genl_gather(struct nic_facts *nic);
 /* All of them about the link; nic_done() frees what they found. */
 void nic_gather(struct nic_facts *nic, const struct link_facts *link);
 
+/* The same of an interface of that name, of whose link nothing else is filled in; or -ENODEV. */
+int nic_gather_named(struct nic_facts *nic, const char *name);
+
 void nic_done(struct nic_facts *nic);
 
 #endif

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../nic/ready.h"
+#include "../../nic/plan.h"
+#include "../../nic/restore.h"
 
 #define STATE_PATH "/run/zcrxd"
 
