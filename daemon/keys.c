@@ -220,11 +220,10 @@ static void nics_print(const struct key *key, const struct policy_nics *list, FI
 		line_print(key, &(struct policy_nics){.nics = &list->nics[i], .n = 1}, out);
 }
 
-static void addresses_print(const struct key *key, const struct policy_addresses *list, FILE *out)
+static void addresses_print(const struct key *key, const struct range_list *list, FILE *out)
 {
 	for (uint32_t i = 0; i < list->n; i++)
-		line_print(key, &(struct policy_addresses){.ranges = &list->ranges[i], .n = 1},
-			   out);
+		line_print(key, &(struct range_list){.ranges = &list->ranges[i], .n = 1}, out);
 }
 
 static bool is_empty(const struct key *key, const void *field)
@@ -236,7 +235,7 @@ static bool is_empty(const struct key *key, const void *field)
 	case KEY_NICS:
 		return ((const struct policy_nics *)field)->n == 0;
 	case KEY_ADDRESSES:
-		return ((const struct policy_addresses *)field)->n == 0;
+		return ((const struct range_list *)field)->n == 0;
 	default:
 		return false;
 	}

@@ -15,7 +15,7 @@ enum key_type {
 	KEY_GROUPS,    /* struct policy_ids */
 	KEY_BACKENDS,  /* uint32_t */
 	KEY_NICS,      /* struct policy_nics */
-	KEY_ADDRESSES, /* struct policy_addresses */
+	KEY_ADDRESSES, /* struct range_list */
 	KEY_HOST,      /* enum policy_host */
 	KEY_FLAG       /* bool */
 };

@@ -121,7 +121,7 @@ int list_groups(struct policy_ids *ids, const char *text)
 }
 
 /* Splits off the ports behind an address: "*:80", "10.0.0.1:80", "[fd00::1]:80". */
-static int ports_split(char *item, char **ret_ip, struct policy_range *range)
+static int ports_split(char *item, char **ret_ip, struct range *range)
 {
 	struct policy_span ports = {0, PORT_MOST};
 	char *colon = strrchr(item, ':');
@@ -144,7 +144,7 @@ static int ports_split(char *item, char **ret_ip, struct policy_range *range)
 	return r;
 }
 
-static int ip_parse(char *text, struct policy_range *range)
+static int ip_parse(char *text, struct range *range)
 {
 	struct policy_span bits;
 	if (strcmp(text, "*") == 0)
@@ -168,8 +168,8 @@ static int ip_parse(char *text, struct policy_range *range)
 
 static int address_add(void *data, const char *item)
 {
-	struct policy_addresses *list = data;
-	struct policy_range range = {0}, *ranges;
+	struct range_list *list = data;
+	struct range range = {0}, *ranges;
 	char *copy = strdup(item), *ip;
 	int r = copy ? ports_split(copy, &ip, &range) : -ENOMEM;
 	if (r == 0)
@@ -185,11 +185,11 @@ static int address_add(void *data, const char *item)
 	return 0;
 }
 
-int list_addresses(struct policy_addresses *list, const char *text)
+int list_addresses(struct range_list *list, const char *text)
 {
 	if (!*text || !list->given) {
 		free(list->ranges);
-		*list = (struct policy_addresses){.given = true};
+		*list = (struct range_list){.given = true};
 	}
 	return each(list, text, " \t", address_add);
 }
@@ -245,7 +245,7 @@ void list_ids_print(const struct policy_ids *ids, const char *separator, FILE *o
 	}
 }
 
-static void range_print(const struct policy_range *r, FILE *out)
+static void range_print(const struct range *r, FILE *out)
 {
 	char ip[INET6_ADDRSTRLEN] = "*";
 	bool all_ports = r->port_first == 0 && r->port_last == PORT_MOST;
@@ -263,7 +263,7 @@ static void range_print(const struct policy_range *r, FILE *out)
 		fprintf(out, "-%u", r->port_last);
 }
 
-void list_addresses_print(const struct policy_addresses *list, FILE *out)
+void list_addresses_print(const struct range_list *list, FILE *out)
 {
 	for (uint32_t i = 0; i < list->n; i++) {
 		fputs(i ? " " : "", out);

@@ -7,12 +7,7 @@
 
 #include "../proto/reason.h"
 
-#define PORT_LEAST 1024 /* of what is steered unless the file says otherwise */
-#define PORT_MOST  65535
-
 #define ALL_BACKENDS (1u << MSG_BACKEND_COPY | 1u << MSG_BACKEND_DEVMEM | 1u << MSG_BACKEND_ZCRX)
-
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 /* What it has it may give back, at this rate. */
 const struct policy_class policy_nobody = {.name = "-", .limits = {.requests_per_second = 1000}};
@@ -32,13 +27,12 @@ static const struct policy_class defaults = {
 	.backends = ALL_BACKENDS,
 };
 
-static int ports_allow(struct policy_addresses *list, uint16_t first)
+static int ports_allow(struct range_list *list, uint16_t first)
 {
 	list->ranges = malloc(sizeof(*list->ranges));
 	if (!list->ranges)
 		return -ENOMEM;
-	list->ranges[list->n++] =
-		(struct policy_range){.port_first = first, .port_last = PORT_MOST};
+	list->ranges[list->n++] = (struct range){.port_first = first, .port_last = RANGE_PORT_MOST};
 	return 0;
 }
 
@@ -89,7 +83,7 @@ struct policy_class *policy_class_get(struct policy *p, const char *name)
 		return NULL;
 	*c = defaults;
 	strncat(c->name, name, sizeof(c->name) - 1);
-	if (ports_allow(&c->local, PORT_LEAST) < 0 || ports_allow(&c->remote, 0) < 0) {
+	if (ports_allow(&c->local, RANGE_PORT_LEAST) < 0 || ports_allow(&c->remote, 0) < 0) {
 		class_free(c);
 		return NULL;
 	}
@@ -131,93 +125,25 @@ const struct policy_class *policy_class_of(const struct policy *p,
 	return p->classes;
 }
 
-/* The family it really has: an IPv4 address can come in an IPv6 one. */
-static struct msg_addr unmapped(const struct msg_addr *a)
-{
-	struct msg_addr r = *a;
-	if (a->family != 6 || memcmp(a->ip, mapped, sizeof(mapped)) != 0)
-		return r;
-	r.family = 4;
-	memset(r.ip, 0, sizeof(r.ip));
-	memcpy(r.ip, a->ip + sizeof(mapped), 4);
-	return r;
-}
-
-static bool same_bits(const uint8_t *a, const uint8_t *b, uint32_t bits)
-{
-	uint32_t whole = bits / 8, rest = bits % 8;
-	return memcmp(a, b, whole) == 0 && (!rest || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
-}
-
-/* Port 0 is one of those that the kernel picks from. */
-static bool port_has(const struct policy_range *r, uint16_t port)
-{
-	if (port == 0)
-		return r->port_first <= PORT_LEAST && r->port_last == PORT_MOST;
-	return r->port_first <= port && port <= r->port_last;
-}
-
-static bool range_has(const struct policy_range *r, const struct msg_addr *a)
-{
-	return (!r->family || r->family == a->family) && port_has(r, a->port) &&
-	       same_bits(r->ip, a->ip, r->bits);
-}
-
-static bool list_has(const struct policy_addresses *list, const struct msg_addr *address)
-{
-	struct msg_addr a = unmapped(address);
-	bool has = false;
-	for (uint32_t i = 0; i < list->n && !has; i++)
-		has = range_has(&list->ranges[i], &a);
-	return has;
-}
-
-static bool is_whole(const struct policy_range *r, uint32_t family)
-{
-	return r->bits == 0 && (!r->family || r->family == family);
-}
-
-/* The port with every address of a family. */
-static bool list_has_port(const struct policy_addresses *list, uint32_t family, uint16_t port)
-{
-	bool has = false;
-	for (uint32_t i = 0; i < list->n && !has; i++)
-		has = is_whole(&list->ranges[i], family) && port_has(&list->ranges[i], port);
-	return has;
-}
-
-static bool list_has_all(const struct policy_addresses *list, uint32_t family)
-{
-	bool has = false;
-	for (uint32_t i = 0; i < list->n && !has; i++)
-		has = is_whole(&list->ranges[i], family) && list->ranges[i].port_first <= 1 &&
-		      list->ranges[i].port_last == PORT_MOST;
-	return has;
-}
-
 /* A socket of IPv6 takes IPv4 as well, unless it is told not to: that is not known here. */
 static bool local_has_all(const struct policy_class *c, uint32_t family, uint16_t port)
 {
-	return list_has_port(&c->local, 4, port) &&
-	       (family == 4 || list_has_port(&c->local, 6, port));
-}
-
-static bool is_any(const struct msg_addr *a)
-{
-	static const uint8_t zero[16];
-	return memcmp(a->ip, zero, sizeof(zero)) == 0;
+	return range_list_has_port(&c->local, 4, port) &&
+	       (family == 4 || range_list_has_port(&c->local, 6, port));
 }
 
 bool policy_steers_each(const struct policy_class *c, const struct msg_addr *local)
 {
-	struct msg_addr a = unmapped(local);
-	bool both = a.family == 6 && is_any(&a);
-	return !list_has_all(&c->remote, a.family) || (both && !list_has_all(&c->remote, 4));
+	struct msg_addr a = range_addr_unmapped(local);
+	bool both = a.family == 6 && range_addr_is_any(&a);
+	return !range_list_has_all(&c->remote, a.family) ||
+	       (both && !range_list_has_all(&c->remote, 4));
 }
 
 bool policy_accepts(const struct policy_class *c, const struct msg_addr *remote)
 {
-	return c == &policy_nobody || c->host == POLICY_HOST_YES || list_has(&c->remote, remote);
+	return c == &policy_nobody || c->host == POLICY_HOST_YES ||
+	       range_list_has(&c->remote, remote);
 }
 
 bool policy_leases(const struct policy_class *c, const char *nic)
@@ -255,7 +181,7 @@ static struct policy_verdict judge_lease(const struct policy_class *c,
 static struct policy_verdict judge_steer(const struct policy_class *c,
 					 const struct policy_request *r)
 {
-	if (!list_has(&c->local, &r->local))
+	if (!range_list_has(&c->local, &r->local))
 		return (struct policy_verdict){
 			REASON_DENIED, "Your class's local= in zcrxd.conf does not list this "
 				       "local address and port."};
@@ -263,7 +189,7 @@ static struct policy_verdict judge_steer(const struct policy_class *c,
 		return (struct policy_verdict){
 			REASON_DENIED, "Your class's remote= in zcrxd.conf lists some addresses "
 				       "only; each connection is steered by itself."};
-	if (!r->listening && !list_has(&c->remote, &r->remote))
+	if (!r->listening && !range_list_has(&c->remote, &r->remote))
 		return (struct policy_verdict){
 			REASON_DENIED, "Your class's remote= in zcrxd.conf does not list this "
 				       "remote address and port."};
@@ -273,10 +199,12 @@ static struct policy_verdict judge_steer(const struct policy_class *c,
 /* What a socket is bound to, if it is: the kernel's own choice needs no leave. */
 static bool may_bind(const struct policy_class *c, const struct policy_request *r)
 {
-	struct msg_addr a = unmapped(&r->local);
+	struct msg_addr a = range_addr_unmapped(&r->local);
 	if (r->listening)
-		return is_any(&a) ? local_has_all(c, a.family, a.port) : list_has(&c->local, &a);
-	return !a.family || (is_any(&a) && !r->local.port) || list_has(&c->local, &a);
+		return range_addr_is_any(&a) ? local_has_all(c, a.family, a.port)
+					     : range_list_has(&c->local, &a);
+	return !a.family || (range_addr_is_any(&a) && !r->local.port) ||
+	       range_list_has(&c->local, &a);
 }
 
 static struct policy_verdict judge_flow(const struct policy_class *c,
@@ -294,7 +222,7 @@ static struct policy_verdict judge_flow(const struct policy_class *c,
 		return (struct policy_verdict){
 			REASON_HOST_DENIED, "Your class's local= in zcrxd.conf does not list this "
 					    "local address and port."};
-	if (!r->listening && !list_has(&c->remote, &r->remote))
+	if (!r->listening && !range_list_has(&c->remote, &r->remote))
 		return (struct policy_verdict){
 			REASON_HOST_DENIED, "Your class's remote= in zcrxd.conf does not list this "
 					    "remote address and port."};

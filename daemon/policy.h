@@ -17,6 +17,7 @@
 
 #include "../proto/msg.h"
 #include "account.h"
+#include "range.h"
 
 #define POLICY_DEFAULT    "default" /* the class of those that match no other */
 #define POLICY_NAME_BYTES 32
@@ -29,19 +30,6 @@ struct policy_span {
 struct policy_ids {
 	struct policy_span *spans;
 	uint32_t n;
-};
-
-struct policy_range {
-	uint8_t family; /* 4, 6, or 0 for both: then bits is 0 */
-	uint8_t bits;   /* of ip that count */
-	uint8_t ip[16];
-	uint16_t port_first, port_last;
-};
-
-struct policy_addresses {
-	struct policy_range *ranges;
-	uint32_t n;
-	bool given; /* by the file: it replaces the default */
 };
 
 struct policy_nic {
@@ -72,7 +60,7 @@ struct policy_class {
 	uint32_t backends; /* bits 1 << MSG_BACKEND_* */
 	struct policy_nics nics;
 	/* Of what may be steered, and received with sockets of the daemon's namespace. */
-	struct policy_addresses local, remote;
+	struct range_list local, remote;
 	enum policy_host host;
 	bool udmabuf; /* made for clients that may not themselves */
 };

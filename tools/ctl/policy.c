@@ -77,9 +77,9 @@ static int wrong(const char *option, const char *value, const char *expected)
 /* Exactly one address with one port. */
 static int address_parse(const char *option, const char *text, struct msg_addr *ret)
 {
-	struct policy_addresses list = {0};
+	struct range_list list = {0};
 	int r = list_addresses(&list, text);
-	const struct policy_range *range = list.ranges;
+	const struct range *range = list.ranges;
 
 	if (r == 0 && (list.n != 1 || !range->family || range->port_first != range->port_last ||
 		       range->bits != (range->family == 6 ? 128 : 32)))
