@@ -2,158 +2,37 @@
 #include "broker.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "../nic/netlink.h"
+#include "../proto/reason.h"
+#include "admission.h"
 #include "classes.h"
 #include "client.h"
-#include "identity.h"
 #include "lease.h"
 #include "log.h"
-#include "session.h"
 #include "util.h"
 
-#define STOP_USEC     5000000ull
-#define REST_USEC     1000000ull
-#define REFUSALS_MOST 256u /* at once; beyond it they are closed on the spot */
-
-static int process_exited(sd_event_source *source, int fd, uint32_t events, void *data)
-{
-	(void)fd;
-	(void)events;
-	peer_exited(data);
-	sd_event_source_ref(source);
-	sd_event_source_set_floating(source, false);
-	sd_event_source_disable_unref(source);
-	return 0;
-}
-
-/* The session is over. What its process may still hold stays charged until that exits. */
-static void who_release(struct broker *b, struct client_identity *who)
-{
-	sd_event_source *source;
-	account_release(who->peer, ACCOUNT_SESSIONS, 1);
-	if (!peer_put(who->peer)) {
-		fd_close(who->pidfd);
-	} else if (sd_event_add_io(b->event, &source, who->pidfd, EPOLLIN, process_exited,
-				   who->peer) < 0) {
-		peer_exited(who->peer);
-		fd_close(who->pidfd);
-	} else {
-		sd_event_source_set_io_fd_own(source, true);
-		sd_event_source_set_floating(source, true);
-		sd_event_source_unref(source);
-	}
-}
-
-/* The class of who connected to this class's socket, or to the shared one (""). */
-static const struct policy_class *class_get(const struct policy *policy, int sock,
-					    struct client_identity *who)
-{
-	struct policy_identity is = {.socket = *who->socket ? who->socket : NULL};
-	int r = identity_read(&is, &who->pid, sock);
-	const struct policy_class *class = r < 0 ? NULL : policy_class_of(policy, &is);
-	who->uid = is.uid;
-	who->gid = is.gid;
-	identity_done(&is);
-	return class;
-}
-
-/* Charges the session, which is a request, too. Returns 0, -EACCES without a class, or -EDQUOT. */
-static int who_charge(const struct policy *policy, int sock, struct client_identity *who)
-{
-	const struct policy_class *class = class_get(policy, sock, who);
-	if (!class)
-		return -EACCES;
-	snprintf(who->class, sizeof(who->class), "%s", class->name);
-	_cleanup_(fd_closep) int pidfd = identity_pidfd(sock);
-	int r = pidfd < 0 ? pidfd
-			  : peer_get(&who->peer, class->name, &class->limits, who->uid, pidfd);
-	if (r < 0)
-		return r;
-	r = account_charge(who->peer, ACCOUNT_SESSIONS, 1);
-	if (r == 0 && !account_request(who->peer, clock_ns())) {
-		account_release(who->peer, ACCOUNT_SESSIONS, 1);
-		r = -EDQUOT;
-	}
-	if (r < 0)
-		peer_put(who->peer);
-	else
-		who->pidfd = fd_steal(&pidfd);
-	return r;
-}
-
-/* Who connected: from the kernel, never from the client. */
-static int who_get(int sock, const char *socket, struct client_identity *ret)
-{
-	struct classes *classes = classes_get();
-	snprintf(ret->socket, sizeof(ret->socket), "%s", socket);
-	int r = who_charge(classes_policy(classes), sock, ret);
-	classes_put(classes);
-	return r;
-}
-
-static uint32_t refusals; /* threads under way, atomic */
-
-static void *refuse(void *data)
-{
-	uintptr_t order = (uintptr_t)data;
-	int sock = (int)(order >> 8);
-	session_refuse(sock, order & 0xff);
-	close(sock);
-	__atomic_sub_fetch(&refusals, 1, __ATOMIC_RELAXED);
-	return NULL;
-}
-
-/*
- * Closing a connection drops what the client sent unasked, and a lingering socket among that makes
- * the close wait for as long as the client likes: so it is a thread of its own that waits.
- */
-static void client_refuse(int sock, uint32_t reason)
-{
-	pthread_t thread;
-	pthread_attr_t attributes;
-	sigset_t all, old;
-	sigfillset(&all);
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	__atomic_add_fetch(&refusals, 1, __ATOMIC_RELAXED);
-	void *order = (void *)((uintptr_t)sock << 8 | reason);
-	if (__atomic_load_n(&refusals, __ATOMIC_RELAXED) > REFUSALS_MOST ||
-	    pthread_create(&thread, &attributes, refuse, order) != 0)
-		refuse(order);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attributes);
-}
-
-static uint32_t refusal_reason(int error)
-{
-	return error == -EDQUOT   ? REASON_QUOTA
-	       : error == -EACCES ? REASON_DENIED
-				  : REASON_DAEMON_LIMIT;
-}
+#define STOP_USEC 5000000ull
+#define REST_USEC 1000000ull
 
 static void client_accepted(struct broker *b, int sock, const char *socket)
 {
 	struct client_identity who = {.pidfd = -1};
 	struct client *c = NULL;
-	int r = who_get(sock, socket, &who);
+	int r = admission_get(sock, socket, &who);
 	if (r == 0) {
 		r = client_start(&c, sock, ++b->next_id, &who, b->ended);
 		if (r < 0)
-			who_release(b, &who);
+			admission_over(b->event, &who);
 	}
 	if (r < 0) {
 		log_info("a client (uid %u, class %s) was refused: %s", (unsigned)who.uid,
 			 *who.class ? who.class : "-", strerrordesc_np(-r));
-		client_refuse(sock, refusal_reason(r));
+		admission_refuse(sock, admission_reason(r));
 		return;
 	}
 	TAILQ_INSERT_TAIL(&b->clients, c, link);
@@ -202,7 +81,7 @@ static void spare_use(struct broker *b, int listener)
 	b->spare = fd_close(b->spare);
 	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (sock >= 0)
-		client_refuse(sock, REASON_DAEMON_LIMIT);
+		admission_refuse(sock, REASON_DAEMON_LIMIT);
 	rest(b);
 }
 
@@ -223,7 +102,7 @@ static int clients_ready(sd_event_source *source, int fd, uint32_t events, void 
 	(void)events;
 	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 	if (sock >= 0 && b->stopping)
-		client_refuse(sock, REASON_SHUTDOWN);
+		admission_refuse(sock, REASON_SHUTDOWN);
 	else if (sock >= 0)
 		client_accepted(b, sock, socket_class(b, fd));
 	else if (exhausted(errno))
@@ -246,7 +125,7 @@ static int ended_ready(sd_event_source *source, int fd, uint32_t events, void *d
 		TAILQ_REMOVE(&b->clients, c, link);
 		struct client_identity who = c->who;
 		client_free(c);
-		who_release(b, &who);
+		admission_over(b->event, &who);
 	}
 	if (b->stopping && TAILQ_EMPTY(&b->clients))
 		sd_event_exit(b->event, 0);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who may come in: whoever has a class that has room for one more session, which is charged before
+ * anything is made for it. Who connected is known from the kernel, never from the client. Those who
+ * may not are told why, and nobody waits until they have heard.
+ */
+#ifndef ZCRXD_ADMISSION_H
+#define ZCRXD_ADMISSION_H
+
+#include <systemd/sd-event.h>
+
+#include "model.h"
+
+/*
+ * Fills in who connected to the class's socket ("": the shared one), and charges the session.
+ * Returns 0, -EACCES without a class, or -EDQUOT; then it is filled in as far as it is known.
+ */
+int admission_get(int sock, const char *socket, struct client_identity *ret);
+
+/* The session is over. What its process may still hold stays charged until that exits. */
+void admission_over(sd_event *event, struct client_identity *who);
+
+/* The reason to be told with an error of admission_get(), or of what came after it. */
+uint32_t admission_reason(int error);
+
+/* Tells the reason and closes the socket. */
+void admission_refuse(int sock, uint32_t reason);
+
+#endif
