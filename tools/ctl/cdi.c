@@ -19,9 +19,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../../daemon/config.h"
+#include "settings.h"
 
-#define CONFIG_PATH "/etc/zcrxd/zcrxd.conf"
 #define CDI_VERSION "0.3.0"
 #define CDI_KIND    "zcrxd/class"
 /* Below it a folder for each device, so that a container can have several. */
@@ -45,7 +44,7 @@ static void help(FILE *out)
 	      "=NAME,\n"
 	      "for the class of that name or, without a socket of its own, for default.\n"
 	      "\n"
-	      "  -c, --config FILE  zcrxd's configuration (" CONFIG_PATH ")\n"
+	      "  -c, --config FILE  zcrxd's configuration (" SETTINGS_PATH ")\n"
 	      "  -f, --folders      mounts the folder that a socket lies in instead of the socket\n"
 	      "  -o, --output FILE  writes it there (/etc/cdi/zcrxd.json, for example)\n"
 	      "  -h, --help         print this\n"
@@ -249,19 +248,11 @@ int cdi_main(int argc, char **argv)
 {
 	struct options o = {0};
 	struct config config = {0};
-	const char *path;
 	int r = options_parse(&o, argc, argv);
 
 	if (r >= 0)
 		return r;
-	path = o.config ? o.config : CONFIG_PATH;
-	r = config_init(&config);
-	if (r == 0)
-		r = config_read(&config, path);
-	if (r == -ENOENT && !o.config)
-		r = 0;
-	else if (r < 0 && r != -EINVAL)
-		fprintf(stderr, "zcrxctl: %s: %s\n", path, strerrordesc_np(-r));
+	r = settings_read(&config, o.config);
 	if (r == 0)
 		r = publish(&config, &o);
 	config_done(&config);

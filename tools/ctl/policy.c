@@ -5,10 +5,7 @@
  */
 #include "policy.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,27 +13,16 @@
 
 #include "../../daemon/config.h"
 #include "../../daemon/explain.h"
-#include "../../daemon/lists.h"
 #include "../../proto/reason.h"
+#include "asked.h"
 #include "document.h"
 #include "render.h"
+#include "settings.h"
 #include "status.h"
-
-#define CONFIG_PATH "/etc/zcrxd/zcrxd.conf"
-#define GROUPS_MOST 1024
 
 enum {
 	EXIT_DENIED = 1,
 	EXIT_WRONG = 2
-};
-
-struct options {
-	const char *config, *socket;
-	struct policy_identity who;
-	gid_t groups[GROUPS_MOST];
-	bool groups_given, asked;
-	struct policy_request request;
-	char nic[IF_NAMESIZE];
 };
 
 static void help(FILE *out)
@@ -48,7 +34,7 @@ static void help(FILE *out)
 	      "      --socket PATH  its status socket; else $ZCRX_STATUS, or the default one\n"
 	      "\n"
 	      "test: the class of a client, and whether it would be granted a request.\n"
-	      "  -c, --config FILE  judges by this file (" CONFIG_PATH ")\n"
+	      "  -c, --config FILE  judges by this file (" SETTINGS_PATH ")\n"
 	      " who:\n"
 	      "      --socket PATH  connects to this class's socket; else to the shared one\n"
 	      "      --uid USER     name or number; else you\n"
@@ -68,219 +54,7 @@ static void help(FILE *out)
 	      out);
 }
 
-static int wrong(const char *option, const char *value, const char *expected)
-{
-	fprintf(stderr, "zcrxctl: %s %s: expected %s\n", option, value, expected);
-	return -EINVAL;
-}
-
-/* Exactly one address with one port. */
-static int address_parse(const char *option, const char *text, struct msg_addr *ret)
-{
-	struct range_list list = {0};
-	int r = list_addresses(&list, text);
-	const struct range *range = list.ranges;
-
-	if (r == 0 && (list.n != 1 || !range->family || range->port_first != range->port_last ||
-		       range->bits != (range->family == 6 ? 128 : 32)))
-		r = -EINVAL;
-	if (r == 0) {
-		*ret = (struct msg_addr){.family = range->family, .port = range->port_first};
-		memcpy(ret->ip, range->ip, sizeof(ret->ip));
-	}
-	free(list.ranges);
-	return r < 0 ? wrong(option, text, "an address and a port, such as 10.0.0.1:80") : 0;
-}
-
-static int steer_parse(const char *text, struct policy_request *r)
-{
-	char *copy = strdup(text), *remote = copy;
-	const char *local = copy ? strsep(&remote, ",") : "";
-	int result = address_parse("--steer", local, &r->local);
-
-	r->what = POLICY_STEER;
-	r->listening = !remote;
-	if (result == 0 && remote)
-		result = address_parse("--steer", remote, &r->remote);
-	free(copy);
-	return result;
-}
-
-static int lease_parse(struct options *o, const char *text)
-{
-	struct policy_nics list = {0};
-	int r = list_nics(&list, text);
-
-	if (r == 0 && (list.n != 1 || list.nics[0].queues.n != 1 ||
-		       list.nics[0].queues.spans[0].first != list.nics[0].queues.spans[0].last))
-		r = -EINVAL;
-	if (r == 0) {
-		memcpy(o->nic, list.nics[0].name, sizeof(o->nic));
-		o->request.what = POLICY_LEASE;
-		o->request.nic = o->nic;
-		o->request.rxq = list.nics[0].queues.spans[0].first;
-	}
-	(void)list_nics(&list, "");
-	return r < 0 ? wrong("--lease", text, "an interface and a queue, such as eth0:3") : 0;
-}
-
-static int backend_parse(const char *text, struct policy_request *r)
-{
-	static const char *const names[] = {[MSG_BACKEND_COPY] = "copy",
-					    [MSG_BACKEND_DEVMEM] = "devmem",
-					    [MSG_BACKEND_ZCRX] = "zcrx"};
-
-	r->what = POLICY_BACKEND;
-	for (r->backend = MSG_BACKEND_COPY; r->backend <= MSG_BACKEND_ZCRX; r->backend++)
-		if (strcmp(names[r->backend], text) == 0)
-			return 0;
-	return wrong("--backend", text, "copy, devmem or zcrx");
-}
-
-static int id_parse(const char *option, const char *text,
-		    int (*parse)(struct policy_ids *, const char *), uint32_t *ret)
-{
-	struct policy_ids ids = {0};
-	int r = parse(&ids, text);
-
-	if (r == 0 && (ids.n != 1 || ids.spans[0].first != ids.spans[0].last))
-		r = -EINVAL;
-	if (r == 0)
-		*ret = ids.spans[0].first;
-	free(ids.spans);
-	return r < 0 ? wrong(option, text, "a name or a number that exists") : 0;
-}
-
-static int groups_parse(struct options *o, const char *text)
-{
-	struct policy_ids ids = {0};
-	int r = list_groups(&ids, text);
-
-	o->groups_given = true;
-	for (uint32_t i = 0; i < ids.n && r == 0; i++)
-		if (ids.spans[i].first == ids.spans[i].last && o->who.group_count < GROUPS_MOST)
-			o->groups[o->who.group_count++] = ids.spans[i].first;
-		else
-			r = -EINVAL;
-	free(ids.spans);
-	return r < 0 ? wrong("--groups", text, "groups that exist, with blanks between them") : 0;
-}
-
-/* What a session of the user would have. */
-static void groups_look_up(struct options *o, bool gid_given)
-{
-	const struct passwd *p = getpwuid(o->who.uid); /* NOLINT(concurrency-mt-unsafe) */
-	int n = GROUPS_MOST;
-
-	if (!gid_given)
-		o->who.gid = p ? p->pw_gid : (gid_t)-1;
-	if (o->groups_given || !p || getgrouplist(p->pw_name, p->pw_gid, o->groups, &n) < 0)
-		return;
-	o->who.group_count = (uint32_t)n;
-}
-
-enum {
-	SOCKET = 256,
-	USER,
-	GROUP,
-	GROUPS,
-	BACKEND,
-	LEASE,
-	STEER,
-	LISTEN,
-	CONNECT,
-	RECEIVE_ONLY
-};
-
-/* An option that is a request. */
-static int request_parse(struct options *o, int option, const char *value)
-{
-	struct policy_request *r = &o->request;
-
-	if (o->asked) {
-		fputs("zcrxctl: one request at a time\n", stderr);
-		return -EINVAL;
-	}
-	o->asked = true;
-	switch (option) {
-	case BACKEND:
-		return backend_parse(value, r);
-	case LEASE:
-		return lease_parse(o, value);
-	case STEER:
-		return steer_parse(value, r);
-	case LISTEN:
-		r->what = POLICY_FLOW;
-		r->listening = true;
-		return address_parse("--listen", value, &r->local);
-	default:
-		r->what = POLICY_FLOW;
-		return address_parse("--connect", value, &r->remote);
-	}
-}
-
-static int option_parse(struct options *o, int option, const char *value, bool *gid_given)
-{
-	switch (option) {
-	case 'c':
-		o->config = value;
-		return 0;
-	case SOCKET:
-		o->socket = value;
-		return 0;
-	case USER:
-		return id_parse("--uid", value, list_users, &o->who.uid);
-	case GROUP:
-		*gid_given = true;
-		return id_parse("--gid", value, list_groups, &o->who.gid);
-	case GROUPS:
-		return groups_parse(o, value);
-	case RECEIVE_ONLY:
-		o->request.receive_only = true;
-		return 0;
-	case '?':
-		return -EINVAL;
-	default:
-		return request_parse(o, option, value);
-	}
-}
-
-/* Returns 0, 1 when help was printed, or -EINVAL. */
-static int options_parse(struct options *o, int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"socket", required_argument, NULL, SOCKET},
-		{"uid", required_argument, NULL, USER},
-		{"gid", required_argument, NULL, GROUP},
-		{"groups", required_argument, NULL, GROUPS},
-		{"backend", required_argument, NULL, BACKEND},
-		{"lease", required_argument, NULL, LEASE},
-		{"steer", required_argument, NULL, STEER},
-		{"listen", required_argument, NULL, LISTEN},
-		{"connect", required_argument, NULL, CONNECT},
-		{"receive-only", no_argument, NULL, RECEIVE_ONLY},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	bool gid_given = false;
-	int c, r = 0;
-
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): only this thread */
-	while (r == 0 && (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		if (c == 'h') {
-			help(stdout);
-			return 1;
-		}
-		r = option_parse(o, c, optarg, &gid_given);
-	}
-	if (r == 0 && optind < argc)
-		r = wrong("policy", argv[optind], "options only");
-	groups_look_up(o, gid_given);
-	return r;
-}
-
-static int socket_find(struct options *o, const struct config *config)
+static int socket_find(struct asked *o, const struct config *config)
 {
 	const struct policy_class *c = config->policy.classes;
 
@@ -289,7 +63,8 @@ static int socket_find(struct options *o, const struct config *config)
 	while (c && !(c->socket && strcmp(c->socket, o->socket) == 0))
 		c = c->next;
 	if (!c)
-		return wrong("--socket", o->socket, "the socket of a class, or the shared one");
+		return asked_wrong("--socket", o->socket,
+				   "the socket of a class, or the shared one");
 	o->who.socket = c->name;
 	return 0;
 }
@@ -303,7 +78,7 @@ static bool is_zcrxds(const struct config *config, const struct policy_request *
 	return false;
 }
 
-static int verdict_print(const struct config *config, const struct options *o)
+static int verdict_print(const struct config *config, const struct asked *o)
 {
 	const struct policy_class *c = policy_class_of(&config->policy, &o->who);
 	struct policy_verdict v;
@@ -311,7 +86,7 @@ static int verdict_print(const struct config *config, const struct options *o)
 	printf("class %s: ", c->name);
 	explain_who(c, stdout);
 	putchar('\n');
-	if (!o->asked) {
+	if (!o->requested) {
 		explain_class(c, "  ", stdout);
 		return 0;
 	}
@@ -330,22 +105,17 @@ static int verdict_print(const struct config *config, const struct options *o)
 
 static int test(int argc, char **argv)
 {
-	struct options o = {.who = {.uid = getuid()}};
+	struct asked o = {.who = {.uid = getuid()}};
 	struct config config = {0};
-	const char *path;
-	int r = options_parse(&o, argc, argv), status = EXIT_WRONG;
+	int r = asked_parse(&o, argc, argv), status = EXIT_WRONG;
 
-	if (r != 0)
-		return r > 0 ? 0 : EXIT_WRONG;
-	o.who.groups = o.groups;
-	path = o.config ? o.config : CONFIG_PATH;
-	r = config_init(&config);
-	if (r == 0)
-		r = config_read(&config, path);
-	if (r == -ENOENT && !o.config)
-		r = 0;
-	else if (r < 0 && r != -EINVAL)
-		fprintf(stderr, "zcrxctl: %s: %s\n", path, strerrordesc_np(-r));
+	if (r > 0) {
+		help(stdout);
+		return 0;
+	}
+	if (r < 0)
+		return EXIT_WRONG;
+	r = settings_read(&config, o.config);
 	if (r == 0)
 		r = socket_find(&o, &config);
 	if (r == 0)
@@ -356,7 +126,7 @@ static int test(int argc, char **argv)
 
 static int show(int argc, char **argv)
 {
-	static const struct option options[] = {{"socket", required_argument, NULL, SOCKET},
+	static const struct option options[] = {{"socket", required_argument, NULL, 's'},
 						{"help", no_argument, NULL, 'h'},
 						{0}};
 	const char *socket = status_socket();
@@ -365,7 +135,7 @@ static int show(int argc, char **argv)
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): only this thread */
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == SOCKET) {
+		if (c == 's') {
 			socket = optarg;
 			continue;
 		}
