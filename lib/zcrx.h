@@ -11,10 +11,10 @@
  * the sentence that goes with the last refusal. Result pointers are written only on success.
  *
  * Threads: no object may be used by two threads at once. A queue with its flows belongs to one
- * thread at a time, and so does the connection; zcrx_reap, zcrx_recycle, zcrx_wait,
- * zcrx_queue_info and the accessors of a flow touch only their queue, so several queues of one
- * connection may run on several threads; every other call touches the connection too. The library
- * starts no thread, touches no signal and prints nothing.
+ * thread at a time, and so does the connection; zcrx_reap, zcrx_data, zcrx_recycle, zcrx_wait,
+ * zcrx_queue_fd, zcrx_queue_info and the accessors of a flow touch only their queue, so several
+ * queues of one connection may run on several threads; every other call touches the connection too.
+ * The library starts no thread, touches no signal and prints nothing.
  *
  * Blocking: zcrx_connect, zcrx_flow_connect and zcrx_wait may block; all other calls wait for one
  * answer of the daemon at most. If that is not there within 30 s (ZCRX_FLOW_HOST: and the time that
