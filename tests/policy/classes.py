@@ -115,8 +115,13 @@ class Sockets(Case):
             for t in threads:
                 t.join()
         self.assertLessEqual(self.daemon.used("web")["sessions"], 3)
-        world.eventually(lambda: not self.daemon.used("web")["sessions"])
-        self.daemon.connect(self, "web")
+        world.eventually(self.may_connect)
+
+    def may_connect(self):
+        """False while zcrxd still takes connections of the flood out of the backlog."""
+        with contextlib.suppress(client.Refused):
+            return self.daemon.connect(self, "web")
+        return None
 
     def test_limits_hold_when_they_are_raced_for(self):
         self.daemon.reload(TWO + "queues=3\n")
