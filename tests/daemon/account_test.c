@@ -83,6 +83,26 @@ static struct peer *get(uid_t uid, int i)
 	return get_of("class", uid, i);
 }
 
+/* Each its whole share, beside the other's. */
+static void have_all_at_once(struct peer *one, struct peer *two)
+{
+	assert_int_equal(account_charge(one, ACCOUNT_FLOWS, MOST), 0);
+	assert_int_equal(account_charge(two, ACCOUNT_FLOWS, MOST), 0);
+	account_release(one, ACCOUNT_FLOWS, MOST);
+	account_release(two, ACCOUNT_FLOWS, MOST);
+	peer_put(one);
+	peer_put(two);
+}
+
+/* Nothing of its user's bytes is charged to anybody else. */
+static void has_all_bytes_and_ends(struct peer *p)
+{
+	assert_int_equal(account_charge(p, ACCOUNT_BYTES, MOST_BYTES), 0);
+	account_release(p, ACCOUNT_BYTES, MOST_BYTES);
+	assert_true(peer_put(p));
+	peer_exited(p);
+}
+
 static void charges_up_to_the_limit_and_not_beyond(void **state)
 {
 	(void)state;
@@ -120,12 +140,7 @@ static void users_do_not_share(void **state)
 {
 	(void)state;
 	struct peer *alice = get(ALICE, 0), *bob = get(BOB, 1);
-	assert_int_equal(account_charge(alice, ACCOUNT_FLOWS, MOST), 0);
-	assert_int_equal(account_charge(bob, ACCOUNT_FLOWS, MOST), 0);
-	account_release(alice, ACCOUNT_FLOWS, MOST);
-	account_release(bob, ACCOUNT_FLOWS, MOST);
-	peer_put(alice);
-	peer_put(bob);
+	have_all_at_once(alice, bob);
 }
 
 static void a_process_is_one_peer_however_often_it_connects(void **state)
@@ -151,10 +166,7 @@ static void released_bytes_stay_charged_and_serve_the_same_process_again(void **
 	assert_true(peer_put(one));
 	assert_int_equal(account_charge(two, ACCOUNT_BYTES, 1), -EDQUOT);
 	peer_exited(one);
-	assert_int_equal(account_charge(two, ACCOUNT_BYTES, MOST_BYTES), 0);
-	account_release(two, ACCOUNT_BYTES, MOST_BYTES);
-	assert_true(peer_put(two));
-	peer_exited(two);
+	has_all_bytes_and_ends(two);
 }
 
 static void a_process_that_comes_back_is_waited_for_once(void **state)
@@ -169,11 +181,7 @@ static void a_process_that_comes_back_is_waited_for_once(void **state)
 		assert_false(peer_put(p));
 	}
 	peer_exited(p);
-	struct peer *other = get(ALICE, 1);
-	assert_int_equal(account_charge(other, ACCOUNT_BYTES, MOST_BYTES), 0);
-	account_release(other, ACCOUNT_BYTES, MOST_BYTES);
-	assert_true(peer_put(other));
-	peer_exited(other);
+	has_all_bytes_and_ends(get(ALICE, 1));
 }
 
 static void a_session_that_outlives_its_process_keeps_what_it_holds(void **state)
@@ -188,10 +196,7 @@ static void a_session_that_outlives_its_process_keeps_what_it_holds(void **state
 	account_release(p, ACCOUNT_BYTES, MOST_BYTES);
 	assert_true(peer_put(p));
 	peer_exited(p);
-	assert_int_equal(account_charge(other, ACCOUNT_BYTES, MOST_BYTES), 0);
-	account_release(other, ACCOUNT_BYTES, MOST_BYTES);
-	assert_true(peer_put(other));
-	peer_exited(other);
+	has_all_bytes_and_ends(other);
 }
 
 static void classes_do_not_share(void **state)
@@ -220,12 +225,7 @@ static void a_process_that_changes_its_user_is_another_peer(void **state)
 	(void)state;
 	struct peer *alice = get(ALICE, 0), *bob = get(BOB, 0);
 	assert_ptr_not_equal(alice, bob);
-	assert_int_equal(account_charge(alice, ACCOUNT_FLOWS, MOST), 0);
-	assert_int_equal(account_charge(bob, ACCOUNT_FLOWS, MOST), 0);
-	account_release(alice, ACCOUNT_FLOWS, MOST);
-	account_release(bob, ACCOUNT_FLOWS, MOST);
-	peer_put(alice);
-	peer_put(bob);
+	have_all_at_once(alice, bob);
 }
 
 static void a_class_has_no_more_users_than_it_may(void **state)
