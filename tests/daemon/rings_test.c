@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory shared with a client: who may write what, and how lies in it are taken. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -20,6 +19,7 @@
 #include "../../daemon/rings.h"
 #include "../../daemon/util.h"
 #include "../../proto/reason.h"
+#include "../harness/fds.h"
 
 enum {
 	CQ_ENTRIES = 256,
@@ -229,24 +229,13 @@ static void its_files_are_nobodys_area_as_long_as_they_are_used(void **state)
 	assert_int_equal(rings_init(&rings, &ring, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true), 0);
 }
 
-static int open_count(void)
-{
-	int n = 0;
-	DIR *d = opendir("/proc/self/fd");
-	assert_non_null(d);
-	while (readdir(d)) /* NOLINT(concurrency-mt-unsafe) */
-		n++;
-	closedir(d);
-	return n;
-}
-
 static void without_descriptors_it_fails_and_leaves_nothing(void **state)
 {
 	(void)state;
 	struct rlimit limit, low;
 	struct rings r;
 	struct uring u;
-	int failed = 0, before = open_count(), e = -1;
+	int failed = 0, before = fds_open(), e = -1;
 	int lowest = dup(0);
 	close(lowest);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -258,13 +247,13 @@ static void without_descriptors_it_fails_and_leaves_nothing(void **state)
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 		failed += e == -EMFILE;
 		if (e < 0)
-			assert_int_equal(open_count(), before);
+			assert_int_equal(fds_open(), before);
 	}
 	assert_int_equal(e, 0);
 	assert_true(failed >= 4); /* at each: two files, the ring, its eventfd */
 	uring_done(&u);
 	rings_done(&r);
-	assert_int_equal(open_count(), before);
+	assert_int_equal(fds_open(), before);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -8,29 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../harness/fds.h"
 #include "hostile.h"
 #include "reason.h"
 #include "wire.h"
-
-static bool datagram_send(int sock, const void *bytes, size_t len, const int *fds, uint32_t nfds)
-{
-	union {
-		struct cmsghdr hdr;
-		char room[CMSG_SPACE(sizeof(int) * FDS_SENT)];
-	} control = {0};
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	if (nfds > 0) {
-		size_t fd_bytes = sizeof(int) * nfds;
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(fd_bytes);
-		control.hdr.cmsg_level = SOL_SOCKET;
-		control.hdr.cmsg_type = SCM_RIGHTS;
-		control.hdr.cmsg_len = CMSG_LEN(fd_bytes);
-		memcpy(CMSG_DATA(&control.hdr), fds, fd_bytes);
-	}
-	return sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
-}
 
 /* ---- answers ---- */
 
@@ -111,7 +92,7 @@ void datagram(struct hostile *h, const void *bytes, size_t len, const int *fds, 
 	struct msg_hdr hdr = {0};
 	if (h->owed == UNANSWERED)
 		answers(h);
-	bool sent = datagram_send(h->control, bytes, len, fds, nfds);
+	bool sent = fds_send(h->control, bytes, len, fds, nfds, MSG_DONTWAIT) == 0;
 	if (len == 0)
 		h->over = true;
 	if (!sent || h->over)

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../harness/fds.h"
 #include "area.h"
 #include "fuzz.h"
 #include "left.h"
@@ -398,7 +399,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct lying_daemon d;
 	struct user u = {0};
 	prepare();
-	uint32_t files = left_files();
+	int files = fds_open();
 	daemon_start(&d, &in);
 	if (zcrx_connect(&u.z, at.sun_path) == 0 &&
 	    zcrx_area_new(u.z, &u.area, AREA_BYTES, 0) == 0 &&
@@ -407,6 +408,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	zcrx_close(u.z);
 	daemon_end(&d);
 	left_unmapped();
-	MUST(left_files() == files);
+	MUST(fds_open() == files);
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include "../../daemon/classes.h"
 #include "../../daemon/client.h"
 #include "../../daemon/log.h"
+#include "../harness/fds.h"
 #include "hostile.h"
 #include "left.h"
 
@@ -380,7 +381,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	prepare();
 	uint8_t bits = input_u8(&in);
 	struct limits limits = limits_of(bits);
-	uint32_t files = left_files();
+	int files = fds_open();
 	struct run r;
 	policy_of(bits);
 	run_start(&r, &in, &limits);
@@ -391,6 +392,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	nothing_charged(r.who.peer, &limits);
 	classes_done();
 	left_unmapped();
-	MUST(left_files() == files);
+	MUST(fds_open() == files);
 	return 0;
 }

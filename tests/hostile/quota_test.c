@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "fds.h"
 #include "raw.h"
 #include "world.h"
 
@@ -81,7 +82,7 @@ static bool send_lingerer(int to)
 	assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_LINGER, &hour, sizeof(hour)), 0);
 	while (send(pair[1], data, sizeof(data), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		;
-	bool sent = raw_try_send(to, "x", 1, &pair[1], 1) == 0;
+	bool sent = fds_send(to, "x", 1, &pair[1], 1, 0) == 0;
 	if (!sent)
 		harness_reset_on_close(pair[1]);
 	close(pair[1]); /* its peer, pair[0], stays and reads nothing */

@@ -17,11 +17,8 @@
 #include <cmocka.h>
 
 #include "../../proto/wire.h"
+#include "fds.h"
 #include "world.h"
-
-enum {
-	FDS_MOST = 253 /* of a datagram: the kernel's limit */
-};
 
 /* ---- the control socket ---- */
 
@@ -47,28 +44,9 @@ void raw_close(struct raw *r)
 	r->sock = -1;
 }
 
-int raw_try_send(int sock, const void *data, size_t bytes, const int *fds, size_t nfds)
-{
-	union {
-		struct cmsghdr hdr;
-		char room[CMSG_SPACE(sizeof(int) * FDS_MOST)];
-	} control = {0};
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	if (nfds > 0) {
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
-		control.hdr.cmsg_level = SOL_SOCKET;
-		control.hdr.cmsg_type = SCM_RIGHTS;
-		control.hdr.cmsg_len = CMSG_LEN(sizeof(int) * nfds);
-		memcpy(CMSG_DATA(&control.hdr), fds, sizeof(int) * nfds);
-	}
-	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 void raw_send(const struct raw *r, const void *data, size_t bytes, const int *fds, size_t nfds)
 {
-	assert_int_equal(raw_try_send(r->sock, data, bytes, fds, nfds), 0);
+	assert_int_equal(fds_send(r->sock, data, bytes, fds, nfds, 0), 0);
 }
 
 static void readable(int fd)

@@ -24,8 +24,7 @@ void raw_connect_mutely(struct raw *r);
 void raw_connect(struct raw *r);
 void raw_close(struct raw *r);
 
-/* Any datagram with any descriptors, at most 253. */
-int raw_try_send(int sock, const void *data, size_t bytes, const int *fds, size_t nfds);
+/* Any datagram with any descriptors, see fds_send(). */
 void raw_send(const struct raw *r, const void *data, size_t bytes, const int *fds, size_t nfds);
 /* The next datagram, 0 for the end. Descriptors that come along are written to fds, if given. */
 size_t raw_receive(const struct raw *r, union msg_any *ret, int fds[MSG_FDS_MAX]);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Datagrams and their descriptors: what does not fit leaves nothing behind. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -8,37 +7,22 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "../../proto/wire.h"
-
-enum {
-	FDS_MOST = 253 /* the kernel's limit */
-};
+#include "../harness/fds.h"
 
 struct pair {
 	int sock[2];
 	int open_before;
 };
 
-static int open_count(void)
-{
-	int n = 0;
-	DIR *d = opendir("/proc/self/fd");
-	assert_non_null(d);
-	while (readdir(d)) /* NOLINT(concurrency-mt-unsafe) */
-		n++;
-	closedir(d);
-	return n;
-}
-
 static int setup(void **state)
 {
 	static struct pair pair;
-	pair.open_before = open_count();
+	pair.open_before = fds_open();
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.sock), 0);
 	*state = &pair;
 	return 0;
@@ -48,29 +32,17 @@ static int teardown(void **state)
 {
 	struct pair *p = *state;
 	wire_close(p->sock, 2);
-	assert_int_equal(open_count(), p->open_before);
+	assert_int_equal(fds_open(), p->open_before);
 	return 0;
 }
 
-/* Sends bytes with n copies of one descriptor, past all checks of wire_send(). */
+/* Sends bytes with n copies of one descriptor. */
 static void send_raw(int sock, const void *data, size_t bytes, int fd, size_t n)
 {
-	union {
-		struct cmsghdr hdr;
-		char room[CMSG_SPACE(sizeof(int) * FDS_MOST)];
-	} control = {0};
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	if (n > 0) {
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n);
-		control.hdr.cmsg_level = SOL_SOCKET;
-		control.hdr.cmsg_type = SCM_RIGHTS;
-		control.hdr.cmsg_len = CMSG_LEN(sizeof(int) * n);
-		for (size_t i = 0; i < n; i++)
-			memcpy(CMSG_DATA(&control.hdr) + i * sizeof(int), &fd, sizeof(fd));
-	}
-	assert_int_equal(sendmsg(sock, &msg, MSG_NOSIGNAL), bytes);
+	int fds[FDS_MOST] = {0};
+	for (size_t i = 0; i < n; i++)
+		fds[i] = fd;
+	assert_int_equal(fds_send(sock, data, bytes, fds, n, 0), 0);
 }
 
 static int receive(struct pair *p, union msg_any *m, int fds[MSG_FDS_MAX], uint32_t *nfds)
@@ -123,11 +95,11 @@ static void a_longer_datagram_is_refused_with_its_descriptors(void **state)
 	int fds[MSG_FDS_MAX];
 	uint32_t nfds;
 	for (size_t over = 1; over <= MSG_BYTES_MAX; over *= 2) {
-		int before = open_count();
+		int before = fds_open();
 		send_raw(p->sock[0], data, MSG_BYTES_MAX + over, 0, MSG_FDS_MAX);
 		assert_int_equal(receive(p, &m, fds, &nfds), -EMSGSIZE);
 		assert_int_equal(nfds, 0);
-		assert_int_equal(open_count(), before);
+		assert_int_equal(fds_open(), before);
 	}
 	send_raw(p->sock[0], data, 16, -1, 0);
 	assert_int_equal(receive(p, &m, fds, &nfds), 16);
@@ -141,11 +113,11 @@ static void more_than_four_descriptors_are_refused_and_closed(void **state)
 	int fds[MSG_FDS_MAX];
 	uint32_t nfds;
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		int before = open_count();
+		int before = fds_open();
 		send_raw(p->sock[0], "12345678", 8, 0, counts[i]);
 		assert_int_equal(receive(p, &m, fds, &nfds), -EMSGSIZE);
 		assert_int_equal(nfds, 0);
-		assert_int_equal(open_count(), before);
+		assert_int_equal(fds_open(), before);
 	}
 }
 
@@ -153,12 +125,12 @@ static void the_end_brings_no_descriptors(void **state)
 {
 	struct pair *p = *state;
 	union msg_any m;
-	int fds[MSG_FDS_MAX], before = open_count();
+	int fds[MSG_FDS_MAX], before = fds_open();
 	uint32_t nfds;
 	send_raw(p->sock[0], "", 0, 0, 2);
 	assert_int_equal(receive(p, &m, fds, &nfds), 0);
 	assert_int_equal(nfds, 0);
-	assert_int_equal(open_count(), before);
+	assert_int_equal(fds_open(), before);
 	shutdown(p->sock[0], SHUT_WR);
 	assert_int_equal(receive(p, &m, fds, &nfds), 0);
 }
