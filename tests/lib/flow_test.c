@@ -240,117 +240,6 @@ static void any_index_has_a_place(void **state)
 	}
 }
 
-/* ---- accepted connections ---- */
-
-static void a_connection_is_opened_before_its_data_comes(void **state)
-{
-	(void)state;
-	struct zcrx_completion c[4];
-	client_adopt(&client, &user, ZCRX_FLOW_LISTEN);
-	int sock = socket(AF_INET, SOCK_STREAM, 0);
-	fake_flow_opened(&fake, FLOW, ACCEPTED, sock);
-	close(sock);
-	fake_data(&fake, ACCEPTED, 0, 5);
-	fake_flow_closed(&fake, ACCEPTED, -ECONNRESET, 1);
-	struct zcrx_completion open = client_expect(&client, ZCRX_OPEN);
-	assert_ptr_equal(open.user, &user);
-	assert_int_equal(zcrx_reap(client.q, c, 4), 2);
-	assert_int_equal(c[0].what, ZCRX_DATA);
-	assert_ptr_equal(c[0].flow, open.flow);
-	assert_int_equal(c[1].what, ZCRX_END);
-	assert_ptr_equal(c[1].flow, open.flow);
-	assert_int_equal(c[1].error, -ECONNRESET);
-
-	struct sockaddr_in peer;
-	socklen_t len = sizeof(peer);
-	assert_int_equal(zcrx_flow_remote(open.flow, (struct sockaddr *)&peer, &len), 0);
-	assert_int_equal(peer.sin_port, htons(1234));
-	sock = zcrx_flow_socket(open.flow);
-	assert_true(fd_open(sock));
-	zcrx_flow_close(open.flow, 0);
-	assert_false(fd_open(sock));
-}
-
-static void order_holds_whatever_the_room(void **state)
-{
-	(void)state;
-	client_adopt(&client, &user, ZCRX_FLOW_LISTEN);
-	fake_flow_opened(&fake, FLOW, ACCEPTED, -1);
-	fake_data(&fake, ACCEPTED, 0, 5);
-	fake_flow_closed(&fake, ACCEPTED, 0, 1);
-	const int order[] = {ZCRX_OPEN, ZCRX_DATA, ZCRX_END};
-	for (int i = 0; i < 3; i++) {
-		struct zcrx_completion c;
-		assert_int_equal(zcrx_reap(client.q, &c, 1), 1);
-		assert_int_equal(c.what, order[i]);
-	}
-	client_expect(&client, 0);
-}
-
-static void a_user_value_of_its_own_replaces_the_listeners(void **state)
-{
-	(void)state;
-	int own;
-	client_adopt(&client, &user, ZCRX_FLOW_LISTEN);
-	fake_flow_opened(&fake, FLOW, ACCEPTED, -1);
-	fake_data(&fake, ACCEPTED, 0, 5);
-	zcrx_flow_set_user(client_expect(&client, ZCRX_OPEN).flow, &own);
-	assert_ptr_equal(client_expect(&client, ZCRX_DATA).user, &own);
-}
-
-static void a_closed_listener_takes_unseen_connections_with_it(void **state)
-{
-	(void)state;
-	struct zcrx_flow *l = client_adopt(&client, NULL, ZCRX_FLOW_LISTEN);
-	int pipes[2];
-	char byte;
-	assert_int_equal(pipe(pipes), 0);
-	fake_flow_opened(&fake, FLOW, ACCEPTED, pipes[1]);
-	fake_flow_opened(&fake, FLOW, ACCEPTED + 1, -1);
-	close(pipes[1]);
-	zcrx_flow_close(l, 0);
-	assert_int_equal(fake_requests(&fake, MSG_FLOW_CLOSE), 3);
-	assert_int_equal(fake_last_request(&fake).flow_close.flow_id, ACCEPTED + 1);
-	assert_int_equal(fake_last_request(&fake).flow_close.flags, MSG_CLOSE_ABORT);
-	assert_int_equal(read(pipes[0], &byte, 1), 0);
-	close(pipes[0]);
-	client_expect(&client, 0);
-}
-
-static void connections_seen_outlive_their_listener(void **state)
-{
-	(void)state;
-	struct zcrx_flow *l = client_adopt(&client, NULL, ZCRX_FLOW_LISTEN);
-	fake_flow_opened(&fake, FLOW, ACCEPTED, -1);
-	struct zcrx_flow *f = client_expect(&client, ZCRX_OPEN).flow;
-	zcrx_flow_close(l, 0);
-	fake_data(&fake, ACCEPTED, 0, 5);
-	assert_ptr_equal(client_expect(&client, ZCRX_DATA).flow, f);
-}
-
-static void a_connection_of_no_listener_is_ignored_and_closed(void **state)
-{
-	(void)state;
-	int pipes[2];
-	char byte;
-	client_adopt(&client, NULL, 0);
-	assert_int_equal(pipe(pipes), 0);
-	fake_flow_opened(&fake, FLOW, ACCEPTED, pipes[1]);
-	fake_flow_opened(&fake, FLOW + 5, ACCEPTED, pipes[1]);
-	close(pipes[1]);
-	client_expect(&client, 0);
-	assert_int_equal(read(pipes[0], &byte, 1), 0);
-	close(pipes[0]);
-}
-
-static void a_connection_with_a_taken_number_loses_the_queue(void **state)
-{
-	(void)state;
-	client_adopt(&client, NULL, ZCRX_FLOW_LISTEN);
-	fake_flow_opened(&fake, FLOW, FLOW + 0x10000, -1);
-	assert_int_equal(client_expect(&client, ZCRX_LOST).error, -EPROTO);
-}
-
 /* ---- ending ---- */
 
 static void the_end_waits_for_the_data_before_it(void **state)
@@ -464,13 +353,6 @@ int main(void)
 		TEST(host_flows_are_opened_by_the_daemon),
 		TEST(a_number_that_is_taken_ends_the_connection),
 		TEST(any_index_has_a_place),
-		TEST(a_connection_is_opened_before_its_data_comes),
-		TEST(order_holds_whatever_the_room),
-		TEST(a_user_value_of_its_own_replaces_the_listeners),
-		TEST(a_closed_listener_takes_unseen_connections_with_it),
-		TEST(connections_seen_outlive_their_listener),
-		TEST(a_connection_of_no_listener_is_ignored_and_closed),
-		TEST(a_connection_with_a_taken_number_loses_the_queue),
 		TEST(the_end_waits_for_the_data_before_it),
 		TEST(the_end_comes_once_and_nothing_after_it),
 		TEST(positions_are_compared_across_their_wrap),
