@@ -7,22 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "../nic/restore.h"
 #include "../proto/reason.h"
 #include "config.h"
 #include "log.h"
+#include "rules.h"
 #include "util.h"
 #include "work.h"
-
-#define NOWHERE UINT32_MAX /* a rule that somebody removed and that could not be set again */
-
-struct lease_rule {
-	LIST_ENTRY(lease_rule) link;
-	struct nic_rule match;
-	uint32_t location;
-};
 
 struct nic {
 	const struct config_nic *config;
@@ -30,7 +22,7 @@ struct nic {
 	uint32_t ifindex;
 	bool *taken; /* beside config->queues */
 	uint32_t leases;
-	LIST_HEAD(, lease_rule) rules;
+	struct rules rules;
 
 	bool owed;      /* it was gone when it was to be put back; atomic */
 	bool returning; /* the work was started, and not joined yet */
@@ -72,7 +64,7 @@ void leases_init(const struct config_nic *nics, const char *state_dir)
 		nic->config = c;
 		nic->taken = calloc(c->queues.n + 1, sizeof(*nic->taken));
 		pthread_mutex_init(&nic->lock, NULL);
-		LIST_INIT(&nic->rules);
+		rules_init(&nic->rules, c->name);
 	}
 }
 
@@ -251,33 +243,6 @@ void lease_end(struct lease *l)
 	free(l);
 }
 
-static bool stands(const struct lease_rule *rule, const uint32_t *locations, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (locations[i] == rule->location)
-			return true;
-	return false;
-}
-
-/* Sets rules again that are gone, as they are once somebody switched ntuple rules off. */
-static void rules_mend(struct nic *nic)
-{
-	struct lease_rule *rule;
-	uint32_t n, *locations;
-	if (LIST_EMPTY(&nic->rules) || nic_rule_locations(nic->config->name, &locations, &n) < 0)
-		return;
-	LIST_FOREACH (rule, &nic->rules, link) {
-		if (stands(rule, locations, n))
-			continue;
-		int r = nic_rule_add(nic->config->name, &rule->match, &rule->location);
-		if (r < 0)
-			rule->location = NOWHERE;
-		log_warn("%s: somebody removed a rule of zcrxd's; %s", nic->config->name,
-			 r < 0 ? "it cannot be set again, the flow is copied" : "set again");
-	}
-	free(locations);
-}
-
 int lease_check(struct lease *l)
 {
 	struct nic *nic = l->nic;
@@ -286,7 +251,7 @@ int lease_check(struct lease *l)
 		return -ENODEV;
 	pthread_mutex_lock(&nic->lock);
 	int r = nic_keep_ready(c->name, &c->queues);
-	rules_mend(nic);
+	rules_mend(&nic->rules);
 	pthread_mutex_unlock(&nic->lock);
 	if (r > 0)
 		log_warn("%s: somebody changed its RSS table or ntuple rules; zcrxd's queues are "
@@ -295,35 +260,16 @@ int lease_check(struct lease *l)
 	return r == -ENODEV ? r : 0;
 }
 
-static struct lease_rule *rule_find(const struct nic *nic, const struct nic_rule *match)
-{
-	struct lease_rule *rule;
-	LIST_FOREACH (rule, &nic->rules, link)
-		if (nic_rule_same(&rule->match, match))
-			return rule;
-	return NULL;
-}
-
 int lease_steer(struct lease *l, const struct nic_rule *match, struct lease_rule **ret)
 {
 	struct nic *nic = l->nic;
-	struct lease_rule *rule = calloc(1, sizeof(*rule));
-	if (!rule)
-		return -ENOMEM;
-	rule->match = *match;
-	rule->match.queue = l->rxqs[l->next];
+	struct nic_rule rule = *match;
+	rule.queue = l->rxqs[l->next];
 	pthread_mutex_lock(&nic->lock);
-	int r = rule_find(nic, match)
-			? -EALREADY
-			: nic_rule_add(nic->config->name, &rule->match, &rule->location);
-	if (r == 0) {
-		LIST_INSERT_HEAD(&nic->rules, rule, link);
+	int r = rules_add(&nic->rules, &rule, ret);
+	if (r == 0)
 		l->next = (l->next + 1) % l->n;
-		*ret = rule;
-	}
 	pthread_mutex_unlock(&nic->lock);
-	if (r < 0)
-		free(rule);
 	return r;
 }
 
@@ -331,9 +277,6 @@ void lease_unsteer(struct lease *l, struct lease_rule *rule)
 {
 	struct nic *nic = l->nic;
 	pthread_mutex_lock(&nic->lock);
-	if (rule->location != NOWHERE)
-		nic_rule_del(nic->config->name, rule->location);
-	LIST_REMOVE(rule, link);
+	rules_del(&nic->rules, rule);
 	pthread_mutex_unlock(&nic->lock);
-	free(rule);
 }
