@@ -12,11 +12,13 @@
 #include "keys.h"
 #include "util.h"
 
-#define STATE_PATH     "/run/zcrxd"
-#define SOCKETS        "sockets"
-#define NIC_SECTION    "nic "
-#define CLASS_SECTION  "class "
-#define NIC_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@"
+#define STATE_PATH      "/run/zcrxd"
+#define SOCKETS         "sockets"
+#define NIC_SECTION     "nic "
+#define CLASS_SECTION   "class "
+#define KNOWN_SECTIONS  "[sockets] [class NAME] [nic NAME]"
+#define NIC_NAME_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@"
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 /* Names of classes are also those of systemd's descriptors. */
 #define CLASS_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
@@ -67,6 +69,8 @@ struct reader {
 	const char *path;
 	FILE *file;
 	int line, errors;
+	char header[INI_MAX_LINE]; /* what the line just read has after its bracket, if it begins
+				      with one */
 };
 
 __attribute__((format(printf, 3, 4))) static void mistake(struct reader *r, int line,
@@ -81,6 +85,22 @@ __attribute__((format(printf, 3, 4))) static void mistake(struct reader *r, int 
 	r->errors++;
 }
 
+static void section_begin(struct reader *r, const char *section);
+
+/*
+ * inih says nothing of a section without keys. So the line before is looked at again: if it began
+ * with a bracket and was no value (line_handle()), it was a header.
+ */
+static void header_finish(struct reader *r)
+{
+	char *end = strchr(r->header, ']');
+	if (end) {
+		*end = '\0';
+		section_begin(r, r->header);
+	}
+	*r->header = '\0';
+}
+
 /*
  * inih's handlers are not told the line, so it is counted where lines are read. What inih has no
  * room for it would take for the next line.
@@ -88,6 +108,7 @@ __attribute__((format(printf, 3, 4))) static void mistake(struct reader *r, int 
 static char *line_read(char *room, int bytes, void *user)
 {
 	struct reader *r = user;
+	header_finish(r);
 	r->line++;
 	if (!fgets(room, bytes, r->file))
 		return NULL;
@@ -98,6 +119,10 @@ static char *line_read(char *room, int bytes, void *user)
 	const char *start = room + strspn(room, " \t");
 	if (rest > 0 && *start != '#' && *start != ';')
 		mistake(r, r->line, "the line is longer than %d bytes", bytes - 1);
+	if (r->line == 1 && strncmp(start, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+		start += strlen(BYTE_ORDER_MARK);
+	if (*start == '[')
+		snprintf(r->header, sizeof(r->header), "%s", start + 1);
 	return room;
 }
 
@@ -145,7 +170,8 @@ static bool is_class_name(const char *name)
 	       strcmp(name, "clients") != 0 && strcmp(name, "status") != 0;
 }
 
-static void class_line(struct reader *r, const char *name, const char *key, const char *value)
+/* There is one from its header on, with the defaults. */
+static void class_begin(struct reader *r, const char *name)
 {
 	if (!is_class_name(name)) {
 		mistake(r, r->line,
@@ -155,13 +181,17 @@ static void class_line(struct reader *r, const char *name, const char *key, cons
 		return;
 	}
 	struct policy_class *c = policy_class_get(&r->config->policy, name);
-	if (!c) {
+	if (!c)
 		mistake(r, r->line, "out of memory");
-		return;
-	}
-	if (!c->line)
+	else if (!c->line)
 		c->line = r->line;
-	table_line(r, &class_section, c, key, value);
+}
+
+static void class_line(struct reader *r, const char *name, const char *key, const char *value)
+{
+	struct policy_class *c = policy_class_find(&r->config->policy, name);
+	if (c)
+		table_line(r, &class_section, c, key, value);
 }
 
 /* The kernel takes more; these are what names are made of, and what the file can hold. */
@@ -171,46 +201,77 @@ static bool is_nic_name(const char *name)
 	return n > 0 && n < IF_NAMESIZE && strspn(name, NIC_NAME_CHARS) == n;
 }
 
-static struct config_nic *nic_get(struct config *c, const char *name)
+static struct config_nic **nic_at(struct config *c, const char *name)
 {
 	struct config_nic **at = &c->nics;
-	if (!is_nic_name(name))
-		return NULL;
 	while (*at && strcmp((*at)->name, name) != 0)
 		at = &(*at)->next;
+	return at;
+}
+
+static void nic_begin(struct reader *r, const char *name)
+{
+	struct config_nic **at = nic_at(r->config, name);
+	if (!is_nic_name(name)) {
+		mistake(r, r->line, "[nic %s]: not the name of an interface", name);
+		return;
+	}
 	if (!*at)
 		*at = calloc(1, sizeof(**at));
-	if (*at)
-		memcpy((*at)->name, name, strlen(name));
-	return *at;
+	if (!*at) {
+		mistake(r, r->line, "out of memory");
+		return;
+	}
+	memcpy((*at)->name, name, strlen(name));
+	(*at)->line = r->line;
 }
 
 static void nic_line(struct reader *r, const char *name, const char *key, const char *value)
 {
-	struct config_nic *nic = nic_get(r->config, name);
+	struct config_nic *nic = *nic_at(r->config, name);
 	if (!nic)
-		mistake(r, r->line, "[nic %s]: not the name of an interface", name);
-	else if (strcmp(key, "queues") != 0)
+		return;
+	if (strcmp(key, "queues") != 0)
 		mistake(r, r->line, "unknown key '%s'; known in [nic NAME]: queues", key);
 	else if (nic_queues_parse(&nic->queues, value) < 0)
 		mistake(r, r->line, "queues=%s: expected numbers and ranges, such as 2-5,7", value);
 }
 
-/* inih: 1 goes on, 0 is an error at this line. All are reported, so it always goes on. */
+/* The name in a section's, if it is of this kind. */
+static const char *named(const char *section, const char *kind)
+{
+	size_t n = strlen(kind);
+	return strncmp(section, kind, n) == 0 ? section + n : NULL;
+}
+
+static void section_begin(struct reader *r, const char *section)
+{
+	const char *nic = named(section, NIC_SECTION), *class = named(section, CLASS_SECTION);
+	if (nic)
+		nic_begin(r, nic);
+	else if (class)
+		class_begin(r, class);
+	else if (strcmp(section, SOCKETS) != 0)
+		mistake(r, r->line, "there is no section [%s]; known: " KNOWN_SECTIONS, section);
+}
+
+/*
+ * inih: 1 goes on, 0 is an error at this line. All are reported, so it always goes on. What is in a
+ * section that could not begin was reported there.
+ */
 static int line_handle(void *user, const char *section, const char *name, const char *value)
 {
 	struct reader *r = user;
-	if (strncmp(section, NIC_SECTION, strlen(NIC_SECTION)) == 0)
-		nic_line(r, section + strlen(NIC_SECTION), name, value);
-	else if (strncmp(section, CLASS_SECTION, strlen(CLASS_SECTION)) == 0)
-		class_line(r, section + strlen(CLASS_SECTION), name, value);
+	const char *nic = named(section, NIC_SECTION), *class = named(section, CLASS_SECTION);
+	*r->header = '\0';
+	if (nic)
+		nic_line(r, nic, name, value);
+	else if (class)
+		class_line(r, class, name, value);
 	else if (strcmp(section, SOCKETS) == 0)
 		table_line(r, &socket_section, r->config, name, value);
-	else
-		mistake(r, r->line,
-			"unknown key '%s'; there is no section [%s]; known: [sockets] [class NAME] "
-			"[nic NAME]",
-			name, section);
+	else if (!*section)
+		mistake(r, r->line, "key '%s' is in no section; known: " KNOWN_SECTIONS, name);
 	return 1;
 }
 
@@ -313,6 +374,11 @@ static int check(struct reader *r)
 			r->path);
 		r->errors++;
 	}
+	for (const struct config_nic *nic = c->nics; nic; nic = nic->next)
+		if (nic->queues.n == 0)
+			mistake(r, nic->line,
+				"[nic %s] needs queues=: which of its receive queues are zcrxd's",
+				nic->name);
 	for (const struct policy_class *class = c->policy.classes; class; class = class->next)
 		check_class(r, class);
 	return r->errors ? -EINVAL : 0;

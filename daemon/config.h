@@ -14,6 +14,7 @@
 struct config_nic {
 	struct config_nic *next;
 	char name[IF_NAMESIZE];
+	int line; /* of the file, where it begins */
 	struct nic_queues queues;
 };
 

@@ -162,7 +162,7 @@ static void queues_that_are_none_are_refused(void **state)
 		refused(text, 2, "expected numbers and ranges");
 	}
 	refused("[nic e]\nqueue=1\n", 2, "known in [nic NAME]: queues");
-	refused("[nic a-name-too-long-to-be]\nqueues=1\n", 2, "not the name of an interface");
+	refused("[nic a-name-too-long-to-be]\nqueues=1\n", 1, "not the name of an interface");
 }
 
 static void bad_values_are_refused_with_their_line(void **state)
@@ -199,9 +199,9 @@ static void unknown_keys_are_refused_with_what_is_known(void **state)
 		"unknown key 'sockets'; known in [class NAME]: socket mode group users groups "
 		"backends nics local remote host-flows udmabuf sessions queues areas area-bytes flows "
 		"listeners requests-per-second most-users");
-	refused("[limit]\nflows=3\n", 2,
+	refused("[limit]\nflows=3\n", 1,
 		"there is no section [limit]; known: [sockets] [class NAME] [nic NAME]");
-	refused("flows=3\n", 1, "unknown key 'flows'");
+	refused("flows=3\n", 1, "key 'flows' is in no section; known: [sockets]");
 	refused("[class default]\nflows\n", 2, "neither [section] nor key=value");
 	refused("[limits\nflows=1\n", 1, "neither [section] nor key=value");
 }
@@ -211,14 +211,15 @@ static void all_mistakes_are_told_at_once(void **state)
 	(void)state;
 	refused("[class default]\nflows=a\nqueues=b\n[nonsense]\nx=y\n", 2, "flows=a");
 	refused("[class default]\nflows=a\nqueues=b\n[nonsense]\nx=y\n", 3, "queues=b");
-	refused("[class default]\nflows=a\nqueues=b\n[nonsense]\nx=y\n", 5, "unknown key 'x'");
+	refused("[class default]\nflows=a\nqueues=b\n[nonsense]\nx=y\n", 4,
+		"no section [nonsense]");
 }
 
 static void values_that_make_no_sense_together_are_refused(void **state)
 {
 	(void)state;
-	refused("[class default]\nrequests-per-second=0\n", 2, "must be at least 1");
-	refused("\n[class default]\nmost-users=0\n", 3, "must be at least 1");
+	refused("[class default]\nrequests-per-second=0\n", 1, "must be at least 1");
+	refused("\n[class default]\nmost-users=0\n", 2, "must be at least 1");
 	refused("[sockets]\nclients=\n", 0, "must not be empty");
 }
 
@@ -304,9 +305,9 @@ static void a_class_may_lease_only_what_zcrxd_has(void **state)
 	assert_int_equal(read_text("[class default]\nnics=e f:1,2-3\n[nic e]\nqueues=1\n"
 				   "[nic f]\nqueues=1-3\n"),
 			 0);
-	refused("[nic e]\nqueues=1\n\n[class a]\nusers=0\nnics=e:1-2\n", 5,
+	refused("[nic e]\nqueues=1\n\n[class a]\nusers=0\nnics=e:1-2\n", 4,
 		"[class a] nics=e: queue 2 is not one of [nic e]");
-	refused("[class a]\nusers=0\nnics=g\n", 2, "there is no [nic g]");
+	refused("[class a]\nusers=0\nnics=g\n", 1, "there is no [nic g]");
 	refused("[class default]\nnics=e:\n", 2, "expected interfaces");
 	refused("[class default]\nnics=e:1-\n", 2, "expected interfaces");
 	refused("[class default]\nnics=:1\n", 2, "expected interfaces");
@@ -315,21 +316,54 @@ static void a_class_may_lease_only_what_zcrxd_has(void **state)
 static void it_is_clear_who_is_of_a_class(void **state)
 {
 	(void)state;
-	refused("[class a]\nqueues=1\n", 2, "[class a] needs either socket=, or users=");
-	refused("[class a]\nsocket=/a\nusers=0\n", 2, "[class a] needs either");
-	refused("[class default]\nsocket=/a\n", 2, "no socket, users or groups");
-	refused("[class default]\ngroup=a\n", 2, "group= is of a socket");
-	refused("[class a]\nsocket=/s\n[class b]\nsocket=/s\n", 4, "this is [class a]'s");
-	refused("[class a]\nsocket=/run/zcrxd/status.sock\n", 2, "this is one of [sockets]");
-	refused("[class clients]\nusers=0\n", 2, "neither clients nor status");
-	refused("[class a b]\nusers=0\n", 2, "a name has");
-	refused("[class 0123456789012345678901234567890x]\nusers=0\n", 2, "a name has");
+	refused("[class a]\nqueues=1\n", 1, "[class a] needs either socket=, or users=");
+	refused("[class a]\nsocket=/a\nusers=0\n", 1, "[class a] needs either");
+	refused("[class default]\nsocket=/a\n", 1, "no socket, users or groups");
+	refused("[class default]\ngroup=a\n", 1, "group= is of a socket");
+	refused("[class a]\nsocket=/s\n[class b]\nsocket=/s\n", 3, "this is [class a]'s");
+	refused("[class a]\nsocket=/run/zcrxd/status.sock\n", 1, "this is one of [sockets]");
+	refused("[class clients]\nusers=0\n", 1, "neither clients nor status");
+	refused("[class a b]\nusers=0\n", 1, "a name has");
+	refused("[class 0123456789012345678901234567890x]\nusers=0\n", 1, "a name has");
+}
+
+static void a_section_without_keys_is_one(void **state)
+{
+	(void)state;
+	refused("[class a]\n", 1, "[class a] needs either socket=, or users=");
+	refused("\n\n  [class a] ; none\n# end", 3, "[class a] needs either");
+	refused("[class a]\n[class b]\nusers=0\n", 1, "[class a] needs either");
+	refused("[class a]\nusers=0\n[class b]", 3, "[class b] needs either");
+	refused("[class default]\n[nonsense]\n", 2, "there is no section [nonsense]");
+	refused("[class a b]\n[class default]\n", 1, "a name has");
+	refused("\xef\xbb\xbf[class a]\n", 1, "[class a] needs either");
+	refused("[nic e]\n", 1, "[nic e] needs queues=");
+	char longest[256] = "[class default]\n[class ";
+	memset(longest + strlen(longest), 'x', 180);
+	strcat(longest, "]\nqueues=1\n");
+	refused(longest, 2, "a name has");
+	config_done(&config);
+	assert_int_equal(config_init(&config), 0);
+	assert_int_equal(read_text("[class default]\n[sockets]\n[class a]\n[class a]\nusers=0\n"),
+			 0);
+	assert_non_null(policy_class_find(&config.policy, "a"));
+	assert_null(policy_class_find(&config.policy, "a")->next);
+}
+
+static void a_value_that_goes_on_is_no_section(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("[class a]\nusers=0\nremote=10.0.0.0/8\n [fd00::/8]:443\n"
+				   "  [fd01::/16]:1\n  *:7\n"),
+			 0);
+	assert_int_equal(policy_class_find(&config.policy, "a")->remote.n, 4);
+	refused("[class a]\nusers=0\nremote=10.0.0.0/8\n [class b]\n", 4, "expected addresses");
 }
 
 static void receiving_only_needs_to_know_from_where(void **state)
 {
 	(void)state;
-	refused("[class default]\nhost-flows=receive-only\n", 2, "needs remote=");
+	refused("[class default]\nhost-flows=receive-only\n", 1, "needs remote=");
 	config_done(&config);
 	assert_int_equal(config_init(&config), 0);
 	assert_int_equal(read_text("[class default]\nhost-flows=receive-only\nremote=10.0.0.0/8\n"),
@@ -402,6 +436,8 @@ int main(void)
 		CASE(addresses_that_are_none_are_refused),
 		CASE(a_class_may_lease_only_what_zcrxd_has),
 		CASE(it_is_clear_who_is_of_a_class),
+		CASE(a_section_without_keys_is_one),
+		CASE(a_value_that_goes_on_is_no_section),
 		CASE(receiving_only_needs_to_know_from_where),
 		CASE(what_holds_from_the_start_is_compared),
 		CASE(what_is_printed_can_be_read),

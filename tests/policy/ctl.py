@@ -125,8 +125,16 @@ class Check(world.Case):
         self.assertEqual((result.returncode, result.stdout), (1, b""))
         self.assertIn(b"conf:4: local=nonsense: expected addresses", result.stderr)
         result = self.check("[class a]\nusers=0\nnics=eth9\n[class b]\nqueues=1\n")
-        self.assertIn(b"conf:2: [class a] nics=eth9: there is no [nic eth9]", result.stderr)
-        self.assertIn(b"conf:5: [class b] needs either", result.stderr)
+        self.assertIn(b"conf:1: [class a] nics=eth9: there is no [nic eth9]", result.stderr)
+        self.assertIn(b"conf:4: [class b] needs either", result.stderr)
+
+    def test_an_empty_section_is_no_nothing(self):
+        result = self.check("[class a]\n[class default]\n")
+        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertIn(b"conf:1: [class a] needs either socket=, or users= and groups=", result.stderr)
+        result = self.check("[class default]\n")
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        self.assertIn(b"[class default]\n; Members: who is of no other class.", result.stdout)
 
 
 class Show(unittest.TestCase):
