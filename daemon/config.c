@@ -69,8 +69,7 @@ struct reader {
 	const char *path;
 	FILE *file;
 	int line, errors;
-	char header[INI_MAX_LINE]; /* what the line just read has after its bracket, if it begins
-				      with one */
+	char header[INI_MAX_LINE]; /* the line just read, behind the bracket it begins with */
 };
 
 __attribute__((format(printf, 3, 4))) static void mistake(struct reader *r, int line,

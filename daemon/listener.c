@@ -95,30 +95,30 @@ static struct class_socket *class_find(const struct listeners *l, const char *cl
 	return NULL;
 }
 
-/* Takes over the descriptor, and the path if it is of our own making. */
-static int class_add(struct listeners *l, const char *class, int fd, const char *made)
+/* Takes over the descriptor. */
+static struct class_socket *class_add(struct listeners *l, const char *class, int fd)
 {
 	struct class_socket *s = calloc(1, sizeof(*s));
-	char *path = made ? strdup(made) : NULL;
-	if (!s || (made && !path)) {
-		free(s);
-		free(path);
+	if (!s) {
 		fd_close(fd);
-		return -ENOMEM;
+		return NULL;
 	}
-	*s = (struct class_socket){.fd = fd, .made = path};
+	s->fd = fd;
 	strncat(s->class, class, sizeof(s->class) - 1);
 	LIST_INSERT_HEAD(&l->classes, s, link);
 	keep_descriptors_out(fd);
-	return 0;
+	return s;
 }
 
 static void class_remove(struct class_socket *s)
 {
 	LIST_REMOVE(s, link);
 	sd_event_source_disable_unref(s->source);
-	if (s->made)
+	if (s->aside)
+		unlink(s->aside);
+	else if (s->made && !s->replaced)
 		unlink(s->made);
+	free(s->aside);
 	free(s->made);
 	fd_close(s->fd);
 	free(s);
@@ -149,7 +149,7 @@ static int take(struct listeners *l, const struct config *config, int fd, const 
 		l->clients = fd;
 	else if (status)
 		l->status = fd;
-	return clients || status ? 0 : class_add(l, name, fd, NULL);
+	return clients || status || class_add(l, name, fd) ? 0 : -ENOMEM;
 }
 
 static int from_systemd(struct listeners *l, const struct config *config)
@@ -170,7 +170,9 @@ static int listener_try(const char *path, int type, mode_t mode, const char *gro
 {
 	int r = listener_make(path, type, mode, group);
 	if (r == -EADDRINUSE)
-		log_error("%s: another zcrxd listens here; stop it or choose another path", path);
+		log_error("%s: another zcrxd listens here, or systemd for one; stop it or choose "
+			  "another path",
+			  path);
 	else if (r < 0)
 		log_error("%s: cannot listen: %s", path, strerrordesc_np(-r));
 	return r;
@@ -234,25 +236,86 @@ static bool is_served(const struct listeners *l, const struct policy_class *c)
 	return !c->socket;
 }
 
+static struct class_socket *path_find(const struct listeners *l, const char *path)
+{
+	struct class_socket *s;
+	LIST_FOREACH (s, &l->classes, link)
+		if (s->made && !s->replaced && strcmp(s->made, path) == 0)
+			return s;
+	return NULL;
+}
+
+/* [sockets] hold until the end. */
+static bool is_reserved(const struct listeners *l, const struct policy_class *c)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(l->made); i++) {
+		if (!l->made[i] || strcmp(l->made[i], c->socket) != 0)
+			continue;
+		log_error("[class %s] socket=%s: until zcrxd is restarted this is one of [sockets]",
+			  c->name, c->socket);
+		return true;
+	}
+	return false;
+}
+
+static int class_listen(struct listeners *l, const struct policy_class *c)
+{
+	_cleanup_(freep) char *path = strdup(c->socket), *aside = NULL;
+	if (!path || (path_find(l, path) && asprintf(&aside, "%s.new", path) < 0))
+		return -ENOMEM;
+	if (is_reserved(l, c))
+		return -EADDRINUSE;
+	const char *at = aside ? aside : path;
+	int fd = listener_try(at, SOCK_SEQPACKET, c->mode, c->group);
+	if (fd < 0)
+		return fd;
+	struct class_socket *s = class_add(l, c->name, fd);
+	if (!s) {
+		unlink(at);
+		return -ENOMEM;
+	}
+	s->made = path;
+	s->aside = aside;
+	path = aside = NULL;
+	return 0;
+}
+
 int listeners_add(struct listeners *l, const struct config *config)
 {
 	struct class_socket *before = LIST_FIRST(&l->classes);
 	int r = 0;
-	for (const struct policy_class *c = config->policy.classes; c && r == 0; c = c->next) {
-		if (is_served(l, c))
-			continue;
-		r = listener_try(c->socket, SOCK_SEQPACKET, c->mode, c->group);
-		if (r >= 0)
-			r = class_add(l, c->name, r, c->socket);
-	}
+	for (const struct policy_class *c = config->policy.classes; c && r == 0; c = c->next)
+		if (!is_served(l, c))
+			r = class_listen(l, c);
 	while (r < 0 && LIST_FIRST(&l->classes) != before)
 		class_remove(LIST_FIRST(&l->classes));
 	return r;
 }
 
+/* Puts the sockets that are aside in the place of those that were there. */
+static void take_places(struct listeners *l)
+{
+	struct class_socket *s, *old;
+	LIST_FOREACH (s, &l->classes, link) {
+		if (!s->aside)
+			continue;
+		if (rename(s->aside, s->made) < 0) {
+			log_error("%s: the socket stays at %s: %s", s->made, s->aside,
+				  strerrordesc_np(errno));
+			continue;
+		}
+		LIST_FOREACH (old, &l->classes, link)
+			if (old != s && old->made && strcmp(old->made, s->made) == 0)
+				old->replaced = true;
+		free(s->aside);
+		s->aside = NULL;
+	}
+}
+
 void listeners_drop(struct listeners *l, const struct config *config)
 {
 	struct class_socket *s, *next;
+	take_places(l);
 	for (s = LIST_FIRST(&l->classes); s; s = next) {
 		const struct policy_class *c = served(s, config);
 		gid_t group;

@@ -14,6 +14,8 @@ struct class_socket {
 	char class[POLICY_NAME_BYTES];
 	int fd;
 	char *made;              /* path; NULL for systemd's */
+	char *aside;             /* the file is here until that path is free, or NULL */
+	bool replaced;           /* the file at the path is another class's */
 	sd_event_source *source; /* whoever listens puts it here; it goes with the socket */
 };
 
@@ -35,7 +37,8 @@ void listeners_close(struct listeners *l);
 /*
  * Makes the classes' sockets that another configuration has more. Returns 0 or a negative errno,
  * then nothing is different. listeners_drop() removes those that it has not, and gives the others
- * their modes and groups; systemd's stay.
+ * their modes and groups; systemd's stay. A path that goes from one class to another has a socket
+ * at every moment; who waits in the old one is hung up on, since it may not be of the new class.
  */
 int listeners_add(struct listeners *l, const struct config *config);
 void listeners_drop(struct listeners *l, const struct config *config);

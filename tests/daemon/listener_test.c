@@ -234,6 +234,75 @@ static void adds_and_drops_those_of_classes(void **state)
 	free(first);
 }
 
+static const char *class_at(const char *path)
+{
+	const struct class_socket *s;
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	_cleanup_(fd_closep) int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	strcpy(at.sun_path, path);
+	assert_int_equal(connect(sock, (struct sockaddr *)&at, sizeof(at)), 0);
+	LIST_FOREACH (s, &listeners.classes, link) {
+		int peer = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
+		if (peer < 0)
+			continue;
+		close(peer);
+		return s->class;
+	}
+	return "";
+}
+
+static void a_path_can_go_to_another_class(void **state)
+{
+	(void)state;
+	struct stat st;
+	struct policy_class *a = class_new("a"), *b = class_new("b");
+	a->mode = 0600;
+	b->mode = 0640;
+	assert_int_equal(listeners_open(&listeners, &config), 0);
+	/* Waits for the class it connected to: it is not to become the other's. */
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int waiting = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	strcpy(at.sun_path, a->socket);
+	assert_int_equal(connect(waiting, (struct sockaddr *)&at, sizeof(at)), 0);
+
+	char *swapped = a->socket, *missing = path_of("no/such/folder"), byte;
+	a->socket = b->socket;
+	b->socket = swapped;
+	struct policy_class *c = class_new("c");
+	char *good = c->socket;
+	c->socket = missing;
+	assert_int_equal(listeners_add(&listeners, &config), -ENOENT);
+	assert_string_equal(class_at(swapped), "a"); /* nothing has changed */
+	c->socket = good;
+	free(missing);
+
+	assert_int_equal(listeners_add(&listeners, &config), 0);
+	listeners_drop(&listeners, &config);
+	assert_true(recv(waiting, &byte, 1, 0) <= 0);
+	close(waiting);
+	assert_string_equal(class_at(a->socket), "a");
+	assert_string_equal(class_at(b->socket), "b");
+	assert_int_equal(stat(a->socket, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(stat(b->socket, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	listeners_close(&listeners);
+	assert_false(exists(a->socket) || exists(b->socket) || exists(c->socket));
+	/* teardown() finds the folder empty: nothing was left aside */
+}
+
+static void what_holds_until_the_end_goes_to_no_class(void **state)
+{
+	(void)state;
+	assert_int_equal(listeners_open(&listeners, &config), 0);
+	struct policy_class *a = class_new("a");
+	free(a->socket);
+	a->socket = strdup(config.clients);
+	assert_int_equal(listeners_add(&listeners, &config), -EADDRINUSE);
+	assert_int_equal(connect_to(SOCK_SEQPACKET, config.clients), 0);
+	listeners_close(&listeners);
+}
+
 /* What systemd would pass: the sockets become FIRST and so on. */
 static void pass(const char *names, const int *socks, int n)
 {
@@ -349,6 +418,8 @@ int main(void)
 		CASE(says_why_a_path_cannot_be_used),
 		CASE(makes_those_of_classes_with_their_modes),
 		CASE(adds_and_drops_those_of_classes),
+		CASE(a_path_can_go_to_another_class),
+		CASE(what_holds_until_the_end_goes_to_no_class),
 		CASE(takes_those_of_classes_from_systemd_and_keeps_them),
 		CASE(takes_systemds_sockets_and_leaves_their_files),
 		CASE(makes_the_one_that_systemd_did_not_pass),

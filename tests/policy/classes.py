@@ -314,6 +314,29 @@ class Reload(Case):
         self.daemon.connect(self, "elsewhere")
         client.Connection(self.daemon.path("web")).sock.close()
 
+    def test_a_path_goes_from_one_class_to_another(self):
+        old = self.daemon.connect(self, "web")
+        area = client.Area(old, PAGE)
+        said = self.daemon.reload(TWO.replace("{dir}/web", "{dir}/x").replace("{dir}/other", "{dir}/web"))
+        self.assertIn("the configuration was read again", said)
+        self.assertFalse(os.path.exists(self.daemon.path("other")))
+        self.assertEqual(sorted(n for n in os.listdir(self.daemon.dir) if ".new" in n), [])
+        self.assertEqual(self.daemon.connect(self, "x").limits["max_queues"], 1)
+        self.assertEqual(self.daemon.connect(self, "web").limits["max_queues"], 16)
+        area.delete()  # who was there stays of its class
+        queue = client.Queue(old, client.Area(old, 1 << 16))
+        self.refused("QUOTA", client.Queue, old, client.Area(old, 1 << 16))
+        queue.close()
+        self.daemon.reload(TWO)
+        self.assertEqual(self.daemon.connect(self, "web").limits["max_queues"], 1)
+
+    def test_the_shared_sockets_path_needs_a_restart(self):
+        moved = TWO + "[class late]\nsocket={dir}/clients\n[sockets]\nclients={dir}/elsewhere\n"
+        said = self.daemon.reload(moved)
+        self.assertIn("until zcrxd is restarted this is one of [sockets]", said)
+        self.assertIn("what held before still holds", said)
+        self.daemon.connect(self)
+
     def test_a_bad_file_changes_nothing(self):
         with open(self.daemon.path("file"), "w", encoding="ascii"):
             pass
