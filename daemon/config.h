@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the administrator says: zcrxd.conf(5), an INI file, under the command line. */
+/* What the administrator says, in zcrxd.conf(5) and on the command line. */
 #ifndef ZCRXD_CONFIG_H
 #define ZCRXD_CONFIG_H
 
 #include <net/if.h>
-#include <stdio.h>
 #include <sys/types.h>
 
 #include "../nic/queues.h"
@@ -32,16 +31,7 @@ struct config {
 int config_init(struct config *c);
 void config_done(struct config *c);
 
-/*
- * Reads a file over what is there. Every mistake is printed with file and line. Returns 0, -ENOENT
- * when there is no such file, -EINVAL for mistakes, or another negative errno.
- */
-int config_read(struct config *c, const char *path);
-
 /* Is what holds from the start on the same: [sockets] and [nic]? */
 bool config_same_start(const struct config *a, const struct config *b);
-
-/* Prints it as a file that config_read() takes; comments say what it means. */
-void config_print(const struct config *c, FILE *out);
 
 #endif

@@ -12,7 +12,7 @@
 #include <systemd/sd-event.h>
 
 #include "broker.h"
-#include "config.h"
+#include "config_file.h"
 #include "lease.h"
 #include "listener.h"
 #include "log.h"

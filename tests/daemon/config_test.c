@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/config.h"
+#include "../../daemon/config_file.h"
 
 static struct config config;
 static char path[] = "/tmp/zcrxd-config-XXXXXX";

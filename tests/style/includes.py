@@ -17,7 +17,7 @@ FOLDERS = {
     "lib": ("proto",),
     "nic": (),
     "daemon": ("proto", "nic"),
-    "tools": ("lib", "proto", "nic", "daemon/config", "daemon/explain", "daemon/lists"),
+    "tools": ("lib", "proto", "nic", "daemon/config", "daemon/config_file", "daemon/explain", "daemon/lists"),
     "examples": ("lib",),
     "bench": ("lib", "nic"),
 }

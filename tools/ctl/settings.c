@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../../daemon/config_file.h"
+
 int settings_read(struct config *c, const char *path)
 {
 	const char *name = path ? path : SETTINGS_PATH;
