@@ -3,40 +3,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "fixture.h"
 
-#include "fake.h"
-
-static struct fake fake;
-static struct client client;
 static int user;
 
 enum {
 	FLOW = FAKE_FIRST_FLOW,
 	ACCEPTED = 0x20009
 };
-
-static int setup(void **state)
-{
-	(void)state;
-	fake_start(&fake);
-	client_open(&client, &fake);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	zcrx_close(client.z);
-	fake_stop(&fake);
-	return 0;
-}
 
 static bool fd_open(int fd)
 {
@@ -152,18 +129,16 @@ static void a_connection_with_a_taken_number_loses_the_queue(void **state)
 	assert_int_equal(client_expect(&client, ZCRX_LOST).error, -EPROTO);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_connection_is_opened_before_its_data_comes),
-		TEST(order_holds_whatever_the_room),
-		TEST(a_user_value_of_its_own_replaces_the_listeners),
-		TEST(a_closed_listener_takes_unseen_connections_with_it),
-		TEST(connections_seen_outlive_their_listener),
-		TEST(a_connection_of_no_listener_is_ignored_and_closed),
-		TEST(a_connection_with_a_taken_number_loses_the_queue),
+		FIXTURE_CASE(a_connection_is_opened_before_its_data_comes),
+		FIXTURE_CASE(order_holds_whatever_the_room),
+		FIXTURE_CASE(a_user_value_of_its_own_replaces_the_listeners),
+		FIXTURE_CASE(a_closed_listener_takes_unseen_connections_with_it),
+		FIXTURE_CASE(connections_seen_outlive_their_listener),
+		FIXTURE_CASE(a_connection_of_no_listener_is_ignored_and_closed),
+		FIXTURE_CASE(a_connection_with_a_taken_number_loses_the_queue),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

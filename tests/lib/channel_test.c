@@ -3,21 +3,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "fake.h"
-
-static struct fake fake;
-static struct client client;
+#include "fixture.h"
 
 enum {
 	FLOW = FAKE_FIRST_FLOW
@@ -25,19 +17,9 @@ enum {
 
 static int setup(void **state)
 {
-	(void)state;
-	fake_start(&fake);
-	client_open(&client, &fake);
+	int r = fixture_setup(state);
 	client_adopt(&client, NULL, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	zcrx_close(client.z);
-	fake_stop(&fake);
-	return 0;
+	return r;
 }
 
 static bool readable(void)
@@ -350,7 +332,7 @@ static void a_flood_of_events_is_taken_bit_by_bit(void **state)
 	client_expect(&client, ZCRX_END);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

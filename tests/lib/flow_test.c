@@ -3,41 +3,18 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "fixture.h"
 
-#include "fake.h"
-
-static struct fake fake;
-static struct client client;
 static int user;
 
 enum {
 	FLOW = FAKE_FIRST_FLOW,
 	ACCEPTED = 0x20009
 };
-
-static int setup(void **state)
-{
-	(void)state;
-	fake_start(&fake);
-	client_open(&client, &fake);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	zcrx_close(client.z);
-	fake_stop(&fake);
-	return 0;
-}
 
 static bool fd_open(int fd)
 {
@@ -339,27 +316,25 @@ static void flows_end_with_their_queue(void **state)
 	close(pipes[0]);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(an_adopted_socket_stays_the_callers),
-		TEST(a_flow_knows_its_addresses),
-		TEST(adopting_nonsense_is_refused_here),
-		TEST(listening_and_connecting_open_sockets_of_the_flow),
-		TEST(what_the_network_refuses_is_said),
-		TEST(bad_addresses_and_flags_are_refused_here),
-		TEST(host_flows_are_opened_by_the_daemon),
-		TEST(a_number_that_is_taken_ends_the_connection),
-		TEST(any_index_has_a_place),
-		TEST(the_end_waits_for_the_data_before_it),
-		TEST(the_end_comes_once_and_nothing_after_it),
-		TEST(positions_are_compared_across_their_wrap),
-		TEST(closing_says_how),
-		TEST(a_flow_may_be_closed_in_every_state),
-		TEST(pausing_says_on_and_off),
-		TEST(flows_end_with_their_queue),
+		FIXTURE_CASE(an_adopted_socket_stays_the_callers),
+		FIXTURE_CASE(a_flow_knows_its_addresses),
+		FIXTURE_CASE(adopting_nonsense_is_refused_here),
+		FIXTURE_CASE(listening_and_connecting_open_sockets_of_the_flow),
+		FIXTURE_CASE(what_the_network_refuses_is_said),
+		FIXTURE_CASE(bad_addresses_and_flags_are_refused_here),
+		FIXTURE_CASE(host_flows_are_opened_by_the_daemon),
+		FIXTURE_CASE(a_number_that_is_taken_ends_the_connection),
+		FIXTURE_CASE(any_index_has_a_place),
+		FIXTURE_CASE(the_end_waits_for_the_data_before_it),
+		FIXTURE_CASE(the_end_comes_once_and_nothing_after_it),
+		FIXTURE_CASE(positions_are_compared_across_their_wrap),
+		FIXTURE_CASE(closing_says_how),
+		FIXTURE_CASE(a_flow_may_be_closed_in_every_state),
+		FIXTURE_CASE(pausing_says_on_and_off),
+		FIXTURE_CASE(flows_end_with_their_queue),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,37 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Data and its way back: order, bounds, caps, and what a lying daemon achieves. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "fake.h"
-
-static struct fake fake;
-static struct client client;
+#include "fixture.h"
 
 enum {
 	FLOW = FAKE_FIRST_FLOW
 };
-
-static int setup(void **state)
-{
-	(void)state;
-	fake_start(&fake);
-	client_open(&client, &fake);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	zcrx_close(client.z);
-	fake_stop(&fake);
-	return 0;
-}
 
 static void expect_refill(uint64_t off, uint32_t len)
 {
@@ -311,30 +287,28 @@ static void a_lost_queue_can_be_closed_and_opened_again(void **state)
 	client_expect(&client, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(an_idle_queue_gives_nothing_and_is_armed),
-		TEST(data_says_where_whose_and_how_much),
-		TEST(recycling_returns_each_buffer_in_one_go),
-		TEST(recycling_ignores_what_is_not_data),
-		TEST(recycling_twice_cannot_overrun_the_refill_ring),
-		TEST(refills_carry_the_areas_token),
-		TEST(what_is_not_data_is_skipped),
-		TEST(takes_no_more_than_asked_for),
-		TEST(holds_no_more_than_the_refill_ring_has_room_for),
-		TEST(asks_once_for_room_for_refills),
-		TEST(indices_wrap_around),
-		TEST(data_of_a_closed_flow_goes_straight_back),
-		TEST(a_reaped_completion_outlives_its_flow),
-		TEST(the_next_generation_of_an_id_is_another_flow),
-		TEST(a_buffer_outside_the_area_loses_the_queue),
-		TEST(more_bytes_than_a_buffer_has_lose_the_queue),
-		TEST(data_without_a_buffer_loses_the_queue),
-		TEST(a_tail_too_far_ahead_loses_the_queue),
-		TEST(a_lost_queue_can_be_closed_and_opened_again),
+		FIXTURE_CASE(an_idle_queue_gives_nothing_and_is_armed),
+		FIXTURE_CASE(data_says_where_whose_and_how_much),
+		FIXTURE_CASE(recycling_returns_each_buffer_in_one_go),
+		FIXTURE_CASE(recycling_ignores_what_is_not_data),
+		FIXTURE_CASE(recycling_twice_cannot_overrun_the_refill_ring),
+		FIXTURE_CASE(refills_carry_the_areas_token),
+		FIXTURE_CASE(what_is_not_data_is_skipped),
+		FIXTURE_CASE(takes_no_more_than_asked_for),
+		FIXTURE_CASE(holds_no_more_than_the_refill_ring_has_room_for),
+		FIXTURE_CASE(asks_once_for_room_for_refills),
+		FIXTURE_CASE(indices_wrap_around),
+		FIXTURE_CASE(data_of_a_closed_flow_goes_straight_back),
+		FIXTURE_CASE(a_reaped_completion_outlives_its_flow),
+		FIXTURE_CASE(the_next_generation_of_an_id_is_another_flow),
+		FIXTURE_CASE(a_buffer_outside_the_area_loses_the_queue),
+		FIXTURE_CASE(more_bytes_than_a_buffer_has_lose_the_queue),
+		FIXTURE_CASE(data_without_a_buffer_loses_the_queue),
+		FIXTURE_CASE(a_tail_too_far_ahead_loses_the_queue),
+		FIXTURE_CASE(a_lost_queue_can_be_closed_and_opened_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
