@@ -118,6 +118,7 @@ def held(service):
 
 def no_growth(service, n):
     rounds(service, WARM_UP)
+    until("no dma-buf is left", lambda: "Total 0 objects" in held(service)[0]["dma-bufs"][-1])
     before, rss_before = held(service)
     rounds(service, n)
     until(f"as before: {before}", lambda: held(service)[0] == before)
