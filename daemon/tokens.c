@@ -2,6 +2,7 @@
 #include "tokens.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 int tokens_init(struct tokens *t, uint64_t area_bytes, uint32_t most)
@@ -85,30 +86,15 @@ void tokens_recall(struct tokens *t, struct tokens_stream *s)
 				at = &t->all[*at].next;
 }
 
-static int by_number(const void *a, const void *b)
+static bool range_grow(struct tokens_range *r, uint32_t number)
 {
-	const uint32_t *x = a, *y = b;
-	return *x < *y ? -1 : *x > *y;
+	bool below = number + 1 == r->start, above = number == r->start + r->count;
+	r->start -= below;
+	r->count += below || above;
+	return below || above;
 }
 
-/* As many of the sorted numbers as the ranges hold; returns the ranges. */
-static uint32_t coalesce(const uint32_t *numbers, uint32_t n,
-			 struct tokens_range ranges[TOKENS_RANGES_MOST], uint32_t *ret_count)
-{
-	uint32_t n_ranges = 0, i = 0;
-	for (; i < n; i++) {
-		if (n_ranges > 0 && numbers[i] == numbers[i - 1] + 1)
-			ranges[n_ranges - 1].count++;
-		else if (n_ranges == TOKENS_RANGES_MOST)
-			break;
-		else
-			ranges[n_ranges++] = (struct tokens_range){numbers[i], 1};
-	}
-	*ret_count = i;
-	return n_ranges;
-}
-
-static uint32_t due_pop(struct tokens *t, struct tokens_stream *s)
+static void due_pop(struct tokens *t, struct tokens_stream *s)
 {
 	uint32_t i = s->due;
 	s->due = t->all[i].next;
@@ -118,18 +104,22 @@ static uint32_t due_pop(struct tokens *t, struct tokens_stream *s)
 	t->free = i;
 	t->n_free++;
 	t->n_out--;
-	return t->all[i].token;
 }
 
 uint32_t tokens_take(struct tokens *t, struct tokens_stream *s, uint32_t most,
 		     struct tokens_range ranges[TOKENS_RANGES_MOST], uint32_t *ret_count)
 {
-	uint32_t numbers[TOKENS_BATCH_MOST], n = 0;
-	while (s->n_due > 0 && n < most && n < TOKENS_BATCH_MOST)
-		numbers[n++] = due_pop(t, s);
-	qsort(numbers, n, sizeof(numbers[0]), by_number);
-	uint32_t n_ranges = coalesce(numbers, n, ranges, ret_count);
-	for (uint32_t i = *ret_count; i < n; i++)
-		tokens_reject(t, s, numbers[i]);
+	uint32_t n_ranges = 0, n = 0;
+	if (most > TOKENS_BATCH_MOST)
+		most = TOKENS_BATCH_MOST;
+	for (; s->n_due > 0 && n < most; n++, due_pop(t, s)) {
+		uint32_t number = t->all[s->due].token;
+		if (n_ranges > 0 && range_grow(&ranges[n_ranges - 1], number))
+			continue;
+		if (n_ranges == TOKENS_RANGES_MOST)
+			break;
+		ranges[n_ranges++] = (struct tokens_range){number, 1};
+	}
+	*ret_count = n;
 	return n_ranges;
 }

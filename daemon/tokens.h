@@ -67,8 +67,10 @@ struct tokens_range {
 #define TOKENS_BATCH_MOST  1024u /* fragments */
 
 /*
- * Takes at most `most` (and TOKENS_BATCH_MOST) of the stream's due tokens, as few ranges as they
- * make. Returns the number of ranges; *ret_count is that of the tokens.
+ * Takes at most `most` (and TOKENS_BATCH_MOST) of the stream's due tokens, those that follow upon
+ * each other either way as one range: that is how clients give back. It is not worth sorting for
+ * others, whose calls take no less than TOKENS_RANGES_MOST. Returns the number of ranges;
+ * *ret_count is that of the tokens.
  */
 uint32_t tokens_take(struct tokens *t, struct tokens_stream *s, uint32_t most,
 		     struct tokens_range ranges[TOKENS_RANGES_MOST], uint32_t *ret_count);
