@@ -244,11 +244,8 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe, uint32_t copi
 		flow_attend(f);
 		return;
 	}
-	if (cqe->res > 0) {
-		count_add(&f->bytes, (uint64_t)cqe->res);
-		count_add(&f->bytes_copied, copied);
-		f->stuck = 0;
-	}
+	if (cqe->res > 0)
+		flow_moved(f, (uint32_t)cqe->res, copied);
 	if (cqe->flags & IORING_CQE_F_MORE)
 		return;
 	flows_set_state(f, FLOW_IDLE);

@@ -4,6 +4,7 @@
 #define ZCRXD_FLOW_H
 
 #include "model.h"
+#include "util.h"
 
 /* Puts a flow that nothing need be told of among its queue's and starts it. */
 void flow_open(struct flow *f);
@@ -24,6 +25,14 @@ void flow_free(struct flow *f);
 
 /* Does whatever the flow's state and wishes (paused, closing) ask for next. */
 void flow_attend(struct flow *f);
+
+/* Data came, so much of it by a copy. */
+static inline void flow_moved(struct flow *f, uint32_t bytes, uint32_t copied)
+{
+	count_add(&f->bytes, bytes);
+	count_add(&f->bytes_copied, copied);
+	f->stuck = 0;
+}
 
 /*
  * A completion on the queue's ring, of which so many bytes were copied, and one on the client's

@@ -331,9 +331,9 @@ static uint32_t scan(struct queue *q)
 {
 	uint32_t tail = ring_load(q->rings.cq_tail), data = 0;
 	struct batch batch = {.from = q->scanned, .to = q->scanned};
+	struct flow *f = NULL;
 	while (q->scanned != tail) {
 		const struct io_uring_cqe *cqe = cqe_at(q, q->scanned++);
-		struct flow *f = flow_find(q->client, (uint32_t)cqe->user_data);
 		uint32_t copied = q->backend->received(q->buffers, cqe);
 		if (cqe->res > 0) {
 			data++;
@@ -344,7 +344,11 @@ static uint32_t scan(struct queue *q)
 			batch_count(q, &batch);
 		}
 		batch.to = q->scanned;
-		if (f)
+		if (!f || f->id != (uint32_t)cqe->user_data)
+			f = flow_find(q->client, (uint32_t)cqe->user_data);
+		if (f && cqe->res > 0 && cqe->flags & IORING_CQE_F_MORE)
+			flow_moved(f, (uint32_t)cqe->res, copied);
+		else if (f)
 			flow_received(f, cqe, copied);
 	}
 	batch_count(q, &batch);
