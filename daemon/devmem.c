@@ -7,8 +7,8 @@
  *
  * A message lies in a slot of the side buffer, which is where recvmsg puts bytes that are not in
  * the dma-buf; the slot returns when the client is done with those, most often at once. Fragments
- * of the dma-buf are tokens (tokens.h), lent until the client refills them, and given back by
- * SO_DEVMEM_DONTNEED in few calls of many (give_back()).
+ * of the dma-buf are tokens (tokens.h), lent until the client refills them, and then given back
+ * (giveback.h).
  *
  * When the shared CQ is full, or too many tokens are out, a message waits where it is.
  */
@@ -22,9 +22,9 @@
 #include "../proto/msg.h"
 #include "area.h"
 #include "backend.h"
+#include "giveback.h"
 #include "rings.h"
 #include "side.h"
-#include "tokens.h"
 #include "util.h"
 
 #ifndef MSG_SOCK_DEVMEM /* older C libraries */
@@ -35,42 +35,16 @@
 #define FRAGMENTS_MOST 128u
 #define CONTROL_BYTES  (FRAGMENTS_MOST * CMSG_SPACE(sizeof(struct dmabuf_cmsg)))
 
-/*
- * When tokens go back: bursts stall NICs (they refill their queues from this, under a lock), single
- * ones cost a call each. So once there are some, or nothing else happens; and while the NIC is
- * short of buffers, all of them. bench/vm --pacing compares other numbers.
- */
-#ifndef PACING              /* that measurement's own */
-#define BATCH          64u  /* tokens due that are worth a call */
-#define TURN_MOST      256u /* given back in a turn */
-#define LOW_WATER_PART 4u   /* of the niovs: if fewer are free the NIC is short */
-#endif
-#define CALLS 8u /* under way at a time */
-
-#define CALL (1ull << 33) /* user_data of a call: this and its index */
-#define DONE UINT64_MAX   /* of one that was seen */
+#define CANCEL (1ull << 34) /* user_data of our cancellations */
 
 struct stream {
-	struct tokens_stream tokens; /* first: the ledger knows streams by it */
-	TAILQ_ENTRY(stream) link;
-	int sock;
+	struct giveback_stream back;
 	uint32_t id;
-	uint32_t calls; /* under way */
-	int error;      /* ends the stream */
+	int error; /* ends the stream */
 };
-
-TAILQ_HEAD(streams, stream);
 
 struct index {
 	struct stream *stream; /* or NULL */
-};
-
-struct call {
-	struct stream *stream; /* NULL: free */
-	struct tokens_range ranges[TOKENS_RANGES_MOST];
-	uint32_t n, count;
-	uint32_t returned;
-	bool again;
 };
 
 /* A message that is being made completions of. */
@@ -90,16 +64,12 @@ struct devmem {
 	struct side *side;
 	struct nic_binding *binding;
 	uint64_t area_bytes;
-	struct tokens tokens;
-	struct streams streams; /* those served longest ago first */
-	struct index *by_index; /* the same by the lower half of their ids */
+	struct giveback back;
+	struct index *by_index; /* streams by the lower half of their ids */
 	uint32_t indices;
 	struct msghdr header;
 	struct message message;
-	struct call calls[CALLS];
-	uint32_t looked; /* position in the private CQ up to which calls were looked for */
-	bool received;   /* something, since tokens were given back last */
-	uint64_t lent;   /* fragments, in all */
+	uint64_t lent; /* fragments, in all */
 };
 
 static uint32_t devmem_buffer_bytes(uint64_t area_bytes, uint32_t wish)
@@ -120,7 +90,7 @@ static void devmem_close(void *data, struct uring *ring)
 	struct devmem *b = data;
 	(void)ring;
 	nic_unbind(b->binding);
-	tokens_done(&b->tokens);
+	giveback_done(&b->back);
 	free(b->by_index);
 	free(b);
 }
@@ -136,8 +106,8 @@ static int devmem_open(void **ret, struct uring *ring, struct rings *rings,
 	b->side = place->side;
 	b->area_bytes = place->area->bytes;
 	b->header.msg_controllen = CONTROL_BYTES;
-	TAILQ_INIT(&b->streams);
-	int r = tokens_init(&b->tokens, b->area_bytes, rings->layout.rq_entries);
+	int r = giveback_init(&b->back, ring, rings->daemon, b->area_bytes,
+			      rings->layout.rq_entries);
 	if (r == 0)
 		r = nic_bind(&b->binding, place->ifindex, place->rxqs, place->n_rxqs,
 			     place->area->dmabuf);
@@ -180,8 +150,8 @@ static int devmem_join(void *data, void **ret_stream, int sock, uint32_t id)
 	struct stream *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	*s = (struct stream){.sock = sock, .id = id, .tokens.due = TOKENS_NONE};
-	TAILQ_INSERT_TAIL(&b->streams, s, link);
+	s->id = id;
+	giveback_join(&b->back, &s->back, sock);
 	b->by_index[id & 0xffff].stream = s;
 	*ret_stream = s;
 	return 0;
@@ -192,15 +162,15 @@ static bool devmem_settled(void *data, void *stream, bool now)
 	struct devmem *b = data;
 	struct stream *s = stream;
 	if (now)
-		tokens_recall(&b->tokens, &s->tokens);
-	return s->tokens.lent == 0 && s->tokens.n_due == 0 && s->calls == 0;
+		tokens_recall(&b->back.tokens, &s->back.tokens);
+	return giveback_is_settled(&s->back);
 }
 
 static void devmem_leave(void *data, void *stream)
 {
 	struct devmem *b = data;
 	struct stream *s = stream;
-	TAILQ_REMOVE(&b->streams, s, link);
+	giveback_leave(&b->back, &s->back);
 	b->by_index[s->id & 0xffff].stream = NULL;
 	free(s);
 }
@@ -215,88 +185,16 @@ static void devmem_arm(void *data, struct uring *ring, int sock, uint64_t user_d
 	sqe->user_data = user_data;
 }
 
-/* ---- giving back ---- */
-
-static void call_issue(struct devmem *b, struct call *c)
-{
-	struct io_uring_sqe *sqe = uring_sqe(b->ring);
-	io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_SETSOCKOPT, c->stream->sock, SOL_SOCKET,
-			       SO_DEVMEM_DONTNEED, c->ranges, (int)(c->n * sizeof(c->ranges[0])));
-	sqe->user_data = CALL | (uint64_t)(c - b->calls);
-}
-
-static void call_done(struct devmem *b, struct call *c, int res)
-{
-	c->returned += res > 0 ? (uint32_t)res : 0;
-	if (c->returned < c->count && !c->again) {
-		c->again = true;
-		return call_issue(b, c);
-	}
-	count_add(&b->rings->daemon->returned, c->returned);
-	count_add(&b->rings->daemon->missed, c->count - c->returned);
-	c->stream->calls--;
-	c->stream = NULL;
-}
-
-static struct call *call_free(struct devmem *b)
-{
-	for (uint32_t i = 0; i < CALLS; i++)
-		if (!b->calls[i].stream)
-			return &b->calls[i];
-	return NULL;
-}
-
-static bool is_short(const struct tokens *t)
-{
-	uint32_t free = t->n_out < t->niovs ? t->niovs - t->n_out : 0;
-	return free < t->niovs / LOW_WATER_PART;
-}
-
-/* Of all that are due, how many now? */
-static uint32_t budget(const struct devmem *b)
-{
-	const struct tokens *t = &b->tokens;
-	if (is_short(t))
-		return t->n_due;
-	if (t->n_due < BATCH && b->received)
-		return 0;
-	return t->n_due < TURN_MOST ? t->n_due : TURN_MOST;
-}
-
-/* The stream that was served goes to the end: the next turn begins with the others. */
-static void give_back(struct devmem *b)
-{
-	struct stream *s, *next, *last = TAILQ_LAST(&b->streams, streams);
-	uint32_t left = budget(b);
-	struct call *c;
-	b->received = false;
-	for (s = TAILQ_FIRST(&b->streams); s && left > 0; s = s == last ? NULL : next) {
-		next = TAILQ_NEXT(s, link);
-		if (s->tokens.n_due == 0)
-			continue;
-		c = call_free(b);
-		if (!c)
-			return;
-		*c = (struct call){.stream = s};
-		c->n = tokens_take(&b->tokens, &s->tokens, left, c->ranges, &c->count);
-		left -= c->count;
-		s->calls++;
-		call_issue(b, c);
-		TAILQ_REMOVE(&b->streams, s, link);
-		TAILQ_INSERT_TAIL(&b->streams, s, link);
-	}
-}
-
 static bool devmem_refill(void *data, uint64_t off)
 {
 	struct devmem *b = data;
-	return tokens_refill(&b->tokens, off) != NULL;
+	return tokens_refill(&b->back.tokens, off) != NULL;
 }
 
 static uint32_t devmem_post(void *data)
 {
 	struct devmem *b = data;
-	give_back(b);
+	giveback_turn(&b->back);
 	return b->side->posted ? UINT32_MAX : 0;
 }
 
@@ -332,16 +230,16 @@ static bool fragment_take(struct devmem *b, const struct dmabuf_cmsg *f)
 {
 	struct message *m = &b->message;
 	struct stream *s = m->stream;
-	if (b->tokens.n_free == 0)
+	if (b->back.tokens.n_free == 0)
 		return false;
 	if (f->dmabuf_id != nic_binding_id(b->binding) || f->frag_offset >= b->area_bytes ||
 	    f->frag_size > b->area_bytes - f->frag_offset)
 		s->error = -EFAULT;
 	b->lent++;
 	if (s->error) {
-		tokens_reject(&b->tokens, &s->tokens, f->frag_token);
+		tokens_reject(&b->back.tokens, &s->back.tokens, f->frag_token);
 	} else {
-		tokens_lend(&b->tokens, &s->tokens, f->frag_offset, f->frag_token);
+		tokens_lend(&b->back.tokens, &s->back.tokens, f->frag_offset, f->frag_token);
 		complete(b, s->id, f->frag_size, 0, f->frag_offset);
 	}
 	return true;
@@ -403,14 +301,14 @@ static void cancel(struct devmem *b, uint64_t user_data)
 	struct io_uring_sqe *sqe = uring_sqe(b->ring);
 	io_uring_prep_cancel64(sqe, user_data, 0);
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-	sqe->user_data = DONE;
+	sqe->user_data = CANCEL;
 }
 
 /* Makes completions of one of the private ring's. False: later, there is no room. */
 static bool translate(struct devmem *b, const struct io_uring_cqe *cqe)
 {
 	struct message *m = &b->message;
-	b->received = true;
+	b->back.received = true;
 	if (!m->active && cqe->flags & IORING_CQE_F_BUFFER)
 		message_begin(b, cqe);
 	if (m->active && !message_take(b))
@@ -429,36 +327,20 @@ static bool translate(struct devmem *b, const struct io_uring_cqe *cqe)
 	return true;
 }
 
-/* Calls do not wait for room: they make some. */
-static void calls_reap(struct devmem *b)
-{
-	const struct io_uring_cq *cq = &b->ring->io.cq;
-	uint32_t tail = ring_load(cq->ktail);
-	if ((int32_t)(b->looked - *cq->khead) < 0)
-		b->looked = *cq->khead;
-	for (; b->looked != tail; b->looked++) {
-		struct io_uring_cqe *cqe = &cq->cqes[b->looked & cq->ring_mask];
-		if (!(cqe->user_data & CALL) || cqe->user_data == DONE)
-			continue;
-		call_done(b, &b->calls[cqe->user_data & ~CALL], cqe->res);
-		cqe->user_data = DONE;
-	}
-}
-
 static bool devmem_reap(void *data)
 {
 	struct devmem *b = data;
 	struct io_uring_cqe *cqe;
 	bool room = true;
-	calls_reap(b);
 	while (room && io_uring_peek_cqe(&b->ring->io, &cqe) == 0) {
-		room = cqe->user_data == DONE || translate(b, cqe);
+		giveback_reap(&b->back); /* those do not wait for room: they make some */
+		room = giveback_is_ours(cqe) || cqe->user_data == CANCEL || translate(b, cqe);
 		if (room)
 			io_uring_cqe_seen(&b->ring->io, cqe);
 	}
 	count_set(&b->rings->daemon->lent, b->lent);
 	rings_complete_show(b->rings);
-	return !room || is_short(&b->tokens);
+	return !room || giveback_is_short(&b->back);
 }
 
 /* The rest was done when it was made. */

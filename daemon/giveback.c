@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "giveback.h"
+
+#include <sys/socket.h>
+
+#include "../proto/ring.h"
+#include "util.h"
+
+/*
+ * When tokens go back: bursts stall NICs (they refill their queues from this, under a lock), single
+ * ones cost a call each. So once there are some, or nothing else happens; and while the NIC is
+ * short of buffers, all of them. bench/vm --pacing compares other numbers.
+ */
+#ifndef PACING              /* that measurement's own */
+#define BATCH          64u  /* tokens due that are worth a call */
+#define TURN_MOST      256u /* given back in a turn */
+#define LOW_WATER_PART 4u   /* of the niovs: if fewer are free the NIC is short */
+#endif
+
+#define CALL (1ull << 33) /* user_data of a call: this and its index */
+
+int giveback_init(struct giveback *g, struct uring *ring, struct ring_daemon *counts,
+		  uint64_t area_bytes, uint32_t tokens)
+{
+	*g = (struct giveback){.ring = ring, .counts = counts};
+	TAILQ_INIT(&g->streams);
+	return tokens_init(&g->tokens, area_bytes, tokens);
+}
+
+void giveback_done(struct giveback *g)
+{
+	tokens_done(&g->tokens);
+}
+
+void giveback_join(struct giveback *g, struct giveback_stream *s, int sock)
+{
+	*s = (struct giveback_stream){.sock = sock, .tokens.due = TOKENS_NONE};
+	TAILQ_INSERT_TAIL(&g->streams, s, link);
+}
+
+void giveback_leave(struct giveback *g, struct giveback_stream *s)
+{
+	TAILQ_REMOVE(&g->streams, s, link);
+}
+
+bool giveback_is_settled(const struct giveback_stream *s)
+{
+	return s->tokens.lent == 0 && s->tokens.n_due == 0 && s->calls == 0;
+}
+
+bool giveback_is_short(const struct giveback *g)
+{
+	const struct tokens *t = &g->tokens;
+	uint32_t free = t->n_out < t->niovs ? t->niovs - t->n_out : 0;
+	return free < t->niovs / LOW_WATER_PART;
+}
+
+static void call_issue(struct giveback *g, struct giveback_call *c)
+{
+	struct io_uring_sqe *sqe = uring_sqe(g->ring);
+	io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_SETSOCKOPT, c->stream->sock, SOL_SOCKET,
+			       SO_DEVMEM_DONTNEED, c->ranges, (int)(c->n * sizeof(c->ranges[0])));
+	sqe->user_data = CALL | (uint64_t)(c - g->calls);
+}
+
+static void call_done(struct giveback *g, struct giveback_call *c, int res)
+{
+	c->returned += res > 0 ? (uint32_t)res : 0;
+	if (c->returned < c->count && !c->again) {
+		c->again = true;
+		return call_issue(g, c);
+	}
+	count_add(&g->counts->returned, c->returned);
+	count_add(&g->counts->missed, c->count - c->returned);
+	c->stream->calls--;
+	c->stream = NULL;
+}
+
+static struct giveback_call *call_free(struct giveback *g)
+{
+	for (uint32_t i = 0; i < GIVEBACK_CALLS; i++)
+		if (!g->calls[i].stream)
+			return &g->calls[i];
+	return NULL;
+}
+
+/* Of all that are due, how many now? */
+static uint32_t budget(const struct giveback *g)
+{
+	uint32_t due = g->tokens.n_due;
+	if (giveback_is_short(g))
+		return due;
+	if (due < BATCH && g->received)
+		return 0;
+	return due < TURN_MOST ? due : TURN_MOST;
+}
+
+/* The stream that was served goes to the end: the next turn begins with the others. */
+void giveback_turn(struct giveback *g)
+{
+	struct giveback_stream *s, *next, *last = TAILQ_LAST(&g->streams, giveback_streams);
+	uint32_t left = budget(g);
+	struct giveback_call *c;
+	g->received = false;
+	for (s = TAILQ_FIRST(&g->streams); s && left > 0; s = s == last ? NULL : next) {
+		next = TAILQ_NEXT(s, link);
+		if (s->tokens.n_due == 0)
+			continue;
+		c = call_free(g);
+		if (!c)
+			return;
+		*c = (struct giveback_call){.stream = s};
+		c->n = tokens_take(&g->tokens, &s->tokens, left, c->ranges, &c->count);
+		left -= c->count;
+		s->calls++;
+		call_issue(g, c);
+		TAILQ_REMOVE(&g->streams, s, link);
+		TAILQ_INSERT_TAIL(&g->streams, s, link);
+	}
+}
+
+bool giveback_is_ours(const struct io_uring_cqe *cqe)
+{
+	return cqe->user_data & CALL;
+}
+
+void giveback_reap(struct giveback *g)
+{
+	const struct io_uring_cq *cq = &g->ring->io.cq;
+	uint32_t tail = ring_load(cq->ktail);
+	if ((int32_t)(g->looked - *cq->khead) < 0)
+		g->looked = *cq->khead;
+	for (; g->looked != tail; g->looked++) {
+		const struct io_uring_cqe *cqe = &cq->cqes[g->looked & cq->ring_mask];
+		if (giveback_is_ours(cqe))
+			call_done(g, &g->calls[cqe->user_data & ~CALL], cqe->res);
+	}
+}

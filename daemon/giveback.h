@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When and how the tokens of a devmem queue go back to the kernel: by SO_DEVMEM_DONTNEED on the
+ * socket they came by, in few calls of many, which io_uring makes along with all others.
+ *
+ * The invariant: a call has its ranges to itself until it was seen to be done, and a stream is owed
+ * something as long as it has calls under way.
+ */
+#ifndef ZCRXD_GIVEBACK_H
+#define ZCRXD_GIVEBACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "tokens.h"
+#include "uring.h"
+
+struct ring_daemon;
+
+#define GIVEBACK_CALLS 8u /* under way at a time */
+
+struct giveback_stream {
+	struct tokens_stream tokens;
+	TAILQ_ENTRY(giveback_stream) link;
+	int sock;
+	uint32_t calls; /* under way */
+};
+
+TAILQ_HEAD(giveback_streams, giveback_stream);
+
+struct giveback_call {
+	struct giveback_stream *stream; /* NULL: free */
+	struct tokens_range ranges[TOKENS_RANGES_MOST];
+	uint32_t n, count;
+	uint32_t returned;
+	bool again;
+};
+
+struct giveback {
+	struct uring *ring;
+	struct ring_daemon *counts;
+	struct tokens tokens;
+	struct giveback_streams streams; /* those served longest ago first */
+	struct giveback_call calls[GIVEBACK_CALLS];
+	uint32_t looked; /* position in the ring's CQ up to which calls were looked for */
+	bool received;   /* something, since tokens were given back last: set by the owner */
+};
+
+/* For an area of so many bytes, and at most so many tokens. Returns 0 or -ENOMEM. */
+int giveback_init(struct giveback *g, struct uring *ring, struct ring_daemon *counts,
+		  uint64_t area_bytes, uint32_t tokens);
+void giveback_done(struct giveback *g);
+
+void giveback_join(struct giveback *g, struct giveback_stream *s, int sock);
+void giveback_leave(struct giveback *g, struct giveback_stream *s);
+
+/* Is everything of the stream's back? */
+bool giveback_is_settled(const struct giveback_stream *s);
+
+/* The NIC has few buffers left to fill. */
+bool giveback_is_short(const struct giveback *g);
+
+/* Queues calls for what should go back now. */
+void giveback_turn(struct giveback *g);
+
+/*
+ * Looks for calls that are done up to the tail of the CQ, whatever has to wait before them. The
+ * owner takes the completions away, and those that are a call's mean nothing to it.
+ */
+void giveback_reap(struct giveback *g);
+bool giveback_is_ours(const struct io_uring_cqe *cqe);
+
+#endif
