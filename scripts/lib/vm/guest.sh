@@ -44,16 +44,17 @@ write_disk()
 # start_qemu RUN ACCEL TTY: sets qemu to its process.
 start_qemu()
 {
-	local run=$1 accel=$2 tty=$3 kernel=$VM/kernel/vmlinux cpu=max args port n=0
+	local run=$1 accel=$2 tty=$3 kernel=$VM/kernel/vmlinux machine args port n=0
 	# A comma in a path is doubled for QEMU.
 	local files=${run//,/,,} share=${STATE//,/,,}/share
 
 	[ -e "$kernel" ] || kernel=$VM/kernel/vmlinuz
 	case $accel in
-	tcg) accel=tcg,thread=multi ;;
-	*) cpu=host ;;
+	tcg) machine=(-accel tcg,thread=multi -cpu max -smp 2) ;;
+	count) machine=(-accel tcg,thread=single -cpu max -smp 1 -icount shift=0) ;;
+	kvm) machine=(-accel kvm -cpu host -smp 2) ;;
 	esac
-	args=(-M q35 -accel "$accel" -cpu "$cpu" -m 1024 -smp 2
+	args=(-M q35 "${machine[@]}" -m 1024
 		-no-user-config -nodefaults -display none -no-reboot
 		-kernel "$kernel" -initrd "$run/disk"
 		-append "console=ttyS0 panic=-1 oops=panic loglevel=6"
