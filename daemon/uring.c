@@ -12,8 +12,8 @@
 
 #define FLAGS (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE)
 
-/* The kernel releases the locked memory of a closed ring asynchronously; give it a second. */
-#define ENOMEM_TRIES    20
+/* The kernel releases the locked memory of a closed ring asynchronously; give it three seconds. */
+#define ENOMEM_TRIES    60
 #define ENOMEM_PAUSE_NS 50000000
 
 size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes)
