@@ -2,18 +2,13 @@
 #include "admission.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 
 #include "../proto/reason.h"
 #include "classes.h"
 #include "identity.h"
-#include "session.h"
 #include "util.h"
-
-#define REFUSALS_MOST 256u /* at once; beyond it they are closed on the spot */
 
 static int process_exited(sd_event_source *source, int fd, uint32_t events, void *data)
 {
@@ -94,38 +89,4 @@ uint32_t admission_reason(int error)
 	return error == -EDQUOT   ? REASON_QUOTA
 	       : error == -EACCES ? REASON_DENIED
 				  : REASON_DAEMON_LIMIT;
-}
-
-static uint32_t refusals; /* threads under way, atomic */
-
-static void *refuse(void *data)
-{
-	uintptr_t order = (uintptr_t)data;
-	int sock = (int)(order >> 8);
-	session_refuse(sock, order & 0xff);
-	close(sock);
-	__atomic_sub_fetch(&refusals, 1, __ATOMIC_RELAXED);
-	return NULL;
-}
-
-/*
- * Closing a connection drops what the client sent unasked, and a lingering socket among that makes
- * the close wait for as long as the client likes: so it is a thread of its own that waits.
- */
-void admission_refuse(int sock, uint32_t reason)
-{
-	pthread_t thread;
-	pthread_attr_t attributes;
-	sigset_t all, old;
-	sigfillset(&all);
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	__atomic_add_fetch(&refusals, 1, __ATOMIC_RELAXED);
-	void *order = (void *)((uintptr_t)sock << 8 | reason);
-	if (__atomic_load_n(&refusals, __ATOMIC_RELAXED) > REFUSALS_MOST ||
-	    pthread_create(&thread, &attributes, refuse, order) != 0)
-		refuse(order);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attributes);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who may come in: whoever has a class that has room for one more session, which is charged before
- * anything is made for it. Who connected is known from the kernel, never from the client. Those who
- * may not are told why, and nobody waits until they have heard.
+ * anything is made for it. Who connected is known from the kernel, never from the client.
  */
 #ifndef ZCRXD_ADMISSION_H
 #define ZCRXD_ADMISSION_H
@@ -22,8 +21,5 @@ void admission_over(sd_event *event, struct client_identity *who);
 
 /* The reason to be told with an error of admission_get(), or of what came after it. */
 uint32_t admission_reason(int error);
-
-/* Tells the reason and closes the socket. */
-void admission_refuse(int sock, uint32_t reason);
 
 #endif

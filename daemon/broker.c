@@ -32,7 +32,7 @@ static void client_accepted(struct broker *b, int sock, const char *socket)
 	if (r < 0) {
 		log_info("a client (uid %u, class %s) was refused: %s", (unsigned)who.uid,
 			 *who.class ? who.class : "-", strerrordesc_np(-r));
-		admission_refuse(sock, admission_reason(r));
+		refusals_add(&b->refusals, sock, socket, admission_reason(r));
 		return;
 	}
 	TAILQ_INSERT_TAIL(&b->clients, c, link);
@@ -76,12 +76,12 @@ static bool exhausted(int error)
 }
 
 /* There is no descriptor left for a client; with the spare one it can at least be told so. */
-static void spare_use(struct broker *b, int listener)
+static void spare_use(struct broker *b, int listener, const char *socket)
 {
 	b->spare = fd_close(b->spare);
 	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (sock >= 0)
-		admission_refuse(sock, REASON_DAEMON_LIMIT);
+		refusals_add(&b->refusals, sock, socket, REASON_DAEMON_LIMIT);
 	rest(b);
 }
 
@@ -98,16 +98,30 @@ static const char *socket_class(const struct broker *b, int listener)
 static int clients_ready(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct broker *b = data;
-	(void)source;
 	(void)events;
+	const char *socket = socket_class(b, fd);
+	if (refusals_full(&b->refusals, socket))
+		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 	if (sock >= 0 && b->stopping)
-		admission_refuse(sock, REASON_SHUTDOWN);
+		refusals_add(&b->refusals, sock, socket, REASON_SHUTDOWN);
 	else if (sock >= 0)
-		client_accepted(b, sock, socket_class(b, fd));
+		client_accepted(b, sock, socket);
 	else if (exhausted(errno))
-		spare_use(b, fd);
+		spare_use(b, fd, socket);
 	return 0;
+}
+
+static bool is_resting(const struct broker *b)
+{
+	int enabled = SD_EVENT_OFF;
+	sd_event_source_get_enabled(b->rest, &enabled);
+	return enabled != SD_EVENT_OFF;
+}
+
+static bool is_empty(const struct broker *b)
+{
+	return TAILQ_EMPTY(&b->clients) && !refusals_any(&b->refusals);
 }
 
 static int ended_ready(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -127,7 +141,9 @@ static int ended_ready(sd_event_source *source, int fd, uint32_t events, void *d
 		client_free(c);
 		admission_over(b->event, &who);
 	}
-	if (b->stopping && TAILQ_EMPTY(&b->clients))
+	if (refusals_reap(&b->refusals) && !is_resting(b))
+		listen_enable(b, SD_EVENT_ON);
+	if (b->stopping && is_empty(b))
 		sd_event_exit(b->event, 0);
 	return 0;
 }
@@ -206,6 +222,7 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct p
 	b->spare = eventfd(0, EFD_CLOEXEC);
 	if (b->ended < 0 || b->spare < 0)
 		return -errno;
+	refusals_init(&b->refusals, b->ended);
 	int r = sd_event_add_io(event, NULL, b->ended, EPOLLIN, ended_ready, b);
 	if (r >= 0)
 		r = listen_to(b, l);
@@ -242,7 +259,7 @@ void broker_stop(struct broker *b)
 	b->stopping = true;
 	TAILQ_FOREACH (c, &b->clients, link)
 		client_stop(c);
-	if (TAILQ_EMPTY(&b->clients))
+	if (is_empty(b))
 		sd_event_exit(b->event, 0);
 	else
 		sd_event_add_time_relative(b->event, NULL, CLOCK_MONOTONIC, STOP_USEC, 0,
@@ -255,7 +272,10 @@ bool broker_done(struct broker *b)
 	TAILQ_FOREACH (c, &b->clients, link)
 		log_warn("client %u (pid %d) did not end: one of its sockets is stuck", c->id,
 			 (int)c->who.pid);
-	if (!TAILQ_EMPTY(&b->clients))
+	refusals_reap(&b->refusals);
+	if (refusals_any(&b->refusals))
+		log_warn("connections that were refused did not end: what was sent there is stuck");
+	if (!is_empty(b))
 		return false;
 	account_done();
 	classes_done();

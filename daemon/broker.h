@@ -12,6 +12,7 @@
 #include "config.h"
 #include "listener.h"
 #include "model.h"
+#include "refusal.h"
 #include "status.h"
 
 struct broker {
@@ -19,7 +20,8 @@ struct broker {
 	struct listeners *listeners;
 	struct client_list clients;
 	uint32_t next_id;
-	int ended; /* eventfd: a client's thread has ended */
+	int ended; /* eventfd: a client's thread has ended, or that of a refusal */
+	struct refusals refusals;
 	struct status status;
 	sd_event_source *listening[2];
 	sd_event_source *rest;      /* until then they are not looked at */

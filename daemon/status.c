@@ -17,12 +17,14 @@
 #include "model.h"
 #include "util.h"
 
-#define READERS_MOST 16
-#define READER_USEC  5000000ull
+#define READERS_MOST         64u /* at once; not counting root's */
+#define READERS_OF_USER_MOST 4u
+#define READER_USEC          5000000ull
 
 /* A reader that has not taken its document yet. */
 struct reader {
-	struct status *status;
+	LIST_ENTRY(reader) link;
+	uid_t uid;
 	sd_event_source *io, *timer;
 	int sock;
 	struct json_object *document; /* owns text */
@@ -213,7 +215,7 @@ static struct json_object *document_make(const struct status *s)
 
 static void reader_free(struct reader *r)
 {
-	r->status->readers--;
+	LIST_REMOVE(r, link);
 	sd_event_source_disable_unref(r->io);
 	sd_event_source_disable_unref(r->timer);
 	fd_close(r->sock);
@@ -252,18 +254,33 @@ void status_init(struct status *s, sd_event *event, const struct client_list *cl
 	sd_event_now(event, CLOCK_MONOTONIC, &s->started_usec);
 }
 
+/* Root, who is to find out what goes on, does not depend on others. */
+static bool is_one_too_many(const struct status *s, uid_t uid)
+{
+	const struct reader *r;
+	uint32_t all = 0, of_user = 0;
+	LIST_FOREACH (r, &s->readers, link) {
+		all++;
+		of_user += r->uid == uid;
+	}
+	return of_user >= READERS_OF_USER_MOST || (all >= READERS_MOST && uid != 0);
+}
+
 int status_accept(struct status *s, int listener)
 {
 	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (sock < 0)
 		return -errno;
-	struct reader *r = s->readers < READERS_MOST ? calloc(1, sizeof(*r)) : NULL;
+	struct ucred who = {.uid = (uid_t)-1};
+	socklen_t len = sizeof(who);
+	getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &who, &len);
+	struct reader *r = is_one_too_many(s, who.uid) ? NULL : calloc(1, sizeof(*r));
 	if (!r) {
 		close(sock);
 		return 0;
 	}
-	s->readers++;
-	*r = (struct reader){.status = s, .sock = sock, .document = document_make(s)};
+	*r = (struct reader){.uid = who.uid, .sock = sock, .document = document_make(s)};
+	LIST_INSERT_HEAD(&s->readers, r, link);
 	r->text = json_object_to_json_string_ext(r->document, JSON_C_TO_STRING_PRETTY);
 	r->left = strlen(r->text);
 	if (sd_event_add_io(s->event, &r->io, sock, EPOLLOUT, reader_ready, r) < 0 ||

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Something that may block for long, done on a thread of its own for a client's thread, which goes
- * on meanwhile: changes to NICs, which some drivers restart for them. Whoever starts it looks now
+ * Something that may block for long, done on a thread of its own for another one, which goes on
+ * meanwhile: changes to NICs, which some drivers restart for them; closing what clients can make
+ * wait. Whoever starts it looks now
  * and then whether it is over; an eventfd is written when it is.
  */
 #ifndef ZCRXD_WORK_H

@@ -119,7 +119,10 @@ int status_failed(const char *socket, int error)
 			socket);
 		return EXIT_REFUSED;
 	case -EBADMSG:
-		fprintf(stderr, "zcrxctl: what %s says is no status document\n", socket);
+		fprintf(stderr,
+			"zcrxctl: what %s says is no status document; if it says nothing, others "
+			"read it: try again\n",
+			socket);
 		return EXIT_FAILED;
 	default:
 		fprintf(stderr, "zcrxctl: %s: %s\n", socket, strerrordesc_np(-error));
