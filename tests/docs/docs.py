@@ -8,6 +8,7 @@ usage: docs.py C-COMPILER PROGRAM...
 - The manual of each PROGRAM lists the options that its --help lists, and no others.
 - zcrxd accepts the example configuration, whose keys are those of zcrxd.conf(5).
 - The receive loop of README.md is the one of examples/recv.c.
+- docs/status.md has every field that daemon/status.c puts into an object, with its type, and no others.
 - Links between the documents lead somewhere.
 """
 import glob
@@ -120,6 +121,55 @@ def check_loop():
         problems.append("the loop of README.md is not that of examples/recv.c")
 
 
+# The functions of daemon/status.c that make an object each, and its heading in docs/status.md.
+OBJECTS = {"document_make": "Document", "class_json": "Class", "counts_json": "Amounts", "client_json": "Client",
+           "queue_json": "Queue", "flow_json": "Flow"}
+
+
+def fields_made():
+    """{heading: {field: type}}: what the functions put into the objects they make, by themselves or by others."""
+    source = text("daemon", "status.c")
+    bodies = {name: body for name, body in re.findall(
+        r"^static [\w *]*?(\w+)\([^;{]*\)\n\{\n(.*?)^\}", source, re.M | re.S)}
+    made = {}
+
+    def add(heading, body):
+        found = made.setdefault(heading, {})
+        for call, into, name, value in re.findall(
+                r'(add_number|add_text|add_address|json_object_object_add)\((\w+),\s*"(\w+)",?\s*([^;]*);', body):
+            of = "Amounts" if into in ("limits", "in_use") else heading
+            kind = ("number" if call == "add_number" or "new_uint64" in value or "new_double" in value
+                    else "boolean" if "new_boolean" in value
+                    else "text" if call != "json_object_object_add" else "")
+            made.setdefault(of, {})[name] = kind
+        found.update((name, "number") for name in re.findall(r'\[ACCOUNT_\w+\] = "(\w+)"', body))
+        for other in re.findall(r"\b(\w+)\(o\b", body):
+            if other not in ("add_number", "add_text", "add_address") and other in bodies:
+                add(heading, bodies[other])
+
+    for name, heading in OBJECTS.items():
+        add(heading, bodies[name])
+    makers = {name for name, body in bodies.items() if "json_object_new_object()" in body}
+    if makers != set(OBJECTS):
+        problems.append(f"tests/docs does not know which objects are made by {sorted(makers ^ set(OBJECTS))}")
+    return made
+
+
+def check_status():
+    page, made = text("docs", "status.md"), fields_made()
+    if sum(map(len, made.values())) < 50:
+        problems.append(f"daemon/status.c makes only these fields: {made}")
+    for heading, fields in made.items():
+        section = re.search(rf"^## {heading}$(.*?)(?=^## |\Z)", page, re.M | re.S)
+        rows = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section[1] if section else "", re.M))
+        for name in sorted(set(fields) ^ set(rows)):
+            where = "status.c, not in docs/status.md" if name in fields else "docs/status.md, not in status.c"
+            problems.append(f"status document, {heading}: {name} is in {where}")
+        for name in sorted(set(fields) & set(rows)):
+            if rows[name] not in ((fields[name],) if fields[name] else ("list", "object")):
+                problems.append(f"docs/status.md, {heading}: {name} is no {rows[name]}")
+
+
 def anchors(markdown):
     for title in re.findall(r"^#+ (.*)$", markdown, re.M):
         yield re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
@@ -146,6 +196,7 @@ functions = check_header()
 check_example(compiler)
 check_links()
 check_loop()
+check_status()
 for program in programs:
     check_options(program)
     if os.path.basename(program) == "zcrxd":
