@@ -59,10 +59,13 @@ struct backend {
 	/*
 	 * For a backend that owes something to each socket, which is kept open as long. join()
 	 * comes before the first receive, leave() when settled() has said that everything is given
-	 * back. With `now` it need not wait for the client to do so. NULL: nothing is owed.
+	 * back. With `now` it need not wait for the client to do so, for no stream at all: the
+	 * queue ends. settled_next() says one after the other, by their ids, of which streams
+	 * something came back that may have been the last, then 0. NULL: nothing is owed.
 	 */
 	int (*join)(void *b, void **ret_stream, int sock, uint32_t id);
 	bool (*settled)(void *b, void *stream, bool now);
+	uint32_t (*settled_next)(void *b);
 	void (*leave)(void *b, void *stream);
 
 	/*

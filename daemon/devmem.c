@@ -39,7 +39,6 @@
 
 struct stream {
 	struct giveback_stream back;
-	uint32_t id;
 	int error; /* ends the stream */
 };
 
@@ -125,7 +124,7 @@ static struct stream *stream_find(const struct devmem *b, uint32_t id)
 {
 	uint32_t index = id & 0xffff;
 	struct stream *s = index < b->indices ? b->by_index[index].stream : NULL;
-	return s && s->id == id ? s : NULL;
+	return s && s->back.id == id ? s : NULL;
 }
 
 static int index_make(struct devmem *b, uint32_t index)
@@ -150,8 +149,7 @@ static int devmem_join(void *data, void **ret_stream, int sock, uint32_t id)
 	struct stream *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	s->id = id;
-	giveback_join(&b->back, &s->back, sock);
+	giveback_join(&b->back, &s->back, sock, id);
 	b->by_index[id & 0xffff].stream = s;
 	*ret_stream = s;
 	return 0;
@@ -161,9 +159,15 @@ static bool devmem_settled(void *data, void *stream, bool now)
 {
 	struct devmem *b = data;
 	struct stream *s = stream;
-	if (now)
-		tokens_recall(&b->back.tokens, &s->back.tokens);
+	if (now && s->back.tokens.lent > 0)
+		tokens_recall(&b->back.tokens);
 	return giveback_is_settled(&s->back);
+}
+
+static uint32_t devmem_settled_next(void *data)
+{
+	struct devmem *b = data;
+	return giveback_next(&b->back);
 }
 
 static void devmem_leave(void *data, void *stream)
@@ -171,7 +175,7 @@ static void devmem_leave(void *data, void *stream)
 	struct devmem *b = data;
 	struct stream *s = stream;
 	giveback_leave(&b->back, &s->back);
-	b->by_index[s->id & 0xffff].stream = NULL;
+	b->by_index[s->back.id & 0xffff].stream = NULL;
 	free(s);
 }
 
@@ -215,7 +219,7 @@ static bool plain_take(struct devmem *b, uint32_t bytes)
 	if (!m->stream->error) {
 		if (!side_give(b->side, m->slot))
 			return false;
-		complete(b, m->stream->id, bytes,
+		complete(b, m->stream->back.id, bytes,
 			 IORING_CQE_F_BUFFER | m->slot << IORING_CQE_BUFFER_SHIFT, m->at);
 	}
 	m->at += bytes;
@@ -240,7 +244,7 @@ static bool fragment_take(struct devmem *b, const struct dmabuf_cmsg *f)
 		tokens_reject(&b->back.tokens, &s->back.tokens, f->frag_token);
 	} else {
 		tokens_lend(&b->back.tokens, &s->back.tokens, f->frag_offset, f->frag_token);
-		complete(b, s->id, f->frag_size, 0, f->frag_offset);
+		complete(b, s->back.id, f->frag_size, 0, f->frag_offset);
 	}
 	return true;
 }
@@ -363,6 +367,7 @@ const struct backend backend_devmem = {
 	.arm = devmem_arm,
 	.join = devmem_join,
 	.settled = devmem_settled,
+	.settled_next = devmem_settled_next,
 	.leave = devmem_leave,
 	.reap = devmem_reap,
 	.received = devmem_received,

@@ -31,6 +31,9 @@ void flows_set_state(struct flow *f, enum flow_state state);
  * freed once the client has consumed what the CQ holds of it.
  */
 void flows_wait(struct flow *f);
+
+/* Only what the backend owes it still holds up its end. */
+void flows_owe(struct flow *f);
 void flows_forget(struct flow *f);
 
 /* Where the kernel does not tell what it copied, all of it or nothing. */

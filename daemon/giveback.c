@@ -32,9 +32,9 @@ void giveback_done(struct giveback *g)
 	tokens_done(&g->tokens);
 }
 
-void giveback_join(struct giveback *g, struct giveback_stream *s, int sock)
+void giveback_join(struct giveback *g, struct giveback_stream *s, int sock, uint32_t id)
 {
-	*s = (struct giveback_stream){.sock = sock, .tokens.due = TOKENS_NONE};
+	*s = (struct giveback_stream){.sock = sock, .id = id, .tokens.due = TOKENS_NONE};
 	TAILQ_INSERT_TAIL(&g->streams, s, link);
 }
 
@@ -46,6 +46,11 @@ void giveback_leave(struct giveback *g, struct giveback_stream *s)
 bool giveback_is_settled(const struct giveback_stream *s)
 {
 	return s->tokens.lent == 0 && s->tokens.n_due == 0 && s->calls == 0;
+}
+
+uint32_t giveback_next(struct giveback *g)
+{
+	return g->n_paid > 0 ? g->paid[--g->n_paid] : 0;
 }
 
 bool giveback_is_short(const struct giveback *g)
@@ -73,6 +78,7 @@ static void call_done(struct giveback *g, struct giveback_call *c, int res)
 	count_add(&g->counts->returned, c->returned);
 	count_add(&g->counts->missed, c->count - c->returned);
 	c->stream->calls--;
+	g->paid[g->n_paid++] = c->stream->id;
 	c->stream = NULL;
 }
 

@@ -24,6 +24,7 @@ struct giveback_stream {
 	struct tokens_stream tokens;
 	TAILQ_ENTRY(giveback_stream) link;
 	int sock;
+	uint32_t id;    /* the owner's, not 0 */
 	uint32_t calls; /* under way */
 };
 
@@ -43,6 +44,8 @@ struct giveback {
 	struct tokens tokens;
 	struct giveback_streams streams; /* those served longest ago first */
 	struct giveback_call calls[GIVEBACK_CALLS];
+	uint32_t paid[GIVEBACK_CALLS]; /* ids of streams whose calls were done, */
+	uint32_t n_paid;               /* since giveback_next() took them */
 	uint32_t looked; /* position in the ring's CQ up to which calls were looked for */
 	bool received;   /* something, since tokens were given back last: set by the owner */
 };
@@ -52,11 +55,17 @@ int giveback_init(struct giveback *g, struct uring *ring, struct ring_daemon *co
 		  uint64_t area_bytes, uint32_t tokens);
 void giveback_done(struct giveback *g);
 
-void giveback_join(struct giveback *g, struct giveback_stream *s, int sock);
+void giveback_join(struct giveback *g, struct giveback_stream *s, int sock, uint32_t id);
 void giveback_leave(struct giveback *g, struct giveback_stream *s);
 
 /* Is everything of the stream's back? */
 bool giveback_is_settled(const struct giveback_stream *s);
+
+/*
+ * The id of a stream that a call was done of, which may have been its last; 0: there is none. To be
+ * asked until then before each giveback_turn().
+ */
+uint32_t giveback_next(struct giveback *g);
 
 /* The NIC has few buffers left to fill. */
 bool giveback_is_short(const struct giveback *g);

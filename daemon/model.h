@@ -70,7 +70,7 @@ enum flow_state {
 
 struct flow {
 	TAILQ_ENTRY(flow) link;    /* of its queue */
-	TAILQ_ENTRY(flow) waiting; /* for buffers, for CQ room, or dead and for the CQ to drain */
+	TAILQ_ENTRY(flow) waiting; /* for buffers, for CQ room, or dead and for its end */
 	TAILQ_ENTRY(flow) news;    /* to be told to the client */
 	struct queue *queue;
 	uint32_t id;
@@ -131,7 +131,9 @@ struct queue {
 	int channel;
 	uint32_t sockets_unread; /* sent on it, at most */
 	struct source channel_source, ring_source;
-	struct flow_list flows, waiting, dead, news;
+	struct flow_list flows, waiting, news;
+	struct flow_list dead;       /* in the order of their ends */
+	struct flow_list owed;       /* dead, too, and past that */
 	uint32_t flow_count, shares; /* of flows; and into how many the area is cut for them */
 	bool hangup;                 /* of the channel: to be closed */
 	int lost;                    /* error to tell the client, then it closes */

@@ -154,6 +154,7 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	TAILQ_INIT(&q->flows);
 	TAILQ_INIT(&q->waiting);
 	TAILQ_INIT(&q->dead);
+	TAILQ_INIT(&q->owed);
 	TAILQ_INIT(&q->news);
 	snprintf(q->why_not, sizeof(q->why_not), "%s", wish->why_not);
 	pace_init(&q->pace, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries);
@@ -394,14 +395,24 @@ static void move_head(struct queue *q)
 	ring_store(q->rings.cq_head, head);
 }
 
+/* However many are dead: a turn looks at those only with which something has happened. */
 static void bury(struct queue *q)
 {
-	struct flow *f, *next;
-	for (f = TAILQ_FIRST(&q->dead); f; f = next) {
-		next = TAILQ_NEXT(f, waiting);
-		if ((int32_t)(q->head - f->end) >= 0 && flow_is_settled(f))
+	struct flow *f;
+	uint32_t id;
+	while ((f = TAILQ_FIRST(&q->dead)) && (int32_t)(q->head - f->end) >= 0)
+		if (flow_is_settled(f))
+			flow_free(f);
+		else
+			flows_owe(f);
+	while (q->backend->settled_next && (id = q->backend->settled_next(q->buffers)) != 0) {
+		f = flow_find(q->client, id);
+		if (f && f->waits_on == &q->owed && flow_is_settled(f))
 			flow_free(f);
 	}
+	f = TAILQ_FIRST(&q->owed);
+	if (q->closing && f && flow_is_settled(f)) /* that recalls everything, all others' too */
+		flow_free(f);
 }
 
 /* More than half of the CQ is unread. */
@@ -441,8 +452,8 @@ static bool side_pending(const struct queue *q)
  */
 static bool ask_for_kick(struct queue *q)
 {
-	if (TAILQ_EMPTY(&q->waiting) && TAILQ_EMPTY(&q->dead) && !q->held &&
-	    !uring_overflown(&q->ring))
+	if (TAILQ_EMPTY(&q->waiting) && TAILQ_EMPTY(&q->dead) && TAILQ_EMPTY(&q->owed) &&
+	    !q->held && !uring_overflown(&q->ring))
 		return false;
 	if (!ring_load(&q->rings.daemon->kick)) {
 		q->kick += q->kick == UINT32_MAX ? 2 : 1;

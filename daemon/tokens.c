@@ -76,14 +76,11 @@ struct tokens_stream *tokens_refill(struct tokens *t, uint64_t off)
 	return fall_due(t, &t->of_niov[niov]);
 }
 
-void tokens_recall(struct tokens *t, struct tokens_stream *s)
+void tokens_recall(struct tokens *t)
 {
-	for (uint32_t niov = 0; niov < t->niovs && s->lent > 0; niov++)
-		for (uint32_t *at = &t->of_niov[niov]; *at != TOKENS_NONE;)
-			if (t->all[*at].stream == s)
-				fall_due(t, at);
-			else
-				at = &t->all[*at].next;
+	for (uint32_t niov = 0; niov < t->niovs; niov++)
+		while (t->of_niov[niov] != TOKENS_NONE)
+			fall_due(t, &t->of_niov[niov]);
 }
 
 static bool range_grow(struct tokens_range *r, uint32_t number)

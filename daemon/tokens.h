@@ -54,8 +54,8 @@ void tokens_reject(struct tokens *t, struct tokens_stream *s, uint32_t token);
  */
 struct tokens_stream *tokens_refill(struct tokens *t, uint64_t off);
 
-/* All of the stream's that are out become due, refilled or not. */
-void tokens_recall(struct tokens *t, struct tokens_stream *s);
+/* All that are out become due, refilled or not. */
+void tokens_recall(struct tokens *t);
 
 /* A run of consecutive tokens; the kernel's struct dmabuf_token. */
 struct tokens_range {
