@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 
-from guest import Failed, Skip, do
+from guest import LOCAL, Failed, Skip, do
 from service import BUILD, CTL, MANY
 
 FIRST_UID, UIDS = 100000, 65536
@@ -104,8 +104,8 @@ class Container:
         return entered(f"/proc/{self.pid}/ns/net")
 
     def lead(self, kind, number):
-        """Gives it an interface of the kind, and 10.72.NUMBER.2, to which tx and rx have a route."""
-        host, inside = f"ct{number}", f"10.72.{number}.2"
+        """Gives it an interface of the kind, and addresses to which tx and rx have a route: {version: address}."""
+        host, inside = f"ct{number}", {4: f"10.72.{number}.2", 6: f"fd72:{number}::2"}
         before = set(os.listdir("/sys/class/net"))
         # Two, for one of the NIC's to be leased to it.
         do("ip", "link", "add", host, "numrxqueues", "2", "type", kind)
@@ -114,10 +114,14 @@ class Container:
             raise Failed(f"the peer of {host} is one of {peers}")
         do("ip", "link", "set", peers.pop(), "netns", self.pid, "name", "eth0")
         do("ip", "address", "add", f"10.72.{number}.1/24", "dev", host)
+        do("ip", "address", "add", f"fd72:{number}::1/64", "dev", host, "nodad")
         do("ip", "link", "set", host, "up")
-        self.ip("address", "add", f"{inside}/24", "dev", "eth0")
+        self.ip("address", "add", f"{inside[4]}/24", "dev", "eth0")
+        self.ip("address", "add", f"{inside[6]}/64", "dev", "eth0", "nodad")
         self.ip("link", "set", "eth0", "up")
         self.ip("route", "add", "default", "via", f"10.72.{number}.1")
-        do("sysctl", "-q", "net.ipv4.ip_forward=1")
-        do("ip", "-n", "tx", "route", "add", f"10.72.{number}.0/24", "via", "10.71.0.1")
+        self.ip("-6", "route", "add", "default", "via", f"fd72:{number}::1")
+        do("sysctl", "-q", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+        do("ip", "-n", "tx", "route", "add", f"10.72.{number}.0/24", "via", LOCAL[4])
+        do("ip", "-n", "tx", "-6", "route", "add", f"fd72:{number}::/64", "via", LOCAL[6])
         return inside

@@ -35,7 +35,7 @@ ports = itertools.count(25000)
 def stream(container, address, how="listen", flows=4, size=4 * MIB, options=()):
     """What the client in there reports of its streams; it has looked at every byte."""
     if how == "connect":
-        address = REMOTE[4]
+        address = REMOTE[6 if ":" in address else 4]
     return transfer(container, next(ports), flows, size, how, address, options)
 
 
@@ -92,7 +92,8 @@ def copied(service, container, address, reason, how="listen", bound=None):
 
 def not_led_there(service, address, container):
     """It claims the address of somebody else, which costs it nothing, and gets no rule."""
-    container.ip("address", "add", f"{address}/32", "dev", "lo")
+    prefix = f"{address}/128" if ":" in address else f"{address}/32"
+    container.ip("address", "add", prefix, "dev", "lo")
     client = container.client("listen", address, next(ports), 1, MIB)
     try:
         wait_ready(client)
@@ -100,7 +101,7 @@ def not_led_there(service, address, container):
         expect("a reason", any("not routed there" in r for r in found), found)
         expect("no rule", "Filter:" not in do("ethtool", "-n", "zc0"), "")
     finally:
-        container.ip("address", "delete", f"{address}/32", "dev", "lo")
+        container.ip("address", "delete", prefix, "dev", "lo")
         # Of podman exec only the process outside would die.
         for found in service.document()["clients"]:
             os.kill(found["pid"], signal.SIGKILL)
@@ -178,19 +179,22 @@ def main():
             tally.run("only the socket is mounted", only_the_socket, service, one)
             tally.run("sockets of zcrxd's namespace", granted, service, one)
             behind_veth = one.lead("veth", 1)
-            tally.run("behind a veth", copied, service, one, behind_veth, "not routed there")
-            tally.run("behind a veth, adopted", copied, service, one, behind_veth, "", "adopt")
             behind_netkit = two.lead("netkit", 2)
-            tally.run("behind a netkit", through_netkit, service, two, behind_netkit)
-            tally.run("all addresses", copied, service, two, behind_netkit, "bound to an address",
-                      "listen", "0.0.0.0")
-            tally.run("an address of the host", not_led_there, service, LOCAL[4], two)
-            tally.run("an address of its neighbour", not_led_there, service, behind_netkit, one)
+            for version, everywhere in (4, "0.0.0.0"), (6, "::"):
+                at, where = f", IPv{version}", (service, one, behind_veth[version])
+                tally.run("behind a veth" + at, copied, *where, "not routed there")
+                tally.run("behind a veth, adopted" + at, copied, *where, "", "adopt")
+                where = service, two, behind_netkit[version]
+                tally.run("behind a netkit" + at, through_netkit, *where)
+                tally.run("all addresses" + at, copied, *where, "bound to an address", "listen", everywhere)
+                tally.run("an address of the host" + at, not_led_there, service, LOCAL[version], two)
+                tally.run("an address of its neighbour" + at, not_led_there, service,
+                          behind_netkit[version], one)
             tally.run("zcrxd is started again", started_again, service, one)
     with Service(queues="3", classes=PODS) as service:
         publish(service)
         with Container("four") as four:
-            tally.run("a leased queue", leased, service, four, four.lead("netkit", 4))
+            tally.run("a leased queue", leased, service, four, four.lead("netkit", 4)[4])
     tally.exit()
 
 
