@@ -226,6 +226,40 @@ uint64_t world_cpu_ms(void)
 	return (user + system) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
+static bool wants_to_run(pid_t pid, const char *tid)
+{
+	char path[330], line[1024] = "";
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", (int)pid, tid);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return false; /* it has ended */
+	const char *got = fgets(line, sizeof(line), f);
+	fclose(f);
+	const char *after = got ? strrchr(line, ')') : NULL;
+	return after && after[1] == ' ' && after[2] == 'R';
+}
+
+static bool threads_sleep(pid_t pid)
+{
+	char path[64];
+	bool sleep = true;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	DIR *d = opendir(path);
+	const struct dirent *e;
+	assert_non_null(d);
+	while ((e = readdir(d))) /* NOLINT(concurrency-mt-unsafe) */
+		if (e->d_name[0] != '.' && atoi(e->d_name) != gettid() && /* NOLINT */
+		    wants_to_run(pid, e->d_name))
+			sleep = false;
+	closedir(d);
+	return sleep;
+}
+
+bool world_sleeps(void)
+{
+	return threads_sleep(zcrxd.pid) && threads_sleep(getpid());
+}
+
 uint64_t world_rss_kib(void)
 {
 	char path[64], line[256];

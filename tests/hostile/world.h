@@ -45,6 +45,8 @@ int world_clients(void);
 int world_queues(void);
 
 int world_fds(void);
+/* Does no thread of the daemon want to run, nor another one of this process? */
+bool world_sleeps(void);
 /* CPU time the daemon has used, in milliseconds; its resident memory in KiB. */
 uint64_t world_cpu_ms(void);
 uint64_t world_rss_kib(void);
