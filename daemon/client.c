@@ -19,6 +19,7 @@
 #include "open.h"
 #include "queue.h"
 #include "session.h"
+#include "turn.h"
 #include "util.h"
 
 #define STACK_BYTES        (256u << 10)

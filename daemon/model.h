@@ -6,7 +6,8 @@
  *   client    the thread: starts, turns, winds up
  *   session   the control socket        request, host   what a request does
  *   judge     what its class may do
- *   queue     a queue's turn
+ *   turn      a queue's turn          tally         what it counts
+ *   queue     a queue's beginning and end
  *   flow      a stream's life
  *   channel   what the client is told   control   accept, connect
  *   flows     ids and lists

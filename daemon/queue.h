@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A queue: one io_uring that receives into one area for one client.
- *
- * A turn: run the kernel's work (only then do completions appear), scan the CQ to its tail, take
- * refills, move the CQ head to where the client says it is, arm what waits, wake the client. That
- * order is safe because nothing but our own enter adds completions.
- */
+/* A queue's life: one io_uring that receives into one area for one client. turn.h has its days. */
 #ifndef ZCRXD_QUEUE_H
 #define ZCRXD_QUEUE_H
 
@@ -45,9 +39,6 @@ void queue_lose(struct queue *q, int error, uint32_t reason);
 bool queue_quiet(const struct queue *q);
 bool queue_ended(struct queue *q);
 struct queue *queue_free(struct queue *q);
-
-/* One turn. Afterwards q->active says whether there is more to do at once. */
-void queue_turn(struct queue *q);
 
 /* Lets idle listeners accept again. */
 void queue_listen(struct queue *q);

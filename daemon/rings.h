@@ -64,6 +64,13 @@ uint32_t rings_complete_room(const struct rings *r);
 void rings_complete(struct rings *r, const struct ring_cqe *cqe);
 void rings_complete_show(struct rings *r);
 
+/* The completion at this position of the CQ. */
+static inline const struct io_uring_cqe *rings_cqe(const struct rings *r, uint32_t position)
+{
+	uint32_t index = position & (r->layout.cq_entries - 1);
+	return (const void *)(r->cq + r->layout.cq_cqes + (size_t)index * r->layout.cqe_bytes);
+}
+
 /* A read-only descriptor of the cq file for the client, the caller's. */
 int rings_cq_readonly(const struct rings *r);
 

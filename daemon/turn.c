@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "turn.h"
+
+#include "../proto/reason.h"
+#include "channel.h"
+#include "flow.h"
+#include "flows.h"
+#include "queue.h"
+#include "side.h"
+#include "tally.h"
+#include "util.h"
+
+#define LOOK_FIRST_NS 4000000ull
+#define LOOK_MOST_NS  256000000ull
+
+/*
+ * Everything the kernel has written since; returns the number of completions with data. Counts are
+ * right before a flow's end is told.
+ */
+static uint32_t scan(struct queue *q)
+{
+	uint32_t tail = ring_load(q->rings.cq_tail), data = 0;
+	struct tally tally = {.from = q->scanned, .to = q->scanned};
+	struct flow *f = NULL;
+	while (q->scanned != tail) {
+		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, q->scanned++);
+		uint32_t copied = q->backend->received(q->buffers, cqe);
+		if (cqe->res > 0) {
+			data++;
+			tally.data++;
+			tally.bytes += (uint64_t)cqe->res;
+			tally.copied += copied;
+		} else {
+			tally_count(q, &tally);
+		}
+		tally.to = q->scanned;
+		if (!f || f->id != (uint32_t)cqe->user_data)
+			f = flow_find(q->client, (uint32_t)cqe->user_data);
+		if (f && cqe->res > 0 && cqe->flags & IORING_CQE_F_MORE)
+			flow_moved(f, (uint32_t)cqe->res, copied);
+		else if (f)
+			flow_received(f, cqe, copied);
+	}
+	tally_count(q, &tally);
+	return data;
+}
+
+static void take_refills(struct queue *q)
+{
+	struct ring_rqe entry;
+	uint32_t taken = 0, refused = 0;
+	if (q->side && !side_back(q->side, ring_load(&q->rings.client->side_head)))
+		count_add(&q->rings.daemon->heads_refused, 1);
+	if (!q->backend->refill)
+		return;
+	/* No more a turn than the ring holds: a client that refills without end gets no endless
+	 * turn. */
+	for (uint32_t i = 0;
+	     i <= q->rings.rq_mask && rings_refill_next(&q->rings, &entry, &refused); i++) {
+		if (entry.pad == 0 && q->backend->refill(q->buffers, entry.off))
+			taken++;
+		else
+			refused++;
+	}
+	if (taken || refused)
+		rings_refill_show(&q->rings);
+	if (taken)
+		count_add(&q->rings.daemon->refills, taken);
+	if (refused)
+		count_add(&q->rings.daemon->refills_refused, refused);
+}
+
+/* Gives the kernel the entries the client has consumed. A head outside what we saw is refused. */
+static void move_head(struct queue *q)
+{
+	uint32_t head = q->closing ? q->scanned : ring_load(&q->rings.client->cq_head);
+	if (head == q->head)
+		return;
+	if (head - q->head > q->scanned - q->head) {
+		count_add(&q->rings.daemon->heads_refused, 1);
+		return;
+	}
+	q->head = head;
+	ring_store(q->rings.cq_head, head);
+}
+
+/* However many are dead: a turn looks at those only with which something has happened. */
+static void bury(struct queue *q)
+{
+	struct flow *f;
+	uint32_t id;
+	while ((f = TAILQ_FIRST(&q->dead)) && (int32_t)(q->head - f->end) >= 0)
+		if (flow_is_settled(f))
+			flow_free(f);
+		else
+			flows_owe(f);
+	while (q->backend->settled_next && (id = q->backend->settled_next(q->buffers)) != 0) {
+		f = flow_find(q->client, id);
+		if (f && f->waits_on == &q->owed && flow_is_settled(f))
+			flow_free(f);
+	}
+	f = TAILQ_FIRST(&q->owed);
+	if (q->closing && f && flow_is_settled(f)) /* that recalls everything, all others' too */
+		flow_free(f);
+}
+
+/* More than half of the CQ is unread. */
+static bool crowded(const struct queue *q)
+{
+	return q->scanned - q->head > q->rings.layout.cq_entries / 2;
+}
+
+/*
+ * Arms waiting flows, one for each free buffer, while the CQ has room. The kernel gives no data
+ * while completions are left that found no room: then more receives would only end as well.
+ */
+static bool arm_waiting(struct queue *q)
+{
+	struct flow *f;
+	uint32_t budget = q->backend->post(q->buffers);
+	uint32_t room = q->rings.layout.cq_entries - (q->scanned - q->head);
+	if (crowded(q) || uring_overflown(&q->ring))
+		budget = 0;
+	else if (budget > room)
+		budget = room;
+	for (; budget > 0 && (f = TAILQ_FIRST(&q->waiting)); budget--) {
+		flows_forget(f);
+		flow_arm(f);
+	}
+	return !TAILQ_EMPTY(&q->waiting);
+}
+
+static bool side_pending(const struct queue *q)
+{
+	return q->side && side_is_back(q->side, ring_load(&q->rings.client->side_head));
+}
+
+/*
+ * Before sleeping: if anything waits for the client, ask for a kick, then look once more. True if
+ * there is something after all.
+ */
+static bool ask_for_kick(struct queue *q)
+{
+	if (TAILQ_EMPTY(&q->waiting) && TAILQ_EMPTY(&q->dead) && TAILQ_EMPTY(&q->owed) &&
+	    !q->held && !uring_overflown(&q->ring))
+		return false;
+	if (!ring_load(&q->rings.daemon->kick)) {
+		q->kick += q->kick == UINT32_MAX ? 2 : 1;
+		ring_store(&q->rings.daemon->kick, q->kick);
+	}
+	ring_barrier();
+	uint32_t head = ring_load(&q->rings.client->cq_head);
+	bool moved = head != q->head && head - q->head <= q->scanned - q->head;
+	return moved || side_pending(q) || rings_refill_pending(&q->rings);
+}
+
+/* Where the completions are not the kernel's: it has none but those that wait for the client. */
+static void reap(struct queue *q)
+{
+	if (q->backend->reap)
+		q->held = q->backend->reap(q->buffers);
+}
+
+/* Nothing to do: arms the eventfd. False if work arrived in between. */
+static bool settle(struct queue *q)
+{
+	uring_sleep(&q->ring);
+	count_add(&q->rings.daemon->enters, 1);
+	reap(q);
+	return ring_load(q->rings.cq_tail) == q->scanned;
+}
+
+/* Runs the kernel's work, unless the last turn left completions behind. */
+static void enter(struct queue *q)
+{
+	bool submit = io_uring_sq_ready(&q->ring.io) > 0;
+	if (!submit && ring_load(q->rings.cq_tail) != q->scanned)
+		return;
+	int r = q->pace.wait_us && !submit
+			? uring_enter_wait(&q->ring, q->scanned - q->head + q->pace.goal, 0)
+			: uring_enter(&q->ring);
+	count_add(&q->rings.daemon->enters, 1);
+	if (r < 0 && !q->lost)
+		queue_lose(q, r, REASON_KERNEL);
+}
+
+/*
+ * A client that gives buffers back while nothing else happens need not say so. Those that the
+ * kernel lent to its socket are looked for after a while, then less and less often.
+ */
+static void look_later(struct queue *q, uint64_t now, bool data)
+{
+	const struct ring_daemon *d = q->rings.daemon;
+	bool owed = d->lent != d->returned + d->missed;
+	q->look_ns = 0;
+	if (q->active || !owed)
+		return;
+	if (data || !q->look_step_ns)
+		q->look_step_ns = LOOK_FIRST_NS;
+	else if (q->look_step_ns < LOOK_MOST_NS)
+		q->look_step_ns *= 2;
+	q->look_ns = now + q->look_step_ns;
+}
+
+void queue_turn(struct queue *q)
+{
+	uring_awake(&q->ring);
+	if (q->rings.daemon->kick)
+		ring_store(&q->rings.daemon->kick, 0);
+	if (q->hangup && !q->closing)
+		queue_close(q);
+	enter(q);
+	reap(q);
+	uint64_t bytes = count_get(&q->rings.daemon->bytes);
+	uint32_t data = scan(q);
+	take_refills(q);
+	move_head(q);
+	bury(q);
+	if (q->listeners_wait && TAILQ_EMPTY(&q->news) && !q->closing)
+		queue_listen(q);
+	uint32_t untaken = rings_refill_untaken(&q->rings);
+	bool starved = arm_waiting(q);
+	if (rings_refill_untaken(&q->rings) < untaken)
+		channel_wake(q); /* it may have waited for room for refills */
+	if (starved && !q->rings.daemon->starved)
+		count_add(&q->rings.daemon->starvations, 1);
+	ring_store(&q->rings.daemon->starved, starved);
+	/* Ends of receives fill the ring as well, and only the client can make room. */
+	if (data || crowded(q))
+		channel_wake(q);
+	uint64_t now = clock_ns();
+	uint32_t wait_us =
+		pace_next(&q->pace, now, data, count_get(&q->rings.daemon->bytes) - bytes);
+	q->due_ns = 0;
+	if (q->closing || io_uring_sq_ready(&q->ring.io))
+		return;
+	if (wait_us && !starved)
+		q->due_ns = now + wait_us * 1000ull;
+	else
+		/* A turn without data gives back what a batch was waited for. */
+		q->active = (data && q->backend->reap) || ask_for_kick(q) || !settle(q);
+	look_later(q, now, data);
+}
