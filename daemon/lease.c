@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../nic/nic.h"
 #include "../nic/restore.h"
 #include "../proto/reason.h"
 #include "config.h"
@@ -129,13 +130,31 @@ static bool may_take(const struct policy_class *class, const struct config_nic *
 	return policy_judge(class, &r).reason == REASON_NONE;
 }
 
-/* Picks n free queues that the class may have; false if there are fewer. */
-static bool pick(struct lease *l, const struct nic *nic, const struct policy_class *class,
-		 uint32_t n)
+/* Of those that others hold, or of those that nobody holds. */
+static void pick_of(struct lease *l, const struct policy_class *class, uint32_t n,
+		    const struct nic_facts *facts, bool held)
 {
-	for (uint32_t i = 0; nic->taken && i < nic->config->queues.n && l->n < n; i++)
-		if (!nic->taken[i] && may_take(class, nic->config, i))
-			l->rxqs[l->n++] = nic->config->queues.ids[i];
+	const struct nic *nic = l->nic;
+	const struct nic_queues *queues = &nic->config->queues;
+	for (uint32_t i = 0; nic->taken && i < queues->n && l->n < n; i++) {
+		uint32_t id = queues->ids[i];
+		bool is = id < facts->n_queues && nic_queue_is_held(&facts->queues[id]);
+		if (is == held && !nic->taken[i] && may_take(class, nic->config, i))
+			l->rxqs[l->n++] = id;
+	}
+}
+
+/*
+ * Picks n free queues that the class may have; false if there are fewer. One that another program
+ * holds is the last choice: it may be that the kernel has not let go of it yet.
+ */
+static bool pick(struct lease *l, const struct policy_class *class, uint32_t n)
+{
+	struct nic_facts facts = {.link.ifindex = if_nametoindex(l->nic->config->name)};
+	netdev_genl_gather(&facts);
+	pick_of(l, class, n, &facts, false);
+	pick_of(l, class, n, &facts, true);
+	nic_done(&facts);
 	return l->n == n;
 }
 
@@ -153,7 +172,7 @@ static int take_of(struct lease *l, const struct policy_class *class, uint32_t n
 {
 	struct nic *nic = l->nic;
 	const struct config_nic *c = nic->config;
-	if (!pick(l, nic, class, n)) {
+	if (!pick(l, class, n)) {
 		snprintf(why, NIC_SENTENCE_BYTES,
 			 "All queues of %s that zcrxd may hand out to your class are in use.",
 			 c->name);

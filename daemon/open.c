@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../nic/holders.h"
+#include "../nic/nic.h"
 #include "../proto/reason.h"
 #include "judge.h"
 #include "lease.h"
@@ -81,13 +83,28 @@ static uint32_t open_judged(struct opening *o)
 	return o->answer->error < 0 ? reason : REASON_NONE;
 }
 
+/* By whom, if that can be seen from here. */
+static void held_by_another(struct answer *a, const char *nic, uint32_t rxq)
+{
+	struct nic_facts facts;
+	struct nic_holders holders;
+	char who[200] = "it was let go meanwhile";
+	if (nic_gather_named(&facts, nic) == 0) {
+		nic_holders_get(&holders);
+		if (rxq < facts.n_queues && nic_queue_is_held(&facts.queues[rxq]))
+			nic_holders_say(&holders, &facts.queues[rxq], who, sizeof(who));
+		nic_holders_done(&holders);
+		nic_done(&facts);
+	}
+	snprintf(a->text_room, sizeof(a->text_room), "Another program holds queue %u of %s: %s.",
+		 rxq, nic, who);
+}
+
 static void kernel_refused(struct opening *o, const char *nic, uint32_t rxq)
 {
 	struct answer *a = o->answer;
 	if (a->error == -EEXIST || a->error == -EBUSY)
-		snprintf(a->text_room, sizeof(a->text_room),
-			 "Another program holds queue %u of %s; zcrxctl doctor %s says which.", rxq,
-			 nic, nic);
+		held_by_another(a, nic, rxq);
 	else
 		snprintf(a->text_room, sizeof(a->text_room),
 			 "The kernel refused %s on queue %u of %s: %s. See zcrxctl doctor.",
@@ -126,7 +143,7 @@ static uint32_t open_leased(struct opening *o, const struct backend *backend)
 	}
 	const char *nic = lease_name(o->wish.lease);
 	lease_where(o->wish.lease, &ifindex, &rxqs, &n);
-	uint32_t rxq = rxqs[0];
+	uint32_t rxq = rxqs[n - 1]; /* if others hold any, this one */
 	reason = open_judged(o);
 	if (reason == REASON_KERNEL)
 		kernel_refused(o, nic, rxq);

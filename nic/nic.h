@@ -88,6 +88,11 @@ struct nic_facts {
 	int probe_err;             /* errno of bind-rx with a bad dma-buf; 0: not tried */
 };
 
+static inline bool nic_queue_is_held(const struct queue_facts *q)
+{
+	return q->io_uring || q->dmabuf || q->xsk || q->leased;
+}
+
 /* Returns the facts of receive queue `id`, making room for it, or NULL if that cannot be. */
 struct queue_facts *nic_queue(struct nic_facts *nic, uint32_t id);
 

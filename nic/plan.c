@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include "drivers.h"
+#include "holders.h"
 #include "nic.h"
 
 static const char *on_off(bool on)
@@ -23,6 +24,17 @@ static void plan_rss(const struct nic_facts *facts, const struct nic_queues *que
 		nic_tell(say, false, "RSS table: stays, none of the queues is in it");
 }
 
+static void plan_held(const struct queue_facts *q, uint32_t id, nic_say say)
+{
+	struct nic_holders holders;
+	char who[200];
+
+	nic_holders_get(&holders);
+	nic_holders_say(&holders, q, who, sizeof(who));
+	nic_holders_done(&holders);
+	nic_tell(say, true, "queue %u: is held: %s", id, who);
+}
+
 static void plan_queue(const struct nic_facts *facts, uint32_t id, nic_say say)
 {
 	const struct queue_facts *q = id < facts->n_queues ? &facts->queues[id] : NULL;
@@ -30,8 +42,8 @@ static void plan_queue(const struct nic_facts *facts, uint32_t id, nic_say say)
 	if (id >= facts->ethtool.rx_queues)
 		nic_tell(say, true, "queue %u: there is none; the interface has %u", id,
 			 facts->ethtool.rx_queues);
-	else if (q && (q->io_uring || q->dmabuf || q->xsk || q->leased))
-		nic_tell(say, true, "queue %u: somebody holds it; see zcrxctl doctor", id);
+	else if (q && nic_queue_is_held(q))
+		plan_held(q, id, say);
 	else if (q && q->rules)
 		nic_tell(say, true, "queue %u: %u ntuple rules steer to it; they have to go first",
 			 id, q->rules);

@@ -6,23 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void set_processes(struct made_up *m, const struct process_facts *list, unsigned n)
+static void set_processes(struct made_up *m, const struct nic_holder *list, unsigned n)
 {
-	struct machine_facts *machine = m->machine;
+	struct nic_holders *h = &m->machine->holders;
 
-	free(machine->processes);
-	machine->processes = calloc(n, sizeof(*list));
-	assert_non_null(machine->processes);
-	memcpy(machine->processes, list, n * sizeof(*list));
-	machine->n_processes = n;
+	nic_holders_done(h);
+	h->list = calloc(n, sizeof(*list));
+	assert_non_null(h->list);
+	memcpy(h->list, list, n * sizeof(*list));
+	h->n = n;
 }
 
 static void a_queue_held_by_io_uring_names_the_process(void **state)
 {
-	static const struct process_facts holder = {.pid = 4121,
-						    .comm = "iou-zcrx",
-						    .recv_zc = true,
-						    .ring = true};
+	static const struct nic_holder holder = {.pid = 4121,
+						 .comm = "iou-zcrx",
+						 .recv_zc = true,
+						 .ring = true};
 	struct made_up *m = *state;
 
 	m->nic->queues[15].io_uring = true;
@@ -38,7 +38,7 @@ static void a_queue_held_by_io_uring_names_the_process(void **state)
 
 static void a_process_that_only_could_hold_it_is_called_probable(void **state)
 {
-	static const struct process_facts list[] = {
+	static const struct nic_holder list[] = {
 		{.pid = 10, .comm = "a", .ring = true},
 		{.pid = 11, .comm = "b", .dmabuf = true},
 		{.pid = 12, .comm = "c", .ring = true},
@@ -58,13 +58,13 @@ static void a_process_that_only_could_hold_it_is_called_probable(void **state)
 
 static void many_possible_holders_are_cut_short(void **state)
 {
-	struct process_facts list[5] = {{0}};
+	struct nic_holder list[5] = {{0}};
 	struct made_up *m = *state;
 
 	for (int i = 0; i < 5; i++)
-		list[i] = (struct process_facts){.pid = 4194300 + i,
-						 .comm = "a-name-of-15-by",
-						 .ring = true};
+		list[i] = (struct nic_holder){.pid = 4194300 + i,
+					      .comm = "a-name-of-15-by",
+					      .ring = true};
 	m->nic->queues[3].io_uring = true;
 	set_processes(m, list, 5);
 	made_up_judge(m);
@@ -78,17 +78,17 @@ static void a_hidden_holder_says_who_could_see_it(void **state)
 	m->nic->queues[0].io_uring = true;
 	made_up_judge(m);
 	assert_contains(about_queues(m, "0")->text, "not to be seen");
-	m->machine->processes_hidden = true;
+	m->machine->holders.hidden = true;
 	made_up_judge(m);
-	assert_contains(about_queues(m, "0")->text, "run doctor as root");
+	assert_contains(about_queues(m, "0")->text, "shows it to root");
 }
 
 static void a_nic_with_all_queues_held_is_not_ready(void **state)
 {
-	static const struct process_facts holder = {.pid = 7,
-						    .comm = "zc",
-						    .recv_zc = true,
-						    .ring = true};
+	static const struct nic_holder holder = {.pid = 7,
+						 .comm = "zc",
+						 .recv_zc = true,
+						 .ring = true};
 	struct made_up *m = *state;
 
 	for (unsigned i = 0; i < MADE_UP_QUEUES; i++)

@@ -4,12 +4,13 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 
-from service import (BACKEND, COPY, Failed, Service, do, finish, nic, report, sender, transfer,
-                     unchanged, uncomplaining, until, wait_ready)
+from service import (BACKEND, COPY, CTL, DAEMON_UID, Failed, Service, as_user, do, finish, nic,
+                     report, sender, transfer, unchanged, uncomplaining, until, wait_ready)
 from guest import (CHANNELS_COMBINED, CHANNELS_SET, LOCAL, PEER, RINGS_SET, RINGS_SPLIT, SPLIT_OFF,
-                   Refused, Tally, ethtool_set, only_in_guest, queues_bound, remade)
+                   STREAM, Refused, Tally, data_split, ethtool_set, only_in_guest, queues_bound, remade)
 
 MIB = 1 << 20
 PORT = 23000
@@ -195,6 +196,43 @@ def gone(service, before):
     unchanged(before)
 
 
+def holder(queue):
+    """Another program, of zcrxd's user, so that it can see who it is."""
+    process = subprocess.Popen(
+        [*as_user(DAEMON_UID, "net_admin", "ipc_lock"), STREAM, "zcrx", LOCAL[4], str(PORT + 90 + queue),
+         "1", "1", "plain", "zc0", str(queue)], stdout=subprocess.DEVNULL)
+    until(f"queue {queue} is held", lambda: queue in queues_bound())
+    return process
+
+
+def held():
+    """Queues that others hold are passed over; when there is no other, it is said who has them."""
+    data_split()
+    with Service() as service:
+        holders = [holder(2)]
+        try:
+            got = receives(service, PORT + 80)
+            if got["rxq"] != 3:
+                raise Failed(str(got))
+            until("only the other one's is bound", lambda: queues_bound() == [2])
+            holders.append(holder(3))
+            client = service.client("listen", LOCAL[4], PORT + 81, 1, MIB, f"backend={BACKEND}")
+            if client.wait(30) != 1:
+                raise Failed("it was not refused")
+            words, plan = client.stderr.read(), do(CTL, "plan", "zc0", "2-3")
+            named = f"pid {holders[0].pid} (kernel-stream)"
+            for wanted, said in (("Another program holds queue", words), (named, words), (named, plan)):
+                if wanted not in said:
+                    raise Failed(f"'{wanted}' is not said: {said}")
+        finally:
+            for process in holders:
+                process.kill()
+                process.wait(10)
+        until("no queue is bound", lambda: not queues_bound())
+        service.end()
+    data_split(False)
+
+
 def main():
     only_in_guest()
     tally = Tally()
@@ -211,6 +249,7 @@ def main():
         tally.run("it moves away from a client that does not listen", moved, service, before, True)
         tally.run("the NIC goes and returns", gone, service, before)
         tally.run("zcrxd ends", service.end)
+    tally.run("another program holds the queues", held)
     tally.run("nothing is left after all", unchanged, before)
     tally.run("the kernel has no complaint", uncomplaining)
     tally.exit()

@@ -118,7 +118,7 @@ static int facts_gather(struct facts *facts, char *const *names)
 	uring_gather(&m->uring);
 	limits_gather(&m->limits);
 	if (any_queue_is_busy(facts))
-		processes_gather(m);
+		nic_holders_get(&m->holders);
 	return 0;
 }
 

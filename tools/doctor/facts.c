@@ -9,6 +9,6 @@ void facts_done(struct facts *facts)
 	for (unsigned i = 0; i < facts->n_nics; i++)
 		nic_done(&facts->nics[i]);
 	free(facts->nics);
-	free(facts->machine.processes);
+	nic_holders_done(&facts->machine.holders);
 	*facts = (struct facts){0};
 }

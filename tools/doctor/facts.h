@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../../nic/holders.h"
 #include "../../nic/nic.h"
 
 enum config_option {
@@ -60,23 +61,12 @@ struct limit_facts {
 	int udmabuf_err; /* of opening /dev/udmabuf */
 };
 
-/* A process that may be what holds a queue; only what this user may see of others. */
-struct process_facts {
-	pid_t pid;
-	char comm[20];
-	bool recv_zc; /* has a ring with a zero-copy receive in flight: that one is sure */
-	bool ring;    /* has a ring, and CAP_NET_ADMIN */
-	bool dmabuf;  /* has a dma-buf and a netlink socket, and CAP_NET_ADMIN */
-};
-
 struct machine_facts {
 	struct kernel_facts kernel;
 	struct uring_facts uring;
 	struct limit_facts limits;
 	uint64_t page_bytes;
-	struct process_facts *processes;
-	unsigned n_processes;
-	bool processes_hidden; /* some could not be looked into */
+	struct nic_holders holders;
 };
 
 struct facts {

@@ -11,6 +11,5 @@
 void kernel_gather(struct kernel_facts *kernel);
 void uring_gather(struct uring_facts *uring);
 void limits_gather(struct limit_facts *limits);
-void processes_gather(struct machine_facts *machine);
 
 #endif

@@ -9,61 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HOLDERS_SHOWN 3
-
 struct verdict_of_queue {
 	enum verdict verdict;
 	char text[192];
 	char action[160];
 };
-
-static bool may_hold(const struct process_facts *p, const struct queue_facts *q, bool sure)
-{
-	if (q->io_uring)
-		return sure ? p->recv_zc : p->ring;
-	return p->dmabuf && !sure;
-}
-
-/* Names the processes that hold, or could hold, the queue. Returns how many there are. */
-static unsigned holders_text(const struct machine_facts *m, const struct queue_facts *q, bool sure,
-			     char *buf, size_t size)
-{
-	unsigned n = 0;
-
-	buf[0] = '\0';
-	for (unsigned i = 0; i < m->n_processes; i++) {
-		const struct process_facts *p = &m->processes[i];
-
-		if (!may_hold(p, q, sure))
-			continue;
-		if (n++ < HOLDERS_SHOWN)
-			text_add(buf, size, "%spid %d (%s)", n > 1 ? ", " : "", (int)p->pid,
-				 p->comm);
-		else if (n == HOLDERS_SHOWN + 1)
-			text_add(buf, size, ", ...");
-	}
-	return n;
-}
-
-static void say_holder(const struct machine_facts *m, const struct queue_facts *q,
-		       struct verdict_of_queue *v)
-{
-	char what[48], who[128];
-
-	if (q->io_uring)
-		snprintf(what, sizeof(what), "io_uring zcrx");
-	else
-		snprintf(what, sizeof(what), "devmem binding (dma-buf id %" PRIu32 ")",
-			 q->dmabuf_id);
-	if (holders_text(m, q, true, who, sizeof(who)))
-		snprintf(v->text, sizeof(v->text), "%s, %s", what, who);
-	else if (holders_text(m, q, false, who, sizeof(who)))
-		snprintf(v->text, sizeof(v->text), "%s, probably %s", what, who);
-	else
-		snprintf(v->text, sizeof(v->text), "%s, by a process %s", what,
-			 m->processes_hidden ? "you may not look into (run doctor as root)"
-					     : "that is not to be seen from here");
-}
 
 static struct verdict_of_queue queue_judge(const struct machine_facts *m,
 					   const struct nic_facts *nic, unsigned id)
@@ -73,7 +23,7 @@ static struct verdict_of_queue queue_judge(const struct machine_facts *m,
 
 	snprintf(v.action, sizeof(v.action), "end that, or give zcrxd other queues");
 	if (q->io_uring || q->dmabuf) {
-		say_holder(m, q, &v);
+		nic_holders_say(&m->holders, q, v.text, sizeof(v.text));
 	} else if (q->leased) {
 		snprintf(v.text, sizeof(v.text),
 			 "leased to queue %" PRIu32 " of ifindex %" PRIu32 "%s", q->lease_queue,

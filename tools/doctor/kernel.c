@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Which kernel this is: its version, the options it was built with, whether we are in a container.
  */
+#include "../../nic/procfs.h"
 #include "gather.h"
-#include "procfs.h"
 
 #include <errno.h>
 #include <stdio.h>

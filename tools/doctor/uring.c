@@ -3,8 +3,8 @@
  * What io_uring allows here. Sysctls say what should work; a ring made exactly as the daemon makes
  * it, in memory of its own choice, says what does, seccomp and all. It is thrown away unused.
  */
+#include "../../nic/procfs.h"
 #include "gather.h"
-#include "procfs.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Who may be holding a queue. The kernel does not say which process a binding belongs to, so this
- * looks for processes that could: it is certain only of a ring with a zero-copy receive in flight,
- * which fdinfo shows. Best effort, and of other users' processes only root sees anything.
- */
-#include "gather.h"
-#include "procfs.h"
+#include "holders.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/capability.h>
 #include <linux/io_uring.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "nic.h"
+#include "procfs.h"
+
+#define SHOWN_MOST 3
 
 static bool has_net_admin(int proc)
 {
@@ -42,7 +42,7 @@ static bool ring_receives(int proc, const char *fd_name)
 	return found;
 }
 
-static void fds_look(struct process_facts *p, int proc, DIR *fds)
+static void fds_look(struct nic_holder *p, int proc, DIR *fds)
 {
 	bool socket = false, dmabuf = false;
 	struct dirent *d;
@@ -66,7 +66,7 @@ static void fds_look(struct process_facts *p, int proc, DIR *fds)
 	p->dmabuf = dmabuf && socket;
 }
 
-static void comm_read(struct process_facts *p, int proc)
+static void comm_read(struct nic_holder *p, int proc)
 {
 	FILE *f;
 
@@ -83,20 +83,20 @@ static void comm_read(struct process_facts *p, int proc)
 			*c = '?';
 }
 
-static void process_add(struct machine_facts *m, const struct process_facts *p)
+static void process_add(struct nic_holders *h, const struct nic_holder *p)
 {
-	struct process_facts *list;
+	struct nic_holder *list;
 
-	list = reallocarray(m->processes, m->n_processes + 1, sizeof(*list));
+	list = reallocarray(h->list, h->n + 1, sizeof(*list));
 	if (!list)
 		return;
-	list[m->n_processes++] = *p;
-	m->processes = list;
+	list[h->n++] = *p;
+	h->list = list;
 }
 
-static void process_look(struct machine_facts *m, int proc, pid_t pid)
+static void process_look(struct nic_holders *h, int proc, pid_t pid)
 {
-	struct process_facts p = {.pid = pid};
+	struct nic_holder p = {.pid = pid};
 	DIR *fds;
 	int fd;
 
@@ -104,7 +104,7 @@ static void process_look(struct machine_facts *m, int proc, pid_t pid)
 	fds = fd < 0 ? NULL : fdopendir(fd);
 	if (!fds) {
 		if (errno == EACCES || errno == EPERM)
-			m->processes_hidden = true;
+			h->hidden = true;
 		if (fd >= 0)
 			close(fd);
 		return;
@@ -114,17 +114,18 @@ static void process_look(struct machine_facts *m, int proc, pid_t pid)
 	if (!p.recv_zc && (!(p.ring || p.dmabuf) || !has_net_admin(proc)))
 		return;
 	comm_read(&p, proc);
-	process_add(m, &p);
+	process_add(h, &p);
 }
 
-void processes_gather(struct machine_facts *machine)
+void nic_holders_get(struct nic_holders *ret)
 {
 	struct dirent *d;
 	DIR *procs;
 
+	*ret = (struct nic_holders){0};
 	procs = opendir("/proc");
 	if (!procs) {
-		machine->processes_hidden = true;
+		ret->hidden = true;
 		return;
 	}
 	while ((d = readdir(procs))) { /* NOLINT(concurrency-mt-unsafe): our own stream */
@@ -132,13 +133,73 @@ void processes_gather(struct machine_facts *machine)
 		long pid = strtol(d->d_name, &end, 10);
 		int fd;
 
-		if (pid <= 0 || *end)
+		if (pid <= 0 || *end || pid == getpid())
 			continue;
 		fd = openat(dirfd(procs), d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		process_look(machine, fd, (pid_t)pid);
+		process_look(ret, fd, (pid_t)pid);
 		close(fd);
 	}
 	closedir(procs);
+}
+
+void nic_holders_done(struct nic_holders *h)
+{
+	free(h->list);
+	*h = (struct nic_holders){0};
+}
+
+/* ---- naming them ---- */
+
+static bool may_hold(const struct nic_holder *p, const struct queue_facts *q, bool sure)
+{
+	if (q->io_uring)
+		return sure ? p->recv_zc : p->ring;
+	return p->dmabuf && !sure;
+}
+
+/* Names the processes that hold, or could hold, the queue. Returns how many there are. */
+static unsigned list_text(const struct nic_holders *h, const struct queue_facts *q, bool sure,
+			  char *buf, size_t size)
+{
+	unsigned n = 0;
+
+	buf[0] = '\0';
+	for (unsigned i = 0; i < h->n; i++) {
+		const struct nic_holder *p = &h->list[i];
+		size_t at = strlen(buf);
+
+		if (!may_hold(p, q, sure))
+			continue;
+		if (n++ < SHOWN_MOST)
+			snprintf(buf + at, size - at, "%spid %d (%s)", n > 1 ? ", " : "",
+				 (int)p->pid, p->comm);
+		else if (n == SHOWN_MOST + 1)
+			snprintf(buf + at, size - at, ", ...");
+	}
+	return n;
+}
+
+void nic_holders_say(const struct nic_holders *h, const struct queue_facts *q, char *ret,
+		     size_t size)
+{
+	char what[48] = "io_uring zcrx", who[128];
+
+	if (!q->io_uring && !q->dmabuf) {
+		snprintf(ret, size, "%s",
+			 q->leased ? "a device it is leased to" : "an AF_XDP socket");
+		return;
+	}
+	if (!q->io_uring)
+		snprintf(what, sizeof(what), "devmem binding (dma-buf id %" PRIu32 ")",
+			 q->dmabuf_id);
+	if (list_text(h, q, true, who, sizeof(who)))
+		snprintf(ret, size, "%s, %s", what, who);
+	else if (list_text(h, q, false, who, sizeof(who)))
+		snprintf(ret, size, "%s, probably %s", what, who);
+	else
+		snprintf(ret, size, "%s, by a process %s", what,
+			 h->hidden ? "hidden from here (zcrxctl doctor shows it to root)"
+				   : "that is not to be seen from here");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers out of /proc. `dir` is a directory's fd, or AT_FDCWD with an absolute path. */
-#ifndef ZCRX_DOCTOR_PROCFS_H
-#define ZCRX_DOCTOR_PROCFS_H
+#ifndef ZCRX_NIC_PROCFS_H
+#define ZCRX_NIC_PROCFS_H
 
 #include <stdint.h>
 #include <stdio.h>
