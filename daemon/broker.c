@@ -176,6 +176,17 @@ static int nics_changed(sd_event_source *source, int fd, uint32_t events, void *
 	return 0;
 }
 
+static int nics_owed(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	eventfd_t count;
+	(void)source;
+	(void)events;
+	(void)data;
+	eventfd_read(fd, &count);
+	leases_look();
+	return 0;
+}
+
 /* Without NICs there is nothing to watch; without these groups NICs are not watched. */
 static void watch_nics(struct broker *b)
 {
@@ -186,6 +197,7 @@ static void watch_nics(struct broker *b)
 		if (b->watches[i])
 			sd_event_add_io(b->event, NULL, netlink_fd(b->watches[i]), EPOLLIN,
 					nics_changed, b);
+	sd_event_add_io(b->event, NULL, leases_owing(), EPOLLIN, nics_owed, b);
 }
 
 static int listen_to_classes(struct broker *b)

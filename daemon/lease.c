@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
 
 #include "../nic/nic.h"
 #include "../nic/restore.h"
@@ -16,6 +18,8 @@
 #include "rules.h"
 #include "util.h"
 #include "work.h"
+
+#define AGAIN_NS 50000000 /* between two tries to put a NIC back that comes and goes */
 
 struct nic {
 	const struct config_nic *config;
@@ -40,6 +44,7 @@ static struct {
 	const char *dir;
 	struct nic *nics;
 	uint32_t n;
+	int owing; /* eventfd */
 } all;
 
 static void say(bool trouble, const char *line)
@@ -53,6 +58,7 @@ static void say(bool trouble, const char *line)
 void leases_init(const struct config_nic *nics, const char *state_dir)
 {
 	all.dir = state_dir;
+	all.owing = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	nic_put_back_all(state_dir, say);
 	for (const struct config_nic *c = nics; c; c = c->next)
 		all.n++;
@@ -74,18 +80,28 @@ bool leases_any(void)
 	return all.n > 0;
 }
 
+int leases_owing(void)
+{
+	return all.owing;
+}
+
 static void put_back(struct nic *nic)
 {
 	int r = nic_put_back(all.dir, nic->config->name, say);
-	__atomic_store_n(&nic->owed, r == -ENODEV, __ATOMIC_RELAXED);
+	__atomic_store_n(&nic->owed, r == -ENODEV, __ATOMIC_RELEASE);
+	/* It may have come back meanwhile, and leases_look() have found nothing owed yet. */
+	if (r == -ENODEV)
+		eventfd_write(all.owing, 1);
 }
 
 static void returned(void *data)
 {
 	struct nic *nic = data;
 	pthread_mutex_lock(&nic->lock);
-	if (nic->leases == 0 && nic->owed)
+	if (nic->leases == 0 && nic->owed) {
 		put_back(nic);
+		nanosleep(&(struct timespec){.tv_nsec = nic->owed ? AGAIN_NS : 0}, NULL);
+	}
 	pthread_mutex_unlock(&nic->lock);
 }
 
@@ -100,13 +116,13 @@ void leases_look(void)
 {
 	for (uint32_t i = 0; i < all.n; i++) {
 		struct nic *nic = &all.nics[i];
-		if (!__atomic_load_n(&nic->owed, __ATOMIC_RELAXED) ||
+		if (!__atomic_load_n(&nic->owed, __ATOMIC_ACQUIRE) ||
 		    (nic->returning && !work_is_over(&nic->work)) ||
 		    !if_nametoindex(nic->config->name))
 			continue;
 		returned_wait(nic);
 		nic->returning = true;
-		work_start(&nic->work, returned, nic, -1);
+		work_start(&nic->work, returned, nic, all.owing);
 	}
 }
 
@@ -120,6 +136,7 @@ void leases_done(void)
 	free(all.nics);
 	all.nics = NULL;
 	all.n = 0;
+	all.owing = fd_close(all.owing);
 }
 
 static bool may_take(const struct policy_class *class, const struct config_nic *c, uint32_t i)

@@ -30,10 +30,11 @@ struct policy_class;
 void leases_init(const struct config_nic *nics, const char *state_dir);
 
 /*
- * Something about interfaces changed: a NIC that was gone when it was to be put back may be here
- * again. Does not block; the work is done on a thread of its own.
+ * Something about interfaces changed, or the eventfd is readable: a NIC that was gone when it was
+ * to be put back may be here again. Does not block; the work is done on a thread of its own.
  */
 void leases_look(void);
+int leases_owing(void);
 
 /* Is there anything to lease? */
 bool leases_any(void);

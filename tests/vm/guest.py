@@ -45,7 +45,11 @@ class Failed(Exception):
 
 
 class Tally:
-    """Runs the steps of a test, prints a line for each, and knows the exit status."""
+    """
+    Runs the steps of a test, prints a line for each, and knows the exit status. What witnesses say
+    is printed with a failure.
+    """
+    witnesses = []
 
     def __init__(self):
         self.failed = self.skipped = 0
@@ -59,14 +63,18 @@ class Tally:
             print(f"skip: {name}: {e}", flush=True)
             return
         except (Failed, Refused, subprocess.SubprocessError) as e:
-            self.failed += 1
-            print(f"FAILED {name}: {e}", flush=True)
+            self.fail(name, e)
             return
         except Exception:  # a fault of the test itself, which must not hide the other steps
-            self.failed += 1
-            print(f"FAILED {name}: {traceback.format_exc()}", flush=True)
+            self.fail(name, traceback.format_exc())
             return
         print(f"ok {name} ({time.monotonic() - begin:.1f} s)", flush=True)
+
+    def fail(self, name, why):
+        self.failed += 1
+        print(f"FAILED {name}: {why}", flush=True)
+        for witness in self.witnesses:
+            print("".join(f"    {line}\n" for line in witness().splitlines()[-30:]), flush=True)
 
     def exit(self):
         sys.exit(1 if self.failed else 77 if self.skipped else 0)

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-from guest import (DEV_NAME, HEADER, LOCAL, PEER, RINGS_GET, Failed, do, family, flush_deferred, pools,
-                   queues_bound, until)
+from guest import (DEV_NAME, HEADER, LOCAL, PEER, RINGS_GET, Failed, Tally, do, family, flush_deferred,
+                   pools, queues_bound, until)
 
 BUILD = os.environ.get("ZCRX_BUILD_DIR", "build/dev")
 ZCRXD = os.path.join(BUILD, "daemon", "zcrxd")
@@ -55,6 +55,7 @@ class Service:
         os.chown(self.dir, DAEMON_UID, DAEMON_UID)
         self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8")
         self.process = None
+        Tally.witnesses.append(self.said)
         do("chmod", "666", "/dev/udmabuf")
         self.start()
 
@@ -96,6 +97,7 @@ class Service:
             self.process.wait(30)
         if kind:
             print(self.said(), flush=True)
+        Tally.witnesses.remove(self.said)
         self.log.close()
         shutil.rmtree(self.dir)
 
