@@ -16,6 +16,7 @@
 #define CLASS_SECTION   "class "
 #define KNOWN_SECTIONS  "[sockets] [class NAME] [nic NAME]"
 #define NIC_NAME_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@"
+#define BLANKS          " \t\r\f\v"
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 /* Names of classes are also those of systemd's descriptors. */
 #define CLASS_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
@@ -86,6 +87,16 @@ static void header_finish(struct reader *r)
 	*r->header = '\0';
 }
 
+/* inih does so itself, but not where a line goes on with the value of the one before. */
+static void comment_cut(char *line)
+{
+	char *at = line;
+	while ((at = strchr(at + 1, ';')) && !strchr(BLANKS, at[-1]))
+		;
+	if (at)
+		*at = '\0';
+}
+
 /*
  * inih's handlers are not told the line, so it is counted where lines are read. What inih has no
  * room for it would take for the next line.
@@ -101,11 +112,13 @@ static char *line_read(char *room, int bytes, void *user)
 	if (!strchr(room, '\n'))
 		while ((c = getc(r->file)) != EOF && c != '\n')
 			rest++;
-	const char *start = room + strspn(room, " \t");
+	const char *start = room + strspn(room, BLANKS);
 	if (rest > 0 && *start != '#' && *start != ';')
 		mistake(&r->mistakes, r->line, "the line is longer than %d bytes", bytes - 1);
 	if (r->line == 1 && strncmp(start, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
 		start += strlen(BYTE_ORDER_MARK);
+	if (start > room)
+		comment_cut(room);
 	if (*start == '[')
 		snprintf(r->header, sizeof(r->header), "%s", start + 1);
 	return room;
