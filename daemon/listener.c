@@ -297,7 +297,7 @@ static void take_places(struct listeners *l)
 {
 	struct class_socket *s, *old;
 	LIST_FOREACH (s, &l->classes, link) {
-		if (!s->aside)
+		if (!s->aside || !s->made)
 			continue;
 		if (rename(s->aside, s->made) < 0) {
 			log_error("%s: the socket stays at %s: %s", s->made, s->aside,

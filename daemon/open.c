@@ -83,29 +83,31 @@ static uint32_t open_judged(struct opening *o)
 	return o->answer->error < 0 ? reason : REASON_NONE;
 }
 
-/* By whom, if that can be seen from here. */
-static void held_by_another(struct answer *a, const char *nic, uint32_t rxq)
+/* By whom, as far as that can be seen from here. False: by nobody. */
+static bool held_by_another(struct answer *a, const char *nic, uint32_t rxq)
 {
 	struct nic_facts facts;
 	struct nic_holders holders;
-	char who[200] = "it was let go meanwhile";
-	if (nic_gather_named(&facts, nic) == 0) {
+	char who[180];
+	if (nic_gather_named(&facts, nic) < 0)
+		return false;
+	bool held = rxq < facts.n_queues && nic_queue_is_held(&facts.queues[rxq]);
+	if (held) {
 		nic_holders_get(&holders);
-		if (rxq < facts.n_queues && nic_queue_is_held(&facts.queues[rxq]))
-			nic_holders_say(&holders, &facts.queues[rxq], who, sizeof(who));
+		nic_holders_say(&holders, &facts.queues[rxq], who, sizeof(who));
 		nic_holders_done(&holders);
-		nic_done(&facts);
+		snprintf(a->text_room, sizeof(a->text_room),
+			 "Another program holds queue %u of %s: %s.", rxq, nic, who);
 	}
-	snprintf(a->text_room, sizeof(a->text_room), "Another program holds queue %u of %s: %s.",
-		 rxq, nic, who);
+	nic_done(&facts);
+	return held;
 }
 
 static void kernel_refused(struct opening *o, const char *nic, uint32_t rxq)
 {
 	struct answer *a = o->answer;
-	if (a->error == -EEXIST || a->error == -EBUSY)
-		held_by_another(a, nic, rxq);
-	else
+	bool busy = a->error == -EEXIST || a->error == -EBUSY;
+	if (!busy || !held_by_another(a, nic, rxq))
 		snprintf(a->text_room, sizeof(a->text_room),
 			 "The kernel refused %s on queue %u of %s: %s. See zcrxctl doctor.",
 			 o->wish.backend->name, rxq, nic, strerrordesc_np(-a->error));
