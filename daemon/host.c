@@ -11,6 +11,7 @@
 #include "flow.h"
 #include "flows.h"
 #include "judge.h"
+#include "range.h"
 #include "socket.h"
 #include "steer.h"
 #include "util.h"
@@ -72,13 +73,13 @@ static uint32_t listener_open(struct flow *f, struct answer *a)
 /* Before the first packet, if it can be known by then what it will look like. */
 static void steer_ahead(struct flow *f, const struct msg_flow_host *m)
 {
-	static const uint8_t any[sizeof(m->local.ip)];
 	if (!f->queue->lease ||
 	    (m->local.family == 0 && socket_bind_towards(f->sock, &m->remote) < 0))
 		return;
 	socket_addresses(f->sock, &f->local, NULL);
 	f->remote = m->remote;
-	if (memcmp(f->local.ip, any, sizeof(any)) != 0)
+	struct msg_addr local = range_addr_unmapped(&f->local);
+	if (!range_addr_is_any(&local))
 		steer_start(f);
 }
 
@@ -130,10 +131,10 @@ uint32_t host_connected(struct client *c, int result, struct answer *a)
 	struct flow *f = c->session.connecting;
 	uint32_t reason = REASON_NONE;
 	c->session.connecting = NULL;
-	if (result < 0)
-		reason = refuse(a, result);
-	else if (f->queue->closing)
+	if (f->queue->closing)
 		reason = REASON_NO_OBJECT;
+	else if (result < 0)
+		reason = refuse(a, result);
 	else
 		reason = hand_out(f, a);
 	if (reason) {

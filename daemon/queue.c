@@ -220,8 +220,10 @@ struct queue *queue_free(struct queue *q)
 
 void queue_close(struct queue *q)
 {
-	struct flow *f, *next;
+	struct flow *f, *next, *connecting = q->client->session.connecting;
 	q->closing = q->active = true;
+	if (connecting && connecting->queue == q)
+		control_cancel(q->client, CONTROL_CONNECT, connecting->id);
 	for (f = TAILQ_FIRST(&q->flows); f; f = next) {
 		next = TAILQ_NEXT(f, link);
 		f->closing = true;
