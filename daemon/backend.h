@@ -33,6 +33,7 @@ struct backend {
 	uint32_t number;    /* enum msg_backend */
 	uint32_t format;    /* enum msg_format */
 	uint32_t cqe_bytes; /* 16 or 32 */
+	bool copies;        /* everything */
 	bool has_side;      /* in a dma-buf not everything can be placed */
 
 	/* The unit the area is divided into for a wish (0 = none), and how many there are. */
@@ -59,12 +60,14 @@ struct backend {
 	/*
 	 * For a backend that owes something to each socket, which is kept open as long. join()
 	 * comes before the first receive, leave() when settled() has said that everything is given
-	 * back. With `now` it need not wait for the client to do so, for no stream at all: the
-	 * queue ends. settled_next() says one after the other, by their ids, of which streams
-	 * something came back that may have been the last, then 0. NULL: nothing is owed.
+	 * back. From end() on it need not wait for the client to do so, and the client gets nothing
+	 * more: the queue ends; it is called in each turn until then. settled_next() says one after
+	 * the other, by their ids, of which streams something came back that may have been the
+	 * last, then 0. NULL: nothing is owed.
 	 */
 	int (*join)(void *b, void **ret_stream, int sock, uint32_t id);
-	bool (*settled)(void *b, void *stream, bool now);
+	void (*end)(void *b);
+	bool (*settled)(void *b, const void *stream);
 	uint32_t (*settled_next)(void *b);
 	void (*leave)(void *b, void *stream);
 
@@ -75,10 +78,10 @@ struct backend {
 	bool (*reap)(void *b);
 
 	/*
-	 * A completion of such an operation: moves what it names into the client's hands. Returns
-	 * how many of its bytes were copied, as far as it can tell.
+	 * A completion of such an operation: moves what it names into the client's hands. NULL: all
+	 * was done when it was made.
 	 */
-	uint32_t (*received)(void *b, const struct io_uring_cqe *cqe);
+	void (*received)(void *b, const struct io_uring_cqe *cqe);
 
 	/*
 	 * The client returns the buffer at this offset. False if it was not the client's. NULL: the
@@ -89,7 +92,10 @@ struct backend {
 	/* Gives the kernel free buffers; returns how many it may fill now. */
 	uint32_t (*post)(void *b);
 
-	/* Bytes copied so far of which no completion could tell; NULL: there are none. */
+	/*
+	 * Bytes that the kernel copied into the area so far, as far as it tells; no completion
+	 * does. NULL: there are none.
+	 */
 	uint64_t (*copied)(const void *b);
 };
 

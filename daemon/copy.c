@@ -120,18 +120,17 @@ static void copy_arm(void *data, struct uring *ring, int sock, uint64_t user_dat
 	sqe->user_data = user_data;
 }
 
-static uint32_t copy_received(void *data, const struct io_uring_cqe *cqe)
+static void copy_received(void *data, const struct io_uring_cqe *cqe)
 {
 	struct copy *b = data;
 	if (!(cqe->flags & IORING_CQE_F_BUFFER))
-		return 0;
+		return;
 	uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 	b->posted--;
 	if (cqe->res > 0)
 		b->client_has[id] = true;
 	else
 		stack_push(b, id); /* the client skips this completion */
-	return cqe->res > 0 ? (uint32_t)cqe->res : 0;
 }
 
 static bool copy_refill(void *data, uint64_t off)
@@ -154,6 +153,7 @@ const struct backend backend_copy = {
 	.open = copy_open,
 	.close = copy_close,
 	.arm = copy_arm,
+	.copies = true,
 	.received = copy_received,
 	.refill = copy_refill,
 	.post = copy_post,

@@ -69,6 +69,7 @@ struct devmem {
 	struct msghdr header;
 	struct message message;
 	uint64_t lent; /* fragments, in all */
+	bool ending;   /* nothing goes to the client any more */
 };
 
 static uint32_t devmem_buffer_bytes(uint64_t area_bytes, uint32_t wish)
@@ -155,12 +156,20 @@ static int devmem_join(void *data, void **ret_stream, int sock, uint32_t id)
 	return 0;
 }
 
-static bool devmem_settled(void *data, void *stream, bool now)
+/* Messages that wait for what only the client can give back would keep their flows for ever. */
+static void devmem_end(void *data)
 {
 	struct devmem *b = data;
-	struct stream *s = stream;
-	if (now && s->back.tokens.lent > 0)
-		tokens_recall(&b->back.tokens);
+	struct tokens *t = &b->back.tokens;
+	b->ending = true;
+	if (t->n_out > t->n_due)
+		tokens_recall(t);
+}
+
+static bool devmem_settled(void *data, const void *stream)
+{
+	const struct stream *s = stream;
+	(void)data;
 	return giveback_is_settled(&s->back);
 }
 
@@ -216,7 +225,7 @@ static void complete(struct devmem *b, uint32_t id, uint32_t bytes, uint32_t fla
 static bool plain_take(struct devmem *b, uint32_t bytes)
 {
 	struct message *m = &b->message;
-	if (!m->stream->error) {
+	if (!m->stream->error && !b->ending) {
 		if (!side_give(b->side, m->slot))
 			return false;
 		complete(b, m->stream->back.id, bytes,
@@ -240,7 +249,7 @@ static bool fragment_take(struct devmem *b, const struct dmabuf_cmsg *f)
 	    f->frag_size > b->area_bytes - f->frag_offset)
 		s->error = -EFAULT;
 	b->lent++;
-	if (s->error) {
+	if (s->error || b->ending) {
 		tokens_reject(&b->back.tokens, &s->back.tokens, f->frag_token);
 	} else {
 		tokens_lend(&b->back.tokens, &s->back.tokens, f->frag_offset, f->frag_token);
@@ -312,7 +321,6 @@ static void cancel(struct devmem *b, uint64_t user_data)
 static bool translate(struct devmem *b, const struct io_uring_cqe *cqe)
 {
 	struct message *m = &b->message;
-	b->back.received = true;
 	if (!m->active && cqe->flags & IORING_CQE_F_BUFFER)
 		message_begin(b, cqe);
 	if (m->active && !message_take(b))
@@ -328,6 +336,7 @@ static bool translate(struct devmem *b, const struct io_uring_cqe *cqe)
 	if (m->active)
 		side_drop(b->side, m->slot);
 	*m = (struct message){0};
+	b->back.received = true;
 	return true;
 }
 
@@ -347,13 +356,6 @@ static bool devmem_reap(void *data)
 	return !room || giveback_is_short(&b->back);
 }
 
-/* The rest was done when it was made. */
-static uint32_t devmem_received(void *data, const struct io_uring_cqe *cqe)
-{
-	(void)data;
-	return cqe->flags & IORING_CQE_F_BUFFER ? (uint32_t)cqe->res : 0;
-}
-
 const struct backend backend_devmem = {
 	.name = "devmem",
 	.number = MSG_BACKEND_DEVMEM,
@@ -366,11 +368,11 @@ const struct backend backend_devmem = {
 	.close = devmem_close,
 	.arm = devmem_arm,
 	.join = devmem_join,
+	.end = devmem_end,
 	.settled = devmem_settled,
 	.settled_next = devmem_settled_next,
 	.leave = devmem_leave,
 	.reap = devmem_reap,
-	.received = devmem_received,
 	.refill = devmem_refill,
 	.post = devmem_post,
 };

@@ -24,32 +24,34 @@
  * rounded up, so that the others' shares seldom change. What a listener has, its connections have
  * until they are accepted, however many.
  */
-static void limit_one(const struct flow *f)
+static void limit(struct flow *f)
 {
 	const struct queue *q = f->queue;
 	uint32_t shares = f->listener && q->shares < BACKLOG_SHARES ? BACKLOG_SHARES : q->shares;
-	socket_limit(f->sock, q->area->bytes / 2 / shares, f->listener_id != 0);
+	f->limited = socket_limit(f->sock, q->area->bytes / 2 / shares,
+				  f->limited || f->listener_id != 0);
 }
 
-static void limit(const struct flow *f)
+/* f: one that is new, or NULL: one has gone. */
+static void share(struct queue *q, struct flow *f)
 {
-	struct queue *q = f->queue;
-	if (!q->lease)
+	if (!q->lease || q->closing)
 		return;
-	if (q->flow_count <= q->shares) {
-		limit_one(f);
-		return;
+	bool few = q->flow_count > 0 && q->flow_count < q->shares / 4;
+	if (q->flow_count > q->shares || few) {
+		q->shares = round_up_pow2(few ? q->flow_count * 2 : q->flow_count);
+		TAILQ_FOREACH (f, &q->flows, link)
+			if (f->sock >= 0)
+				limit(f);
+	} else if (f) {
+		limit(f);
 	}
-	q->shares = round_up_pow2(q->flow_count);
-	TAILQ_FOREACH (f, &q->flows, link)
-		if (f->sock >= 0)
-			limit_one(f);
 }
 
 void flow_open(struct flow *f)
 {
 	flows_link(f);
-	limit(f);
+	share(f->queue, f);
 	if (!f->steering && !f->why_copied)
 		steer_start(f);
 	flows_set_state(f, FLOW_IDLE);
@@ -96,6 +98,7 @@ void flow_free(struct flow *f)
 	if (f->accepting)
 		flow_discard(f->accepting);
 	flow_discard(f);
+	share(q, NULL);
 }
 
 static void accept_next(struct flow *f)
@@ -146,7 +149,7 @@ static void cancel(struct flow *f)
 bool flow_is_settled(const struct flow *f)
 {
 	const struct queue *q = f->queue;
-	return !f->stream || q->backend->settled(q->buffers, f->stream, q->closing);
+	return !f->stream || q->backend->settled(q->buffers, f->stream);
 }
 
 /* Lets go of the socket, unless the backend still owes it something. */
@@ -236,7 +239,7 @@ static bool transient(int res)
 	       res == -ECANCELED || res == -EINTR || res == -EAGAIN;
 }
 
-void flow_received(struct flow *f, const struct io_uring_cqe *cqe, uint32_t copied)
+void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 {
 	if (cqe->user_data & CANCEL) {
 		/* It was not to be found; if the operation still runs, ask again. */
@@ -245,7 +248,7 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe, uint32_t copi
 		return;
 	}
 	if (cqe->res > 0)
-		flow_moved(f, (uint32_t)cqe->res, copied);
+		flow_moved(f, (uint32_t)cqe->res);
 	if (cqe->flags & IORING_CQE_F_MORE)
 		return;
 	flows_set_state(f, FLOW_IDLE);
@@ -267,7 +270,7 @@ static void announce(struct flow *listener, int sock)
 	socket_addresses(sock, &f->local, &f->remote);
 	steer_share(f, listener);
 	flows_link(f);
-	limit(f);
+	share(f->queue, f);
 	if (listener->closing ||
 	    (f->receive_only && !policy_accepts(f->queue->client->class, &f->remote)))
 		flow_close(f, true);

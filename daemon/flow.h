@@ -26,19 +26,15 @@ void flow_free(struct flow *f);
 /* Does whatever the flow's state and wishes (paused, closing) ask for next. */
 void flow_attend(struct flow *f);
 
-/* Data came, so much of it by a copy. */
-static inline void flow_moved(struct flow *f, uint32_t bytes, uint32_t copied)
+/* Data came. */
+static inline void flow_moved(struct flow *f, uint32_t bytes)
 {
 	count_add(&f->bytes, bytes);
-	count_add(&f->bytes_copied, copied);
 	f->stuck = 0;
 }
 
-/*
- * A completion on the queue's ring, of which so many bytes were copied, and one on the client's
- * control ring.
- */
-void flow_received(struct flow *f, const struct io_uring_cqe *cqe, uint32_t copied);
+/* A completion on the queue's ring, and one on the client's control ring. */
+void flow_received(struct flow *f, const struct io_uring_cqe *cqe);
 void flow_accepted(struct flow *f, int result);
 
 /* Starts the operation; for flows that waited. */

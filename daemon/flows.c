@@ -126,9 +126,3 @@ void flows_set_state(struct flow *f, enum flow_state state)
 {
 	__atomic_store_n(&f->state, state, __ATOMIC_RELAXED);
 }
-
-uint64_t flow_bytes_copied(const struct flow *f)
-{
-	bool all = f->queue->copies_untold && f->why_copied;
-	return count_get(all ? &f->bytes : &f->bytes_copied);
-}

@@ -36,7 +36,4 @@ void flows_wait(struct flow *f);
 void flows_owe(struct flow *f);
 void flows_forget(struct flow *f);
 
-/* Where the kernel does not tell what it copied, all of it or nothing. */
-uint64_t flow_bytes_copied(const struct flow *f);
-
 #endif

@@ -78,7 +78,8 @@ struct flow {
 	enum flow_state state; /* written atomically: status reads it */
 	int sock;
 	bool listener, receive_only;
-	bool paused; /* likewise */
+	bool limited; /* the socket's buffer, by us */
+	bool paused;  /* likewise */
 	bool closing, abort, cancelling;
 	bool drain;                 /* what comes next goes to the side buffer */
 	bool draining;              /* armed for that */

@@ -161,10 +161,10 @@ void socket_abort(int sock)
 	(void)connect(sock, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
 }
 
-void socket_limit(int sock, uint64_t bytes, bool accepted)
+bool socket_limit(int sock, uint64_t bytes, bool has_one)
 {
-	if (bytes >= AUTOTUNED_BYTES && !accepted)
-		return;
+	if (bytes >= AUTOTUNED_BYTES && !has_one)
+		return false;
 	if (bytes > AUTOTUNED_BYTES)
 		bytes = AUTOTUNED_BYTES;
 	if (bytes < LEAST_BYTES)
@@ -173,6 +173,7 @@ void socket_limit(int sock, uint64_t bytes, bool accepted)
 	int half = (int)(bytes / 2);
 	if (setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &half, sizeof(half)) < 0)
 		setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &half, sizeof(half));
+	return true;
 }
 
 int socket_drop(int sock, bool abort)

@@ -37,9 +37,10 @@ void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote)
 
 /*
  * Payload that waits in the socket takes at most this much memory, if it is less than the kernel
- * would let it have. An accepted socket has its listener's limit until it gets its own.
+ * would let it have; has_one: than an earlier limit, its listener's if it was accepted, lets it.
+ * Returns whether it has one now.
  */
-void socket_limit(int sock, uint64_t bytes, bool accepted);
+bool socket_limit(int sock, uint64_t bytes, bool has_one);
 
 /*
  * Drops our reference. With abort the connection is reset, whoever else holds it. Lingering is

@@ -68,7 +68,7 @@ static struct json_object *flow_json(const struct flow *f)
 	add_address(o, "local", &f->local);
 	add_address(o, "remote", &f->remote);
 	add_number(o, "bytes", bytes);
-	add_copied(o, f->queue->copies_untold && !f->why_copied, flow_bytes_copied(f));
+	add_copied(o, f->queue->copies_untold && !f->why_copied, count_get(&f->bytes_copied));
 	add_text(o, "why_copied", f->why_copied ? f->why_copied : "");
 	json_object_object_add(o, "paused", json_object_new_boolean(flow_is_paused(f)));
 	add_text(o, "state", states[flow_state(f)]);

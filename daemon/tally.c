@@ -4,56 +4,73 @@
 #include "flows.h"
 #include "util.h"
 
+struct sums {
+	uint32_t data; /* completions with data */
+	uint64_t bytes;
+	uint64_t copied; /* of these, for certain */
+};
+
+/* It is told by the completion, or nothing else could have happened to the flow's data. */
+static bool is_copied(const struct queue *q, const struct io_uring_cqe *cqe, const struct flow *f)
+{
+	if (q->side)
+		return cqe->flags & IORING_CQE_F_BUFFER;
+	return q->backend->copies || (f && f->why_copied);
+}
+
+static struct sums count(struct queue *q, uint32_t tail)
+{
+	struct sums s = {0};
+	struct flow *f = NULL;
+	for (uint32_t at = q->scanned; at != tail; at++) {
+		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, at);
+		if (cqe->res <= 0)
+			continue;
+		if (!f || f->id != (uint32_t)cqe->user_data)
+			f = flow_find(q->client, (uint32_t)cqe->user_data);
+		s.data++;
+		s.bytes += (uint64_t)cqe->res;
+		if (!is_copied(q, cqe, f))
+			continue;
+		s.copied += (uint64_t)cqe->res;
+		if (f)
+			count_add(&f->bytes_copied, (uint64_t)cqe->res);
+	}
+	return s;
+}
+
 /* What the kernel copied without saying of which flow, since it was last asked. */
-static uint64_t untold(struct queue *q, uint64_t most)
+static uint64_t untold(struct queue *q)
 {
 	uint64_t all = q->backend->copied ? q->backend->copied(q->buffers) : 0;
-	uint64_t more = all > q->untold ? all - q->untold : 0;
-	more = more < most ? more : most;
-	q->untold = all < q->untold ? all : q->untold + more; /* the client can write it, too */
+	uint64_t more = all > q->untold ? all - q->untold : 0; /* the client can write it, too */
+	q->untold = all;
 	return more;
 }
 
-static struct flow *flow_at(const struct queue *q, uint32_t at, uint32_t *ret_bytes)
+/* Each other flow's part is that of its bytes: exact when they all are of one. */
+static void share_out(struct queue *q, uint32_t tail, uint64_t bytes, uint64_t copied)
 {
-	const struct io_uring_cqe *cqe = rings_cqe(&q->rings, at);
-	*ret_bytes = cqe->res > 0 ? (uint32_t)cqe->res : 0;
-	return cqe->res > 0 ? flow_find(q->client, (uint32_t)cqe->user_data) : NULL;
-}
-
-/*
- * Flows that are not steered are copied whole. Of what is left each other flow's part is that of
- * its bytes in the batch: exact when they all are of one.
- */
-static void share_out(struct queue *q, const struct tally *t, uint64_t copied)
-{
-	uint32_t bytes;
-	uint64_t others = 0;
-	struct flow *f;
-	for (uint32_t at = t->from; at != t->to; at++) {
-		f = flow_at(q, at, &bytes);
-		if (!f || !f->why_copied || bytes > copied) {
-			others += bytes;
-			continue;
-		}
-		count_add(&f->bytes_copied, bytes);
-		copied -= bytes;
-	}
-	for (uint32_t at = t->from; copied > 0 && others > 0 && at != t->to; at++) {
-		f = flow_at(q, at, &bytes);
-		if (f && !f->why_copied)
-			count_add(&f->bytes_copied, copied * bytes / others);
+	for (uint32_t at = q->scanned; at != tail; at++) {
+		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, at);
+		struct flow *f =
+			cqe->res > 0 ? flow_find(q->client, (uint32_t)cqe->user_data) : NULL;
+		if (f && !is_copied(q, cqe, f))
+			count_add(&f->bytes_copied, copied * (uint64_t)cqe->res / bytes);
 	}
 }
 
-void tally_count(struct queue *q, struct tally *t)
+uint32_t tally(struct queue *q, uint32_t tail)
 {
 	struct ring_daemon *d = q->rings.daemon;
-	uint64_t more = untold(q, t->bytes - t->copied);
-	if (more)
-		share_out(q, t, more);
-	count_add(&d->completions, t->data);
-	count_add(&d->bytes, t->bytes);
-	count_add(&d->bytes_copied, t->copied + more);
-	*t = (struct tally){.from = t->to, .to = t->to};
+	struct sums s = count(q, tail);
+	uint64_t others = s.bytes - s.copied, more = untold(q);
+	more = more > s.copied ? more - s.copied : 0;
+	more = more < others ? more : others;
+	if (more > 0)
+		share_out(q, tail, others, more);
+	count_add(&d->completions, s.data);
+	count_add(&d->bytes, s.bytes);
+	count_add(&d->bytes_copied, s.copied + more);
+	return s.data;
 }

@@ -8,14 +8,7 @@
 
 #include "model.h"
 
-/* Completions that were scanned and are to be counted. */
-struct tally {
-	uint32_t from, to; /* in the CQ */
-	uint32_t data;     /* of these */
-	uint64_t bytes, copied;
-};
-
-/* Counts them, and begins anew behind them. */
-void tally_count(struct queue *q, struct tally *t);
+/* Counts what is yet to be scanned, up to the CQ's tail. Returns how many of it are data. */
+uint32_t tally(struct queue *q, uint32_t tail);
 
 #endif

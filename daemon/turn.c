@@ -19,29 +19,19 @@
  */
 static uint32_t scan(struct queue *q)
 {
-	uint32_t tail = ring_load(q->rings.cq_tail), data = 0;
-	struct tally tally = {.from = q->scanned, .to = q->scanned};
+	uint32_t tail = ring_load(q->rings.cq_tail), data = tally(q, tail);
 	struct flow *f = NULL;
 	while (q->scanned != tail) {
 		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, q->scanned++);
-		uint32_t copied = q->backend->received(q->buffers, cqe);
-		if (cqe->res > 0) {
-			data++;
-			tally.data++;
-			tally.bytes += (uint64_t)cqe->res;
-			tally.copied += copied;
-		} else {
-			tally_count(q, &tally);
-		}
-		tally.to = q->scanned;
+		if (q->backend->received)
+			q->backend->received(q->buffers, cqe);
 		if (!f || f->id != (uint32_t)cqe->user_data)
 			f = flow_find(q->client, (uint32_t)cqe->user_data);
 		if (f && cqe->res > 0 && cqe->flags & IORING_CQE_F_MORE)
-			flow_moved(f, (uint32_t)cqe->res, copied);
+			flow_moved(f, (uint32_t)cqe->res);
 		else if (f)
-			flow_received(f, cqe, copied);
+			flow_received(f, cqe);
 	}
-	tally_count(q, &tally);
 	return data;
 }
 
@@ -99,9 +89,6 @@ static void bury(struct queue *q)
 		if (f && f->waits_on == &q->owed && flow_is_settled(f))
 			flow_free(f);
 	}
-	f = TAILQ_FIRST(&q->owed);
-	if (q->closing && f && flow_is_settled(f)) /* that recalls everything, all others' too */
-		flow_free(f);
 }
 
 /* More than half of the CQ is unread. */
@@ -202,13 +189,21 @@ static void look_later(struct queue *q, uint64_t now, bool data)
 	q->look_ns = now + q->look_step_ns;
 }
 
-void queue_turn(struct queue *q)
+/* It need not be kicked now. */
+static void begin(struct queue *q)
 {
 	uring_awake(&q->ring);
 	if (q->rings.daemon->kick)
 		ring_store(&q->rings.daemon->kick, 0);
 	if (q->hangup && !q->closing)
 		queue_close(q);
+	if (q->closing && q->backend->end)
+		q->backend->end(q->buffers);
+}
+
+void queue_turn(struct queue *q)
+{
+	begin(q);
 	enter(q);
 	reap(q);
 	uint64_t bytes = count_get(&q->rings.daemon->bytes);

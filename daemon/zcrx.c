@@ -158,7 +158,7 @@ static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
 		return e;
 	}
 	b->ifq = r.ifq.zcrx_id;
-	if (b->abi.events)
+	if (b->abi.events && !b->side)
 		b->stats = (const void *)((uintptr_t)r.region.user_addr + r.events.stats_offset);
 	place->copies_untold = !b->stats && !b->side;
 	place->token = r.area.rq_area_token;
@@ -198,24 +198,23 @@ static void zcrx_drain(void *data, struct uring *ring, int sock, uint64_t user_d
 	sqe->user_data = user_data;
 }
 
-static uint32_t zcrx_received(void *data, const struct io_uring_cqe *cqe)
+static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
 {
 	struct zcrx *b = data;
 	if (cqe->user_data == EVENT) {
 		b->event = true;
 		count_add(&b->rings->daemon->starvations, 1);
-		return 0;
+		return;
 	}
 	if (cqe->res == -ENOMEM && !b->side)
 		b->dry = true;
 	if (!b->side || !(cqe->flags & IORING_CQE_F_BUFFER))
-		return 0;
+		return;
 	uint32_t slot = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 	side_take(b->side, slot);
 	if (cqe->res > 0)
 		side_give(b->side, slot); /* there are fewer slots than completions to give */
 	side_drop(b->side, slot);
-	return cqe->res > 0 ? (uint32_t)cqe->res : 0;
 }
 
 static bool control(struct zcrx *b, uint32_t op)

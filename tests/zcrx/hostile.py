@@ -10,6 +10,7 @@ from guest import LOCAL, Tally, only_in_guest, pools, queues_bound
 
 MIB = 1 << 20
 PORT = 24000
+LEDGER = 32768  # tokens out of a devmem queue at most
 
 
 def well(service, port, rounds=3):
@@ -37,6 +38,24 @@ def behaves(service, how, port):
         culprit.wait(10)
     until("its queue is free", lambda: not queues_bound())
     until("no pool is detached", lambda: not pools(detached=True))
+    well(service, port + 10, 1)
+
+
+def full(service, port):
+    """More fragments than the ledger has room for, all kept: the next ones wait, and its end does not."""
+    with open("/sys/module/udmabuf/parameters/size_limit_mb", "w", encoding="ascii") as f:
+        f.write("160")
+    culprit = service.client("listen", LOCAL[4], port, 4, 1024 * MIB, f"backend={BACKEND}",
+                             f"area={160 * MIB}", "hoard")
+    wait_ready(culprit)
+    send = sender("connect", LOCAL[4], port, 4, 1024 * MIB)
+    try:
+        until("the ledger is full", lambda: any(q["lent"] >= LEDGER for q in service.queues()), 120)
+    finally:
+        culprit.kill()
+        send.kill()
+        culprit.wait(10)
+    until("its queue is free", lambda: not queues_bound())
     well(service, port + 10, 1)
 
 
@@ -106,6 +125,8 @@ def main():
         tally.run("one whose indices jump", behaves, service, "jump", PORT + 200)
         tally.run("one that gives back what it has not", behaves, service, "forge", PORT + 300)
         tally.run("one that closes flows and keeps their data", behaves, service, "owe", PORT + 400)
+        if BACKEND != ZCRX:
+            tally.run("one that keeps more than can be told", full, service, PORT + 450)
         tally.run("one that punches holes", behaves, service, "punch", PORT + 500)
         tally.run("nobody finds what others received", earlier, service, PORT + 600)
         tally.run("nobody gets what is another's by its port", left_behind, service, PORT + 700)
