@@ -4,6 +4,7 @@
 import contextlib
 import os
 import shutil
+import re
 import socket
 import threading
 import time
@@ -426,6 +427,43 @@ class HostFlows(Case):
             found = world.eventually(lambda: [f for what, f, *_ in queue.reap() if what == "open"])
             self.assertEqual(len(found), 1)
             self.assertEqual(found[0].remote["ip"][:4], bytes((127, 0, 0, 2)))
+
+    def silent(self):
+        """The port of somebody whose backlog is full: further connections are not answered."""
+        server = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.addCleanup(server.close)
+        for _ in range(4):
+            waiting = socket.socket()
+            self.addCleanup(waiting.close)
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        return server.getsockname()[1]
+
+    def test_a_queue_that_closes_waits_for_no_peer(self):
+        daemon = Daemon(self, "[class default]\nhost-flows=yes\n")
+        connection = daemon.connect(self)
+        queue = client.Queue(connection, client.Area(connection, 1 << 18))
+        port, said = self.silent(), []
+
+        def ask():
+            try:
+                self.connect(queue, port, 0)
+            except client.Refused as e:
+                said.append(e.reason)
+
+        def connecting():
+            with open("/proc/net/tcp", encoding="ascii") as f:
+                # SYN_SENT: the last ones are of this test, and zcrxd's.
+                return len(re.findall(rf":{port:04X} 02 ", f.read()))
+
+        world.eventually(connecting)
+        before = connecting()
+        thread = threading.Thread(target=ask)
+        thread.start()
+        world.eventually(lambda: connecting() > before)
+        queue.channel.shutdown(socket.SHUT_RDWR)
+        thread.join(world.PATIENCE)
+        self.assertEqual(said, ["NO_OBJECT"])
 
     def test_without_it_nobody_gets_any(self):
         daemon = Daemon(self)
