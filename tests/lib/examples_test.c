@@ -46,11 +46,18 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A port that nobody listens on. */
+/* A port that nobody has, and that the kernel gives nobody who asks for any. */
 static struct sockaddr_in port_free(void)
 {
-	struct sockaddr_in at;
-	close(harness_listen(&at));
+	static uint32_t next;
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int r;
+	do {
+		int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		at.sin_port = htons((uint16_t)(10000 + ((uint32_t)getpid() + next++) % 20000));
+		r = bind(sock, (const struct sockaddr *)&at, sizeof(at));
+		close(sock);
+	} while (r < 0);
 	return at;
 }
 
