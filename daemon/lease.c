@@ -163,7 +163,7 @@ static void pick_of(struct lease *l, const struct policy_class *class, uint32_t 
 static bool pick(struct lease *l, const struct policy_class *class, uint32_t n)
 {
 	struct nic_facts facts = {.link.ifindex = if_nametoindex(l->nic->config->name)};
-	netdev_genl_gather(&facts);
+	netdev_genl_queues(&facts);
 	pick_of(l, class, n, &facts, false);
 	pick_of(l, class, n, &facts, true);
 	nic_done(&facts);

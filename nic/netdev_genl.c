@@ -72,21 +72,36 @@ static int provider_probe(struct netlink *nl, const struct nic_facts *nic)
 	return netlink_ask(nl, &bind);
 }
 
-void netdev_genl_gather(struct nic_facts *nic)
+static int queues_get(struct netlink *nl, struct nic_facts *nic)
 {
-	const struct netlink_put dev = {0, NETDEV_A_DEV_IFINDEX, nic->link.ifindex, 0};
 	const struct netlink_put queue = {0, NETDEV_A_QUEUE_IFINDEX, nic->link.ifindex, 0};
-	const struct netlink_request dev_get = {.cmd = NETDEV_CMD_DEV_GET,
-						.puts = &dev,
-						.n_puts = 1,
-						.reply = on_dev,
-						.arg = nic};
 	const struct netlink_request queue_get = {.cmd = NETDEV_CMD_QUEUE_GET,
 						  .dump = true,
 						  .puts = &queue,
 						  .n_puts = 1,
 						  .reply = on_queue,
 						  .arg = nic};
+
+	return netlink_ask(nl, &queue_get);
+}
+
+void netdev_genl_queues(struct nic_facts *nic)
+{
+	struct netlink *nl = NULL;
+	int r = netlink_open(&nl, NETDEV_FAMILY_NAME);
+
+	nic->queues_err = r ? r : queues_get(nl, nic);
+	netlink_close(nl);
+}
+
+void netdev_genl_gather(struct nic_facts *nic)
+{
+	const struct netlink_put dev = {0, NETDEV_A_DEV_IFINDEX, nic->link.ifindex, 0};
+	const struct netlink_request dev_get = {.cmd = NETDEV_CMD_DEV_GET,
+						.puts = &dev,
+						.n_puts = 1,
+						.reply = on_dev,
+						.arg = nic};
 	const struct netlink_request pool_get = {.cmd = NETDEV_CMD_PAGE_POOL_GET,
 						 .dump = true,
 						 .reply = on_page_pool,
@@ -96,7 +111,7 @@ void netdev_genl_gather(struct nic_facts *nic)
 
 	r = netlink_open(&nl, NETDEV_FAMILY_NAME);
 	nic->dev_err = r ? r : netlink_ask(nl, &dev_get);
-	nic->queues_err = r ? r : netlink_ask(nl, &queue_get);
+	nic->queues_err = r ? r : queues_get(nl, nic);
 	nic->pools_err = r ? r : netlink_ask(nl, &pool_get);
 	nic->probe_err = r ? r : provider_probe(nl, nic);
 	netlink_close(nl);

@@ -107,6 +107,9 @@ void ethtool_nl_gather(struct nic_facts *nic);
 void ethtool_ioctl_gather(struct nic_facts *nic);
 void netdev_genl_gather(struct nic_facts *nic);
 
+/* Of the last one's only the queues, and who holds them. */
+void netdev_genl_queues(struct nic_facts *nic);
+
 /* All of them about the link; nic_done() frees what they found. */
 void nic_gather(struct nic_facts *nic, const struct link_facts *link);
 

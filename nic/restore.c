@@ -18,7 +18,7 @@ static bool bound(uint32_t ifindex, const struct nic_queues *queues)
 	struct nic_facts facts = {.link.ifindex = ifindex};
 	bool found = false;
 
-	netdev_genl_gather(&facts);
+	netdev_genl_queues(&facts);
 	for (uint32_t i = 0; i < facts.n_queues; i++)
 		if (nic_queues_have(queues, i))
 			found |= facts.queues[i].io_uring || facts.queues[i].dmabuf;
