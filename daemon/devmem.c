@@ -150,7 +150,7 @@ static int devmem_join(void *data, void **ret_stream, int sock, uint32_t id)
 	struct stream *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	giveback_join(&b->back, &s->back, sock, id);
+	s->back = (struct giveback_stream){.sock = sock, .id = id, .tokens.due = TOKENS_NONE};
 	b->by_index[id & 0xffff].stream = s;
 	*ret_stream = s;
 	return 0;
@@ -183,7 +183,6 @@ static void devmem_leave(void *data, void *stream)
 {
 	struct devmem *b = data;
 	struct stream *s = stream;
-	giveback_leave(&b->back, &s->back);
 	b->by_index[s->back.id & 0xffff].stream = NULL;
 	free(s);
 }

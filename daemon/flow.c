@@ -247,8 +247,6 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 		flow_attend(f);
 		return;
 	}
-	if (cqe->res > 0)
-		flow_moved(f, (uint32_t)cqe->res);
 	if (cqe->flags & IORING_CQE_F_MORE)
 		return;
 	flows_set_state(f, FLOW_IDLE);

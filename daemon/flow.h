@@ -26,14 +26,10 @@ void flow_free(struct flow *f);
 /* Does whatever the flow's state and wishes (paused, closing) ask for next. */
 void flow_attend(struct flow *f);
 
-/* Data came. */
-static inline void flow_moved(struct flow *f, uint32_t bytes)
-{
-	count_add(&f->bytes, bytes);
-	f->stuck = 0;
-}
-
-/* A completion on the queue's ring, and one on the client's control ring. */
+/*
+ * A completion on the queue's ring that is more than data, which tally() counts, and one on the
+ * client's control ring.
+ */
 void flow_received(struct flow *f, const struct io_uring_cqe *cqe);
 void flow_accepted(struct flow *f, int result);
 

@@ -23,24 +23,12 @@ int giveback_init(struct giveback *g, struct uring *ring, struct ring_daemon *co
 		  uint64_t area_bytes, uint32_t tokens)
 {
 	*g = (struct giveback){.ring = ring, .counts = counts};
-	TAILQ_INIT(&g->streams);
 	return tokens_init(&g->tokens, area_bytes, tokens);
 }
 
 void giveback_done(struct giveback *g)
 {
 	tokens_done(&g->tokens);
-}
-
-void giveback_join(struct giveback *g, struct giveback_stream *s, int sock, uint32_t id)
-{
-	*s = (struct giveback_stream){.sock = sock, .id = id, .tokens.due = TOKENS_NONE};
-	TAILQ_INSERT_TAIL(&g->streams, s, link);
-}
-
-void giveback_leave(struct giveback *g, struct giveback_stream *s)
-{
-	TAILQ_REMOVE(&g->streams, s, link);
 }
 
 bool giveback_is_settled(const struct giveback_stream *s)
@@ -101,27 +89,18 @@ static uint32_t budget(const struct giveback *g)
 	return due < TURN_MOST ? due : TURN_MOST;
 }
 
-/* The stream that was served goes to the end: the next turn begins with the others. */
 void giveback_turn(struct giveback *g)
 {
-	struct giveback_stream *s, *next, *last = TAILQ_LAST(&g->streams, giveback_streams);
-	uint32_t left = budget(g);
+	struct tokens_stream *due;
 	struct giveback_call *c;
+	uint32_t left = budget(g);
 	g->received = false;
-	for (s = TAILQ_FIRST(&g->streams); s && left > 0; s = s == last ? NULL : next) {
-		next = TAILQ_NEXT(s, link);
-		if (s->tokens.n_due == 0)
-			continue;
-		c = call_free(g);
-		if (!c)
-			return;
-		*c = (struct giveback_call){.stream = s};
-		c->n = tokens_take(&g->tokens, &s->tokens, left, c->ranges, &c->count);
+	while (left > 0 && (due = TAILQ_FIRST(&g->tokens.due)) && (c = call_free(g))) {
+		*c = (struct giveback_call){.stream = (struct giveback_stream *)due};
+		c->n = tokens_take(&g->tokens, due, left, c->ranges, &c->count);
 		left -= c->count;
-		s->calls++;
+		c->stream->calls++;
 		call_issue(g, c);
-		TAILQ_REMOVE(&g->streams, s, link);
-		TAILQ_INSERT_TAIL(&g->streams, s, link);
 	}
 }
 

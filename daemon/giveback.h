@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "tokens.h"
 #include "uring.h"
@@ -21,14 +20,11 @@ struct ring_daemon;
 #define GIVEBACK_CALLS 8u /* under way at a time */
 
 struct giveback_stream {
-	struct tokens_stream tokens;
-	TAILQ_ENTRY(giveback_stream) link;
+	struct tokens_stream tokens; /* first: the ledger knows streams by it */
 	int sock;
 	uint32_t id;    /* the owner's, not 0 */
 	uint32_t calls; /* under way */
 };
-
-TAILQ_HEAD(giveback_streams, giveback_stream);
 
 struct giveback_call {
 	struct giveback_stream *stream; /* NULL: free */
@@ -42,7 +38,6 @@ struct giveback {
 	struct uring *ring;
 	struct ring_daemon *counts;
 	struct tokens tokens;
-	struct giveback_streams streams; /* those served longest ago first */
 	struct giveback_call calls[GIVEBACK_CALLS];
 	uint32_t paid[GIVEBACK_CALLS]; /* ids of streams whose calls were done, */
 	uint32_t n_paid;               /* since giveback_next() took them */
@@ -54,9 +49,6 @@ struct giveback {
 int giveback_init(struct giveback *g, struct uring *ring, struct ring_daemon *counts,
 		  uint64_t area_bytes, uint32_t tokens);
 void giveback_done(struct giveback *g);
-
-void giveback_join(struct giveback *g, struct giveback_stream *s, int sock, uint32_t id);
-void giveback_leave(struct giveback *g, struct giveback_stream *s);
 
 /* Is everything of the stream's back? */
 bool giveback_is_settled(const struct giveback_stream *s);

@@ -28,13 +28,15 @@ static struct sums count(struct queue *q, uint32_t tail)
 			continue;
 		if (!f || f->id != (uint32_t)cqe->user_data)
 			f = flow_find(q->client, (uint32_t)cqe->user_data);
+		uint64_t copied = is_copied(q, cqe, f) ? (uint64_t)cqe->res : 0;
 		s.data++;
 		s.bytes += (uint64_t)cqe->res;
-		if (!is_copied(q, cqe, f))
+		s.copied += copied;
+		if (!f)
 			continue;
-		s.copied += (uint64_t)cqe->res;
-		if (f)
-			count_add(&f->bytes_copied, (uint64_t)cqe->res);
+		count_add(&f->bytes, (uint64_t)cqe->res);
+		count_add(&f->bytes_copied, copied);
+		f->stuck = 0;
 	}
 	return s;
 }

@@ -8,6 +8,7 @@
 int tokens_init(struct tokens *t, uint64_t area_bytes, uint32_t most)
 {
 	*t = (struct tokens){.niovs = (uint32_t)(area_bytes >> TOKENS_NIOV_SHIFT), .most = most};
+	TAILQ_INIT(&t->due);
 	t->of_niov = malloc(t->niovs * sizeof(*t->of_niov));
 	t->all = malloc(most * sizeof(*t->all));
 	if (!t->of_niov || !t->all) {
@@ -46,11 +47,17 @@ void tokens_lend(struct tokens *t, struct tokens_stream *s, uint64_t off, uint32
 	s->lent++;
 }
 
+static void count_due(struct tokens *t, struct tokens_stream *s)
+{
+	if (s->n_due++ == 0)
+		TAILQ_INSERT_TAIL(&t->due, s, link);
+	t->n_due++;
+}
+
 void tokens_reject(struct tokens *t, struct tokens_stream *s, uint32_t token)
 {
 	record_new(t, s, token, &s->due);
-	s->n_due++;
-	t->n_due++;
+	count_due(t, s);
 }
 
 /* Moves the first of a niov to its stream's due ones. */
@@ -63,8 +70,7 @@ static struct tokens_stream *fall_due(struct tokens *t, uint32_t *niov)
 	r->next = s->due;
 	s->due = i;
 	s->lent--;
-	s->n_due++;
-	t->n_due++;
+	count_due(t, s);
 	return s;
 }
 
@@ -117,6 +123,10 @@ uint32_t tokens_take(struct tokens *t, struct tokens_stream *s, uint32_t most,
 			break;
 		ranges[n_ranges++] = (struct tokens_range){number, 1};
 	}
+	if (n > 0)
+		TAILQ_REMOVE(&t->due, s, link);
+	if (n > 0 && s->n_due > 0)
+		TAILQ_INSERT_TAIL(&t->due, s, link);
 	*ret_count = n;
 	return n_ranges;
 }

@@ -13,14 +13,16 @@
 #define ZCRXD_TOKENS_H
 
 #include <stdint.h>
+#include <sys/queue.h>
 
 #define TOKENS_NIOV_SHIFT 12
 #define TOKENS_NONE       UINT32_MAX
 
 /* A stream's part. Zeroed but for due = TOKENS_NONE. */
 struct tokens_stream {
-	uint32_t lent; /* with the client */
-	uint32_t due;  /* first of those to be given back */
+	TAILQ_ENTRY(tokens_stream) link; /* if anything is due */
+	uint32_t lent;                   /* with the client */
+	uint32_t due;                    /* first of those to be given back */
 	uint32_t n_due;
 };
 
@@ -30,7 +32,10 @@ struct token {
 	uint32_t next;  /* of the niov, of the stream's due ones, or free */
 };
 
+TAILQ_HEAD(tokens_streams, tokens_stream);
+
 struct tokens {
+	struct tokens_streams due; /* those with something due, served longest ago first */
 	uint32_t niovs;
 	uint32_t free, n_free;
 	uint32_t n_due; /* of all streams */

@@ -20,16 +20,14 @@
 static uint32_t scan(struct queue *q)
 {
 	uint32_t tail = ring_load(q->rings.cq_tail), data = tally(q, tail);
-	struct flow *f = NULL;
 	while (q->scanned != tail) {
 		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, q->scanned++);
 		if (q->backend->received)
 			q->backend->received(q->buffers, cqe);
-		if (!f || f->id != (uint32_t)cqe->user_data)
-			f = flow_find(q->client, (uint32_t)cqe->user_data);
-		if (f && cqe->res > 0 && cqe->flags & IORING_CQE_F_MORE)
-			flow_moved(f, (uint32_t)cqe->res);
-		else if (f)
+		if (cqe->res > 0 && cqe->flags & IORING_CQE_F_MORE)
+			continue;
+		struct flow *f = flow_find(q->client, (uint32_t)cqe->user_data);
+		if (f)
 			flow_received(f, cqe);
 	}
 	return data;
