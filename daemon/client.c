@@ -23,7 +23,7 @@
 #include "util.h"
 
 #define STACK_BYTES        (256u << 10)
-#define EVENTS_A_TURN      16
+#define EVENTS_A_TURN      64
 #define NS_A_SECOND        1000000000ull
 #define RETRY_NS           NS_A_SECOND
 #define FOREVER            UINT64_MAX
@@ -62,11 +62,7 @@ static uint32_t control_scan(struct client *c)
 
 static void control_turn(struct client *c)
 {
-	uring_awake(&c->control);
 	uring_enter(&c->control);
-	if (control_scan(c) || io_uring_sq_ready(&c->control.io))
-		return;
-	uring_sleep(&c->control);
 	c->control_active = control_scan(c) || io_uring_sq_ready(&c->control.io);
 }
 
@@ -164,6 +160,11 @@ static void wait_and_dispatch(struct client *c, uint64_t ns)
 {
 	struct epoll_event events[EVENTS_A_TURN];
 	ns = retry_in(c, ns);
+	if (ns <= PACE_WAIT_MOST_NS && ns > 0) {
+		/* Sockets that have more would end an epoll's wait at once. */
+		nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
+		ns = 0;
+	}
 	struct timespec time = {.tv_sec = (time_t)(ns / NS_A_SECOND),
 				.tv_nsec = (long)(ns % NS_A_SECOND)};
 	int n = epoll_pwait2(c->epoll, events, EVENTS_A_TURN, ns == FOREVER ? NULL : &time, NULL);
@@ -209,6 +210,8 @@ static void *run(void *data)
 	setsockopt(c->session.sock, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
 	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES, false);
 	c->control_source = (struct source){control_ready, c};
+	if (r == 0)
+		r = uring_eventfd(&c->control);
 	if (r == 0)
 		r = control_watch(c, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
 	if (r < 0) {

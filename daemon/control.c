@@ -27,3 +27,8 @@ int control_watch(struct client *c, int fd, uint32_t events, struct source *sour
 	struct epoll_event e = {.events = events, .data.ptr = source};
 	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
+
+void control_unwatch(struct client *c, int fd)
+{
+	epoll_ctl(c->epoll, EPOLL_CTL_DEL, fd, NULL);
+}

@@ -24,4 +24,7 @@ void control_cancel(struct client *c, enum control_op op, uint32_t flow_id);
 /* Watches fd with the thread's epoll. Returns 0 or a negative errno. */
 int control_watch(struct client *c, int fd, uint32_t events, struct source *source);
 
+/* No more, before the descriptor is closed: what it stands for may live on with others. */
+void control_unwatch(struct client *c, int fd);
+
 #endif

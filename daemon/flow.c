@@ -113,6 +113,10 @@ static void accept_next(struct flow *f)
 		f->queue->listeners_wait = true;
 		return;
 	}
+	if (flow_watch(f, FLOW_WAIT_CONTROL) < 0) {
+		c->retry = true;
+		return;
+	}
 	io_uring_prep_accept(control_sqe(c, CONTROL_ACCEPT, f->id), f->sock, NULL, NULL,
 			     SOCK_CLOEXEC);
 	flows_set_state(f, FLOW_ARMED);
@@ -121,8 +125,9 @@ static void accept_next(struct flow *f)
 void flow_arm(struct flow *f)
 {
 	struct queue *q = f->queue;
-	if (q->backend->join && !f->stream &&
-	    q->backend->join(q->buffers, &f->stream, f->sock, f->id) < 0)
+	bool first = q->backend->join && !f->stream;
+	if (flow_watch(f, FLOW_WAIT_DATA) < 0 ||
+	    (first && q->backend->join(q->buffers, &f->stream, f->sock, f->id) < 0))
 		return flow_end(f, -ENOMEM, REASON_DAEMON_LIMIT);
 	f->draining = f->drain;
 	f->drain = false;
@@ -157,7 +162,7 @@ static void let_go(struct flow *f)
 {
 	steer_stop(f);
 	if (!f->stream)
-		f->sock = socket_drop(f->sock, f->abort);
+		flow_drop_socket(f, f->abort);
 	else if (f->abort)
 		socket_abort(f->sock);
 }

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 
+#include "control.h"
 #include "socket.h"
 #include "util.h"
 
@@ -84,8 +86,29 @@ void flow_discard(struct flow *f)
 	account_release(c->who.peer, ACCOUNT_FLOWS, 1);
 	if (f->listener)
 		account_release(c->who.peer, ACCOUNT_LISTENERS, 1);
-	socket_drop(f->sock, false);
+	flow_drop_socket(f, false);
 	free(f);
+}
+
+int flow_watch(struct flow *f, enum flow_wait what)
+{
+	struct client *c = f->queue->client;
+	bool data = what == FLOW_WAIT_DATA;
+	if (f->watched == what)
+		return 0;
+	if (f->watched)
+		control_unwatch(c, f->sock);
+	int r = control_watch(c, f->sock, EPOLLET | EPOLLIN | (data ? EPOLLRDHUP : EPOLLOUT),
+			      data ? &f->queue->data_source : &c->control_source);
+	f->watched = r == 0 ? what : FLOW_WAIT_NONE;
+	return r;
+}
+
+void flow_drop_socket(struct flow *f, bool abort)
+{
+	if (f->watched && f->sock >= 0)
+		control_unwatch(f->queue->client, f->sock);
+	f->sock = socket_drop(f->sock, abort);
 }
 
 struct flow *flow_find(struct client *c, uint32_t id)

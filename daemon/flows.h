@@ -19,6 +19,16 @@ int flow_listen(struct flow *f);
 /* Undoes flow_new(), with the socket. */
 void flow_discard(struct flow *f);
 
+/*
+ * The socket wakes the thread from now on: for its queue's turn when payload comes or the stream
+ * ends, for the control ring's when it connects or is connected to. Before the operation that is to
+ * be waited for: then the ring has its work before the thread wakes. Returns 0, -ENOMEM or -ENOSPC.
+ */
+int flow_watch(struct flow *f, enum flow_wait what);
+
+/* Closes the socket, if it has one. */
+void flow_drop_socket(struct flow *f, bool abort);
+
 struct flow *flow_find(struct client *c, uint32_t id);
 
 /* Puts it among its queue's flows. */

@@ -93,6 +93,7 @@ static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
 		(struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000LL};
 	s->connecting = f;
 	steer_ahead(f, m);
+	flow_watch(f, FLOW_WAIT_CONTROL); /* if it cannot be, the ring's eventfd tells it later */
 	struct io_uring_sqe *sqe = control_sqe(c, CONTROL_CONNECT, f->id);
 	io_uring_prep_connect(sqe, f->sock, (struct sockaddr *)&s->connect_to, len);
 	sqe->flags |= IOSQE_IO_LINK;

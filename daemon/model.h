@@ -69,6 +69,13 @@ enum flow_state {
 	FLOW_DEAD
 };
 
+/* What a socket wakes its thread for. */
+enum flow_wait {
+	FLOW_WAIT_NONE,
+	FLOW_WAIT_CONTROL,
+	FLOW_WAIT_DATA
+};
+
 struct flow {
 	TAILQ_ENTRY(flow) link;    /* of its queue */
 	TAILQ_ENTRY(flow) waiting; /* for buffers, for CQ room, or dead and for its end */
@@ -77,6 +84,7 @@ struct flow {
 	uint32_t id;
 	enum flow_state state; /* written atomically: status reads it */
 	int sock;
+	enum flow_wait watched;
 	bool listener, receive_only;
 	bool limited; /* the socket's buffer, by us */
 	bool paused;  /* likewise */
@@ -132,7 +140,7 @@ struct queue {
 
 	int channel;
 	uint32_t sockets_unread; /* sent on it, at most */
-	struct source channel_source, ring_source;
+	struct source channel_source, data_source;
 	struct flow_list flows, waiting, news;
 	struct flow_list dead;       /* in the order of their ends */
 	struct flow_list owed;       /* dead, too, and past that */

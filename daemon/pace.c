@@ -6,7 +6,7 @@
 #define GOAL_MOST         64u
 #define GOAL_LEAST        8u /* below it a batch saves nothing worth the wait */
 #define FEW               4u
-#define WAIT_US           50u /* longer ones let the receive window fill: measured */
+#define WAIT_US           (PACE_WAIT_MOST_NS / 1000) /* longer ones let the receive window fill: measured */
 #define DISTRUST_FIRST_NS 10000000ull
 #define DISTRUST_MOST_NS  1000000000ull
 

@@ -14,6 +14,8 @@
 
 #include <stdint.h>
 
+#define PACE_WAIT_MOST_NS 50000u
+
 struct pace {
 	uint32_t goal;    /* completions a turn should bring; 0: never wait */
 	uint32_t wait_us; /* chosen last */

@@ -146,10 +146,10 @@ static void reap(struct queue *q)
 		q->held = q->backend->reap(q->buffers);
 }
 
-/* Nothing to do: arms the eventfd. False if work arrived in between. */
+/* Nothing to do? False if work arrived in between. */
 static bool settle(struct queue *q)
 {
-	uring_sleep(&q->ring);
+	uring_enter(&q->ring);
 	count_add(&q->rings.daemon->enters, 1);
 	reap(q);
 	return ring_load(q->rings.cq_tail) == q->scanned;
@@ -190,7 +190,6 @@ static void look_later(struct queue *q, uint64_t now, bool data)
 /* It need not be kicked now. */
 static void begin(struct queue *q)
 {
-	uring_awake(&q->ring);
 	if (q->rings.daemon->kick)
 		ring_store(&q->rings.daemon->kick, 0);
 	if (q->hangup && !q->closing)

@@ -24,7 +24,7 @@ size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes)
 	return round_up((size_t)cq_entries * cqe_bytes + 1024, page);
 }
 
-static int eventfd_register(struct uring *u)
+int uring_eventfd(struct uring *u)
 {
 	u->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (u->eventfd < 0)
@@ -54,10 +54,7 @@ int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled)
 		*u = URING_NONE;
 		return r;
 	}
-	r = eventfd_register(u);
-	if (r < 0)
-		uring_done(u);
-	return r;
+	return 0;
 }
 
 /* What liburing's set-up would do, had it a call for a ring and SQEs that lie apart. */
@@ -112,11 +109,6 @@ int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, boo
 	attach(&u->io, fd, cq_memory, sqes, &p);
 	u->sqes = sqes;
 	u->sqes_bytes = sqes_bytes;
-	int r = eventfd_register(u);
-	if (r < 0) {
-		uring_done(u);
-		return r;
-	}
 	*ret_params = p;
 	return 0;
 }
@@ -193,20 +185,6 @@ int uring_enter_wait(struct uring *u, uint32_t fill, uint32_t usec)
 	int r = io_uring_enter2((unsigned)u->io.ring_fd, 0, fill,
 				IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
 	return r == -EINTR || r == -EAGAIN || r == -EBUSY || r == -ETIME ? 0 : r;
-}
-
-int uring_sleep(struct uring *u)
-{
-	unsigned *flags = u->io.cq.kflags;
-	__atomic_store_n(flags, *flags & ~IORING_CQ_EVENTFD_DISABLED, __ATOMIC_RELEASE);
-	ring_barrier();
-	return uring_enter(u);
-}
-
-void uring_awake(struct uring *u)
-{
-	unsigned *flags = u->io.cq.kflags;
-	__atomic_store_n(flags, *flags | IORING_CQ_EVENTFD_DISABLED, __ATOMIC_RELEASE);
 }
 
 bool uring_overflown(const struct uring *u)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One io_uring of a pump thread, with a private eventfd to sleep on.
+ * One io_uring of a pump thread.
  *
- * Polling the ring's own descriptor does not wake under DEFER_TASKRUN; a registered eventfd does.
- * It is silenced (IORING_CQ_EVENTFD_DISABLED) while the ring is pumped. It signals only when the
- * list of pending work was empty, hence the order of uring_sleep().
+ * Under DEFER_TASKRUN polling the ring's own descriptor does not wake, and a registered eventfd
+ * does so late: from Linux 7.2 on it waits for a grace period of RCU, some milliseconds, when a
+ * socket brought the work. Hence threads sleep on the sockets themselves (flow_watch()), whose
+ * wait queues tell the ring first. An eventfd is for what comes from no socket: timeouts.
  */
 #ifndef ZCRXD_URING_H
 #define ZCRXD_URING_H
@@ -15,8 +16,8 @@
 
 struct uring {
 	struct io_uring io;
-	int eventfd;
-	void *sqes; /* of a shared ring, whose ring memory is elsewhere */
+	int eventfd; /* -1: none */
+	void *sqes;  /* of a shared ring, whose ring memory is elsewhere */
 	size_t sqes_bytes;
 };
 
@@ -27,7 +28,7 @@ struct uring {
  */
 size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes);
 
-/* A ring in the kernel's memory, as usual. Returns 0 or a negative errno. */
+/* A ring in the kernel's memory, as usual, without an eventfd. Returns 0 or a negative errno. */
 int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled);
 
 /*
@@ -36,6 +37,9 @@ int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled);
  */
 int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, bool cqe32,
 		      struct io_uring_params *ret_params);
+
+/* Gives it an eventfd, polled with EPOLLET and never read. Returns 0 or a negative errno. */
+int uring_eventfd(struct uring *u);
 
 /*
  * A disabled ring may be set up by any thread; the one that enables it is the only one from then
@@ -62,13 +66,6 @@ int uring_enter(struct uring *u);
 
 /* The same, and waits until the CQ holds `fill` entries, at most usec microseconds. */
 int uring_enter_wait(struct uring *u, uint32_t fill, uint32_t usec);
-
-/* Lets the eventfd signal again and runs pending work once more; the caller then looks at the CQ.
- */
-int uring_sleep(struct uring *u);
-
-/* Silences the eventfd. */
-void uring_awake(struct uring *u);
 
 /* CQEs wait in the kernel because the CQ is full. */
 bool uring_overflown(const struct uring *u);
