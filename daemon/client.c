@@ -81,6 +81,7 @@ static void queue_gone(struct client *c, struct queue *q)
 static uint64_t turn(struct client *c)
 {
 	uint64_t now = clock_ns(), wait = FOREVER;
+	c->gathering = false;
 	if (c->control_active)
 		control_turn(c);
 	if (c->opening)
@@ -91,13 +92,14 @@ static uint64_t turn(struct client *c)
 		if (q->look_ns && q->look_ns <= now)
 			q->active = true;
 		if (q->active && q->due_ns <= now && !q->ending)
-			queue_turn(q);
+			now = queue_turn(q);
 		if (queue_quiet(q)) {
 			if (queue_ended(q))
 				queue_gone(c, q);
 		} else if (q->active || q->look_ns) {
 			uint64_t at = q->active ? q->due_ns : q->look_ns;
 			uint64_t left = at > now ? at - now : 0;
+			c->gathering |= q->active && left > 0;
 			wait = left < wait ? left : wait;
 		}
 	}
@@ -160,7 +162,7 @@ static void wait_and_dispatch(struct client *c, uint64_t ns)
 {
 	struct epoll_event events[EVENTS_A_TURN];
 	ns = retry_in(c, ns);
-	if (ns <= PACE_WAIT_MOST_NS && ns > 0) {
+	if (c->gathering && ns > 0) {
 		/* Sockets that have more would end an epoll's wait at once. */
 		nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
 		ns = 0;

@@ -154,6 +154,7 @@ const struct backend backend_copy = {
 	.close = copy_close,
 	.arm = copy_arm,
 	.copies = true,
+	.pace_us = 50, /* longer, and the receive window fills: measured */
 	.received = copy_received,
 	.refill = copy_refill,
 	.post = copy_post,

@@ -23,6 +23,7 @@
 #include "area.h"
 #include "backend.h"
 #include "giveback.h"
+#include "pace.h"
 #include "rings.h"
 #include "side.h"
 #include "util.h"
@@ -361,6 +362,7 @@ const struct backend backend_devmem = {
 	.format = MSG_FORMAT_ZCRX,
 	.cqe_bytes = sizeof(struct ring_cqe),
 	.has_side = true,
+	.pace_us = PACE_WAIT_MOST_US,
 	.buffer_bytes = devmem_buffer_bytes,
 	.refills = devmem_refills,
 	.open = devmem_open,

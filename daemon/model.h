@@ -218,7 +218,8 @@ struct client {
 	struct uring control; /* accept, connect and their cancellation */
 	struct source control_source, poke_source;
 	bool control_active;
-	bool retry; /* something waits: listeners for quota or memory, requests for the rate */
+	bool gathering; /* a queue's next turn is put off: pace.h */
+	bool retry;     /* something waits: listeners for quota or memory, requests for the rate */
 	uint64_t retry_at_ns; /* then it is tried again; 0: not decided yet */
 	bool done;
 	struct session session;

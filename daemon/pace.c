@@ -2,30 +2,43 @@
 #include "pace.h"
 
 #define WINDOW_NS         1000000ull
-#define DENSE             256ull /* bytes a microsecond */
+#define WORTH_BYTES       32768ull /* a wait that brings less is not worth it */
+#define TURNS             4ull     /* the pump may take a fifth of a processor */
 #define GOAL_MOST         64u
 #define GOAL_LEAST        8u /* below it a batch saves nothing worth the wait */
 #define FEW               4u
-#define WAIT_US           (PACE_WAIT_MOST_NS / 1000) /* longer ones let the receive window fill: measured */
 #define DISTRUST_FIRST_NS 10000000ull
 #define DISTRUST_MOST_NS  1000000000ull
 
-void pace_init(struct pace *p, uint32_t buffers, uint32_t cq_entries)
+void pace_init(struct pace *p, uint32_t buffers, uint32_t cq_entries, uint32_t most_us)
 {
 	uint32_t room = (buffers < cq_entries ? buffers : cq_entries) / 4;
 	uint32_t goal = room < GOAL_MOST ? room : GOAL_MOST;
-	*p = (struct pace){.goal = goal < GOAL_LEAST ? 0 : goal, .distrust_ns = DISTRUST_FIRST_NS};
+	*p = (struct pace){.goal = goal < GOAL_LEAST ? 0 : goal,
+			   .most_us = most_us,
+			   .distrust_ns = DISTRUST_FIRST_NS};
 }
 
-static void measure(struct pace *p, uint64_t now_ns, uint64_t bytes)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-	uint64_t elapsed = now_ns - p->window_ns;
-	p->window_bytes += bytes;
+	return a < b ? a : b;
+}
+
+static void measure(struct pace *p, uint64_t began_ns, uint64_t now_ns, uint32_t completions,
+		    uint64_t bytes)
+{
+	uint64_t elapsed = now_ns - p->window.since_ns;
+	p->window.bytes += bytes;
+	p->window.completions += completions;
+	p->window.turns++;
+	p->window.busy_ns += now_ns - began_ns;
 	if (elapsed < WINDOW_NS)
 		return;
-	p->dense = p->window_bytes / (elapsed / 1000) >= DENSE;
-	p->window_ns = now_ns;
-	p->window_bytes = 0;
+	uint64_t batch = p->goal * elapsed / (p->window.completions ? p->window.completions : 1);
+	uint64_t turns = TURNS * p->window.busy_ns / p->window.turns;
+	uint64_t us = least(p->most_us, least(batch, turns) / 1000);
+	p->worth_us = p->window.bytes * us / (elapsed / 1000) < WORTH_BYTES ? 0 : (uint32_t)us;
+	p->window = (typeof(p->window)){.since_ns = now_ns};
 }
 
 static void disappointed(struct pace *p, uint64_t now_ns)
@@ -36,15 +49,16 @@ static void disappointed(struct pace *p, uint64_t now_ns)
 	p->wait_us = 0;
 }
 
-uint32_t pace_next(struct pace *p, uint64_t now_ns, uint32_t completions, uint64_t bytes)
+uint32_t pace_next(struct pace *p, uint64_t began_ns, uint64_t now_ns, uint32_t completions,
+		   uint64_t bytes)
 {
-	measure(p, now_ns, bytes);
-	if (!p->goal || !p->dense) {
+	measure(p, began_ns, now_ns, completions, bytes);
+	if (!p->goal || !p->worth_us) {
 		p->wait_us = 0;
 	} else if (p->wait_us && completions < FEW) {
 		disappointed(p, now_ns);
 	} else if (now_ns >= p->distrusted_until_ns && completions < p->goal) {
-		p->wait_us = WAIT_US;
+		p->wait_us = p->worth_us;
 	} else if (p->wait_us) {
 		p->distrust_ns = DISTRUST_FIRST_NS;
 	}

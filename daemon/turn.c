@@ -198,8 +198,9 @@ static void begin(struct queue *q)
 		q->backend->end(q->buffers);
 }
 
-void queue_turn(struct queue *q)
+uint64_t queue_turn(struct queue *q)
 {
+	uint64_t began = clock_ns();
 	begin(q);
 	enter(q);
 	reap(q);
@@ -221,15 +222,16 @@ void queue_turn(struct queue *q)
 	if (data || crowded(q))
 		channel_wake(q);
 	uint64_t now = clock_ns();
-	uint32_t wait_us =
-		pace_next(&q->pace, now, data, count_get(&q->rings.daemon->bytes) - bytes);
+	bytes = count_get(&q->rings.daemon->bytes) - bytes;
+	uint32_t wait_us = pace_next(&q->pace, began, now, data, bytes);
 	q->due_ns = 0;
 	if (q->closing || io_uring_sq_ready(&q->ring.io))
-		return;
+		return now;
 	if (wait_us && !starved)
 		q->due_ns = now + wait_us * 1000ull;
 	else
 		/* A turn without data gives back what a batch was waited for. */
 		q->active = (data && q->backend->reap) || ask_for_kick(q) || !settle(q);
 	look_later(q, now, data);
+	return now;
 }

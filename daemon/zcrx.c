@@ -16,6 +16,7 @@
 #include "../proto/msg.h"
 #include "area.h"
 #include "backend.h"
+#include "pace.h"
 #include "rings.h"
 #include "side.h"
 #include "util.h"
@@ -263,6 +264,7 @@ const struct backend backend_zcrx = {
 	.format = MSG_FORMAT_ZCRX,
 	.cqe_bytes = 2 * sizeof(struct io_uring_cqe),
 	.has_side = true,
+	.pace_us = PACE_WAIT_MOST_US,
 	.buffer_bytes = zcrx_buffer_bytes,
 	.refills = zcrx_refills,
 	.open = zcrx_open,
