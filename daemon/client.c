@@ -24,6 +24,8 @@
 
 #define STACK_BYTES        (256u << 10)
 #define EVENTS_A_TURN      64
+#define DISPATCHES         64
+#define GATHER_NS          50000u
 #define NS_A_SECOND        1000000000ull
 #define RETRY_NS           NS_A_SECOND
 #define FOREVER            UINT64_MAX
@@ -50,7 +52,7 @@ static uint32_t control_scan(struct client *c)
 {
 	struct io_uring_cqe *cqe;
 	uint32_t n = 0;
-	while (io_uring_peek_cqe(&c->control.io, &cqe) == 0) {
+	while ((cqe = uring_peek(&c->control))) {
 		uint64_t user_data = cqe->user_data;
 		int result = cqe->res;
 		io_uring_cqe_seen(&c->control.io, cqe);
@@ -63,7 +65,8 @@ static uint32_t control_scan(struct client *c)
 static void control_turn(struct client *c)
 {
 	uring_enter(&c->control);
-	c->control_active = control_scan(c) || io_uring_sq_ready(&c->control.io);
+	c->control_active =
+		control_scan(c) || io_uring_sq_ready(&c->control.io) || uring_pending(&c->control);
 }
 
 static void queue_gone(struct client *c, struct queue *q)
@@ -80,7 +83,7 @@ static void queue_gone(struct client *c, struct queue *q)
  */
 static uint64_t turn(struct client *c)
 {
-	uint64_t now = clock_ns(), wait = FOREVER;
+	uint64_t now = clock_ns(), next_ns = FOREVER;
 	c->gathering = false;
 	if (c->control_active)
 		control_turn(c);
@@ -98,12 +101,14 @@ static uint64_t turn(struct client *c)
 				queue_gone(c, q);
 		} else if (q->active || q->look_ns) {
 			uint64_t at = q->active ? q->due_ns : q->look_ns;
-			uint64_t left = at > now ? at - now : 0;
-			c->gathering |= q->active && left > 0;
-			wait = left < wait ? left : wait;
+			c->gathering |= q->active && at > now;
+			next_ns = at < next_ns ? at : next_ns;
 		}
 	}
-	return c->control_active ? 0 : wait;
+	now = clock_ns();
+	if (c->control_active || next_ns <= now)
+		return 0;
+	return next_ns == FOREVER ? FOREVER : next_ns - now;
 }
 
 static void retry(struct client *c)
@@ -158,15 +163,20 @@ static uint64_t retry_in(struct client *c, uint64_t ns)
 	return left < ns ? left : ns;
 }
 
-static void wait_and_dispatch(struct client *c, uint64_t ns)
+/* Sockets that have more would end an epoll's wait at once; but other queues are waited for. */
+static void gather(const struct client *c, uint64_t ns)
+{
+	const struct queue *first = TAILQ_FIRST(&c->queues);
+	bool alone = first && !TAILQ_NEXT(first, link);
+	if (!alone && ns > GATHER_NS)
+		ns = GATHER_NS;
+	nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
+}
+
+/* True if there may be more. */
+static bool dispatch(struct client *c, uint64_t ns)
 {
 	struct epoll_event events[EVENTS_A_TURN];
-	ns = retry_in(c, ns);
-	if (c->gathering && ns > 0) {
-		/* Sockets that have more would end an epoll's wait at once. */
-		nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
-		ns = 0;
-	}
 	struct timespec time = {.tv_sec = (time_t)(ns / NS_A_SECOND),
 				.tv_nsec = (long)(ns % NS_A_SECOND)};
 	int n = epoll_pwait2(c->epoll, events, EVENTS_A_TURN, ns == FOREVER ? NULL : &time, NULL);
@@ -174,6 +184,19 @@ static void wait_and_dispatch(struct client *c, uint64_t ns)
 		struct source *s = events[i].data.ptr;
 		s->ready(s->owner, events[i].events);
 	}
+	return n == EVENTS_A_TURN;
+}
+
+static void wait_and_dispatch(struct client *c, uint64_t ns)
+{
+	ns = retry_in(c, ns);
+	if (c->gathering && ns > 0) {
+		gather(c, ns);
+		ns = 0;
+	}
+	/* However many sockets have something: the client's requests are among the events. */
+	for (int i = 0; i < DISPATCHES && dispatch(c, ns); i++)
+		ns = 0;
 	if (c->retry && retry_in(c, FOREVER) == 0)
 		retry(c);
 }
@@ -213,7 +236,7 @@ static void *run(void *data)
 	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES, false);
 	c->control_source = (struct source){control_ready, c};
 	if (r == 0)
-		r = uring_eventfd(&c->control);
+		r = uring_eventfd(&c->control, false);
 	if (r == 0)
 		r = control_watch(c, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
 	if (r < 0) {

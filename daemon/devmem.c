@@ -345,7 +345,7 @@ static bool devmem_reap(void *data)
 	struct devmem *b = data;
 	struct io_uring_cqe *cqe;
 	bool room = true;
-	while (room && io_uring_peek_cqe(&b->ring->io, &cqe) == 0) {
+	while (room && (cqe = uring_peek(b->ring))) {
 		giveback_reap(&b->back); /* those do not wait for room: they make some */
 		room = giveback_is_ours(cqe) || cqe->user_data == CANCEL || translate(b, cqe);
 		if (room)

@@ -162,8 +162,9 @@ static void let_go(struct flow *f)
 {
 	steer_stop(f);
 	if (!f->stream)
-		flow_drop_socket(f, f->abort);
-	else if (f->abort)
+		return flow_drop_socket(f, f->abort);
+	flow_unwatch(f);
+	if (f->abort)
 		socket_abort(f->sock);
 }
 
@@ -191,9 +192,10 @@ void flow_attend(struct flow *f)
 	case FLOW_IDLE:
 		if (f->closing)
 			die(f);
-		else if (f->paused)
+		else if (f->paused) {
 			flows_forget(f);
-		else if (f->listener)
+			flow_unwatch(f);
+		} else if (f->listener)
 			accept_next(f);
 		else
 			flows_wait(f);

@@ -90,14 +90,20 @@ void flow_discard(struct flow *f)
 	free(f);
 }
 
+void flow_unwatch(struct flow *f)
+{
+	if (f->watched)
+		control_unwatch(f->queue->client, f->sock);
+	f->watched = FLOW_WAIT_NONE;
+}
+
 int flow_watch(struct flow *f, enum flow_wait what)
 {
 	struct client *c = f->queue->client;
 	bool data = what == FLOW_WAIT_DATA;
 	if (f->watched == what)
 		return 0;
-	if (f->watched)
-		control_unwatch(c, f->sock);
+	flow_unwatch(f);
 	int r = control_watch(c, f->sock, EPOLLET | EPOLLIN | (data ? EPOLLRDHUP : EPOLLOUT),
 			      data ? &f->queue->data_source : &c->control_source);
 	f->watched = r == 0 ? what : FLOW_WAIT_NONE;
@@ -106,8 +112,7 @@ int flow_watch(struct flow *f, enum flow_wait what)
 
 void flow_drop_socket(struct flow *f, bool abort)
 {
-	if (f->watched && f->sock >= 0)
-		control_unwatch(f->queue->client, f->sock);
+	flow_unwatch(f);
 	f->sock = socket_drop(f->sock, abort);
 }
 

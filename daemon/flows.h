@@ -22,9 +22,12 @@ void flow_discard(struct flow *f);
 /*
  * The socket wakes the thread from now on: for its queue's turn when payload comes or the stream
  * ends, for the control ring's when it connects or is connected to. Before the operation that is to
- * be waited for: then the ring has its work before the thread wakes. Returns 0, -ENOMEM or -ENOSPC.
+ * be waited for: a socket wakes who came last first, so that the ring has its work before the
+ * thread looks (but for accept, which the kernel puts last: its eventfd tells what was missed).
+ * Returns 0, -ENOMEM or -ENOSPC.
  */
 int flow_watch(struct flow *f, enum flow_wait what);
+void flow_unwatch(struct flow *f);
 
 /* Closes the socket, if it has one. */
 void flow_drop_socket(struct flow *f, bool abort);

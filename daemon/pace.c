@@ -3,7 +3,7 @@
 
 #define WINDOW_NS         1000000ull
 #define WORTH_BYTES       32768ull /* a wait that brings less is not worth it */
-#define TURNS             4ull     /* the pump may take a fifth of a processor */
+#define TURNS             4ull     /* then the pump has a fifth of a processor: more saves little */
 #define GOAL_MOST         64u
 #define GOAL_LEAST        8u /* below it a batch saves nothing worth the wait */
 #define FEW               4u
@@ -60,6 +60,7 @@ uint32_t pace_next(struct pace *p, uint64_t began_ns, uint64_t now_ns, uint32_t 
 	} else if (now_ns >= p->distrusted_until_ns && completions < p->goal) {
 		p->wait_us = p->worth_us;
 	} else if (p->wait_us) {
+		p->wait_us = (uint32_t)least(p->wait_us, p->worth_us);
 		p->distrust_ns = DISTRUST_FIRST_NS;
 	}
 	return p->wait_us;

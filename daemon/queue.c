@@ -48,6 +48,8 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 {
 	int r = rings_init(&q->rings, &q->ring, wish->cq_entries, q->backend->cqe_bytes,
 			   wish->rq_entries, !q->backend->reap);
+	if (r == 0)
+		r = uring_eventfd(&q->ring, true);
 	if (r < 0)
 		return r;
 	if (needs_side(q)) {
@@ -75,6 +77,9 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 static int watch(struct queue *q)
 {
 	q->data_source = (struct source){data_ready, q};
+	int r = control_watch(q->client, q->ring.eventfd, EPOLLIN | EPOLLET, &q->data_source);
+	if (r < 0)
+		return r;
 	q->channel_source = (struct source){channel_ready, q};
 	return control_watch(q->client, q->channel, EPOLLIN | EPOLLOUT | EPOLLET,
 			     &q->channel_source);

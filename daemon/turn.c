@@ -152,7 +152,7 @@ static bool settle(struct queue *q)
 	uring_enter(&q->ring);
 	count_add(&q->rings.daemon->enters, 1);
 	reap(q);
-	return ring_load(q->rings.cq_tail) == q->scanned;
+	return ring_load(q->rings.cq_tail) == q->scanned && !uring_pending(&q->ring);
 }
 
 /* Runs the kernel's work, unless the last turn left completions behind. */

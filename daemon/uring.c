@@ -10,7 +10,9 @@
 #include "../proto/ring.h"
 #include "util.h"
 
-#define FLAGS (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE)
+#define FLAGS                                                                                  \
+	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG | \
+	 IORING_SETUP_CQSIZE)
 
 /* The kernel releases the locked memory of a closed ring asynchronously; give it three seconds. */
 #define ENOMEM_TRIES    60
@@ -24,12 +26,13 @@ size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes)
 	return round_up((size_t)cq_entries * cqe_bytes + 1024, page);
 }
 
-int uring_eventfd(struct uring *u)
+int uring_eventfd(struct uring *u, bool workers_only)
 {
 	u->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (u->eventfd < 0)
 		return -errno;
-	return io_uring_register_eventfd(&u->io, u->eventfd);
+	return workers_only ? io_uring_register_eventfd_async(&u->io, u->eventfd)
+			    : io_uring_register_eventfd(&u->io, u->eventfd);
 }
 
 static bool retry(int r, int tries)
@@ -185,6 +188,19 @@ int uring_enter_wait(struct uring *u, uint32_t fill, uint32_t usec)
 	int r = io_uring_enter2((unsigned)u->io.ring_fd, 0, fill,
 				IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
 	return r == -EINTR || r == -EAGAIN || r == -EBUSY || r == -ETIME ? 0 : r;
+}
+
+struct io_uring_cqe *uring_peek(struct uring *u)
+{
+	struct io_uring_cqe *cqe;
+	unsigned head;
+	io_uring_for_each_cqe(&u->io, head, cqe) return cqe;
+	return NULL;
+}
+
+bool uring_pending(const struct uring *u)
+{
+	return __atomic_load_n(u->io.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN;
 }
 
 bool uring_overflown(const struct uring *u)

@@ -4,8 +4,8 @@
  *
  * Under DEFER_TASKRUN polling the ring's own descriptor does not wake, and a registered eventfd
  * does so late: from Linux 7.2 on it waits for a grace period of RCU, some milliseconds, when a
- * socket brought the work. Hence threads sleep on the sockets themselves (flow_watch()), whose
- * wait queues tell the ring first. An eventfd is for what comes from no socket: timeouts.
+ * socket brought the work. Hence threads sleep on the sockets themselves (flow_watch()). An eventfd
+ * is for what comes from no socket.
  */
 #ifndef ZCRXD_URING_H
 #define ZCRXD_URING_H
@@ -38,8 +38,12 @@ int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled);
 int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, bool cqe32,
 		      struct io_uring_params *ret_params);
 
-/* Gives it an eventfd, polled with EPOLLET and never read. Returns 0 or a negative errno. */
-int uring_eventfd(struct uring *u);
+/*
+ * Gives it an eventfd, to be polled with EPOLLET and never read: for all work that arrives, or only
+ * for what one of the kernel's workers did, who get a receive when memory is short. Returns 0 or a
+ * negative errno.
+ */
+int uring_eventfd(struct uring *u, bool workers_only);
 
 /*
  * A disabled ring may be set up by any thread; the one that enables it is the only one from then
@@ -66,6 +70,12 @@ int uring_enter(struct uring *u);
 
 /* The same, and waits until the CQ holds `fill` entries, at most usec microseconds. */
 int uring_enter_wait(struct uring *u, uint32_t fill, uint32_t usec);
+
+/* The oldest CQE, without entering the kernel; NULL: none. */
+struct io_uring_cqe *uring_peek(struct uring *u);
+
+/* There is work that the last enter left or that came since: the kernel runs some at a time. */
+bool uring_pending(const struct uring *u);
 
 /* CQEs wait in the kernel because the CQ is full. */
 bool uring_overflown(const struct uring *u);

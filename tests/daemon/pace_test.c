@@ -68,6 +68,15 @@ static void full_batches_are_not_waited_for(void **state)
 	assert_int_equal(after(&p, 64, 200), 0);
 }
 
+static void a_wait_shrinks_when_traffic_grows(void **state)
+{
+	struct pace p;
+	(void)state;
+	pace_init(&p, 4096, 4096, 1000);
+	assert_int_equal(after(&p, 50, 200), 256);
+	assert_int_equal(after(&p, 64, 128), 128);
+}
+
 static void who_has_few_buffers_never_waits(void **state)
 {
 	struct pace p;
@@ -106,6 +115,7 @@ int main(void)
 		cmocka_unit_test(no_longer_than_some_turns_take),
 		cmocka_unit_test(no_longer_than_a_batch_takes),
 		cmocka_unit_test(full_batches_are_not_waited_for),
+		cmocka_unit_test(a_wait_shrinks_when_traffic_grows),
 		cmocka_unit_test(who_has_few_buffers_never_waits),
 		cmocka_unit_test(waiting_in_vain_stops_for_ever_longer),
 	};

@@ -190,6 +190,33 @@ static void a_connection_cut_by_its_owner_ends(void **state)
 	is_idle();
 }
 
+/* The kernel runs some of its work at a time; what this makes has no completions. */
+static void what_moves_nothing_hides_no_data(void **state)
+{
+	enum {
+		QUIET = 50
+	};
+	int pairs[QUIET][2];
+	uint32_t ids[QUIET];
+	(void)state;
+	for (int i = 0; i < QUIET; i++) {
+		harness_pair(pairs[i]);
+		ids[i] = raw_adopt(&q, pairs[i][1], 0);
+	}
+	is_idle();
+	for (int i = 0; i < QUIET; i++)
+		assert_int_equal(shutdown(pairs[i][1], SHUT_WR), 0);
+	usleep(IDLE_MS * 1000);
+	struct harness_sender *s = harness_send(pairs[QUIET - 1][0], 1, 100, HARNESS_STAY);
+	raw_stream(&q, ids[QUIET - 1], 1, 0, 100);
+	assert_int_equal(harness_send_wait(s), 0);
+	for (int i = 0; i < QUIET; i++) {
+		close(pairs[i][0]);
+		assert_int_equal(raw_closed(&q, ids[i]), 0);
+		close(pairs[i][1]);
+	}
+}
+
 static void reading_what_is_received_steals_from_oneself_only(void **state)
 {
 	(void)state;
@@ -294,6 +321,7 @@ int main(void)
 		CASE(stolen_connections_are_the_thiefs),
 		CASE(a_listener_that_stops_listening_ends),
 		CASE(a_connection_cut_by_its_owner_ends),
+		CASE(what_moves_nothing_hides_no_data),
 		CASE(reading_what_is_received_steals_from_oneself_only),
 		CASE(an_hour_of_lingering_holds_up_nobody),
 		CASE(urgent_bytes_end_nothing),
