@@ -50,6 +50,7 @@ struct zcrx {
 	uint32_t ifq;
 	struct zcrx_abi abi;
 	bool dry;     /* a receive ended for want of buffers */
+	bool armed;   /* one was since the kernel last got any */
 	bool flushed; /* since the client last gave any back */
 	bool event;   /* the NIC found none, and will not say so again before it is asked to */
 	const struct zcrx_statistics *stats; /* in the client's reach: to be shown, not trusted */
@@ -170,8 +171,9 @@ static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
 
 static void zcrx_arm(void *data, struct uring *ring, int sock, uint64_t user_data)
 {
-	const struct zcrx *b = data;
+	struct zcrx *b = data;
 	struct io_uring_sqe *sqe = uring_sqe(ring);
+	b->armed = true;
 	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, sock, NULL, 0, 0);
 	sqe->ioprio |= IORING_RECV_MULTISHOT;
 	sqe->zcrx_ifq_idx = b->ifq;
@@ -207,8 +209,10 @@ static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
 		count_add(&b->rings->daemon->starvations, 1);
 		return;
 	}
+	/* What ended before the kernel got some is told late when the CQ was full: it says nothing.
+	 */
 	if (cqe->res == -ENOMEM && !b->side)
-		b->dry = true;
+		b->dry |= b->armed;
 	if (!b->side || !(cqe->flags & IORING_CQE_F_BUFFER))
 		return;
 	uint32_t slot = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
@@ -245,7 +249,7 @@ static uint32_t zcrx_post(void *data)
 			     : news && untaken > b->rings->layout.rq_entries / 4;
 	bool flushed = wanted && flush(b);
 	if (news || flushed)
-		b->dry = false;
+		b->dry = b->armed = false;
 	if (b->event && news)
 		b->event = !control(b, ZCRX_OP_ARM_EVENT);
 	rings_refill_note(b->rings);
