@@ -46,6 +46,17 @@ def large(service):
     expect("buffers of 64 KiB", got["buffer_bytes"] == 65536, got)
 
 
+def scarce(service):
+    """What came before they are steered is copied, each piece of it into a large buffer of its own."""
+    do("sysctl", "-q", "vm.nr_hugepages=24")
+    do(*PEER, "ethtool", "-K", "zc1", "tso", "off")
+    try:
+        for _ in range(4):
+            stream(service, "adopt", 4, 256, 16384, ["buffer=65536", "area=33554432", "huge"])
+    finally:
+        do(*PEER, "ethtool", "-K", "zc1", "tso", "on")
+
+
 def in_dmabuf(service, how, version, flows=1):
     """The kernel cannot copy there: what is not placed by the NIC comes through the side buffer."""
     zero_copy(stream(service, how, version, flows, 8 * MIB // flows,
@@ -206,6 +217,7 @@ def main():
             tally.run("a memfd", only_dmabufs, service)
         else:
             tally.run("buffers of 64 KiB", large, service)
+            tally.run("more pieces to copy than such buffers", scarce, service)
             dmabufs(service, tally)
         tally.run("MTU 9000", link, service,
                   [["ip", "link", "set", "zc0", "mtu", "9000"],
