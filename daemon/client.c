@@ -95,13 +95,13 @@ static uint64_t turn(struct client *c)
 		if (q->look_ns && q->look_ns <= now)
 			q->active = true;
 		if (q->active && q->due_ns <= now && !q->ending)
-			now = queue_turn(q);
+			queue_turn(q);
 		if (queue_quiet(q)) {
 			if (queue_ended(q))
 				queue_gone(c, q);
 		} else if (q->active || q->look_ns) {
 			uint64_t at = q->active ? q->due_ns : q->look_ns;
-			c->gathering |= q->active && at > now;
+			c->gathering |= q->active;
 			next_ns = at < next_ns ? at : next_ns;
 		}
 	}

@@ -162,7 +162,7 @@ static void enter(struct queue *q)
 	if (!submit && ring_load(q->rings.cq_tail) != q->scanned)
 		return;
 	int r = q->pace.wait_us && !submit
-			? uring_enter_wait(&q->ring, q->scanned - q->head + q->pace.goal, 0)
+			? uring_enter_fill(&q->ring, q->scanned - q->head + q->pace.goal)
 			: uring_enter(&q->ring);
 	count_add(&q->rings.daemon->enters, 1);
 	if (r < 0 && !q->lost)
@@ -198,7 +198,7 @@ static void begin(struct queue *q)
 		q->backend->end(q->buffers);
 }
 
-uint64_t queue_turn(struct queue *q)
+void queue_turn(struct queue *q)
 {
 	uint64_t began = clock_ns();
 	begin(q);
@@ -226,12 +226,11 @@ uint64_t queue_turn(struct queue *q)
 	uint32_t wait_us = pace_next(&q->pace, began, now, data, bytes);
 	q->due_ns = 0;
 	if (q->closing || io_uring_sq_ready(&q->ring.io))
-		return now;
+		return;
 	if (wait_us && !starved)
 		q->due_ns = now + wait_us * 1000ull;
 	else
 		/* A turn without data gives back what a batch was waited for. */
 		q->active = (data && q->backend->reap) || ask_for_kick(q) || !settle(q);
 	look_later(q, now, data);
-	return now;
 }

@@ -9,10 +9,7 @@
 
 #include "model.h"
 
-/*
- * One turn. Afterwards q->active says whether there is more to do, at q->due_ns. Returns the time
- * it ended.
- */
-uint64_t queue_turn(struct queue *q);
+/* One turn. Afterwards q->active says whether there is more to do, at q->due_ns. */
+void queue_turn(struct queue *q);
 
 #endif

@@ -181,10 +181,10 @@ int uring_enter(struct uring *u)
 	return r == -EINTR || r == -EAGAIN || r == -EBUSY ? 0 : r;
 }
 
-int uring_enter_wait(struct uring *u, uint32_t fill, uint32_t usec)
+int uring_enter_fill(struct uring *u, uint32_t fill)
 {
-	struct __kernel_timespec time = {.tv_nsec = (long long)usec * 1000};
-	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&time};
+	struct __kernel_timespec none = {0};
+	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&none};
 	int r = io_uring_enter2((unsigned)u->io.ring_fd, 0, fill,
 				IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
 	return r == -EINTR || r == -EAGAIN || r == -EBUSY || r == -ETIME ? 0 : r;

@@ -68,8 +68,8 @@ struct io_uring_sqe *uring_sqe(struct uring *u);
 /* Submits and runs pending work: CQEs appear only in here. Returns 0 or a negative errno. */
 int uring_enter(struct uring *u);
 
-/* The same, and waits until the CQ holds `fill` entries, at most usec microseconds. */
-int uring_enter_wait(struct uring *u, uint32_t fill, uint32_t usec);
+/* The same, and goes on until the CQ holds `fill` entries or no work is left; it does not wait. */
+int uring_enter_fill(struct uring *u, uint32_t fill);
 
 /* The oldest CQE, without entering the kernel; NULL: none. */
 struct io_uring_cqe *uring_peek(struct uring *u);

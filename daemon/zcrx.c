@@ -209,8 +209,7 @@ static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
 		count_add(&b->rings->daemon->starvations, 1);
 		return;
 	}
-	/* What ended before the kernel got some is told late when the CQ was full: it says nothing.
-	 */
+	/* One that ended before the kernel got some may be told later, when the CQ was full. */
 	if (cqe->res == -ENOMEM && !b->side)
 		b->dry |= b->armed;
 	if (!b->side || !(cqe->flags & IORING_CQE_F_BUFFER))
