@@ -69,6 +69,8 @@ struct reader {
 	FILE *file;
 	int line;
 	char header[INI_MAX_LINE]; /* the line just read, behind the bracket it begins with */
+	bool key;                  /* the section has had one */
+	bool goes_on;              /* the line just read, with the value of the key before */
 };
 
 static void section_begin(struct reader *r, const char *section);
@@ -82,6 +84,7 @@ static void header_finish(struct reader *r)
 	char *end = strchr(r->header, ']');
 	if (end) {
 		*end = '\0';
+		r->key = false;
 		section_begin(r, r->header);
 	}
 	*r->header = '\0';
@@ -117,6 +120,7 @@ static char *line_read(char *room, int bytes, void *user)
 		mistake(&r->mistakes, r->line, "the line is longer than %d bytes", bytes - 1);
 	if (r->line == 1 && strncmp(start, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
 		start += strlen(BYTE_ORDER_MARK);
+	r->goes_on = start > room && r->key;
 	if (start > room)
 		comment_cut(room);
 	if (*start == '[')
@@ -141,6 +145,20 @@ static void unknown_key(struct reader *r, const struct section *s, const char *n
 	mistake(&r->mistakes, r->line, "unknown key '%s'; known in [%s]:%s", name, s->name, known);
 }
 
+/*
+ * For inih an indented line is another value of the key before: only a list can have that. What was
+ * meant for a key of its own is not swallowed, and no value is too long to be printed in its line.
+ */
+static bool is_second_value(struct reader *r, const char *name, const char *value)
+{
+	if (r->goes_on)
+		mistake(&r->mistakes, r->line,
+			"the line is indented, so '%s' goes on with the value of %s, which has one; "
+			"write it at the line's start",
+			value, name);
+	return r->goes_on;
+}
+
 /* A line of a section whose keys are in a table. */
 static void table_line(struct reader *r, const struct section *s, void *object, const char *name,
 		       const char *value)
@@ -150,6 +168,8 @@ static void table_line(struct reader *r, const struct section *s, void *object, 
 		unknown_key(r, s, name);
 		return;
 	}
+	if (!key_adds_up(key) && is_second_value(r, name, value))
+		return;
 	int result = key_parse(key, object, value);
 	if (result == -ENOENT)
 		mistake(&r->mistakes, r->line, "%s=%s: there is no such %s", name, value,
@@ -233,6 +253,8 @@ static void nic_line(struct reader *r, const char *name, const char *key, const 
 	if (strcmp(key, "queues") != 0)
 		mistake(&r->mistakes, r->line, "unknown key '%s'; known in [nic NAME]: queues",
 			key);
+	else if (is_second_value(r, key, value))
+		return;
 	else if (nic_queues_parse(&nic->queues, value) < 0)
 		mistake(&r->mistakes, r->line,
 			"queues=%s: expected numbers and ranges, such as 2-5,7", value);
@@ -266,6 +288,7 @@ static int line_handle(void *user, const char *section, const char *name, const 
 	struct reader *r = user;
 	const char *nic = named(section, NIC_SECTION), *class = named(section, CLASS_SECTION);
 	*r->header = '\0';
+	r->key = *name;
 	if (nic)
 		nic_line(r, nic, name, value);
 	else if (class)

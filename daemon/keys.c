@@ -108,6 +108,12 @@ static int parse_host(const char *value, enum policy_host *ret)
 	return -EINVAL;
 }
 
+bool key_adds_up(const struct key *key)
+{
+	return key->type == KEY_USERS || key->type == KEY_GROUPS || key->type == KEY_NICS ||
+	       key->type == KEY_ADDRESSES;
+}
+
 int key_parse(const struct key *key, void *object, const char *value)
 {
 	void *field = (char *)object + key->offset;
@@ -214,10 +220,21 @@ static void ids_print(const struct key *key, const struct policy_ids *list, FILE
 		line_print(key, &(struct policy_ids){.spans = &list->spans[i], .n = 1}, out);
 }
 
+static void nic_print(const struct key *key, const struct policy_nic *nic, FILE *out)
+{
+	struct policy_nic part = *nic;
+	uint32_t i = 0;
+	do {
+		if (nic->queues.n)
+			part.queues = (struct policy_ids){.spans = &nic->queues.spans[i], .n = 1};
+		line_print(key, &(struct policy_nics){.nics = &part, .n = 1}, out);
+	} while (++i < nic->queues.n);
+}
+
 static void nics_print(const struct key *key, const struct policy_nics *list, FILE *out)
 {
 	for (uint32_t i = 0; i < list->n; i++)
-		line_print(key, &(struct policy_nics){.nics = &list->nics[i], .n = 1}, out);
+		nic_print(key, &list->nics[i], out);
 }
 
 static void addresses_print(const struct key *key, const struct range_list *list, FILE *out)

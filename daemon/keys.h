@@ -3,6 +3,7 @@
 #ifndef ZCRXD_KEYS_H
 #define ZCRXD_KEYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -28,6 +29,9 @@ struct key {
 
 /* NULL if there is no such key. */
 const struct key *key_find(const struct key *keys, size_t n, const char *name);
+
+/* It is a list, and another line adds to it. Else it replaces what was there. */
+bool key_adds_up(const struct key *key);
 
 /* Returns 0, -ENOENT for a name nobody has, -ENOMEM, or -EINVAL: then it is not what is expected.
  */

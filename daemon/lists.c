@@ -201,27 +201,36 @@ static int queue_add(void *ids, const char *item)
 	return r < 0 ? r : span_add(ids, span);
 }
 
+/* Some queues of an interface are one item, however many lines they are in. All of them are
+ * another.
+ */
+static struct policy_nic *nic_get(struct policy_nics *list, const struct policy_nic *key, bool some)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		if (strcmp(list->nics[i].name, key->name) == 0 &&
+		    (list->nics[i].queues.n > 0) == some)
+			return &list->nics[i];
+	struct policy_nic *nics = reallocarray(list->nics, list->n + 1, sizeof(*nics));
+	if (!nics)
+		return NULL;
+	list->nics = nics;
+	nics[list->n] = *key;
+	return &nics[list->n++];
+}
+
 static int nic_add(void *data, const char *item)
 {
-	struct policy_nics *list = data;
-	struct policy_nic nic = {0};
+	struct policy_nic key = {0}, *nic;
 	const char *colon = strrchr(item, ':');
 	size_t n = colon ? (size_t)(colon - item) : strlen(item);
-	if (n == 0 || n >= sizeof(nic.name) || (colon && !colon[1]))
+	if (n == 0 || n >= sizeof(key.name))
 		return -EINVAL;
-	memcpy(nic.name, item, n);
-	int r = colon ? each(&nic.queues, colon + 1, ",", queue_add) : 0;
-	if (r == 0 && colon && nic.queues.n == 0)
-		r = -EINVAL;
-	struct policy_nic *nics =
-		r < 0 ? NULL : reallocarray(list->nics, list->n + 1, sizeof(*nics));
-	if (!nics) {
-		free(nic.queues.spans);
-		return r < 0 ? r : -ENOMEM;
-	}
-	nics[list->n++] = nic;
-	list->nics = nics;
-	return 0;
+	memcpy(key.name, item, n);
+	nic = nic_get(data, &key, colon);
+	if (!nic)
+		return -ENOMEM;
+	int r = colon ? each(&nic->queues, colon + 1, ",", queue_add) : 0;
+	return r == 0 && colon && nic->queues.n == 0 ? -EINVAL : r;
 }
 
 int list_nics(struct policy_nics *list, const char *text)

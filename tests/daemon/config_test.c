@@ -360,6 +360,45 @@ static void a_value_that_goes_on_is_no_section(void **state)
 	refused("[class a]\nusers=0\nremote=10.0.0.0/8\n [class b]\n", 4, "expected addresses");
 }
 
+static void only_a_list_goes_on(void **state)
+{
+	(void)state;
+	refused("[class a]\nusers=0\nflows=1\n queues=2\n", 4, "'queues=2' goes on with the value");
+	refused("[sockets]\ngroup=a\n\n\tb\n", 4, "goes on with the value of group");
+	refused("[nic e]\nqueues=1\n 2\n", 3, "goes on with the value of queues");
+	config_done(&config);
+	assert_int_equal(config_init(&config), 0);
+	assert_int_equal(read_text(" [sockets]\n group=a\n [class b]\n users=0\n"), -EINVAL);
+	config_done(&config);
+	assert_int_equal(config_init(&config), 0);
+	assert_int_equal(read_text("[class a]\nusers=0\n[sockets]\n group=a\n"), 0);
+	assert_string_equal(config.group, "a");
+}
+
+/* What stood behind one blank does not fit behind its key. */
+static void lists_are_printed_in_lines_that_can_be_read(void **state)
+{
+	(void)state;
+	char text[512] = "[nic e]\nqueues=1-99\n[class a]\nusers=0\nnics=\n e:1", *printed;
+	for (int i = 10; i < 74; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), ",%d", i);
+	strcat(text, "\n");
+	assert_true(strlen(strrchr(text, 'e')) > 190);
+	assert_int_equal(read_text(text), 0);
+	size_t len;
+	FILE *f = open_memstream(&printed, &len);
+	config_print(&config, f);
+	fclose(f);
+	config_done(&config);
+	assert_int_equal(config_init(&config), 0);
+	assert_int_equal(read_text(printed), 0);
+	free(printed);
+	const struct policy_nics *nics = &policy_class_find(&config.policy, "a")->nics;
+	assert_int_equal(nics->n, 1);
+	assert_int_equal(nics->nics[0].queues.n, 65);
+	assert_int_equal(nics->nics[0].queues.spans[64].first, 73);
+}
+
 static void receiving_only_needs_to_know_from_where(void **state)
 {
 	(void)state;
@@ -438,6 +477,8 @@ int main(void)
 		CASE(it_is_clear_who_is_of_a_class),
 		CASE(a_section_without_keys_is_one),
 		CASE(a_value_that_goes_on_is_no_section),
+		CASE(only_a_list_goes_on),
+		CASE(lists_are_printed_in_lines_that_can_be_read),
 		CASE(receiving_only_needs_to_know_from_where),
 		CASE(what_holds_from_the_start_is_compared),
 		CASE(what_is_printed_can_be_read),
