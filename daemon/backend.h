@@ -74,9 +74,10 @@ struct backend {
 
 	/*
 	 * NULL: the kernel writes into the shared CQ. Otherwise the ring is private, and this makes
-	 * what it holds completions of the shared one. True if room there or refills would help.
+	 * what it holds completions of the shared one. True if something was taken, *ret_held if
+	 * room there or refills would help.
 	 */
-	bool (*reap)(void *b);
+	bool (*reap)(void *b, bool *ret_held);
 
 	/*
 	 * A completion of such an operation: moves what it names into the client's hands. NULL: all

@@ -340,20 +340,22 @@ static bool translate(struct devmem *b, const struct io_uring_cqe *cqe)
 	return true;
 }
 
-static bool devmem_reap(void *data)
+static bool devmem_reap(void *data, bool *ret_held)
 {
 	struct devmem *b = data;
 	struct io_uring_cqe *cqe;
-	bool room = true;
+	bool room = true, any = false;
 	while (room && (cqe = uring_peek(b->ring))) {
-		giveback_reap(&b->back); /* those do not wait for room: they make some */
+		any |= giveback_reap(&b->back); /* those do not wait for room: they make some */
 		room = giveback_is_ours(cqe) || cqe->user_data == CANCEL || translate(b, cqe);
 		if (room)
 			io_uring_cqe_seen(&b->ring->io, cqe);
+		any |= room;
 	}
 	count_set(&b->rings->daemon->lent, b->lent);
 	rings_complete_show(b->rings);
-	return !room || giveback_is_short(&b->back);
+	*ret_held = !room || giveback_is_short(&b->back);
+	return any;
 }
 
 const struct backend backend_devmem = {

@@ -109,15 +109,19 @@ bool giveback_is_ours(const struct io_uring_cqe *cqe)
 	return cqe->user_data & CALL;
 }
 
-void giveback_reap(struct giveback *g)
+bool giveback_reap(struct giveback *g)
 {
+	bool any = false;
 	const struct io_uring_cq *cq = &g->ring->io.cq;
 	uint32_t tail = ring_load(cq->ktail);
 	if ((int32_t)(g->looked - *cq->khead) < 0)
 		g->looked = *cq->khead;
 	for (; g->looked != tail; g->looked++) {
 		const struct io_uring_cqe *cqe = &cq->cqes[g->looked & cq->ring_mask];
-		if (giveback_is_ours(cqe))
-			call_done(g, &g->calls[cqe->user_data & ~CALL], cqe->res);
+		if (!giveback_is_ours(cqe))
+			continue;
+		call_done(g, &g->calls[cqe->user_data & ~CALL], cqe->res);
+		any = true;
 	}
+	return any;
 }

@@ -67,9 +67,10 @@ void giveback_turn(struct giveback *g);
 
 /*
  * Looks for calls that are done up to the tail of the CQ, whatever has to wait before them. The
- * owner takes the completions away, and those that are a call's mean nothing to it.
+ * owner takes the completions away, and those that are a call's mean nothing to it. True if there
+ * was one.
  */
-void giveback_reap(struct giveback *g);
+bool giveback_reap(struct giveback *g);
 bool giveback_is_ours(const struct io_uring_cqe *cqe);
 
 #endif

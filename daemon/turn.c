@@ -139,20 +139,25 @@ static bool ask_for_kick(struct queue *q)
 	return moved || side_pending(q) || rings_refill_pending(&q->rings);
 }
 
-/* Where the completions are not the kernel's: it has none but those that wait for the client. */
-static void reap(struct queue *q)
+/*
+ * Where the completions are not the kernel's: it has none but those that wait for the client. True
+ * if it had some.
+ */
+static bool reap(struct queue *q)
 {
-	if (q->backend->reap)
-		q->held = q->backend->reap(q->buffers);
+	return q->backend->reap && q->backend->reap(q->buffers, &q->held);
 }
 
-/* Nothing to do? False if work arrived in between. */
+/*
+ * Nothing to do? False if work arrived in between. What brings the client nothing counts, too: it
+ * may have been what others waited for.
+ */
 static bool settle(struct queue *q)
 {
 	uring_enter(&q->ring);
 	count_add(&q->rings.daemon->enters, 1);
-	reap(q);
-	return ring_load(q->rings.cq_tail) == q->scanned && !uring_pending(&q->ring);
+	bool reaped = reap(q);
+	return !reaped && ring_load(q->rings.cq_tail) == q->scanned && !uring_pending(&q->ring);
 }
 
 /* Runs the kernel's work, unless the last turn left completions behind. */

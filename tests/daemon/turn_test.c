@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* Turns of a queue with a backend of the test's, whose completions are not the kernel's. */
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../daemon/backend.h"
+#include "../../daemon/flow.h"
+#include "../../daemon/flows.h"
+#include "../../daemon/queue.h"
+#include "../../daemon/turn.h"
+#include "../../daemon/util.h"
+
+enum {
+	CQ_ENTRIES = 64,
+	RQ_ENTRIES = 64,
+	PAGES = 16
+};
+
+static const struct limits limits = {
+	.most = {[ACCOUNT_QUEUES] = 1, [ACCOUNT_BYTES] = 1 << 20, [ACCOUNT_FLOWS] = 1},
+	.most_users = 1,
+};
+
+/* What the backend does. */
+static struct {
+	uint32_t reaps, something_at; /* the reap that takes something, which frees a buffer */
+	uint32_t buffers;
+	uint32_t arms;
+} fake;
+
+static int fake_open(void **ret, struct uring *ring, struct rings *rings,
+		     struct backend_place *place)
+{
+	(void)ring, (void)rings, (void)place;
+	*ret = &fake;
+	return 0;
+}
+
+static void fake_close(void *b, struct uring *ring)
+{
+	(void)b, (void)ring;
+}
+
+static void fake_arm(void *b, struct uring *ring, int sock, uint64_t user_data)
+{
+	(void)b;
+	struct io_uring_sqe *sqe = uring_sqe(ring);
+	io_uring_prep_poll_add(sqe, sock, POLLIN);
+	sqe->user_data = user_data;
+	fake.arms++;
+}
+
+static bool fake_reap(void *b, bool *ret_held)
+{
+	(void)b;
+	*ret_held = false;
+	bool something = ++fake.reaps == fake.something_at;
+	fake.buffers += something;
+	return something;
+}
+
+static uint32_t fake_post(void *b)
+{
+	(void)b;
+	return fake.buffers;
+}
+
+static const struct backend backend = {.name = "fake",
+				       .cqe_bytes = 32,
+				       .open = fake_open,
+				       .close = fake_close,
+				       .arm = fake_arm,
+				       .reap = fake_reap,
+				       .post = fake_post};
+
+static struct client client;
+static struct area area = {.bytes = PAGES * 4096, .dmabuf = -1};
+static struct queue *queue;
+static int channel, sock[2];
+
+static int setup(void **state)
+{
+	(void)state;
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	assert_true(pidfd >= 0);
+	fake = (typeof(fake)){0};
+	client = (struct client){.control = URING_NONE};
+	pthread_mutex_init(&client.lock, NULL);
+	TAILQ_INIT(&client.queues);
+	client.epoll = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(peer_get(&client.who.peer, "test", &limits, getuid(), pidfd), 0);
+	close(pidfd);
+
+	uint32_t reason;
+	struct queue_wish wish = {.area = &area,
+				  .backend = &backend,
+				  .cq_entries = CQ_ENTRIES,
+				  .rq_entries = RQ_ENTRIES,
+				  .buffer_bytes = 4096};
+	assert_int_equal(queue_new(&queue, &client, &wish, &channel, &reason), 0);
+	assert_int_equal(queue_start(queue), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	while (!TAILQ_EMPTY(&queue->flows))
+		flow_free(TAILQ_FIRST(&queue->flows));
+	queue_free(queue);
+	close(channel);
+	close(sock[0]);
+	free(client.slots);
+	close(client.epoll);
+	peer_put(client.who.peer);
+	account_done();
+	pthread_mutex_destroy(&client.lock);
+	return 0;
+}
+
+/* A flow that waits for a buffer. */
+static void one_waits(void)
+{
+	struct flow *f;
+	assert_int_equal(flow_new(&f, queue, sock[1]), 0);
+	f->why_copied = "this is a test";
+	flow_open(f);
+	queue_turn(queue);
+	assert_false(queue->active);
+	assert_int_equal(fake.arms, 0);
+}
+
+static void what_waits_for_a_buffer_gets_one_that_came_before_sleep(void **state)
+{
+	(void)state;
+	one_waits();
+	/* A turn reaps first, and once more before it says that there is nothing to do. */
+	fake.reaps = 0;
+	fake.something_at = 2;
+	queue->active = true;
+	queue_turn(queue);
+	assert_int_equal(fake.reaps, 2);
+	assert_int_equal(fake.arms, 0);
+	assert_true(queue->active);
+	queue_turn(queue);
+	assert_int_equal(fake.arms, 1);
+}
+
+static void a_turn_that_finds_nothing_is_the_last(void **state)
+{
+	(void)state;
+	one_waits();
+	fake.reaps = 0;
+	queue->active = true;
+	queue_turn(queue);
+	assert_int_equal(fake.reaps, 2);
+	assert_false(queue->active);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(what_waits_for_a_buffer_gets_one_that_came_before_sleep),
+		CASE(a_turn_that_finds_nothing_is_the_last),
+	};
+	return cmocka_run_group_tests_name("turn", tests, NULL, NULL);
+}
