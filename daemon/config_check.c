@@ -29,10 +29,12 @@ static void check_nics(const struct config *config, const struct policy_class *c
 				want->name, want->name);
 			continue;
 		}
+		bool has[NIC_QUEUES_MOST];
+		nic_queues_mark(&nic->queues, has);
 		for (uint32_t s = 0; s < want->queues.n; s++)
 			for (uint32_t q = want->queues.spans[s].first;
 			     q <= want->queues.spans[s].last; q++)
-				if (!nic_queues_have(&nic->queues, q))
+				if (!has[q])
 					return mistake(m, c->line,
 						       "[class %s] nics=%s: queue %u is not one of "
 						       "[nic %s]",

@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_ROOM  (64 << 10) /* for what is known of a user or a group */
-#define QUEUE_MOST 16383u
-#define PORT_MOST  65535u
-#define ID_MOST    (UINT32_MAX - 1) /* the last one means nobody */
+#include "../nic/queues.h"
+
+#define NAME_ROOM (64 << 10) /* for what is known of a user or a group */
+#define PORT_MOST 65535u
+#define ID_MOST   (UINT32_MAX - 1) /* the last one means nobody */
 
 /* Calls add for each item of the text, until one fails. */
 static int each(void *list, const char *text, const char *separators,
@@ -197,7 +198,7 @@ int list_addresses(struct range_list *list, const char *text)
 static int queue_add(void *ids, const char *item)
 {
 	struct policy_span span;
-	int r = span_parse(item, QUEUE_MOST, &span);
+	int r = span_parse(item, NIC_QUEUES_MOST - 1, &span);
 	return r < 0 ? r : span_add(ids, span);
 }
 

@@ -185,9 +185,12 @@ uint32_t rings_refill_untaken(const struct rings *r)
 	return ring_load(r->rq_tail) - ring_load(r->rq_shown);
 }
 
-void rings_refill_note(struct rings *r)
+bool rings_refill_note(struct rings *r)
 {
-	r->rq_head = ring_load(r->rq_tail);
+	uint32_t tail = ring_load(r->rq_tail);
+	bool more = tail != r->rq_head;
+	r->rq_head = tail;
+	return more;
 }
 
 bool rings_refill_next(struct rings *r, struct ring_rqe *ret, uint32_t *ret_skipped)

@@ -237,7 +237,8 @@ static bool flush(struct zcrx *b)
 static uint32_t zcrx_post(void *data)
 {
 	struct zcrx *b = data;
-	bool news = rings_refill_pending(b->rings);
+	/* First: what is given back from here on, a flush may miss. */
+	bool news = rings_refill_note(b->rings);
 	uint32_t untaken = rings_refill_untaken(b->rings);
 	b->flushed &= !news;
 	/*
@@ -251,7 +252,6 @@ static uint32_t zcrx_post(void *data)
 		b->dry = b->armed = false;
 	if (b->event && news)
 		b->event = !control(b, ZCRX_OP_ARM_EVENT);
-	rings_refill_note(b->rings);
 	return b->dry || (b->side && !b->side->posted) ? 0 : UINT32_MAX;
 }
 

@@ -5,11 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More than any driver has. */
-#define ID_MOST 16383u
-
-/* Adds the queues of "3" or "2-5". */
-static int range_add(struct nic_queues *q, const char *range)
+/* Marks the queues of "3" or "2-5". */
+static int range_add(bool has[NIC_QUEUES_MOST], const char *range)
 {
 	unsigned long first, last;
 	char *end;
@@ -19,37 +16,46 @@ static int range_add(struct nic_queues *q, const char *range)
 	first = last = strtoul(range, &end, 10);
 	if (*end == '-' && end[1] >= '0' && end[1] <= '9')
 		last = strtoul(end + 1, &end, 10);
-	if (*end || last < first || last > ID_MOST)
+	if (*end || last < first || last >= NIC_QUEUES_MOST)
 		return -EINVAL;
-	for (unsigned long id = first; id <= last; id++) {
-		uint32_t *ids = reallocarray(q->ids, q->n + 1, sizeof(*ids));
+	memset(has + first, true, last - first + 1);
+	return 0;
+}
 
-		if (!ids)
-			return -ENOMEM;
-		q->ids = ids;
-		if (!nic_queues_have(q, (uint32_t)id))
-			ids[q->n++] = (uint32_t)id;
-	}
+static int take(struct nic_queues *q, const bool has[NIC_QUEUES_MOST])
+{
+	uint32_t *ids, n = 0;
+
+	for (uint32_t id = 0; id < NIC_QUEUES_MOST; id++)
+		n += has[id];
+	ids = malloc(n * sizeof(*ids));
+	if (!ids)
+		return -ENOMEM;
+	nic_queues_done(q);
+	q->ids = ids;
+	for (uint32_t id = 0; id < NIC_QUEUES_MOST; id++)
+		if (has[id])
+			ids[q->n++] = id;
 	return 0;
 }
 
 int nic_queues_parse(struct nic_queues *q, const char *text)
 {
 	char *copy = strdup(text), *rest = copy, *range;
+	bool has[NIC_QUEUES_MOST] = {false};
 	int r = -EINVAL;
 
 	if (!copy)
 		return -ENOMEM;
-	nic_queues_done(q);
 	while ((range = strsep(&rest, ", "))) {
 		if (!*range)
 			continue;
-		r = range_add(q, range);
+		r = range_add(has, range);
 		if (r < 0)
 			break;
 	}
 	free(copy);
-	return r;
+	return r < 0 ? r : take(q, has);
 }
 
 bool nic_queues_have(const struct nic_queues *q, uint32_t id)
@@ -58,6 +64,13 @@ bool nic_queues_have(const struct nic_queues *q, uint32_t id)
 		if (q->ids[i] == id)
 			return true;
 	return false;
+}
+
+void nic_queues_mark(const struct nic_queues *q, bool ret_has[NIC_QUEUES_MOST])
+{
+	memset(ret_has, false, NIC_QUEUES_MOST);
+	for (uint32_t i = 0; i < q->n; i++)
+		ret_has[q->ids[i]] = true;
 }
 
 void nic_queues_print(const struct nic_queues *q, FILE *out)

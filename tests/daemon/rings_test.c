@@ -175,6 +175,18 @@ static void a_full_ring_is_taken_whole(void **state)
 	assert_int_equal(skipped, 0);
 }
 
+static void what_comes_after_noting_is_news(void **state)
+{
+	(void)state;
+	ring_store(tail, *tail + 2);
+	assert_true(rings_refill_note(&rings));
+	assert_false(rings_refill_note(&rings));
+	ring_store(tail, *tail + 1);
+	assert_true(rings_refill_pending(&rings));
+	assert_true(rings_refill_note(&rings));
+	assert_false(rings_refill_pending(&rings));
+}
+
 static void a_tail_that_claims_too_much_is_skipped_and_counted(void **state)
 {
 	(void)state;
@@ -266,6 +278,7 @@ int main(void)
 		CASE(the_refill_file_keeps_its_size),
 		CASE(refills_come_in_order_and_across_the_wrap_of_the_index),
 		CASE(a_full_ring_is_taken_whole),
+		CASE(what_comes_after_noting_is_news),
 		CASE(a_tail_that_claims_too_much_is_skipped_and_counted),
 		CASE(a_hole_in_the_refill_file_reads_as_nothing),
 		CASE(its_files_are_nobodys_area_as_long_as_they_are_used),

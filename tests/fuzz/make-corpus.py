@@ -131,6 +131,8 @@ nics=eth0
         "same": "[class a]\nsocket=/a\n[class b]\nsocket=/a\n[class c]\nsocket=/run/zcrxd/zcrxd.sock\n",
         "listen": "[class default]\nhost-flows=receive-only\n", "backend": "[class default]\nbackends=copy rdma\n",
         "twice": "[class default]\nflows=1\nflows=2\n", "crlf": "[class default]\r\nflows=1\r\n",
+        "queues": "[nic e]\nqueues=" + "0-16383," * 20 + "\n[class a]\nusers=0\n"
+        + ("nics=" + "e:0-16383 " * 15 + "e\n") * 8,
         "longest": "[sockets]\ngroup=a\n " + "b" * 197 + "\n", "second": "[nic e]\nqueues=1\n 2\n",
         "item": "[nic e]\nqueues=1-9\n[class a]\nusers=0\nnics=\n e:" + "1," * 97 + "\n",
         "continued-comment": "[class a]\nsocket=/a\n[class b]\nsocket=/a\n [class default] ; o\0\0\0ch u[",
