@@ -35,6 +35,7 @@ struct backend {
 	uint32_t cqe_bytes; /* 16 or 32 */
 	bool copies;        /* everything */
 	bool has_side;      /* in a dma-buf not everything can be placed */
+	bool tries_again;   /* post() may allow more after a while, without a refill */
 	uint32_t pace_us;   /* what a dense stream may be let gather, at most: pace.h */
 
 	/* The unit the area is divided into for a wish (0 = none), and how many there are. */

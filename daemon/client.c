@@ -65,8 +65,8 @@ static uint32_t control_scan(struct client *c)
 static void control_turn(struct client *c)
 {
 	uring_enter(&c->control);
-	c->control_active =
-		control_scan(c) || io_uring_sq_ready(&c->control.io) || uring_pending(&c->control);
+	bool came = control_scan(c) || io_uring_sq_ready(&c->control.io);
+	c->control_active = uring_pending(&c->control, came, c->slot_count) || came;
 }
 
 static void queue_gone(struct client *c, struct queue *q)

@@ -333,10 +333,10 @@ static bool translate(struct devmem *b, const struct io_uring_cqe *cqe)
 	} else if (m->active && m->stream && m->stream->error) {
 		cancel(b, cqe->user_data);
 	}
+	b->back.received |= m->out && m->out->payloadlen > 0;
 	if (m->active)
 		side_drop(b->side, m->slot);
 	*m = (struct message){0};
-	b->back.received = true;
 	return true;
 }
 

@@ -150,14 +150,15 @@ static bool reap(struct queue *q)
 
 /*
  * Nothing to do? False if work arrived in between. What brings the client nothing counts, too: it
- * may have been what others waited for.
+ * may have been what others waited for. And what the kernel did here may wait for the client now.
  */
 static bool settle(struct queue *q)
 {
 	uring_enter(&q->ring);
 	count_add(&q->rings.daemon->enters, 1);
 	bool reaped = reap(q);
-	return !reaped && ring_load(q->rings.cq_tail) == q->scanned && !uring_pending(&q->ring);
+	bool came = reaped || ring_load(q->rings.cq_tail) != q->scanned;
+	return !uring_pending(&q->ring, came, q->flow_count) && !came;
 }
 
 /* Runs the kernel's work, unless the last turn left completions behind. */
@@ -176,16 +177,20 @@ static void enter(struct queue *q)
 
 /*
  * A client that gives buffers back while nothing else happens need not say so. Those that the
- * kernel lent to its socket are looked for after a while, then less and less often.
+ * kernel lent to its socket are looked for after a while, then less and less often; so are those
+ * that a flow waits for which may be free without the client's doing.
  */
 static void look_later(struct queue *q, uint64_t now, bool data)
 {
 	const struct ring_daemon *d = q->rings.daemon;
-	bool owed = d->lent != d->returned + d->missed;
+	bool owed = d->lent != d->returned + d->missed ||
+		    (q->backend->tries_again && !TAILQ_EMPTY(&q->waiting));
 	q->look_ns = 0;
+	if (data)
+		q->look_step_ns = 0;
 	if (q->active || !owed)
 		return;
-	if (data || !q->look_step_ns)
+	if (!q->look_step_ns)
 		q->look_step_ns = LOOK_FIRST_NS;
 	else if (q->look_step_ns < LOOK_MOST_NS)
 		q->look_step_ns *= 2;
@@ -223,19 +228,22 @@ void queue_turn(struct queue *q)
 	if (starved && !q->rings.daemon->starved)
 		count_add(&q->rings.daemon->starvations, 1);
 	ring_store(&q->rings.daemon->starved, starved);
-	/* Ends of receives fill the ring as well, and only the client can make room. */
-	if (data || crowded(q))
+	/*
+	 * Ends of receives fill the ring as well, and only the client can make room. And its dead
+	 * flows stay until it has read them.
+	 */
+	if (data || crowded(q) || !TAILQ_EMPTY(&q->dead))
 		channel_wake(q);
 	uint64_t now = clock_ns();
 	bytes = count_get(&q->rings.daemon->bytes) - bytes;
 	uint32_t wait_us = pace_next(&q->pace, began, now, data, bytes);
 	q->due_ns = 0;
-	if (q->closing || io_uring_sq_ready(&q->ring.io))
+	if (q->closing || q->hangup || io_uring_sq_ready(&q->ring.io))
 		return;
 	if (wait_us && !starved)
 		q->due_ns = now + wait_us * 1000ull;
 	else
 		/* A turn without data gives back what a batch was waited for. */
-		q->active = (data && q->backend->reap) || ask_for_kick(q) || !settle(q);
+		q->active = (data && q->backend->reap) || !settle(q) || ask_for_kick(q);
 	look_later(q, now, data);
 }

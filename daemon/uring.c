@@ -198,9 +198,17 @@ struct io_uring_cqe *uring_peek(struct uring *u)
 	return NULL;
 }
 
-bool uring_pending(const struct uring *u)
+/*
+ * The kernel clears the flag when it begins with its work. What is added then it does in the same
+ * pass, and the flag stays (io_uring/tw.c: __io_run_local_work()): it is not believed for ever. A
+ * pass is 20 things.
+ */
+bool uring_pending(struct uring *u, bool came, uint32_t operations)
 {
-	return __atomic_load_n(u->io.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN;
+	bool flag = __atomic_load_n(u->io.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN;
+	bool pending = flag && !came && u->in_vain < 2 + operations / 20;
+	u->in_vain = pending ? u->in_vain + 1 : 0;
+	return pending;
 }
 
 bool uring_overflown(const struct uring *u)

@@ -19,6 +19,7 @@ struct uring {
 	int eventfd; /* -1: none */
 	void *sqes;  /* of a shared ring, whose ring memory is elsewhere */
 	size_t sqes_bytes;
+	uint32_t in_vain; /* enters in a row for work that the kernel was to have */
 };
 
 #define URING_SQ_ENTRIES 64u
@@ -74,8 +75,11 @@ int uring_enter_fill(struct uring *u, uint32_t fill);
 /* The oldest CQE, without entering the kernel; NULL: none. */
 struct io_uring_cqe *uring_peek(struct uring *u);
 
-/* There is work that the last enter left or that came since: the kernel runs some at a time. */
-bool uring_pending(const struct uring *u);
+/*
+ * There is work that the last enter left or that came since, though it brought nothing (came): the
+ * kernel runs some at a time. To be asked after each enter; operations: how many there may be.
+ */
+bool uring_pending(struct uring *u, bool came, uint32_t operations);
 
 /* CQEs wait in the kernel because the CQ is full. */
 bool uring_overflown(const struct uring *u);

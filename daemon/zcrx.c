@@ -33,6 +33,8 @@
 #define EEXIST_TRIES    40
 #define EEXIST_PAUSE_NS 50000000
 
+#define TRY_AGAIN_NS 4000000
+
 #define EVENT (1ull << 34) /* user_data of events: no flow's */
 
 /* The kernel changes the header of a drain: each SQE has its own. */
@@ -49,10 +51,11 @@ struct zcrx {
 	struct drain *drain;
 	uint32_t ifq;
 	struct zcrx_abi abi;
-	bool dry;     /* a receive ended for want of buffers */
-	bool armed;   /* one was since the kernel last got any */
-	bool flushed; /* since the client last gave any back */
-	bool event;   /* the NIC found none, and will not say so again before it is asked to */
+	bool dry;        /* a receive ended for want of buffers */
+	uint64_t dry_ns; /* when, or when a receive was tried again */
+	bool armed;      /* one was since the kernel last got any */
+	bool flushed;    /* since the client last gave any back */
+	bool event;      /* the NIC found none, and will not say so again before it is asked to */
 	const struct zcrx_statistics *stats; /* in the client's reach: to be shown, not trusted */
 };
 
@@ -210,8 +213,10 @@ static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
 		return;
 	}
 	/* One that ended before the kernel got some may be told later, when the CQ was full. */
-	if (cqe->res == -ENOMEM && !b->side)
-		b->dry |= b->armed;
+	if (cqe->res == -ENOMEM && !b->side && b->armed && !b->dry) {
+		b->dry = true;
+		b->dry_ns = clock_ns();
+	}
 	if (!b->side || !(cqe->flags & IORING_CQE_F_BUFFER))
 		return;
 	uint32_t slot = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
@@ -234,6 +239,19 @@ static bool flush(struct zcrx *b)
 	return b->abi.flush && control(b, ZCRX_CTRL_FLUSH_RQ);
 }
 
+/*
+ * Buffers may come free without the client's doing, when the NIC's pool lets go of some. And what
+ * is not copied needs none of those.
+ */
+static uint32_t tries_again(struct zcrx *b)
+{
+	uint64_t now = clock_ns();
+	if (now - b->dry_ns < TRY_AGAIN_NS)
+		return 0;
+	b->dry_ns = now;
+	return 1;
+}
+
 static uint32_t zcrx_post(void *data)
 {
 	struct zcrx *b = data;
@@ -252,7 +270,9 @@ static uint32_t zcrx_post(void *data)
 		b->dry = b->armed = false;
 	if (b->event && news)
 		b->event = !control(b, ZCRX_OP_ARM_EVENT);
-	return b->dry || (b->side && !b->side->posted) ? 0 : UINT32_MAX;
+	if (b->dry)
+		return tries_again(b);
+	return b->side && !b->side->posted ? 0 : UINT32_MAX;
 }
 
 static uint64_t zcrx_copied(const void *data)
@@ -267,6 +287,7 @@ const struct backend backend_zcrx = {
 	.format = MSG_FORMAT_ZCRX,
 	.cqe_bytes = 2 * sizeof(struct io_uring_cqe),
 	.has_side = true,
+	.tries_again = true,
 	.pace_us = PACE_WAIT_MOST_US,
 	.buffer_bytes = zcrx_buffer_bytes,
 	.refills = zcrx_refills,

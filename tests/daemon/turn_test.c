@@ -22,7 +22,8 @@
 enum {
 	CQ_ENTRIES = 64,
 	RQ_ENTRIES = 64,
-	PAGES = 16
+	PAGES = 16,
+	STRANGER = 77 /* no flow's id */
 };
 
 static const struct limits limits = {
@@ -32,7 +33,10 @@ static const struct limits limits = {
 
 /* What the backend does. */
 static struct {
+	struct rings *rings;
 	uint32_t reaps, something_at; /* the reap that takes something, which frees a buffer */
+	uint32_t held_at;             /* the reap that finds no room for it */
+	uint32_t completion_at;       /* the reap that makes a completion */
 	uint32_t buffers;
 	uint32_t arms;
 } fake;
@@ -40,7 +44,8 @@ static struct {
 static int fake_open(void **ret, struct uring *ring, struct rings *rings,
 		     struct backend_place *place)
 {
-	(void)ring, (void)rings, (void)place;
+	(void)ring, (void)place;
+	fake.rings = rings;
 	*ret = &fake;
 	return 0;
 }
@@ -62,10 +67,16 @@ static void fake_arm(void *b, struct uring *ring, int sock, uint64_t user_data)
 static bool fake_reap(void *b, bool *ret_held)
 {
 	(void)b;
-	*ret_held = false;
 	bool something = ++fake.reaps == fake.something_at;
 	fake.buffers += something;
-	return something;
+	*ret_held = fake.reaps == fake.held_at;
+	if (fake.reaps != fake.completion_at)
+		return something;
+	rings_complete(fake.rings, &(struct ring_cqe){.user_data = STRANGER,
+						      .res = 1,
+						      .flags = IORING_CQE_F_MORE});
+	rings_complete_show(fake.rings);
+	return true;
 }
 
 static uint32_t fake_post(void *b)
@@ -167,12 +178,45 @@ static void a_turn_that_finds_nothing_is_the_last(void **state)
 	assert_false(queue->active);
 }
 
+static void what_waits_for_the_client_since_the_last_look_has_it_kicked(void **state)
+{
+	(void)state;
+	fake.held_at = 2;
+	queue_turn(queue);
+	assert_int_equal(fake.reaps, 2);
+	assert_false(queue->active);
+	assert_int_not_equal(queue->rings.daemon->kick, 0);
+}
+
+/* It need not know that there is something to read: a dead flow waits for that. */
+static void a_client_that_sleeps_is_woken_to_bury_its_dead(void **state)
+{
+	(void)state;
+	struct flow *f;
+	fake.completion_at = 1;
+	queue_turn(queue);
+	assert_int_equal(queue->scanned, 1);
+	assert_int_equal(flow_new(&f, queue, sock[1]), 0);
+	flows_link(f);
+	ring_store(&queue->rings.client->wake, 1);
+	flow_close(f, false);
+	queue_turn(queue);
+	assert_int_equal(flow_state(f), FLOW_DEAD);
+	assert_int_equal(ring_load(&queue->rings.client->wake), 0);
+	ring_store(&queue->rings.client->cq_head, 1);
+	queue->active = true;
+	queue_turn(queue);
+	assert_true(TAILQ_EMPTY(&queue->flows));
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(what_waits_for_a_buffer_gets_one_that_came_before_sleep),
+		CASE(what_waits_for_the_client_since_the_last_look_has_it_kicked),
+		CASE(a_client_that_sleeps_is_woken_to_bury_its_dead),
 		CASE(a_turn_that_finds_nothing_is_the_last),
 	};
 	return cmocka_run_group_tests_name("turn", tests, NULL, NULL);
