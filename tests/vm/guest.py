@@ -170,6 +170,16 @@ def quiet():
     until("no page pool is detached", lambda: not detached())
 
 
+def huge_pages(mib):
+    """Waits until so many are free: the kernel keeps a queue's until it is done with it, a while after
+    the queue is gone."""
+    def free():
+        flush_deferred()
+        with open("/proc/meminfo", encoding="ascii") as f:
+            return int(re.search(r"HugePages_Free: +(\d+)", f.read())[1])
+    until(f"{mib} MiB of huge pages are free", lambda: 2 * free() >= mib)
+
+
 def listening(port, namespace=()):
     """Does a TCP socket listen on the port? namespace: () for rx, PEER for tx."""
     text = do(*namespace, "cat", "/proc/net/tcp", "/proc/net/tcp6")

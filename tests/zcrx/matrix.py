@@ -11,10 +11,9 @@ import re
 
 from service import (DEVMEM, ZCRX, Failed, Service, do, finish, report, sender, transfer,
                      uncomplaining, until, wait_ready)
-from guest import LOCAL, PEER, REMOTE, Tally, only_in_guest, remade
+from guest import LOCAL, PEER, REMOTE, Tally, huge_pages, only_in_guest, remade
 
 MIB = 1 << 20
-HUGE_PAGE = 2 * MIB
 FAULTS = {"none": 0, "drop_every": 100, "alloc_fail_every": 50, "unsplit_every": 20,
           "linear_payload": 16}
 # The first one of each is what the NIC comes with; what is slow to change stands at the end.
@@ -95,16 +94,10 @@ class Link:
                 f.write(str(value))
 
 
-def huge_pages_free():
-    with open("/proc/meminfo", encoding="ascii") as f:
-        return int(re.search(r"HugePages_Free: +(\d+)", f.read())[1])
-
-
 def stream(service, link, wanted):
     link.set(wanted)
     if wanted["memory"] == "64 KiB buffers":
-        # Those of the last one are free when the kernel is done with its queue, not before.
-        until("huge pages are free", lambda: huge_pages_free() >= 32 * MIB // HUGE_PAGE)
+        huge_pages(32)
     how, flows = wanted["how"], wanted["flows"]
     address = (REMOTE if how == "connect" else LOCAL)[wanted["version"]]
     options = ["backend=3", *memory(wanted), *(["cq=64"] if wanted["cq"] else [])]

@@ -6,7 +6,7 @@ import re
 
 from service import (BACKEND, COPY, DAEMON_UID, IS_DEVMEM, PEER, ZCRX, Service, do, expect, finish,
                      report, sender, transfer, until, wait_ready, zero_copy)
-from guest import LOCAL, REMOTE, Tally, only_in_guest
+from guest import LOCAL, REMOTE, Tally, huge_pages, only_in_guest
 
 MIB = 1 << 20
 ports = itertools.count(20000)
@@ -41,6 +41,7 @@ def sized(service, *options):
 def large(service):
     """The NIC wants them in one piece, so the area's pages have to be large."""
     do("sysctl", "-q", "vm.nr_hugepages=8")
+    huge_pages(8)
     got = stream(service, options=["buffer=65536", "area=8388608", "huge"])
     zero_copy(got)
     expect("buffers of 64 KiB", got["buffer_bytes"] == 65536, got)
@@ -52,6 +53,7 @@ def scarce(service):
     do(*PEER, "ethtool", "-K", "zc1", "tso", "off")
     try:
         for _ in range(4):
+            huge_pages(32)
             stream(service, "adopt", 4, 256, 16384, ["buffer=65536", "area=33554432", "huge"])
     finally:
         do(*PEER, "ethtool", "-K", "zc1", "tso", "on")
