@@ -253,9 +253,7 @@ static void nic_line(struct reader *r, const char *name, const char *key, const 
 	if (strcmp(key, "queues") != 0)
 		mistake(&r->mistakes, r->line, "unknown key '%s'; known in [nic NAME]: queues",
 			key);
-	else if (is_second_value(r, key, value))
-		return;
-	else if (nic_queues_parse(&nic->queues, value) < 0)
+	else if (!is_second_value(r, key, value) && nic_queues_parse(&nic->queues, value) < 0)
 		mistake(&r->mistakes, r->line,
 			"queues=%s: expected numbers and ranges, such as 2-5,7", value);
 }

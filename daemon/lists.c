@@ -202,7 +202,8 @@ static int queue_add(void *ids, const char *item)
 	return r < 0 ? r : span_add(ids, span);
 }
 
-/* Some queues of an interface are one item, however many lines they are in. All of them are
+/*
+ * Some queues of an interface are one item, however many lines they are in. All of them are
  * another.
  */
 static struct policy_nic *nic_get(struct policy_nics *list, const struct policy_nic *key, bool some)

@@ -120,23 +120,34 @@ static bool side_pending(const struct queue *q)
 	return q->side && side_is_back(q->side, ring_load(&q->rings.client->side_head));
 }
 
+/* For room in the CQ, or for buffers. */
+static bool waits_for_client(const struct queue *q)
+{
+	return !TAILQ_EMPTY(&q->waiting) || !TAILQ_EMPTY(&q->dead) || !TAILQ_EMPTY(&q->owed) ||
+	       q->held || uring_overflown(&q->ring);
+}
+
+static bool client_gave(const struct queue *q)
+{
+	uint32_t head = ring_load(&q->rings.client->cq_head);
+	bool moved = head != q->head && head - q->head <= q->scanned - q->head;
+	return moved || side_pending(q) || rings_refill_pending(&q->rings);
+}
+
 /*
  * Before sleeping: if anything waits for the client, ask for a kick, then look once more. True if
  * there is something after all.
  */
 static bool ask_for_kick(struct queue *q)
 {
-	if (TAILQ_EMPTY(&q->waiting) && TAILQ_EMPTY(&q->dead) && TAILQ_EMPTY(&q->owed) &&
-	    !q->held && !uring_overflown(&q->ring))
+	if (!waits_for_client(q))
 		return false;
 	if (!ring_load(&q->rings.daemon->kick)) {
 		q->kick += q->kick == UINT32_MAX ? 2 : 1;
 		ring_store(&q->rings.daemon->kick, q->kick);
 	}
 	ring_barrier();
-	uint32_t head = ring_load(&q->rings.client->cq_head);
-	bool moved = head != q->head && head - q->head <= q->scanned - q->head;
-	return moved || side_pending(q) || rings_refill_pending(&q->rings);
+	return client_gave(q);
 }
 
 /*
@@ -244,6 +255,7 @@ void queue_turn(struct queue *q)
 		q->due_ns = now + wait_us * 1000ull;
 	else
 		/* A turn without data gives back what a batch was waited for. */
-		q->active = (data && q->backend->reap) || !settle(q) || ask_for_kick(q);
+		q->active = (data && q->backend->reap) || (waits_for_client(q) && client_gave(q)) ||
+			    !settle(q) || ask_for_kick(q);
 	look_later(q, now, data);
 }

@@ -33,7 +33,7 @@
 #define EEXIST_TRIES    40
 #define EEXIST_PAUSE_NS 50000000
 
-#define TRY_AGAIN_NS 4000000
+#define TRY_AGAIN_NS 4000000 /* turns come less and less often: look_later() */
 
 #define EVENT (1ull << 34) /* user_data of events: no flow's */
 
