@@ -56,18 +56,40 @@ static void call_issue(struct giveback *g, struct giveback_call *c)
 	sqe->user_data = CALL | (uint64_t)(c - g->calls);
 }
 
-static void call_done(struct giveback *g, struct giveback_call *c, int res)
+/* It is made once more then, but not again. */
+static bool falls_short(struct giveback_call *c, int res)
 {
+	bool again = c->again;
 	c->returned += res > 0 ? (uint32_t)res : 0;
-	if (c->returned < c->count && !c->again) {
-		c->again = true;
-		return call_issue(g, c);
-	}
+	c->again = true;
+	return c->returned < c->count && !again;
+}
+
+static void call_end(struct giveback *g, struct giveback_call *c)
+{
 	count_add(&g->counts->returned, c->returned);
 	count_add(&g->counts->missed, c->count - c->returned);
 	c->stream->calls--;
 	g->paid[g->n_paid++] = c->stream->id;
 	c->stream = NULL;
+}
+
+static void call_done(struct giveback *g, struct giveback_call *c, int res)
+{
+	if (falls_short(c, res))
+		call_issue(g, c);
+	else
+		call_end(g, c);
+}
+
+static void call_at_once(struct giveback *g, struct giveback_call *c)
+{
+	int r;
+	do {
+		r = setsockopt(c->stream->sock, SOL_SOCKET, SO_DEVMEM_DONTNEED, c->ranges,
+			       (socklen_t)(c->n * sizeof(c->ranges[0])));
+	} while (falls_short(c, r));
+	call_end(g, c);
 }
 
 static struct giveback_call *call_free(struct giveback *g)
@@ -89,18 +111,24 @@ static uint32_t budget(const struct giveback *g)
 	return due < TURN_MOST ? due : TURN_MOST;
 }
 
+/*
+ * While the CQ overflows, the completion of a call may lie behind messages that wait for what it
+ * frees: then it is made without io_uring.
+ */
 void giveback_turn(struct giveback *g)
 {
+	bool at_once = uring_overflown(g->ring);
+	struct giveback_call alone, *c;
 	struct tokens_stream *due;
-	struct giveback_call *c;
 	uint32_t left = budget(g);
 	g->received = false;
-	while (left > 0 && (due = TAILQ_FIRST(&g->tokens.due)) && (c = call_free(g))) {
+	while (left > 0 && g->n_paid < GIVEBACK_CALLS && (due = TAILQ_FIRST(&g->tokens.due)) &&
+	       (c = at_once ? &alone : call_free(g))) {
 		*c = (struct giveback_call){.stream = (struct giveback_stream *)due};
 		c->n = tokens_take(&g->tokens, due, left, c->ranges, &c->count);
 		left -= c->count;
 		c->stream->calls++;
-		call_issue(g, c);
+		(at_once ? call_at_once : call_issue)(g, c);
 	}
 }
 

@@ -17,7 +17,7 @@
 
 struct ring_daemon;
 
-#define GIVEBACK_CALLS 8u /* under way at a time */
+#define GIVEBACK_CALLS 8u /* under way at a time, or made at once in a turn */
 
 struct giveback_stream {
 	struct tokens_stream tokens; /* first: the ledger knows streams by it */
@@ -39,8 +39,8 @@ struct giveback {
 	struct ring_daemon *counts;
 	struct tokens tokens;
 	struct giveback_call calls[GIVEBACK_CALLS];
-	uint32_t paid[GIVEBACK_CALLS]; /* ids of streams whose calls were done, */
-	uint32_t n_paid;               /* since giveback_next() took them */
+	uint32_t paid[2 * GIVEBACK_CALLS]; /* ids of streams whose calls were done, */
+	uint32_t n_paid;                   /* since giveback_next() took them */
 	uint32_t looked; /* position in the ring's CQ up to which calls were looked for */
 	bool received;   /* something, since tokens were given back last: set by the owner */
 };
@@ -62,7 +62,7 @@ uint32_t giveback_next(struct giveback *g);
 /* The NIC has few buffers left to fill. */
 bool giveback_is_short(const struct giveback *g);
 
-/* Queues calls for what should go back now. */
+/* Queues calls for what should go back now, or makes them if the CQ overflows. */
 void giveback_turn(struct giveback *g);
 
 /*
