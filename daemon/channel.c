@@ -63,8 +63,10 @@ static int send_opened(struct queue *q, const struct flow *f)
 {
 	int fd = f->receive_only ? -1 : f->sock;
 	int unread = 0;
-	if (fd >= 0 && ioctl(q->channel, TIOCOUTQ, &unread) == 0 && unread < DATAGRAM_LEAST)
-		q->sockets_unread = 0;
+	/* A wake-up may lie there for long: its reader is awake. */
+	if (fd >= 0 && ioctl(q->channel, TIOCOUTQ, &unread) == 0 &&
+	    (uint32_t)unread / DATAGRAM_LEAST < q->sockets_unread)
+		q->sockets_unread = (uint32_t)unread / DATAGRAM_LEAST;
 	if (fd >= 0 && q->sockets_unread >= CHANNEL_SOCKETS)
 		return -EAGAIN;
 	union msg_any m = {0};

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../../daemon/backend.h"
+#include "../../daemon/channel.h"
 #include "../../daemon/flow.h"
 #include "../../daemon/flows.h"
 #include "../../daemon/queue.h"
@@ -23,17 +24,19 @@ enum {
 	CQ_ENTRIES = 64,
 	RQ_ENTRIES = 64,
 	PAGES = 16,
+	FLOWS = CHANNEL_SOCKETS + 1,
 	STRANGER = 77 /* no flow's id */
 };
 
 static const struct limits limits = {
-	.most = {[ACCOUNT_QUEUES] = 1, [ACCOUNT_BYTES] = 1 << 20, [ACCOUNT_FLOWS] = 1},
+	.most = {[ACCOUNT_QUEUES] = 1, [ACCOUNT_BYTES] = 1 << 20, [ACCOUNT_FLOWS] = FLOWS},
 	.most_users = 1,
 };
 
 /* What the backend does. */
 static struct {
 	struct rings *rings;
+	struct uring *ring;
 	uint32_t reaps, something_at; /* the reap that takes something, which frees a buffer */
 	uint32_t held_at;             /* the reap that finds no room for it */
 	uint32_t completion_at;       /* the reap that makes a completion */
@@ -44,8 +47,9 @@ static struct {
 static int fake_open(void **ret, struct uring *ring, struct rings *rings,
 		     struct backend_place *place)
 {
-	(void)ring, (void)place;
+	(void)place;
 	fake.rings = rings;
+	fake.ring = ring;
 	*ret = &fake;
 	return 0;
 }
@@ -67,16 +71,21 @@ static void fake_arm(void *b, struct uring *ring, int sock, uint64_t user_data)
 static bool fake_reap(void *b, bool *ret_held)
 {
 	(void)b;
+	struct io_uring_cqe *cqe;
 	bool something = ++fake.reaps == fake.something_at;
+	while ((cqe = uring_peek(fake.ring))) {
+		rings_complete(fake.rings,
+			       &(struct ring_cqe){.user_data = cqe->user_data, .res = cqe->res});
+		io_uring_cqe_seen(&fake.ring->io, cqe);
+	}
 	fake.buffers += something;
 	*ret_held = fake.reaps == fake.held_at;
-	if (fake.reaps != fake.completion_at)
-		return something;
-	rings_complete(fake.rings, &(struct ring_cqe){.user_data = STRANGER,
-						      .res = 1,
-						      .flags = IORING_CQE_F_MORE});
+	if (fake.reaps == fake.completion_at)
+		rings_complete(fake.rings, &(struct ring_cqe){.user_data = STRANGER,
+							      .res = 1,
+							      .flags = IORING_CQE_F_MORE});
 	rings_complete_show(fake.rings);
-	return true;
+	return something || fake.reaps == fake.completion_at;
 }
 
 static uint32_t fake_post(void *b)
@@ -209,6 +218,28 @@ static void a_client_that_sleeps_is_woken_to_bury_its_dead(void **state)
 	assert_true(TAILQ_EMPTY(&queue->flows));
 }
 
+/* Its reader is awake and need not read it. */
+static void sockets_go_on_though_a_wake_up_lies_unread(void **state)
+{
+	(void)state;
+	struct flow *f;
+	char datagram[512];
+	for (int i = 0; i < FLOWS; i++) {
+		assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
+		f->state = FLOW_OPENING;
+		flows_link(f);
+		channel_tell(queue, f);
+		assert_int_equal(flow_state(f), i < CHANNEL_SOCKETS ? FLOW_IDLE : FLOW_OPENING);
+	}
+	for (int i = 0; i < CHANNEL_SOCKETS; i++)
+		assert_true(recv(channel, datagram, sizeof(datagram), MSG_DONTWAIT) > 1);
+	ring_store(&queue->rings.client->wake, 1);
+	channel_wake(queue);
+	channel_flush(queue);
+	assert_int_equal(flow_state(f), FLOW_IDLE);
+	assert_int_equal(recv(channel, datagram, sizeof(datagram), MSG_DONTWAIT), 1);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -217,6 +248,7 @@ int main(void)
 		CASE(what_waits_for_a_buffer_gets_one_that_came_before_sleep),
 		CASE(what_waits_for_the_client_since_the_last_look_has_it_kicked),
 		CASE(a_client_that_sleeps_is_woken_to_bury_its_dead),
+		CASE(sockets_go_on_though_a_wake_up_lies_unread),
 		CASE(a_turn_that_finds_nothing_is_the_last),
 	};
 	return cmocka_run_group_tests_name("turn", tests, NULL, NULL);
