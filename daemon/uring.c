@@ -175,19 +175,30 @@ struct io_uring_sqe *uring_sqe(struct uring *u)
 	return sqe;
 }
 
+bool uring_lost(const struct uring *u)
+{
+	return __atomic_load_n(u->io.cq.koverflow, __ATOMIC_RELAXED) != 0;
+}
+
+static int entered(const struct uring *u, int r)
+{
+	if (uring_lost(u))
+		return -EBADR;
+	return r == -EINTR || r == -EAGAIN || r == -EBUSY || r == -ETIME ? 0 : r;
+}
+
 int uring_enter(struct uring *u)
 {
-	int r = io_uring_submit_and_get_events(&u->io);
-	return r == -EINTR || r == -EAGAIN || r == -EBUSY ? 0 : r;
+	return entered(u, io_uring_submit_and_get_events(&u->io));
 }
 
 int uring_enter_fill(struct uring *u, uint32_t fill)
 {
 	struct __kernel_timespec none = {0};
 	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&none};
-	int r = io_uring_enter2((unsigned)u->io.ring_fd, 0, fill,
-				IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
-	return r == -EINTR || r == -EAGAIN || r == -EBUSY || r == -ETIME ? 0 : r;
+	return entered(u, io_uring_enter2((unsigned)u->io.ring_fd, 0, fill,
+					  IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg,
+					  sizeof(arg)));
 }
 
 struct io_uring_cqe *uring_peek(struct uring *u)

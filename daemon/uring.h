@@ -66,7 +66,10 @@ void uring_buffers_free(struct io_uring_buf_ring *b, uint32_t entries);
 /* The next free SQE, zeroed; submits what is queued when the ring is full. Never NULL. */
 struct io_uring_sqe *uring_sqe(struct uring *u);
 
-/* Submits and runs pending work: CQEs appear only in here. Returns 0 or a negative errno. */
+/*
+ * Submits and runs pending work: CQEs appear only in here. Returns a negative errno, or not; -EBADR
+ * if uring_lost().
+ */
 int uring_enter(struct uring *u);
 
 /* The same, and goes on until the CQ holds `fill` entries or no work is left; it does not wait. */
@@ -83,5 +86,8 @@ bool uring_pending(struct uring *u, bool came, uint32_t operations);
 
 /* CQEs wait in the kernel because the CQ is full. */
 bool uring_overflown(const struct uring *u);
+
+/* A CQE found neither room in the CQ nor memory to wait in, and is gone. */
+bool uring_lost(const struct uring *u);
 
 #endif

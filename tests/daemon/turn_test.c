@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Turns of a queue with a backend of the test's, whose completions are not the kernel's. */
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -240,6 +241,24 @@ static void sockets_go_on_though_a_wake_up_lies_unread(void **state)
 	assert_int_equal(recv(channel, datagram, sizeof(datagram), MSG_DONTWAIT), 1);
 }
 
+/* Without memory for what finds no room in the CQ the kernel drops it. */
+static void a_queue_that_lost_completions_is_lost_and_closes(void **state)
+{
+	(void)state;
+	struct flow *f;
+	assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
+	flows_link(f);
+	f->state = FLOW_ARMED; /* and its receive has ended */
+	queue_turn(queue);
+	assert_int_equal(queue->lost, 0);
+	*queue->ring.io.cq.koverflow = 1;
+	queue->active = true;
+	for (int i = 0; i < 8 && queue->active; i++)
+		queue_turn(queue);
+	assert_int_equal(queue->lost, -EBADR);
+	assert_true(queue_quiet(queue));
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -249,6 +268,7 @@ int main(void)
 		CASE(what_waits_for_the_client_since_the_last_look_has_it_kicked),
 		CASE(a_client_that_sleeps_is_woken_to_bury_its_dead),
 		CASE(sockets_go_on_though_a_wake_up_lies_unread),
+		CASE(a_queue_that_lost_completions_is_lost_and_closes),
 		CASE(a_turn_that_finds_nothing_is_the_last),
 	};
 	return cmocka_run_group_tests_name("turn", tests, NULL, NULL);
