@@ -130,24 +130,21 @@ void flows_forget(struct flow *f)
 	f->waits_on = NULL;
 }
 
-static void wait_on(struct flow *f, struct flow_list *list)
+void flows_wait_on(struct flow *f, struct flow_list *list)
 {
 	if (f->waits_on == list)
 		return;
 	flows_forget(f);
 	TAILQ_INSERT_TAIL(list, f, waiting);
 	f->waits_on = list;
-	f->queue->active = true;
 }
 
 void flows_wait(struct flow *f)
 {
-	wait_on(f, f->state == FLOW_DEAD ? &f->queue->dead : &f->queue->waiting);
-}
-
-void flows_owe(struct flow *f)
-{
-	wait_on(f, &f->queue->owed);
+	struct queue *q = f->queue;
+	struct flow_list *list = f->state == FLOW_DEAD ? &q->dead : &q->waiting;
+	q->active |= f->waits_on != list;
+	flows_wait_on(f, list);
 }
 
 void flows_set_state(struct flow *f, enum flow_state state)

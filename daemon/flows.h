@@ -45,8 +45,8 @@ void flows_set_state(struct flow *f, enum flow_state state);
  */
 void flows_wait(struct flow *f);
 
-/* Only what the backend owes it still holds up its end. */
-void flows_owe(struct flow *f);
+/* It waits on that list of its queue's, and on no other. */
+void flows_wait_on(struct flow *f, struct flow_list *list);
 void flows_forget(struct flow *f);
 
 #endif

@@ -78,7 +78,7 @@ enum flow_wait {
 
 struct flow {
 	TAILQ_ENTRY(flow) link;    /* of its queue */
-	TAILQ_ENTRY(flow) waiting; /* for buffers, for CQ room, or dead and for its end */
+	TAILQ_ENTRY(flow) waiting; /* for buffers, CQ room or a nudge, or dead and for its end */
 	TAILQ_ENTRY(flow) news;    /* to be told to the client */
 	struct queue *queue;
 	uint32_t id;
@@ -144,6 +144,7 @@ struct queue {
 	struct flow_list flows, waiting, news;
 	struct flow_list dead;       /* in the order of their ends */
 	struct flow_list owed;       /* dead, too, and past that */
+	struct flow_list fresh;      /* armed, and to be nudged */
 	uint32_t flow_count, shares; /* of flows; and into how many the area is cut for them */
 	bool hangup;                 /* of the channel: to be closed */
 	int lost;                    /* error to tell the client, then it closes */
@@ -152,6 +153,7 @@ struct queue {
 	struct pace pace;
 	uint64_t due_ns;                /* not before then; 0: at once */
 	uint64_t look_ns, look_step_ns; /* a turn then, even if nothing happens; 0: none */
+	uint64_t nudge_ns;              /* likewise */
 	bool active;                    /* has work: takes turns until it has none */
 	bool held;                      /* completions wait for room that the client has to make */
 	bool ending;                    /* ... and its hardware is let go of, by `work` */

@@ -176,6 +176,13 @@ bool socket_limit(int sock, uint64_t bytes, bool has_one)
 	return true;
 }
 
+/* As it is: setting it makes the kernel look (net/ipv4/tcp.c: tcp_set_rcvlowat()). */
+void socket_nudge(int sock)
+{
+	int least = option(sock, SOL_SOCKET, SO_RCVLOWAT);
+	setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least));
+}
+
 int socket_drop(int sock, bool abort)
 {
 	if (sock < 0)

@@ -42,6 +42,9 @@ void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote)
  */
 bool socket_limit(int sock, uint64_t bytes, bool has_one);
 
+/* Wakes whoever waits for it, if there is anything to read. */
+void socket_nudge(int sock);
+
 /*
  * Drops our reference. With abort the connection is reset, whoever else holds it. Lingering is
  * switched off first: it would make close() wait as long as its owner asked for.

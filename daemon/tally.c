@@ -2,6 +2,7 @@
 #include "tally.h"
 
 #include "flows.h"
+#include "nudge.h"
 #include "util.h"
 
 struct sums {
@@ -37,6 +38,7 @@ static struct sums count(struct queue *q, uint32_t tail)
 		count_add(&f->bytes, (uint64_t)cqe->res);
 		count_add(&f->bytes_copied, copied);
 		f->stuck = 0;
+		nudge_note(f);
 	}
 	return s;
 }

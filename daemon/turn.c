@@ -5,6 +5,7 @@
 #include "channel.h"
 #include "flow.h"
 #include "flows.h"
+#include "nudge.h"
 #include "queue.h"
 #include "side.h"
 #include "tally.h"
@@ -81,7 +82,7 @@ static void bury(struct queue *q)
 		if (flow_is_settled(f))
 			flow_free(f);
 		else
-			flows_owe(f);
+			flows_wait_on(f, &q->owed);
 	while (q->backend->settled_next && (id = q->backend->settled_next(q->buffers)) != 0) {
 		f = flow_find(q->client, id);
 		if (f && f->waits_on == &q->owed && flow_is_settled(f))
@@ -196,7 +197,7 @@ static void look_later(struct queue *q, uint64_t now, bool data)
 	const struct ring_daemon *d = q->rings.daemon;
 	bool owed = d->lent != d->returned + d->missed ||
 		    (q->backend->tries_again && !TAILQ_EMPTY(&q->waiting));
-	q->look_ns = 0;
+	q->look_ns = q->nudge_ns;
 	if (data)
 		q->look_step_ns = 0;
 	if (q->active || !owed)
@@ -205,7 +206,8 @@ static void look_later(struct queue *q, uint64_t now, bool data)
 		q->look_step_ns = LOOK_FIRST_NS;
 	else if (q->look_step_ns < LOOK_MOST_NS)
 		q->look_step_ns *= 2;
-	q->look_ns = now + q->look_step_ns;
+	if (!q->look_ns || q->look_ns > now + q->look_step_ns)
+		q->look_ns = now + q->look_step_ns;
 }
 
 /* It need not be kicked now. */
@@ -223,6 +225,7 @@ void queue_turn(struct queue *q)
 {
 	uint64_t began = clock_ns();
 	begin(q);
+	nudge(q, began);
 	enter(q);
 	reap(q);
 	uint64_t bytes = count_get(&q->rings.daemon->bytes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Turns of a queue with a backend of the test's, whose completions are not the kernel's. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #include "../../daemon/channel.h"
 #include "../../daemon/flow.h"
 #include "../../daemon/flows.h"
+#include "../../daemon/nudge.h"
 #include "../../daemon/queue.h"
 #include "../../daemon/turn.h"
 #include "../../daemon/util.h"
@@ -259,6 +261,50 @@ static void a_queue_that_lost_completions_is_lost_and_closes(void **state)
 	assert_true(queue_quiet(queue));
 }
 
+/* A connection of TCP's; returns the end that accepted. */
+static int tcp_pair(int *ret_peer)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	*ret_peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, size), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+	assert_int_equal(connect(*ret_peer, (struct sockaddr *)&at, size), 0);
+	int accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(accepted >= 0);
+	close(listener);
+	return accepted;
+}
+
+/* Who waits for edges, as a multishot receive does, gets another one for the same data. */
+static void what_a_receive_may_have_overlooked_wakes_it_later(void **state)
+{
+	(void)state;
+	struct flow *f;
+	struct epoll_event e = {.events = EPOLLIN | EPOLLET};
+	int peer, epoll = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(flow_new(&f, queue, tcp_pair(&peer)), 0);
+	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, f->sock, &e), 0);
+	assert_int_equal(send(peer, "x", 1, 0), 1);
+	assert_int_equal(epoll_wait(epoll, &e, 1, 1000), 1);
+	flows_link(f);
+	f->state = FLOW_ARMED;
+	nudge_note(f);
+	queue_turn(queue);
+	assert_false(queue->active);
+	assert_int_equal(epoll_wait(epoll, &e, 1, 0), 0);
+	assert_int_not_equal(queue->look_ns, 0);
+	while (clock_ns() < queue->look_ns)
+		usleep(1000);
+	queue_turn(queue);
+	assert_int_equal(epoll_wait(epoll, &e, 1, 0), 1);
+	assert_int_equal(queue->look_ns, 0);
+	close(epoll);
+	close(peer);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -268,6 +314,7 @@ int main(void)
 		CASE(what_waits_for_the_client_since_the_last_look_has_it_kicked),
 		CASE(a_client_that_sleeps_is_woken_to_bury_its_dead),
 		CASE(sockets_go_on_though_a_wake_up_lies_unread),
+		CASE(what_a_receive_may_have_overlooked_wakes_it_later),
 		CASE(a_queue_that_lost_completions_is_lost_and_closes),
 		CASE(a_turn_that_finds_nothing_is_the_last),
 	};

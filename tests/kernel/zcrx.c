@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* io_uring zero-copy receive: completions say where in the area the payload is. */
+#include <errno.h>
 #include <liburing.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "memory.h"
 #include "stream.h"
@@ -106,16 +108,30 @@ static bool take_completion(const struct target *t, int sock, const struct io_ur
 	return true;
 }
 
+/*
+ * The kernel may leave the receive asleep although the stream has more, or has ended: see the
+ * daemon's nudge.h.
+ */
+static void nudge(int sock)
+{
+	int least = 1;
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)) < 0)
+		die("SO_RCVLOWAT: %m");
+}
+
 void zcrx_receive(const struct target *t, int sock, struct stream *s)
 {
+	struct __kernel_timespec a_second = {.tv_sec = 1};
 	bool going = true;
 
 	arm(sock);
 	while (going) {
 		struct io_uring_cqe *cqe;
 		unsigned head, n = 0;
-		int r = io_uring_submit_and_wait(&ring, 1);
-		if (r < 0 && r != -EINTR)
+		int r = io_uring_submit_and_wait_timeout(&ring, &cqe, 1, &a_second, NULL);
+		if (r == -ETIME)
+			nudge(sock);
+		else if (r < 0 && r != -EINTR)
 			die("io_uring_enter: %s", strerror(-r));
 		memory_begin(t->memory);
 		io_uring_for_each_cqe(&ring, head, cqe)
