@@ -344,7 +344,7 @@ static bool devmem_reap(void *data, bool *ret_held)
 {
 	struct devmem *b = data;
 	struct io_uring_cqe *cqe;
-	bool room = true, any = false;
+	bool room = true, any = giveback_reap(&b->back);
 	while (room && (cqe = uring_peek(b->ring))) {
 		any |= giveback_reap(&b->back); /* those do not wait for room: they make some */
 		room = giveback_is_ours(cqe) || cqe->user_data == CANCEL || translate(b, cqe);

@@ -251,7 +251,7 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 	if (cqe->user_data & CANCEL) {
 		/* It was not to be found; if the operation still runs, ask again. */
 		f->cancelling = false;
-		if (cqe->res == -ENOENT && uring_lost(&f->queue->ring))
+		if (f->state == FLOW_ARMED && cqe->res == -ENOENT && uring_lost(&f->queue->ring))
 			flows_set_state(f, FLOW_IDLE);
 		flow_attend(f);
 		return;

@@ -76,7 +76,9 @@ static void call_end(struct giveback *g, struct giveback_call *c)
 
 static void call_done(struct giveback *g, struct giveback_call *c, int res)
 {
-	if (falls_short(c, res))
+	if (!c->stream)
+		return;
+	if (falls_short(c, res) && !uring_lost(g->ring))
 		call_issue(g, c);
 	else
 		call_end(g, c);
@@ -113,11 +115,11 @@ static uint32_t budget(const struct giveback *g)
 
 /*
  * While the CQ overflows, the completion of a call may lie behind messages that wait for what it
- * frees: then it is made without io_uring.
+ * frees, or be lost: then it is made without io_uring.
  */
 void giveback_turn(struct giveback *g)
 {
-	bool at_once = uring_overflown(g->ring);
+	bool at_once = uring_overflown(g->ring) || uring_lost(g->ring);
 	struct giveback_call alone, *c;
 	struct tokens_stream *due;
 	uint32_t left = budget(g);
@@ -137,6 +139,14 @@ bool giveback_is_ours(const struct io_uring_cqe *cqe)
 	return cqe->user_data & CALL;
 }
 
+/* Their completions may be lost; but they were made when they were submitted. */
+static void calls_end(struct giveback *g)
+{
+	for (uint32_t i = 0; i < GIVEBACK_CALLS; i++)
+		if (g->calls[i].stream)
+			call_end(g, &g->calls[i]);
+}
+
 bool giveback_reap(struct giveback *g)
 {
 	bool any = false;
@@ -151,5 +161,7 @@ bool giveback_reap(struct giveback *g)
 		call_done(g, &g->calls[cqe->user_data & ~CALL], cqe->res);
 		any = true;
 	}
-	return any;
+	if (uring_lost(g->ring))
+		calls_end(g);
+	return any || g->n_paid > 0;
 }

@@ -137,6 +137,7 @@ struct queue {
 	struct side *side;      /* or NULL */
 	uint32_t head, scanned; /* CQ: given back to the kernel, seen by us */
 	uint32_t kick;          /* last value of the kick word */
+	uint32_t cqes_lost;     /* so far */
 
 	int channel;
 	uint32_t sockets_unread; /* sent on it, at most */

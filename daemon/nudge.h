@@ -7,7 +7,7 @@
  * io_poll_check_events()). What came while it received the rest waits for the next wake-up then,
  * and after the end of a stream there is none. Some older kernels forget an end more easily
  * (CVE-2026-23473). So a while after a flow brought data its socket is made to wake whoever waits
- * for it once more, if there is something to read.
+ * for it once more, if there is something to read or it has ended.
  */
 #ifndef ZCRXD_NUDGE_H
 #define ZCRXD_NUDGE_H

@@ -6,6 +6,7 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -176,11 +177,19 @@ bool socket_limit(int sock, uint64_t bytes, bool has_one)
 	return true;
 }
 
-/* As it is: setting it makes the kernel look (net/ipv4/tcp.c: tcp_set_rcvlowat()). */
+/*
+ * Both change nothing: SO_RCVLOWAT stays what it is, but setting it makes the kernel look for data
+ * (net/ipv4/tcp.c: tcp_set_rcvlowat()); and what is shut already is shut, which wakes for an end
+ * without data, by a reset say.
+ */
 void socket_nudge(int sock)
 {
+	struct pollfd end = {.fd = sock, .events = POLLRDHUP};
 	int least = option(sock, SOL_SOCKET, SO_RCVLOWAT);
-	setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least));
+	if (least > 0)
+		setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least));
+	if (poll(&end, 1, 0) == 1 && end.revents & POLLRDHUP)
+		shutdown(sock, SHUT_RD);
 }
 
 int socket_drop(int sock, bool abort)

@@ -42,7 +42,7 @@ void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote)
  */
 bool socket_limit(int sock, uint64_t bytes, bool has_one);
 
-/* Wakes whoever waits for it, if there is anything to read. */
+/* Wakes whoever waits for it, if there is anything to read, or its end. */
 void socket_nudge(int sock);
 
 /*

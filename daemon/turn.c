@@ -166,10 +166,9 @@ static bool reap(struct queue *q)
  */
 static bool settle(struct queue *q)
 {
-	uring_enter(&q->ring);
+	bool fails = uring_enter(&q->ring) < 0 && !q->lost;
 	count_add(&q->rings.daemon->enters, 1);
-	bool reaped = reap(q);
-	bool came = reaped || ring_load(q->rings.cq_tail) != q->scanned;
+	bool came = reap(q) || fails || ring_load(q->rings.cq_tail) != q->scanned;
 	return !uring_pending(&q->ring, came, q->flow_count) && !came;
 }
 
@@ -185,6 +184,22 @@ static void enter(struct queue *q)
 	count_add(&q->rings.daemon->enters, 1);
 	if (r < 0 && !q->lost)
 		queue_lose(q, r, REASON_KERNEL);
+}
+
+/* Of a cancellation neither the end that it brought about may have come nor that it found none. */
+static void cancel_again(struct queue *q)
+{
+	struct flow *f;
+	uint32_t lost = uring_lost(&q->ring);
+	if (lost == q->cqes_lost)
+		return;
+	q->cqes_lost = lost;
+	TAILQ_FOREACH (f, &q->flows, link) {
+		if (f->state != FLOW_ARMED || f->listener)
+			continue;
+		f->cancelling = false;
+		flow_attend(f);
+	}
 }
 
 /*
@@ -230,6 +245,7 @@ void queue_turn(struct queue *q)
 	reap(q);
 	uint64_t bytes = count_get(&q->rings.daemon->bytes);
 	uint32_t data = scan(q);
+	cancel_again(q);
 	take_refills(q);
 	move_head(q);
 	bury(q);

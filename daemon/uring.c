@@ -175,9 +175,9 @@ struct io_uring_sqe *uring_sqe(struct uring *u)
 	return sqe;
 }
 
-bool uring_lost(const struct uring *u)
+uint32_t uring_lost(const struct uring *u)
 {
-	return __atomic_load_n(u->io.cq.koverflow, __ATOMIC_RELAXED) != 0;
+	return __atomic_load_n(u->io.cq.koverflow, __ATOMIC_RELAXED);
 }
 
 static int entered(const struct uring *u, int r)

@@ -87,7 +87,7 @@ bool uring_pending(struct uring *u, bool came, uint32_t operations);
 /* CQEs wait in the kernel because the CQ is full. */
 bool uring_overflown(const struct uring *u);
 
-/* A CQE found neither room in the CQ nor memory to wait in, and is gone. */
-bool uring_lost(const struct uring *u);
+/* How many CQEs found neither room in the CQ nor memory to wait in, and are gone. */
+uint32_t uring_lost(const struct uring *u);
 
 #endif

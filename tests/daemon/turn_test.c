@@ -247,10 +247,13 @@ static void sockets_go_on_though_a_wake_up_lies_unread(void **state)
 static void a_queue_that_lost_completions_is_lost_and_closes(void **state)
 {
 	(void)state;
-	struct flow *f;
-	assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
-	flows_link(f);
-	f->state = FLOW_ARMED; /* and its receive has ended */
+	for (int i = 0; i < 2; i++) {
+		struct flow *f;
+		assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
+		flows_link(f);
+		f->state = FLOW_ARMED; /* and its receive has ended, */
+		f->cancelling = i;     /* by a cancellation */
+	}
 	queue_turn(queue);
 	assert_int_equal(queue->lost, 0);
 	*queue->ring.io.cq.koverflow = 1;
@@ -278,16 +281,15 @@ static int tcp_pair(int *ret_peer)
 	return accepted;
 }
 
-/* Who waits for edges, as a multishot receive does, gets another one for the same data. */
-static void what_a_receive_may_have_overlooked_wakes_it_later(void **state)
+/* Who waits for edges, as a multishot receive does, gets another one for the same. */
+static void expect_second_edge(void (*happens)(int peer))
 {
-	(void)state;
 	struct flow *f;
 	struct epoll_event e = {.events = EPOLLIN | EPOLLET};
 	int peer, epoll = epoll_create1(EPOLL_CLOEXEC);
 	assert_int_equal(flow_new(&f, queue, tcp_pair(&peer)), 0);
 	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, f->sock, &e), 0);
-	assert_int_equal(send(peer, "x", 1, 0), 1);
+	happens(peer);
 	assert_int_equal(epoll_wait(epoll, &e, 1, 1000), 1);
 	flows_link(f);
 	f->state = FLOW_ARMED;
@@ -305,6 +307,30 @@ static void what_a_receive_may_have_overlooked_wakes_it_later(void **state)
 	close(peer);
 }
 
+static void data_comes(int peer)
+{
+	assert_int_equal(send(peer, "x", 1, 0), 1);
+}
+
+static void reset_comes(int peer)
+{
+	assert_int_equal(connect(peer, &(struct sockaddr){.sa_family = AF_UNSPEC},
+				 sizeof(struct sockaddr)),
+			 0);
+}
+
+static void data_that_a_receive_may_have_overlooked_wakes_it_later(void **state)
+{
+	(void)state;
+	expect_second_edge(data_comes);
+}
+
+static void an_end_that_a_receive_may_have_overlooked_wakes_it_later(void **state)
+{
+	(void)state;
+	expect_second_edge(reset_comes);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -314,7 +340,8 @@ int main(void)
 		CASE(what_waits_for_the_client_since_the_last_look_has_it_kicked),
 		CASE(a_client_that_sleeps_is_woken_to_bury_its_dead),
 		CASE(sockets_go_on_though_a_wake_up_lies_unread),
-		CASE(what_a_receive_may_have_overlooked_wakes_it_later),
+		CASE(data_that_a_receive_may_have_overlooked_wakes_it_later),
+		CASE(an_end_that_a_receive_may_have_overlooked_wakes_it_later),
 		CASE(a_queue_that_lost_completions_is_lost_and_closes),
 		CASE(a_turn_that_finds_nothing_is_the_last),
 	};

@@ -2,6 +2,7 @@
 /* io_uring zero-copy receive: completions say where in the area the payload is. */
 #include <errno.h>
 #include <liburing.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -114,9 +115,12 @@ static bool take_completion(const struct target *t, int sock, const struct io_ur
  */
 static void nudge(int sock)
 {
+	struct pollfd end = {.fd = sock, .events = POLLRDHUP};
 	int least = 1;
 	if (setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)) < 0)
 		die("SO_RCVLOWAT: %m");
+	if (poll(&end, 1, 0) == 1)
+		shutdown(sock, SHUT_RD);
 }
 
 void zcrx_receive(const struct target *t, int sock, struct stream *s)
