@@ -74,16 +74,6 @@ static void call_end(struct giveback *g, struct giveback_call *c)
 	c->stream = NULL;
 }
 
-static void call_done(struct giveback *g, struct giveback_call *c, int res)
-{
-	if (!c->stream)
-		return;
-	if (falls_short(c, res) && !uring_lost(g->ring))
-		call_issue(g, c);
-	else
-		call_end(g, c);
-}
-
 static void call_at_once(struct giveback *g, struct giveback_call *c)
 {
 	int r;
@@ -92,6 +82,18 @@ static void call_at_once(struct giveback *g, struct giveback_call *c)
 			       (socklen_t)(c->n * sizeof(c->ranges[0])));
 	} while (falls_short(c, r));
 	call_end(g, c);
+}
+
+static void call_done(struct giveback *g, struct giveback_call *c, int res)
+{
+	if (!c->stream)
+		return;
+	if (!falls_short(c, res))
+		call_end(g, c);
+	else if (uring_lost(g->ring))
+		call_at_once(g, c);
+	else
+		call_issue(g, c);
 }
 
 static struct giveback_call *call_free(struct giveback *g)
@@ -139,9 +141,14 @@ bool giveback_is_ours(const struct io_uring_cqe *cqe)
 	return cqe->user_data & CALL;
 }
 
-/* Their completions may be lost; but they were made when they were submitted. */
+/*
+ * Their completions may be lost; but they were made when they were submitted. Not before: a call
+ * that is still queued would find another socket where its stream's was.
+ */
 static void calls_end(struct giveback *g)
 {
+	if (io_uring_sq_ready(&g->ring->io) > 0)
+		return;
 	for (uint32_t i = 0; i < GIVEBACK_CALLS; i++)
 		if (g->calls[i].stream)
 			call_end(g, &g->calls[i]);

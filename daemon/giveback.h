@@ -66,9 +66,9 @@ bool giveback_is_short(const struct giveback *g);
 void giveback_turn(struct giveback *g);
 
 /*
- * Looks for calls that are done up to the tail of the CQ, whatever has to wait before them; nothing
- * may be queued that was not submitted. The owner takes the completions away, and those that are a
- * call's mean nothing to it. True if something happened, or giveback_next() has something to tell.
+ * Looks for calls that are done up to the tail of the CQ, whatever has to wait before them. The
+ * owner takes the completions away, and those that are a call's mean nothing to it. True if
+ * something happened, or giveback_next() has something to tell.
  */
 bool giveback_reap(struct giveback *g);
 bool giveback_is_ours(const struct io_uring_cqe *cqe);

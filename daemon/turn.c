@@ -160,15 +160,21 @@ static bool reap(struct queue *q)
 	return q->backend->reap && q->backend->reap(q->buffers, &q->held);
 }
 
+static void entered(struct queue *q, int r)
+{
+	count_add(&q->rings.daemon->enters, 1);
+	if (r < 0 && !q->lost)
+		queue_lose(q, r, REASON_KERNEL);
+}
+
 /*
  * Nothing to do? False if work arrived in between. What brings the client nothing counts, too: it
  * may have been what others waited for. And what the kernel did here may wait for the client now.
  */
 static bool settle(struct queue *q)
 {
-	bool fails = uring_enter(&q->ring) < 0 && !q->lost;
-	count_add(&q->rings.daemon->enters, 1);
-	bool came = reap(q) || fails || ring_load(q->rings.cq_tail) != q->scanned;
+	entered(q, uring_enter(&q->ring));
+	bool came = reap(q) || q->hangup || ring_load(q->rings.cq_tail) != q->scanned;
 	return !uring_pending(&q->ring, came, q->flow_count) && !came;
 }
 
@@ -181,9 +187,7 @@ static void enter(struct queue *q)
 	int r = q->pace.wait_us && !submit
 			? uring_enter_fill(&q->ring, q->scanned - q->head + q->pace.goal)
 			: uring_enter(&q->ring);
-	count_add(&q->rings.daemon->enters, 1);
-	if (r < 0 && !q->lost)
-		queue_lose(q, r, REASON_KERNEL);
+	entered(q, r);
 }
 
 /* Of a cancellation neither the end that it brought about may have come nor that it found none. */
