@@ -7,11 +7,14 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -206,6 +209,34 @@ void bench_receive(const struct bench *b, int listener, bool (*receive)(void *, 
 	else
 		for (int sock = bench_accept(listener); receive(receiver, sock);)
 			;
+}
+
+static void ticked(int signal)
+{
+	(void)signal;
+}
+
+void bench_tick(void)
+{
+	const struct sigaction action = {.sa_handler = ticked, .sa_flags = SA_RESTART};
+	const struct itimerval seconds = {.it_interval = {.tv_sec = 1}, .it_value = {.tv_sec = 1}};
+
+	if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &seconds, NULL) < 0)
+		bench_die("setitimer", -errno);
+}
+
+void bench_nudge(const int *socks, unsigned n)
+{
+	const int least = 1;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct pollfd end = {.fd = socks[i], .events = POLLRDHUP};
+
+		if (setsockopt(socks[i], SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)) < 0)
+			bench_die("SO_RCVLOWAT", -errno);
+		if (poll(&end, 1, 0) == 1)
+			shutdown(socks[i], SHUT_RD);
+	}
 }
 
 /*

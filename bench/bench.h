@@ -55,6 +55,14 @@ int bench_accept(int listener);
 void bench_receive(const struct bench *b, int listener, bool (*receive)(void *receiver, int sock),
 		   void *receiver);
 
+/*
+ * For receivers that sleep in io_uring_enter(2): from now on a signal ends that each second, with
+ * -EINTR, and bench_nudge() makes the kernel go on with receives that it has left asleep, for the
+ * reason in daemon/nudge.h.
+ */
+void bench_tick(void);
+void bench_nudge(const int *socks, unsigned n);
+
 /* Counts a piece of payload that arrived on the socket; reads and echoes it if so asked. */
 void bench_take(struct bench *b, int sock, const void *data, size_t bytes);
 

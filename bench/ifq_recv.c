@@ -9,6 +9,7 @@
 #include <liburing.h>
 #include <net/if.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 enum {
@@ -23,6 +24,7 @@ struct receiver {
 	uint8_t *area;
 	uint64_t area_token;
 	uint32_t ifq;
+	int *socks;    /* of the flows */
 	unsigned open; /* flows */
 };
 
@@ -118,7 +120,9 @@ static void receive(struct receiver *x)
 		unsigned head, seen = 0;
 		int r = io_uring_submit_and_wait(&x->ring, 1);
 
-		if (r < 0)
+		if (r == -EINTR)
+			bench_nudge(x->socks, x->bench.flows);
+		else if (r < 0)
 			bench_die("io_uring_submit_and_wait", r);
 		x->bench.enters++;
 		io_uring_for_each_cqe(&x->ring, head, cqe)
@@ -140,10 +144,17 @@ int main(int argc, char **argv)
 	setup(&x);
 	listener = bench_listen(x.bench.flows);
 	bench_begin(&x.bench, listener);
-	for (x.open = 0; x.open < x.bench.flows; x.open++)
-		arm(&x, bench_accept(listener));
+	x.socks = calloc(x.bench.flows, sizeof(*x.socks));
+	if (!x.socks)
+		bench_die("calloc", -errno);
+	for (x.open = 0; x.open < x.bench.flows; x.open++) {
+		x.socks[x.open] = bench_accept(listener);
+		arm(&x, x.socks[x.open]);
+	}
+	bench_tick();
 	receive(&x);
 	bench_end(&x.bench, "");
+	free(x.socks);
 	io_uring_queue_exit(&x.ring);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <liburing.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 enum {
@@ -22,6 +23,7 @@ struct receiver {
 	struct io_uring_buf_ring *buffers;
 	uint8_t *area;
 	unsigned nr_buffers; /* a power of two */
+	int *socks;          /* of the flows */
 	unsigned open;       /* flows */
 };
 
@@ -103,7 +105,9 @@ static void receive(struct receiver *x)
 		unsigned head, seen = 0, given = 0;
 		int r = io_uring_submit_and_wait(&x->ring, 1);
 
-		if (r < 0)
+		if (r == -EINTR)
+			bench_nudge(x->socks, x->bench.flows);
+		else if (r < 0)
 			bench_die("io_uring_submit_and_wait", r);
 		x->bench.enters++;
 		io_uring_for_each_cqe(&x->ring, head, cqe)
@@ -125,10 +129,17 @@ int main(int argc, char **argv)
 	setup(&x);
 	listener = bench_listen(x.bench.flows);
 	bench_begin(&x.bench, listener);
-	for (x.open = 0; x.open < x.bench.flows; x.open++)
-		arm(&x, bench_accept(listener));
+	x.socks = calloc(x.bench.flows, sizeof(*x.socks));
+	if (!x.socks)
+		bench_die("calloc", -errno);
+	for (x.open = 0; x.open < x.bench.flows; x.open++) {
+		x.socks[x.open] = bench_accept(listener);
+		arm(&x, x.socks[x.open]);
+	}
+	bench_tick();
 	receive(&x);
 	bench_end(&x.bench, "");
+	free(x.socks);
 	io_uring_queue_exit(&x.ring);
 	return 0;
 }
