@@ -2,6 +2,7 @@
 /* Lies in the shared rings, and attempts to write where only the daemon may. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -287,7 +288,7 @@ static void an_ordinary_user_cannot_even_open_it(void **state)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", q.cq_fd);
 	pid_t pid = fork();
 	if (pid == 0) {
-		if (setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
+		if (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
 			_exit(1);
 		_exit(open(path, O_RDWR | O_CLOEXEC) == -1 && errno == EACCES ? 0 : 2);
 	}

@@ -5,6 +5,7 @@
  * can map or is sent; so are addresses of the daemon's memory.
  */
 #include <errno.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -329,7 +330,7 @@ static int connect_as_nobody(const char *path, int type)
 		struct sockaddr_un at = {.sun_family = AF_UNIX};
 		memcpy(at.sun_path, path, strlen(path));
 		int sock = socket(AF_UNIX, type, 0);
-		if (setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
+		if (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
 			_exit(255);
 		_exit(connect(sock, (struct sockaddr *)&at, sizeof(at)) < 0 ? errno : 0);
 	}
