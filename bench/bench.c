@@ -167,7 +167,7 @@ void bench_begin(struct bench *b, int listener)
 	b->own_begin_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-int bench_accept(int listener)
+static int accept_one(int listener)
 {
 	const int one = 1;
 	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -185,7 +185,7 @@ static void receive_many(const struct bench *b, int listener, bool (*receive)(vo
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
 	for (unsigned i = 0; i < b->flows; i++) {
-		struct epoll_event e = {.events = EPOLLIN, .data.fd = bench_accept(listener)};
+		struct epoll_event e = {.events = EPOLLIN, .data.fd = accept_one(listener)};
 
 		if (epoll_ctl(epoll, EPOLL_CTL_ADD, e.data.fd, &e) < 0)
 			bench_die("epoll_ctl", -errno);
@@ -207,7 +207,7 @@ void bench_receive(const struct bench *b, int listener, bool (*receive)(void *, 
 	if (b->flows > 1)
 		receive_many(b, listener, receive, receiver);
 	else
-		for (int sock = bench_accept(listener); receive(receiver, sock);)
+		for (int sock = accept_one(listener); receive(receiver, sock);)
 			;
 }
 
@@ -216,26 +216,31 @@ static void ticked(int signal)
 	(void)signal;
 }
 
-void bench_tick(void)
+void bench_accept_all(struct bench *b, int listener)
 {
 	const struct sigaction action = {.sa_handler = ticked, .sa_flags = SA_RESTART};
 	const struct itimerval seconds = {.it_interval = {.tv_sec = 1}, .it_value = {.tv_sec = 1}};
 
+	b->socks = calloc(b->flows, sizeof(*b->socks));
+	if (!b->socks)
+		bench_die("calloc", -errno);
+	for (unsigned i = 0; i < b->flows; i++)
+		b->socks[i] = accept_one(listener);
 	if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &seconds, NULL) < 0)
 		bench_die("setitimer", -errno);
 }
 
-void bench_nudge(const int *socks, unsigned n)
+void bench_nudge(const struct bench *b)
 {
 	const int least = 1;
 
-	for (unsigned i = 0; i < n; i++) {
-		struct pollfd end = {.fd = socks[i], .events = POLLRDHUP};
+	for (unsigned i = 0; i < b->flows; i++) {
+		struct pollfd end = {.fd = b->socks[i], .events = POLLRDHUP};
 
-		if (setsockopt(socks[i], SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)) < 0)
+		if (setsockopt(end.fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)) < 0)
 			bench_die("SO_RCVLOWAT", -errno);
 		if (poll(&end, 1, 0) == 1)
-			shutdown(socks[i], SHUT_RD);
+			shutdown(end.fd, SHUT_RD);
 	}
 }
 
@@ -306,4 +311,5 @@ void bench_end(const struct bench *b, const char *extra)
 		printf(", \"completions\": %" PRIu64 ", \"enters\": %" PRIu64, b->completions,
 		       b->enters);
 	printf("%s}\n", extra);
+	free(b->socks);
 }

@@ -24,6 +24,7 @@ struct bench {
 	bool devmem;         /* from there by devmem TCP, into a udmabuf */
 	unsigned rxq;        /* its receive queue, for a receiver that takes it itself */
 
+	int *socks; /* of the flows, of a receiver that accepts them all at once */
 	uint64_t bytes;
 	uint64_t sum;
 	uint64_t completions;  /* with data, of a receiver that counts them */
@@ -45,8 +46,13 @@ int bench_listen(unsigned backlog);
 /* Tells the driver the port of the listening socket and starts the clocks. */
 void bench_begin(struct bench *b, int listener);
 
-/* One connection for the receiver; blocking, without Nagle's delay. */
-int bench_accept(int listener);
+/*
+ * Fills in b->socks, one for each flow: blocking, without Nagle's delay. For receivers that sleep
+ * in io_uring_enter(2): from now on a signal ends that each second, with -EINTR, and bench_nudge()
+ * makes the kernel go on with receives that it has left asleep, for the reason in daemon/nudge.h.
+ */
+void bench_accept_all(struct bench *b, int listener);
+void bench_nudge(const struct bench *b);
 
 /*
  * Accepts the flows and calls receive when a socket has something for it, until it has returned
@@ -55,18 +61,13 @@ int bench_accept(int listener);
 void bench_receive(const struct bench *b, int listener, bool (*receive)(void *receiver, int sock),
 		   void *receiver);
 
-/*
- * For receivers that sleep in io_uring_enter(2): from now on a signal ends that each second, with
- * -EINTR, and bench_nudge() makes the kernel go on with receives that it has left asleep, for the
- * reason in daemon/nudge.h.
- */
-void bench_tick(void);
-void bench_nudge(const int *socks, unsigned n);
-
 /* Counts a piece of payload that arrived on the socket; reads and echoes it if so asked. */
 void bench_take(struct bench *b, int sock, const void *data, size_t bytes);
 
-/* Stops the clocks and prints the result; extra is further members of the JSON object, or "". */
+/*
+ * Stops the clocks, prints the result and frees b->socks; extra is further members of the JSON
+ * object, or "".
+ */
 void bench_end(const struct bench *b, const char *extra);
 
 /* Ends the program with the meaning of a negative errno. */

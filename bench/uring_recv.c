@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <liburing.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 enum {
@@ -23,7 +22,6 @@ struct receiver {
 	struct io_uring_buf_ring *buffers;
 	uint8_t *area;
 	unsigned nr_buffers; /* a power of two */
-	int *socks;          /* of the flows */
 	unsigned open;       /* flows */
 };
 
@@ -106,7 +104,7 @@ static void receive(struct receiver *x)
 		int r = io_uring_submit_and_wait(&x->ring, 1);
 
 		if (r == -EINTR)
-			bench_nudge(x->socks, x->bench.flows);
+			bench_nudge(&x->bench);
 		else if (r < 0)
 			bench_die("io_uring_submit_and_wait", r);
 		x->bench.enters++;
@@ -129,17 +127,11 @@ int main(int argc, char **argv)
 	setup(&x);
 	listener = bench_listen(x.bench.flows);
 	bench_begin(&x.bench, listener);
-	x.socks = calloc(x.bench.flows, sizeof(*x.socks));
-	if (!x.socks)
-		bench_die("calloc", -errno);
-	for (x.open = 0; x.open < x.bench.flows; x.open++) {
-		x.socks[x.open] = bench_accept(listener);
-		arm(&x, x.socks[x.open]);
-	}
-	bench_tick();
+	bench_accept_all(&x.bench, listener);
+	for (; x.open < x.bench.flows; x.open++)
+		arm(&x, x.bench.socks[x.open]);
 	receive(&x);
 	bench_end(&x.bench, "");
-	free(x.socks);
 	io_uring_queue_exit(&x.ring);
 	return 0;
 }
