@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "../nic/journal.h"
 #include "../nic/nic.h"
 #include "../nic/restore.h"
 #include "../proto/reason.h"
@@ -27,6 +28,7 @@ struct nic {
 	uint32_t ifindex;
 	bool *taken; /* beside config->queues */
 	uint32_t leases;
+	bool over; /* it is put back for good: nothing is leased or changed any more */
 	struct rules rules;
 
 	bool owed;      /* it was gone when it was to be put back; atomic */
@@ -126,11 +128,33 @@ void leases_look(void)
 	}
 }
 
+static bool owns(const char *name)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < all.n; i++)
+		any |= !*name || strcmp(name, all.nics[i].config->name) == 0;
+	return any;
+}
+
+/* One that zcrxd.conf names no more, and that could not be put back at the start. */
+static void put_back_other(void *arg, const char *name)
+{
+	(void)arg;
+	if (!owns(name))
+		nic_put_back(all.dir, name, say);
+}
+
 void leases_done(void)
 {
-	for (uint32_t i = 0; i < all.n; i++)
-		returned_wait(&all.nics[i]);
-	nic_put_back_all(all.dir, say);
+	for (uint32_t i = 0; i < all.n; i++) {
+		struct nic *nic = &all.nics[i];
+		returned_wait(nic);
+		pthread_mutex_lock(&nic->lock);
+		nic->over = true;
+		put_back(nic);
+		pthread_mutex_unlock(&nic->lock);
+	}
+	journal_list(all.dir, put_back_other, NULL);
 	/* Threads that are stuck in a client's socket may still have leases: nothing is freed. */
 }
 
@@ -184,6 +208,11 @@ static int take_of(struct lease *l, const struct policy_class *class, uint32_t n
 {
 	struct nic *nic = l->nic;
 	const struct config_nic *c = nic->config;
+	if (nic->over) {
+		snprintf(why, NIC_SENTENCE_BYTES,
+			 "zcrxd is shutting down and leases no more queues.");
+		return -ESHUTDOWN;
+	}
 	if (!pick(l, class, n)) {
 		snprintf(why, NIC_SENTENCE_BYTES,
 			 "All queues of %s that zcrxd may hand out to your class are in use.",
@@ -210,21 +239,15 @@ static int take_of(struct lease *l, const struct policy_class *class, uint32_t n
 	return 0;
 }
 
-static bool owns(const char *name)
-{
-	bool any = false;
-	for (uint32_t i = 0; i < all.n; i++)
-		any |= !*name || strcmp(name, all.nics[i].config->name) == 0;
-	return any;
-}
-
 int lease_take(struct lease **ret, const struct policy_class *class, const char *name, uint32_t n,
 	       char why[NIC_SENTENCE_BYTES])
 {
 	int r = owns(name) ? -EACCES : -ENODEV;
 	struct lease *l = calloc(1, sizeof(*l));
-	if (!l)
+	if (!l) {
+		snprintf(why, NIC_SENTENCE_BYTES, "zcrxd is out of memory.");
 		return -ENOMEM;
+	}
 	snprintf(why, NIC_SENTENCE_BYTES,
 		 r == -ENODEV ? "No receive queue%s%s is zcrxd's to hand out; name some in "
 				"zcrxd.conf, [nic NAME]."
@@ -281,8 +304,9 @@ int lease_check(struct lease *l)
 	if (if_nametoindex(c->name) != nic->ifindex)
 		return -ENODEV;
 	pthread_mutex_lock(&nic->lock);
-	int r = nic_keep_ready(c->name, &c->queues);
-	rules_mend(&nic->rules);
+	int r = nic->over ? 0 : nic_keep_ready(c->name, &c->queues);
+	if (!nic->over)
+		rules_mend(&nic->rules);
 	pthread_mutex_unlock(&nic->lock);
 	if (r > 0)
 		log_warn("%s: somebody changed its RSS table or ntuple rules; zcrxd's queues are "
@@ -297,7 +321,7 @@ int lease_steer(struct lease *l, const struct nic_rule *match, struct lease_rule
 	struct nic_rule rule = *match;
 	rule.queue = l->rxqs[l->next];
 	pthread_mutex_lock(&nic->lock);
-	int r = rules_add(&nic->rules, &rule, ret);
+	int r = nic->over ? -ESHUTDOWN : rules_add(&nic->rules, &rule, ret);
 	if (r == 0)
 		l->next = (l->next + 1) % l->n;
 	pthread_mutex_unlock(&nic->lock);

@@ -39,12 +39,16 @@ int leases_owing(void);
 /* Is there anything to lease? */
 bool leases_any(void);
 
-/* Puts back every NIC that is not yet, also those whose leases never ended. */
+/*
+ * Puts back every NIC that is not yet, also those whose leases never ended. A lease that is being
+ * taken meanwhile is waited for; from then on there are no new ones, and nothing is changed.
+ */
 void leases_done(void);
 
 /*
  * So many free queues of the named NIC, or of any (""), that the class may lease. Returns 0, or a
- * negative errno with a sentence in why: -EACCES if there is none that it may.
+ * negative errno with a sentence in why: -EACCES if there is none that it may, -ESHUTDOWN after
+ * leases_done().
  */
 int lease_take(struct lease **ret, const struct policy_class *class, const char *name, uint32_t n,
 	       char why[NIC_SENTENCE_BYTES]);
@@ -69,7 +73,8 @@ int lease_check(struct lease *l);
 
 /*
  * Steers what the rule matches to one of the queues, the next one each time. Returns 0, -EALREADY
- * if a rule of ours matches the same, or the errno of nic_rule_add().
+ * if a rule of ours matches the same, -ESHUTDOWN after leases_done(), or the errno of
+ * nic_rule_add().
  */
 int lease_steer(struct lease *l, const struct nic_rule *match, struct lease_rule **ret);
 void lease_unsteer(struct lease *l, struct lease_rule *rule);

@@ -124,6 +124,21 @@ static const char *cannot(const struct opening *o)
 	return NULL;
 }
 
+/* Why there is no lease. */
+static uint32_t lease_refused(int error)
+{
+	switch (error) {
+	case -EACCES:
+		return REASON_DENIED;
+	case -ESHUTDOWN:
+		return REASON_SHUTDOWN;
+	case -ENOMEM:
+		return REASON_DAEMON_LIMIT;
+	default:
+		return REASON_BACKEND;
+	}
+}
+
 /* By a backend that takes hardware queues, if there are any and it works. */
 static uint32_t open_leased(struct opening *o, const struct backend *backend)
 {
@@ -141,7 +156,7 @@ static uint32_t open_leased(struct opening *o, const struct backend *backend)
 			   o->m->rx_queues ? o->m->rx_queues : 1, a->text_room);
 	if (r < 0) {
 		a->text = a->text_room;
-		return r == -EACCES ? REASON_DENIED : REASON_BACKEND;
+		return lease_refused(r);
 	}
 	const char *nic = lease_name(o->wish.lease);
 	lease_where(o->wish.lease, &ifindex, &rxqs, &n);
@@ -189,7 +204,8 @@ static uint32_t open_best(struct opening *o)
 		if (m->backend && m->backend != best[i]->number)
 			continue;
 		reason = open_leased(o, best[i]);
-		if (reason == REASON_NONE || reason == REASON_QUOTA || m->backend)
+		if (reason == REASON_NONE || reason == REASON_QUOTA || reason == REASON_SHUTDOWN ||
+		    m->backend)
 			return reason;
 		why_not(o, best[i], reason);
 	}
