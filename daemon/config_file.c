@@ -174,6 +174,9 @@ static void table_line(struct reader *r, const struct section *s, void *object, 
 	if (result == -ENOENT)
 		mistake(&r->mistakes, r->line, "%s=%s: there is no such %s", name, value,
 			key->type == KEY_USERS ? "user" : "group");
+	else if (result < 0 && result != -EINVAL)
+		mistake(&r->mistakes, r->line, "%s=%s: it cannot be looked up: %s", name, value,
+			strerrordesc_np(-result));
 	else if (result < 0)
 		mistake(&r->mistakes, r->line, "%s=%s: expected %s", name, value,
 			key_expected(key));

@@ -33,7 +33,9 @@ const struct key *key_find(const struct key *keys, size_t n, const char *name);
 /* It is a list, and another line adds to it. Else it replaces what was there. */
 bool key_adds_up(const struct key *key);
 
-/* Returns 0, -ENOENT for a name nobody has, -ENOMEM, or -EINVAL: then it is not what is expected.
+/*
+ * Returns 0, -ENOENT for a name nobody has, -EINVAL: it is not what is expected, or another
+ * negative errno: there was no memory, or a name could not be looked up.
  */
 int key_parse(const struct key *key, void *object, const char *value);
 const char *key_expected(const struct key *key);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "log.h"
+#include "names.h"
 #include "util.h"
 
 #define BACKLOG 64
@@ -41,14 +41,12 @@ static int group_find(const char *name, gid_t *ret)
 	if (!name)
 		return 0;
 
-	struct group group, *found = NULL;
-	char room[4096];
-	if (getgrnam_r(name, &group, room, sizeof(room), &found) != 0 || !found) {
+	int r = name_group(name, ret);
+	if (r == -ENOENT)
 		log_error("group=%s: there is no such group", name);
-		return -ENOENT;
-	}
-	*ret = group.gr_gid;
-	return 0;
+	else if (r < 0)
+		log_error("group=%s: it cannot be looked up: %s", name, strerrordesc_np(-r));
+	return r;
 }
 
 static int listener_make(const char *path, int type, mode_t mode, const char *group_name)

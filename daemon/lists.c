@@ -3,14 +3,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../nic/queues.h"
+#include "names.h"
 
-#define NAME_ROOM (64 << 10) /* for what is known of a user or a group */
 #define PORT_MOST 65535u
 #define ID_MOST   (UINT32_MAX - 1) /* the last one means nobody */
 
@@ -65,40 +63,14 @@ static int id_add(struct policy_ids *ids, const char *item,
 	return r < 0 ? r : span_add(ids, span);
 }
 
-static int user_find(const char *name, uint32_t *ret)
-{
-	struct passwd user, *found = NULL;
-	char *room = malloc(NAME_ROOM);
-	int r = room ? -ENOENT : -ENOMEM;
-	if (room && getpwnam_r(name, &user, room, NAME_ROOM, &found) == 0 && found) {
-		*ret = user.pw_uid;
-		r = 0;
-	}
-	free(room);
-	return r;
-}
-
-static int group_find(const char *name, uint32_t *ret)
-{
-	struct group group, *found = NULL;
-	char *room = malloc(NAME_ROOM);
-	int r = room ? -ENOENT : -ENOMEM;
-	if (room && getgrnam_r(name, &group, room, NAME_ROOM, &found) == 0 && found) {
-		*ret = group.gr_gid;
-		r = 0;
-	}
-	free(room);
-	return r;
-}
-
 static int user_add(void *ids, const char *item)
 {
-	return id_add(ids, item, user_find);
+	return id_add(ids, item, name_user);
 }
 
 static int group_add(void *ids, const char *item)
 {
-	return id_add(ids, item, group_find);
+	return id_add(ids, item, name_group);
 }
 
 static void ids_clear(struct policy_ids *ids)

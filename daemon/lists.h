@@ -7,8 +7,8 @@
  *   addresses  * 10.0.0.0/8:5000-5999 [fd00::/8]:80 fd00::1
  *   NICs       eth0 eth1:2-5,7
  *
- * Returns of the functions: 0, -EINVAL for what is no such list, -ENOENT for a name nobody has, or
- * -ENOMEM.
+ * Returns of the functions: 0, -EINVAL for what is no such list, -ENOENT for a name nobody has,
+ * -ENOMEM, or another negative errno: a name could not be looked up.
  */
 #ifndef ZCRXD_LISTS_H
 #define ZCRXD_LISTS_H

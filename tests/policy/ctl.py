@@ -3,6 +3,8 @@
 """zcrxctl policy, and zcrxd --check, which say what zcrxd.conf means."""
 import os
 import re
+import shutil
+import subprocess
 import unittest
 
 import client
@@ -135,6 +137,45 @@ class Check(world.Case):
         result = self.check("[class default]\n")
         self.assertEqual((result.returncode, result.stderr), (0, b""))
         self.assertIn(b"[class default]\n; Members: who is of no other class.", result.stdout)
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("unshare"), "needs root, for another /etc/group")
+class Crowd(world.Case):
+    """A group with more members than any buffer one would choose for them."""
+
+    def beside_a_crowd(self, *command):
+        with open(self.path("group"), "w", encoding="ascii") as f:
+            f.write(f"root:x:0:\ncrowd:x:64321:{','.join(f'member{i}' for i in range(30000))}\n")
+        script = 'mount --bind "$1" /etc/group; shift; exec "$@"'
+        return ["unshare", "-m", "sh", "-ec", script, "sh", self.path("group"), *command]
+
+    def conf(self, text):
+        with open(self.path("conf"), "w", encoding="ascii") as f:
+            f.write(text)
+        return self.path("conf")
+
+    def test_is_one_in_a_list(self):
+        conf = self.conf("[class a]\ngroups=crowd\n")
+        result = self.run_tool(*self.beside_a_crowd(world.ZCRXD, "--check", "-c", conf))
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        self.assertIn(b"groups=64321", result.stdout)
+        conf = self.conf("[class a]\ngroups=nobody-has-this\n")
+        result = self.run_tool(*self.beside_a_crowd(world.ZCRXD, "--check", "-c", conf))
+        self.assertIn(b"there is no such group", result.stderr)
+
+    def test_can_own_a_socket(self):
+        sock = self.path("clients")
+        conf = self.conf(f"[sockets]\nclients={sock}\nstatus={self.path('status')}\ngroup=crowd\n"
+                         f"state={self.path('.')}\n")
+        daemon = subprocess.Popen(self.beside_a_crowd(world.ZCRXD, "-c", conf), stderr=subprocess.PIPE)
+        try:
+            world.eventually(lambda: os.path.exists(sock) and os.stat(sock).st_gid == 64321
+                             or daemon.poll() is not None)
+            self.assertIsNone(daemon.poll(), "zcrxd did not start")
+        finally:
+            daemon.terminate()
+            said = daemon.communicate(timeout=world.PATIENCE)[1]
+        self.assertEqual(daemon.returncode, 0, said)
 
 
 class Show(unittest.TestCase):
