@@ -10,21 +10,34 @@
 #include <sys/stat.h>
 
 #define NS_A_SECOND 1000000000ull
+#define IDLE_MOST   1024u /* users without peers that are remembered */
+
+/* Requests left, and since when. */
+struct rate {
+	uint64_t credit, at_ns;
+};
 
 struct pool {
 	LIST_ENTRY(pool) link;
 	struct limits limits;
-	uint64_t users;
+	uint64_t users, idle; /* with peers, and without */
+	struct rate rate;
 	char name[];
 };
 
+/*
+ * A user without peers is idle. It is remembered until its rate begins anew, so that connecting
+ * again gives it no more requests. If there are too many of them the oldest goes; what a pool's
+ * users ask for together is bounded all the same.
+ */
 struct user {
 	LIST_ENTRY(user) link;
+	TAILQ_ENTRY(user) idle;
 	struct pool *pool;
 	uid_t uid;
 	uint32_t peers;
 	uint64_t held[ACCOUNT_KINDS];
-	uint64_t credit, credit_at_ns; /* requests left, and since when */
+	struct rate rate;
 };
 
 struct peer {
@@ -41,8 +54,10 @@ static struct {
 	pthread_mutex_t lock;
 	LIST_HEAD(, pool) pools;
 	LIST_HEAD(, user) users;
+	TAILQ_HEAD(idle, user) idle; /* in the order in which their last peers went */
+	uint32_t idle_count;
 	LIST_HEAD(, peer) peers;
-} accounts = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} accounts = {.lock = PTHREAD_MUTEX_INITIALIZER, .idle = TAILQ_HEAD_INITIALIZER(accounts.idle)};
 
 static struct pool *pool_find(const char *name)
 {
@@ -69,25 +84,10 @@ static struct pool *pool_get(const char *name, const struct limits *limits)
 
 static void pool_put(struct pool *p)
 {
-	if (p->users > 0)
+	if (p->users + p->idle > 0)
 		return;
 	LIST_REMOVE(p, link);
 	free(p);
-}
-
-static int user_new(struct user **ret, struct pool *pool, uid_t uid)
-{
-	bool full = pool->users >= pool->limits.most_users;
-	struct user *u = full ? NULL : calloc(1, sizeof(*u));
-	if (!u) {
-		pool_put(pool);
-		return full ? -EDQUOT : -ENOMEM;
-	}
-	*u = (struct user){.pool = pool, .uid = uid};
-	pool->users++;
-	LIST_INSERT_HEAD(&accounts.users, u, link);
-	*ret = u;
-	return 0;
 }
 
 static struct user *user_find(const char *pool, uid_t uid)
@@ -99,22 +99,81 @@ static struct user *user_find(const char *pool, uid_t uid)
 	return NULL;
 }
 
-static void user_put(struct user *u)
+static void user_forget(struct user *u)
 {
-	if (u->peers > 0)
-		return;
+	struct pool *pool = u->pool;
+	TAILQ_REMOVE(&accounts.idle, u, idle);
+	accounts.idle_count--;
+	pool->idle--;
 	LIST_REMOVE(u, link);
-	u->pool->users--;
-	pool_put(u->pool);
 	free(u);
+	pool_put(pool);
+}
+
+/* It has no peers, yet or any more. */
+static void user_retire(struct user *u)
+{
+	if (accounts.idle_count >= IDLE_MOST)
+		user_forget(TAILQ_FIRST(&accounts.idle));
+	TAILQ_INSERT_TAIL(&accounts.idle, u, idle);
+	accounts.idle_count++;
+	u->pool->idle++;
+}
+
+static void users_forget(uint64_t now_ns)
+{
+	struct user *u, *next;
+	for (u = TAILQ_FIRST(&accounts.idle); u; u = next) {
+		next = TAILQ_NEXT(u, idle);
+		if (now_ns >= u->rate.at_ns + NS_A_SECOND)
+			user_forget(u);
+	}
+}
+
+static struct user *user_new(const char *name, const struct limits *limits, uid_t uid)
+{
+	struct pool *pool = pool_get(name, limits);
+	struct user *u = pool ? calloc(1, sizeof(*u)) : NULL;
+	if (!u) {
+		if (pool)
+			pool_put(pool);
+		return NULL;
+	}
+	*u = (struct user){.pool = pool, .uid = uid};
+	LIST_INSERT_HEAD(&accounts.users, u, link);
+	user_retire(u);
+	return u;
+}
+
+/* One peer more. The first one makes it one of the pool's users, if that may have more. */
+static int user_join(struct user *u)
+{
+	struct pool *pool = u->pool;
+	if (u->peers == 0) {
+		if (pool->users >= pool->limits.most_users)
+			return -EDQUOT;
+		TAILQ_REMOVE(&accounts.idle, u, idle);
+		accounts.idle_count--;
+		pool->idle--;
+		pool->users++;
+	}
+	u->peers++;
+	return 0;
+}
+
+static void user_leave(struct user *u)
+{
+	if (--u->peers > 0)
+		return;
+	u->pool->users--;
+	user_retire(u);
 }
 
 static void peer_free(struct peer *p)
 {
 	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
 		p->user->held[kind] -= p->held[kind];
-	p->user->peers--;
-	user_put(p->user);
+	user_leave(p->user);
 	LIST_REMOVE(p, link);
 	free(p);
 }
@@ -123,6 +182,8 @@ void account_done(void)
 {
 	while (!LIST_EMPTY(&accounts.peers))
 		peer_free(LIST_FIRST(&accounts.peers));
+	while (!TAILQ_EMPTY(&accounts.idle))
+		user_forget(TAILQ_FIRST(&accounts.idle));
 }
 
 /* A process that changes its user, or comes by another socket, is another peer. */
@@ -138,11 +199,13 @@ static struct peer *peer_find(const struct user *user, ino_t identity)
 static int peer_new(struct peer **ret, struct user *user, ino_t identity)
 {
 	struct peer *p = calloc(1, sizeof(*p));
-	if (!p)
-		return -ENOMEM;
+	int r = p ? user_join(user) : -ENOMEM;
+	if (r < 0) {
+		free(p);
+		return r;
+	}
 	p->identity = identity;
 	p->user = user;
-	user->peers++;
 	LIST_INSERT_HEAD(&accounts.peers, p, link);
 	*ret = p;
 	return 0;
@@ -151,29 +214,24 @@ static int peer_new(struct peer **ret, struct user *user, ino_t identity)
 static int find_or_make(struct peer **ret, const char *name, const struct limits *limits, uid_t uid,
 			ino_t identity)
 {
-	int r = 0;
 	struct user *user = user_find(name, uid);
-	if (!user) {
-		struct pool *pool = pool_get(name, limits);
-		r = pool ? user_new(&user, pool, uid) : -ENOMEM;
-	}
-	if (r < 0)
-		return r;
+	if (!user)
+		user = user_new(name, limits, uid);
+	if (!user)
+		return -ENOMEM;
 	*ret = peer_find(user, identity);
-	if (!*ret)
-		r = peer_new(ret, user, identity);
-	if (r < 0)
-		user_put(user);
-	return r;
+	return *ret ? 0 : peer_new(ret, user, identity);
 }
 
-int peer_get(struct peer **ret, const char *pool, const struct limits *limits, uid_t uid, int pidfd)
+int peer_get(struct peer **ret, const char *pool, const struct limits *limits, uid_t uid, int pidfd,
+	     uint64_t now_ns)
 {
 	struct stat st;
 	struct peer *p;
 	if (fstat(pidfd, &st) < 0)
 		return -errno;
 	pthread_mutex_lock(&accounts.lock);
+	users_forget(now_ns);
 	int r = find_or_make(&p, pool, limits, uid, st.st_ino);
 	if (r == 0) {
 		p->references++;
@@ -242,16 +300,29 @@ void account_release(struct peer *p, enum account_kind kind, uint64_t n)
 	pthread_mutex_unlock(&accounts.lock);
 }
 
+/* Has it any left of so many a second? */
+static bool rate_has(struct rate *r, uint64_t most, uint64_t now_ns)
+{
+	if (now_ns >= r->at_ns + NS_A_SECOND)
+		*r = (struct rate){.credit = most, .at_ns = now_ns};
+	return r->credit > 0;
+}
+
+static uint64_t pool_requests(const struct limits *l)
+{
+	uint64_t n;
+	return __builtin_mul_overflow(l->requests_per_second, l->most_users, &n) ? UINT64_MAX : n;
+}
+
 bool account_request(struct peer *p, uint64_t now_ns)
 {
 	struct user *u = p->user;
+	struct pool *pool = u->pool;
 	pthread_mutex_lock(&accounts.lock);
-	if (now_ns >= u->credit_at_ns + NS_A_SECOND) {
-		u->credit = u->pool->limits.requests_per_second;
-		u->credit_at_ns = now_ns;
-	}
-	bool within = u->credit > 0;
-	u->credit -= within;
+	bool within = rate_has(&pool->rate, pool_requests(&pool->limits), now_ns) &&
+		      rate_has(&u->rate, pool->limits.requests_per_second, now_ns);
+	pool->rate.credit -= within;
+	u->rate.credit -= within;
 	pthread_mutex_unlock(&accounts.lock);
 	return within;
 }
@@ -265,7 +336,7 @@ uint64_t account_used(const char *pool, uint64_t ret_used[ACCOUNT_KINDS])
 	LIST_FOREACH (u, &accounts.users, link) {
 		if (strcmp(u->pool->name, pool) != 0)
 			continue;
-		users++;
+		users += u->peers > 0;
 		for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
 			ret_used[kind] += u->held[kind];
 	}

@@ -38,11 +38,11 @@ struct peer;
 
 /*
  * The peer of a process, which pidfd (borrowed) names, as a user of a pool; a reference. A pool
- * that is new gets these limits. Returns 0, -EDQUOT if the pool has as many users as it may, or
+ * that is new gets these limits. now_ns is monotonic. Returns 0, -EDQUOT if the pool has as many users as it may, or
  * another negative errno.
  */
-int peer_get(struct peer **ret, const char *pool, const struct limits *limits, uid_t uid,
-	     int pidfd);
+int peer_get(struct peer **ret, const char *pool, const struct limits *limits, uid_t uid, int pidfd,
+	     uint64_t now_ns);
 
 /*
  * Drops a reference. Returns true if the peer lives on because its process still runs and may hold
@@ -62,7 +62,11 @@ void account_limits(const struct limits *(*find)(const char *pool, void *data), 
 int account_charge(struct peer *p, enum account_kind kind, uint64_t n);
 void account_release(struct peer *p, enum account_kind kind, uint64_t n);
 
-/* One request of the user's more: within its rate? now_ns is monotonic. */
+/*
+ * One request of the user's more: within its rate, and its pool's, which is that of as many users
+ * as it may have? The rate is remembered for as long as it holds, even if the user has no peer any
+ * more. now_ns is monotonic.
+ */
 bool account_request(struct peer *p, uint64_t now_ns);
 
 /* What a pool uses, all its users together; returns how many these are. */

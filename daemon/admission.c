@@ -59,12 +59,13 @@ static int charge(const struct policy *policy, int sock, struct client_identity 
 		return -EACCES;
 	snprintf(who->class, sizeof(who->class), "%s", class->name);
 	_cleanup_(fd_closep) int pidfd = identity_pidfd(sock);
+	uint64_t now = clock_ns();
 	int r = pidfd < 0 ? pidfd
-			  : peer_get(&who->peer, class->name, &class->limits, who->uid, pidfd);
+			  : peer_get(&who->peer, class->name, &class->limits, who->uid, pidfd, now);
 	if (r < 0)
 		return r;
 	r = account_charge(who->peer, ACCOUNT_SESSIONS, 1);
-	if (r == 0 && !account_request(who->peer, clock_ns())) {
+	if (r == 0 && !account_request(who->peer, now)) {
 		account_release(who->peer, ACCOUNT_SESSIONS, 1);
 		r = -EDQUOT;
 	}

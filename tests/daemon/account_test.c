@@ -61,11 +61,13 @@ static int teardown(void **state)
 	return 0;
 }
 
+static uint64_t now_ns = 1;
+
 static int try_get(struct peer **ret, const char *pool, uid_t uid, int i)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, process[i], 0);
 	assert_true(pidfd >= 0);
-	int r = peer_get(ret, pool, &limits, uid, pidfd);
+	int r = peer_get(ret, pool, &limits, uid, pidfd, now_ns);
 	close(pidfd);
 	return r;
 }
@@ -264,6 +266,41 @@ static void the_rate_is_the_users_whatever_the_process(void **state)
 	peer_put(bob);
 }
 
+static void the_rate_outlives_the_users_last_peer(void **state)
+{
+	(void)state;
+	const uint64_t second = 1000000000;
+	uint64_t used[ACCOUNT_KINDS];
+	now_ns = 20 * second;
+	for (uint64_t i = 0; i < limits.requests_per_second; i++) {
+		struct peer *p = get(ALICE, 0);
+		assert_true(account_request(p, now_ns));
+		peer_put(p);
+	}
+	struct peer *p = get(ALICE, 1);
+	assert_false(account_request(p, now_ns + second - 1));
+	peer_put(p);
+	assert_int_equal(account_used("class", used), 0);
+	now_ns += second;
+	p = get(ALICE, 0);
+	assert_true(account_request(p, now_ns));
+	peer_put(p);
+}
+
+/* However many users take turns, of whom the class may have two at once. */
+static void a_class_asks_for_no_more_than_the_users_it_may_have(void **state)
+{
+	(void)state;
+	uint64_t most = limits.requests_per_second * limits.most_users, granted = 0;
+	now_ns += 1000000000;
+	for (uid_t uid = 5000; uid < 10000; uid++) {
+		struct peer *p = get(uid, 0);
+		granted += account_request(p, now_ns);
+		peer_put(p);
+	}
+	assert_int_equal(granted, most);
+}
+
 static const struct limits *lower(const char *pool, void *data)
 {
 	assert_string_equal(pool, "class");
@@ -334,6 +371,8 @@ int main(void)
 		CASE(a_process_that_changes_its_user_is_another_peer),
 		CASE(a_class_has_no_more_users_than_it_may),
 		CASE(the_rate_is_the_users_whatever_the_process),
+		CASE(the_rate_outlives_the_users_last_peer),
+		CASE(a_class_asks_for_no_more_than_the_users_it_may_have),
 		CASE(lower_limits_leave_what_is_there),
 		CASE(threads_may_charge_at_once),
 	};

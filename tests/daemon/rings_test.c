@@ -227,7 +227,7 @@ static void its_files_are_nobodys_area_as_long_as_they_are_used(void **state)
 	struct area *area = NULL;
 	uint32_t reason;
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	assert_int_equal(peer_get(&peer, "class", &limits, 0, pidfd), 0);
+	assert_int_equal(peer_get(&peer, "class", &limits, 0, pidfd, 1), 0);
 	assert_int_equal(area_new(&area, peer, rq, MSG_AREA_MEMFD, page, &reason), -EINVAL);
 	assert_int_equal(reason, REASON_FD_KIND);
 	assert_int_equal(area_new(&area, peer, cq, MSG_AREA_MEMFD, page, &reason), -EACCES);

@@ -120,7 +120,7 @@ static int setup(void **state)
 	pthread_mutex_init(&client.lock, NULL);
 	TAILQ_INIT(&client.queues);
 	client.epoll = epoll_create1(EPOLL_CLOEXEC);
-	assert_int_equal(peer_get(&client.who.peer, "test", &limits, getuid(), pidfd), 0);
+	assert_int_equal(peer_get(&client.who.peer, "test", &limits, getuid(), pidfd, 1), 0);
 	close(pidfd);
 
 	uint32_t reason;

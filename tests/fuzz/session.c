@@ -320,7 +320,7 @@ static void run_start(struct run *r, struct input *in, const struct limits *limi
 		(struct client_identity){.pid = getpid(), .uid = getuid(), .class = POLICY_DEFAULT};
 	r->who.pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	MUST(r->ended >= 0 && r->who.pidfd >= 0);
-	MUST(peer_get(&r->who.peer, POLICY_DEFAULT, limits, r->who.uid, r->who.pidfd) == 0);
+	MUST(peer_get(&r->who.peer, POLICY_DEFAULT, limits, r->who.uid, r->who.pidfd, 1) == 0);
 	MUST(client_start(&r->client, pair[1], 1, &r->who, r->ended) == 0);
 }
 

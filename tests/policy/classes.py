@@ -159,6 +159,20 @@ class Sockets(Case):
         for queue in queues:
             queue.close()
 
+    def test_connecting_anew_gives_no_more_requests(self):
+        self.daemon.reload(TWO + "requests-per-second=20\n")
+        answered, began = 0, time.monotonic()
+        while time.monotonic() < began + 2:
+            with contextlib.suppress(client.Refused, client.Lost):
+                with client.Connection(self.daemon.path("other")) as other:
+                    answered += 1
+                    hello(other)
+                    answered += 1
+            time.sleep(0.002)  # its thread ends meanwhile
+        seconds = time.monotonic() - began
+        self.assertGreater(answered, 0)
+        self.assertLessEqual(answered, 20 * (seconds + 1))
+
     def test_listeners_are_limited(self):
         self.daemon.reload(TWO + "listeners=2\nflows=20\n")
         other = self.daemon.connect(self, "other")
