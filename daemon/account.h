@@ -38,8 +38,8 @@ struct peer;
 
 /*
  * The peer of a process, which pidfd (borrowed) names, as a user of a pool; a reference. A pool
- * that is new gets these limits. now_ns is monotonic. Returns 0, -EDQUOT if the pool has as many users as it may, or
- * another negative errno.
+ * that is new gets these limits. now_ns is monotonic. Returns 0, -EDQUOT if the pool has as many
+ * users as it may, or another negative errno.
  */
 int peer_get(struct peer **ret, const char *pool, const struct limits *limits, uid_t uid, int pidfd,
 	     uint64_t now_ns);

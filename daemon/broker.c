@@ -14,6 +14,7 @@
 #include "client.h"
 #include "lease.h"
 #include "log.h"
+#include "log_client.h"
 #include "util.h"
 
 #define STOP_USEC 5000000ull
@@ -30,14 +31,15 @@ static void client_accepted(struct broker *b, int sock, const char *socket)
 			admission_over(b->event, &who);
 	}
 	if (r < 0) {
-		log_info("a client (uid %u, class %s) was refused: %s", (unsigned)who.uid,
-			 *who.class ? who.class : "-", strerrordesc_np(-r));
+		log_client(6, who.uid, who.class, LOG_CONNECTION_REFUSED,
+			   "a client (uid %u, class %s) was refused: %s", (unsigned)who.uid,
+			   *who.class ? who.class : "-", strerrordesc_np(-r));
 		refusals_add(&b->refusals, sock, socket, admission_reason(r));
 		return;
 	}
 	TAILQ_INSERT_TAIL(&b->clients, c, link);
-	log_debug("client %u: pid %d, uid %u, class %s", c->id, (int)who.pid, (unsigned)who.uid,
-		  who.class);
+	log_client(7, who.uid, who.class, LOG_CONNECTED, "client %u: pid %d, uid %u, class %s",
+		   c->id, (int)who.pid, (unsigned)who.uid, who.class);
 }
 
 static void listen_enable(struct broker *b, int enabled)
@@ -64,7 +66,8 @@ static int rest_over(sd_event_source *source, uint64_t usec, void *data)
  */
 static void rest(struct broker *b)
 {
-	log_warn("out of file descriptors or memory; raise LimitNOFILE of zcrxd.service");
+	log_client(4, geteuid(), "", LOG_EXHAUSTED,
+		   "out of file descriptors or memory; raise LimitNOFILE of zcrxd.service");
 	listen_enable(b, SD_EVENT_OFF);
 	sd_event_source_set_time_relative(b->rest, REST_USEC);
 	sd_event_source_set_enabled(b->rest, SD_EVENT_ONESHOT);
@@ -176,6 +179,16 @@ static int nics_changed(sd_event_source *source, int fd, uint32_t events, void *
 	return 0;
 }
 
+static int log_due(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	(void)data;
+	log_client_turn(clock_ns());
+	return 0;
+}
+
 static int nics_owed(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	eventfd_t count;
@@ -235,7 +248,11 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct p
 	if (b->ended < 0 || b->spare < 0)
 		return -errno;
 	refusals_init(&b->refusals, b->ended);
-	int r = sd_event_add_io(event, NULL, b->ended, EPOLLIN, ended_ready, b);
+	int r = log_client_init();
+	if (r == 0)
+		r = sd_event_add_io(event, NULL, log_client_fd(), EPOLLIN, log_due, b);
+	if (r >= 0)
+		r = sd_event_add_io(event, NULL, b->ended, EPOLLIN, ended_ready, b);
 	if (r >= 0)
 		r = listen_to(b, l);
 	if (r >= 0 && leases_any())
@@ -284,6 +301,7 @@ bool broker_done(struct broker *b)
 	TAILQ_FOREACH (c, &b->clients, link)
 		log_warn("client %u (pid %d) did not end: one of its sockets is stuck", c->id,
 			 (int)c->who.pid);
+	log_client_done();
 	refusals_reap(&b->refusals);
 	if (refusals_any(&b->refusals))
 		log_warn("connections that were refused did not end: what was sent there is stuck");

@@ -15,7 +15,7 @@
 #include "flows.h"
 #include "judge.h"
 #include "lease.h"
-#include "log.h"
+#include "log_client.h"
 #include "open.h"
 #include "queue.h"
 #include "session.h"
@@ -240,8 +240,9 @@ static void *run(void *data)
 	if (r == 0)
 		r = control_watch(c, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
 	if (r < 0) {
-		log_error("client %u (pid %d): no io_uring: %s", c->id, c->who.pid,
-			  strerrordesc_np(-r));
+		log_client(3, c->who.uid, c->who.class, LOG_NO_RING,
+			   "client %u (pid %d): no io_uring: %s", c->id, c->who.pid,
+			   strerrordesc_np(-r));
 		session_refuse(c->session.sock, REASON_DAEMON_LIMIT);
 		c->done = true;
 	}

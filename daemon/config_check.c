@@ -5,14 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../proto/text.h"
+
 void mistake(struct mistakes *m, int line, const char *format, ...)
 {
+	char text[1024];
 	va_list args;
 	va_start(args, format);
-	fprintf(stderr, "%s:%d: ", m->path, line);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	text_clean(text, "");
+	fprintf(stderr, "%s:%d: %s\n", m->path, line, text);
 	m->n++;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One line to standard error; under systemd with the priority prefix of sd-daemon(3). */
+/*
+ * One line to standard error; under systemd with the priority prefix of sd-daemon(3). Whatever is
+ * in it stays one line of text. What clients cause goes through log_client.h.
+ */
 #ifndef ZCRXD_LOG_H
 #define ZCRXD_LOG_H
 
@@ -7,6 +10,8 @@
 
 /* Before the first thread: verbose shows log_debug. */
 void log_init(bool verbose);
+
+bool log_shows(int priority);
 
 __attribute__((format(printf, 2, 3))) void log_at(int priority, const char *format, ...);
 

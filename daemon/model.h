@@ -176,7 +176,6 @@ struct session {
 	struct __kernel_timespec connect_time;
 	union msg_any reply; /* being made */
 	int reply_fds[MSG_FDS_MAX];
-	uint32_t refusals; /* so far; only the first ones are logged */
 };
 
 struct flow_slot {

@@ -9,6 +9,7 @@
 #include "../nic/holders.h"
 #include "../nic/nic.h"
 #include "../proto/reason.h"
+#include "../proto/text.h"
 #include "judge.h"
 #include "lease.h"
 #include "queue.h"
@@ -37,14 +38,25 @@ struct opening {
 	struct work work;
 };
 
-static uint32_t wish_check(const struct msg_queue_open *m)
+/* It gets into sentences: what the kernel would not take as a name does not. */
+static bool is_nic(const struct msg_queue_open *m)
+{
+	return memchr(m->nic, '\0', sizeof(m->nic)) &&
+	       (!*m->nic || (nic_name_is_valid(m->nic) && text_is_clean(m->nic)));
+}
+
+static uint32_t wish_check(const struct msg_queue_open *m, struct answer *a)
 {
 	if (m->flags & ~MSG_QUEUE_NO_COPY)
 		return REASON_UNKNOWN_FLAG;
 	if (m->backend > MSG_BACKEND_ZCRX || m->cq_entries > ENTRIES_MOST ||
 	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BUFFER_BYTES_MOST ||
-	    m->rx_queues > LEASE_QUEUES_MOST || memchr(m->nic, '\0', sizeof(m->nic)) == NULL)
+	    m->rx_queues > LEASE_QUEUES_MOST)
 		return REASON_VALUE;
+	if (!is_nic(m)) {
+		a->text = "What was asked for as nic is not the name of an interface.";
+		return REASON_VALUE;
+	}
 	return REASON_NONE;
 }
 
@@ -237,6 +249,7 @@ static uint32_t reply_fill(struct opening *o)
 	reply->rings = q->rings.layout;
 	reply->why_not = *q->why_not ? REASON_BACKEND : REASON_NONE;
 	snprintf(reply->why_text, sizeof(reply->why_text), "%s", q->why_not);
+	text_clean(reply->why_text, "");
 	a->fds[0] = rings_cq_readonly(&q->rings);
 	a->fds[1] = rings_rq_duplicate(&q->rings);
 	a->fds[2] = o->channel;
@@ -256,7 +269,7 @@ static void run(void *data)
 uint32_t open_queue(struct client *c, struct area *area, const struct msg_queue_open *m,
 		    struct answer *a)
 {
-	uint32_t reason = wish_check(m);
+	uint32_t reason = wish_check(m, a);
 	if (reason)
 		return reason;
 	if (!area)

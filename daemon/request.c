@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "request.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../proto/reason.h"
+#include "../proto/text.h"
 #include "flow.h"
 #include "flows.h"
 #include "host.h"
@@ -22,8 +22,8 @@ static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer
 	if (m->version_min > MSG_VERSION || m->version_max < MSG_VERSION)
 		return REASON_VERSION;
 	pthread_mutex_lock(&c->lock);
-	for (size_t i = 0; i + 1 < sizeof(c->session.name) && m->name[i]; i++)
-		c->session.name[i] = (char)(isprint((unsigned char)m->name[i]) ? m->name[i] : '?');
+	snprintf(c->session.name, sizeof(c->session.name), "%.*s", (int)sizeof(m->name), m->name);
+	text_clean(c->session.name, "");
 	pthread_mutex_unlock(&c->lock);
 	c->session.state = MSG_STATE_READY;
 	struct msg_hello_reply *r = &a->reply->hello_reply;

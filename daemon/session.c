@@ -6,18 +6,18 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "../proto/text.h"
 #include "../proto/wire.h"
 #include "control.h"
 #include "host.h"
 #include "judge.h"
-#include "log.h"
+#include "log_client.h"
 #include "open.h"
 #include "request.h"
 #include "socket.h"
 #include "util.h"
 
 #define REQUESTS_A_TURN 16
-#define REFUSALS_LOGGED 10
 #define SEND_BYTES      16384
 
 static void watch(struct client *c, uint32_t events)
@@ -37,8 +37,9 @@ static void reply_send(struct client *c)
 	int r = wire_send(s->sock, &s->reply.hdr, s->reply_fds, MSG_DONTWAIT);
 	wire_close(s->reply_fds, s->reply.hdr.nfds);
 	if (r == -EAGAIN)
-		log_info("client %u (pid %d) does not read its replies: hung up", c->id,
-			 (int)c->who.pid);
+		log_client(6, c->who.uid, c->who.class, LOG_REPLIES_UNREAD,
+			   "client %u (pid %d) does not read its replies: hung up", c->id,
+			   (int)c->who.pid);
 	if (r < 0)
 		c->done = true;
 }
@@ -49,14 +50,15 @@ static void refusal_make(union msg_any *m, uint32_t reason, int error, const cha
 	*fail = (struct msg_fail){.reason = reason};
 	fail->hdr.error = error ? error : reason_error(reason);
 	snprintf(fail->text, sizeof(fail->text), "%s", text ? text : reason_text(reason));
+	text_clean(fail->text, ""); /* it may have been cut within a character */
 	fail->hdr.size = sizeof(*fail);
 }
 
 static void refusal_log(struct client *c, const struct msg_hdr *request)
 {
-	if (c->session.refusals++ < REFUSALS_LOGGED)
-		log_info("client %u (pid %d, uid %u): %s refused: %s", c->id, (int)c->who.pid,
-			 (unsigned)c->who.uid, msg_name(request->type), c->session.reply.fail.text);
+	log_client(6, c->who.uid, c->who.class, LOG_REQUEST_REFUSED,
+		   "client %u (pid %d, uid %u): %s refused: %s", c->id, (int)c->who.pid,
+		   (unsigned)c->who.uid, msg_name(request->type), c->session.reply.fail.text);
 }
 
 static void answer_send(struct client *c, const struct msg_hdr *request, uint32_t reason,

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
+#include "../proto/text.h"
 #include "classes.h"
 #include "explain.h"
 #include "flows.h"
@@ -37,9 +38,14 @@ static void add_number(struct json_object *o, const char *key, uint64_t n)
 	json_object_object_add(o, key, json_object_new_uint64(n));
 }
 
+/* The one way for text into the document, which has to be UTF-8 whatever is in the text. */
 static void add_text(struct json_object *o, const char *key, const char *text)
 {
-	json_object_object_add(o, key, json_object_new_string(text));
+	char *copy = strdup(text);
+	if (copy)
+		text_clean(copy, "\n");
+	json_object_object_add(o, key, copy ? json_object_new_string(copy) : NULL);
+	free(copy);
 }
 
 static void add_address(struct json_object *o, const char *key, const struct msg_addr *a)

@@ -8,6 +8,7 @@
 
 #include "area.h"
 #include "request.h"
+#include "text.h"
 #include "wire.h"
 #include "zcrx.h"
 
@@ -83,6 +84,7 @@ static int reply_take(struct zcrx_queue *q, struct request *r)
 	q->ifindex = m->ifindex;
 	q->rxq = m->rxq;
 	memcpy(q->why_not, m->why_text, sizeof(q->why_not) - 1);
+	text_clean(q->why_not, "");
 	q->channel = r->fds[FD_CHANNEL];
 	q->format = m->format;
 	bool known = m->format == MSG_FORMAT_BUFFER_ID ||

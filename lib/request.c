@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "reason.h"
+#include "text.h"
 #include "wire.h"
 
 enum {
@@ -25,6 +26,7 @@ int refuse(struct zcrx *z, int error, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(z->error, sizeof(z->error), format, args);
 	va_end(args);
+	text_clean(z->error, ""); /* some of it is the daemon's, and is going to be printed */
 	return error;
 }
 

@@ -49,3 +49,12 @@ void nic_done(struct nic_facts *nic)
 	free(nic->queues);
 	*nic = (struct nic_facts){0};
 }
+
+bool nic_name_is_valid(const char *name)
+{
+	size_t n = strlen(name);
+
+	/* The last one is a blank, too: to the kernel, text is Latin-1. */
+	return n > 0 && n < IF_NAMESIZE && strcspn(name, "/: \t\n\v\f\r\xa0") == n &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}

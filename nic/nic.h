@@ -118,4 +118,7 @@ int nic_gather_named(struct nic_facts *nic, const char *name);
 
 void nic_done(struct nic_facts *nic);
 
+/* Could an interface have this name? The kernel's rule (net/core/dev.c: dev_valid_name()). */
+bool nic_name_is_valid(const char *name);
+
 #endif

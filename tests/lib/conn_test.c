@@ -177,6 +177,15 @@ static void survives_a_sentence_without_an_end(void **state)
 	assert_int_equal(strlen(zcrx_error(NULL)), sizeof(fail.text));
 }
 
+static void makes_a_sentence_fit_to_be_printed(void **state)
+{
+	(void)state;
+	struct msg_fail fail = {.hdr.error = -EDQUOT, .text = "No\x1b[2J\n<0>no\xff."};
+	fake.change = refusal;
+	fake.data = &fail;
+	refuse_connect(fake.path, -EDQUOT, "No?[2J?<0>no?.");
+}
+
 static void distrusts_an_impossible_error(void **state)
 {
 	(void)state;
@@ -327,6 +336,7 @@ int main(void)
 		TEST(passes_on_the_daemons_error_and_sentence),
 		TEST(falls_back_on_the_reasons_own_sentence),
 		TEST(survives_a_sentence_without_an_end),
+		TEST(makes_a_sentence_fit_to_be_printed),
 		TEST(distrusts_an_impossible_error),
 		TEST(nonsense_ends_the_connection_and_leaks_nothing),
 		TEST(a_daemon_that_hangs_up_ends_the_connection),

@@ -3,7 +3,6 @@
 """Classes in a real zcrxd: who is of which, what it gets, and what a reload changes."""
 import contextlib
 import os
-import shutil
 import re
 import socket
 import threading
@@ -12,7 +11,7 @@ import unittest
 
 import client
 import world
-from daemon import Daemon
+from daemon import AS_OTHERS, Daemon
 from tables import constants
 
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -27,8 +26,6 @@ sessions=3
 socket={dir}/other
 mode=0666
 """
-AS_OTHERS = unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"),
-                                "needs root, to be other users")
 
 
 def hello(connection):

@@ -2,16 +2,20 @@
 """A zcrxd with a configuration that changes, clients of it as other users, and what it says."""
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import unittest
 
 import client
 import world
 from tables import constants, messages, structs
 
+AS_OTHERS = unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"),
+                                "needs root, to be other users")
 HELLO = structs["msg_hello"].pack({
     "hdr": {"size": structs["msg_hello"].size, "type": messages["HELLO"][0], "serial": 1},
     "version_min": constants["MSG_VERSION"], "version_max": constants["MSG_VERSION"]}).hex()
@@ -20,7 +24,7 @@ HELLO = structs["msg_hello"].pack({
 class Daemon:
     """classes: the text below [sockets]; {dir} in it is the folder of all the sockets."""
 
-    def __init__(self, case, classes=""):
+    def __init__(self, case, classes="", environment=None):
         folder = tempfile.TemporaryDirectory(prefix="zcrxd-policy.")
         case.addCleanup(folder.cleanup)
         self.dir = folder.name
@@ -33,7 +37,8 @@ class Daemon:
         self.notify.settimeout(world.PATIENCE)
         with open(self.path("log"), "wb") as log:
             self.process = subprocess.Popen([world.ZCRXD, "-v", "-c", self.path("conf")], stderr=log,
-                                            env={**os.environ, "NOTIFY_SOCKET": self.path("notify")})
+                                            env={**os.environ, "NOTIFY_SOCKET": self.path("notify"),
+                                                 **(environment or {})})
         case.addCleanup(self.end, case)
         self.wait_for("READY=1")
 

@@ -147,6 +147,26 @@ class StatusOfAnother(world.Case):
         self.assertIn(b"x?[2J?y?z", result.stdout)
         self.assertEqual(len(result.stdout.splitlines()), 3)
 
+    def test_nothing_is_told_to_the_terminal(self):
+        """By whatever text of the document, in whatever form it is shown."""
+        evil = "\x1b]0;x\x07\x9b2J\u202e\x7f\r"
+        queue = {"id": 1, "backend": evil, "why_not": f"because {evil}", "flows": [
+            {"id": 1, "kind": evil, "local": evil, "remote": evil, "state": evil, "why_copied": evil}]}
+        document = {"version": evil, "kernel": evil, evil: evil,
+                    "classes": [{"name": evil, "explanation": f"one {evil}\ntwo ü {evil}\n"}],
+                    "clients": [{"id": 1, "pid": 2, "uid": 3, "name": evil, "queues": [queue]}]}
+        for ascii_only in (True, False):
+            text = json.dumps(document, ensure_ascii=ascii_only).encode()
+            for command in (["status"], ["status", "queues"], ["status", "flows"], ["status", "--json"],
+                            ["policy", "show"]):
+                result = self.run_tool(CTL, *command, "--socket", self.fake(text))
+                self.assertEqual(result.returncode, 0)
+                said = result.stdout.decode("utf-8")
+                self.assertNotRegex(said, r"[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]", command)
+                self.assertTrue(said.count("\n") > 1 or command[-1] == "--json")
+                self.setUp()
+        self.assertIn("two ü ", said)
+
     def test_wrong_usage(self):
         for arguments in ([], ["nonsense"], ["status", "nonsense"], ["status", "flows", "queues"],
                           ["status", "--nonsense"]):

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "say.h"
 
+#include "text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,11 +11,13 @@ void say(const char *format, ...)
 {
 	va_list args;
 
+	char line[1024];
+
 	va_start(args, format);
-	fputs("zcrx-cat: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
+	text_clean(line, "\n");
+	fprintf(stderr, "zcrx-cat: %s\n", line);
 }
 
 const char *say_error(int error)

@@ -3,6 +3,7 @@
 
 #include "document.h"
 #include "render.h"
+#include "terminal.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
 	EXIT_FAILED = 1,
@@ -138,9 +138,8 @@ static void show(const struct options *o, struct json_object *now, struct json_o
 								  : JSON_C_TO_STRING_PRETTY));
 		return;
 	}
-	/* The cursor to the top left, and what is below erased. */
-	if (o->watch && isatty(STDOUT_FILENO))
-		fputs("\x1b[H\x1b[J", stdout);
+	if (o->watch)
+		terminal_clear();
 	render(stdout, o->view, now, before, seconds);
 }
 

@@ -5,6 +5,7 @@
 #include "nics.h"
 #include "policy.h"
 #include "status.h"
+#include "terminal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +63,8 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	if (terminal_guard() < 0)
+		return 1;
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		name = "help";
 	else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
