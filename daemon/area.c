@@ -149,9 +149,6 @@ static int area_make(struct area *a, int fd, uint32_t kind, uint32_t *ret_reason
 		*ret_reason = REASON_KERNEL;
 		return keep_dmabuf(a, udmabuf_new(fd, a->bytes));
 	}
-	/* Faults in what the client has already; without it the first round of buffers pays for it.
-	 */
-	madvise(a->base, a->bytes, MADV_POPULATE_WRITE);
 	return 0;
 }
 

@@ -16,6 +16,9 @@ struct area;
 struct rings;
 struct side;
 
+/* The largest buffer: a completion counts its bytes in 31 bits. */
+#define BACKEND_BUFFER_BYTES_MOST (1u << 30)
+
 /* Between where and where. */
 struct backend_place {
 	const struct area *area;
@@ -37,6 +40,12 @@ struct backend {
 	bool has_side;      /* in a dma-buf not everything can be placed */
 	bool tries_again;   /* post() may allow more after a while, without a refill */
 	uint32_t pace_us;   /* what a dense stream may be let gather, at most: pace.h */
+
+	/*
+	 * The largest area whose every byte the kernel, the completions and our ledger can name. No
+	 * larger one is opened (open.c).
+	 */
+	uint64_t area_bytes_most;
 
 	/* The unit the area is divided into for a wish (0 = none), and how many there are. */
 	uint32_t (*buffer_bytes)(uint64_t area_bytes, uint32_t wish);

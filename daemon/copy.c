@@ -17,7 +17,7 @@
 #include "backend.h"
 #include "util.h"
 
-#define BUFFERS_MAX          32768u
+#define BUFFERS_MAX          32768u /* a refill ring has no more entries */
 #define BUFFERS_WANTED       8u
 #define POSTED               128u
 #define BUFFER_BYTES_DEFAULT 65536u
@@ -154,6 +154,7 @@ const struct backend backend_copy = {
 	.close = copy_close,
 	.arm = copy_arm,
 	.copies = true,
+	.area_bytes_most = (uint64_t)BUFFERS_MAX * BACKEND_BUFFER_BYTES_MOST,
 	.pace_us = 50, /* longer, and the receive window fills: measured */
 	.received = copy_received,
 	.refill = copy_refill,

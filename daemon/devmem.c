@@ -365,6 +365,7 @@ const struct backend backend_devmem = {
 	.cqe_bytes = sizeof(struct ring_cqe),
 	.has_side = true,
 	.pace_us = PACE_WAIT_MOST_US,
+	.area_bytes_most = TOKENS_AREA_BYTES_MOST,
 	.buffer_bytes = devmem_buffer_bytes,
 	.refills = devmem_refills,
 	.open = devmem_open,

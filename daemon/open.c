@@ -19,7 +19,6 @@
 #define CQ_ENTRIES_DEFAULT 1024u
 #define CQ_ENTRIES_LEAST   URING_SQ_ENTRIES /* the kernel wants no fewer */
 #define ENTRIES_MOST       32768u
-#define BUFFER_BYTES_MOST  (1u << 30)
 
 /*
  * The request, and what has come of it so far. It is carried out on a thread of its own if it may
@@ -50,7 +49,7 @@ static uint32_t wish_check(const struct msg_queue_open *m, struct answer *a)
 	if (m->flags & ~MSG_QUEUE_NO_COPY)
 		return REASON_UNKNOWN_FLAG;
 	if (m->backend > MSG_BACKEND_ZCRX || m->cq_entries > ENTRIES_MOST ||
-	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BUFFER_BYTES_MOST ||
+	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BACKEND_BUFFER_BYTES_MOST ||
 	    m->rx_queues > LEASE_QUEUES_MOST)
 		return REASON_VALUE;
 	if (!is_nic(m)) {
@@ -126,14 +125,33 @@ static void kernel_refused(struct opening *o, const char *nic, uint32_t rxq)
 	a->text = a->text_room;
 }
 
-/* What the backend cannot, whatever the NIC can; NULL if nothing. */
-static const char *cannot(const struct opening *o)
+/* The best first; copy, the last, takes no hardware queue. */
+static const struct backend *const backends[] = {&backend_zcrx, &backend_devmem, &backend_copy};
+
+uint64_t open_area_bytes_most(void)
 {
-	if (o->wish.backend == &backend_zcrx && o->m->rx_queues > 1)
+	uint64_t most = 0;
+	for (size_t i = 0; i < ARRAY_LENGTH(backends); i++)
+		if (backends[i]->area_bytes_most > most)
+			most = backends[i]->area_bytes_most;
+	return most;
+}
+
+/* What the backend cannot, whatever the NIC can; NULL if nothing. */
+static const char *cannot(struct opening *o)
+{
+	const struct backend *b = o->wish.backend;
+	if (b == &backend_zcrx && o->m->rx_queues > 1)
 		return "The backend zcrx receives on one hardware queue; ask for one, or for devmem.";
-	if (o->wish.backend == &backend_devmem && o->wish.area->dmabuf < 0)
+	if (b == &backend_devmem && o->wish.area->dmabuf < 0)
 		return "The backend devmem receives into dma-bufs only; bring one.";
-	return NULL;
+	if (o->wish.area->bytes <= b->area_bytes_most)
+		return NULL;
+	snprintf(
+		o->answer->text_room, sizeof(o->answer->text_room),
+		"The backend %s receives into areas of at most %u GiB; take a smaller one, or several.",
+		b->name, (unsigned)(b->area_bytes_most >> 30));
+	return o->answer->text_room;
 }
 
 /* Why there is no lease. */
@@ -184,8 +202,8 @@ static uint32_t open_copy(struct opening *o)
 	if (!o->wish.area->base)
 		return REASON_AREA_KIND; /* and why not better, as it was said */
 	o->wish.backend = &backend_copy;
-	o->answer->text = NULL;
-	uint32_t reason = wish_judge(o);
+	o->answer->text = cannot(o);
+	uint32_t reason = o->answer->text ? REASON_BACKEND : wish_judge(o);
 	return reason ? reason : open_judged(o);
 }
 
@@ -206,20 +224,19 @@ static void why_not(struct opening *o, const struct backend *backend, uint32_t r
 /* The best that works. */
 static uint32_t open_best(struct opening *o)
 {
-	static const struct backend *const best[] = {&backend_zcrx, &backend_devmem};
 	const struct msg_queue_open *m = o->m;
 	bool copy = !(m->flags & MSG_QUEUE_NO_COPY);
 	uint32_t reason = REASON_BACKEND;
 	if (m->backend == MSG_BACKEND_COPY)
 		return copy ? open_copy(o) : reason;
-	for (size_t i = 0; i < ARRAY_LENGTH(best); i++) {
-		if (m->backend && m->backend != best[i]->number)
+	for (size_t i = 0; !backends[i]->copies; i++) {
+		if (m->backend && m->backend != backends[i]->number)
 			continue;
-		reason = open_leased(o, best[i]);
+		reason = open_leased(o, backends[i]);
 		if (reason == REASON_NONE || reason == REASON_QUOTA || reason == REASON_SHUTDOWN ||
 		    m->backend)
 			return reason;
-		why_not(o, best[i], reason);
+		why_not(o, backends[i], reason);
 	}
 	if (copy)
 		reason = open_copy(o);

@@ -6,6 +6,9 @@
 #include "answer.h"
 #include "model.h"
 
+/* The largest area that any backend receives into. */
+uint64_t open_area_bytes_most(void);
+
 /* area may be NULL: there is none of that id. Returns why not, or REQUEST_PENDING. */
 uint32_t open_queue(struct client *c, struct area *area, const struct msg_queue_open *m,
 		    struct answer *a);

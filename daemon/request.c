@@ -69,6 +69,13 @@ static uint32_t area_add(struct client *c, const struct msg_area_add *m, const i
 	}
 	struct area *area;
 	uint32_t reason;
+	if (m->length > open_area_bytes_most()) {
+		snprintf(a->text_room, sizeof(a->text_room),
+			 "No backend receives into an area of more than %u GiB.",
+			 (unsigned)(open_area_bytes_most() >> 30));
+		a->text = a->text_room;
+		return REASON_AREA_SIZE;
+	}
 	if (account_charge(c->who.peer, ACCOUNT_AREAS, 1) < 0)
 		return REASON_QUOTA;
 	int r = area_new(&area, c->who.peer, fds[0], m->kind, m->length, &reason);

@@ -18,6 +18,9 @@
 #define TOKENS_NIOV_SHIFT 12
 #define TOKENS_NONE       UINT32_MAX
 
+/* A niov has a number of 32 bits. */
+#define TOKENS_AREA_BYTES_MOST (1ull << 31 << TOKENS_NIOV_SHIFT)
+
 /* A stream's part. Zeroed but for due = TOKENS_NONE. */
 struct tokens_stream {
 	TAILQ_ENTRY(tokens_stream) link; /* if anything is due */

@@ -35,6 +35,13 @@
 
 #define TRY_AGAIN_NS 4000000 /* turns come less and less often: look_later() */
 
+/*
+ * The kernel (6.15 to 7.3, io_uring/zcrx.c: io_zcrx_queue_cqe(), io_zcrx_ring_refill()) computes a
+ * buffer's offset in 32 bits: of a larger area completions would name the wrong bytes, and refills
+ * free the wrong buffers, silently.
+ */
+#define AREA_BYTES_MOST (1ull << 32)
+
 #define EVENT (1ull << 34) /* user_data of events: no flow's */
 
 /* The kernel changes the header of a drain: each SQE has its own. */
@@ -289,6 +296,7 @@ const struct backend backend_zcrx = {
 	.has_side = true,
 	.tries_again = true,
 	.pace_us = PACE_WAIT_MOST_US,
+	.area_bytes_most = AREA_BYTES_MOST,
 	.buffer_bytes = zcrx_buffer_bytes,
 	.refills = zcrx_refills,
 	.open = zcrx_open,
