@@ -50,10 +50,10 @@ static void report(const struct streams *x, const struct zcrx_queue *q)
 	zcrx_queue_info(q, &i);
 	printf("{\"backend\": %u, \"buffer_bytes\": %u, \"ifindex\": %u, \"rxq\": %u, \"bytes\": %ju, "
 	       "\"bytes_copied\": %ju, \"completions\": %ju, \"wakeups\": %ju, \"enters\": %ju, "
-	       "\"starvations\": %ju, \"ns\": %ju, \"why_not\": \"%s\"}\n",
+	       "\"starvations\": %ju, \"off_most\": %ju, \"ns\": %ju, \"why_not\": \"%s\"}\n",
 	       i.backend, i.buffer_bytes, i.ifindex, i.rxq, (uintmax_t)i.bytes,
 	       (uintmax_t)i.bytes_copied, (uintmax_t)i.completions, (uintmax_t)i.wakeups,
-	       (uintmax_t)i.enters, (uintmax_t)i.starvations,
+	       (uintmax_t)i.enters, (uintmax_t)i.starvations, (uintmax_t)x->off_most,
 	       (uintmax_t)(streams_now_ns() - x->first_ns), i.why_not);
 	fflush(stdout);
 }

@@ -51,6 +51,7 @@ static void take(struct streams *x, const char *data, const struct zcrx_completi
 			die("wrong data in the %u bytes from byte %ju of a stream on", c->len,
 			    (uintmax_t)s->pos);
 		s->pos += c->len;
+		x->off_most = c->off > x->off_most ? c->off : x->off_most;
 		break;
 	case ZCRX_END:
 		if (c->error || s->pos != x->bytes)

@@ -15,6 +15,7 @@ struct streams {
 
 	unsigned opened, ended;
 	uint64_t first_ns; /* when the first bytes came */
+	uint64_t off_most; /* of a completion */
 	struct stream {
 		struct zcrx_flow *flow; /* whose user pointer is this */
 		uint64_t pos;

@@ -41,10 +41,10 @@ write_disk()
 	rm -rf "$root"
 }
 
-# start_qemu RUN ACCEL TTY: sets qemu to its process.
+# start_qemu RUN ACCEL MEMORY TTY: sets qemu to its process.
 start_qemu()
 {
-	local run=$1 accel=$2 tty=$3 kernel=$VM/kernel/vmlinux machine args port n=0
+	local run=$1 accel=$2 memory=$3 tty=$4 kernel=$VM/kernel/vmlinux machine args port n=0
 	# A comma in a path is doubled for QEMU.
 	local files=${run//,/,,} share=${STATE//,/,,}/share
 
@@ -55,7 +55,7 @@ start_qemu()
 	count) machine=(-accel tcg,thread=single -cpu max -smp 1 -icount shift=0) ;;
 	kvm) machine=(-accel kvm -cpu host -smp 2) ;;
 	esac
-	args=(-M q35 "${machine[@]}" -m 1024
+	args=(-M q35 "${machine[@]}" -m "$memory"
 		-no-user-config -nodefaults -display none -no-reboot
 		-kernel "$kernel" -initrd "$run/disk"
 		-append "console=ttyS0 panic=-1 oops=panic loglevel=6"
@@ -89,7 +89,7 @@ guest_once()
 	local start=$SECONDS out err
 
 	ended=died
-	start_qemu "$run" "$accel" "$tty"
+	start_qemu "$run" "$accel" "$memory" "$tty"
 	tail -s 0.05 --pid="$qemu" -c +1 -f "$run/out" 5<&- &
 	out=$!
 	tail -s 0.05 --pid="$qemu" -c +1 -f "$run/err" 5<&- >&2 &
@@ -149,12 +149,12 @@ tripped()
 	[ "$ended" = died ] && grep -q 'Oops: int3' "$run/console.log"
 }
 
-# guest ACCEL AGAIN LIMIT TTY CMD...: never returns; the exit status is the command's.
+# guest ACCEL AGAIN LIMIT MEMORY TTY CMD...: never returns; the exit status is the command's.
 guest()
 {
-	local accel=$1 again=$2 limit=$3 tty=$4 began=$SECONDS
+	local accel=$1 again=$2 limit=$3 memory=$4 tty=$5 began=$SECONDS
 
-	shift 4
+	shift 5
 	run=$(mktemp -d "$STATE/run.XXXXXX")
 	trap guest_done EXIT
 	trap 'exit 130' INT
@@ -185,15 +185,15 @@ guest()
 
 guest_run()
 {
-	local accel=$1 again=$2 limit=$3
+	local accel=$1 again=$2 limit=$3 memory=$4
 
-	shift 3
-	guest "$accel" "$again" "$limit" '' "$@" </dev/null
+	shift 4
+	guest "$accel" "$again" "$limit" "$memory" '' "$@" </dev/null
 }
 
 guest_shell()
 {
 	[ -t 0 ] || die "a shell needs a terminal; use scripts/vm run"
 	terminal=$(stty -g)
-	guest "$1" '' '' hvc0 TERM="${TERM:-vt100}" PS1='vm:\w\$ ' bash --norc
+	guest "$1" '' '' "$2" hvc0 TERM="${TERM:-vt100}" PS1='vm:\w\$ ' bash --norc
 }
