@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/dma-buf.h>
 #include <linux/magic.h>
 #include <stdlib.h>
@@ -47,10 +48,23 @@ static int memory_map(struct zcrx_area *a, int fd)
 	return 0;
 }
 
-/* The daemon speaks first: its refusals say more than those of mmap(2). */
+/*
+ * On this process's account: whoever first touches a page of a memfd pays for it. Once all of it is
+ * there, touching the area cannot fail, and the daemon and the kernel find what they are to use.
+ */
+static int memory_fill(struct zcrx_area *a)
+{
+	return madvise(a->data, a->bytes, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
+}
+
+int area_ms(const struct zcrx_area *a)
+{
+	return (int)(a->bytes >> 15 < INT_MAX / 2 ? a->bytes >> 15 : INT_MAX / 2);
+}
+
 static int area_add(struct zcrx_area *a, int fd, enum msg_area_kind kind)
 {
-	struct request r = {.fd = fd, .nfds = kind == MSG_AREA_UDMABUF};
+	struct request r = {.fd = fd, .nfds = kind == MSG_AREA_UDMABUF, .extra_ms = area_ms(a)};
 	r.m.area_add = (struct msg_area_add){
 		.hdr = REQUEST_HDR(area_add, AREA_ADD),
 		.kind = kind,
@@ -67,7 +81,7 @@ static int area_add(struct zcrx_area *a, int fd, enum msg_area_kind kind)
 
 static void area_del(const struct zcrx_area *a)
 {
-	struct request r = {.fd = -1};
+	struct request r = {.fd = -1, .extra_ms = area_ms(a)};
 	r.m.area_del = (struct msg_area_del){
 		.hdr = REQUEST_HDR(area_del, AREA_DEL),
 		.area_id = a->id,
@@ -98,20 +112,23 @@ void area_release(struct zcrx_area *a)
 }
 
 /*
- * Only what the daemon has granted is filled with memory, and all of it: touching the area later
- * cannot fail.
+ * The memory is filled before the daemon sees it, but not what is beyond the user's limit, which is
+ * most likely refused. If both refuse, the daemon's words are told: they say more than mmap(2)'s.
  */
-static int memfd_area(struct zcrx_area *a, int fd, enum msg_area_kind kind, bool fill)
+static int memfd_area(struct zcrx_area *a, int fd, enum msg_area_kind kind)
 {
+	bool beyond = a->bytes > a->z->area_bytes_most;
+	int lack = memory_map(a, fd);
+	if (!lack && !beyond)
+		lack = memory_fill(a);
 	int error = area_add(a, fd, kind);
 	if (error)
 		return error;
-	error = memory_map(a, fd);
-	if (!error && fill && madvise(a->data, a->bytes, MADV_POPULATE_WRITE) < 0)
-		error = -errno;
-	if (error) {
+	if (!lack && beyond)
+		lack = memory_fill(a);
+	if (lack) {
 		area_del(a);
-		return refuse(a->z, error, "The area's memory cannot be had: %m.");
+		return refuse(a->z, lack, "The area's memory cannot be had: %m.");
 	}
 	return 0;
 }
@@ -151,8 +168,8 @@ int zcrx_area_new(struct zcrx *z, struct zcrx_area **ret, size_t bytes, unsigned
 		refuse(z, fd, "No memfd for the area can be made: %m.");
 		return area_made(ret, a, fd);
 	}
-	int error = memfd_area(a, fd, flags & ZCRX_AREA_UDMABUF ? MSG_AREA_UDMABUF : MSG_AREA_MEMFD,
-			       true);
+	int error =
+		memfd_area(a, fd, flags & ZCRX_AREA_UDMABUF ? MSG_AREA_UDMABUF : MSG_AREA_MEMFD);
 	close(fd);
 	return area_made(ret, a, error);
 }
@@ -176,8 +193,7 @@ int zcrx_area_import(struct zcrx *z, struct zcrx_area **ret, int fd, size_t byte
 	struct zcrx_area *a = area_alloc(z, bytes);
 	if (!a)
 		return refuse(z, -ENOMEM, "Out of memory.");
-	return area_made(ret, a,
-			 dmabuf ? dmabuf_area(a, fd) : memfd_area(a, fd, MSG_AREA_MEMFD, false));
+	return area_made(ret, a, dmabuf ? dmabuf_area(a, fd) : memfd_area(a, fd, MSG_AREA_MEMFD));
 }
 
 void *zcrx_area_data(const struct zcrx_area *a)

@@ -20,6 +20,13 @@ struct zcrx_area {
 	bool busy;  /* a queue receives into it */
 };
 
+/*
+ * How long, in milliseconds, the daemon may need beyond the usual time for a request that concerns
+ * all of the memory, which the kernel may have to pin: a GiB in 32 s, on a slow machine that is
+ * busy.
+ */
+int area_ms(const struct zcrx_area *a);
+
 /* Frees this side of the area, whatever it is used for. */
 void area_release(struct zcrx_area *a);
 

@@ -63,6 +63,7 @@ static int hello(struct zcrx *z)
 	if (r.m.hello_reply.version != MSG_VERSION)
 		return refuse(z, -EPROTO, "zcrxd speaks version %u of the protocol, libzcrx %u.",
 			      r.m.hello_reply.version, MSG_VERSION);
+	z->area_bytes_most = r.m.hello_reply.max_area_bytes;
 	return 0;
 }
 

@@ -64,14 +64,14 @@ static int options_take(struct msg_queue_open *m, const struct zcrx_queue_option
 	return error;
 }
 
-static void queue_end(struct zcrx *z, uint32_t id)
+static void queue_end(const struct zcrx_queue *q)
 {
-	struct request r = {.fd = -1};
+	struct request r = {.fd = -1, .extra_ms = area_ms(q->area)};
 	r.m.queue_close = (struct msg_queue_close){
 		.hdr = REQUEST_HDR(queue_close, QUEUE_CLOSE),
-		.queue_id = id,
+		.queue_id = q->id,
 	};
-	request(z, &r);
+	request(q->z, &r);
 }
 
 /* Makes the queue what the reply says, and owns the descriptors that came with it. */
@@ -127,7 +127,7 @@ void queue_release(struct zcrx_queue *q)
 int zcrx_queue_open(struct zcrx *z, struct zcrx_queue **ret, struct zcrx_area *a,
 		    const struct zcrx_queue_options *options)
 {
-	struct request r = {.fd = -1, .nfds = FD_SIDE};
+	struct request r = {.fd = -1, .nfds = FD_SIDE, .extra_ms = area_ms(a)};
 	r.m.queue_open = (struct msg_queue_open){
 		.hdr = REQUEST_HDR(queue_open, QUEUE_OPEN),
 		.area_id = a->id,
@@ -148,7 +148,7 @@ int zcrx_queue_open(struct zcrx *z, struct zcrx_queue **ret, struct zcrx_area *a
 	}
 	error = reply_take(q, &r);
 	if (error) {
-		queue_end(z, q->id);
+		queue_end(q);
 		queue_release(q);
 		return refuse(z, error,
 			      "The queue that zcrxd gave cannot be used (%m); "
@@ -201,6 +201,6 @@ void zcrx_queue_close(struct zcrx_queue *q)
 {
 	if (!q)
 		return;
-	queue_end(q->z, q->id);
+	queue_end(q);
 	queue_release(q);
 }

@@ -20,6 +20,7 @@ struct zcrx_queue;
 struct zcrx {
 	int sock; /* -1: over */
 	uint32_t serial;
+	uint64_t area_bytes_most; /* of the user, as HELLO was answered */
 	TAILQ_HEAD(, zcrx_area) areas;
 	TAILQ_HEAD(, zcrx_queue) queues;
 	char error[256];

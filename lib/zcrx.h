@@ -73,8 +73,8 @@ ZCRX_API int zcrx_area_new(struct zcrx *z, struct zcrx_area **ret, size_t bytes,
 /*
  * Makes an area from a memfd (sealed against shrinking, not against writing) or a dma-buf; there is
  * zcrx-mem.h to make one. The fd stays the caller's and may be closed afterwards. A memfd is
- * mapped; a dma-buf is mapped where its exporter allows it. bytes: 0 for all of it, and of a
- * dma-buf only all of it will do.
+ * mapped and pre-faulted; a dma-buf is mapped where its exporter allows it. bytes: 0 for all of it,
+ * and of a dma-buf only all of it will do.
  *
  * Returns 0 or a negative errno: -EPERM for missing or wrong seals, -EACCES for an fd that is not
  * open for reading and writing, -EOPNOTSUPP when no backend can receive into such memory, -EBUSY

@@ -12,6 +12,7 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -29,6 +30,8 @@
 #ifndef SYS_memfd_secret
 #define SYS_memfd_secret 447
 #endif
+
+#define MIB 1048576ul
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -219,6 +222,18 @@ static void an_area_cannot_shrink_under_the_daemon(void **state)
 	raw_queue_drop(&q);
 }
 
+/* Or a daemon with less memory than its clients would die of one that touches nothing. */
+static void the_daemon_fills_no_area(void **state)
+{
+	(void)state;
+	struct raw_queue q;
+	struct stat st;
+	raw_queue_open(&q, &r, 16 * MIB, 0, 0);
+	assert_int_equal(fstat(q.area_fd, &st), 0);
+	assert_int_equal(st.st_blocks, 0);
+	raw_queue_drop(&q);
+}
+
 static void one_file_may_be_many_areas(void **state)
 {
 	(void)state;
@@ -361,6 +376,7 @@ int main(void)
 		CASE(kinds_of_memory_that_do_not_exist_are_refused),
 		CASE(the_daemons_own_files_are_refused),
 		CASE(an_area_cannot_shrink_under_the_daemon),
+		CASE(the_daemon_fills_no_area),
 		CASE(one_file_may_be_many_areas),
 		CASE(an_area_in_use_stays),
 		CASE(queues_of_impossible_sizes_are_refused),

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "fake.h"
+#include "reason.h"
 
 static struct fake fake;
 static struct zcrx *z;
@@ -28,6 +29,15 @@ static int teardown(void **state)
 	zcrx_close(z);
 	fake_stop(&fake);
 	return 0;
+}
+
+static void quota(const union msg_any *request, struct fake_reply *reply, void *data)
+{
+	(void)request;
+	(void)data;
+	reply->m.fail = (struct msg_fail){.hdr = reply->m.hdr, .reason = REASON_QUOTA};
+	reply->m.hdr.size = sizeof(reply->m.fail);
+	reply->m.hdr.error = -EDQUOT;
 }
 
 static void a_new_area_is_whole_pages_of_zeroes(void **state)
@@ -50,6 +60,31 @@ static void a_new_area_is_whole_pages_of_zeroes(void **state)
 	assert_int_equal(m.area_add.length, 3 * page);
 	assert_int_equal(zcrx_area_free(a), 0);
 	assert_int_equal(fake_requests(&fake, MSG_AREA_DEL), 1);
+}
+
+/* Whoever fills it pays for it: that must not be the daemon. */
+static void the_memory_is_there_before_the_daemon_sees_it(void **state)
+{
+	(void)state;
+	struct zcrx_area *a;
+	const size_t bytes = 1 << 20;
+	assert_int_equal(zcrx_area_new(z, &a, bytes, 0), 0);
+	assert_int_equal(fake.filled, bytes);
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
+	assert_int_equal(zcrx_area_import(z, &a, fd, bytes), 0);
+	assert_int_equal(fake.filled, bytes);
+	close(fd);
+}
+
+static void what_is_beyond_the_limit_is_not_filled_to_be_refused(void **state)
+{
+	(void)state;
+	struct zcrx_area *a;
+	fake.change = quota;
+	assert_int_equal(zcrx_area_new(z, &a, (1 << 30) + 4096, 0), -EDQUOT);
+	assert_int_equal(fake.filled, 0);
+	assert_int_equal(fake_requests(&fake, MSG_AREA_ADD), 1);
 }
 
 static void an_impossible_length_is_refused_here(void **state)
@@ -179,6 +214,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_area_is_whole_pages_of_zeroes),
+		TEST(the_memory_is_there_before_the_daemon_sees_it),
+		TEST(what_is_beyond_the_limit_is_not_filled_to_be_refused),
 		TEST(an_impossible_length_is_refused_here),
 		TEST(a_udmabuf_is_read_through_its_memfd),
 		TEST(too_much_memory_is_an_error_and_no_signal),

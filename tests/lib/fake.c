@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -107,6 +108,7 @@ static void answer(struct fake *f, const union msg_any *request, struct fake_rep
 	case MSG_HELLO:
 		r->m.hello_reply.version = MSG_VERSION;
 		r->m.hello_reply.page_bytes = 4096;
+		r->m.hello_reply.max_area_bytes = 1 << 30;
 		break;
 	case MSG_AREA_ADD:
 		r->m.area_add_reply.area_id = FAKE_AREA_ID;
@@ -141,6 +143,9 @@ static bool serve_one(struct fake *f, int client)
 	int len = wire_recv(client, &request, fds, &nfds, 0);
 	if (len <= 0)
 		return false;
+	struct stat st = {0};
+	if (nfds == 1)
+		fstat(fds[0], &st);
 	wire_close(fds, nfds);
 	enum msg_state state = request.hdr.type == MSG_HELLO ? MSG_STATE_NEW : MSG_STATE_READY;
 	MUST(msg_check(&request, (uint32_t)len, nfds, state, &reason) == 0);
@@ -148,6 +153,8 @@ static bool serve_one(struct fake *f, int client)
 	pthread_mutex_lock(&f->lock);
 	f->requests[request.hdr.type]++;
 	f->last = request;
+	if (request.hdr.type == MSG_AREA_ADD)
+		f->filled = (uint64_t)st.st_blocks * 512;
 	answer(f, &request, &r);
 	if (f->change)
 		f->change(&request, &r, f->data);

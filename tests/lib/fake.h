@@ -49,6 +49,7 @@ struct fake {
 	pthread_mutex_t lock; /* protects what follows */
 	int requests[16];     /* answered, by type */
 	union msg_any last;   /* request */
+	uint64_t filled;      /* bytes that the memfd of the last area had by then */
 	int client;
 	int channel;
 	char *cq, *rq;

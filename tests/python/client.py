@@ -21,6 +21,7 @@ from tables import constants, messages, reasons, structs
 
 LONGEST_SLEEP_S = 0.2
 KICK = b"\0"
+POPULATE_WRITE = 23  # linux/mman.h: MADV_POPULATE_WRITE
 NAMES = {number: name for name, (number, *_) in messages.items()}
 
 
@@ -97,14 +98,26 @@ class Connection:
         return structs[answer].unpack(data), fds
 
 
+def memfd(size, flags=0):
+    """One that may be an area, without memory yet."""
+    fd = os.memfd_create("area", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | flags)
+    try:
+        os.ftruncate(fd, size)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
 class Area:
     def __init__(self, connection, size, length=None):
         self.length, self.connection = size if length is None else length, connection
-        fd = os.memfd_create("area", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        fd = memfd(size)
         try:
-            os.ftruncate(fd, size)
-            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
-            self.data = memoryview(mmap.mmap(fd, size))
+            data = mmap.mmap(fd, size)
+            data.madvise(POPULATE_WRITE)
+            self.data = memoryview(data)
             reply, _ = connection.request("AREA_ADD", [fd], length=self.length,
                                           kind=constants["MSG_AREA_MEMFD"])
         finally:

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 """The largest areas of each backend, in the VM. --full: received into up to the limit, every byte
 compared; that needs a guest of 7 GiB."""
-import fcntl
 import os
 import sys
 
@@ -10,7 +9,7 @@ from service import COPY, DEVMEM, ZCRX, Failed, Service, expect, transfer, uncom
 from guest import Tally, only_in_guest
 
 sys.path.append(os.path.join(os.environ.get("ZCRX_SOURCE_DIR", "."), "tests", "python"))
-from client import Connection, Refused  # noqa: E402  (where it lies is known only now)
+from client import Connection, Refused, memfd  # noqa: E402  (where it lies is known only now)
 
 GIB, MIB, PAGE = 1 << 30, 1 << 20, os.sysconf("SC_PAGESIZE")
 MEMFD, NO_COPY = 1, 1
@@ -21,9 +20,7 @@ CLASSES = "[class default]\nnics=zc0\narea-bytes=1T\n"
 
 def sparse(connection, size):
     """An area that has no memory yet; its id."""
-    fd = os.memfd_create("area", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(fd, size)
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+    fd = memfd(size)
     try:
         return connection.request("AREA_ADD", [fd], length=size, kind=MEMFD)[0]["area_id"]
     finally:
