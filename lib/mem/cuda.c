@@ -20,10 +20,10 @@ struct zcrx_cuda {
 	cuda_device device;
 	cuda_context context; /* NULL: not held */
 	cuda_stream stream;   /* of the copies; NULL until the first */
-	cuda_address address; /* 0: none */
+	cuda_address address; /* a whole page; 0: none */
 	size_t bytes;
-	bool own;   /* allocated here */
-	void *host; /* NULL until the first fetch */
+	cuda_address own; /* what was allocated here, around these; 0: nothing */
+	void *host;       /* NULL until the first fetch */
 	int fd;
 };
 
@@ -57,24 +57,68 @@ static int device_hold(struct zcrx_cuda *c, int ordinal)
 	return result ? cuda_api_refuse(&c->api, "gives no context", result) : 0;
 }
 
+static uint64_t page_bytes(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static cuda_address page_after(cuda_address address)
+{
+	return (address + page_bytes() - 1) / page_bytes() * page_bytes();
+}
+
+/*
+ * CUDA aligns what it allocates to 256 bytes only, and the host's pages may be larger than the
+ * GPU's. So there is room for a page that begins later.
+ */
 static int memory_alloc(struct zcrx_cuda *c)
 {
-	int result = c->api.alloc(&c->address, c->bytes);
+	if (c->bytes > SIZE_MAX - page_bytes())
+		return mem_refuse(-ENOMEM, "There is not so much memory.");
+	int result = c->api.alloc(&c->own, c->bytes + page_bytes());
 	if (result)
 		return cuda_api_refuse(&c->api, "gives no memory", result);
-	c->own = true;
+	c->address = page_after(c->own);
 	return 0;
 }
 
-static int export(struct zcrx_cuda *c)
+/* Neighbouring allocations may be of anybody, and their ends are freed one by one. */
+static int check_range(struct zcrx_cuda *c)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	if (!c->address || c->address % page || c->bytes == 0 || c->bytes % page)
+	cuda_address base = 0;
+	size_t bytes = 0;
+	if (!c->address || c->address % page_bytes() || c->bytes == 0 || c->bytes % page_bytes())
 		return mem_refuse(-EINVAL,
 				  "Only whole pages of a GPU's memory can be exported, and "
 				  "these are not: address %#llx, %zu bytes.",
 				  c->address, c->bytes);
-	int result = c->api.export(&c->fd, c->address, c->bytes, CUDA_RANGE_DMA_BUF_FD, 0);
+	int result = c->api.range(&base, &bytes, c->address);
+	if (result)
+		return cuda_api_refuse(&c->api, "knows no memory at this address", result);
+	uint64_t off = c->address - base;
+	if (c->address < base || off > bytes || c->bytes > bytes - off)
+		return mem_refuse(-EINVAL,
+				  "Memory can be taken from one allocation only, and this range "
+				  "ends beyond its own: address %#llx, %zu bytes, of an allocation "
+				  "at %#llx with %zu bytes.",
+				  c->address, c->bytes, base, bytes);
+	return 0;
+}
+
+/*
+ * NICs reach the memory by PCIe. Where a GPU hangs on the CPU's own coherent link as well (GB200),
+ * a dma-buf leads there unless PCIe is asked for. Elsewhere there is only PCIe: drivers before CUDA
+ * 12.8 refuse the flag, and without it give the same.
+ */
+static int export(struct zcrx_cuda *c)
+{
+	int r = check_range(c);
+	if (r < 0)
+		return r;
+	int result =
+		c->api.export(&c->fd, c->address, c->bytes, CUDA_RANGE_DMA_BUF_FD, CUDA_RANGE_PCIE);
+	if (result)
+		result = c->api.export(&c->fd, c->address, c->bytes, CUDA_RANGE_DMA_BUF_FD, 0);
 	return result ? cuda_api_refuse(&c->api, "exports no dma-buf of this memory", result) : 0;
 }
 
@@ -177,7 +221,7 @@ static void give_back(struct zcrx_cuda *c)
 	if (c->host)
 		c->api.host_free(c->host);
 	if (c->own)
-		c->api.free(c->address);
+		c->api.free(c->own);
 }
 
 void zcrx_cuda_free(struct zcrx_cuda *c)

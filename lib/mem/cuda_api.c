@@ -20,6 +20,8 @@ int cuda_api_refuse(const struct cuda_api *cuda, const char *what, int result)
 		error = -ENOMEM;
 	else if (result == CUDA_NO_DEVICE || result == CUDA_INVALID_DEVICE)
 		error = -ENOENT;
+	else if (result == CUDA_INVALID_VALUE || result == CUDA_NOT_FOUND)
+		error = -EINVAL;
 	else if (result == CUDA_NOT_SUPPORTED)
 		error = -EOPNOTSUPP;
 	return mem_refuse(error, "CUDA %s: %s (%d).", what, text(cuda, result), result);

@@ -10,13 +10,16 @@
 #include <stddef.h>
 
 enum {
+	CUDA_INVALID_VALUE = 1,
 	CUDA_OUT_OF_MEMORY = 2,
 	CUDA_NO_DEVICE = 100,
 	CUDA_INVALID_DEVICE = 101,
+	CUDA_NOT_FOUND = 500,
 	CUDA_NOT_SUPPORTED = 801,
 	CUDA_DEVICE_ATTRIBUTE_DMA_BUF = 124,
 	CUDA_STREAM_NON_BLOCKING = 1,
 	CUDA_RANGE_DMA_BUF_FD = 1,
+	CUDA_RANGE_PCIE = 1, /* CU_MEM_RANGE_FLAG_DMA_BUF_MAPPING_TYPE_PCIE, CUDA 12.8 */
 };
 
 typedef int cuda_device;
@@ -36,6 +39,8 @@ typedef struct cuda_stream_ *cuda_stream;
 	X(context_pop, "cuCtxPopCurrent_v2", (cuda_context * ret))                                 \
 	X(alloc, "cuMemAlloc_v2", (cuda_address * ret, size_t bytes))                              \
 	X(free, "cuMemFree_v2", (cuda_address address))                                            \
+	X(range, "cuMemGetAddressRange_v2",                                                        \
+	  (cuda_address * ret_base, size_t * ret_bytes, cuda_address address))                     \
 	X(export, "cuMemGetHandleForAddressRange",                                                 \
 	  (void *ret, cuda_address address, size_t bytes, int kind, unsigned long long flags))     \
 	X(host_alloc, "cuMemAllocHost_v2", (void **ret, size_t bytes))                             \

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -213,6 +214,7 @@ static void a_range_of_a_gpu_s_memory_is_taken(void **state)
 {
 	(void)state;
 	struct zcrx_cuda *c;
+	setenv("FAKE_CUDA", "pcie-only", 1);
 	cuda_address address = fake_cuda_alloc(BYTES);
 	assert_int_equal(zcrx_cuda_take(&c, 0, address + page(), 2 * page()), 0);
 	assert_true(zcrx_cuda_address(c) == address + page());
@@ -225,6 +227,7 @@ static void a_range_of_a_gpu_s_memory_is_taken(void **state)
 	zcrx_cuda_free(c);
 	assert_int_equal(bytes[page()], 1); /* still there */
 	fake_cuda_free(address);
+	unsetenv("FAKE_CUDA");
 }
 
 int main(void)

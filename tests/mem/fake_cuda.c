@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 enum {
-	INVALID_VALUE = 1,
 	INVALID_CONTEXT = 201,
 	ALLOCATIONS = 8,
 	COPIES = 1024,
+	ODD_BYTES = 512,
 	POISON = 0xdb,
 	DEVICE = 42
 };
@@ -27,7 +27,7 @@ enum {
 #define ADDRESS_STEP  (1ull << 40)
 
 struct allocation {
-	size_t bytes; /* 0: unused */
+	size_t begin, end; /* in the memfd; end 0: unused */
 	int memfd;
 	char *at;
 };
@@ -51,6 +51,7 @@ static struct cuda_context_ context;
 static struct allocation allocations[ALLOCATIONS];
 static unsigned streams, host_blocks;
 static unsigned long long copied, copies, waits;
+static long long export_flags = -1;
 
 static bool told(const char *mode)
 {
@@ -61,10 +62,23 @@ static bool told(const char *mode)
 static struct allocation *find(cuda_address address, size_t bytes)
 {
 	size_t i = (address - FIRST_ADDRESS) / ADDRESS_STEP, off = address % ADDRESS_STEP;
-	if (address < FIRST_ADDRESS || i >= ALLOCATIONS || off > allocations[i].bytes ||
-	    bytes > allocations[i].bytes - off)
+	if (address < FIRST_ADDRESS || i >= ALLOCATIONS || off < allocations[i].begin ||
+	    off > allocations[i].end || bytes > allocations[i].end - off)
 		return NULL;
 	return &allocations[i];
+}
+
+long long fake_cuda_export_flags(void)
+{
+	return export_flags;
+}
+
+unsigned fake_cuda_allocations(void)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < ALLOCATIONS; i++)
+		n += allocations[i].end != 0;
+	return n;
 }
 
 void *fake_cuda_bytes(cuda_address address)
@@ -75,7 +89,7 @@ void *fake_cuda_bytes(cuda_address address)
 
 int cuInit(unsigned flags)
 {
-	return flags ? INVALID_VALUE : 0;
+	return flags ? CUDA_INVALID_VALUE : 0;
 }
 
 int cuGetErrorString(int result, const char **ret)
@@ -95,7 +109,7 @@ int cuDeviceGet(cuda_device *ret, int ordinal)
 int cuDeviceGetAttribute(int *ret, int attribute, cuda_device device)
 {
 	if (device != DEVICE || attribute != CUDA_DEVICE_ATTRIBUTE_DMA_BUF)
-		return INVALID_VALUE;
+		return CUDA_INVALID_VALUE;
 	*ret = !told("no-dmabuf");
 	return 0;
 }
@@ -103,7 +117,7 @@ int cuDeviceGetAttribute(int *ret, int attribute, cuda_device device)
 int cuDevicePrimaryCtxRetain(cuda_context *ret, cuda_device device)
 {
 	if (device != DEVICE)
-		return INVALID_VALUE;
+		return CUDA_INVALID_VALUE;
 	context.held++;
 	*ret = &context;
 	return 0;
@@ -153,21 +167,23 @@ int cuMemAlloc_v2(cuda_address *ret, size_t bytes)
 	size_t i = 0;
 	if (!context.current)
 		return INVALID_CONTEXT;
-	while (i < ALLOCATIONS && allocations[i].bytes)
+	while (i < ALLOCATIONS && allocations[i].end)
 		i++;
-	if (i == ALLOCATIONS || bytes == 0 || bytes > ADDRESS_STEP || told("no-memory"))
+	size_t begin = told("unaligned") ? ODD_BYTES : 0, end = begin + bytes;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (end + page - 1) / page * page;
+	if (i == ALLOCATIONS || bytes == 0 || bytes > ADDRESS_STEP / 2 || told("no-memory"))
 		return CUDA_OUT_OF_MEMORY;
 	int fd = memfd_create("fake-cuda", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	void *at = MAP_FAILED;
-	if (fd >= 0 && ftruncate(fd, (off_t)bytes) == 0 &&
+	if (fd >= 0 && ftruncate(fd, (off_t)room) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0)
-		at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		at = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED) {
 		close(fd);
 		return CUDA_OUT_OF_MEMORY;
 	}
-	allocations[i] = (struct allocation){.bytes = bytes, .memfd = fd, .at = at};
-	*ret = FIRST_ADDRESS + i * ADDRESS_STEP;
+	allocations[i] = (struct allocation){.begin = begin, .end = end, .memfd = fd, .at = at};
+	*ret = FIRST_ADDRESS + i * ADDRESS_STEP + begin;
 	return 0;
 }
 
@@ -176,12 +192,49 @@ int cuMemFree_v2(cuda_address address)
 	struct allocation *a = find(address, 1);
 	if (!context.current)
 		return INVALID_CONTEXT;
-	if (!a || address % ADDRESS_STEP)
+	if (!a || address % ADDRESS_STEP != a->begin)
 		abort();
-	munmap(a->at, a->bytes);
+	munmap(a->at, a->end);
 	close(a->memfd);
-	a->bytes = 0;
+	*a = (struct allocation){0};
 	return 0;
+}
+
+int cuMemGetAddressRange_v2(cuda_address *ret_base, size_t *ret_bytes, cuda_address address)
+{
+	const struct allocation *a = find(address, 1);
+	if (!context.current)
+		return INVALID_CONTEXT;
+	if (!a)
+		return CUDA_NOT_FOUND;
+	*ret_base = address - address % ADDRESS_STEP + a->begin;
+	*ret_bytes = a->end - a->begin;
+	return 0;
+}
+
+/* What the mode lets pass. */
+static bool flags_are_good(unsigned long long flags)
+{
+	if (told("pcie-only"))
+		return flags == CUDA_RANGE_PCIE;
+	return flags == 0 || (flags == CUDA_RANGE_PCIE && told("pcie-too"));
+}
+
+/* By /dev/udmabuf; where there is none, the memfd stands for what would be exported. */
+static int dmabuf_make(const struct allocation *a, size_t off, size_t bytes)
+{
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	struct udmabuf_create create = {
+		.memfd = (__u32)a->memfd,
+		.flags = UDMABUF_FLAGS_CLOEXEC,
+		.offset = off,
+		.size = bytes,
+	};
+	if (device < 0)
+		return fcntl(a->memfd, F_DUPFD_CLOEXEC, 0);
+	int fd = ioctl(device, UDMABUF_CREATE, &create);
+	close(device);
+	return fd;
 }
 
 int cuMemGetHandleForAddressRange(void *ret, cuda_address address, size_t bytes, int kind,
@@ -190,20 +243,12 @@ int cuMemGetHandleForAddressRange(void *ret, cuda_address address, size_t bytes,
 	const struct allocation *a = find(address, bytes);
 	if (!context.current)
 		return INVALID_CONTEXT;
-	if (!a || kind != CUDA_RANGE_DMA_BUF_FD || flags)
-		return INVALID_VALUE;
-	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
-	struct udmabuf_create create = {
-		.memfd = (__u32)a->memfd,
-		.flags = UDMABUF_FLAGS_CLOEXEC,
-		.offset = address % ADDRESS_STEP,
-		.size = bytes,
-	};
-	int fd = device < 0 ? -1 : ioctl(device, UDMABUF_CREATE, &create);
-	if (device >= 0)
-		close(device);
+	if (!a || kind != CUDA_RANGE_DMA_BUF_FD || !flags_are_good(flags))
+		return CUDA_INVALID_VALUE;
+	int fd = dmabuf_make(a, address % ADDRESS_STEP, bytes);
 	if (fd < 0)
 		return CUDA_NOT_SUPPORTED;
+	export_flags = (long long)flags;
 	*(int *)ret = fd;
 	return 0;
 }
@@ -231,7 +276,7 @@ int cuStreamCreate(cuda_stream *ret, unsigned flags)
 	if (!context.current)
 		return INVALID_CONTEXT;
 	if (flags != CUDA_STREAM_NON_BLOCKING)
-		return INVALID_VALUE;
+		return CUDA_INVALID_VALUE;
 	*ret = calloc(1, sizeof(**ret));
 	streams += *ret != NULL;
 	return *ret ? 0 : CUDA_OUT_OF_MEMORY;
@@ -269,7 +314,7 @@ int cuMemcpyDtoHAsync_v2(void *to, cuda_address from, size_t bytes, cuda_stream 
 		return INVALID_CONTEXT;
 	const struct allocation *a = find(from, bytes);
 	if (!a || stream->n == COPIES)
-		return INVALID_VALUE;
+		return CUDA_INVALID_VALUE;
 	memset(to, POISON, bytes);
 	stream->copies[stream->n++] =
 		(struct copy){.to = to, .from = a->at + from % ADDRESS_STEP, .bytes = bytes};

@@ -5,8 +5,10 @@
  * happen while they are waited for and no sooner. "Device memory" has addresses that no CPU can
  * touch; it is a memfd, exported by /dev/udmabuf, so a NIC can write to it.
  *
- * $FAKE_CUDA: "no-device", "no-dmabuf" or "no-memory" make it refuse. $FAKE_CUDA_LOG: a file that
- * the sums are written to when the context is given back.
+ * $FAKE_CUDA: "no-device", "no-dmabuf" or "no-memory" make it refuse. By default it is a driver
+ * that knows no flags of an export; with "pcie-only" a dma-buf is had by the flag for PCIe only,
+ * with "pcie-too" either way. With "unaligned" allocations begin between pages. $FAKE_CUDA_LOG: a
+ * file that the sums are written to when the context is given back.
  */
 #ifndef TESTS_MEM_FAKE_CUDA_H
 #define TESTS_MEM_FAKE_CUDA_H
@@ -25,6 +27,7 @@ CU int cuCtxPushCurrent_v2(cuda_context context);
 CU int cuCtxPopCurrent_v2(cuda_context *ret);
 CU int cuMemAlloc_v2(cuda_address *ret, size_t bytes);
 CU int cuMemFree_v2(cuda_address address);
+CU int cuMemGetAddressRange_v2(cuda_address *ret_base, size_t *ret_bytes, cuda_address address);
 CU int cuMemGetHandleForAddressRange(void *ret, cuda_address address, size_t bytes, int kind,
 				     unsigned long long flags);
 CU int cuMemAllocHost_v2(void **ret, size_t bytes);
@@ -42,5 +45,11 @@ CU void fake_cuda_free(cuda_address address);
 
 /* Where this process can see device memory after all. */
 CU void *fake_cuda_bytes(cuda_address address);
+
+/* Of the last export that went well; -1: there was none. */
+CU long long fake_cuda_export_flags(void);
+
+/* How many allocations nobody has freed. */
+CU unsigned fake_cuda_allocations(void);
 
 #endif
