@@ -243,7 +243,8 @@ static void *run(void *data)
 		log_client(3, c->who.uid, c->who.class, LOG_NO_RING,
 			   "client %u (pid %d): no io_uring: %s", c->id, c->who.pid,
 			   strerrordesc_np(-r));
-		session_refuse(c->session.sock, REASON_DAEMON_LIMIT);
+		bool want = r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -ENOSPC;
+		session_refuse(c->session.sock, want ? REASON_DAEMON_LIMIT : REASON_KERNEL);
 		c->done = true;
 	}
 	while (!c->done)

@@ -48,7 +48,7 @@ bool config_same_start(const struct config *a, const struct config *b)
 		if (strcmp(x->name, y->name) != 0 || x->queues.n != y->queues.n ||
 		    memcmp(x->queues.ids, y->queues.ids, x->queues.n * sizeof(*x->queues.ids)) != 0)
 			return false;
-	return !x && !y && a->mode == b->mode && same_text(a->clients, b->clients) &&
-	       same_text(a->status, b->status) && same_text(a->group, b->group) &&
-	       same_text(a->state, b->state);
+	return !x && !y && a->mode == b->mode && a->fixed_holes == b->fixed_holes &&
+	       same_text(a->clients, b->clients) && same_text(a->status, b->status) &&
+	       same_text(a->group, b->group) && same_text(a->state, b->state);
 }

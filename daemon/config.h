@@ -20,9 +20,10 @@ struct config_nic {
 struct config {
 	char *clients; /* socket paths */
 	char *status;
-	mode_t mode; /* of both sockets */
-	char *group; /* owns them; NULL: the daemon's own */
-	char *state; /* folder of the journal */
+	mode_t mode;          /* of both sockets */
+	char *group;          /* owns them; NULL: the daemon's own */
+	char *state;          /* folder of the journal */
+	uint32_t fixed_holes; /* of the kernel's zcrx, that this kernel has not: nic/holes.h */
 	struct config_nic *nics;
 	struct policy policy;
 };
@@ -31,7 +32,7 @@ struct config {
 int config_init(struct config *c);
 void config_done(struct config *c);
 
-/* Is what holds from the start on the same: [sockets] and [nic]? */
+/* Is what holds from the start on the same: [sockets], [zcrx] and [nic]? */
 bool config_same_start(const struct config *a, const struct config *b);
 
 #endif

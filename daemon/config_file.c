@@ -12,9 +12,10 @@
 #include "util.h"
 
 #define SOCKETS         "sockets"
+#define ZCRX            "zcrx"
 #define NIC_SECTION     "nic "
 #define CLASS_SECTION   "class "
-#define KNOWN_SECTIONS  "[sockets] [class NAME] [nic NAME]"
+#define KNOWN_SECTIONS  "[sockets] [zcrx] [class NAME] [nic NAME]"
 #define NIC_NAME_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@"
 #define BLANKS          " \t\r\f\v"
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
@@ -27,6 +28,10 @@ static const struct key socket_keys[] = {
 	{"mode", KEY_MODE, offsetof(struct config, mode)},
 	{"group", KEY_TEXT, offsetof(struct config, group)},
 	{"state", KEY_TEXT, offsetof(struct config, state)},
+};
+
+static const struct key zcrx_keys[] = {
+	{"fixed-in-this-kernel", KEY_HOLES, offsetof(struct config, fixed_holes)},
 };
 
 #define CLASS_KEY(name, type, member)                             \
@@ -183,6 +188,7 @@ static void table_line(struct reader *r, const struct section *s, void *object, 
 }
 
 static const struct section socket_section = {SOCKETS, socket_keys, ARRAY_LENGTH(socket_keys)};
+static const struct section zcrx_section = {ZCRX, zcrx_keys, ARRAY_LENGTH(zcrx_keys)};
 static const struct section class_section = {"class NAME", class_keys, ARRAY_LENGTH(class_keys)};
 
 static bool is_class_name(const char *name)
@@ -275,7 +281,7 @@ static void section_begin(struct reader *r, const char *section)
 		nic_begin(r, nic);
 	else if (class)
 		class_begin(r, class);
-	else if (strcmp(section, SOCKETS) != 0)
+	else if (strcmp(section, SOCKETS) != 0 && strcmp(section, ZCRX) != 0)
 		mistake(&r->mistakes, r->line, "there is no section [%s]; known: " KNOWN_SECTIONS,
 			section);
 }
@@ -296,6 +302,8 @@ static int line_handle(void *user, const char *section, const char *name, const 
 		class_line(r, class, name, value);
 	else if (strcmp(section, SOCKETS) == 0)
 		table_line(r, &socket_section, r->config, name, value);
+	else if (strcmp(section, ZCRX) == 0)
+		table_line(r, &zcrx_section, r->config, name, value);
 	else if (!*section)
 		mistake(&r->mistakes, r->line, "key '%s' is in no section; known: " KNOWN_SECTIONS,
 			name);
@@ -344,6 +352,8 @@ void config_print(const struct config *c, FILE *out)
 {
 	fprintf(out, "[%s]\n", SOCKETS);
 	keys_print(socket_keys, ARRAY_LENGTH(socket_keys), c, out);
+	fprintf(out, "\n[%s]\n", ZCRX);
+	keys_print(zcrx_keys, ARRAY_LENGTH(zcrx_keys), c, out);
 	for (const struct config_nic *nic = c->nics; nic; nic = nic->next) {
 		fprintf(out, "\n[nic %s]\nqueues=", nic->name);
 		nic_queues_print(&nic->queues, out);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../nic/holes.h"
 #include "lists.h"
 #include "util.h"
 
@@ -66,21 +67,26 @@ static int parse_text(const char *value, char **ret)
 	return 0;
 }
 
-static int parse_backends(const char *value, uint32_t *ret)
+/* 0: there is no such backend */
+static uint32_t backend_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(backends); i++)
+		if (strcmp(backends[i].name, name) == 0)
+			return 1u << backends[i].number;
+	return 0;
+}
+
+/* Names separated by blanks, each of which is a bit. */
+static int parse_set(const char *value, uint32_t (*find)(const char *name), uint32_t *ret)
 {
 	uint32_t set = 0;
 	char *copy = strdup(value), *rest = copy, *item;
 	int r = copy ? 0 : -ENOMEM;
 	while (r == 0 && (item = strsep(&rest, " \t"))) {
-		size_t i = 0;
-		if (!*item)
-			continue;
-		while (i < ARRAY_LENGTH(backends) && strcmp(backends[i].name, item) != 0)
-			i++;
-		if (i == ARRAY_LENGTH(backends))
+		uint32_t bit = *item ? find(item) : 0;
+		set |= bit;
+		if (*item && !bit)
 			r = -EINVAL;
-		else
-			set |= 1u << backends[i].number;
 	}
 	free(copy);
 	if (r == 0)
@@ -130,7 +136,7 @@ int key_parse(const struct key *key, void *object, const char *value)
 	case KEY_GROUPS:
 		return list_groups(field, value);
 	case KEY_BACKENDS:
-		return parse_backends(value, field);
+		return parse_set(value, backend_find, field);
 	case KEY_NICS:
 		return list_nics(field, value);
 	case KEY_ADDRESSES:
@@ -139,6 +145,8 @@ int key_parse(const struct key *key, void *object, const char *value)
 		return parse_host(value, field);
 	case KEY_FLAG:
 		return parse_flag(value, field);
+	case KEY_HOLES:
+		return parse_set(value, hole_find, field);
 	}
 	return -EINVAL;
 }
@@ -157,6 +165,7 @@ const char *key_expected(const struct key *key)
 		[KEY_ADDRESSES] = "addresses, with ports if you like, such as 10.0.0.0/8 [::]:80",
 		[KEY_HOST] = "no, receive-only or yes",
 		[KEY_FLAG] = "no or yes",
+		[KEY_HOLES] = "CVEs that zcrxd.conf(5) lists, such as CVE-2026-43121",
 	};
 	return texts[key->type];
 }
@@ -170,6 +179,13 @@ static void backends_print(uint32_t set, FILE *out)
 		fprintf(out, "%s%s", blank, backends[i].name);
 		blank = " ";
 	}
+}
+
+static void holes_print(uint32_t set, FILE *out)
+{
+	char names[128];
+	holes_names(set, names, sizeof(names));
+	fputs(names, out);
 }
 
 static void value_print(const struct key *key, const void *field, FILE *out)
@@ -193,6 +209,9 @@ static void value_print(const struct key *key, const void *field, FILE *out)
 		break;
 	case KEY_FLAG:
 		fputs(*(const bool *)field ? "yes" : "no", out);
+		break;
+	case KEY_HOLES:
+		holes_print(*(const uint32_t *)field, out);
 		break;
 	case KEY_USERS:
 	case KEY_GROUPS:

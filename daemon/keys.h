@@ -18,7 +18,8 @@ enum key_type {
 	KEY_NICS,      /* struct policy_nics */
 	KEY_ADDRESSES, /* struct range_list */
 	KEY_HOST,      /* enum policy_host */
-	KEY_FLAG       /* bool */
+	KEY_FLAG,      /* bool */
+	KEY_HOLES      /* uint32_t, see nic/holes.h */
 };
 
 struct key {

@@ -2,17 +2,16 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <liburing.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/utsname.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
 #include "broker.h"
 #include "config_file.h"
+#include "kernel.h"
 #include "lease.h"
 #include "listener.h"
 #include "log.h"
@@ -125,31 +124,6 @@ static int configure(struct config *config, const struct options *o)
 	return r;
 }
 
-/* One clear sentence for a machine this cannot run on. */
-static int preflight(void)
-{
-	struct utsname kernel;
-	uname(&kernel);
-	char *dot = NULL;
-	unsigned long major = strtoul(kernel.release, &dot, 10);
-	unsigned long minor = dot && *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
-	if (major < 6 || (major == 6 && minor < 12)) {
-		log_error("Linux %s is too old: zcrxd needs 6.12 or newer", kernel.release);
-		return -ENOSYS;
-	}
-	struct io_uring ring;
-	int r = io_uring_queue_init(2, &ring,
-				    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
-	if (r == 0)
-		io_uring_queue_exit(&ring);
-	else if (r == -EPERM || r == -ENOSYS)
-		log_error("io_uring is not available here: set kernel.io_uring_disabled=0, or "
-			  "kernel.io_uring_group to a group of zcrxd's, and allow it in seccomp");
-	else
-		log_error("io_uring cannot be used: %s", strerrordesc_np(-r));
-	return r;
-}
-
 static void raise_limit(int resource)
 {
 	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
@@ -178,7 +152,8 @@ static void reload(struct server *s)
 	if (r < 0)
 		log_error("the configuration was not read again: what held before still holds");
 	else if (!same)
-		log_warn("the classes were read again; for [sockets] and [nic] restart zcrxd");
+		log_warn(
+			"the classes were read again; for [sockets], [zcrx] and [nic] restart zcrxd");
 	else
 		log_info("the configuration was read again");
 	config_done(&fresh);
@@ -210,6 +185,8 @@ static int serve(sd_event *event, struct config *config, const struct options *o
 	if (r < 0)
 		return r;
 	leases_init(config->nics, config->state);
+	if (config->nics && kernel_refuses_zcrx())
+		log_warn("%s", kernel_refuses_zcrx());
 	/* Not before: this may have put a NIC back that is no longer named. */
 	if (!config->nics)
 		r = privilege_drop();
@@ -251,7 +228,7 @@ static int start(struct config *config, const struct options *options)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	raise_limit(RLIMIT_NOFILE);
 	raise_limit(RLIMIT_MEMLOCK);
-	int r = preflight();
+	int r = kernel_check(config->fixed_holes);
 	if (r < 0)
 		return r;
 	sd_event *event = NULL;

@@ -11,6 +11,7 @@
 #include "../proto/reason.h"
 #include "../proto/text.h"
 #include "judge.h"
+#include "kernel.h"
 #include "lease.h"
 #include "queue.h"
 #include "side.h"
@@ -146,7 +147,8 @@ static const char *cannot(struct opening *o)
 	if (b == &backend_devmem && o->wish.area->dmabuf < 0)
 		return "The backend devmem receives into dma-bufs only; bring one.";
 	if (o->wish.area->bytes <= b->area_bytes_most)
-		return NULL;
+		return b == &backend_zcrx && o->client->class->nics.n > 0 ? kernel_refuses_zcrx()
+									  : NULL;
 	snprintf(
 		o->answer->text_room, sizeof(o->answer->text_room),
 		"The backend %s receives into areas of at most %u GiB; take a smaller one, or several.",

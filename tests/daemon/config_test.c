@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "../../daemon/config_file.h"
+#include "../../nic/holes.h"
 
 static struct config config;
 static char path[] = "/tmp/zcrxd-config-XXXXXX";
@@ -112,6 +113,21 @@ static void every_key_is_read(void **state)
 	assert_int_equal(rest()->host, POLICY_HOST_NO);
 }
 
+static void holes_that_this_kernel_has_not_are_named(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("[zcrx]\nfixed-in-this-kernel=CVE-2026-43121 CVE-2026-45995\n"),
+			 0);
+	assert_int_equal(config.fixed_holes,
+			 hole_find("CVE-2026-43121") | hole_find("CVE-2026-45995"));
+	assert_int_equal(read_text("[zcrx]\nfixed-in-this-kernel=\n"), 0);
+	assert_int_equal(config.fixed_holes, 0);
+	refused("[zcrx]\nfixed-in-this-kernel=CVE-2026-43121 CVE-2026-1\n", 2,
+		"CVEs that zcrxd.conf(5) lists");
+	refused("[zcrx]\nfixed-in-this-kernel=yes\n", 2, "CVEs that zcrxd.conf(5) lists");
+	refused("[zcrx]\nallow=yes\n", 2, "known in [zcrx]: fixed-in-this-kernel");
+}
+
 static void bytes_have_units(void **state)
 {
 	(void)state;
@@ -200,7 +216,7 @@ static void unknown_keys_are_refused_with_what_is_known(void **state)
 		"backends nics local remote host-flows udmabuf sessions queues areas area-bytes flows "
 		"listeners requests-per-second most-users");
 	refused("[limit]\nflows=3\n", 1,
-		"there is no section [limit]; known: [sockets] [class NAME] [nic NAME]");
+		"there is no section [limit]; known: [sockets] [zcrx] [class NAME] [nic NAME]");
 	refused("flows=3\n", 1, "key 'flows' is in no section; known: [sockets]");
 	refused("[class default]\nflows\n", 2, "neither [section] nor key=value");
 	refused("[limits\nflows=1\n", 1, "neither [section] nor key=value");
@@ -413,9 +429,12 @@ static void what_holds_from_the_start_is_compared(void **state)
 {
 	(void)state;
 	struct config other;
-	const char *const more[] = {"[sockets]\nclients=/x\n", "[sockets]\ngroup=x\n",
-				    "[sockets]\nmode=0\n", "[nic e]\nqueues=1\n",
-				    "[nic e]\nqueues=2\n"};
+	const char *const more[] = {"[sockets]\nclients=/x\n",
+				    "[sockets]\ngroup=x\n",
+				    "[sockets]\nmode=0\n",
+				    "[nic e]\nqueues=1\n",
+				    "[nic e]\nqueues=2\n",
+				    "[zcrx]\nfixed-in-this-kernel=CVE-2026-43121\n"};
 	assert_int_equal(config_init(&other), 0);
 	assert_true(config_same_start(&config, &other));
 	assert_int_equal(read_text("[class default]\nqueues=7\n"), 0);
@@ -461,6 +480,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(an_empty_file_leaves_the_defaults),
 		CASE(every_key_is_read),
+		CASE(holes_that_this_kernel_has_not_are_named),
 		CASE(bytes_have_units),
 		CASE(queues_of_nics_are_numbers_and_ranges),
 		CASE(queues_that_are_none_are_refused),

@@ -17,6 +17,7 @@ static void machine_make(struct machine_facts *m)
 	for (unsigned i = 0; i < CONFIG_COUNT; i++)
 		m->kernel.config[i] = TRI_YES;
 	m->uring.group = -1;
+	m->uring.ring_call = "io_uring_enter";
 	m->uring.recv_zc = TRI_YES;
 	m->uring.user_in_group = TRI_NO;
 	snprintf(m->uring.user, sizeof(m->uring.user), "zcrxd");

@@ -2,6 +2,8 @@
 /* What the doctor says about kernels, io_uring and limits. */
 #include "made_up.h"
 
+#include "../../nic/holes.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -171,23 +173,28 @@ static void io_uring_disabled_1_is_fine_for_a_member_of_the_group(void **state)
 	m->machine->uring.user_in_group = TRI_YES;
 	/* Whoever runs the doctor is no member: that says nothing about the daemon. */
 	m->machine->uring.ring_err = -EPERM;
+	m->machine->uring.ring_call = "io_uring_setup";
 	made_up_judge(m);
 	assert_verdict(about_machine(m, "io_uring"), VERDICT_OK);
 	assert_contains(about_machine(m, "io_uring")->text, "not tried");
 	assert_int_equal(m->diagnosis.level, LEVEL_READY);
 }
 
-static void seccomp_that_blocks_io_uring_is_named(void **state)
+static void seccomp_that_blocks_a_call_is_named_with_it(void **state)
 {
-	static const int errors[] = {-EPERM, -ENOSYS};
+	static const char *const calls[] = {"io_uring_setup", "io_uring_register",
+					    "io_uring_enter"};
+	static const int errors[] = {-EPERM, -EACCES, -ENOSYS};
 	struct made_up *m = *state;
 
 	m->machine->uring.seccomp = true;
-	for (unsigned i = 0; i < 2; i++) {
-		m->machine->uring.ring_err = errors[i];
+	for (unsigned i = 0; i < 9; i++) {
+		m->machine->uring.ring_call = calls[i % 3];
+		m->machine->uring.ring_err = errors[i / 3];
 		made_up_judge(m);
 		assert_verdict(about_machine(m, "io_uring"), VERDICT_FIX);
-		assert_contains(about_machine(m, "io_uring")->text, "seccomp");
+		assert_contains(about_machine(m, "io_uring")->text, "a seccomp filter blocks");
+		assert_contains(about_machine(m, "io_uring")->text, calls[i % 3]);
 		assert_int_equal(m->diagnosis.level, LEVEL_BROKEN);
 	}
 }
@@ -195,16 +202,25 @@ static void seccomp_that_blocks_io_uring_is_named(void **state)
 static void every_error_of_the_ring_is_explained(void **state)
 {
 	static const struct {
+		const char *call;
 		int err;
 		const char *part;
 	} cases[] = {
-		{-EPERM, "security module"}, {-ENOMEM, "RLIMIT_MEMLOCK"},
-		{-ENOSYS, "no io_uring"},    {-EINVAL, "Invalid argument"},
-		{-100000, "unknown error"},
+		{"io_uring_setup", -EPERM,
+		 "security module does not let this user call io_uring_setup"},
+		{"io_uring_enter", -EACCES,
+		 "security module does not let this user call io_uring_enter"},
+		{"io_uring_register", -ENOSYS, "security module"},
+		{"io_uring_setup", -ENOMEM, "RLIMIT_MEMLOCK"},
+		{"io_uring_setup", -ENOSYS, "no io_uring"},
+		{"io_uring_setup", -EINVAL, "io_uring_setup: Invalid argument"},
+		{NULL, -EMFILE, "its memory: Too many open files"},
+		{"io_uring_enter", -100000, "unknown error"},
 	};
 	struct made_up *m = *state;
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		m->machine->uring.ring_call = cases[i].call;
 		m->machine->uring.ring_err = cases[i].err;
 		made_up_judge(m);
 		assert_verdict(about_machine(m, "io_uring"), VERDICT_FIX);
@@ -223,6 +239,33 @@ static void a_user_namespace_has_no_zcrx(void **state)
 	m->machine->kernel.config[CONFIG_NET_DEVMEM] = TRI_NO;
 	made_up_judge(m);
 	assert_int_equal(m->diagnosis.level, LEVEL_COPY);
+}
+
+static void holes_of_zcrx_are_to_be_fixed(void **state)
+{
+	struct made_up *m = *state;
+	uint32_t hole = hole_find("CVE-2026-45995");
+
+	m->machine->kernel.holes = hole | hole_find("CVE-2026-43174");
+	made_up_judge(m);
+	assert_verdict(about_machine(m, "hole in zcrx"), VERDICT_FIX);
+	assert_string_equal(about_machine(m, "hole in zcrx")->value, "CVE-2026-43174");
+	assert_contains(about_machine(m, "hole in zcrx")->action,
+			"fixed-in-this-kernel = CVE-2026-43174");
+	assert_int_equal(report_count(&m->diagnosis.machine, VERDICT_FIX), 2);
+	assert_string_equal(m->diagnosis.machine.summary, "machine: can do zero copy (devmem).");
+	m->machine->kernel.config[CONFIG_NET_DEVMEM] = TRI_NO;
+	made_up_judge(m);
+	assert_int_equal(m->diagnosis.level, LEVEL_COPY);
+	m->machine->kernel.fixed_holes = hole;
+	made_up_judge(m);
+	assert_int_equal(report_count(&m->diagnosis.machine, VERDICT_FIX), 1);
+	assert_int_equal(m->diagnosis.level, LEVEL_COPY);
+	m->machine->kernel.fixed_holes = m->machine->kernel.holes;
+	made_up_judge(m);
+	assert_verdict(about_machine(m, "hole in zcrx"), VERDICT_OK);
+	assert_string_equal(m->diagnosis.machine.summary, "machine: can do zero copy (zcrx).");
+	assert_int_equal(m->diagnosis.level, LEVEL_READY);
 }
 
 static void a_low_memlock_is_a_hint_and_a_tiny_one_a_fix(void **state)
@@ -317,9 +360,10 @@ int main(void)
 		TEST(io_uring_disabled_1_is_broken_without_a_group),
 		TEST(io_uring_disabled_1_names_the_group_to_join),
 		TEST(io_uring_disabled_1_is_fine_for_a_member_of_the_group),
-		TEST(seccomp_that_blocks_io_uring_is_named),
+		TEST(seccomp_that_blocks_a_call_is_named_with_it),
 		TEST(every_error_of_the_ring_is_explained),
 		TEST(a_user_namespace_has_no_zcrx),
+		TEST(holes_of_zcrx_are_to_be_fixed),
 		TEST(a_low_memlock_is_a_hint_and_a_tiny_one_a_fix),
 		TEST(low_limits_are_hints_with_the_command),
 		TEST(limits_that_cannot_be_read_are_left_out),

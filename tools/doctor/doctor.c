@@ -2,6 +2,7 @@
 /* The command: options, the choice of NICs, and the way from facts to paper. */
 #include "doctor.h"
 
+#include "../ctl/settings.h"
 #include "gather.h"
 #include "judge.h"
 #include "render.h"
@@ -15,7 +16,7 @@
 
 static void usage(FILE *out)
 {
-	fputs("usage: zcrxctl doctor [--json] [NIC]...\n"
+	fputs("usage: zcrxctl doctor [--json] [-c FILE] [NIC]...\n"
 	      "\n"
 	      "Says what of zero-copy receive works on this machine and with these NICs, and what\n"
 	      "to do about the rest. Without a NIC: all physical ones of this network namespace.\n"
@@ -23,8 +24,9 @@ static void usage(FILE *out)
 	      "the driver whether it takes memory providers (else a table answers), and name the\n"
 	      "processes that hold queues.\n"
 	      "\n"
-	      "  -j, --json   print one JSON document instead of the table\n"
-	      "  -h, --help   print this\n"
+	      "  -c, --config FILE  zcrxd's configuration (" SETTINGS_PATH ")\n"
+	      "  -j, --json         print one JSON document instead of the table\n"
+	      "  -h, --help         print this\n"
 	      "\n"
 	      "verdicts:\n"
 	      "  ok     nothing to do\n"
@@ -96,7 +98,17 @@ static bool any_queue_is_busy(const struct facts *facts)
 	return false;
 }
 
-static int facts_gather(struct facts *facts, char *const *names)
+/* Nothing, if the file cannot be read: it has told why. */
+static uint32_t fixed_holes(const char *path)
+{
+	struct config c = {0};
+	uint32_t set = settings_read(&c, path) == 0 ? c.fixed_holes : 0;
+
+	config_done(&c);
+	return set;
+}
+
+static int facts_gather(struct facts *facts, char *const *names, const char *config)
 {
 	struct machine_facts *m = &facts->machine;
 	struct link_facts *links = NULL;
@@ -115,6 +127,7 @@ static int facts_gather(struct facts *facts, char *const *names)
 		return r;
 	m->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	kernel_gather(&m->kernel);
+	m->kernel.fixed_holes = fixed_holes(config);
 	uring_gather(&m->uring);
 	limits_gather(&m->limits);
 	if (any_queue_is_busy(facts))
@@ -122,13 +135,13 @@ static int facts_gather(struct facts *facts, char *const *names)
 	return 0;
 }
 
-static int diagnose(char *const *names, bool json)
+static int diagnose(char *const *names, const char *config, bool json)
 {
 	struct facts facts = {0};
 	struct diagnosis d = {0};
 	int r;
 
-	r = facts_gather(&facts, names);
+	r = facts_gather(&facts, names, config);
 	if (!r)
 		r = judge(&facts, &d);
 	facts_done(&facts);
@@ -146,17 +159,22 @@ static int diagnose(char *const *names, bool json)
 int doctor_main(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
+	const char *config = NULL;
 	bool json = false;
 	int c;
 
 	optind = 0;
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:jh", options, NULL)) != -1) {
 		switch (c) {
+		case 'c':
+			config = optarg;
+			break;
 		case 'j':
 			json = true;
 			break;
@@ -168,5 +186,5 @@ int doctor_main(int argc, char **argv)
 			return LEVEL_BROKEN;
 		}
 	}
-	return diagnose(argv + optind, json);
+	return diagnose(argv + optind, config, json);
 }

@@ -28,6 +28,8 @@ enum config_option {
 struct kernel_facts {
 	char release[65];
 	unsigned major, minor;
+	uint32_t holes;       /* of zcrx in kernels of this version: nic/holes.h */
+	uint32_t fixed_holes; /* those that zcrxd.conf says this kernel has not */
 	char config_path[96]; /* where the options below were read, or empty */
 	int config_err;
 	enum tri config[CONFIG_COUNT];
@@ -40,6 +42,7 @@ struct uring_facts {
 	char user[33];          /* who would run the daemon: its own user, else the caller */
 	enum tri user_in_group; /* is that user root or a member of the group? */
 	int ring_err;           /* 0: a ring made as the daemon makes it worked */
+	const char *ring_call;  /* else: the call that failed; NULL: before any */
 	bool seccomp;           /* a seccomp filter is on this process */
 	enum tri recv_zc;       /* does the kernel know IORING_OP_RECV_ZC? */
 	int query_err;          /* of IORING_REGISTER_QUERY for zcrx; 0: the two below are true */

@@ -50,7 +50,7 @@ bool machine_can_zcrx(const struct machine_facts *m)
 {
 	return kernel_is_at_least(&m->kernel, 6, 15) &&
 	       m->kernel.config[CONFIG_IO_URING_ZCRX] != TRI_NO && m->uring.recv_zc != TRI_NO &&
-	       m->kernel.init_userns != TRI_NO;
+	       m->kernel.init_userns != TRI_NO && !(m->kernel.holes & ~m->kernel.fixed_holes);
 }
 
 bool machine_can_devmem(const struct machine_facts *m)

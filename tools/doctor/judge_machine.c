@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Judges what is true of the whole machine: kernel, io_uring, limits. */
+#include "../../nic/holes.h"
 #include "judge.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/io_uring/zcrx.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MEMLOCK_COMFORT ((uint64_t)64 << 20)
 #define MEMLOCK_MIN     ((uint64_t)1 << 20)
@@ -72,19 +74,37 @@ static void judge_config(const struct machine_facts *m, struct report *r)
 	}
 }
 
-/* Why a ring could not be made, when no sysctl says so. */
+static void judge_ring_denied(const struct uring_facts *u, struct report *r)
+{
+	if (u->seccomp) {
+		report_add(r, "io_uring", "blocked", VERDICT_FIX,
+			   "a seccomp filter blocks %s (%s), as docker, containerd and podman do",
+			   u->ring_call, error_text(u->ring_err));
+		report_action(r, "run zcrxd on the host and share its socket with the container, "
+				 "or allow io_uring_setup, _enter, _register in the profile");
+	} else {
+		report_add(r, "io_uring", "refused", VERDICT_FIX,
+			   "a security module does not let this user call %s (%s)", u->ring_call,
+			   error_text(u->ring_err));
+		report_action(r, "allow io_uring for zcrxd in its policy (SELinux, AppArmor)");
+	}
+}
+
+/* By something that stands before io_uring, which itself answers otherwise. */
+static bool ring_is_denied(const struct uring_facts *u)
+{
+	if (!u->ring_call)
+		return false;
+	return u->ring_err == -EPERM || u->ring_err == -EACCES ||
+	       (u->ring_err == -ENOSYS && (u->seccomp || strcmp(u->ring_call, "io_uring_setup")));
+}
+
+/* Why a ring does not work, when no sysctl says so. */
 static void judge_ring_error(const struct uring_facts *u, struct report *r)
 {
 	report_limit(r, LEVEL_BROKEN);
-	if (u->ring_err == -EPERM && !u->seccomp) {
-		report_add(r, "io_uring", "refused", VERDICT_FIX,
-			   "a security module does not let this user make a ring");
-		report_action(r, "allow io_uring for zcrxd in its policy (SELinux, AppArmor)");
-	} else if (u->seccomp && (u->ring_err == -EPERM || u->ring_err == -ENOSYS)) {
-		report_add(r, "io_uring", "blocked", VERDICT_FIX,
-			   "a seccomp filter blocks it, as docker, containerd and podman do");
-		report_action(r, "run zcrxd on the host and share its socket with the container, "
-				 "or allow io_uring_setup, _enter, _register in the profile");
+	if (ring_is_denied(u)) {
+		judge_ring_denied(u, r);
 	} else if (u->ring_err == -ENOMEM) {
 		report_add(r, "io_uring", "no memory", VERDICT_FIX,
 			   "RLIMIT_MEMLOCK of this user is used up");
@@ -95,9 +115,17 @@ static void judge_ring_error(const struct uring_facts *u, struct report *r)
 		report_action(r, "boot a kernel built with CONFIG_IO_URING");
 	} else {
 		report_add(r, "io_uring", "failed", VERDICT_FIX,
-			   "a ring as zcrxd makes it cannot be made: %s", error_text(u->ring_err));
+			   "a ring as zcrxd makes it does not work: %s: %s",
+			   u->ring_call ? u->ring_call : "its memory", error_text(u->ring_err));
 		report_action(r, "boot Linux >= 6.12; if this is one, tell the authors of zcrxd");
 	}
+}
+
+/* kernel.io_uring_disabled=1 keeps whoever runs this from what zcrxd may do. */
+static bool not_tried(const struct uring_facts *u)
+{
+	return u->disabled == 1 && u->ring_err == -EPERM && !u->seccomp && u->ring_call &&
+	       strcmp(u->ring_call, "io_uring_setup") == 0;
 }
 
 static void judge_uring(const struct uring_facts *u, struct report *r)
@@ -119,7 +147,7 @@ static void judge_uring(const struct uring_facts *u, struct report *r)
 		else
 			report_action(r, "add %s to group %" PRId64, u->user, u->group);
 		report_limit(r, LEVEL_BROKEN);
-	} else if (u->ring_err && !(u->disabled == 1 && u->ring_err == -EPERM && !u->seccomp)) {
+	} else if (u->ring_err && !not_tried(u)) {
 		judge_ring_error(u, r);
 	} else if (u->disabled == 1) {
 		if (u->group < 0)
@@ -131,7 +159,7 @@ static void judge_uring(const struct uring_facts *u, struct report *r)
 			   u->ring_err ? "; you may not: not tried" : "");
 	} else {
 		report_add(r, "io_uring", "allowed", VERDICT_OK,
-			   "a ring as zcrxd makes it could be made (tried)");
+			   "a ring as zcrxd makes it works (tried)");
 	}
 }
 
@@ -163,6 +191,32 @@ static void judge_zcrx(const struct machine_facts *m, struct report *r)
 			   u->zcrx_register_flags & ZCRX_REG_NODEV ? "; rings without a NIC" : "",
 			   u->zcrx_features & ZCRX_FEATURE_RX_PAGE_SIZE ? "; large buffers" : "");
 	}
+}
+
+static void judge_hole(uint32_t bit, bool fixed, struct report *r)
+{
+	const char *name = hole_name(bit);
+
+	if (fixed) {
+		report_add(r, "hole in zcrx", name, VERDICT_OK,
+			   "not in this kernel, as zcrxd.conf says: %s", hole_what(bit));
+		return;
+	}
+	report_add(r, "hole in zcrx", name, VERDICT_FIX,
+		   "clients can reach it, so zcrxd offers no zcrx on Linux of this version: %s",
+		   hole_what(bit));
+	report_action(r,
+		      "boot a newer kernel; if your distribution mended this one, "
+		      "fixed-in-this-kernel = %s in [zcrx] of zcrxd.conf",
+		      name);
+}
+
+static void judge_holes(const struct machine_facts *m, struct report *r)
+{
+	for (uint32_t left = m->kernel.holes; left; left &= left - 1)
+		judge_hole(left & -left, m->kernel.fixed_holes & left & -left, r);
+	if ((m->kernel.holes & ~m->kernel.fixed_holes) && !machine_can_devmem(m))
+		report_limit(r, LEVEL_COPY);
 }
 
 static void judge_memlock(const struct limit_facts *l, struct report *r)
@@ -257,6 +311,7 @@ void judge_machine(const struct machine_facts *m, struct report *r)
 	judge_config(m, r);
 	judge_uring(&m->uring, r);
 	judge_zcrx(m, r);
+	judge_holes(m, r);
 	judge_limits(&m->limits, r);
 	judge_udmabuf(m, r);
 }

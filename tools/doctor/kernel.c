@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Which kernel this is: its version, the options it was built with, whether we are in a container.
  */
+#include "../../nic/holes.h"
 #include "../../nic/procfs.h"
 #include "gather.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <zlib.h>
@@ -83,13 +83,13 @@ static enum tri init_userns(void)
 void kernel_gather(struct kernel_facts *kernel)
 {
 	struct utsname u;
-	char *end;
 
 	if (!uname(&u)) {
 		snprintf(kernel->release, sizeof(kernel->release), "%s", u.release);
-		kernel->major = (unsigned)strtoul(u.release, &end, 10);
-		if (*end == '.')
-			kernel->minor = (unsigned)strtoul(end + 1, NULL, 10);
+		struct kernel_version version = kernel_version_parse(u.release);
+		kernel->major = version.major;
+		kernel->minor = version.minor;
+		kernel->holes = holes_of(version);
 	}
 	config_gather(kernel);
 	kernel->init_userns = init_userns();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What io_uring allows here. Sysctls say what should work; a ring made exactly as the daemon makes
- * it, in memory of its own choice, says what does, seccomp and all. It is thrown away unused.
+ * it, in memory of its own choice, asked and entered once, says what does, seccomp and all.
  */
 #include "../../nic/procfs.h"
 #include "gather.h"
@@ -86,28 +86,49 @@ static int ring_setup(const char *mem)
 	return fd < 0 ? -errno : fd;
 }
 
-static enum tri opcode_is_known(int ring, unsigned opcode)
+/* Returns 0 or a negative errno. */
+static int opcode_find(int ring, unsigned opcode, enum tri *ret)
 {
 	struct io_uring_probe *probe;
-	enum tri ret = TRI_UNKNOWN;
 	const unsigned n = 256;
+	int r = 0;
 
 	probe = calloc(1, sizeof(*probe) + n * sizeof(probe->ops[0]));
 	if (!probe)
-		return TRI_UNKNOWN;
-	if (!syscall(__NR_io_uring_register, ring, IORING_REGISTER_PROBE, probe, n)) {
-		ret = TRI_NO;
-		if (opcode <= probe->last_op && probe->ops[opcode].flags & IO_URING_OP_SUPPORTED)
-			ret = TRI_YES;
-	}
+		return -ENOMEM;
+	if (syscall(__NR_io_uring_register, ring, IORING_REGISTER_PROBE, probe, n) < 0)
+		r = -errno;
+	else if (opcode <= probe->last_op && probe->ops[opcode].flags & IO_URING_OP_SUPPORTED)
+		*ret = TRI_YES;
+	else
+		*ret = TRI_NO;
 	free(probe);
-	return ret;
+	return r;
+}
+
+/* Seccomp filters and security modules can deny each call by itself: all three are made. */
+static void ring_try(struct uring_facts *uring, const char *mem)
+{
+	int fd = ring_setup(mem);
+
+	uring->ring_call = "io_uring_setup";
+	uring->ring_err = fd < 0 ? fd : 0;
+	if (fd < 0)
+		return;
+	uring->ring_call = "io_uring_register";
+	uring->ring_err = opcode_find(fd, IORING_OP_RECV_ZC, &uring->recv_zc);
+	if (!uring->ring_err) {
+		uring->ring_call = "io_uring_enter";
+		if (syscall(__NR_io_uring_enter, fd, 0, 0, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+			uring->ring_err = -errno;
+	}
+	close(fd);
 }
 
 static void ring_gather(struct uring_facts *uring)
 {
 	char *mem;
-	int fd, memfd;
+	int memfd;
 
 	memfd = memfd_create("doctor-ring", MFD_CLOEXEC);
 	if (memfd < 0 || ftruncate(memfd, RING_BYTES + SQES_BYTES) < 0) {
@@ -121,13 +142,7 @@ static void ring_gather(struct uring_facts *uring)
 	close(memfd);
 	if (uring->ring_err)
 		return;
-	fd = ring_setup(mem);
-	if (fd < 0) {
-		uring->ring_err = fd;
-	} else {
-		uring->recv_zc = opcode_is_known(fd, IORING_OP_RECV_ZC);
-		close(fd);
-	}
+	ring_try(uring, mem);
 	munmap(mem, RING_BYTES + SQES_BYTES);
 }
 
