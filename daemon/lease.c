@@ -229,7 +229,7 @@ static int take_of(struct lease *l, const struct policy_class *class, uint32_t n
 		snprintf(why, NIC_SENTENCE_BYTES, "The interface %s is gone.", c->name);
 		return -ENODEV;
 	}
-	int r = nic->leases == 0 ? nic_make_ready(all.dir, c->name, &c->queues, why) : 0;
+	int r = nic->leases == 0 ? nic_make_ready(all.dir, c->name, &c->queues, say, why) : 0;
 	if (r < 0)
 		return r;
 	nic->ifindex = ifindex;

@@ -2,131 +2,179 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define PATH_BYTES 512
 #define PREFIX     "/nic-"
 #define SUFFIX     ".json"
+#define BYTES_MOST (4 << 20) /* of a file; the longest RSS table takes an eighth of it */
+#define ASIDE_MOST 9
+#define BOOT_ID    "/proc/sys/kernel/random/boot_id"
 
-static int path_make(char path[PATH_BYTES], const char *dir, const char *nic, const char *end)
+static int path_make(char path[JOURNAL_PATH_BYTES], const char *dir, const char *nic,
+		     const char *end)
 {
-	int n = snprintf(path, PATH_BYTES, "%s" PREFIX "%s" SUFFIX "%s", dir, nic, end);
+	int n = snprintf(path, JOURNAL_PATH_BYTES, "%s" PREFIX "%s" SUFFIX "%s", dir, nic, end);
 
-	return n < PATH_BYTES ? 0 : -ENAMETOOLONG;
+	return n < JOURNAL_PATH_BYTES ? 0 : -ENAMETOOLONG;
 }
 
-static struct json_object *numbers(const uint32_t *values, uint32_t n)
+/* A folder's new and former names are on disk afterwards. */
+static int dir_sync(const char *dir)
 {
-	struct json_object *a = json_object_new_array();
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = fd < 0 || fsync(fd) < 0 ? -errno : 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		json_object_array_add(a, json_object_new_int64(values[i]));
-	return a;
+	if (fd >= 0)
+		close(fd);
+	return r;
 }
 
-static struct json_object *to_json(const struct nic_before *b)
+static int write_all(int fd, const char *text, size_t bytes)
 {
-	struct json_object *o = json_object_new_object();
+	while (bytes > 0) {
+		ssize_t n = write(fd, text, bytes);
 
-	json_object_object_add(o, "split", json_object_new_int(b->split));
-	json_object_object_add(o, "threshold", json_object_new_int64(b->threshold));
-	json_object_object_add(o, "ntuple", json_object_new_boolean(b->ntuple));
-	json_object_object_add(o, "rss", b->rss ? numbers(b->rss, b->rss_entries) : NULL);
-	json_object_object_add(o, "queues", numbers(b->queues.ids, b->queues.n));
-	return o;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		text += n > 0 ? n : 0;
+		bytes -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static int file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	int r = fd < 0 ? -errno : write_all(fd, text, strlen(text));
+
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	if (fd >= 0 && close(fd) < 0 && r == 0)
+		r = -errno;
+	return r;
 }
 
 int journal_write(const char *dir, const struct nic_before *b)
 {
-	char path[PATH_BYTES], new[PATH_BYTES];
+	char path[JOURNAL_PATH_BYTES], new[JOURNAL_PATH_BYTES];
 	int r = path_make(path, dir, b->name, "");
-	struct json_object *o;
+	char *text;
 
 	if (r == 0)
 		r = path_make(new, dir, b->name, ".new");
 	if (r < 0)
 		return r;
-	o = to_json(b);
-	errno = 0;
-	if (json_object_to_file(new, o) < 0 || rename(new, path) < 0)
-		r = errno ? -errno : -EIO;
-	json_object_put(o);
-	return r;
+	text = nic_before_print(b);
+	r = text ? file_write(new, text) : -ENOMEM;
+	free(text);
+	if (r == 0 && rename(new, path) < 0)
+		r = -errno;
+	return r < 0 ? r : dir_sync(dir);
 }
 
 int journal_remove(const char *dir, const char *nic)
 {
-	char path[PATH_BYTES];
+	char path[JOURNAL_PATH_BYTES];
 	int r = path_make(path, dir, nic, "");
 
-	return r == 0 && unlink(path) < 0 ? -errno : r;
-}
-
-static bool numbers_take(struct json_object *o, const char *key, uint32_t **ret, uint32_t *ret_n)
-{
-	struct json_object *a = NULL;
-	size_t n;
-
-	if (!json_object_object_get_ex(o, key, &a))
-		return false;
-	if (!a)
-		return true;
-	if (!json_object_is_type(a, json_type_array))
-		return false;
-	n = json_object_array_length(a);
-	*ret = calloc(n + 1, sizeof(**ret));
-	if (!*ret)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		(*ret)[i] = (uint32_t)json_object_get_int64(json_object_array_get_idx(a, i));
-	*ret_n = (uint32_t)n;
-	return true;
-}
-
-static bool from_json(struct json_object *o, struct nic_before *b)
-{
-	struct json_object *split, *threshold, *ntuple;
-
-	if (!json_object_object_get_ex(o, "split", &split) ||
-	    !json_object_object_get_ex(o, "threshold", &threshold) ||
-	    !json_object_object_get_ex(o, "ntuple", &ntuple))
-		return false;
-	b->split = json_object_get_int(split);
-	b->threshold = (uint32_t)json_object_get_int64(threshold);
-	b->ntuple = json_object_get_boolean(ntuple);
-	return numbers_take(o, "rss", &b->rss, &b->rss_entries) &&
-	       numbers_take(o, "queues", &b->queues.ids, &b->queues.n);
-}
-
-int journal_read(const char *dir, const char *nic, struct nic_before *ret)
-{
-	char path[PATH_BYTES];
-	struct json_object *o;
-	int r = path_make(path, dir, nic, "");
-
-	if (r == 0 && access(path, F_OK) < 0)
+	if (r == 0 && unlink(path) < 0)
 		r = -errno;
+	return r < 0 ? r : dir_sync(dir);
+}
+
+/* The file's text, which the caller frees. */
+static int file_read(const char *path, char **ret, size_t *ret_bytes,
+		     char why[NIC_BEFORE_WHY_BYTES])
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r = 0;
+	struct stat st;
+	char *text = NULL;
+	size_t got = 0;
+	ssize_t n = 1;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		r = -errno;
+	} else if (!S_ISREG(st.st_mode) || st.st_size > BYTES_MOST) {
+		snprintf(why, NIC_BEFORE_WHY_BYTES, "it is no file of up to %d bytes", BYTES_MOST);
+		r = -EBADMSG;
+	} else {
+		text = malloc((size_t)st.st_size + 1);
+		r = text ? 0 : -ENOMEM;
+	}
+	while (r == 0 && n != 0 && got < (size_t)st.st_size) {
+		n = read(fd, text + got, (size_t)st.st_size - got);
+		r = n < 0 && errno != EINTR ? -errno : 0;
+		got += n > 0 ? (size_t)n : 0;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (r < 0) {
+		free(text);
+		return r;
+	}
+	*ret = text;
+	*ret_bytes = got;
+	return 0;
+}
+
+int journal_read(const char *dir, const char *nic, struct nic_before *ret,
+		 char why[NIC_BEFORE_WHY_BYTES])
+{
+	char path[JOURNAL_PATH_BYTES], *text;
+	struct nic_before b = {0};
+	size_t bytes;
+	int r = path_make(path, dir, nic, "");
+
+	if (r == 0)
+		r = file_read(path, &text, &bytes, why);
 	if (r < 0)
 		return r;
-	*ret = (struct nic_before){0};
-	memcpy(ret->name, nic, strnlen(nic, sizeof(ret->name) - 1));
-	o = json_object_from_file(path);
-	if (!o || !from_json(o, ret)) {
-		nic_before_done(ret);
-		r = -EBADMSG;
+	memcpy(b.name, nic, strnlen(nic, sizeof(b.name) - 1));
+	r = nic_before_parse(&b, text, bytes, why);
+	free(text);
+	if (r == 0)
+		*ret = b;
+	return r;
+}
+
+int journal_set_aside(const char *dir, const char *nic, char ret_path[JOURNAL_PATH_BYTES])
+{
+	char path[JOURNAL_PATH_BYTES], end[4];
+	int r = path_make(path, dir, nic, "");
+
+	for (int i = 1; r == 0 && i <= ASIDE_MOST; i++) {
+		snprintf(end, sizeof(end), ".%d", i);
+		r = path_make(ret_path, dir, nic, end);
+		if (r == 0 && access(ret_path, F_OK) < 0)
+			break;
 	}
-	json_object_put(o);
+	if (r == 0 && rename(path, ret_path) < 0)
+		r = -errno;
+	return r < 0 ? r : dir_sync(dir);
+}
+
+int journal_boot(char ret[BOOT_ID_BYTES])
+{
+	int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, ret, BOOT_ID_BYTES - 1);
+	int r = n < 0 ? -errno : n < BOOT_ID_BYTES - 1 ? -EIO : 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (r == 0)
+		ret[BOOT_ID_BYTES - 1] = '\0';
 	return r;
 }
 
 void journal_list(const char *dir, void (*found)(void *arg, const char *nic), void *arg)
 {
-	char pattern[PATH_BYTES], nic[IF_NAMESIZE];
+	char pattern[JOURNAL_PATH_BYTES], nic[IF_NAMESIZE];
 	glob_t files;
 
 	if (path_make(pattern, dir, "*", "") < 0 ||
@@ -143,11 +191,4 @@ void journal_list(const char *dir, void (*found)(void *arg, const char *nic), vo
 		found(arg, nic);
 	}
 	globfree(&files);
-}
-
-void nic_before_done(struct nic_before *b)
-{
-	free(b->rss);
-	nic_queues_done(&b->queues);
-	*b = (struct nic_before){0};
 }

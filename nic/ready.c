@@ -34,7 +34,17 @@ static int before_get(struct nic_before *b, const struct nic_facts *facts,
 		.ntuple = e->ntuple.active,
 	};
 	memcpy(b->name, facts->link.name, sizeof(b->name));
+	r = nic_card_get(&b->card, b->name);
+	if (r == 0)
+		r = journal_boot(b->boot);
+	if (r < 0) {
+		snprintf(why, NIC_SENTENCE_BYTES, "%s: which card it is cannot be learned: %s.",
+			 b->name, strerrordesc_np(-r));
+		return r;
+	}
 	r = nic_rss_get(b->name, &b->rss, &b->rss_entries);
+	if (r == -ENOMEM)
+		return r;
 	if (r < 0) {
 		snprintf(why, NIC_SENTENCE_BYTES,
 			 "%s has no RSS table: its driver cannot spare a queue.", b->name);
@@ -119,12 +129,6 @@ static int change(const struct nic_facts *facts, const struct nic_queues *queues
 	return r < 0 ? r : 0;
 }
 
-static void say_nothing(bool trouble, const char *line)
-{
-	(void)trouble;
-	(void)line;
-}
-
 /* Packets that are none of ours must not land in a client's memory. */
 static int foreign_rules_refuse(const struct nic_facts *facts, const struct nic_queues *queues,
 				char why[NIC_SENTENCE_BYTES])
@@ -143,11 +147,16 @@ static int foreign_rules_refuse(const struct nic_facts *facts, const struct nic_
 
 /* What the journal knows already is older, and stays; then rules there may be are ours. */
 static int journal_begin(const char *dir, const struct nic_before *b, const struct nic_facts *facts,
-			 char why[NIC_SENTENCE_BYTES])
+			 nic_say say, char why[NIC_SENTENCE_BYTES])
 {
 	struct nic_before older;
-	int r = journal_read(dir, b->name, &older);
+	int r = nic_before_get(dir, b->name, say, &older);
 
+	if (r < 0 && r != -ENOENT && r != -EBADMSG && r != -ESTALE) {
+		snprintf(why, NIC_SENTENCE_BYTES, "%s: the journal in %s cannot be used: %s.",
+			 b->name, dir, strerrordesc_np(-r));
+		return r;
+	}
 	if (r == 0) {
 		nic_rules_sweep(&older);
 		nic_before_done(&older);
@@ -163,7 +172,7 @@ static int journal_begin(const char *dir, const struct nic_before *b, const stru
 	return r;
 }
 
-int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *queues,
+int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *queues, nic_say say,
 		   char why[NIC_SENTENCE_BYTES])
 {
 	struct nic_before before;
@@ -177,11 +186,11 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 	snprintf(why, NIC_SENTENCE_BYTES, "Out of memory.");
 	r = before_get(&before, &facts, queues, why);
 	if (r == 0)
-		r = journal_begin(dir, &before, &facts, why);
+		r = journal_begin(dir, &before, &facts, say, why);
 	if (r == 0) {
 		r = change(&facts, queues, why);
 		if (r < 0)
-			nic_put_back(dir, nic, say_nothing);
+			nic_put_back(dir, nic, say);
 	}
 	nic_before_done(&before);
 	nic_done(&facts);

@@ -11,14 +11,15 @@
 #include <stdint.h>
 
 #include "queues.h"
+#include "say.h"
 
 #define NIC_SENTENCE_BYTES 200
 
 /*
  * Makes it ready. On failure everything is as it was, and why says what is missing. Returns 0 or a
- * negative errno.
+ * negative errno. A journal of another card is told to say.
  */
-int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *queues,
+int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *queues, nic_say say,
 		   char why[NIC_SENTENCE_BYTES]);
 
 /*

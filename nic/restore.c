@@ -2,6 +2,7 @@
 #include "restore.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -72,22 +73,93 @@ static int settings_put_back(const struct nic_before *b, uint32_t ifindex, nic_s
 	return e[0] ? e[0] : e[1] ? e[1] : e[2];
 }
 
+/* Returns r, or the errno of the attempt. */
+static int set_aside(const char *dir, const char *nic, nic_say say, const char *why, int r)
+{
+	char path[JOURNAL_PATH_BYTES];
+	int error = journal_set_aside(dir, nic, path);
+
+	if (error < 0)
+		nic_tell(say, true,
+			 "%s: nothing was put back: %s. The journal in %s cannot be renamed: %s",
+			 nic, why, dir, strerrordesc_np(-error));
+	else
+		nic_tell(say, true, "%s: nothing was put back: %s. The journal is kept as %s", nic,
+			 why, path);
+	return error < 0 ? error : r;
+}
+
+static int of_another_card(const struct nic_before *b, const struct nic_card *now, const char *dir,
+			   nic_say say)
+{
+	char then_text[160], now_text[160], why[400];
+
+	nic_card_say(&b->card, then_text, sizeof(then_text));
+	nic_card_say(now, now_text, sizeof(now_text));
+	snprintf(why, sizeof(why), "it is another card now (%s); the journal is of %s", now_text,
+		 then_text);
+	return set_aside(dir, b->name, say, why, -ESTALE);
+}
+
+/* Is it of this boot, and of the card that has the name now? */
+static int judge(const struct nic_before *b, const char *dir, nic_say say)
+{
+	char boot[BOOT_ID_BYTES];
+	struct nic_card now;
+	int r = journal_boot(boot);
+
+	if (r == 0 && strcmp(boot, b->boot) != 0)
+		return set_aside(
+			dir, b->name, say,
+			"the journal is of an earlier boot, and the reboot has reset the NIC",
+			-ENOENT);
+	if (r == 0)
+		r = nic_card_get(&now, b->name);
+	if (r == -ENODEV)
+		nic_tell(say, true, "%s is gone; it is put back once it is here again", b->name);
+	else if (r < 0)
+		nic_tell(say, true, "%s: which card it is cannot be learned: %s", b->name,
+			 strerrordesc_np(-r));
+	if (r == 0 && !nic_card_same(&b->card, &now))
+		r = of_another_card(b, &now, dir, say);
+	return r;
+}
+
+int nic_before_get(const char *dir, const char *nic, nic_say say, struct nic_before *ret)
+{
+	char wrong[NIC_BEFORE_WHY_BYTES], why[NIC_BEFORE_WHY_BYTES + 60];
+	struct nic_before b;
+	int r = journal_read(dir, nic, &b, wrong);
+
+	if (r == -EBADMSG) {
+		snprintf(why, sizeof(why),
+			 "the journal makes no sense (%s); look at the NIC yourself", wrong);
+		return set_aside(dir, nic, say, why, r);
+	}
+	if (r < 0) {
+		if (r != -ENOENT)
+			nic_tell(say, true, "%s: the journal in %s cannot be read: %s", nic, dir,
+				 strerrordesc_np(-r));
+		return r;
+	}
+	r = judge(&b, dir, say);
+	if (r < 0)
+		nic_before_done(&b);
+	else
+		*ret = b;
+	return r;
+}
+
 int nic_put_back(const char *dir, const char *nic, nic_say say)
 {
-	uint32_t ifindex = if_nametoindex(nic);
 	struct nic_before b;
-	int r = journal_read(dir, nic, &b);
+	uint32_t ifindex;
+	int r = nic_before_get(dir, nic, say, &b);
 
-	if (r == -EBADMSG)
-		nic_tell(say, true,
-			 "%s: the journal in %s cannot be read; look at the NIC yourself", nic,
-			 dir);
 	if (r < 0)
 		return r;
-	if (!ifindex) {
-		nic_tell(say, true, "%s is gone; it is put back once it is here again", nic);
-		r = -ENODEV;
-	} else if (!unbound_wait(ifindex, &b.queues)) {
+	ifindex = if_nametoindex(nic);
+	if (!unbound_wait(ifindex, &b.queues)) {
 		nic_tell(say, true, "%s: a queue is still in use; nothing was put back yet", nic);
 		r = -EBUSY;
 	} else {
@@ -110,7 +182,7 @@ static void put_back_one(void *arg, const char *nic)
 	struct everything *e = arg;
 	int r = nic_put_back(e->dir, nic, e->say);
 
-	e->failed += r < 0;
+	e->failed += r < 0 && r != -ENOENT;
 	if (r == 0)
 		nic_tell(e->say, false, "%s: is as it was", nic);
 }

@@ -28,12 +28,13 @@ static struct {
 	sem_t begun, go_on;
 } made_up;
 
-int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *queues,
+int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *queues, nic_say say,
 		   char why[NIC_SENTENCE_BYTES])
 {
 	(void)dir;
 	(void)nic;
 	(void)queues;
+	(void)say;
 	(void)why;
 	made_up.journaled = true;
 	if (made_up.slow) {

@@ -5,6 +5,7 @@
 Numbers come from the sources: the targets' enums, the protocol's table and its sizes. After a
 change there, run it again. With --check it writes nothing and fails if a file would change.
 """
+import json
 import os
 import re
 import struct
@@ -265,6 +266,31 @@ def sessions():
     return {name: bytes([bits[name]]) + content for name, content in seeds.items()}
 
 
+# ---- journal: the file ----
+
+def journals():
+    good = {"format": 2, "boot": "0a1b2c3d-0000-4000-8000-0123456789ab", "ifindex": 3,
+            "device": "0000:17:00.0", "address": "02:00:00:00:00:01", "split": 1, "threshold": 256,
+            "ntuple": False, "rss": [0, 1, 2, 3, 0, 1, 2, 3], "queues": [2, 3]}
+    wrong = {
+        "format": [1, 3, "2"], "boot": ["", "\n" * 36, "0" * 37, 5], "ifindex": [0, -1, 2**31, 2**64, 1.5],
+        "device": ["x\ty", "x" * 32, None], "address": ["\0", ":" * 96, []],
+        "split": [-1, 3, 10**9, 2**63, True, "1", None], "threshold": [-1, 2**32, "0"],
+        "ntuple": [0, None], "rss": [[], [16384], [-1], ["0"], [[0]], 5, {}, [2**70]],
+        "queues": [[], None, [3, 2], [2, 2], [16384], [-1], [1.0]],
+    }
+    seeds = {"good": good, "auto": {**good, "split": 0, "rss": None, "device": "", "address": "",
+                                    "threshold": 2**32 - 1, "ntuple": True},
+             "more": {**good, "rules": []}, "list": [good]}
+    for key, values in wrong.items():
+        seeds[f"no-{key}"] = {k: v for k, v in good.items() if k != key}
+        seeds |= {f"{key}-{i}": {**good, key: value} for i, value in enumerate(values)}
+    texts = {name: json.dumps(value).encode() for name, value in seeds.items()}
+    whole = texts["good"]
+    return texts | {"line": whole + b"\n", "twice": whole * 2, "half": whole[:len(whole) // 2], "none": b"",
+                    "zero": whole + b"\0", "deep": b"[" * 1000, "key-twice": whole[:-1] + b', "split": 7}'}
+
+
 # ---- library: bits and changes of answers, then operations ----
 
 def libraries():
@@ -309,7 +335,7 @@ def main():
     check = sys.argv[1:] == ["--check"]
     changed = 0
     for target, seeds in {"msg": messages(), "config": configs(), "session": sessions(),
-                          "library": libraries()}.items():
+                          "journal": journals(), "library": libraries()}.items():
         folder = os.path.join(HERE, "corpus", target)
         os.makedirs(folder, exist_ok=True)
         for name in sorted(seeds.keys() | set(os.listdir(folder))):

@@ -177,6 +177,15 @@ class StatusOfAnother(world.Case):
 
 
 class Others(world.Case):
+    def test_a_journal_that_makes_no_sense_is_kept_aside(self):
+        with open(self.path("nic-lo.json"), "w", encoding="ascii") as f:
+            f.write('{"split":1000000000,"threshold":0,"ntuple":false,"rss":null,"queues":[0]}')
+        result = self.run_tool(world.CTL, "restore", "--state", self.path("."))
+        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertIn(b"lo: nothing was put back: the journal makes no sense", result.stderr)
+        self.assertTrue(os.path.exists(self.path("nic-lo.json.1")))
+        self.assertEqual(self.run_tool(world.CTL, "restore", "--state", self.path(".")).returncode, 0)
+
     def test_version_and_help(self):
         self.assertRegex(self.run_tool(CTL, "version").stdout, rb"^zcrxctl \d+\.\d+\.\d+\n$")
         for arguments in ["help"], ["--help"], ["status", "--help"], ["doctor", "--help"]:

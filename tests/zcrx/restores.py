@@ -8,7 +8,7 @@ import signal
 
 from service import (BACKEND, CTL, Failed, Service, do, finish, nic, report, sender, unchanged,
                      uncomplaining, until, wait_ready)
-from guest import LOCAL, Tally, only_in_guest, queues_bound
+from guest import LOCAL, Tally, only_in_guest, queues_bound, remade, steer
 
 MIB = 1 << 20
 PORT = 21000
@@ -77,6 +77,28 @@ def killed_and_restored(before):
             raise Failed("it is done twice")
 
 
+def killed_and_another_card(before):
+    """Another card has got the name: its settings and its rules are not zcrxd's to change."""
+    with Service() as service:
+        client, send = begin(service, PORT + 2000)
+        service.end(signal.SIGKILL)
+        client.wait(30)
+        send.kill()
+        until("the queue is let go", lambda: not queues_bound())
+        remade()
+        steer(443, 3, 4)
+        shown = nic()
+        os.unlink(service.socket)
+        service.start()
+        if nic() != shown:
+            raise Failed("zcrxd changed a card that is not the one of the journal")
+        if "another card" not in service.said() or not os.path.exists(f"{service.dir}/nic-zc0.json.1"):
+            raise Failed(service.said())
+        service.end()
+    remade()
+    unchanged(before)
+
+
 def planned(before):
     said = do(CTL, "plan", "zc0", "2-3,9")
     for words in ("header split: off -> on", "RSS table: 2 queues leave it", "queue 9: there is none"):
@@ -122,6 +144,7 @@ def main():
     tally.run("ended while used", ended_while_used, before)
     tally.run("killed and started again", killed_and_restarted, before)
     tally.run("killed and restored by hand", killed_and_restored, before)
+    tally.run("killed, and another card has the name", killed_and_another_card, before)
     tally.run("a plan changes nothing", planned, before)
     tally.run(f"clients killed {kills} times", clients_killed, before, kills)
     tally.run("the kernel has no complaint", uncomplaining)

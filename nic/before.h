@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a NIC was like before it was changed, and that as text: a JSON object. Nothing in the text
+ * is believed: every member must be there, be of its kind and within its bounds, and there must be
+ * no other.
+ */
+#ifndef ZCRX_NIC_BEFORE_H
+#define ZCRX_NIC_BEFORE_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "card.h"
+#include "queues.h"
+
+#define NIC_BEFORE_WHY_BYTES 160
+#define BOOT_ID_BYTES        37
+
+struct nic_before {
+	char name[IF_NAMESIZE];
+	struct nic_card card;
+	char boot[BOOT_ID_BYTES]; /* the kernel's boot_id */
+	int32_t split;            /* enum nic_split */
+	uint32_t threshold;       /* UINT32_MAX: the driver has none */
+	bool ntuple;
+	uint32_t *rss; /* NULL: the driver's default */
+	uint32_t rss_entries;
+	struct nic_queues queues; /* ours: rules that steer to them are ours, too */
+};
+
+/* The caller frees it. NULL without memory. */
+char *nic_before_print(const struct nic_before *b);
+
+/*
+ * The name is the file's and not in the text; it stays. Returns 0, -EBADMSG with a sentence in why,
+ * or -ENOMEM.
+ */
+int nic_before_parse(struct nic_before *ret, const char *text, size_t bytes,
+		     char why[NIC_BEFORE_WHY_BYTES]);
+
+void nic_before_done(struct nic_before *b);
+
+#endif
