@@ -7,6 +7,10 @@
 
 #define LATER_NS 10000000u
 
+/* Each takes three system calls; a queue can have thousands. */
+#define NUDGES_A_TURN 32
+#define NEXT_NS       1000000u
+
 void nudge_note(struct flow *f)
 {
 	struct queue *q = f->queue;
@@ -22,10 +26,10 @@ void nudge(struct queue *q, uint64_t now_ns)
 	struct flow *f;
 	if (!q->nudge_ns || q->nudge_ns > now_ns)
 		return;
-	q->nudge_ns = 0;
-	while ((f = TAILQ_FIRST(&q->fresh))) {
+	for (int i = 0; i < NUDGES_A_TURN && (f = TAILQ_FIRST(&q->fresh)); i++) {
 		flows_forget(f);
 		if (f->state == FLOW_ARMED)
 			socket_nudge(f->sock);
 	}
+	q->nudge_ns = TAILQ_EMPTY(&q->fresh) ? 0 : now_ns + NEXT_NS;
 }
