@@ -16,6 +16,8 @@
 /* Room for some dozens of messages; what does not fit waits on the news list. */
 #define SEND_BYTES 32768
 
+#define KICKS_A_TURN 64
+
 /*
  * Less than any unread datagram is charged. The kernel tells us about room while the datagram just
  * read still counts for one byte, and does not tell again when that byte has gone.
@@ -148,18 +150,33 @@ void channel_ready(void *owner, uint32_t events)
 	struct queue *q = owner;
 	if (q->closing)
 		return;
-	union msg_any m;
-	int fds[MSG_FDS_MAX], r = -EAGAIN;
-	uint32_t nfds;
-	while (events & EPOLLIN && (r = wire_recv(q->channel, &m, fds, &nfds, MSG_DONTWAIT)) != 0) {
-		if (r == -EMSGSIZE)
-			continue;
-		if (r < 0)
-			break;
-		wire_close(fds, nfds);
-		q->active = true;
-	}
-	if (events & (EPOLLHUP | EPOLLERR) || (r <= 0 && r != -EAGAIN))
+	if (events & (EPOLLHUP | EPOLLERR))
 		return hang_up(q);
+	if (events & EPOLLIN) {
+		q->kicked = true;
+		channel_ask(q);
+	}
 	channel_flush(q);
+}
+
+void channel_take_kicks(struct queue *q)
+{
+	char kick;
+	for (int i = 0; q->kicked && i < KICKS_A_TURN; i++) {
+		/* Without room for descriptors the kernel closes those that come along. */
+		ssize_t n = recv(q->channel, &kick, sizeof(kick), MSG_DONTWAIT);
+		q->kicked = n > 0;
+		if (n == 0 || (n < 0 && errno != EAGAIN))
+			hang_up(q);
+	}
+}
+
+void channel_ask(struct queue *q)
+{
+	uint64_t until = backoff_until(&q->backoff, clock_ns());
+	q->asked = true;
+	if (until)
+		queue_look_by(q, until);
+	else
+		q->active = true;
 }

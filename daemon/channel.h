@@ -33,4 +33,10 @@ void channel_wake(struct queue *q);
 /* Something happened on our end: kicks, room, or the client hung up. */
 void channel_ready(void *owner, uint32_t events);
 
+/* Takes kicks, some at a time; if there may be more, q->kicked stays. */
+void channel_take_kicks(struct queue *q);
+
+/* The client asks for a turn; it gets it now or later: backoff.h. */
+void channel_ask(struct queue *q);
+
 #endif

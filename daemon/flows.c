@@ -97,6 +97,17 @@ void flow_unwatch(struct flow *f)
 	f->watched = FLOW_WAIT_NONE;
 }
 
+/* What comes while nothing is armed waits in the socket; arming it watches the socket again. */
+static void data_ready(void *owner, uint32_t events)
+{
+	struct flow *f = owner;
+	(void)events;
+	if (f->state == FLOW_ARMED)
+		f->queue->active = true;
+	else
+		flow_unwatch(f);
+}
+
 int flow_watch(struct flow *f, enum flow_wait what)
 {
 	struct client *c = f->queue->client;
@@ -104,8 +115,9 @@ int flow_watch(struct flow *f, enum flow_wait what)
 	if (f->watched == what)
 		return 0;
 	flow_unwatch(f);
+	f->source = (struct source){data_ready, f};
 	int r = control_watch(c, f->sock, EPOLLET | EPOLLIN | (data ? EPOLLRDHUP : EPOLLOUT),
-			      data ? &f->queue->data_source : &c->control_source);
+			      data ? &f->source : &c->control_source);
 	f->watched = r == 0 ? what : FLOW_WAIT_NONE;
 	return r;
 }

@@ -21,10 +21,11 @@ void flow_discard(struct flow *f);
 
 /*
  * The socket wakes the thread from now on: for its queue's turn when payload comes or the stream
- * ends, for the control ring's when it connects or is connected to. Before the operation that is to
- * be waited for: a socket wakes who came last first, so that the ring has its work before the
- * thread looks (but for accept, which the kernel puts last: its eventfd tells what was missed).
- * Returns 0, -ENOMEM or -ENOSPC.
+ * ends (if nothing is armed then, it does not any more: whoever holds it could have it do so as
+ * often as they like), for the control ring's when it connects or is connected to. Before the
+ * operation that is to be waited for: a socket wakes who came last first, so that the ring has its
+ * work before the thread looks (but for accept, which the kernel puts last: its eventfd tells what
+ * was missed). Returns 0, -ENOMEM or -ENOSPC.
  */
 int flow_watch(struct flow *f, enum flow_wait what);
 void flow_unwatch(struct flow *f);

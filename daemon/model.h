@@ -31,6 +31,7 @@
 #include "account.h"
 #include "area.h"
 #include "backend.h"
+#include "backoff.h"
 #include "loop.h"
 #include "pace.h"
 #include "policy.h"
@@ -85,6 +86,7 @@ struct flow {
 	enum flow_state state; /* written atomically: status reads it */
 	int sock;
 	enum flow_wait watched;
+	struct source source; /* FLOW_WAIT_DATA's */
 	bool listener, receive_only;
 	bool limited; /* the socket's buffer, by us */
 	bool paused;  /* likewise */
@@ -141,7 +143,7 @@ struct queue {
 
 	int channel;
 	uint32_t sockets_unread; /* sent on it, at most */
-	struct source channel_source, data_source;
+	struct source channel_source, ring_source;
 	struct flow_list flows, waiting, news;
 	struct flow_list dead;       /* in the order of their ends */
 	struct flow_list owed;       /* dead, too, and past that */
@@ -156,6 +158,9 @@ struct queue {
 	uint64_t look_ns, look_step_ns; /* a turn then, even if nothing happens; 0: none */
 	uint64_t nudge_ns;              /* likewise */
 	bool active;                    /* has work: takes turns until it has none */
+	bool kicked;                    /* there may be kicks to read */
+	bool asked;                     /* the client asks for a turn */
+	struct backoff backoff;         /* when it gets it */
 	bool held;                      /* completions wait for room that the client has to make */
 	bool ending;                    /* ... and its hardware is let go of, by `work` */
 	struct work work;
@@ -163,6 +168,13 @@ struct queue {
 	bool closing;          /* flows are being ended; when none is left the queue is gone */
 	bool reply;            /* ... and QUEUE_CLOSE is to be answered */
 };
+
+/* A turn by then at the latest. */
+static inline void queue_look_by(struct queue *q, uint64_t ns)
+{
+	if (!q->look_ns || q->look_ns > ns)
+		q->look_ns = ns;
+}
 
 /* The control socket. */
 struct session {

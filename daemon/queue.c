@@ -37,7 +37,7 @@ static uint32_t cost_charge(struct queue *q, const struct queue_wish *wish)
 	return REASON_NONE;
 }
 
-static void data_ready(void *owner, uint32_t events)
+static void ring_ready(void *owner, uint32_t events)
 {
 	struct queue *q = owner;
 	(void)events;
@@ -76,8 +76,8 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 
 static int watch(struct queue *q)
 {
-	q->data_source = (struct source){data_ready, q};
-	int r = control_watch(q->client, q->ring.eventfd, EPOLLIN | EPOLLET, &q->data_source);
+	q->ring_source = (struct source){ring_ready, q};
+	int r = control_watch(q->client, q->ring.eventfd, EPOLLIN | EPOLLET, &q->ring_source);
 	if (r < 0)
 		return r;
 	q->channel_source = (struct source){channel_ready, q};

@@ -100,6 +100,7 @@ static void add_counters(struct json_object *o, const struct queue *q)
 	add_number(o, "lent", count_get(&d->lent));
 	add_number(o, "returned", count_get(&d->returned));
 	add_number(o, "missed", count_get(&d->missed));
+	add_number(o, "in_vain", count_get(&d->in_vain));
 }
 
 static struct json_object *queue_json(const struct queue *q)

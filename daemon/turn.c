@@ -14,6 +14,9 @@
 #define LOOK_FIRST_NS 4000000ull
 #define LOOK_MOST_NS  256000000ull
 
+/* What a client writes to the ring costs it less than reading it costs us. */
+#define REFUSALS_A_TURN 64u
+
 /*
  * Everything the kernel has written since; returns the number of completions with data. Counts are
  * right before a flow's end is told.
@@ -43,9 +46,10 @@ static void take_refills(struct queue *q)
 	if (!q->backend->refill)
 		return;
 	/* No more a turn than the ring holds: a client that refills without end gets no endless
-	 * turn. */
-	for (uint32_t i = 0;
-	     i <= q->rings.rq_mask && rings_refill_next(&q->rings, &entry, &refused); i++) {
+	 * turn. What is left has a turn to come. */
+	for (uint32_t i = 0; i <= q->rings.rq_mask && refused < REFUSALS_A_TURN &&
+			     rings_refill_next(&q->rings, &entry, &refused);
+	     i++) {
 		if (entry.pad == 0 && q->backend->refill(q->buffers, entry.off))
 			taken++;
 		else
@@ -57,6 +61,7 @@ static void take_refills(struct queue *q)
 		count_add(&q->rings.daemon->refills, taken);
 	if (refused)
 		count_add(&q->rings.daemon->refills_refused, refused);
+	q->asked |= refused >= REFUSALS_A_TURN;
 }
 
 /* Gives the kernel the entries the client has consumed. A head outside what we saw is refused. */
@@ -151,6 +156,20 @@ static bool ask_for_kick(struct queue *q)
 	return client_gave(q);
 }
 
+/* It asks for a turn, if so or before. True if it gets one now. */
+static bool ask(struct queue *q, bool asks, uint64_t now)
+{
+	q->asked |= asks;
+	return q->asked && !backoff_until(&q->backoff, now);
+}
+
+/* Changes with whatever a turn finds. */
+static uint32_t found(const struct queue *q)
+{
+	return q->scanned + q->head + (q->side ? q->side->head : 0) +
+	       (uint32_t)count_get(&q->rings.daemon->refills);
+}
+
 /*
  * Where the completions are not the kernel's: it has none but those that wait for the client. True
  * if it had some.
@@ -217,6 +236,8 @@ static void look_later(struct queue *q, uint64_t now, bool data)
 	bool owed = d->lent != d->returned + d->missed ||
 		    (q->backend->tries_again && !TAILQ_EMPTY(&q->waiting));
 	q->look_ns = q->nudge_ns;
+	if (q->asked && !q->active)
+		queue_look_by(q, backoff_until(&q->backoff, now));
 	if (data)
 		q->look_step_ns = 0;
 	if (q->active || !owed)
@@ -225,13 +246,14 @@ static void look_later(struct queue *q, uint64_t now, bool data)
 		q->look_step_ns = LOOK_FIRST_NS;
 	else if (q->look_step_ns < LOOK_MOST_NS)
 		q->look_step_ns *= 2;
-	if (!q->look_ns || q->look_ns > now + q->look_step_ns)
-		q->look_ns = now + q->look_step_ns;
+	queue_look_by(q, now + q->look_step_ns);
 }
 
 /* It need not be kicked now. */
 static void begin(struct queue *q)
 {
+	if (!q->closing)
+		channel_take_kicks(q);
 	if (q->rings.daemon->kick)
 		ring_store(&q->rings.daemon->kick, 0);
 	if (q->hangup && !q->closing)
@@ -243,6 +265,9 @@ static void begin(struct queue *q)
 void queue_turn(struct queue *q)
 {
 	uint64_t began = clock_ns();
+	bool asked = q->asked;
+	uint32_t before = found(q);
+	q->asked = false;
 	begin(q);
 	nudge(q, began);
 	enter(q);
@@ -271,6 +296,9 @@ void queue_turn(struct queue *q)
 	uint64_t now = clock_ns();
 	bytes = count_get(&q->rings.daemon->bytes) - bytes;
 	uint32_t wait_us = pace_next(&q->pace, began, now, data, bytes);
+	backoff_turn(&q->backoff, now, asked, found(q) != before);
+	if (asked && found(q) == before)
+		count_add(&q->rings.daemon->in_vain, 1);
 	q->due_ns = 0;
 	if (q->closing || q->hangup || io_uring_sq_ready(&q->ring.io))
 		return;
@@ -278,7 +306,8 @@ void queue_turn(struct queue *q)
 		q->due_ns = now + wait_us * 1000ull;
 	else
 		/* A turn without data gives back what a batch was waited for. */
-		q->active = (data && q->backend->reap) || (waits_for_client(q) && client_gave(q)) ||
-			    !settle(q) || ask_for_kick(q);
+		q->active = (data && q->backend->reap) ||
+			    ask(q, q->kicked || (waits_for_client(q) && client_gave(q)), now) ||
+			    !settle(q) || ask(q, ask_for_kick(q), now);
 	look_later(q, now, data);
 }

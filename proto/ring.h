@@ -42,6 +42,7 @@ struct ring_daemon {
 	uint64_t lent;
 	uint64_t returned;
 	uint64_t missed;
+	uint64_t in_vain; /* turns that the client asked for, and that found nothing */
 };
 
 /* An entry of the refill ring; the kernel's struct io_uring_zcrx_rqe. */

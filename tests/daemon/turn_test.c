@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Turns of a queue with a backend of the test's, whose completions are not the kernel's. */
 #include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "../../daemon/backend.h"
 #include "../../daemon/channel.h"
 #include "../../daemon/flow.h"
 #include "../../daemon/flows.h"
@@ -22,134 +17,7 @@
 #include "../../daemon/queue.h"
 #include "../../daemon/turn.h"
 #include "../../daemon/util.h"
-
-enum {
-	CQ_ENTRIES = 64,
-	RQ_ENTRIES = 64,
-	PAGES = 16,
-	FLOWS = CHANNEL_SOCKETS + 1,
-	STRANGER = 77 /* no flow's id */
-};
-
-static const struct limits limits = {
-	.most = {[ACCOUNT_QUEUES] = 1, [ACCOUNT_BYTES] = 1 << 20, [ACCOUNT_FLOWS] = FLOWS},
-	.most_users = 1,
-};
-
-/* What the backend does. */
-static struct {
-	struct rings *rings;
-	struct uring *ring;
-	uint32_t reaps, something_at; /* the reap that takes something, which frees a buffer */
-	uint32_t held_at;             /* the reap that finds no room for it */
-	uint32_t completion_at;       /* the reap that makes a completion */
-	uint32_t buffers;
-	uint32_t arms;
-} fake;
-
-static int fake_open(void **ret, struct uring *ring, struct rings *rings,
-		     struct backend_place *place)
-{
-	(void)place;
-	fake.rings = rings;
-	fake.ring = ring;
-	*ret = &fake;
-	return 0;
-}
-
-static void fake_close(void *b, struct uring *ring)
-{
-	(void)b, (void)ring;
-}
-
-static void fake_arm(void *b, struct uring *ring, int sock, uint64_t user_data)
-{
-	(void)b;
-	struct io_uring_sqe *sqe = uring_sqe(ring);
-	io_uring_prep_poll_add(sqe, sock, POLLIN);
-	sqe->user_data = user_data;
-	fake.arms++;
-}
-
-static bool fake_reap(void *b, bool *ret_held)
-{
-	(void)b;
-	struct io_uring_cqe *cqe;
-	bool something = ++fake.reaps == fake.something_at;
-	while ((cqe = uring_peek(fake.ring))) {
-		rings_complete(fake.rings,
-			       &(struct ring_cqe){.user_data = cqe->user_data, .res = cqe->res});
-		io_uring_cqe_seen(&fake.ring->io, cqe);
-	}
-	fake.buffers += something;
-	*ret_held = fake.reaps == fake.held_at;
-	if (fake.reaps == fake.completion_at)
-		rings_complete(fake.rings, &(struct ring_cqe){.user_data = STRANGER,
-							      .res = 1,
-							      .flags = IORING_CQE_F_MORE});
-	rings_complete_show(fake.rings);
-	return something || fake.reaps == fake.completion_at;
-}
-
-static uint32_t fake_post(void *b)
-{
-	(void)b;
-	return fake.buffers;
-}
-
-static const struct backend backend = {.name = "fake",
-				       .cqe_bytes = 32,
-				       .open = fake_open,
-				       .close = fake_close,
-				       .arm = fake_arm,
-				       .reap = fake_reap,
-				       .post = fake_post};
-
-static struct client client;
-static struct area area = {.bytes = PAGES * 4096, .dmabuf = -1};
-static struct queue *queue;
-static int channel, sock[2];
-
-static int setup(void **state)
-{
-	(void)state;
-	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	assert_true(pidfd >= 0);
-	fake = (typeof(fake)){0};
-	client = (struct client){.control = URING_NONE};
-	pthread_mutex_init(&client.lock, NULL);
-	TAILQ_INIT(&client.queues);
-	client.epoll = epoll_create1(EPOLL_CLOEXEC);
-	assert_int_equal(peer_get(&client.who.peer, "test", &limits, getuid(), pidfd, 1), 0);
-	close(pidfd);
-
-	uint32_t reason;
-	struct queue_wish wish = {.area = &area,
-				  .backend = &backend,
-				  .cq_entries = CQ_ENTRIES,
-				  .rq_entries = RQ_ENTRIES,
-				  .buffer_bytes = 4096};
-	assert_int_equal(queue_new(&queue, &client, &wish, &channel, &reason), 0);
-	assert_int_equal(queue_start(queue), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock), 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	while (!TAILQ_EMPTY(&queue->flows))
-		flow_free(TAILQ_FIRST(&queue->flows));
-	queue_free(queue);
-	close(channel);
-	close(sock[0]);
-	free(client.slots);
-	close(client.epoll);
-	peer_put(client.who.peer);
-	account_done();
-	pthread_mutex_destroy(&client.lock);
-	return 0;
-}
+#include "fixture.h"
 
 /* A flow that waits for a buffer. */
 static void one_waits(void)
@@ -227,7 +95,7 @@ static void sockets_go_on_though_a_wake_up_lies_unread(void **state)
 	(void)state;
 	struct flow *f;
 	char datagram[512];
-	for (int i = 0; i < FLOWS; i++) {
+	for (int i = 0; i <= CHANNEL_SOCKETS; i++) {
 		assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
 		f->state = FLOW_OPENING;
 		flows_link(f);
@@ -264,30 +132,13 @@ static void a_queue_that_lost_completions_is_lost_and_closes(void **state)
 	assert_true(queue_quiet(queue));
 }
 
-/* A connection of TCP's; returns the end that accepted. */
-static int tcp_pair(int *ret_peer)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof(at);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	*ret_peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(listener, (struct sockaddr *)&at, size), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
-	assert_int_equal(connect(*ret_peer, (struct sockaddr *)&at, size), 0);
-	int accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	assert_true(accepted >= 0);
-	close(listener);
-	return accepted;
-}
-
 /* Who waits for edges, as a multishot receive does, gets another one for the same. */
 static void expect_second_edge(void (*happens)(int peer))
 {
 	struct flow *f;
 	struct epoll_event e = {.events = EPOLLIN | EPOLLET};
 	int peer, epoll = epoll_create1(EPOLL_CLOEXEC);
-	assert_int_equal(flow_new(&f, queue, tcp_pair(&peer)), 0);
+	assert_int_equal(flow_new(&f, queue, fixture_tcp(&peer)), 0);
 	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, f->sock, &e), 0);
 	happens(peer);
 	assert_int_equal(epoll_wait(epoll, &e, 1, 1000), 1);
@@ -331,7 +182,7 @@ static void an_end_that_a_receive_may_have_overlooked_wakes_it_later(void **stat
 	expect_second_edge(reset_comes);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_open, fixture_close)
 
 int main(void)
 {

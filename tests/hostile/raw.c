@@ -159,14 +159,21 @@ static char *map(int fd, size_t bytes, int protection)
 void raw_queue_open(struct raw_queue *q, struct raw *r, size_t area_bytes, uint32_t buffer_bytes,
 		    uint32_t cq_entries)
 {
+	raw_queue_wish(q, r, area_bytes,
+		       (struct msg_queue_open){.backend = MSG_BACKEND_COPY,
+					       .buffer_bytes = buffer_bytes,
+					       .cq_entries = cq_entries});
+}
+
+void raw_queue_wish(struct raw_queue *q, struct raw *r, size_t area_bytes,
+		    struct msg_queue_open wish)
+{
 	int fds[MSG_FDS_MAX];
 	*q = (struct raw_queue){.r = r, .area_bytes = area_bytes};
 	q->area_fd = raw_memfd(area_bytes);
 	q->area_id = raw_area_add(r, q->area_fd, area_bytes);
-	union msg_any m = {.queue_open = {.area_id = q->area_id,
-					  .backend = MSG_BACKEND_COPY,
-					  .buffer_bytes = buffer_bytes,
-					  .cq_entries = cq_entries}};
+	union msg_any m = {.queue_open = wish};
+	m.queue_open.area_id = q->area_id;
 	if (raw_request(r, MSG_QUEUE_OPEN, &m, -1, fds) < 0)
 		fail_msg("QUEUE_OPEN: %s", m.fail.text);
 	assert_int_equal(m.hdr.nfds, 3);

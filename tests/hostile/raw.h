@@ -66,6 +66,9 @@ struct raw_queue {
 /* buffer_bytes and cq_entries: 0 for the daemon's choice. */
 void raw_queue_open(struct raw_queue *q, struct raw *r, size_t area_bytes, uint32_t buffer_bytes,
 		    uint32_t cq_entries);
+/* The area's id is filled in; it has to be a queue without a side buffer. */
+void raw_queue_wish(struct raw_queue *q, struct raw *r, size_t area_bytes,
+		    struct msg_queue_open wish);
 /* Closes and unmaps what this side has of it; says nothing to the daemon but on the channel. */
 void raw_queue_drop(struct raw_queue *q);
 

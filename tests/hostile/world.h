@@ -47,8 +47,8 @@ int world_queues(void);
 int world_fds(void);
 /* Does no thread of the daemon want to run, nor another one of this process? */
 bool world_sleeps(void);
-/* CPU time the daemon has used, in milliseconds; its resident memory in KiB. */
-uint64_t world_cpu_ms(void);
+/* CPU time the daemon has used, in microseconds; its resident memory in KiB. */
+uint64_t world_cpu_us(void);
 uint64_t world_rss_kib(void);
 
 /* The suite runs under a sanitizer: everything is slower and memory means nothing. */

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "fixture.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../daemon/flow.h"
+#include "../../daemon/queue.h"
+
+#define PAGES 16
+
+static const struct limits limits = {
+	.most = {[ACCOUNT_QUEUES] = 1, [ACCOUNT_BYTES] = 1 << 20, [ACCOUNT_FLOWS] = FLOWS},
+	.most_users = 1,
+};
+
+struct fake fake;
+
+static int fake_open(void **ret, struct uring *ring, struct rings *rings,
+		     struct backend_place *place)
+{
+	(void)place;
+	fake.rings = rings;
+	fake.ring = ring;
+	*ret = &fake;
+	return 0;
+}
+
+static void fake_close(void *b, struct uring *ring)
+{
+	(void)b, (void)ring;
+}
+
+static void fake_arm(void *b, struct uring *ring, int fd, uint64_t user_data)
+{
+	(void)b;
+	struct io_uring_sqe *sqe = uring_sqe(ring);
+	io_uring_prep_poll_add(sqe, fd, POLLIN);
+	sqe->user_data = user_data;
+	fake.arms++;
+}
+
+static bool fake_reap(void *b, bool *ret_held)
+{
+	(void)b;
+	struct io_uring_cqe *cqe;
+	bool something = ++fake.reaps == fake.something_at;
+	while ((cqe = uring_peek(fake.ring))) {
+		rings_complete(fake.rings,
+			       &(struct ring_cqe){.user_data = cqe->user_data, .res = cqe->res});
+		io_uring_cqe_seen(&fake.ring->io, cqe);
+	}
+	fake.buffers += something;
+	*ret_held = fake.reaps == fake.held_at;
+	if (fake.reaps == fake.completion_at)
+		rings_complete(fake.rings, &(struct ring_cqe){.user_data = STRANGER,
+							      .res = 1,
+							      .flags = IORING_CQE_F_MORE});
+	rings_complete_show(fake.rings);
+	return something || fake.reaps == fake.completion_at;
+}
+
+static bool fake_refill(void *b, uint64_t off)
+{
+	(void)b;
+	fake.refills += off == 1;
+	return off == 1;
+}
+
+static uint32_t fake_post(void *b)
+{
+	(void)b;
+	return fake.buffers;
+}
+
+static const struct backend backend = {.name = "fake",
+				       .cqe_bytes = 32,
+				       .open = fake_open,
+				       .close = fake_close,
+				       .arm = fake_arm,
+				       .reap = fake_reap,
+				       .refill = fake_refill,
+				       .post = fake_post};
+
+struct client client;
+static struct area area = {.bytes = PAGES * 4096, .dmabuf = -1};
+struct queue *queue;
+int channel, sock[2];
+
+int fixture_open(void **state)
+{
+	(void)state;
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	assert_true(pidfd >= 0);
+	fake = (struct fake){0};
+	client = (struct client){.control = URING_NONE};
+	pthread_mutex_init(&client.lock, NULL);
+	TAILQ_INIT(&client.queues);
+	client.epoll = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(peer_get(&client.who.peer, "test", &limits, getuid(), pidfd, 1), 0);
+	close(pidfd);
+
+	uint32_t reason;
+	struct queue_wish wish = {.area = &area,
+				  .backend = &backend,
+				  .cq_entries = CQ_ENTRIES,
+				  .rq_entries = RQ_ENTRIES,
+				  .buffer_bytes = 4096};
+	assert_int_equal(queue_new(&queue, &client, &wish, &channel, &reason), 0);
+	assert_int_equal(queue_start(queue), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock), 0);
+	return 0;
+}
+
+int fixture_close(void **state)
+{
+	(void)state;
+	while (!TAILQ_EMPTY(&queue->flows))
+		flow_free(TAILQ_FIRST(&queue->flows));
+	queue_free(queue);
+	close(channel);
+	close(sock[0]);
+	free(client.slots);
+	close(client.epoll);
+	peer_put(client.who.peer);
+	account_done();
+	pthread_mutex_destroy(&client.lock);
+	return 0;
+}
+
+int fixture_tcp(int *ret_peer)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	*ret_peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, size), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+	assert_int_equal(connect(*ret_peer, (struct sockaddr *)&at, size), 0);
+	int accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(accepted >= 0);
+	close(listener);
+	return accepted;
+}
