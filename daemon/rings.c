@@ -185,10 +185,9 @@ uint32_t rings_refill_untaken(const struct rings *r)
 	return ring_load(r->rq_tail) - ring_load(r->rq_shown);
 }
 
-bool rings_refill_note(struct rings *r)
+uint32_t rings_refill_note(struct rings *r)
 {
-	uint32_t tail = ring_load(r->rq_tail);
-	bool more = tail != r->rq_head;
+	uint32_t tail = ring_load(r->rq_tail), more = tail - r->rq_head;
 	r->rq_head = tail;
 	return more;
 }

@@ -98,8 +98,8 @@ bool rings_refill_pending(const struct rings *r);
  */
 void *rings_refill_region(const struct rings *r, uint64_t *ret_bytes);
 void rings_place_refills(struct rings *r, uint32_t head, uint32_t tail, uint32_t rqes);
-/* True if there are more than when it was noted last; what comes later is not noted yet. */
-bool rings_refill_note(struct rings *r);
+/* How many are there more than when it was noted last; what comes later is not noted yet. */
+uint32_t rings_refill_note(struct rings *r);
 uint32_t rings_refill_untaken(const struct rings *r);
 
 #endif

@@ -62,6 +62,7 @@ struct zcrx {
 	uint64_t dry_ns; /* when, or when a receive was tried again */
 	bool armed;      /* one was since the kernel last got any */
 	bool flushed;    /* since the client last gave any back */
+	int64_t out;     /* completions that the client has not given back; < 0: it lied */
 	bool event;      /* the NIC found none, and will not say so again before it is asked to */
 	const struct zcrx_statistics *stats; /* in the client's reach: to be shown, not trusted */
 };
@@ -219,6 +220,7 @@ static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
 		count_add(&b->rings->daemon->starvations, 1);
 		return;
 	}
+	b->out += cqe->res > 0 && !(b->side && cqe->flags & IORING_CQE_F_BUFFER);
 	/* One that ended before the kernel got some may be told later, when the CQ was full. */
 	if (cqe->res == -ENOMEM && !b->side && b->armed && !b->dry) {
 		b->dry = true;
@@ -259,11 +261,26 @@ static uint32_t tries_again(struct zcrx *b)
 	return 1;
 }
 
+/*
+ * Did the client give anything back? Each completion once; the kernel alone sees which. Who claims
+ * more than that has the kernel read what says nothing: for such a client nothing is done until as
+ * many completions have come. Its buffers are taken when the NIC wants some.
+ */
+static bool given_back(struct zcrx *b)
+{
+	struct ring_daemon *counts = b->rings->daemon;
+	uint32_t claimed = rings_refill_note(b->rings);
+	b->out -= claimed;
+	bool honest = b->out >= 0;
+	count_add(honest ? &counts->refills : &counts->refills_refused, claimed);
+	return honest && claimed > 0;
+}
+
 static uint32_t zcrx_post(void *data)
 {
 	struct zcrx *b = data;
 	/* First: what is given back from here on, a flush may miss. */
-	bool news = rings_refill_note(b->rings);
+	bool news = given_back(b);
 	uint32_t untaken = rings_refill_untaken(b->rings);
 	b->flushed &= !news;
 	/*
@@ -272,6 +289,7 @@ static uint32_t zcrx_post(void *data)
 	 */
 	bool wanted = b->dry ? untaken > 0 && !b->flushed
 			     : news && untaken > b->rings->layout.rq_entries / 4;
+	wanted &= b->out >= 0;
 	bool flushed = wanted && flush(b);
 	if (news || flushed)
 		b->dry = b->armed = false;
