@@ -12,6 +12,7 @@
 #include "admission.h"
 #include "classes.h"
 #include "client.h"
+#include "flight.h"
 #include "lease.h"
 #include "log.h"
 #include "log_client.h"
@@ -213,6 +214,22 @@ static void watch_nics(struct broker *b)
 	sd_event_add_io(b->event, NULL, leases_owing(), EPOLLIN, nics_owed, b);
 }
 
+static int flights_ready(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	(void)data;
+	flights_look();
+	return 0;
+}
+
+static int watch_flights(struct broker *b)
+{
+	int fd = flights_open();
+	return fd < 0 ? fd : sd_event_add_io(b->event, NULL, fd, EPOLLIN, flights_ready, b);
+}
+
 static int listen_to_classes(struct broker *b)
 {
 	struct class_socket *s;
@@ -253,6 +270,8 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct p
 		r = sd_event_add_io(event, NULL, log_client_fd(), EPOLLIN, log_due, b);
 	if (r >= 0)
 		r = sd_event_add_io(event, NULL, b->ended, EPOLLIN, ended_ready, b);
+	if (r >= 0)
+		r = watch_flights(b);
 	if (r >= 0)
 		r = listen_to(b, l);
 	if (r >= 0 && leases_any())
@@ -307,6 +326,7 @@ bool broker_done(struct broker *b)
 		log_warn("connections that were refused did not end: what was sent there is stuck");
 	if (!is_empty(b))
 		return false;
+	flights_close();
 	account_done();
 	classes_done();
 	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)

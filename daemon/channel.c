@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "../proto/reason.h"
-#include "../proto/wire.h"
+#include "control.h"
+#include "flight.h"
 #include "flows.h"
 #include "util.h"
 
@@ -18,20 +18,31 @@
 
 #define KICKS_A_TURN 64
 
-/*
- * Less than any unread datagram is charged. The kernel tells us about room while the datagram just
- * read still counts for one byte, and does not tell again when that byte has gone.
- */
-#define DATAGRAM_LEAST 256
-
-int channel_open(int *ret_client)
+int channel_open(struct queue *q, int *ret_client)
 {
+	const struct client_identity *who = &q->client->who;
 	int pair[2], bytes = SEND_BYTES;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	q->flight = flight_new(pair[0], who->class, who->uid, 1);
+	if (!q->flight) {
+		fd_close(pair[0]);
+		fd_close(pair[1]);
+		return -ENOMEM;
+	}
+	q->channel = pair[0];
 	*ret_client = pair[1];
-	return pair[0];
+	return 0;
+}
+
+void channel_close(struct queue *q)
+{
+	if (!q->flight)
+		return;
+	control_unwatch(q->client, q->channel);
+	q->flight = flight_end(q->flight);
+	q->channel = -1;
 }
 
 void channel_tell(struct queue *q, struct flow *f)
@@ -55,7 +66,7 @@ static int event_send(struct queue *q, union msg_any *m, uint16_t type, size_t s
 	m->hdr.type = type;
 	m->hdr.size = (uint32_t)size;
 	m->hdr.nfds = fd >= 0;
-	int r = wire_send(q->channel, &m->hdr, &fd, MSG_DONTWAIT);
+	int r = flight_send(q->flight, &m->hdr, &fd);
 	if (r == 0)
 		ring_store(&q->rings.daemon->events, q->rings.daemon->events + 1);
 	return r;
@@ -64,12 +75,7 @@ static int event_send(struct queue *q, union msg_any *m, uint16_t type, size_t s
 static int send_opened(struct queue *q, const struct flow *f)
 {
 	int fd = f->receive_only ? -1 : f->sock;
-	int unread = 0;
-	/* A wake-up may lie there for long: its reader is awake. */
-	if (fd >= 0 && ioctl(q->channel, TIOCOUTQ, &unread) == 0 &&
-	    (uint32_t)unread / DATAGRAM_LEAST < q->sockets_unread)
-		q->sockets_unread = (uint32_t)unread / DATAGRAM_LEAST;
-	if (fd >= 0 && q->sockets_unread >= CHANNEL_SOCKETS)
+	if (fd >= 0 && flight_unread(q->flight) >= CHANNEL_SOCKETS)
 		return -EAGAIN;
 	union msg_any m = {0};
 	m.flow_opened.queue_id = q->id;
@@ -77,9 +83,7 @@ static int send_opened(struct queue *q, const struct flow *f)
 	m.flow_opened.flow_id = f->id;
 	m.flow_opened.local = f->local;
 	m.flow_opened.remote = f->remote;
-	int r = event_send(q, &m, MSG_FLOW_OPENED, sizeof(m.flow_opened), fd);
-	q->sockets_unread += r == 0 && fd >= 0;
-	return r;
+	return event_send(q, &m, MSG_FLOW_OPENED, sizeof(m.flow_opened), fd);
 }
 
 static int send_closed(struct queue *q, const struct flow *f)
@@ -114,12 +118,24 @@ static void hang_up(struct queue *q)
 	q->hangup = q->active = true;
 }
 
+/* Without memory for it the client would sleep on. */
+static void send_wake(struct queue *q)
+{
+	ssize_t n = send(q->channel, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	q->wake_owed = n < 0 && (errno == ENOBUFS || errno == ENOMEM);
+	q->client->retry |= q->wake_owed;
+	/* No room means that something to read lies there already. */
+}
+
 void channel_flush(struct queue *q)
 {
 	struct flow *f;
+	if (q->wake_owed)
+		send_wake(q);
 	while ((f = TAILQ_FIRST(&q->news))) {
 		int r = f->state == FLOW_OPENING ? send_opened(q, f) : send_closed(q, f);
-		if (r == -EAGAIN)
+		q->client->retry |= r == -EBUSY;
+		if (r == -EAGAIN || r == -EBUSY)
 			return;
 		if (r < 0)
 			return hang_up(q);
@@ -141,8 +157,7 @@ void channel_wake(struct queue *q)
 	if (!ring_load(&q->rings.client->wake) || !ring_take(&q->rings.client->wake))
 		return;
 	count_add(&q->rings.daemon->wakeups, 1);
-	/* No room means that something to read lies there already. */
-	send(q->channel, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	send_wake(q);
 }
 
 void channel_ready(void *owner, uint32_t events)

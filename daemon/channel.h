@@ -4,8 +4,8 @@
  * wake-ups; from it: kicks. Our end is private to us and never blocks.
  *
  * Events are not stored: a flow that has something to tell stands on the queue's news list, and the
- * message is made when there is room for it. Sockets in flight count against *us*, so at most
- * CHANNEL_SOCKETS of them may lie unread.
+ * message is made when there is room for it. At most CHANNEL_SOCKETS sockets lie unread in one
+ * (flight.h).
  */
 #ifndef ZCRXD_CHANNEL_H
 #define ZCRXD_CHANNEL_H
@@ -17,8 +17,11 @@ struct queue;
 
 #define CHANNEL_SOCKETS 8
 
-/* Makes the pair; returns our end, *ret_client is the client's. Or a negative errno. */
-int channel_open(int *ret_client);
+/* Makes the pair; *ret_client is the client's end. Returns 0 or a negative errno. */
+int channel_open(struct queue *q, int *ret_client);
+
+/* The client sees the end of file. Does nothing if it was not opened. */
+void channel_close(struct queue *q);
 
 /* The flow has news: an opening to announce or an end to tell. Sent at once if possible. */
 void channel_tell(struct queue *q, struct flow *f);

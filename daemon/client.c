@@ -9,8 +9,10 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "channel.h"
 #include "classes.h"
 #include "control.h"
+#include "flight.h"
 #include "flow.h"
 #include "flows.h"
 #include "judge.h"
@@ -117,9 +119,12 @@ static void retry(struct client *c)
 	c->retry = false;
 	c->retry_at_ns = 0;
 	session_resume(c);
-	TAILQ_FOREACH (q, &c->queues, link)
-		if (!q->closing)
-			queue_listen(q);
+	TAILQ_FOREACH (q, &c->queues, link) {
+		if (q->closing)
+			continue;
+		channel_flush(q);
+		queue_listen(q);
+	}
 }
 
 static void stop(struct client *c)
@@ -271,6 +276,7 @@ static int thread_start(struct client *c)
 
 static void release(struct client *c)
 {
+	flight_free(c->session.flight); /* the socket is still the caller's */
 	fd_close(c->epoll);
 	fd_close(c->poke);
 	classes_put(c->classes);

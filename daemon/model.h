@@ -41,6 +41,7 @@
 
 struct classes;
 struct client;
+struct flight;
 struct queue;
 struct opening;
 struct lease;
@@ -142,7 +143,8 @@ struct queue {
 	uint32_t cqes_lost;     /* so far */
 
 	int channel;
-	uint32_t sockets_unread; /* sent on it, at most */
+	struct flight *flight; /* on it */
+	bool wake_owed;        /* a wake-up could not be sent */
 	struct source channel_source, ring_source;
 	struct flow_list flows, waiting, news;
 	struct flow_list dead;       /* in the order of their ends */
@@ -179,6 +181,7 @@ static inline void queue_look_by(struct queue *q, uint64_t ns)
 /* The control socket. */
 struct session {
 	int sock;
+	struct flight *flight; /* on it */
 	struct source source;
 	enum msg_state state;
 	char name[32];           /* read by others under the client's lock */
@@ -188,6 +191,7 @@ struct session {
 	struct __kernel_timespec connect_time;
 	union msg_any reply; /* being made */
 	int reply_fds[MSG_FDS_MAX];
+	bool unsent; /* the reply is to be sent again */
 };
 
 struct flow_slot {
@@ -233,7 +237,7 @@ struct client {
 	struct source control_source, poke_source;
 	bool control_active;
 	bool gathering; /* a queue's next turn is put off: pace.h */
-	bool retry;     /* something waits: listeners for quota or memory, requests for the rate */
+	bool retry;     /* something waits: for quota, memory, descriptors in flight, the rate */
 	uint64_t retry_at_ns; /* then it is tried again; 0: not decided yet */
 	bool done;
 	struct session session;

@@ -70,8 +70,7 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 	q->buffer_bytes = place.buffer_bytes;
 	q->token = place.token;
 	q->copies_untold = place.copies_untold;
-	q->channel = channel_open(ret_channel);
-	return q->channel < 0 ? q->channel : 0;
+	return channel_open(q, ret_channel);
 }
 
 static int watch(struct queue *q)
@@ -100,7 +99,7 @@ static void leave(void *data)
 /* From now on the status does not look at the lease any more. */
 static void leave_prepare(struct queue *q)
 {
-	q->channel = fd_close(q->channel);
+	channel_close(q);
 	q->side = side_free(q->side);
 	pthread_mutex_lock(&q->client->lock);
 	q->leaving = q->lease;

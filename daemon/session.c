@@ -9,6 +9,7 @@
 #include "../proto/text.h"
 #include "../proto/wire.h"
 #include "control.h"
+#include "flight.h"
 #include "host.h"
 #include "judge.h"
 #include "log_client.h"
@@ -29,13 +30,20 @@ static void watch(struct client *c, uint32_t events)
 /*
  * Sends the reply made. If there is no room for it the client does not read its replies, and is
  * hung up on. Waiting for it could last for ever: its own end may lie among the requests that would
- * not be read meanwhile, and outlive it there.
+ * not be read meanwhile, and outlive it there. If it is we who are short, it is tried again after a
+ * while. No request is read until then, nor before the client has read the descriptors it was sent.
  */
 static void reply_send(struct client *c)
 {
 	struct session *s = &c->session;
-	int r = wire_send(s->sock, &s->reply.hdr, s->reply_fds, MSG_DONTWAIT);
+	int r = flight_send(s->flight, &s->reply.hdr, s->reply_fds);
+	s->unsent = r == -EBUSY;
+	c->retry |= s->unsent;
+	if (s->unsent)
+		return watch(c, 0);
 	wire_close(s->reply_fds, s->reply.hdr.nfds);
+	if (flight_unread(s->flight) > 0)
+		watch(c, EPOLLOUT | EPOLLET);
 	if (r == -EAGAIN)
 		log_client(6, c->who.uid, c->who.class, LOG_REPLIES_UNREAD,
 			   "client %u (pid %d) does not read its replies: hung up", c->id,
@@ -117,9 +125,10 @@ static bool within_rate(struct client *c)
 	return false;
 }
 
-static bool may_read(const struct client *c)
+static bool may_read(struct client *c)
 {
-	return !c->done && !c->session.pending.type;
+	struct session *s = &c->session;
+	return !c->done && !s->pending.type && !s->unsent && flight_unread(s->flight) == 0;
 }
 
 static void ready(void *owner, uint32_t events)
@@ -147,6 +156,8 @@ static void ready(void *owner, uint32_t events)
 	}
 	if (!(events & EPOLLIN) && events & (EPOLLHUP | EPOLLERR))
 		c->done = true;
+	else if (events & EPOLLOUT)
+		session_resume(c);
 }
 
 void session_connected(struct client *c, int result)
@@ -166,6 +177,8 @@ void session_opening(struct client *c)
 
 void session_resume(struct client *c)
 {
+	if (c->session.unsent)
+		reply_send(c);
 	if (may_read(c))
 		watch(c, EPOLLIN);
 }
@@ -173,11 +186,13 @@ void session_resume(struct client *c)
 int session_init(struct client *c, int sock)
 {
 	struct session *s = &c->session;
-	/* Descriptors in unread replies are charged to us: there are to be few. */
 	int bytes = SEND_BYTES;
 	setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-	*s = (struct session){.sock = sock, .source = {ready, c}, .state = MSG_STATE_NEW};
-	return control_watch(c, sock, EPOLLIN, &s->source);
+	*s = (struct session){.sock = sock,
+			      .flight = flight_new(sock, c->who.class, c->who.uid, MSG_FDS_MAX),
+			      .source = {ready, c},
+			      .state = MSG_STATE_NEW};
+	return s->flight ? control_watch(c, sock, EPOLLIN, &s->source) : -ENOMEM;
 }
 
 void session_refuse(int sock, uint32_t reason)
@@ -202,5 +217,9 @@ void session_abandon(struct client *c)
 
 void session_done(struct client *c)
 {
-	c->session.sock = fd_close(c->session.sock);
+	struct session *s = &c->session;
+	if (s->unsent)
+		wire_close(s->reply_fds, s->reply.hdr.nfds);
+	s->flight = flight_end(s->flight);
+	s->sock = -1;
 }

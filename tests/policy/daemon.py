@@ -22,21 +22,25 @@ HELLO = structs["msg_hello"].pack({
 
 
 class Daemon:
-    """classes: the text below [sockets]; {dir} in it is the folder of all the sockets."""
+    """
+    classes: the text below [sockets]; {dir} in it is the folder of all the sockets. prefix: a command
+    that runs it, as another user perhaps.
+    """
 
-    def __init__(self, case, classes="", environment=None):
+    def __init__(self, case, classes="", environment=None, prefix=()):
         folder = tempfile.TemporaryDirectory(prefix="zcrxd-policy.")
         case.addCleanup(folder.cleanup)
         self.dir = folder.name
-        os.chmod(self.dir, 0o755)
+        os.chmod(self.dir, 0o777 if prefix else 0o755)
         self.socket, self.status = self.path("clients"), self.path("status")
         self.write(classes)
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         case.addCleanup(self.notify.close)
         self.notify.bind(self.path("notify"))
         self.notify.settimeout(world.PATIENCE)
+        os.chmod(self.path("notify"), 0o666)
         with open(self.path("log"), "wb") as log:
-            self.process = subprocess.Popen([world.ZCRXD, "-v", "-c", self.path("conf")], stderr=log,
+            self.process = subprocess.Popen([*prefix, world.ZCRXD, "-v", "-c", self.path("conf")], stderr=log,
                                             env={**os.environ, "NOTIFY_SOCKET": self.path("notify"),
                                                  **(environment or {})})
         case.addCleanup(self.end, case)

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A zcrxd that is short of what the kernel counts for its user: nobody loses a queue or waits in vain."""
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+import client
+import world
+from daemon import Daemon
+from tables import messages, structs
+
+UID = 61006
+CULPRIT = 61007
+DESCRIPTORS = 256
+AREA = 1 << 16
+MANY = "[class default]\nsessions=300\nqueues=300\nareas=300\nflows=300\n"
+
+# Fills what its user may have in flight, says so, and takes it back when its input ends.
+FILLER = """
+import os, socket, sys
+pairs = []
+try:
+    while True:
+        pairs.append(socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        for _ in range(8):
+            socket.send_fds(pairs[-1][0], [b"x"], [0] * 32)
+except OSError as e:
+    print(e.strerror, flush=True)
+sys.stdin.read()
+"""
+
+
+def as_user(*limits):
+    return ["prlimit", *limits, "setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups",
+            "--inh-caps=-all", "--bounding-set=-all"]
+
+
+def packed(name, serial, **fields):
+    number, body, *_ = messages[name]
+    return structs[body].pack({"hdr": {"size": structs[body].size, "type": number, "nfds": 0, "serial": serial},
+                               **fields})
+
+
+class Receiver:
+    """A client with a listener."""
+
+    def __init__(self, case, daemon):
+        self.case = case
+        connection = daemon.connect(case)
+        self.queue = client.Queue(connection, client.Area(connection, AREA))
+        self.server = socket.create_server(("127.0.0.1", 0))
+        case.addCleanup(self.server.close)
+        self.queue.adopt(self.server, listening=True)
+
+    def connect(self):
+        peer = socket.create_connection(self.server.getsockname())
+        self.case.addCleanup(peer.close)
+        peer.send(b"x")
+        return peer
+
+    def got(self):
+        """Did a byte come?"""
+        for event in self.queue.reap():
+            if event[0] == "data":
+                self.queue.refill([event[3]])
+                return True
+        self.queue.wait(0.02)
+        return False
+
+    def receives(self, seconds=world.PATIENCE):
+        self.connect()
+        world.eventually(self.got, seconds)
+
+
+def keep_descriptors(daemon, sessions, pairs):
+    """
+    Has so many sessions with replies to QUEUE_OPEN that it does not read, as another user. Returns
+    when it has asked for them all: (its process id, what ends it).
+    """
+    ready, tell = os.pipe()
+    wait, end = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(tell)
+        os.close(wait)
+        os.read(ready, 1)
+        os.close(ready)
+        return pid, end
+    os.close(end)
+    try:
+        os.setgroups([])
+        os.setgid(CULPRIT)
+        os.setuid(CULPRIT)
+        kept = []
+        for _ in range(sessions):
+            connection = client.Connection(daemon.socket)
+            area = client.Area(connection, AREA)
+            for k in range(pairs):
+                connection.sock.send(packed("QUEUE_OPEN", 100 + 2 * k, area_id=area.id, backend=1, cq_entries=64))
+                connection.sock.send(packed("QUEUE_CLOSE", 101 + 2 * k, queue_id=area.id + 1 + k))
+            connection.sock.send(b"")
+            kept.append(connection)
+        time.sleep(0.5)
+    except (BrokenPipeError, ConnectionResetError, client.Refused, client.Lost) as e:
+        print(e)
+    os.close(tell)
+    os.read(wait, 1)
+    os._exit(0)
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root, to be other users")
+class Descriptors(unittest.TestCase):
+    def setUp(self):
+        self.daemon = Daemon(self, MANY, prefix=as_user(f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"))
+
+    def filled(self):
+        """Somebody of zcrxd's own user has as many in flight as that user may."""
+        filler = subprocess.Popen([*as_user(f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"), sys.executable, "-c", FILLER],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(filler.wait)
+        self.addCleanup(filler.stdout.close)
+        self.addCleanup(filler.stdin.close)
+        self.assertEqual(filler.stdout.readline(), "Too many references: cannot splice\n")
+        return filler
+
+    def test_who_reads_nothing_leaves_others_some(self):
+        neighbour = Receiver(self, self.daemon)
+        neighbour.receives()
+        pid, end = keep_descriptors(self.daemon, DESCRIPTORS // 20, 8)
+        try:
+            for _ in range(3):
+                neighbour.receives()
+            Receiver(self, self.daemon).receives()
+        finally:
+            os.close(end)
+            os.waitpid(pid, 0)
+        Receiver(self, self.daemon).receives()
+
+    def test_a_connection_waits_until_its_socket_can_be_sent(self):
+        neighbour = Receiver(self, self.daemon)
+        filler = self.filled()
+        neighbour.connect()
+        for _ in range(50):
+            self.assertFalse(neighbour.got())
+        filler.stdin.close()
+        world.eventually(neighbour.got)
+        neighbour.receives()
+
+    def test_a_reply_waits_until_its_descriptors_can_be_sent(self):
+        connection = self.daemon.connect(self)
+        area = client.Area(connection, AREA)
+        filler = self.filled()
+        connection.sock.send(packed("QUEUE_OPEN", 100, area_id=area.id, backend=1))
+        connection.sock.settimeout(1)
+        with self.assertRaises(TimeoutError):
+            connection.sock.recv(4096, socket.MSG_PEEK)
+        self.assertLess(self.cpu_ticks_of(1), 20)
+        filler.stdin.close()
+        connection.sock.settimeout(world.PATIENCE)
+        data, fds = client.message_receive(connection.sock)
+        self.assertEqual(structs["msg_hdr"].unpack(data)["error"], 0)
+        self.assertEqual(len(fds), 3)
+        for fd in fds:
+            os.close(fd)
+
+    def cpu_ticks_of(self, seconds):
+        def ticks():
+            with open(f"/proc/{self.daemon.process.pid}/stat", encoding="ascii") as f:
+                return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
+        before = ticks()
+        time.sleep(seconds)
+        return ticks() - before
+
+    def test_requests_wait_while_descriptors_are_unread(self):
+        connection = self.daemon.connect(self)
+        area = client.Area(connection, AREA)
+        connection.sock.send(packed("QUEUE_OPEN", 100, area_id=area.id, backend=1))
+        connection.sock.send(packed("QUEUE_CLOSE", 101, queue_id=area.id + 1))
+        connection.sock.send(packed("QUEUE_OPEN", 102, area_id=area.id, backend=1))
+        time.sleep(0.3)
+        found, = self.daemon.document()["clients"]
+        self.assertEqual([q["id"] for q in found["queues"]], [area.id + 1])
+        for serial, n in (100, 3), (101, 0), (102, 3):
+            connection.sock.settimeout(world.PATIENCE)
+            data, fds = client.message_receive(connection.sock)
+            header = structs["msg_hdr"].unpack(data)
+            self.assertEqual((header["serial"], header["error"], len(fds)), (serial, 0, n))
+            for fd in fds:
+                self.addCleanup(os.close, fd)
+
+    def test_what_lies_unread_counts_until_nobody_can_read_it(self):
+        """The process that could has gone, but passed its end on; the session has ended."""
+        open_files = lambda: len(os.listdir(f"/proc/{self.daemon.process.pid}/fd"))
+        before = open_files()
+        connection = self.daemon.connect(self)
+        area = client.Area(connection, AREA)
+        connection.sock.send(packed("QUEUE_OPEN", 100, area_id=area.id, backend=1))
+        world.eventually(lambda: self.daemon.document()["clients"][0]["queues"])
+        connection.sock.shutdown(socket.SHUT_RDWR)
+        world.eventually(lambda: not self.daemon.document()["clients"])
+        world.eventually(lambda: open_files() == before + 1)
+        time.sleep(0.3)
+        self.assertEqual(open_files(), before + 1)
+        data, fds = client.message_receive(connection.sock)
+        self.assertEqual((structs["msg_hdr"].unpack(data)["error"], len(fds)), (0, 3))
+        world.eventually(lambda: open_files() == before)
+        for fd in fds:
+            os.close(fd)
+
+
+world.main()
