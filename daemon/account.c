@@ -10,24 +10,30 @@
 #include <sys/stat.h>
 
 #define NS_A_SECOND 1000000000ull
+#define NS_A_MINUTE (60 * NS_A_SECOND)
 #define IDLE_MOST   1024u /* users without peers that are remembered */
 
-/* Requests left, and since when. */
+/* So many are left of a period, which began then. */
 struct rate {
 	uint64_t credit, at_ns;
+};
+
+struct rates {
+	struct rate requests; /* a second */
+	struct rate leases;   /* a minute */
 };
 
 struct pool {
 	LIST_ENTRY(pool) link;
 	struct limits limits;
 	uint64_t users, idle; /* with peers, and without */
-	struct rate rate;
+	struct rates rates;
 	char name[];
 };
 
 /*
- * A user without peers is idle. It is remembered until its rate begins anew, so that connecting
- * again gives it no more requests. If there are too many of them the oldest goes; what a pool's
+ * A user without peers is idle. It is remembered until its rates begin anew, so that connecting
+ * again gives it no more of them. If there are too many of them the oldest goes; what a pool's
  * users ask for together is bounded all the same.
  */
 struct user {
@@ -37,7 +43,7 @@ struct user {
 	uid_t uid;
 	uint32_t peers;
 	uint64_t held[ACCOUNT_KINDS];
-	struct rate rate;
+	struct rates rates;
 };
 
 struct peer {
@@ -120,12 +126,18 @@ static void user_retire(struct user *u)
 	u->pool->idle++;
 }
 
+static bool is_over(const struct rate *r, uint64_t period_ns, uint64_t now_ns)
+{
+	return now_ns >= r->at_ns + period_ns;
+}
+
 static void users_forget(uint64_t now_ns)
 {
 	struct user *u, *next;
 	for (u = TAILQ_FIRST(&accounts.idle); u; u = next) {
 		next = TAILQ_NEXT(u, idle);
-		if (now_ns >= u->rate.at_ns + NS_A_SECOND)
+		if (is_over(&u->rates.requests, NS_A_SECOND, now_ns) &&
+		    is_over(&u->rates.leases, NS_A_MINUTE, now_ns))
 			user_forget(u);
 	}
 }
@@ -300,18 +312,26 @@ void account_release(struct peer *p, enum account_kind kind, uint64_t n)
 	pthread_mutex_unlock(&accounts.lock);
 }
 
-/* Has it any left of so many a second? */
-static bool rate_has(struct rate *r, uint64_t most, uint64_t now_ns)
+/* Has it any left of so many a period? */
+static bool rate_has(struct rate *r, uint64_t most, uint64_t period_ns, uint64_t now_ns)
 {
-	if (now_ns >= r->at_ns + NS_A_SECOND)
+	if (is_over(r, period_ns, now_ns))
 		*r = (struct rate){.credit = most, .at_ns = now_ns};
 	return r->credit > 0;
 }
 
-static uint64_t pool_requests(const struct limits *l)
+/* One more of the user's, and so of its pool's, which has as many as all its users together. */
+static bool rate_take(const struct pool *pool, struct rate *of_pool, struct rate *of_user,
+		      uint64_t most, uint64_t period_ns, uint64_t now_ns)
 {
-	uint64_t n;
-	return __builtin_mul_overflow(l->requests_per_second, l->most_users, &n) ? UINT64_MAX : n;
+	uint64_t all;
+	if (__builtin_mul_overflow(most, pool->limits.most_users, &all))
+		all = UINT64_MAX;
+	bool within = rate_has(of_pool, all, period_ns, now_ns) &&
+		      rate_has(of_user, most, period_ns, now_ns);
+	of_pool->credit -= within;
+	of_user->credit -= within;
+	return within;
 }
 
 bool account_request(struct peer *p, uint64_t now_ns)
@@ -319,10 +339,25 @@ bool account_request(struct peer *p, uint64_t now_ns)
 	struct user *u = p->user;
 	struct pool *pool = u->pool;
 	pthread_mutex_lock(&accounts.lock);
-	bool within = rate_has(&pool->rate, pool_requests(&pool->limits), now_ns) &&
-		      rate_has(&u->rate, pool->limits.requests_per_second, now_ns);
-	pool->rate.credit -= within;
-	u->rate.credit -= within;
+	bool within = rate_take(pool, &pool->rates.requests, &u->rates.requests,
+				pool->limits.requests_per_second, NS_A_SECOND, now_ns);
+	pthread_mutex_unlock(&accounts.lock);
+	return within;
+}
+
+bool account_lease(struct peer *p, uint64_t now_ns, uint64_t *ret_wait_s)
+{
+	struct user *u = p->user;
+	struct pool *pool = u->pool;
+	pthread_mutex_lock(&accounts.lock);
+	struct rate *of_pool = &pool->rates.leases, *of_user = &u->rates.leases;
+	bool within = rate_take(pool, of_pool, of_user, pool->limits.leases_per_minute, NS_A_MINUTE,
+				now_ns);
+	if (!within) {
+		const struct rate *spent = of_pool->credit == 0 ? of_pool : of_user;
+		uint64_t anew_ns = spent->at_ns + NS_A_MINUTE;
+		*ret_wait_s = (anew_ns - now_ns + NS_A_SECOND - 1) / NS_A_SECOND;
+	}
 	pthread_mutex_unlock(&accounts.lock);
 	return within;
 }

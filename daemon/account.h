@@ -31,6 +31,7 @@ enum account_kind {
 struct limits {
 	uint64_t most[ACCOUNT_KINDS];
 	uint64_t requests_per_second; /* further ones wait */
+	uint64_t leases_per_minute;   /* further ones are refused */
 	uint64_t most_users;          /* of the class at once */
 };
 
@@ -68,6 +69,12 @@ void account_release(struct peer *p, enum account_kind kind, uint64_t n);
  * more. now_ns is monotonic.
  */
 bool account_request(struct peer *p, uint64_t now_ns);
+
+/*
+ * One lease of a hardware queue more, within the rate likewise. If not, ret_wait_s has for how many
+ * seconds there is none.
+ */
+bool account_lease(struct peer *p, uint64_t now_ns, uint64_t *ret_wait_s);
 
 /* What a pool uses, all its users together; returns how many these are. */
 uint64_t account_used(const char *pool, uint64_t ret_used[ACCOUNT_KINDS]);

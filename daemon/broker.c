@@ -162,6 +162,23 @@ static int status_ready(sd_event_source *source, int fd, uint32_t events, void *
 	return 0;
 }
 
+static void look_at_leases(struct broker *b)
+{
+	uint64_t next_ns = leases_look();
+	if (next_ns == UINT64_MAX)
+		return;
+	sd_event_source_set_time(b->nics, next_ns / 1000 + 1);
+	sd_event_source_set_enabled(b->nics, SD_EVENT_ONESHOT);
+}
+
+static int nics_time(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	look_at_leases(data);
+	return 0;
+}
+
 static int nics_changed(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct broker *b = data;
@@ -174,7 +191,7 @@ static int nics_changed(sd_event_source *source, int fd, uint32_t events, void *
 		any |= b->watches[i] && netlink_drain(b->watches[i]);
 	if (!any)
 		return 0;
-	leases_look();
+	look_at_leases(b);
 	TAILQ_FOREACH (c, &b->clients, link)
 		client_check_nics(c);
 	return 0;
@@ -195,9 +212,8 @@ static int nics_owed(sd_event_source *source, int fd, uint32_t events, void *dat
 	eventfd_t count;
 	(void)source;
 	(void)events;
-	(void)data;
 	eventfd_read(fd, &count);
-	leases_look();
+	look_at_leases(data);
 	return 0;
 }
 
@@ -212,6 +228,7 @@ static void watch_nics(struct broker *b)
 			sd_event_add_io(b->event, NULL, netlink_fd(b->watches[i]), EPOLLIN,
 					nics_changed, b);
 	sd_event_add_io(b->event, NULL, leases_owing(), EPOLLIN, nics_owed, b);
+	sd_event_add_time(b->event, &b->nics, CLOCK_MONOTONIC, UINT64_MAX, 0, nics_time, b);
 }
 
 static int flights_ready(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -332,6 +349,7 @@ bool broker_done(struct broker *b)
 	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)
 		sd_event_source_disable_unref(b->listening[i]);
 	sd_event_source_disable_unref(b->rest);
+	sd_event_source_disable_unref(b->nics);
 	for (size_t i = 0; i < ARRAY_LENGTH(b->watches); i++)
 		b->watches[i] = netlink_close(b->watches[i]);
 	b->spare = fd_close(b->spare);

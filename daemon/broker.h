@@ -24,6 +24,7 @@ struct broker {
 	struct refusals refusals;
 	struct status status;
 	sd_event_source *listening[2];
+	sd_event_source *nics;      /* when one of them may have to be put back */
 	sd_event_source *rest;      /* until then they are not looked at */
 	struct netlink *watches[2]; /* links, and settings of interfaces; or NULL */
 	int spare; /* a descriptor to have one when there is none; -1 until the rest is over */

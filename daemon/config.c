@@ -7,7 +7,8 @@
 
 #include "../proto/wire.h"
 
-#define STATE_PATH "/run/zcrxd"
+#define STATE_PATH     "/run/zcrxd"
+#define LINGER_SECONDS 30
 
 int config_init(struct config *c)
 {
@@ -36,6 +37,16 @@ void config_done(struct config *c)
 	}
 }
 
+struct config_nic *config_nic_new(const char *name)
+{
+	struct config_nic *nic = calloc(1, sizeof(*nic));
+	if (!nic)
+		return NULL;
+	memcpy(nic->name, name, strnlen(name, sizeof(nic->name) - 1));
+	nic->linger_seconds = LINGER_SECONDS;
+	return nic;
+}
+
 static bool same_text(const char *a, const char *b)
 {
 	return strcmp(a ? a : "", b ? b : "") == 0;
@@ -45,7 +56,8 @@ bool config_same_start(const struct config *a, const struct config *b)
 {
 	const struct config_nic *x = a->nics, *y = b->nics;
 	for (; x && y; x = x->next, y = y->next)
-		if (strcmp(x->name, y->name) != 0 || x->queues.n != y->queues.n ||
+		if (strcmp(x->name, y->name) != 0 || x->linger_seconds != y->linger_seconds ||
+		    x->queues.n != y->queues.n ||
 		    memcmp(x->queues.ids, y->queues.ids, x->queues.n * sizeof(*x->queues.ids)) != 0)
 			return false;
 	return !x && !y && a->mode == b->mode && a->fixed_holes == b->fixed_holes &&

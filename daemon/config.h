@@ -15,6 +15,7 @@ struct config_nic {
 	char name[IF_NAMESIZE];
 	int line; /* of the file, where it begins */
 	struct nic_queues queues;
+	uint64_t linger_seconds; /* for so long it stays ready after its last lease */
 };
 
 struct config {
@@ -31,6 +32,9 @@ struct config {
 /* The defaults. Returns 0 or -ENOMEM. */
 int config_init(struct config *c);
 void config_done(struct config *c);
+
+/* One with the defaults; NULL without memory. */
+struct config_nic *config_nic_new(const char *name);
 
 /* Is what holds from the start on the same: [sockets], [zcrx] and [nic]? */
 bool config_same_start(const struct config *a, const struct config *b);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LINGER_MOST 86400u /* a day */
+
 #include "../proto/text.h"
 
 void mistake(struct mistakes *m, int line, const char *format, ...)
@@ -76,14 +78,27 @@ static void check_class(const struct config *config, const struct policy_class *
 {
 	check_who(config, c, m);
 	check_nics(config, c, m);
-	if (c->limits.requests_per_second == 0 || c->limits.most_users == 0)
+	if (c->limits.requests_per_second == 0 || c->limits.leases_per_minute == 0 ||
+	    c->limits.most_users == 0)
 		mistake(m, c->line,
-			"[class %s] requests-per-second and most-users must be at least 1",
+			"[class %s] requests-per-second, leases-per-minute and most-users must be "
+			"at least 1",
 			c->name);
 	if (c->host == POLICY_HOST_RECEIVE_ONLY && !c->remote.given)
 		mistake(m, c->line,
 			"[class %s] host-flows=receive-only needs remote=: what may be connected to",
 			c->name);
+}
+
+static void check_nic(const struct config_nic *nic, struct mistakes *m)
+{
+	if (nic->queues.n == 0)
+		mistake(m, nic->line,
+			"[nic %s] needs queues=: which of its receive queues are zcrxd's",
+			nic->name);
+	if (nic->linger_seconds > LINGER_MOST)
+		mistake(m, nic->line, "[nic %s] linger-seconds must be at most %u", nic->name,
+			LINGER_MOST);
 }
 
 void config_check(const struct config *c, struct mistakes *m)
@@ -94,10 +109,7 @@ void config_check(const struct config *c, struct mistakes *m)
 		m->n++;
 	}
 	for (const struct config_nic *nic = c->nics; nic; nic = nic->next)
-		if (nic->queues.n == 0)
-			mistake(m, nic->line,
-				"[nic %s] needs queues=: which of its receive queues are zcrxd's",
-				nic->name);
+		check_nic(nic, m);
 	for (const struct policy_class *class = c->policy.classes; class; class = class->next)
 		check_class(c, class, m);
 }

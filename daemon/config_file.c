@@ -34,6 +34,11 @@ static const struct key zcrx_keys[] = {
 	{"fixed-in-this-kernel", KEY_HOLES, offsetof(struct config, fixed_holes)},
 };
 
+static const struct key nic_keys[] = {
+	{"queues", KEY_QUEUES, offsetof(struct config_nic, queues)},
+	{"linger-seconds", KEY_COUNT, offsetof(struct config_nic, linger_seconds)},
+};
+
 #define CLASS_KEY(name, type, member)                             \
 	{                                                         \
 		name, type, offsetof(struct policy_class, member) \
@@ -65,6 +70,7 @@ static const struct key class_keys[] = {
 	LIMIT("flows", KEY_COUNT, ACCOUNT_FLOWS),
 	LIMIT("listeners", KEY_COUNT, ACCOUNT_LISTENERS),
 	CLASS_KEY("requests-per-second", KEY_COUNT, limits.requests_per_second),
+	CLASS_KEY("leases-per-minute", KEY_COUNT, limits.leases_per_minute),
 	CLASS_KEY("most-users", KEY_COUNT, limits.most_users),
 };
 
@@ -189,6 +195,7 @@ static void table_line(struct reader *r, const struct section *s, void *object, 
 
 static const struct section socket_section = {SOCKETS, socket_keys, ARRAY_LENGTH(socket_keys)};
 static const struct section zcrx_section = {ZCRX, zcrx_keys, ARRAY_LENGTH(zcrx_keys)};
+static const struct section nic_section = {"nic NAME", nic_keys, ARRAY_LENGTH(nic_keys)};
 static const struct section class_section = {"class NAME", class_keys, ARRAY_LENGTH(class_keys)};
 
 static bool is_class_name(const char *name)
@@ -245,26 +252,19 @@ static void nic_begin(struct reader *r, const char *name)
 		return;
 	}
 	if (!*at)
-		*at = calloc(1, sizeof(**at));
+		*at = config_nic_new(name);
 	if (!*at) {
 		mistake(&r->mistakes, r->line, "out of memory");
 		return;
 	}
-	memcpy((*at)->name, name, strlen(name));
 	(*at)->line = r->line;
 }
 
 static void nic_line(struct reader *r, const char *name, const char *key, const char *value)
 {
 	struct config_nic *nic = *nic_at(r->config, name);
-	if (!nic)
-		return;
-	if (strcmp(key, "queues") != 0)
-		mistake(&r->mistakes, r->line, "unknown key '%s'; known in [nic NAME]: queues",
-			key);
-	else if (!is_second_value(r, key, value) && nic_queues_parse(&nic->queues, value) < 0)
-		mistake(&r->mistakes, r->line,
-			"queues=%s: expected numbers and ranges, such as 2-5,7", value);
+	if (nic)
+		table_line(r, &nic_section, nic, key, value);
 }
 
 /* The name in a section's, if it is of this kind. */
@@ -355,9 +355,8 @@ void config_print(const struct config *c, FILE *out)
 	fprintf(out, "\n[%s]\n", ZCRX);
 	keys_print(zcrx_keys, ARRAY_LENGTH(zcrx_keys), c, out);
 	for (const struct config_nic *nic = c->nics; nic; nic = nic->next) {
-		fprintf(out, "\n[nic %s]\nqueues=", nic->name);
-		nic_queues_print(&nic->queues, out);
-		fputc('\n', out);
+		fprintf(out, "\n[" NIC_SECTION "%s]\n", nic->name);
+		keys_print(nic_keys, ARRAY_LENGTH(nic_keys), nic, out);
 	}
 	for (const struct policy_class *class = c->policy.classes; class; class = class->next)
 		class_print(class, out);

@@ -45,7 +45,8 @@ static void backends(const struct policy_class *c, const char *start, FILE *out)
 		may(c, MSG_BACKEND_ZCRX) && may(c, MSG_BACKEND_DEVMEM) ? ", " : "",
 		may(c, MSG_BACKEND_DEVMEM) ? "devmem" : "");
 	list_nics_print(&c->nics, out);
-	fprintf(out, "%s.\n", c->nics.n ? "" : "none");
+	fprintf(out, ".\n%sEach user may lease up to %" PRIu64 " times a minute.\n", start,
+		c->limits.leases_per_minute);
 }
 
 static void addresses(const struct policy_class *c, FILE *out)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../nic/holes.h"
+#include "../nic/queues.h"
 #include "lists.h"
 #include "util.h"
 
@@ -131,6 +132,8 @@ int key_parse(const struct key *key, void *object, const char *value)
 	case KEY_COUNT:
 	case KEY_BYTES:
 		return parse_number(value, key->type == KEY_BYTES, field);
+	case KEY_QUEUES:
+		return nic_queues_parse(field, value);
 	case KEY_USERS:
 		return list_users(field, value);
 	case KEY_GROUPS:
@@ -158,6 +161,7 @@ const char *key_expected(const struct key *key)
 		[KEY_MODE] = "an octal mode such as 0660",
 		[KEY_COUNT] = "a number",
 		[KEY_BYTES] = "a number of bytes, with K, M, G or T if you like",
+		[KEY_QUEUES] = "numbers and ranges, such as 2-5,7",
 		[KEY_USERS] = "names of users, uids and ranges of them, such as alice 2000-2999",
 		[KEY_GROUPS] = "names of groups, gids and ranges of them, such as video 2000-2999",
 		[KEY_BACKENDS] = "some of copy, devmem, zcrx",
@@ -200,6 +204,9 @@ static void value_print(const struct key *key, const void *field, FILE *out)
 	case KEY_COUNT:
 	case KEY_BYTES:
 		fprintf(out, "%llu", (unsigned long long)*(const uint64_t *)field);
+		break;
+	case KEY_QUEUES:
+		nic_queues_print(field, out);
 		break;
 	case KEY_BACKENDS:
 		backends_print(*(const uint32_t *)field, out);

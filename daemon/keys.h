@@ -12,6 +12,7 @@ enum key_type {
 	KEY_MODE,      /* mode_t */
 	KEY_COUNT,     /* uint64_t */
 	KEY_BYTES,     /* uint64_t */
+	KEY_QUEUES,    /* struct nic_queues */
 	KEY_USERS,     /* struct policy_ids */
 	KEY_GROUPS,    /* struct policy_ids */
 	KEY_BACKENDS,  /* uint32_t */

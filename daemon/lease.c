@@ -2,6 +2,7 @@
 #include "lease.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -14,13 +15,15 @@
 #include "../nic/nic.h"
 #include "../nic/restore.h"
 #include "../proto/reason.h"
+#include "account.h"
 #include "config.h"
 #include "log.h"
 #include "rules.h"
 #include "util.h"
 #include "work.h"
 
-#define AGAIN_NS 50000000 /* between two tries to put a NIC back that comes and goes */
+#define NS_A_SECOND 1000000000ull
+#define AGAIN_NS    50000000 /* between two tries to put a NIC back that comes and goes */
 
 struct nic {
 	const struct config_nic *config;
@@ -31,8 +34,10 @@ struct nic {
 	bool over; /* it is put back for good: nothing is leased or changed any more */
 	struct rules rules;
 
-	bool owed;      /* it was gone when it was to be put back; atomic */
-	bool returning; /* the work was started, and not joined yet */
+	/* What is done without leases. Atomic: they are looked at without the lock. */
+	uint64_t back_at_ns; /* when it is to be put back; 0: it has leases, or is as it was */
+	bool owed;           /* it was gone when it was to be put back */
+	bool returning;      /* the work was started, and not joined yet */
 	struct work work;
 };
 
@@ -90,17 +95,32 @@ int leases_owing(void)
 static void put_back(struct nic *nic)
 {
 	int r = nic_put_back(all.dir, nic->config->name, say);
+	__atomic_store_n(&nic->back_at_ns, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&nic->owed, r == -ENODEV, __ATOMIC_RELEASE);
 	/* It may have come back meanwhile, and leases_look() have found nothing owed yet. */
 	if (r == -ENODEV)
 		eventfd_write(all.owing, 1);
 }
 
+/* The last lease is over. Restarting a NIC for the next one costs its other traffic. */
+static void linger(struct nic *nic)
+{
+	uint64_t ns = nic->config->linger_seconds * NS_A_SECOND;
+	__atomic_store_n(&nic->back_at_ns, clock_ns() + ns, __ATOMIC_RELEASE);
+	eventfd_write(all.owing, 1);
+}
+
+static bool is_time(const struct nic *nic)
+{
+	uint64_t at = __atomic_load_n(&nic->back_at_ns, __ATOMIC_ACQUIRE);
+	return at && clock_ns() >= at;
+}
+
 static void returned(void *data)
 {
 	struct nic *nic = data;
 	pthread_mutex_lock(&nic->lock);
-	if (nic->leases == 0 && nic->owed) {
+	if (nic->leases == 0 && (nic->owed || is_time(nic))) {
 		put_back(nic);
 		nanosleep(&(struct timespec){.tv_nsec = nic->owed ? AGAIN_NS : 0}, NULL);
 	}
@@ -114,18 +134,30 @@ static void returned_wait(struct nic *nic)
 	nic->returning = false;
 }
 
-void leases_look(void)
+/* Returns when it is to be put back, UINT64_MAX if nobody knows yet. */
+static uint64_t look(struct nic *nic)
 {
-	for (uint32_t i = 0; i < all.n; i++) {
-		struct nic *nic = &all.nics[i];
-		if (!__atomic_load_n(&nic->owed, __ATOMIC_ACQUIRE) ||
-		    (nic->returning && !work_is_over(&nic->work)) ||
-		    !if_nametoindex(nic->config->name))
-			continue;
+	bool owed = __atomic_load_n(&nic->owed, __ATOMIC_ACQUIRE);
+	uint64_t at = __atomic_load_n(&nic->back_at_ns, __ATOMIC_ACQUIRE);
+	if (!owed && at && clock_ns() < at)
+		return at;
+	bool due = owed ? if_nametoindex(nic->config->name) != 0 : at != 0;
+	if (due && (!nic->returning || work_is_over(&nic->work))) {
 		returned_wait(nic);
 		nic->returning = true;
 		work_start(&nic->work, returned, nic, all.owing);
 	}
+	return UINT64_MAX;
+}
+
+uint64_t leases_look(void)
+{
+	uint64_t first = UINT64_MAX;
+	for (uint32_t i = 0; i < all.n; i++) {
+		uint64_t at = look(&all.nics[i]);
+		first = at < first ? at : first;
+	}
+	return first;
 }
 
 static bool owns(const char *name)
@@ -203,8 +235,20 @@ static void mark(struct lease *l, bool taken)
 				nic->taken[i] = taken;
 }
 
-static int take_of(struct lease *l, const struct policy_class *class, uint32_t n,
-		   char why[NIC_SENTENCE_BYTES])
+/* Is there one more for the user? */
+static int charge(struct peer *peer, char why[NIC_SENTENCE_BYTES])
+{
+	uint64_t wait_s;
+	if (account_lease(peer, clock_ns(), &wait_s))
+		return 0;
+	snprintf(why, NIC_SENTENCE_BYTES,
+		 "Your user has leased hardware queues as often as it may in a minute "
+		 "(leases-per-minute= of its class in zcrxd.conf); try again in %" PRIu64 " s.",
+		 wait_s);
+	return -EDQUOT;
+}
+
+static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES])
 {
 	struct nic *nic = l->nic;
 	const struct config_nic *c = nic->config;
@@ -213,7 +257,7 @@ static int take_of(struct lease *l, const struct policy_class *class, uint32_t n
 			 "zcrxd is shutting down and leases no more queues.");
 		return -ESHUTDOWN;
 	}
-	if (!pick(l, class, n)) {
+	if (!pick(l, wish->class, wish->n)) {
 		snprintf(why, NIC_SENTENCE_BYTES,
 			 "All queues of %s that zcrxd may hand out to your class are in use.",
 			 c->name);
@@ -229,19 +273,24 @@ static int take_of(struct lease *l, const struct policy_class *class, uint32_t n
 		snprintf(why, NIC_SENTENCE_BYTES, "The interface %s is gone.", c->name);
 		return -ENODEV;
 	}
-	int r = nic->leases == 0 ? nic_make_ready(all.dir, c->name, &c->queues, say, why) : 0;
+	int r = charge(wish->peer, why);
+	/* Also if it is ready still: somebody may have changed it since, or another card has its
+	 * name. */
+	if (r == 0 && nic->leases == 0)
+		r = nic_make_ready(all.dir, c->name, &c->queues, say, why);
 	if (r < 0)
 		return r;
 	nic->ifindex = ifindex;
+	__atomic_store_n(&nic->back_at_ns, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&nic->owed, false, __ATOMIC_RELAXED);
 	nic->leases++;
 	mark(l, true);
 	return 0;
 }
 
-int lease_take(struct lease **ret, const struct policy_class *class, const char *name, uint32_t n,
-	       char why[NIC_SENTENCE_BYTES])
+int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES])
 {
+	const char *name = wish->nic;
 	int r = owns(name) ? -EACCES : -ENODEV;
 	struct lease *l = calloc(1, sizeof(*l));
 	if (!l) {
@@ -257,11 +306,11 @@ int lease_take(struct lease **ret, const struct policy_class *class, const char 
 	for (uint32_t i = 0; i < all.n && r < 0; i++) {
 		struct nic *nic = &all.nics[i];
 		if ((*name && strcmp(name, nic->config->name) != 0) ||
-		    !policy_leases(class, nic->config->name))
+		    !policy_leases(wish->class, nic->config->name))
 			continue;
 		pthread_mutex_lock(&nic->lock);
 		*l = (struct lease){.nic = nic};
-		r = take_of(l, class, n, why);
+		r = take_of(l, wish, why);
 		pthread_mutex_unlock(&nic->lock);
 	}
 	if (r < 0)
@@ -291,7 +340,9 @@ void lease_end(struct lease *l)
 	struct nic *nic = l->nic;
 	pthread_mutex_lock(&nic->lock);
 	mark(l, false);
-	if (--nic->leases == 0)
+	if (--nic->leases == 0 && !nic->over && nic->config->linger_seconds > 0)
+		linger(nic);
+	else if (nic->leases == 0)
 		put_back(nic);
 	pthread_mutex_unlock(&nic->lock);
 	free(l);

@@ -4,9 +4,10 @@
  * handed out to one client at a time.
  *
  * A NIC is made ready with its first lease: header split on, threshold 0, ntuple rules on, our
- * queues out of the RSS table. What it was like is journaled first and put back with the last
- * lease, at exit, or at the next start. The work may take long (some drivers restart the NIC): it
- * is done on the thread that asks, others wait only if they ask for the same NIC.
+ * queues out of the RSS table. What it was like is journaled first and put back some time after the
+ * last lease (zcrxd.conf(5), linger-seconds), at exit, or at the next start. The work may take long
+ * (some drivers restart the NIC): it is done on the thread that asks, others wait only if they ask
+ * for the same NIC.
  *
  * Any thread may call.
  */
@@ -24,16 +25,19 @@
 struct config_nic;
 struct lease;
 struct lease_rule;
+struct peer;
 struct policy_class;
 
 /* First puts back what a daemon that was killed left behind, as far as it can be. */
 void leases_init(const struct config_nic *nics, const char *state_dir);
 
 /*
- * Something about interfaces changed, or the eventfd is readable: a NIC that was gone when it was
- * to be put back may be here again. Does not block; the work is done on a thread of its own.
+ * Something about interfaces changed, the eventfd is readable, or it is time: a NIC without leases
+ * may have to be put back, or one that was gone when it was to be may be here again. Does not
+ * block; the work is done on a thread of its own. Returns when it is time again (monotonic, ns);
+ * UINT64_MAX if it is not known.
  */
-void leases_look(void);
+uint64_t leases_look(void);
 int leases_owing(void);
 
 /* Is there anything to lease? */
@@ -45,13 +49,20 @@ bool leases_any(void);
  */
 void leases_done(void);
 
+/* Who wants queues. */
+struct lease_wish {
+	const struct policy_class *class;
+	struct peer *peer; /* its user is charged one lease */
+	const char *nic;   /* "": any */
+	uint32_t n;        /* so many queues */
+};
+
 /*
- * So many free queues of the named NIC, or of any (""), that the class may lease. Returns 0, or a
- * negative errno with a sentence in why: -EACCES if there is none that it may, -ESHUTDOWN after
- * leases_done().
+ * So many free queues of the NIC that the class may lease. Returns 0, or a negative errno with a
+ * sentence in why: -EACCES if there is none that it may, -EDQUOT if the user had as many leases as
+ * it may in this minute, -ESHUTDOWN after leases_done().
  */
-int lease_take(struct lease **ret, const struct policy_class *class, const char *name, uint32_t n,
-	       char why[NIC_SENTENCE_BYTES]);
+int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES]);
 
 /* The interface's name; lives as long as the configuration. */
 const char *lease_name(const struct lease *l);

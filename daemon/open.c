@@ -162,6 +162,8 @@ static uint32_t lease_refused(int error)
 	switch (error) {
 	case -EACCES:
 		return REASON_DENIED;
+	case -EDQUOT:
+		return REASON_QUOTA;
 	case -ESHUTDOWN:
 		return REASON_SHUTDOWN;
 	case -ENOMEM:
@@ -184,8 +186,11 @@ static uint32_t open_leased(struct opening *o, const struct backend *backend)
 	uint32_t reason = wish_judge(o);
 	if (reason)
 		return reason;
-	int r = lease_take(&o->wish.lease, o->client->class, o->m->nic,
-			   o->m->rx_queues ? o->m->rx_queues : 1, a->text_room);
+	struct lease_wish wish = {.class = o->client->class,
+				  .peer = o->client->who.peer,
+				  .nic = o->m->nic,
+				  .n = o->m->rx_queues ? o->m->rx_queues : 1};
+	int r = lease_take(&o->wish.lease, &wish, a->text_room);
 	if (r < 0) {
 		a->text = a->text_room;
 		return lease_refused(r);

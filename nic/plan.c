@@ -71,7 +71,8 @@ int nic_plan(const char *nic, const struct nic_queues *queues, nic_say say)
 	driver = driver_find(e->driver);
 	nic_tell(say, false, "whom it disturbs (%s): %s", e->driver,
 		 driver && driver->disturbance ? driver->disturbance : "not known of this driver");
-	nic_tell(say, false, "All of it is put back with the last lease.");
+	nic_tell(say, false,
+		 "All of it is put back some time after the last lease (linger-seconds).");
 	nic_done(&facts);
 	return 0;
 }

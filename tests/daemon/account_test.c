@@ -29,6 +29,7 @@ static const struct limits limits = {
 		 [ACCOUNT_FLOWS] = MOST,
 		 [ACCOUNT_LISTENERS] = MOST},
 	.requests_per_second = 3,
+	.leases_per_minute = 2,
 	.most_users = 2,
 };
 
@@ -287,6 +288,33 @@ static void the_rate_outlives_the_users_last_peer(void **state)
 	peer_put(p);
 }
 
+static void leases_have_a_rate_that_is_told_and_outlives_peers(void **state)
+{
+	(void)state;
+	const uint64_t second = 1000000000;
+	uint64_t wait_s = 0;
+	now_ns += 60 * second;
+	for (uint64_t i = 0; i < limits.leases_per_minute; i++) {
+		struct peer *p = get(ALICE, 0);
+		assert_true(account_lease(p, now_ns + i, &wait_s));
+		peer_put(p);
+	}
+	struct peer *p = get(ALICE, 1), *bob = get(BOB, 0);
+	assert_false(account_lease(p, now_ns + 18 * second, &wait_s));
+	assert_int_equal(wait_s, 42);
+	assert_false(account_lease(p, now_ns + 60 * second - 1, &wait_s));
+	assert_int_equal(wait_s, 1);
+	assert_true(account_request(p, now_ns)); /* these are others */
+	assert_true(account_lease(bob, now_ns, &wait_s));
+	peer_put(p);
+	now_ns += 59 * second;
+	p = get(ALICE, 0);
+	assert_false(account_lease(p, now_ns, &wait_s));
+	assert_true(account_lease(p, now_ns + second, &wait_s));
+	peer_put(p);
+	peer_put(bob);
+}
+
 /* However many users take turns, of whom the class may have two at once. */
 static void a_class_asks_for_no_more_than_the_users_it_may_have(void **state)
 {
@@ -372,6 +400,7 @@ int main(void)
 		CASE(a_class_has_no_more_users_than_it_may),
 		CASE(the_rate_is_the_users_whatever_the_process),
 		CASE(the_rate_outlives_the_users_last_peer),
+		CASE(leases_have_a_rate_that_is_told_and_outlives_peers),
 		CASE(a_class_asks_for_no_more_than_the_users_it_may_have),
 		CASE(lower_limits_leave_what_is_there),
 		CASE(threads_may_charge_at_once),

@@ -95,6 +95,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(read_text("[sockets]\nclients = /a\nstatus=/b\nmode=0600\ngroup=wheel\n"
 				   "[class default]\nsessions=1\nqueues=2\nareas=3\narea-bytes=4\n"
 				   "flows=5\nlisteners=6\nrequests-per-second=7\nmost-users=8\n"
+				   "leases-per-minute=9\n"
 				   "host-flows=yes\nudmabuf=yes\nbackends=zcrx copy\n"),
 			 0);
 	assert_string_equal(config.clients, "/a");
@@ -105,6 +106,7 @@ static void every_key_is_read(void **state)
 		assert_int_equal(rest()->limits.most[kind], kind + 1);
 	assert_int_equal(rest()->limits.requests_per_second, 7);
 	assert_int_equal(rest()->limits.most_users, 8);
+	assert_int_equal(rest()->limits.leases_per_minute, 9);
 	assert_int_equal(rest()->backends, 1 << MSG_BACKEND_COPY | 1 << MSG_BACKEND_ZCRX);
 	assert_int_equal(rest()->host, POLICY_HOST_YES);
 	assert_true(rest()->udmabuf);
@@ -168,6 +170,17 @@ static void queues_of_nics_are_numbers_and_ranges(void **state)
 	assert_null(nic->next->next);
 }
 
+static void a_nic_lingers_as_long_as_it_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("[nic a]\nqueues=1\n[nic b]\nlinger-seconds=0\nqueues=1\n"), 0);
+	assert_int_equal(config.nics->linger_seconds, 30);
+	assert_int_equal(config.nics->next->linger_seconds, 0);
+	refused("[nic a]\nqueues=1\nlinger-seconds=soon\n", 3, "expected a number");
+	refused("[nic a]\nqueues=1\nlinger-seconds=86401\n", 1, "at most 86400");
+	refused("[nic a]\nlinger=1\n", 2, "known in [nic NAME]: queues linger-seconds");
+}
+
 static void queues_that_are_none_are_refused(void **state)
 {
 	(void)state;
@@ -214,7 +227,7 @@ static void unknown_keys_are_refused_with_what_is_known(void **state)
 	refused("[class default]\nsockets=3\n", 2,
 		"unknown key 'sockets'; known in [class NAME]: socket mode group users groups "
 		"backends nics local remote host-flows udmabuf sessions queues areas area-bytes flows "
-		"listeners requests-per-second most-users");
+		"listeners requests-per-second leases-per-minute most-users");
 	refused("[limit]\nflows=3\n", 1,
 		"there is no section [limit]; known: [sockets] [zcrx] [class NAME] [nic NAME]");
 	refused("flows=3\n", 1, "key 'flows' is in no section; known: [sockets]");
@@ -235,6 +248,7 @@ static void values_that_make_no_sense_together_are_refused(void **state)
 {
 	(void)state;
 	refused("[class default]\nrequests-per-second=0\n", 1, "must be at least 1");
+	refused("[class default]\nleases-per-minute=0\n", 1, "must be at least 1");
 	refused("\n[class default]\nmost-users=0\n", 2, "must be at least 1");
 	refused("[sockets]\nclients=\n", 0, "must not be empty");
 }
@@ -434,6 +448,7 @@ static void what_holds_from_the_start_is_compared(void **state)
 				    "[sockets]\nmode=0\n",
 				    "[nic e]\nqueues=1\n",
 				    "[nic e]\nqueues=2\n",
+				    "[nic e]\nqueues=2\nlinger-seconds=7\n",
 				    "[zcrx]\nfixed-in-this-kernel=CVE-2026-43121\n"};
 	assert_int_equal(config_init(&other), 0);
 	assert_true(config_same_start(&config, &other));
@@ -454,7 +469,7 @@ static void what_is_printed_can_be_read(void **state)
 	static char text[8192], again[8192];
 	assert_int_equal(read_text(
 				 "[sockets]\nmode=0606\ngroup=g\n[class default]\narea-bytes=5M\n"
-				 "host-flows=yes\n[nic eth0]\nqueues=0-9\n"
+				 "host-flows=yes\n[nic eth0]\nqueues=0-9\nlinger-seconds=8\n"
 				 "[class a]\nusers=7 root\ngroups=9-10\nlocal=\nremote=1.2.3.4/7\n"
 				 "[class b]\nsocket=/b\nmode=0\ngroup=h\nnics=eth0:1-2,9 eth0\n"
 				 "local=[::1]:8 ::/0 *:9\nhost-flows=receive-only\nremote=*\n"),
@@ -483,6 +498,7 @@ int main(void)
 		CASE(holes_that_this_kernel_has_not_are_named),
 		CASE(bytes_have_units),
 		CASE(queues_of_nics_are_numbers_and_ranges),
+		CASE(a_nic_lingers_as_long_as_it_is_told),
 		CASE(queues_that_are_none_are_refused),
 		CASE(bad_values_are_refused_with_their_line),
 		CASE(unknown_keys_are_refused_with_what_is_known),

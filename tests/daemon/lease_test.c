@@ -9,22 +9,32 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "../../daemon/account.h"
 #include "../../daemon/config.h"
 #include "../../daemon/lease.h"
 #include "../../daemon/policy.h"
+#include "../../daemon/util.h"
 #include "../../nic/restore.h"
 
-#define NIC "lo"
+#define NIC         "lo"
+#define LINGER      3600
+#define LEASES      15
+#define PATIENCE    3000 /* of 20 ms */
+#define NS_A_SECOND 1000000000ull
 
 static struct {
-	bool journaled, changed;
-	bool slow; /* the driver: it says that it has begun, and waits until it may go on */
+	_Atomic bool journaled, changed;
+	int readied; /* times */
+	bool slow;   /* the driver: it says that it has begun, and waits until it may go on */
 	sem_t begun, go_on;
 } made_up;
 
@@ -41,6 +51,7 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 		sem_post(&made_up.begun);
 		sem_wait(&made_up.go_on);
 	}
+	made_up.readied += !made_up.changed;
 	made_up.changed = true;
 	return 0;
 }
@@ -70,11 +81,12 @@ int nic_keep_ready(const char *nic, const struct nic_queues *queues)
 }
 
 static struct policy policy;
+static uint32_t queue;
+static struct config_nic nic = {.name = NIC, .queues = {&queue, 1}, .linger_seconds = LINGER};
+static struct peer *peer;
 
 static int setup(void **state)
 {
-	static uint32_t queue;
-	static struct config_nic nic = {.name = NIC, .queues = {&queue, 1}};
 	(void)state;
 	sem_init(&made_up.begun, 0, 0);
 	sem_init(&made_up.go_on, 0, 0);
@@ -83,13 +95,19 @@ static int setup(void **state)
 		return r;
 	policy.classes->nics = (struct policy_nics){calloc(1, sizeof(struct policy_nic)), 1};
 	strcpy(policy.classes->nics.nics[0].name, NIC);
+	policy.classes->limits.leases_per_minute = LEASES;
 	leases_init(&nic, "/nonexistent");
-	return 0;
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	r = peer_get(&peer, "default", &policy.classes->limits, 0, self, clock_ns());
+	close(self);
+	return r;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
+	peer_put(peer);
+	account_done();
 	policy_done(&policy);
 	return 0;
 }
@@ -103,7 +121,8 @@ struct opening {
 static void *take(void *arg)
 {
 	struct opening *o = arg;
-	o->r = lease_take(&o->lease, policy.classes, NIC, 1, o->why);
+	struct lease_wish wish = {.class = policy.classes, .peer = peer, .nic = NIC, .n = 1};
+	o->r = lease_take(&o->lease, &wish, o->why);
 	return NULL;
 }
 
@@ -114,11 +133,80 @@ static void *done(void *arg)
 	return NULL;
 }
 
+static void assert_put_back_by_and_by(void)
+{
+	const struct timespec pause = {.tv_nsec = 20000000};
+	for (int i = 0; made_up.changed && i < PATIENCE; i++) {
+		leases_look();
+		nanosleep(&pause, NULL);
+	}
+	assert_false(made_up.changed);
+}
+
+static void a_nic_stays_ready_for_a_while(void **state)
+{
+	(void)state;
+	for (int i = 0; i < LEASES - 1; i++) {
+		struct opening o = {0};
+		take(&o);
+		assert_int_equal(o.r, 0);
+		assert_int_equal(leases_look(), UINT64_MAX);
+		uint64_t before_ns = clock_ns();
+		lease_end(o.lease);
+		assert_true(made_up.changed);
+		assert_in_range(leases_look(), before_ns + LINGER * NS_A_SECOND,
+				clock_ns() + LINGER * NS_A_SECOND);
+	}
+	assert_int_equal(made_up.readied, 1);
+	nic.linger_seconds = 1;
+	struct opening o = {0};
+	take(&o);
+	assert_int_equal(o.r, 0);
+	uint64_t before_ns = clock_ns();
+	lease_end(o.lease);
+	assert_put_back_by_and_by();
+	assert_true(clock_ns() - before_ns >= NS_A_SECOND);
+	assert_int_equal(leases_look(), UINT64_MAX);
+}
+
+static void leases_of_a_user_are_limited(void **state)
+{
+	(void)state;
+	struct opening o = {0};
+	unsigned wait = 0;
+	nic.linger_seconds = 0;
+	/* Twice as often, since a minute may begin anew meanwhile. */
+	for (int i = 0; o.r == 0 && i < 2 * LEASES; i++) {
+		take(&o);
+		if (o.r == 0)
+			lease_end(o.lease);
+	}
+	int readied = made_up.readied;
+	assert_int_equal(o.r, -EDQUOT);
+	const char *again = strstr(o.why, "try again in ");
+	assert_non_null(again);
+	assert_int_equal(sscanf(again, "try again in %u s.", &wait), 1);
+	assert_in_range(wait, 1, 60);
+	assert_int_equal(made_up.readied, readied);
+	assert_false(made_up.changed);
+	/* Another user has its own. */
+	struct peer *same = peer;
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	assert_int_equal(peer_get(&peer, "default", &policy.classes->limits, 1, self, clock_ns()),
+			 0);
+	close(self);
+	take(&o);
+	assert_int_equal(o.r, 0);
+	lease_end(o.lease);
+	assert_false(made_up.changed);
+	peer_put(same);
+}
+
 /* zcrxd ends while a client's thread is between the journal and the change. */
 static void the_end_waits_for_a_lease_that_is_being_taken(void **state)
 {
 	(void)state;
-	struct opening first = {0}, late = {.r = 1}, unknown = {0};
+	struct opening first = {0}, late = {.r = 1};
 	pthread_t taking, ending;
 	struct timespec soon;
 	made_up.slow = true;
@@ -145,8 +233,6 @@ static void the_end_waits_for_a_lease_that_is_being_taken(void **state)
 	take(&late);
 	assert_int_equal(late.r, -ESHUTDOWN);
 	assert_non_null(strstr(late.why, "shutting down"));
-	assert_int_equal(lease_take(&unknown.lease, policy.classes, "none", 1, unknown.why),
-			 -ENODEV);
 	lease_end(first.lease);
 	assert_false(made_up.changed);
 }
@@ -154,6 +240,8 @@ static void the_end_waits_for_a_lease_that_is_being_taken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_nic_stays_ready_for_a_while),
+		cmocka_unit_test(leases_of_a_user_are_limited),
 		cmocka_unit_test(the_end_waits_for_a_lease_that_is_being_taken),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -106,9 +106,10 @@ def check_configuration(zcrxd):
     if documented != set(classes):
         problems.append(f"zcrxd.conf(5) and zcrxd differ in {sorted(documented ^ set(classes))}")
     for key, default in re.findall(r"^\*([a-z-]+)\* =(?:(?!\n\*)[^#])*?Default: (\S+)$", page, re.M):
-        section = re.search(r"^\[([\w ]+)\][^[]*^;?" + key + " =", example, re.M)[1]
+        section = re.search(r"^\[([\w ]+)\][^[]*^;?" + key + " =", example, re.M)
+        start = f"[{section[1]}]\n" if section else "[nic e]\nqueues = 0\n"
         default = default.strip("_").replace("\\", "")
-        if configuration(zcrxd, f"[{section}]\n{key} = {default}\n")[0] != defaults:
+        if configuration(zcrxd, f"{start}{key} = {default}\n")[0] != configuration(zcrxd, start)[0]:
             problems.append(f"zcrxd.conf(5): {default} is not the default of {key}")
     refused, message = configuration(zcrxd, example + "nonsense = 1\n")
     if refused is not None or "nonsense" not in message:

@@ -4,9 +4,14 @@
 import argparse
 import os
 import random
+import re
 import signal
+import sys
+import time
 
-from service import (BACKEND, CTL, Failed, Service, do, finish, nic, report, sender, unchanged,
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "python"))
+from client import Area, Connection, Refused
+from service import (BACKEND, CTL, ZCRX, Failed, Service, do, finish, nic, report, sender, unchanged,
                      uncomplaining, until, wait_ready)
 from guest import LOCAL, Tally, only_in_guest, queues_bound, remade, steer
 
@@ -99,6 +104,60 @@ def killed_and_another_card(before):
     unchanged(before)
 
 
+def lease(connection):
+    """One queue more, and no more of it; the area goes, too."""
+    area = Area(connection, MIB)
+    reply, fds = connection.request("QUEUE_OPEN", area_id=area.id, backend=ZCRX)
+    connection.request("QUEUE_CLOSE", queue_id=reply["queue_id"])
+    for fd in fds:
+        os.close(fd)
+    connection.request("AREA_DEL", area_id=area.id)
+
+
+def leased_again_and_again(before):
+    """The NIC is made ready once, and put back some time after the last lease; at the end at once."""
+    def journal():
+        st = os.stat(os.path.join(service.dir, "nic-zc0.json"))
+        return st.st_ino, st.st_mtime_ns
+
+    with Service(linger=3600) as service:
+        with Connection(service.socket) as connection:
+            seen = set()
+            for _ in range(15):
+                lease(connection)
+                until("the queue is let go", lambda: not queues_bound())
+                seen.add((journal(), nic()[0]))
+            if len(seen) != 1 or nic()[0] == before[0]:
+                raise Failed(f"made ready {len(seen)} times")
+        service.end()
+    unchanged(before)
+    with Service(linger=5) as service:
+        with Connection(service.socket) as connection:
+            lease(connection)
+            if nic()[0] == before[0]:
+                raise Failed("it did not linger")
+            unchanged(before)
+            lease(connection)
+            unchanged(before)
+        service.end()
+
+
+def leases_are_limited(before):
+    with Service(classes="[class default]\nnics=zc0\nleases-per-minute=3\n", linger=3600) as service:
+        begun, refusal = time.monotonic(), None
+        with Connection(service.socket) as connection:
+            try:
+                for _ in range(4):
+                    lease(connection)
+            except Refused as e:
+                refusal = e
+        if time.monotonic() - begun < 60 and (
+                not refusal or refusal.reason != "QUOTA" or not re.search(r"try again in \d+ s", refusal.text)):
+            raise Failed(f"not refused as it should be: {refusal}")
+        service.end()
+    unchanged(before)
+
+
 def planned(before):
     said = do(CTL, "plan", "zc0", "2-3,9")
     for words in ("header split: off -> on", "RSS table: 2 queues leave it", "queue 9: there is none"):
@@ -145,6 +204,8 @@ def main():
     tally.run("killed and started again", killed_and_restarted, before)
     tally.run("killed and restored by hand", killed_and_restored, before)
     tally.run("killed, and another card has the name", killed_and_another_card, before)
+    tally.run("leased again and again", leased_again_and_again, before)
+    tally.run("leases are limited", leases_are_limited, before)
     tally.run("a plan changes nothing", planned, before)
     tally.run(f"clients killed {kills} times", clients_killed, before, kills)
     tally.run("the kernel has no complaint", uncomplaining)

@@ -43,14 +43,16 @@ def as_user(uid, *capabilities):
 
 
 class Service:
-    def __init__(self, queues="2-3", classes="[class default]\nnics=zc0\n"):
+    """Unless a test says otherwise, a NIC is put back at once, and leases are not limited."""
+
+    def __init__(self, queues="2-3", classes="[class default]\nnics=zc0\n", linger=0):
         self.dir = tempfile.mkdtemp(prefix="zcrxd.")
         self.config = os.path.join(self.dir, "conf")
         self.socket, self.status = (os.path.join(self.dir, name) for name in ("clients", "status"))
         with open(self.config, "w", encoding="ascii") as f:
             f.write(f"[sockets]\nclients={self.socket}\nstatus={self.status}\nmode=0666\n"
-                    f"state={self.dir}\n[nic zc0]\nqueues={queues}\n"
-                    + classes.replace("{dir}", self.dir))
+                    f"state={self.dir}\n[nic zc0]\nqueues={queues}\nlinger-seconds={linger}\n"
+                    + self.unlimited(classes).replace("{dir}", self.dir))
         os.chmod(self.dir, 0o755)
         os.chown(self.dir, DAEMON_UID, DAEMON_UID)
         self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8")
@@ -58,6 +60,12 @@ class Service:
         Tally.witnesses.append(self.said)
         do("chmod", "666", "/dev/udmabuf")
         self.start()
+
+    @staticmethod
+    def unlimited(classes):
+        if "leases-per-minute" in classes:
+            return classes
+        return re.sub(r"(?m)^nics=", "leases-per-minute=1000000\nnics=", classes)
 
     def start(self):
         self.process = subprocess.Popen(
