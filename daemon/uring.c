@@ -18,6 +18,9 @@
 #define ENOMEM_TRIES    60
 #define ENOMEM_PAUSE_NS 50000000
 
+#define STOP_PASSES 8
+#define RUNS_MOST   1024 /* of 84 things at least: all that a ring can have */
+
 size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -175,6 +178,12 @@ struct io_uring_sqe *uring_sqe(struct uring *u)
 	return sqe;
 }
 
+void uring_sqes_together(struct uring *u, unsigned n)
+{
+	while (io_uring_sq_space_left(&u->io) < n)
+		io_uring_submit(&u->io);
+}
+
 uint32_t uring_lost(const struct uring *u)
 {
 	return __atomic_load_n(u->io.cq.koverflow, __ATOMIC_RELAXED);
@@ -199,6 +208,47 @@ int uring_enter_fill(struct uring *u, uint32_t fill)
 	return entered(u, io_uring_enter2((unsigned)u->io.ring_fd, 0, fill,
 					  IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg,
 					  sizeof(arg)));
+}
+
+/* Submits what is queued and runs all work there is, not only some. */
+static void run_all(struct uring *u)
+{
+	io_uring_submit(&u->io);
+	for (int i = 0; i < RUNS_MOST; i++) {
+		uring_enter_fill(u, u->io.cq.ring_entries);
+		if (!(__atomic_load_n(u->io.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN))
+			return;
+	}
+}
+
+/*
+ * What is cancelled ends when its work is run, and what a worker of the kernel's finishes meanwhile
+ * does, too. So nothing is left when there was nothing to cancel before that, nor after it.
+ */
+static bool stop(struct uring *u, const struct io_uring_sync_cancel_reg *what)
+{
+	int none = 0;
+	for (int i = 0; i < STOP_PASSES && none < 2; i++) {
+		run_all(u);
+		struct io_uring_sync_cancel_reg reg = *what;
+		int r = io_uring_register_sync_cancel(&u->io, &reg);
+		none = r == 0 || r == -ENOENT ? none + 1 : 0;
+	}
+	return none == 2;
+}
+
+bool uring_stop(struct uring *u)
+{
+	return stop(u, &(struct io_uring_sync_cancel_reg){.fd = -1,
+							  .flags = IORING_ASYNC_CANCEL_ANY |
+								   IORING_ASYNC_CANCEL_ALL});
+}
+
+bool uring_stop_one(struct uring *u, uint64_t user_data)
+{
+	return stop(u, &(struct io_uring_sync_cancel_reg){.fd = -1,
+							  .addr = user_data,
+							  .flags = IORING_ASYNC_CANCEL_ALL});
 }
 
 struct io_uring_cqe *uring_peek(struct uring *u)

@@ -66,6 +66,9 @@ void uring_buffers_free(struct io_uring_buf_ring *b, uint32_t entries);
 /* The next free SQE, zeroed; submits what is queued when the ring is full. Never NULL. */
 struct io_uring_sqe *uring_sqe(struct uring *u);
 
+/* The next n SQEs are submitted together, as linked ones have to be. */
+void uring_sqes_together(struct uring *u, unsigned n);
+
 /*
  * Submits and runs pending work: CQEs appear only in here. Returns a negative errno, or not; -EBADR
  * if uring_lost().
@@ -74,6 +77,15 @@ int uring_enter(struct uring *u);
 
 /* The same, and goes on until the CQ holds `fill` entries or no work is left; it does not wait. */
 int uring_enter_fill(struct uring *u, uint32_t fill);
+
+/*
+ * Cancels all operations, or the one with this user_data, and runs what is left of them: files that
+ * they held are let go. Their CQEs come as far as there is room and memory for them. True: none is
+ * left, and the kernel writes nothing for them any more. False: one of its workers is still at one;
+ * to be tried again.
+ */
+bool uring_stop(struct uring *u);
+bool uring_stop_one(struct uring *u, uint64_t user_data);
 
 /* The oldest CQE, without entering the kernel; NULL: none. */
 struct io_uring_cqe *uring_peek(struct uring *u);
