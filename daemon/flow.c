@@ -233,10 +233,39 @@ static bool unplaceable(struct flow *f, int res)
 	return ++f->stuck < STUCK_MOST;
 }
 
-/* Data that the kernel has and cannot let us have, or an end of the peer's. */
-static uint32_t reason_of(int res)
+/* Who ended the stream, or what. */
+static uint32_t reason_of(const struct flow *f, int error)
 {
-	return res == -EFAULT || res == -ENODEV ? REASON_UNPLACEABLE : REASON_PEER;
+	switch (-error) {
+	case 0:
+	case ECONNRESET:
+	case EPIPE:
+		return REASON_PEER;
+	case ECONNABORTED:
+	case ENOTCONN:
+	case ESHUTDOWN:
+		return REASON_LOCAL;
+	case EFAULT: /* data that the kernel has and cannot let us have */
+	case ENODEV:
+		return f->queue->backend->copies ? REASON_AREA_MEMORY : REASON_UNPLACEABLE;
+	case ETIMEDOUT:
+	case ECONNREFUSED:
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+	case ENETUNREACH:
+	case ENETDOWN:
+		return REASON_NETWORK;
+	default:
+		return REASON_KERNEL;
+	}
+}
+
+/* The stream is over. To who waits for more it looks the same when its own side was shut down. */
+static void stream_end(struct flow *f, int error)
+{
+	if (error == 0 && !socket_is_finished(f->sock))
+		error = -ESHUTDOWN;
+	flow_end(f, error, reason_of(f, error));
 }
 
 /* Ends that concern our operation, not the stream: it is simply armed again. */
@@ -263,7 +292,7 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 	if (unplaceable(f, cqe->res) || transient(cqe->res))
 		flow_attend(f);
 	else
-		flow_end(f, cqe->res, reason_of(cqe->res));
+		stream_end(f, cqe->res);
 }
 
 static void announce(struct flow *listener, int sock)
@@ -285,6 +314,13 @@ static void announce(struct flow *listener, int sock)
 		channel_tell(f->queue, f);
 }
 
+/* Ends that concern one connection or our operation; what causes others lasts. */
+static bool at_once(int result)
+{
+	return result == -ECANCELED || result == -EINTR || result == -EAGAIN ||
+	       result == -ECONNABORTED;
+}
+
 void flow_accepted(struct flow *f, int result)
 {
 	flows_set_state(f, FLOW_IDLE);
@@ -293,8 +329,7 @@ void flow_accepted(struct flow *f, int result)
 		announce(f, result);
 	else if (result == -EINVAL || result == -EBADF || result == -ENOTSOCK)
 		return flow_end(f, result, REASON_SOCKET_STATE);
-	else if (result == -EMFILE || result == -ENFILE || result == -ENOMEM ||
-		 result == -ENOBUFS) {
+	else if (!at_once(result)) {
 		f->queue->client->retry = true;
 		return;
 	}

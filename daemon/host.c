@@ -93,6 +93,7 @@ static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
 		(struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000LL};
 	s->connecting = f;
 	steer_ahead(f, m);
+	uring_sqes_together(&c->control, 2);
 	flow_watch(f, FLOW_WAIT_CONTROL); /* if it cannot be, the ring's eventfd tells it later */
 	struct io_uring_sqe *sqe = control_sqe(c, CONTROL_CONNECT, f->id);
 	io_uring_prep_connect(sqe, f->sock, (struct sockaddr *)&s->connect_to, len);
@@ -109,7 +110,7 @@ uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer
 	if (m->flags & ~(MSG_FLOW_LISTEN | MSG_FLOW_RECEIVE_ONLY))
 		return REASON_UNKNOWN_FLAG;
 	if ((main->family != 4 && main->family != 6) ||
-	    (m->local.family && m->local.family != main->family))
+	    (m->local.family && m->local.family != main->family) || (listening && m->remote.family))
 		return REASON_VALUE;
 	uint32_t reason = judge_flow(q->client, m, a);
 	if (reason)

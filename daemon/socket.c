@@ -24,8 +24,26 @@ enum {
 	STATE_ESTABLISHED = 1,
 	STATE_FIN_WAIT1 = 4,
 	STATE_FIN_WAIT2 = 5,
-	STATE_CLOSE_WAIT = 8
+	STATE_TIME_WAIT = 6,
+	STATE_CLOSE = 7,
+	STATE_CLOSE_WAIT = 8,
+	STATE_LAST_ACK = 9,
+	STATE_CLOSING = 11
 };
+
+static int state_of(int sock)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	return getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ? -1 : info.tcpi_state;
+}
+
+/* The peer has sent FIN; not told of a connection that is closed altogether. */
+static bool has_fin(int state)
+{
+	return state == STATE_CLOSE_WAIT || state == STATE_LAST_ACK || state == STATE_CLOSING ||
+	       state == STATE_TIME_WAIT;
+}
 
 static int option(int sock, int level, int name)
 {
@@ -34,14 +52,15 @@ static int option(int sock, int level, int name)
 	return getsockopt(sock, level, name, &value, &len) < 0 ? -1 : value;
 }
 
+/* Or was, and what came is still to be read. */
 static bool connected(int sock)
 {
-	struct tcp_info info = {0};
-	socklen_t len = sizeof(info);
-	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-		return false;
-	return info.tcpi_state == STATE_ESTABLISHED || info.tcpi_state == STATE_FIN_WAIT1 ||
-	       info.tcpi_state == STATE_FIN_WAIT2 || info.tcpi_state == STATE_CLOSE_WAIT;
+	int state = state_of(sock), unread = 0;
+	bool open = state == STATE_ESTABLISHED || state == STATE_FIN_WAIT1 ||
+		    state == STATE_FIN_WAIT2 || state == STATE_CLOSE_WAIT;
+	return open || (has_fin(state) || state == STATE_CLOSE
+				? ioctl(sock, SIOCINQ, &unread) == 0 && unread > 0
+				: false);
 }
 
 static uint64_t netns_cookie(int sock)
@@ -90,6 +109,24 @@ uint32_t socket_check(int sock, bool listening)
 	if (listens != listening || (!listening && !connected(sock)))
 		return REASON_SOCKET_STATE;
 	return REASON_NONE;
+}
+
+bool socket_is_finished(int sock)
+{
+	int state = state_of(sock);
+	return has_fin(state) || state == STATE_CLOSE;
+}
+
+uint64_t socket_taken(int sock)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	int unread = 0;
+	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
+	    ioctl(sock, SIOCINQ, &unread) < 0)
+		return 0;
+	/* A FIN counts as a byte that came, but not as one to be read. */
+	return info.tcpi_bytes_received - (uint64_t)unread - has_fin(info.tcpi_state);
 }
 
 uint64_t socket_cookie(int sock)

@@ -18,6 +18,12 @@ uint32_t socket_check(int sock, bool listening);
 /* SO_COOKIE, 0 if there is none. */
 uint64_t socket_cookie(int sock);
 
+/* Has the peer sent FIN, or is nothing left of the connection? */
+bool socket_is_finished(int sock);
+
+/* Bytes of the stream that were read from the socket so far, whoever did it. */
+uint64_t socket_taken(int sock);
+
 /* The user who made it; no user if that cannot be told. */
 uid_t socket_owner(int sock);
 

@@ -20,7 +20,10 @@
 #define PAGES 16
 
 static const struct limits limits = {
-	.most = {[ACCOUNT_QUEUES] = 1, [ACCOUNT_BYTES] = 1 << 20, [ACCOUNT_FLOWS] = FLOWS},
+	.most = {[ACCOUNT_QUEUES] = 1,
+		 [ACCOUNT_BYTES] = 1 << 20,
+		 [ACCOUNT_FLOWS] = FLOWS,
+		 [ACCOUNT_LISTENERS] = 1},
 	.most_users = 1,
 };
 

@@ -17,6 +17,7 @@
 #include "../../daemon/queue.h"
 #include "../../daemon/turn.h"
 #include "../../daemon/util.h"
+#include "../../proto/reason.h"
 #include "fixture.h"
 
 /* A flow that waits for a buffer. */
@@ -132,6 +133,41 @@ static void a_queue_that_lost_completions_is_lost_and_closes(void **state)
 	assert_true(queue_quiet(queue));
 }
 
+static void what_a_listener_cannot_accept_it_tries_later(void **state)
+{
+	(void)state;
+	struct flow *f;
+	assert_int_equal(uring_init_private(&client.control, CQ_ENTRIES, false), 0);
+	assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
+	assert_int_equal(flow_listen(f), 0);
+	flows_link(f);
+	for (int i = 0; i < 2; i++) {
+		f->state = FLOW_ARMED;
+		client.retry = false;
+		flow_accepted(f, i ? -ECONNABORTED : -EPERM);
+		assert_int_equal(flow_state(f), i ? FLOW_ARMED : FLOW_IDLE);
+		assert_int_equal(client.retry, !i);
+	}
+	uring_done(&client.control);
+}
+
+/* Where all is copied, what the kernel cannot write to is the area. */
+static void an_area_without_memory_is_told_as_that(void **state)
+{
+	(void)state;
+	struct flow *f;
+	static const struct backend copies = {.name = "copies", .copies = true};
+	const struct backend *const backends[] = {&copies, queue->backend};
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
+		flows_link(f);
+		f->state = FLOW_ARMED;
+		queue->backend = backends[i];
+		flow_received(f, &(struct io_uring_cqe){.user_data = f->id, .res = -EFAULT});
+		assert_int_equal(f->reason, i ? REASON_UNPLACEABLE : REASON_AREA_MEMORY);
+	}
+}
+
 /* Who waits for edges, as a multishot receive does, gets another one for the same. */
 static void expect_second_edge(void (*happens)(int peer))
 {
@@ -194,6 +230,8 @@ int main(void)
 		CASE(data_that_a_receive_may_have_overlooked_wakes_it_later),
 		CASE(an_end_that_a_receive_may_have_overlooked_wakes_it_later),
 		CASE(a_queue_that_lost_completions_is_lost_and_closes),
+		CASE(what_a_listener_cannot_accept_it_tries_later),
+		CASE(an_area_without_memory_is_told_as_that),
 		CASE(a_turn_that_finds_nothing_is_the_last),
 	};
 	return cmocka_run_group_tests_name("turn", tests, NULL, NULL);

@@ -309,18 +309,33 @@ static void closed_halves_can_be_adopted(void **state)
 		if (deaf)
 			shutdown(pair[1], SHUT_RD);
 		usleep(2000);
-		if (fin && mute) { /* nothing is left of the connection */
+		/* Of the connection nothing need be left but what came by it. */
+		uint32_t flow = raw_adopt(&q, pair[1], 0);
+		raw_stream(&q, flow, 7, 0, 5000);
+		if (!fin && !deaf)
+			shutdown(pair[0], SHUT_WR);
+		assert_int_equal(raw_closed(&q, flow), deaf && !fin ? -ESHUTDOWN : 0);
+		if (fin && mute)
 			refused(pair[1], 0, REASON_SOCKET_STATE);
-		} else {
-			uint32_t flow = raw_adopt(&q, pair[1], 0);
-			raw_stream(&q, flow, 7, 0, 5000);
-			if (!fin && !deaf)
-				shutdown(pair[0], SHUT_WR);
-			assert_int_equal(raw_closed(&q, flow), 0);
-			close(pair[1]);
-		}
+		close(pair[1]);
 		close(pair[0]);
 	}
+}
+
+static void what_came_before_a_reset_can_be_adopted(void **state)
+{
+	(void)state;
+	int pair[2];
+	harness_pair(pair);
+	harness_send_wait(harness_send(pair[0], 7, 5000, HARNESS_STAY));
+	harness_reset_on_close(pair[0]);
+	close(pair[0]);
+	usleep(2000);
+	uint32_t flow = raw_adopt(&q, pair[1], 0);
+	raw_stream(&q, flow, 7, 0, 5000);
+	assert_int_equal(raw_closed(&q, flow), -ECONNRESET);
+	refused(pair[1], 0, REASON_SOCKET_STATE);
+	close(pair[1]);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_case, close_case)
@@ -338,6 +353,7 @@ int main(void)
 		CASE(a_socket_is_adopted_once),
 		CASE(flows_that_do_not_exist_are_refused),
 		CASE(closed_halves_can_be_adopted),
+		CASE(what_came_before_a_reset_can_be_adopted),
 	};
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

@@ -44,7 +44,7 @@ def tcp_pair():
 def sending(sock, data):
     """A thread that sends the data and FIN, as far as it gets."""
     def run():
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             sock.sendall(data)
             sock.shutdown(socket.SHUT_WR)
     thread = threading.Thread(target=run, daemon=True)
@@ -343,6 +343,9 @@ class Refusals(Case):
             self.refused("SOCKET_STATE", "FLOW_ADOPT", [unconnected.fileno()], queue_id=queue.id)
         self.refused("MALFORMED", "FLOW_ADOPT", queue_id=queue.id)
         self.refused("FD_KIND", "FLOW_ADOPT", [sys.stderr.fileno()], queue_id=queue.id)
+        self.refused("VALUE", "FLOW_HOST", queue_id=queue.id, flags=constants["MSG_FLOW_LISTEN"],
+                     local={"family": 4, "ip": bytes([127, 0, 0, 1])},
+                     remote={"family": 4, "port": 9, "ip": bytes([127, 0, 0, 1])})
         self.refused("HOST_DENIED", "FLOW_HOST", queue_id=queue.id,
                      remote={"family": 4, "port": 9, "ip": bytes([127, 0, 0, 1])})
 
