@@ -69,15 +69,20 @@ struct backend {
 	void (*drain)(void *b, struct uring *ring, int sock, uint64_t user_data);
 
 	/*
+	 * The queue ends: the ring has no operation left, and no rule leads to the hardware. What
+	 * the ring still holds the client does not get any more, and everything that is owed to
+	 * sockets is given back. True if bytes were taken from a socket of which no completion
+	 * tells: its stream cannot be gone on with. NULL: there are none, and nothing is owed.
+	 */
+	bool (*end)(void *b, struct uring *ring);
+
+	/*
 	 * For a backend that owes something to each socket, which is kept open as long. join()
 	 * comes before the first receive, leave() when settled() has said that everything is given
-	 * back. From end() on it need not wait for the client to do so, and the client gets nothing
-	 * more: the queue ends; it is called in each turn until then. settled_next() says one after
-	 * the other, by their ids, of which streams something came back that may have been the
-	 * last, then 0. NULL: nothing is owed.
+	 * back. settled_next() says one after the other, by their ids, of which streams something
+	 * came back that may have been the last, then 0. NULL: nothing is owed.
 	 */
 	int (*join)(void *b, void **ret_stream, int sock, uint32_t id);
-	void (*end)(void *b);
 	bool (*settled)(void *b, const void *stream);
 	uint32_t (*settled_next)(void *b);
 	void (*leave)(void *b, void *stream);

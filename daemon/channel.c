@@ -101,7 +101,7 @@ static int send_closed(struct queue *q, const struct flow *f)
 	return event_send(q, &m, MSG_FLOW_CLOSED, sizeof(m.flow_closed), -1);
 }
 
-static void send_lost(struct queue *q)
+void channel_lost(struct queue *q)
 {
 	union msg_any m = {0};
 	m.queue_lost.queue_id = q->id;
@@ -115,7 +115,7 @@ static void send_lost(struct queue *q)
 /* The queue closes with its next turn. */
 static void hang_up(struct queue *q)
 {
-	q->hangup = q->active = true;
+	q->closing = q->active = true;
 }
 
 /* Without memory for it the client would sleep on. */
@@ -144,10 +144,6 @@ void channel_flush(struct queue *q)
 			flows_set_state(f, FLOW_IDLE);
 			flows_wait(f);
 		}
-	}
-	if (q->lost && !q->closing) {
-		send_lost(q);
-		return hang_up(q);
 	}
 }
 

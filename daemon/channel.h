@@ -30,6 +30,9 @@ void channel_forget(struct queue *q, struct flow *f);
 /* Sends what waits, as far as there is room. */
 void channel_flush(struct queue *q);
 
+/* Says QUEUE_LOST, the last that is said. */
+void channel_lost(struct queue *q);
+
 /* Wakes the client if it sleeps. */
 void channel_wake(struct queue *q);
 

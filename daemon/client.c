@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "../proto/reason.h"
 #include "channel.h"
 #include "classes.h"
 #include "control.h"
@@ -43,11 +44,16 @@ static void control_ready(void *owner, uint32_t events)
 static void control_complete(struct client *c, uint64_t user_data, int result)
 {
 	enum control_op op = (enum control_op)(user_data >> 32);
+	uint32_t id = (uint32_t)user_data;
 	if (op == CONTROL_CONNECT)
-		session_connected(c, result);
-	struct flow *f = flow_find(c, (uint32_t)user_data);
-	if (op == CONTROL_ACCEPT && f)
+		session_connected(c, id, result);
+	if (op != CONTROL_ACCEPT)
+		return;
+	struct flow *f = flow_find(c, id);
+	if (f)
 		flow_accepted(f, result);
+	else if (result >= 0)
+		close(result);
 }
 
 static uint32_t control_scan(struct client *c)
@@ -64,11 +70,42 @@ static uint32_t control_scan(struct client *c)
 	return n;
 }
 
+static void lose_all(struct client *c, int error, uint32_t reason)
+{
+	struct queue *q;
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (!q->closing)
+			queue_lose(q, error, reason);
+	c->done = true;
+}
+
 static void control_turn(struct client *c)
 {
-	uring_enter(&c->control);
+	/* A connection that was accepted may be among what was lost, and what listens stands still.
+	 */
+	if (uring_enter(&c->control) < 0)
+		lose_all(c, -EIO, REASON_KERNEL);
 	bool came = control_scan(c) || io_uring_sq_ready(&c->control.io);
 	c->control_active = uring_pending(&c->control, came, c->slot_count) || came;
+}
+
+/*
+ * What the control ring does for a queue that closes ends first. Connections that were accepted by
+ * then are its flows.
+ */
+static void control_let_go(struct client *c, struct queue *q)
+{
+	struct flow *f;
+	const struct flow *connecting = c->session.connecting;
+	TAILQ_FOREACH (f, &q->flows, link)
+		if (f->listener && f->state == FLOW_ARMED)
+			control_stop(c, CONTROL_ACCEPT, f->id);
+	if (connecting && connecting->queue == q)
+		control_stop(c, CONTROL_CONNECT, connecting->id);
+	control_scan(c);
+	connecting = c->session.connecting;
+	if (connecting && connecting->queue == q)
+		session_connected(c, connecting->id, -ECANCELED);
 }
 
 static void queue_gone(struct client *c, struct queue *q)
@@ -96,9 +133,11 @@ static uint64_t turn(struct client *c)
 		next = TAILQ_NEXT(q, link);
 		if (q->look_ns && q->look_ns <= now)
 			q->active = true;
-		if (q->active && q->due_ns <= now && !q->ending)
+		if (q->closing && !q->quiet)
+			control_let_go(c, q);
+		if (q->active && q->due_ns <= now && !q->quiet)
 			queue_turn(q);
-		if (queue_quiet(q)) {
+		if (q->quiet) {
 			if (queue_ended(q))
 				queue_gone(c, q);
 		} else if (q->active || q->look_ns) {
@@ -108,6 +147,8 @@ static uint64_t turn(struct client *c)
 		}
 	}
 	now = clock_ns();
+	uint64_t closing_ns = session_closing(c, now);
+	next_ns = closing_ns < next_ns ? closing_ns : next_ns;
 	if (c->control_active || next_ns <= now)
 		return 0;
 	return next_ns == FOREVER ? FOREVER : next_ns - now;
@@ -127,15 +168,6 @@ static void retry(struct client *c)
 	}
 }
 
-static void stop(struct client *c)
-{
-	struct queue *q;
-	TAILQ_FOREACH (q, &c->queues, link)
-		if (!q->closing)
-			queue_lose(q, -ESHUTDOWN, REASON_SHUTDOWN);
-	c->done = true;
-}
-
 static void nics_check(struct client *c)
 {
 	struct queue *q;
@@ -151,7 +183,7 @@ static void poked(void *owner, uint32_t events)
 	(void)events;
 	eventfd_read(c->poke, &count);
 	if (__atomic_load_n(&c->stopping, __ATOMIC_ACQUIRE))
-		stop(c);
+		lose_all(c, -ESHUTDOWN, REASON_SHUTDOWN);
 	else if (__atomic_exchange_n(&c->look, false, __ATOMIC_ACQ_REL))
 		nics_check(c);
 }

@@ -22,6 +22,12 @@ void control_cancel(struct client *c, enum control_op op, uint32_t flow_id)
 	io_uring_prep_cancel64(control_sqe(c, CONTROL_IGNORE, 0), tag(op, flow_id), 0);
 }
 
+void control_stop(struct client *c, enum control_op op, uint32_t flow_id)
+{
+	uring_stop_one(&c->control, tag(op, flow_id));
+	c->control_active = true;
+}
+
 int control_watch(struct client *c, int fd, uint32_t events, struct source *source)
 {
 	struct epoll_event e = {.events = events, .data.ptr = source};

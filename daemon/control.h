@@ -21,6 +21,9 @@ struct io_uring_sqe *control_sqe(struct client *c, enum control_op op, uint32_t 
 /* Cancels such an operation; its completion still comes. */
 void control_cancel(struct client *c, enum control_op op, uint32_t flow_id);
 
+/* The same; its completion has come by then, if there was memory for it. */
+void control_stop(struct client *c, enum control_op op, uint32_t flow_id);
+
 /* Watches fd with the thread's epoll. Returns 0 or a negative errno. */
 int control_watch(struct client *c, int fd, uint32_t events, struct source *source);
 

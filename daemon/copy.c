@@ -143,6 +143,16 @@ static bool copy_refill(void *data, uint64_t off)
 	return true;
 }
 
+/* Those that the kernel filled while the CQ was full, or without memory to say so. */
+static bool copy_end(void *data, struct uring *ring)
+{
+	const struct copy *b = data;
+	uint16_t head = 0;
+	if (io_uring_buf_ring_head(&ring->io, GROUP, &head) < 0)
+		return true;
+	return (uint16_t)(b->ring->tail - head) != b->posted;
+}
+
 const struct backend backend_copy = {
 	.name = "copy",
 	.number = MSG_BACKEND_COPY,
@@ -153,6 +163,7 @@ const struct backend backend_copy = {
 	.open = copy_open,
 	.close = copy_close,
 	.arm = copy_arm,
+	.end = copy_end,
 	.copies = true,
 	.area_bytes_most = (uint64_t)BUFFERS_MAX * BACKEND_BUFFER_BYTES_MOST,
 	.pace_us = 50, /* longer, and the receive window fills: measured */

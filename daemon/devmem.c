@@ -71,6 +71,7 @@ struct devmem {
 	struct message message;
 	uint64_t lent; /* fragments, in all */
 	bool ending;   /* nothing goes to the client any more */
+	bool dropped;  /* ... and something would have */
 };
 
 static uint32_t devmem_buffer_bytes(uint64_t area_bytes, uint32_t wish)
@@ -157,16 +158,6 @@ static int devmem_join(void *data, void **ret_stream, int sock, uint32_t id)
 	return 0;
 }
 
-/* Messages that wait for what only the client can give back would keep their flows for ever. */
-static void devmem_end(void *data)
-{
-	struct devmem *b = data;
-	struct tokens *t = &b->back.tokens;
-	b->ending = true;
-	if (t->n_out > t->n_due)
-		tokens_recall(t);
-}
-
 static bool devmem_settled(void *data, const void *stream)
 {
 	const struct stream *s = stream;
@@ -225,6 +216,7 @@ static void complete(struct devmem *b, uint32_t id, uint32_t bytes, uint32_t fla
 static bool plain_take(struct devmem *b, uint32_t bytes)
 {
 	struct message *m = &b->message;
+	b->dropped |= b->ending;
 	if (!m->stream->error && !b->ending) {
 		if (!side_give(b->side, m->slot))
 			return false;
@@ -249,6 +241,7 @@ static bool fragment_take(struct devmem *b, const struct dmabuf_cmsg *f)
 	    f->frag_size > b->area_bytes - f->frag_offset)
 		s->error = -EFAULT;
 	b->lent++;
+	b->dropped |= b->ending;
 	if (s->error || b->ending) {
 		tokens_reject(&b->back.tokens, &s->back.tokens, f->frag_token);
 	} else {
@@ -284,16 +277,21 @@ static void message_begin(struct devmem *b, const struct io_uring_cqe *cqe)
 	m->plain = m->next ? 0 : m->out->payloadlen;
 }
 
+static bool has_room(const struct devmem *b)
+{
+	return b->ending || rings_complete_room(b->rings) > 0;
+}
+
 /* Goes on with the message as far as there is room. True when it is done. */
 static bool message_take(struct devmem *b)
 {
 	struct message *m = &b->message;
 	while (m->next) {
-		if (rings_complete_room(b->rings) == 0 || !control_take(b, m->next))
+		if (!has_room(b) || !control_take(b, m->next))
 			return false;
 		m->next = io_uring_recvmsg_cmsg_nexthdr(m->out, &b->header, m->next);
 	}
-	if (m->plain > 0 && (rings_complete_room(b->rings) == 0 || !plain_take(b, m->plain)))
+	if (m->plain > 0 && (!has_room(b) || !plain_take(b, m->plain)))
 		return false;
 	m->plain = 0;
 	return true;
@@ -325,8 +323,10 @@ static bool translate(struct devmem *b, const struct io_uring_cqe *cqe)
 		message_begin(b, cqe);
 	if (m->active && !message_take(b))
 		return false;
-	if (!(cqe->flags & IORING_CQE_F_MORE)) {
-		if (rings_complete_room(b->rings) == 0)
+	if (b->ending) {
+		/* Nobody is told of ends any more. */
+	} else if (!(cqe->flags & IORING_CQE_F_MORE)) {
+		if (!has_room(b))
 			return false;
 		rings_complete(b->rings, &(struct ring_cqe){.user_data = cqe->user_data,
 							    .res = last_of(m, cqe)});
@@ -356,6 +356,20 @@ static bool devmem_reap(void *data, bool *ret_held)
 	rings_complete_show(b->rings);
 	*ret_held = !room || giveback_is_short(&b->back);
 	return any;
+}
+
+/* What is given back makes room in the ledger for the next messages. */
+static bool devmem_end(void *data, struct uring *ring)
+{
+	struct devmem *b = data;
+	bool held;
+	b->ending = true;
+	do {
+		giveback_all(&b->back);
+		uring_enter(ring);
+	} while (devmem_reap(b, &held) || uring_overflown(ring));
+	giveback_all(&b->back);
+	return b->dropped || uring_lost(ring);
 }
 
 const struct backend backend_devmem = {

@@ -51,6 +51,8 @@ static void share(struct queue *q, struct flow *f)
 void flow_open(struct flow *f)
 {
 	flows_link(f);
+	if (!f->listener && f->queue->backend->end)
+		f->taken = socket_taken(f->sock);
 	share(f->queue, f);
 	if (!f->steering && !f->why_copied)
 		steer_start(f);
@@ -64,24 +66,63 @@ void flow_pause(struct flow *f, bool on)
 	flow_attend(f);
 }
 
-/* Connections that the client was not told of end with their listener: it could not end them. */
-static void unannounced_close(struct flow *listener)
+/* A connection of the listener's that the client was not told of yet, or NULL. */
+static struct flow *unannounced(const struct flow *listener)
 {
-	struct flow *f, *next;
-	for (f = TAILQ_FIRST(&listener->queue->news); f; f = next) {
-		next = TAILQ_NEXT(f, news);
+	struct flow *f;
+	TAILQ_FOREACH (f, &listener->queue->news, news)
 		if (f->state == FLOW_OPENING && f->listener_id == listener->id)
-			flow_close(f, true);
-	}
+			return f;
+	return NULL;
 }
 
 void flow_close(struct flow *f, bool abort)
 {
 	f->closing = true;
 	f->abort = abort;
-	if (f->listener)
-		unannounced_close(f);
 	flow_attend(f);
+}
+
+void flow_give_up(struct flow *listener)
+{
+	struct flow *f;
+	while (!listener->queue->closing && (f = unannounced(listener)))
+		flow_close(f, true);
+}
+
+static void cancel(struct flow *f)
+{
+	struct queue *q = f->queue;
+	f->cancelling = true;
+	if (f->listener) {
+		control_cancel(q->client, CONTROL_ACCEPT, f->id);
+		return;
+	}
+	struct io_uring_sqe *sqe = uring_sqe(&q->ring);
+	io_uring_prep_cancel64(sqe, f->id, 0);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	sqe->user_data = CANCEL | f->id;
+	q->active = true;
+}
+
+void flow_stop(struct flow *f)
+{
+	if (f->state == FLOW_ARMED && !f->cancelling && !f->listener)
+		cancel(f);
+}
+
+void flow_drop(struct flow *f, bool torn)
+{
+	bool live =
+		!f->closing && !f->listener && (f->state == FLOW_IDLE || f->state == FLOW_ARMED);
+	/* Whoever went on reading would miss what was taken. */
+	if (torn && live && socket_taken(f->sock) - f->taken != f->bytes)
+		f->abort = true;
+	/* Nobody knows of it. */
+	if (f->state == FLOW_OPENING)
+		f->abort = true;
+	flow_drop_socket(f, f->abort);
+	flow_free(f);
 }
 
 void flow_free(struct flow *f)
@@ -136,21 +177,6 @@ void flow_arm(struct flow *f)
 	q->active = true;
 }
 
-static void cancel(struct flow *f)
-{
-	struct queue *q = f->queue;
-	f->cancelling = true;
-	if (f->listener) {
-		control_cancel(q->client, CONTROL_ACCEPT, f->id);
-		return;
-	}
-	struct io_uring_sqe *sqe = uring_sqe(&q->ring);
-	io_uring_prep_cancel64(sqe, f->id, 0);
-	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-	sqe->user_data = CANCEL | f->id;
-	q->active = true;
-}
-
 bool flow_is_settled(const struct flow *f)
 {
 	const struct queue *q = f->queue;
@@ -179,6 +205,8 @@ static void die(struct flow *f)
 
 void flow_attend(struct flow *f)
 {
+	if (f->queue->closing)
+		return;
 	switch (f->state) {
 	case FLOW_ARMED:
 		if ((f->paused || f->closing) && !f->cancelling)
@@ -186,13 +214,14 @@ void flow_attend(struct flow *f)
 		break;
 	case FLOW_OPENING:
 	case FLOW_ENDED:
-		if (f->closing)
+		if (f->closing && !unannounced(f))
 			die(f);
 		break;
 	case FLOW_IDLE:
-		if (f->closing)
-			die(f);
-		else if (f->paused) {
+		if (f->closing) {
+			if (!unannounced(f))
+				die(f);
+		} else if (f->paused) {
 			flows_forget(f);
 			flow_unwatch(f);
 		} else if (f->listener)
@@ -280,8 +309,6 @@ void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 	if (cqe->user_data & CANCEL) {
 		/* It was not to be found; if the operation still runs, ask again. */
 		f->cancelling = false;
-		if (f->state == FLOW_ARMED && cqe->res == -ENOENT && uring_lost(&f->queue->ring))
-			flows_set_state(f, FLOW_IDLE);
 		flow_attend(f);
 		return;
 	}
@@ -307,8 +334,7 @@ static void announce(struct flow *listener, int sock)
 	steer_share(f, listener);
 	flows_link(f);
 	share(f->queue, f);
-	if (listener->closing ||
-	    (f->receive_only && !policy_accepts(f->queue->client->class, &f->remote)))
+	if (f->receive_only && !policy_accepts(f->queue->client->class, &f->remote))
 		flow_close(f, true);
 	else
 		channel_tell(f->queue, f);

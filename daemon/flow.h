@@ -12,16 +12,25 @@ void flow_open(struct flow *f);
 void flow_pause(struct flow *f, bool on);
 
 /*
- * Ends the flow for the client. A listener takes along what the client was not told of yet: after
- * the reply no FLOW_OPENED of it follows.
+ * Ends the flow for the client. A listener stays until all that it accepted is announced; somebody
+ * has to attend to it until then, or to give up: then those connections are reset.
  */
 void flow_close(struct flow *f, bool abort);
+void flow_give_up(struct flow *listener);
 
-/* Is its socket owed nothing any more? On a queue that closes this does what it takes. */
+/* Is its socket owed nothing any more? */
 bool flow_is_settled(const struct flow *f);
 
 /* Takes a flow from its queue and frees it. */
 void flow_free(struct flow *f);
+
+/*
+ * The queue closes. First its operation is cancelled, which nobody waits for; when the ring has
+ * none left the flow goes. torn: bytes of some flow were taken and are in no completion; if of this
+ * one, its connection is reset.
+ */
+void flow_stop(struct flow *f);
+void flow_drop(struct flow *f, bool torn);
 
 /* Does whatever the flow's state and wishes (paused, closing) ask for next. */
 void flow_attend(struct flow *f);

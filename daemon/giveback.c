@@ -90,10 +90,8 @@ static void call_done(struct giveback *g, struct giveback_call *c, int res)
 		return;
 	if (!falls_short(c, res))
 		call_end(g, c);
-	else if (uring_lost(g->ring))
-		call_at_once(g, c);
 	else
-		call_issue(g, c);
+		(g->ending ? call_at_once : call_issue)(g, c);
 }
 
 static struct giveback_call *call_free(struct giveback *g)
@@ -117,11 +115,11 @@ static uint32_t budget(const struct giveback *g)
 
 /*
  * While the CQ overflows, the completion of a call may lie behind messages that wait for what it
- * frees, or be lost: then it is made without io_uring.
+ * frees: then it is made without io_uring.
  */
 void giveback_turn(struct giveback *g)
 {
-	bool at_once = uring_overflown(g->ring) || uring_lost(g->ring);
+	bool at_once = uring_overflown(g->ring);
 	struct giveback_call alone, *c;
 	struct tokens_stream *due;
 	uint32_t left = budget(g);
@@ -141,19 +139,6 @@ bool giveback_is_ours(const struct io_uring_cqe *cqe)
 	return cqe->user_data & CALL;
 }
 
-/*
- * Their completions may be lost; but they were made when they were submitted. Not before: a call
- * that is still queued would find another socket where its stream's was.
- */
-static void calls_end(struct giveback *g)
-{
-	if (io_uring_sq_ready(&g->ring->io) > 0)
-		return;
-	for (uint32_t i = 0; i < GIVEBACK_CALLS; i++)
-		if (g->calls[i].stream)
-			call_end(g, &g->calls[i]);
-}
-
 bool giveback_reap(struct giveback *g)
 {
 	bool any = false;
@@ -168,7 +153,20 @@ bool giveback_reap(struct giveback *g)
 		call_done(g, &g->calls[cqe->user_data & ~CALL], cqe->res);
 		any = true;
 	}
-	if (uring_lost(g->ring))
-		calls_end(g);
 	return any || g->n_paid > 0;
+}
+
+void giveback_all(struct giveback *g)
+{
+	struct tokens_stream *due;
+	g->ending = true;
+	g->n_paid = 0; /* nobody asks any more */
+	tokens_recall(&g->tokens);
+	while ((due = TAILQ_FIRST(&g->tokens.due))) {
+		struct giveback_call c = {.stream = (struct giveback_stream *)due};
+		c.n = tokens_take(&g->tokens, due, TOKENS_BATCH_MOST, c.ranges, &c.count);
+		c.stream->calls++;
+		call_at_once(g, &c);
+		g->n_paid = 0;
+	}
 }

@@ -42,6 +42,7 @@ struct giveback {
 	uint32_t paid[2 * GIVEBACK_CALLS]; /* ids of streams whose calls were done, */
 	uint32_t n_paid;                   /* since giveback_next() took them */
 	uint32_t looked; /* position in the ring's CQ up to which calls were looked for */
+	bool ending;     /* no call is queued any more */
 	bool received;   /* something, since tokens were given back last: set by the owner */
 };
 
@@ -64,6 +65,12 @@ bool giveback_is_short(const struct giveback *g);
 
 /* Queues calls for what should go back now, or makes them if the CQ overflows. */
 void giveback_turn(struct giveback *g);
+
+/*
+ * The queue ends, and nothing is under way on the ring: all that is out goes back now, whether the
+ * client has refilled it or not.
+ */
+void giveback_all(struct giveback *g);
 
 /*
  * Looks for calls that are done up to the tail of the CQ, whatever has to wait before them. The

@@ -149,9 +149,3 @@ uint32_t host_connected(struct client *c, int result, struct answer *a)
 	flow_open(f);
 	return REASON_NONE;
 }
-
-void host_cancel(struct client *c)
-{
-	if (c->session.connecting)
-		control_cancel(c, CONTROL_CONNECT, c->session.connecting->id);
-}

@@ -17,9 +17,6 @@ uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer
 /* The connect is over: what to answer, with the socket unless receive-only. */
 uint32_t host_connected(struct client *c, int result, struct answer *a);
 
-/* Cancels a connect under way; host_connected() still follows. */
-void host_cancel(struct client *c);
-
 /* Fills the reply of a request that makes a flow. */
 void host_reply(struct flow *f, struct answer *a);
 

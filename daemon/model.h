@@ -105,6 +105,7 @@ struct flow {
 	uint32_t reason;
 	uint32_t end; /* CQ position */
 	uint64_t bytes, bytes_copied;
+	uint64_t taken;            /* from the socket before the first of them: socket_taken() */
 	void *stream;              /* the backend's, or NULL; its socket is kept open */
 	struct steering *steering; /* to the leased hardware queue, or NULL */
 	const char *why_copied;    /* why it is not steered there, or NULL; a constant */
@@ -140,7 +141,6 @@ struct queue {
 	struct side *side;      /* or NULL */
 	uint32_t head, scanned; /* CQ: given back to the kernel, seen by us */
 	uint32_t kick;          /* last value of the kick word */
-	uint32_t cqes_lost;     /* so far */
 
 	int channel;
 	struct flight *flight; /* on it */
@@ -151,7 +151,6 @@ struct queue {
 	struct flow_list owed;       /* dead, too, and past that */
 	struct flow_list fresh;      /* armed, and to be nudged */
 	uint32_t flow_count, shares; /* of flows; and into how many the area is cut for them */
-	bool hangup;                 /* of the channel: to be closed */
 	int lost;                    /* error to tell the client, then it closes */
 	uint32_t lost_reason;
 	bool listeners_wait; /* for the news to be told: then they accept again */
@@ -167,7 +166,8 @@ struct queue {
 	bool ending;                    /* ... and its hardware is let go of, by `work` */
 	struct work work;
 	struct lease *leaving; /* by that */
-	bool closing;          /* flows are being ended; when none is left the queue is gone */
+	bool closing;          /* has one more turn, */
+	bool quiet;            /* ... which it had: no flow is left, nobody writes its memory */
 	bool reply;            /* ... and QUEUE_CLOSE is to be answered */
 };
 
@@ -187,6 +187,8 @@ struct session {
 	char name[32];           /* read by others under the client's lock */
 	struct msg_hdr pending;  /* type != 0: this request is under way */
 	struct flow *connecting; /* FLOW_HOST's, with what its operations point to */
+	uint32_t closing;        /* FLOW_CLOSE's listener, or 0 */
+	uint64_t closing_until_ns;
 	struct sockaddr_storage connect_to;
 	struct __kernel_timespec connect_time;
 	union msg_any reply; /* being made */

@@ -223,30 +223,14 @@ struct queue *queue_free(struct queue *q)
 
 void queue_close(struct queue *q)
 {
-	struct flow *f, *next, *connecting = q->client->session.connecting;
 	q->closing = q->active = true;
-	if (connecting && connecting->queue == q)
-		control_cancel(q->client, CONTROL_CONNECT, connecting->id);
-	for (f = TAILQ_FIRST(&q->flows); f; f = next) {
-		next = TAILQ_NEXT(f, link);
-		f->closing = true;
-		flow_attend(f);
-	}
 }
 
 void queue_lose(struct queue *q, int error, uint32_t reason)
 {
 	q->lost = error;
 	q->lost_reason = reason;
-	channel_flush(q);
-	/* Even if it does not read what was to come before: hardware does not wait for it. */
-	q->hangup = q->active = true;
-}
-
-bool queue_quiet(const struct queue *q)
-{
-	const struct flow *connecting = q->client->session.connecting;
-	return q->closing && TAILQ_EMPTY(&q->flows) && !(connecting && connecting->queue == q);
+	queue_close(q);
 }
 
 void queue_listen(struct queue *q)

@@ -26,17 +26,16 @@ int queue_start(struct queue *q);
 /* Frees a queue that was never started; may block. */
 void queue_discard(struct queue *q);
 
-/* Ends all flows; queue_turn() frees the queue when they are gone. */
+/* Its next turn ends all flows, after which it is quiet. */
 void queue_close(struct queue *q);
 
-/* Tells the client QUEUE_LOST, then closes. */
+/* The same, and the client is told QUEUE_LOST in the end. */
 void queue_lose(struct queue *q, int error, uint32_t reason);
 
 /*
- * Is the queue closing with no flow left? Then the caller has its hardware let go of, which may
- * take a while, and frees it when that has ended.
+ * Of a queue that is quiet the caller has the hardware let go of, which may take a while, and frees
+ * it when that has ended.
  */
-bool queue_quiet(const struct queue *q);
 bool queue_ended(struct queue *q);
 struct queue *queue_free(struct queue *q);
 

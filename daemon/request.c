@@ -17,6 +17,8 @@
 #include "socket.h"
 #include "util.h"
 
+#define ANNOUNCE_NS 1000000000u /* for a closed listener's connections; part of the protocol */
+
 static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer *a)
 {
 	if (m->version_min > MSG_VERSION || m->version_max < MSG_VERSION)
@@ -202,8 +204,13 @@ static uint32_t flow_shut(struct client *c, const struct msg_flow_close *m)
 		return REASON_UNKNOWN_FLAG;
 	if (!f)
 		return REASON_NO_OBJECT;
+	bool listener = f->listener;
 	flow_close(f, m->flags & MSG_CLOSE_ABORT);
-	return REASON_NONE;
+	if (!listener)
+		return REASON_NONE;
+	c->session.closing = m->flow_id;
+	c->session.closing_until_ns = clock_ns() + ANNOUNCE_NS;
+	return REQUEST_PENDING;
 }
 
 static bool makes_new(uint16_t type)

@@ -10,6 +10,8 @@
 #include "../proto/wire.h"
 #include "control.h"
 #include "flight.h"
+#include "flow.h"
+#include "flows.h"
 #include "host.h"
 #include "judge.h"
 #include "log_client.h"
@@ -160,11 +162,31 @@ static void ready(void *owner, uint32_t events)
 		session_resume(c);
 }
 
-void session_connected(struct client *c, int result)
+void session_connected(struct client *c, uint32_t flow_id, int result)
 {
+	const struct flow *f = c->session.connecting;
+	if (!f || f->id != flow_id)
+		return; /* nobody waits for it any more */
 	struct answer a = {.reply = &c->session.reply, .fds = c->session.reply_fds};
 	uint32_t reason = host_connected(c, result, &a);
 	session_finish(c, reason, &a);
+}
+
+uint64_t session_closing(struct client *c, uint64_t now_ns)
+{
+	struct session *s = &c->session;
+	struct flow *f = flow_find(c, s->closing);
+	if (!s->closing)
+		return UINT64_MAX;
+	if (f && now_ns >= s->closing_until_ns)
+		flow_give_up(f);
+	if (f)
+		flow_attend(f);
+	if (f && f->state != FLOW_DEAD)
+		return s->closing_until_ns;
+	s->closing = 0;
+	session_finish(c, REASON_NONE, &(struct answer){0});
+	return UINT64_MAX;
 }
 
 void session_opening(struct client *c)
@@ -212,7 +234,6 @@ void session_abandon(struct client *c)
 {
 	c->done = true;
 	epoll_ctl(c->epoll, EPOLL_CTL_DEL, c->session.sock, NULL);
-	host_cancel(c);
 }
 
 void session_done(struct client *c)

@@ -8,6 +8,7 @@
 #include "nudge.h"
 #include "queue.h"
 #include "side.h"
+#include "steer.h"
 #include "tally.h"
 #include "util.h"
 
@@ -64,10 +65,13 @@ static void take_refills(struct queue *q)
 	q->asked |= refused >= REFUSALS_A_TURN;
 }
 
-/* Gives the kernel the entries the client has consumed. A head outside what we saw is refused. */
+/*
+ * Gives the kernel the entries the client has consumed, and never others: they are the client's to
+ * read for as long as it likes. A head outside what we saw is refused.
+ */
 static void move_head(struct queue *q)
 {
-	uint32_t head = q->closing ? q->scanned : ring_load(&q->rings.client->cq_head);
+	uint32_t head = ring_load(&q->rings.client->cq_head);
 	if (head == q->head)
 		return;
 	if (head - q->head > q->scanned - q->head) {
@@ -193,7 +197,7 @@ static void entered(struct queue *q, int r)
 static bool settle(struct queue *q)
 {
 	entered(q, uring_enter(&q->ring));
-	bool came = reap(q) || q->hangup || ring_load(q->rings.cq_tail) != q->scanned;
+	bool came = reap(q) || q->closing || ring_load(q->rings.cq_tail) != q->scanned;
 	return !uring_pending(&q->ring, came, q->flow_count) && !came;
 }
 
@@ -207,22 +211,6 @@ static void enter(struct queue *q)
 			? uring_enter_fill(&q->ring, q->scanned - q->head + q->pace.goal)
 			: uring_enter(&q->ring);
 	entered(q, r);
-}
-
-/* Of a cancellation neither the end that it brought about may have come nor that it found none. */
-static void cancel_again(struct queue *q)
-{
-	struct flow *f;
-	uint32_t lost = uring_lost(&q->ring);
-	if (lost == q->cqes_lost)
-		return;
-	q->cqes_lost = lost;
-	TAILQ_FOREACH (f, &q->flows, link) {
-		if (f->state != FLOW_ARMED || f->listener)
-			continue;
-		f->cancelling = false;
-		flow_attend(f);
-	}
 }
 
 /*
@@ -252,18 +240,45 @@ static void look_later(struct queue *q, uint64_t now, bool data)
 /* It need not be kicked now. */
 static void begin(struct queue *q)
 {
-	if (!q->closing)
-		channel_take_kicks(q);
+	channel_take_kicks(q);
 	if (q->rings.daemon->kick)
 		ring_store(&q->rings.daemon->kick, 0);
-	if (q->hangup && !q->closing)
-		queue_close(q);
-	if (q->closing && q->backend->end)
-		q->backend->end(q->buffers);
+}
+
+/*
+ * The last turn. Nothing in it waits for the client, nor for completions, for which there may be
+ * neither room nor memory: operations are cancelled, what they wrote before is the client's, and
+ * the flows go. Rules go before what the client holds returns to the hardware, which could fill it
+ * anew.
+ */
+static void last_turn(struct queue *q)
+{
+	struct flow *f;
+	q->active = false;
+	move_head(q);
+	TAILQ_FOREACH (f, &q->flows, link)
+		flow_stop(f);
+	if (!uring_stop(&q->ring)) {
+		q->look_ns = clock_ns() + LOOK_FIRST_NS;
+		return;
+	}
+	reap(q);
+	scan(q);
+	channel_flush(q);
+	TAILQ_FOREACH (f, &q->flows, link)
+		steer_stop(f);
+	bool torn = q->backend->end && q->backend->end(q->buffers, &q->ring);
+	while ((f = TAILQ_FIRST(&q->flows)))
+		flow_drop(f, torn);
+	if (q->lost)
+		channel_lost(q);
+	q->quiet = true;
 }
 
 void queue_turn(struct queue *q)
 {
+	if (q->closing)
+		return last_turn(q);
 	uint64_t began = clock_ns();
 	bool asked = q->asked;
 	uint32_t before = found(q);
@@ -274,11 +289,10 @@ void queue_turn(struct queue *q)
 	reap(q);
 	uint64_t bytes = count_get(&q->rings.daemon->bytes);
 	uint32_t data = scan(q);
-	cancel_again(q);
 	take_refills(q);
 	move_head(q);
 	bury(q);
-	if (q->listeners_wait && TAILQ_EMPTY(&q->news) && !q->closing)
+	if (q->listeners_wait && TAILQ_EMPTY(&q->news))
 		queue_listen(q);
 	uint32_t untaken = rings_refill_untaken(&q->rings);
 	bool starved = arm_waiting(q);
@@ -300,7 +314,7 @@ void queue_turn(struct queue *q)
 	if (asked && found(q) == before)
 		count_add(&q->rings.daemon->in_vain, 1);
 	q->due_ns = 0;
-	if (q->closing || q->hangup || io_uring_sq_ready(&q->ring.io))
+	if (q->closing || io_uring_sq_ready(&q->ring.io))
 		return;
 	if (wait_us && !starved)
 		q->due_ns = now + wait_us * 1000ull;

@@ -18,15 +18,32 @@ enum {
 static_assert(ZCRX_FLOW_LISTEN == MSG_FLOW_LISTEN && ZCRX_CLOSE_ABORT == MSG_CLOSE_ABORT,
 	      "the library's names for the protocol's numbers");
 
-static void flow_end(struct zcrx *z, uint32_t id, uint32_t flags)
+/* False: nothing more comes. */
+static bool events_take(void *queue)
 {
-	struct request r = {.fd = -1};
+	struct zcrx_queue *q = queue;
+	channel_read(q);
+	return !q->lost;
+}
+
+/*
+ * listens: the reply comes after the announcements of all that the flow has accepted, and for those
+ * there may be room only when they are read.
+ */
+static void flow_end(struct zcrx_queue *q, uint32_t id, bool listens, uint32_t flags)
+{
+	struct request r = {.fd = -1,
+			    .also = q->channel,
+			    .meanwhile = listens ? events_take : NULL,
+			    .data = q};
 	r.m.flow_close = (struct msg_flow_close){
 		.hdr = REQUEST_HDR(flow_close, FLOW_CLOSE),
 		.flow_id = id,
 		.flags = flags,
 	};
-	request(z, &r);
+	request(q->z, &r);
+	while (listens && channel_pending(q) && !q->lost)
+		channel_read(q);
 }
 
 /* ---- beginning ---- */
@@ -75,7 +92,7 @@ static int flow_ask(struct zcrx_flow *f, struct request *r)
 	if (error == -EEXIST)
 		return request_over(q->z, -EPROTO, "zcrxd gave a flow a number that is taken.");
 	if (error) {
-		flow_end(q->z, f->id, MSG_CLOSE_ABORT);
+		flow_end(q, f->id, false, MSG_CLOSE_ABORT);
 		return refuse(q->z, error, "Out of memory.");
 	}
 	return 0;
@@ -233,29 +250,16 @@ void *zcrx_flow_user(const struct zcrx_flow *f)
 
 /* ---- ending ---- */
 
-/* Connections of a closed listener that its user never saw: nobody else could close them. */
-static void unseen_end(struct zcrx_queue *q, uint32_t listener_id)
-{
-	struct zcrx_flow *f, *next;
-	channel_read(q);
-	for (f = TAILQ_FIRST(&q->flows.opening); f; f = next) {
-		next = TAILQ_NEXT(f, link);
-		if (f->listener_id != listener_id)
-			continue;
-		flow_end(q->z, f->id, MSG_CLOSE_ABORT);
-		flows_remove(&q->flows, f);
-	}
-}
-
 void zcrx_flow_close(struct zcrx_flow *f, unsigned flags)
 {
+	static const struct linger reset = {.l_onoff = 1};
 	if (!f)
 		return;
 	struct zcrx_queue *q = f->queue;
-	if (!q->lost) {
-		flow_end(q->z, f->id, flags & ZCRX_CLOSE_ABORT);
-		if (f->listens)
-			unseen_end(q, f->id);
-	}
+	if (!q->lost)
+		flow_end(q, f->id, f->listens, flags & ZCRX_CLOSE_ABORT);
+	/* The daemon has let go of a stream that has ended. */
+	if (flags & ZCRX_CLOSE_ABORT && f->sock_owned)
+		setsockopt(f->sock, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	flows_remove(&q->flows, f);
 }

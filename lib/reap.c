@@ -5,7 +5,7 @@
  * No system call is made here unless the daemon waits for something, announced an event, or there
  * is nothing to do. Order within a flow: its ZCRX_OPEN is shown when the event is read, and the
  * event precedes the flow's first completion; its ZCRX_END when all completions before its end have
- * been taken.
+ * been taken. The loss of the queue is shown when all that came before it has been.
  */
 #include <errno.h>
 #include <poll.h>
@@ -25,8 +25,11 @@ enum {
 /* Below IORING_ZCRX_AREA_SHIFT; above it the kernel's number of the area. */
 #define AREA_OFFSET ((1ull << 48) - 1)
 
+/* Nobody takes the refills of a lost queue, and nobody needs them. */
 static uint32_t room_out(const struct zcrx_queue *q)
 {
+	if (q->lost)
+		return UINT32_MAX;
 	uint32_t room = rings_room(&q->rings);
 	return room > q->out ? room - q->out : 0;
 }
@@ -97,12 +100,12 @@ static bool data_place(const struct zcrx_queue *q, const struct cqe *e, uint64_t
 	       (uint32_t)e->res <= q->buffer_bytes;
 }
 
-static void give_back(struct rings *r, uint64_t off, uint32_t len, bool aside)
+static void give_back(struct zcrx_queue *q, uint64_t off, uint32_t len, bool aside)
 {
 	if (aside)
-		side_back(&r->side, off);
-	else
-		rings_refill(r, off, len);
+		side_back(&q->rings.side, off);
+	else if (!q->lost)
+		rings_refill(&q->rings, off, len);
 }
 
 /*
@@ -136,7 +139,7 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 		if (aside)
 			side_out(&r->side, off);
 		if (!f || f->state == FLOW_ENDED) {
-			give_back(r, off, (uint32_t)e.res, aside);
+			give_back(q, off, (uint32_t)e.res, aside);
 			continue;
 		}
 		c[n++] = (struct zcrx_completion){
@@ -195,12 +198,15 @@ int zcrx_reap(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 {
 	if (max <= 0)
 		return 0;
-	while (!q->lost) {
+	for (;;) {
+		int lost = q->lost; /* then the ring is what it will remain */
 		int n = take(q, c, max);
 		if (n > 0) {
 			channel_disarm(q);
 			return n;
 		}
+		if (lost)
+			break;
 		if (fall_asleep(q))
 			return 0;
 	}
@@ -219,7 +225,7 @@ void zcrx_recycle(struct zcrx_queue *q, const struct zcrx_completion *c, int n)
 	for (int i = 0; i < n && q->out > 0; i++) {
 		if (c[i].what != ZCRX_DATA)
 			continue;
-		give_back(&q->rings, c[i].off, c[i].len, c[i].flags & ZCRX_SIDE);
+		give_back(q, c[i].off, c[i].len, c[i].flags & ZCRX_SIDE);
 		q->out--;
 	}
 	if (rings_publish(&q->rings))

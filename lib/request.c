@@ -39,15 +39,20 @@ int request_over(struct zcrx *z, int error, const char *text)
 }
 
 /* Returns 1 when the socket is readable, 0 when time is up, or a negative errno. */
-static int readable_wait(int sock, int ms)
+static int readable_wait(int sock, int ms, const struct request *r)
 {
-	struct pollfd fd = {.fd = sock, .events = POLLIN};
+	struct pollfd fds[] = {{.fd = sock, .events = POLLIN},
+			       {.fd = r->meanwhile ? r->also : -1, .events = POLLIN}};
 	int64_t until = clock_until(ms);
-	int r;
-	do
-		r = poll(&fd, 1, clock_left(until));
-	while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : r;
+	for (;;) {
+		int n = poll(fds, 2, clock_left(until));
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0 || (n > 0 && fds[0].revents))
+			return n > 0;
+		if (n > 0 && !r->meanwhile(r->data))
+			fds[1].fd = -1;
+	}
 }
 
 static int refused(struct zcrx *z, const struct msg_fail *fail)
@@ -69,7 +74,7 @@ static uint32_t reply_fds(const struct request *r)
 static int reply_recv(struct zcrx *z, struct request *r, uint16_t type, uint32_t serial)
 {
 	uint32_t nfds = 0;
-	int ready = readable_wait(z->sock, REPLY_MS + r->extra_ms);
+	int ready = readable_wait(z->sock, REPLY_MS + r->extra_ms, r);
 	if (ready == 0)
 		return request_over(z, -ETIMEDOUT, "zcrxd did not answer in time; connect again.");
 	int len = ready < 0 ? ready : wire_recv(z->sock, &r->m, r->fds, &nfds, MSG_DONTWAIT);

@@ -9,6 +9,7 @@
 #ifndef ZCRX_LIB_REQUEST_H
 #define ZCRX_LIB_REQUEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -32,6 +33,10 @@ struct request {
 	int extra_ms;    /* what the daemon may need beyond the usual time */
 	uint32_t nfds; /* descriptors that must come with the reply, one more with a side buffer */
 	int fds[MSG_FDS_MAX];
+	/* Called while this descriptor is readable before the reply comes, until it says false. */
+	bool (*meanwhile)(void *data);
+	void *data;
+	int also;
 };
 
 /* The header of a request: its struct's name without msg_, and its name in MSG_TABLE. */

@@ -209,12 +209,13 @@ ZCRX_API int zcrx_flow_remote(const struct zcrx_flow *f, struct sockaddr *addr, 
 ZCRX_API void zcrx_flow_set_user(struct zcrx_flow *f, void *user);
 ZCRX_API void *zcrx_flow_user(const struct zcrx_flow *f);
 
-#define ZCRX_CLOSE_ABORT 0x1u /* reset the connection */
+#define ZCRX_CLOSE_ABORT 0x1u /* reset the connection; your own socket only before ZCRX_END */
 
 /*
  * Ends receiving and frees the flow; its socket is closed unless it was the caller's own. Data of
  * this flow not yet reaped is recycled. Completions already reaped stay valid until recycled, but
- * for the flow that they name. NULL is fine.
+ * for the flow that they name. Connections that a listener has accepted still arrive as ZCRX_OPEN,
+ * with its user value; after that it gets none. NULL is fine.
  */
 ZCRX_API void zcrx_flow_close(struct zcrx_flow *f, unsigned flags);
 
@@ -227,8 +228,9 @@ enum zcrx_what {
 	ZCRX_END = 3, /* the flow's last completion; error 0: FIN, else a negative errno */
 	/*
 	 * The queue is dead, its flows with it; every reap says so from now on, and only closing is
-	 * left. error: -ECONNRESET when the daemon is gone, -EPROTO when it broke the protocol, or
-	 * its own reason, such as -ESHUTDOWN.
+	 * left. What was received before, data and ends, has been given out. error: -ECONNRESET
+	 * when the daemon is gone, -EPROTO when it broke the protocol, or its own reason, such as
+	 * -ESHUTDOWN.
 	 */
 	ZCRX_LOST = 4,
 };

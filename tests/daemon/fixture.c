@@ -58,7 +58,7 @@ static bool fake_reap(void *b, bool *ret_held)
 	(void)b;
 	struct io_uring_cqe *cqe;
 	bool something = ++fake.reaps == fake.something_at;
-	while ((cqe = uring_peek(fake.ring))) {
+	while (!fake.deaf && (cqe = uring_peek(fake.ring))) {
 		rings_complete(fake.rings,
 			       &(struct ring_cqe){.user_data = cqe->user_data, .res = cqe->res});
 		io_uring_cqe_seen(&fake.ring->io, cqe);

@@ -27,6 +27,7 @@ struct fake {
 	uint32_t completion_at;       /* the reap that makes a completion */
 	uint32_t buffers;
 	uint32_t arms;
+	bool deaf;        /* takes nothing from the ring */
 	uint32_t refills; /* of those that are right: the offset is 1 */
 };
 

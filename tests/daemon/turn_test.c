@@ -130,7 +130,29 @@ static void a_queue_that_lost_completions_is_lost_and_closes(void **state)
 	for (int i = 0; i < 8 && queue->active; i++)
 		queue_turn(queue);
 	assert_int_equal(queue->lost, -EBADR);
-	assert_true(queue_quiet(queue));
+	assert_true(queue->quiet);
+}
+
+/* ... however many there were: nothing has to be heard of an operation. */
+static void a_queue_closes_though_nobody_hears_of_its_operations(void **state)
+{
+	(void)state;
+	struct flow *f;
+	assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
+	f->why_copied = "this is a test";
+	fake.buffers = 1;
+	flow_open(f);
+	queue_turn(queue);
+	assert_int_equal(flow_state(f), FLOW_ARMED);
+	fake.deaf = true;
+	queue_close(queue);
+	queue_turn(queue);
+	assert_true(queue->quiet);
+	assert_true(TAILQ_EMPTY(&queue->flows));
+	assert_int_equal(send(sock[0], "x", 1, MSG_NOSIGNAL), 1); /* and wakes nobody */
+	uint32_t tail = *queue->ring.io.cq.ktail;
+	uring_enter(&queue->ring);
+	assert_int_equal(*queue->ring.io.cq.ktail, tail);
 }
 
 static void what_a_listener_cannot_accept_it_tries_later(void **state)
@@ -230,6 +252,7 @@ int main(void)
 		CASE(data_that_a_receive_may_have_overlooked_wakes_it_later),
 		CASE(an_end_that_a_receive_may_have_overlooked_wakes_it_later),
 		CASE(a_queue_that_lost_completions_is_lost_and_closes),
+		CASE(a_queue_closes_though_nobody_hears_of_its_operations),
 		CASE(what_a_listener_cannot_accept_it_tries_later),
 		CASE(an_area_without_memory_is_told_as_that),
 		CASE(a_turn_that_finds_nothing_is_the_last),

@@ -272,6 +272,47 @@ static void a_tail_too_far_ahead_loses_the_queue(void **state)
 	}
 }
 
+/* ---- the end ---- */
+
+/* And more of it than finds room as refills, which nobody takes any more. */
+static void what_lay_in_the_ring_comes_before_the_loss(void **state)
+{
+	(void)state;
+	struct zcrx_completion c;
+	struct zcrx_flow *f = client_adopt(&client, NULL, 0);
+	for (uint32_t i = 0; i < FAKE_CQ_ENTRIES; i++)
+		fake_data(&fake, FLOW, i % FAKE_BUFFERS, (int32_t)i + 1);
+	fake_flow_closed(&fake, FLOW, -ECONNRESET, FAKE_CQ_ENTRIES);
+	fake_queue_lost(&fake, -ESHUTDOWN);
+	for (uint32_t i = 0; i < FAKE_CQ_ENTRIES; i++) {
+		assert_int_equal(zcrx_reap(client.q, &c, 1), 1);
+		assert_int_equal(c.what, ZCRX_DATA);
+		assert_int_equal(c.len, i + 1);
+		if (i % 2)
+			zcrx_recycle(client.q, &c, 1);
+	}
+	assert_int_equal(zcrx_reap(client.q, &c, 1), 1);
+	assert_int_equal(c.what, ZCRX_END);
+	assert_ptr_equal(c.flow, f);
+	expect_lost(-ESHUTDOWN);
+	expect_no_refill();
+}
+
+/* The last data and the end of file come while the client goes to sleep. */
+static void what_came_at_the_last_moment_comes_before_the_loss(void **state)
+{
+	(void)state;
+	client_adopt(&client, NULL, 0);
+	client_expect(&client, 0);
+	fake_data(&fake, FLOW, 1, 5);
+	fake_die(&fake);
+	assert_int_equal(zcrx_wait(client.q, 1000), 1);
+	assert_int_equal(client_expect(&client, ZCRX_DATA).len, 5);
+	client_expect(&client, 0);
+	assert_int_equal(zcrx_wait(client.q, 1000), 1);
+	expect_lost(-ECONNRESET);
+}
+
 static void a_lost_queue_can_be_closed_and_opened_again(void **state)
 {
 	(void)state;
@@ -308,6 +349,8 @@ int main(void)
 		FIXTURE_CASE(more_bytes_than_a_buffer_has_lose_the_queue),
 		FIXTURE_CASE(data_without_a_buffer_loses_the_queue),
 		FIXTURE_CASE(a_tail_too_far_ahead_loses_the_queue),
+		FIXTURE_CASE(what_lay_in_the_ring_comes_before_the_loss),
+		FIXTURE_CASE(what_came_at_the_last_moment_comes_before_the_loss),
 		FIXTURE_CASE(a_lost_queue_can_be_closed_and_opened_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

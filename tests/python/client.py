@@ -73,8 +73,11 @@ class Connection:
     def __exit__(self, *_):
         self.sock.close()
 
-    def request(self, name, fds=(), /, tail=b"", **fields):
-        """Sends a request, returns (reply, [fds]). tail: what a later version might append."""
+    def request(self, name, fds=(), /, tail=b"", meanwhile=None, **fields):
+        """Sends a request, returns (reply, [fds]). tail: what a later version might append.
+
+        meanwhile: a queue whose channel is read until the reply is there.
+        """
         number, body, answer, *_ = messages[name]
         self.serial += 1
         header = {"size": structs[body].size + len(tail), "type": number, "nfds": len(fds),
@@ -83,6 +86,10 @@ class Connection:
             socket.send_fds(self.sock, [structs[body].pack({"hdr": header, **fields}) + tail], fds)
         except BrokenPipeError:
             pass  # perhaps it said why before it hung up
+        while meanwhile and not meanwhile.lost:
+            if self.sock in select.select([self.sock, meanwhile.channel], [], [])[0]:
+                break
+            meanwhile.channel_read()
         return self.reply(number, self.serial, answer)
 
     def reply(self, number, serial, answer):
@@ -137,8 +144,10 @@ class Flow:
         self.queue.connection.request("FLOW_PAUSE", flow_id=self.id, on=on)
 
     def close(self, abort=False):
+        """Of a listener, what it accepted before comes as ("open", flow) afterwards."""
         flags = constants["MSG_CLOSE_ABORT"] if abort else 0
-        self.queue.connection.request("FLOW_CLOSE", flow_id=self.id, flags=flags)
+        self.queue.connection.request("FLOW_CLOSE", meanwhile=self.queue, flow_id=self.id, flags=flags)
+        self.queue.channel_read()
         self.queue.flows.pop(self.id)
 
 
@@ -225,11 +234,11 @@ class Queue:
         """A list of ("open", flow), ("data", flow, bytes in the area, buffer), ("end", flow, event).
 
         The bytes are the caller's until it refills the buffer. Raises Lost once all that came
-        before is given out.
+        before is given out: a ring that was lost before its tail is loaded stays as it is.
         """
         if self.daemon("events") != self.events_read:
             self.channel_read()
-        found = []
+        lost, found = self.lost, []
         tail = self.tail()
         while self.head != tail:
             found += self.completion(self.head % self.rings["cq_entries"])
@@ -238,8 +247,8 @@ class Queue:
         self.kick()
         found = [("open", flow) for flow in self.opened] + found + self.ends_reached()
         self.opened = []
-        if self.lost and not found:
-            raise Lost(self.lost)
+        if lost and not found:
+            raise Lost(lost)
         return found
 
     def completion(self, index):

@@ -351,5 +351,27 @@ class LosesTheDaemon(world.Case):
         self.assertIn("gave the queue up", err)
         self.assertEqual(json.loads(out)["bytes"], 6)
 
+    def received(self, daemon):
+        """Bytes, as the status says."""
+        with socket.socket(socket.AF_UNIX) as status:
+            status.connect(daemon.status)
+            with status.makefile("rb") as f:
+                clients = json.load(f)["clients"]
+        return clients[0]["queues"][0]["bytes"] if clients and clients[0]["queues"] else 0
+
+    def test_what_was_received_before_is_written_first(self):
+        server, daemon = Server(self), world.Daemon()
+        self.environment = daemon.environment
+        tool = self.start(CAT, "127.0.0.1", server.port)
+        peer = server.accept()
+        data = DATA * (16_000_000 // len(DATA))
+        peer.sendall(data)
+        world.eventually(lambda: self.received(daemon) == len(data))
+        daemon.stop()  # nobody has read more than a pipe holds
+        status, out, err = tool.end()
+        self.assertEqual((status, len(out)), (4, len(data)), err)
+        self.assertEqual(hashlib.sha256(out).digest(), hashlib.sha256(data).digest())
+        self.assertIn("gave the queue up", err)
+
 
 world.main()
