@@ -313,7 +313,7 @@ static void release(struct client *c)
 	fd_close(c->poke);
 	classes_put(c->classes);
 	pthread_mutex_destroy(&c->lock);
-	free(c->slots);
+	flows_done(c);
 	free(c);
 }
 

@@ -328,7 +328,7 @@ static void announce(struct flow *listener, int sock)
 	listener->accepting = NULL;
 	f->sock = sock;
 	f->listener_id = listener->id;
-	f->cookie = socket_cookie(sock);
+	flow_identify(f, socket_cookie(sock));
 	f->receive_only = listener->receive_only;
 	socket_addresses(sock, &f->local, &f->remote);
 	steer_share(f, listener);

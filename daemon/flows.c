@@ -9,6 +9,36 @@
 #include "socket.h"
 #include "util.h"
 
+static struct flow_bucket *bucket_of(const struct client *c, uint64_t cookie)
+{
+	return &c->sockets[cookie % c->slot_count];
+}
+
+/* There are as many buckets as slots: what a bucket has does not grow with their number. */
+static void sockets_move(struct client *c, struct flow_bucket *buckets, uint32_t count)
+{
+	for (uint32_t i = 0; i < c->slot_count; i++) {
+		struct flow *f;
+		while ((f = LIST_FIRST(&c->sockets[i]))) {
+			LIST_REMOVE(f, same_bucket);
+			LIST_INSERT_HEAD(&buckets[f->cookie % count], f, same_bucket);
+		}
+	}
+	free(c->sockets);
+	c->sockets = buckets;
+}
+
+/* The last of those that are free: an id is used again as late as possible. */
+static void slot_free(struct client *c, uint32_t index)
+{
+	c->slots[index].flow = NULL;
+	if (c->slots_free++ == 0)
+		c->slot_first = index;
+	else
+		c->slots[c->slot_last].next = index;
+	c->slot_last = index;
+}
+
 static int slots_grow(struct client *c)
 {
 	uint32_t count = c->slot_count ? c->slot_count * 2 : 16;
@@ -16,34 +46,60 @@ static int slots_grow(struct client *c)
 		count = CLIENT_FLOWS_MAX;
 	if (count == c->slot_count)
 		return -EDQUOT;
+	struct flow_bucket *buckets = calloc(count, sizeof(*buckets));
 	struct flow_slot *slots = reallocarray(c->slots, count, sizeof(*slots));
-	if (!slots)
+	if (slots)
+		c->slots = slots;
+	if (!slots || !buckets) {
+		free(buckets);
 		return -ENOMEM;
-	for (uint32_t i = c->slot_count; i < count; i++)
+	}
+	sockets_move(c, buckets, count);
+	for (uint32_t i = c->slot_count; i < count; i++) {
 		slots[i] = (struct flow_slot){0};
-	c->slot_next = c->slot_count;
-	c->slots = slots;
+		slot_free(c, i);
+	}
 	c->slot_count = count;
 	return 0;
 }
 
-/* A free slot, searched round about so that ids are reused late. */
 static int slot_take(struct client *c, struct flow *f)
 {
-	for (uint32_t i = 0; i < c->slot_count; i++) {
-		uint32_t index = (c->slot_next + i) % c->slot_count;
-		struct flow_slot *slot = &c->slots[index];
-		if (slot->flow)
-			continue;
-		if (++slot->generation == 0)
-			slot->generation = 1;
-		slot->flow = f;
-		f->id = (uint32_t)slot->generation << 16 | index;
-		c->slot_next = index + 1;
-		return 0;
-	}
-	int r = slots_grow(c);
-	return r < 0 ? r : slot_take(c, f);
+	int r = c->slots_free ? 0 : slots_grow(c);
+	if (r < 0)
+		return r;
+	uint32_t index = c->slot_first;
+	struct flow_slot *slot = &c->slots[index];
+	c->slot_first = slot->next;
+	c->slots_free--;
+	if (++slot->generation == 0)
+		slot->generation = 1;
+	slot->flow = f;
+	f->id = (uint32_t)slot->generation << 16 | index;
+	return 0;
+}
+
+void flows_done(struct client *c)
+{
+	free(c->slots);
+	free(c->sockets);
+}
+
+void flow_identify(struct flow *f, uint64_t cookie)
+{
+	f->cookie = cookie;
+	if (cookie)
+		LIST_INSERT_HEAD(bucket_of(f->queue->client, cookie), f, same_bucket);
+}
+
+bool flows_have(const struct client *c, uint64_t cookie)
+{
+	const struct flow *f;
+	if (c->slot_count > 0)
+		LIST_FOREACH (f, bucket_of(c, cookie), same_bucket)
+			if (f->cookie == cookie)
+				return true;
+	return false;
 }
 
 int flow_new(struct flow **ret, struct queue *q, int sock)
@@ -82,7 +138,7 @@ void flows_link(struct flow *f)
 void flow_discard(struct flow *f)
 {
 	struct client *c = f->queue->client;
-	c->slots[f->id & 0xffff].flow = NULL;
+	slot_free(c, f->id & 0xffff);
 	account_release(c->who.peer, ACCOUNT_FLOWS, 1);
 	if (f->listener)
 		account_release(c->who.peer, ACCOUNT_LISTENERS, 1);
@@ -125,6 +181,9 @@ int flow_watch(struct flow *f, enum flow_wait what)
 void flow_drop_socket(struct flow *f, bool abort)
 {
 	flow_unwatch(f);
+	if (f->cookie)
+		LIST_REMOVE(f, same_bucket);
+	f->cookie = 0;
 	f->sock = socket_drop(f->sock, abort);
 }
 

@@ -30,8 +30,15 @@ void flow_discard(struct flow *f);
 int flow_watch(struct flow *f, enum flow_wait what);
 void flow_unwatch(struct flow *f);
 
+/* What identifies the flow's socket, once it has one: flows_have() knows it until it is dropped. */
+void flow_identify(struct flow *f, uint64_t cookie);
+bool flows_have(const struct client *c, uint64_t cookie);
+
 /* Closes the socket, if it has one. */
 void flow_drop_socket(struct flow *f, bool abort);
+
+/* Frees what ids are kept in; no flow is left. */
+void flows_done(struct client *c);
 
 struct flow *flow_find(struct client *c, uint32_t id);
 

@@ -59,7 +59,7 @@ static uint32_t listener_open(struct flow *f, struct answer *a)
 		flow_discard(f);
 		return REASON_QUOTA;
 	}
-	f->cookie = socket_cookie(f->sock);
+	flow_identify(f, socket_cookie(f->sock));
 	host_reply(f, a);
 	uint32_t reason = hand_out(f, a);
 	if (reason) {
@@ -144,7 +144,7 @@ uint32_t host_connected(struct client *c, int result, struct answer *a)
 		flow_discard(f);
 		return reason;
 	}
-	f->cookie = socket_cookie(f->sock);
+	flow_identify(f, socket_cookie(f->sock));
 	host_reply(f, a);
 	flow_open(f);
 	return REASON_NONE;

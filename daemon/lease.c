@@ -280,7 +280,8 @@ static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_
 		r = nic_make_ready(all.dir, c->name, &c->queues, say, why);
 	if (r < 0)
 		return r;
-	nic->ifindex = ifindex;
+	if (nic->leases == 0) /* else status may be reading it */
+		nic->ifindex = ifindex;
 	__atomic_store_n(&nic->back_at_ns, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&nic->owed, false, __ATOMIC_RELAXED);
 	nic->leases++;

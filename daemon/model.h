@@ -97,7 +97,8 @@ struct flow {
 	uint8_t stuck;              /* receives in a row that moved nothing */
 	struct flow_list *waits_on; /* the queue's list that `waiting` is linked in */
 	bool is_news;
-	uint64_t cookie; /* SO_COOKIE: the socket's identity */
+	uint64_t cookie;              /* SO_COOKIE: the socket's identity; 0: none */
+	LIST_ENTRY(flow) same_bucket; /* of client.sockets, if it has a cookie */
 	struct msg_addr local, remote;
 	uint32_t listener_id;   /* of an accepted flow */
 	struct flow *accepting; /* a listener's next flow, charged before it is accepted */
@@ -108,7 +109,8 @@ struct flow {
 	uint64_t taken;            /* from the socket before the first of them: socket_taken() */
 	void *stream;              /* the backend's, or NULL; its socket is kept open */
 	struct steering *steering; /* to the leased hardware queue, or NULL */
-	const char *why_copied;    /* why it is not steered there, or NULL; a constant */
+	/* Why it is not steered there, or NULL; a constant, which status reads, too. */
+	const char *_Atomic why_copied;
 };
 
 static inline enum flow_state flow_state(const struct flow *f)
@@ -197,9 +199,12 @@ struct session {
 };
 
 struct flow_slot {
-	struct flow *flow;
+	struct flow *flow; /* NULL: the slot is free */
 	uint16_t generation;
+	uint32_t next; /* free one */
 };
+
+LIST_HEAD(flow_bucket, flow);
 
 /* All of it from the kernel and from the socket that was connected to. */
 struct client_identity {
@@ -231,8 +236,10 @@ struct client {
 	TAILQ_HEAD(, queue) queues;
 	LIST_HEAD(, area) areas;
 	struct flow_slot *slots; /* flows by index */
-	uint32_t slot_count, slot_next;
-	uint32_t next_id; /* of areas and queues */
+	uint32_t slot_count, slots_free;
+	uint32_t slot_first, slot_last; /* of those that are free */
+	struct flow_bucket *sockets;    /* flows by their socket's cookie; slot_count buckets */
+	uint32_t next_id;               /* of areas and queues */
 
 	int epoll;
 	struct uring control; /* accept, connect and their cancellation */

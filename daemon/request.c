@@ -139,17 +139,6 @@ static uint32_t queue_shut(struct client *c, const struct msg_queue_close *m)
 	return REQUEST_PENDING;
 }
 
-/* One socket, one flow: two of them would tear the stream apart. */
-static bool taken(struct client *c, uint64_t cookie)
-{
-	for (uint32_t i = 0; i < c->slot_count; i++) {
-		const struct flow *f = c->slots[i].flow;
-		if (f && f->sock >= 0 && f->cookie == cookie)
-			return true;
-	}
-	return false;
-}
-
 static uint32_t flow_adopt(struct client *c, const struct msg_flow_adopt *m, int *fds,
 			   struct answer *a)
 {
@@ -163,14 +152,14 @@ static uint32_t flow_adopt(struct client *c, const struct msg_flow_adopt *m, int
 	if (reason)
 		return reason;
 	uint64_t cookie = socket_cookie(fds[0]);
-	if (taken(c, cookie))
+	if (flows_have(c, cookie)) /* two flows would tear its stream apart */
 		return REASON_SOCKET_TAKEN;
 	struct flow *f;
 	int r = flow_new(&f, q, fds[0]);
 	if (r < 0)
 		return r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT;
 	fds[0] = -1;
-	f->cookie = cookie;
+	flow_identify(f, cookie);
 	if (listener && flow_listen(f) < 0) {
 		flow_discard(f);
 		return REASON_QUOTA;

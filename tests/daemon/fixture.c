@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "../../daemon/flow.h"
+#include "../../daemon/flows.h"
 #include "../../daemon/queue.h"
 
 #define PAGES 16
@@ -133,7 +134,7 @@ int fixture_close(void **state)
 	queue_free(queue);
 	close(channel);
 	close(sock[0]);
-	free(client.slots);
+	flows_done(&client);
 	close(client.epoll);
 	peer_put(client.who.peer);
 	account_done();
