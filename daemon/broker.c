@@ -274,15 +274,17 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct p
 {
 	*b = (struct broker){.event = event, .listeners = l};
 	TAILQ_INIT(&b->clients);
-	status_init(&b->status, event, &b->clients);
-	if (classes_set(policy) < 0)
-		return -ENOMEM;
+	int r = status_init(&b->status, event, &b->clients);
+	if (r == 0 && classes_set(policy) < 0)
+		r = -ENOMEM;
+	if (r < 0)
+		return r;
 	b->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	b->spare = eventfd(0, EFD_CLOEXEC);
 	if (b->ended < 0 || b->spare < 0)
 		return -errno;
 	refusals_init(&b->refusals, b->ended);
-	int r = log_client_init();
+	r = log_client_init();
 	if (r == 0)
 		r = sd_event_add_io(event, NULL, log_client_fd(), EPOLLIN, log_due, b);
 	if (r >= 0)
@@ -337,6 +339,7 @@ bool broker_done(struct broker *b)
 	TAILQ_FOREACH (c, &b->clients, link)
 		log_warn("client %u (pid %d) did not end: one of its sockets is stuck", c->id,
 			 (int)c->who.pid);
+	status_done(&b->status);
 	log_client_done();
 	refusals_reap(&b->refusals);
 	if (refusals_any(&b->refusals))

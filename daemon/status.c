@@ -1,224 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 #include "status.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <json-c/json.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 
-#include "../proto/text.h"
-#include "classes.h"
-#include "explain.h"
-#include "flows.h"
-#include "lease.h"
-#include "model.h"
+#include "snapshot.h"
+#include "status_text.h"
 #include "util.h"
 
 #define READERS_MOST         64u /* at once; not counting root's */
 #define READERS_OF_USER_MOST 4u
 #define READER_USEC          5000000ull
+#define PAUSE_USEC           100000ull  /* between two documents, at least */
+#define PAUSE_COSTS          4u         /* ... and so many times what one costs */
+#define BYTES_MOST           (8u << 20) /* of documents that are being read, but the newest */
 
-/* A reader that has not taken its document yet. */
+struct document {
+	TAILQ_ENTRY(document) link;
+	struct snapshot snapshot; /* what it is made of; nothing once it is made */
+	char *text;               /* NULL: there was no memory for it */
+	size_t bytes;
+	uint32_t readers;
+	uint64_t cost_usec; /* of a processor's time */
+};
+
+/* Waits for its document, then for its peer to take that. */
 struct reader {
 	LIST_ENTRY(reader) link;
+	struct status *status;
 	uid_t uid;
 	sd_event_source *io, *timer;
 	int sock;
-	struct json_object *document; /* owns text */
-	const char *text;
-	size_t left;
+	struct document *document; /* NULL: none is begun yet */
+	size_t sent;
 };
 
-static void add_number(struct json_object *o, const char *key, uint64_t n)
+static void document_put(struct status *s, struct document *d)
 {
-	json_object_object_add(o, key, json_object_new_uint64(n));
-}
-
-/* The one way for text into the document, which has to be UTF-8 whatever is in the text. */
-static void add_text(struct json_object *o, const char *key, const char *text)
-{
-	char *copy = strdup(text);
-	if (copy)
-		text_clean(copy, "\n");
-	json_object_object_add(o, key, copy ? json_object_new_string(copy) : NULL);
-	free(copy);
-}
-
-static void add_address(struct json_object *o, const char *key, const struct msg_addr *a)
-{
-	char ip[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN + 10] = "";
-	if (a->family == 4 && inet_ntop(AF_INET, a->ip, ip, sizeof(ip)))
-		snprintf(text, sizeof(text), "%s:%u", ip, a->port);
-	else if (a->family == 6 && inet_ntop(AF_INET6, a->ip, ip, sizeof(ip)))
-		snprintf(text, sizeof(text), "[%s]:%u", ip, a->port);
-	add_text(o, key, text);
-}
-
-/* null where the kernel does not tell. */
-static void add_copied(struct json_object *o, bool untold, uint64_t bytes)
-{
-	json_object_object_add(o, "bytes_copied", untold ? NULL : json_object_new_uint64(bytes));
-}
-
-static struct json_object *flow_json(const struct flow *f)
-{
-	static const char *const states[] = {"opening", "idle", "receiving", "ended", "closed"};
-	struct json_object *o = json_object_new_object();
-	uint64_t bytes = count_get(&f->bytes);
-	add_number(o, "id", f->id);
-	add_text(o, "kind", f->listener ? "listener" : "connected");
-	add_address(o, "local", &f->local);
-	add_address(o, "remote", &f->remote);
-	add_number(o, "bytes", bytes);
-	add_copied(o, f->queue->copies_untold && !f->why_copied, count_get(&f->bytes_copied));
-	add_text(o, "why_copied", f->why_copied ? f->why_copied : "");
-	json_object_object_add(o, "paused", json_object_new_boolean(flow_is_paused(f)));
-	add_text(o, "state", states[flow_state(f)]);
-	return o;
-}
-
-static void add_counters(struct json_object *o, const struct queue *q)
-{
-	const struct ring_daemon *d = q->rings.daemon;
-	uint64_t bytes = count_get(&d->bytes), copied = count_get(&d->bytes_copied);
-	double ratio = bytes ? 1.0 - (double)copied / (double)bytes : 0.0;
-	add_number(o, "bytes", bytes);
-	add_copied(o, q->copies_untold, copied);
-	json_object_object_add(o, "zero_copy_ratio",
-			       q->copies_untold ? NULL : json_object_new_double(ratio));
-	add_number(o, "completions", count_get(&d->completions));
-	add_number(o, "refills", count_get(&d->refills));
-	add_number(o, "refills_refused", count_get(&d->refills_refused));
-	add_number(o, "heads_refused", count_get(&d->heads_refused));
-	add_number(o, "starvations", count_get(&d->starvations));
-	add_number(o, "wakeups", count_get(&d->wakeups));
-	add_number(o, "enters", count_get(&d->enters));
-	add_number(o, "lent", count_get(&d->lent));
-	add_number(o, "returned", count_get(&d->returned));
-	add_number(o, "missed", count_get(&d->missed));
-	add_number(o, "in_vain", count_get(&d->in_vain));
-}
-
-static struct json_object *queue_json(const struct queue *q)
-{
-	struct json_object *o = json_object_new_object(), *flows = json_object_new_array();
-	const struct flow *f;
-	add_number(o, "id", q->id);
-	add_text(o, "backend", q->backend->name);
-	add_text(o, "why_not", q->why_not);
-	if (q->lease) {
-		uint32_t ifindex, n;
-		const uint32_t *rxqs;
-		struct json_object *list = json_object_new_array();
-		lease_where(q->lease, &ifindex, &rxqs, &n);
-		add_number(o, "ifindex", ifindex);
-		for (uint32_t i = 0; i < n; i++)
-			json_object_array_add(list, json_object_new_int64(rxqs[i]));
-		json_object_object_add(o, "rxqs", list);
-	}
-	add_number(o, "area_bytes", q->area->bytes);
-	add_number(o, "buffer_bytes", q->buffer_bytes);
-	add_number(o, "cq_entries", q->rings.layout.cq_entries);
-	add_counters(o, q);
-	TAILQ_FOREACH (f, &q->flows, link)
-		json_object_array_add(flows, flow_json(f));
-	json_object_object_add(o, "flows", flows);
-	return o;
-}
-
-static struct json_object *client_json(struct client *c)
-{
-	struct json_object *o = json_object_new_object(), *queues = json_object_new_array();
-	const struct queue *q;
-	add_number(o, "id", c->id);
-	add_number(o, "pid", (uint64_t)c->who.pid);
-	add_number(o, "uid", c->who.uid);
-	add_text(o, "class", c->who.class);
-	pthread_mutex_lock(&c->lock);
-	add_text(o, "name", c->session.name);
-	TAILQ_FOREACH (q, &c->queues, link)
-		json_object_array_add(queues, queue_json(q));
-	pthread_mutex_unlock(&c->lock);
-	json_object_object_add(o, "queues", queues);
-	return o;
-}
-
-static struct json_object *counts_json(const uint64_t counts[ACCOUNT_KINDS])
-{
-	static const char *const names[] = {
-		[ACCOUNT_SESSIONS] = "sessions", [ACCOUNT_QUEUES] = "queues",
-		[ACCOUNT_AREAS] = "areas",       [ACCOUNT_BYTES] = "area_bytes",
-		[ACCOUNT_FLOWS] = "flows",       [ACCOUNT_LISTENERS] = "listeners",
-	};
-	struct json_object *o = json_object_new_object();
-	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
-		add_number(o, names[kind], counts[kind]);
-	return o;
-}
-
-static void add_explanation(struct json_object *o, const struct policy_class *c)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
-	if (!f)
+	if (--d->readers > 0 || d == s->making)
 		return;
-	explain_class(c, "", f);
-	fclose(f);
-	add_text(o, "explanation", text);
-	free(text);
-}
-
-/* Limits are of each user, what is used that of all of them. */
-static struct json_object *class_json(const struct policy_class *c)
-{
-	struct json_object *o = json_object_new_object(), *limits = counts_json(c->limits.most);
-	uint64_t used[ACCOUNT_KINDS], users = account_used(c->name, used);
-	struct json_object *in_use = counts_json(used);
-	add_text(o, "name", c->name);
-	add_text(o, "socket", c->socket ? c->socket : "");
-	add_explanation(o, c);
-	add_number(limits, "requests_per_second", c->limits.requests_per_second);
-	add_number(limits, "leases_per_minute", c->limits.leases_per_minute);
-	add_number(limits, "users", c->limits.most_users);
-	add_number(in_use, "users", users);
-	json_object_object_add(o, "limits", limits);
-	json_object_object_add(o, "used", in_use);
-	return o;
-}
-
-static struct json_object *classes_json(void)
-{
-	struct json_object *list = json_object_new_array();
-	struct classes *classes = classes_get();
-	const struct policy_class *c = classes_policy(classes)->classes;
-	for (; c; c = c->next)
-		json_object_array_add(list, class_json(c));
-	classes_put(classes);
-	return list;
-}
-
-static struct json_object *document_make(const struct status *s)
-{
-	struct json_object *o = json_object_new_object(), *clients = json_object_new_array();
-	struct utsname kernel;
-	struct client *c;
-	uint64_t now = 0;
-	uname(&kernel);
-	sd_event_now(s->event, CLOCK_MONOTONIC, &now);
-	add_text(o, "version", ZCRXD_VERSION);
-	add_number(o, "pid", (uint64_t)getpid());
-	add_text(o, "kernel", kernel.release);
-	add_number(o, "uptime_s", (now - s->started_usec) / 1000000);
-	json_object_object_add(o, "classes", classes_json());
-	TAILQ_FOREACH (c, s->clients, link)
-		json_object_array_add(clients, client_json(c));
-	json_object_object_add(o, "clients", clients);
-	return o;
+	TAILQ_REMOVE(&s->documents, d, link);
+	free(d->text);
+	free(d);
 }
 
 static void reader_free(struct reader *r)
@@ -227,23 +52,23 @@ static void reader_free(struct reader *r)
 	sd_event_source_disable_unref(r->io);
 	sd_event_source_disable_unref(r->timer);
 	fd_close(r->sock);
-	json_object_put(r->document);
+	if (r->document)
+		document_put(r->status, r->document);
 	free(r);
 }
 
 static int reader_ready(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct reader *r = data;
+	const struct document *d = r->document;
 	(void)source;
 	(void)events;
-	ssize_t n = send(fd, r->text, r->left, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = send(fd, d->text + r->sent, d->bytes - r->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0 && errno == EAGAIN)
 		return 0;
-	if (n > 0) {
-		r->text += n;
-		r->left -= (size_t)n;
-	}
-	if (n <= 0 || r->left == 0)
+	if (n > 0)
+		r->sent += (size_t)n;
+	if (n <= 0 || r->sent == d->bytes)
 		reader_free(r);
 	return 0;
 }
@@ -256,10 +81,173 @@ static int reader_late(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-void status_init(struct status *s, sd_event *event, const struct client_list *clients)
+static void reader_serve(struct reader *r)
+{
+	sd_event *event = r->status->event;
+	if (!r->document->text ||
+	    sd_event_add_io(event, &r->io, r->sock, EPOLLOUT, reader_ready, r) < 0 ||
+	    sd_event_add_time_relative(event, &r->timer, CLOCK_MONOTONIC, READER_USEC, 0,
+				       reader_late, r) < 0)
+		reader_free(r);
+}
+
+/* Those of the oldest documents have had the most time. */
+static void memory_limit(struct status *s)
+{
+	struct document *d, *oldest = TAILQ_FIRST(&s->documents);
+	struct reader *r, *next;
+	size_t bytes = 0;
+	TAILQ_FOREACH (d, &s->documents, link)
+		bytes += d->bytes;
+	for (; oldest && bytes > BYTES_MOST + TAILQ_LAST(&s->documents, document_list)->bytes;
+	     oldest = TAILQ_FIRST(&s->documents)) {
+		bytes -= oldest->bytes;
+		for (r = LIST_FIRST(&s->readers); r; r = next) {
+			next = LIST_NEXT(r, link);
+			if (r->document == oldest)
+				reader_free(r);
+		}
+	}
+}
+
+static uint64_t cpu_usec(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void make(void *data)
+{
+	struct document *d = data;
+	uint64_t before = cpu_usec();
+	d->text = status_text(&d->snapshot, &d->bytes);
+	snapshot_done(&d->snapshot);
+	d->cost_usec += cpu_usec() - before;
+}
+
+static void waiting_drop(struct status *s)
+{
+	struct reader *r, *next;
+	for (r = LIST_FIRST(&s->readers); r; r = next) {
+		next = LIST_NEXT(r, link);
+		if (!r->document)
+			reader_free(r);
+	}
+}
+
+/* For all that wait. */
+static void document_begin(struct status *s)
+{
+	struct reader *r;
+	uint64_t before = cpu_usec(), now = 0;
+	struct document *d = calloc(1, sizeof(*d));
+	if (!d || snapshot_take(&d->snapshot, s->clients) < 0) {
+		free(d);
+		waiting_drop(s);
+		return;
+	}
+	sd_event_now(s->event, CLOCK_MONOTONIC, &now);
+	d->snapshot.uptime_s = (now - s->started_usec) / 1000000;
+	d->cost_usec = cpu_usec() - before;
+	LIST_FOREACH (r, &s->readers, link) {
+		if (r->document)
+			continue;
+		r->document = d;
+		d->readers++;
+	}
+	s->making = d;
+	work_start(&s->work, make, d, s->made);
+}
+
+static bool any_waits(const struct status *s)
+{
+	const struct reader *r;
+	LIST_FOREACH (r, &s->readers, link)
+		if (!r->document)
+			return true;
+	return false;
+}
+
+static void begin_if_due(struct status *s)
+{
+	if (!s->making && !s->pausing && any_waits(s))
+		document_begin(s);
+}
+
+static void pause_begin(struct status *s, uint64_t usec)
+{
+	s->pausing = sd_event_source_set_time_relative(s->pause, usec) >= 0 &&
+		     sd_event_source_set_enabled(s->pause, SD_EVENT_ONESHOT) >= 0;
+}
+
+static int pause_over(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct status *s = data;
+	(void)source;
+	(void)usec;
+	s->pausing = false;
+	begin_if_due(s);
+	return 0;
+}
+
+static void document_publish(struct status *s)
+{
+	struct document *d = s->making;
+	struct reader *r, *next;
+	work_join(&s->work);
+	s->making = NULL;
+	TAILQ_INSERT_TAIL(&s->documents, d, link);
+	d->readers++; /* this one, until all are served */
+	for (r = LIST_FIRST(&s->readers); r; r = next) {
+		next = LIST_NEXT(r, link);
+		if (r->document == d)
+			reader_serve(r);
+	}
+	uint64_t usec = d->cost_usec * PAUSE_COSTS;
+	document_put(s, d);
+	memory_limit(s);
+	pause_begin(s, usec > PAUSE_USEC ? usec : PAUSE_USEC);
+}
+
+static int document_made(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct status *s = data;
+	eventfd_t count;
+	(void)source;
+	(void)events;
+	eventfd_read(fd, &count);
+	if (s->making && work_is_over(&s->work))
+		document_publish(s);
+	begin_if_due(s);
+	return 0;
+}
+
+int status_init(struct status *s, sd_event *event, const struct client_list *clients)
 {
 	*s = (struct status){.event = event, .clients = clients};
+	TAILQ_INIT(&s->documents);
 	sd_event_now(event, CLOCK_MONOTONIC, &s->started_usec);
+	s->made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->made < 0)
+		return -errno;
+	int r = sd_event_add_io(event, &s->made_io, s->made, EPOLLIN, document_made, s);
+	if (r >= 0)
+		r = sd_event_add_time(event, &s->pause, CLOCK_MONOTONIC, 0, 0, pause_over, s);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(s->pause, SD_EVENT_OFF);
+	return r < 0 ? r : 0;
+}
+
+void status_done(struct status *s)
+{
+	if (s->making)
+		document_publish(s);
+	while (!LIST_EMPTY(&s->readers))
+		reader_free(LIST_FIRST(&s->readers));
+	s->pause = sd_event_source_disable_unref(s->pause);
+	s->made_io = sd_event_source_disable_unref(s->made_io);
+	s->made = fd_close(s->made);
 }
 
 /* Root, who is to find out what goes on, does not depend on others. */
@@ -287,13 +275,8 @@ int status_accept(struct status *s, int listener)
 		close(sock);
 		return 0;
 	}
-	*r = (struct reader){.uid = who.uid, .sock = sock, .document = document_make(s)};
+	*r = (struct reader){.status = s, .uid = who.uid, .sock = sock};
 	LIST_INSERT_HEAD(&s->readers, r, link);
-	r->text = json_object_to_json_string_ext(r->document, JSON_C_TO_STRING_PRETTY);
-	r->left = strlen(r->text);
-	if (sd_event_add_io(s->event, &r->io, sock, EPOLLOUT, reader_ready, r) < 0 ||
-	    sd_event_add_time_relative(s->event, &r->timer, CLOCK_MONOTONIC, READER_USEC, 0,
-				       reader_late, r) < 0)
-		reader_free(r);
+	begin_if_due(s);
 	return 0;
 }
