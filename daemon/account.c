@@ -13,7 +13,7 @@
 #define NS_A_MINUTE (60 * NS_A_SECOND)
 #define IDLE_MOST   1024u /* users without peers that are remembered */
 
-/* So many are left of a period, which began then. */
+/* So many are left of a period, which began then; 0: none has begun. */
 struct rate {
 	uint64_t credit, at_ns;
 };
@@ -128,7 +128,7 @@ static void user_retire(struct user *u)
 
 static bool is_over(const struct rate *r, uint64_t period_ns, uint64_t now_ns)
 {
-	return now_ns >= r->at_ns + period_ns;
+	return r->at_ns == 0 || now_ns >= r->at_ns + period_ns;
 }
 
 static void users_forget(uint64_t now_ns)

@@ -288,6 +288,22 @@ static void the_rate_outlives_the_users_last_peer(void **state)
 	peer_put(p);
 }
 
+/* The clock begins when the machine does. */
+static void the_first_minute_of_a_machine_is_one_like_others(void **state)
+{
+	(void)state;
+	uint64_t wait_s = 0, then_ns = now_ns;
+	now_ns = 1;
+	struct peer *p = get(ALICE, 0);
+	assert_true(account_request(p, now_ns));
+	for (uint64_t i = 0; i < limits.leases_per_minute; i++)
+		assert_true(account_lease(p, now_ns, &wait_s));
+	assert_false(account_lease(p, now_ns, &wait_s));
+	assert_int_equal(wait_s, 60);
+	peer_put(p);
+	now_ns = then_ns;
+}
+
 static void leases_have_a_rate_that_is_told_and_outlives_peers(void **state)
 {
 	(void)state;
@@ -400,6 +416,7 @@ int main(void)
 		CASE(a_class_has_no_more_users_than_it_may),
 		CASE(the_rate_is_the_users_whatever_the_process),
 		CASE(the_rate_outlives_the_users_last_peer),
+		CASE(the_first_minute_of_a_machine_is_one_like_others),
 		CASE(leases_have_a_rate_that_is_told_and_outlives_peers),
 		CASE(a_class_asks_for_no_more_than_the_users_it_may_have),
 		CASE(lower_limits_leave_what_is_there),
