@@ -146,9 +146,11 @@ static const char *cannot(struct opening *o)
 		return "The backend zcrx receives on one hardware queue; ask for one, or for devmem.";
 	if (b == &backend_devmem && o->wish.area->dmabuf < 0)
 		return "The backend devmem receives into dma-bufs only; bring one.";
+	/* Whoever may not lease is told that instead. */
+	if (b == &backend_zcrx && o->client->class->nics.n > 0 && kernel_refuses_zcrx())
+		return kernel_refuses_zcrx();
 	if (o->wish.area->bytes <= b->area_bytes_most)
-		return b == &backend_zcrx && o->client->class->nics.n > 0 ? kernel_refuses_zcrx()
-									  : NULL;
+		return NULL;
 	snprintf(
 		o->answer->text_room, sizeof(o->answer->text_room),
 		"The backend %s receives into areas of at most %u GiB; take a smaller one, or several.",

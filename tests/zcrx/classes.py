@@ -6,7 +6,7 @@ import os
 import re
 import signal
 
-from service import COPY, Service, do, expect, finish, report, sender, until, wait_ready, zero_copy
+from service import BUILD, COPY, Service, do, expect, finish, report, sender, until, wait_ready, zero_copy
 from guest import LOCAL, REMOTE, Tally, only_in_guest, queues_bound
 
 MIB = 1 << 20
@@ -30,6 +30,7 @@ mode=0666
 nics=zc0:3
 remote=192.0.2.0/24
 """
+MENDED = "[zcrx]\nfixed-in-this-kernel=CVE-2026-43121 CVE-2026-43174 CVE-2026-45995\n"
 ports = itertools.count(25000)
 
 
@@ -171,9 +172,25 @@ def taken_away(service):
     zero_copy(got, 0.9)
 
 
+def holes(mended):
+    """On a kernel whose version has holes nobody gets zcrx, unless this one is said to have been mended."""
+    library = os.path.join(BUILD, "tests/daemon/libother_release.so")
+    environment = {"LD_PRELOAD": library, "OTHER_RELEASE": "6.19.0-rc3"}
+    with Service(classes=(MENDED if mended else "") + CLASSES, environment=environment) as service:
+        got, *_ = stream(service, "first", next(ports))
+        if mended:
+            zero_copy(got, 0.9)
+        else:
+            expect("it is copied", got["backend"] == COPY, got)
+            expect("and told why", "CVE-2026-45995" in got["why_not"], got)
+            expect("so is the administrator", "Linux 6.19.0-rc3 has holes" in service.said(), service.said())
+
+
 def main():
     only_in_guest()
     tally = Tally()
+    for mended in False, True:
+        tally.run("holes of the kernel" + (", mended" if mended else ""), holes, mended)
     with Service(classes=CLASSES) as service:
         tally.run("a class without queues copies", none_to_lease, service)
         tally.run("each class has its own queue", its_own_queue, service)

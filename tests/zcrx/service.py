@@ -45,7 +45,8 @@ def as_user(uid, *capabilities):
 class Service:
     """Unless a test says otherwise, a NIC is put back at once, and leases are not limited."""
 
-    def __init__(self, queues="2-3", classes="[class default]\nnics=zc0\n", linger=0):
+    def __init__(self, queues="2-3", classes="[class default]\nnics=zc0\n", linger=0, environment=None):
+        self.environment = {**os.environ, **(environment or {})}
         self.dir = tempfile.mkdtemp(prefix="zcrxd.")
         self.config = os.path.join(self.dir, "conf")
         self.socket, self.status = (os.path.join(self.dir, name) for name in ("clients", "status"))
@@ -70,7 +71,7 @@ class Service:
     def start(self):
         self.process = subprocess.Popen(
             [*as_user(DAEMON_UID, "net_admin", "ipc_lock"), ZCRXD, "-v", "-c", self.config],
-            stderr=self.log)
+            stderr=self.log, env=self.environment)
         until("zcrxd serves", lambda: os.path.exists(self.socket))
 
     def end(self, how=signal.SIGTERM):
