@@ -14,6 +14,7 @@
 #include "client.h"
 #include "flight.h"
 #include "lease.h"
+#include "listening.h"
 #include "log.h"
 #include "log_client.h"
 #include "util.h"
@@ -21,11 +22,27 @@
 #define STOP_USEC 5000000ull
 #define REST_USEC 1000000ull
 
-static void client_accepted(struct broker *b, int sock, const char *socket)
+/* "" for the shared one. */
+static const char *socket_class(const struct broker *b, int listener)
+{
+	const struct class_socket *s;
+	LIST_FOREACH (s, &b->listeners->classes, link)
+		if (s->fd == listener)
+			return s->class;
+	return "";
+}
+
+static void refuse(struct broker *b, int listener, int sock, uint32_t reason)
+{
+	refusals_add(&b->refusals, sock, socket_class(b, listener), reason,
+		     listening_was_open(listener, sock));
+}
+
+static void client_accepted(struct broker *b, int listener, int sock)
 {
 	struct client_identity who = {.pidfd = -1};
 	struct client *c = NULL;
-	int r = admission_get(sock, socket, &who);
+	int r = admission_get(sock, socket_class(b, listener), &who);
 	if (r == 0) {
 		r = client_start(&c, sock, ++b->next_id, &who, b->ended);
 		if (r < 0)
@@ -35,7 +52,7 @@ static void client_accepted(struct broker *b, int sock, const char *socket)
 		log_client(6, who.uid, who.class, LOG_CONNECTION_REFUSED,
 			   "a client (uid %u, class %s) was refused: %s", (unsigned)who.uid,
 			   *who.class ? who.class : "-", strerrordesc_np(-r));
-		refusals_add(&b->refusals, sock, socket, admission_reason(r));
+		refuse(b, listener, sock, admission_reason(r));
 		return;
 	}
 	TAILQ_INSERT_TAIL(&b->clients, c, link);
@@ -80,39 +97,28 @@ static bool exhausted(int error)
 }
 
 /* There is no descriptor left for a client; with the spare one it can at least be told so. */
-static void spare_use(struct broker *b, int listener, const char *socket)
+static void spare_use(struct broker *b, int listener)
 {
 	b->spare = fd_close(b->spare);
 	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (sock >= 0)
-		refusals_add(&b->refusals, sock, socket, REASON_DAEMON_LIMIT);
+		refuse(b, listener, sock, REASON_DAEMON_LIMIT);
 	rest(b);
-}
-
-/* "" for the shared one. */
-static const char *socket_class(const struct broker *b, int listener)
-{
-	const struct class_socket *s;
-	LIST_FOREACH (s, &b->listeners->classes, link)
-		if (s->fd == listener)
-			return s->class;
-	return "";
 }
 
 static int clients_ready(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct broker *b = data;
 	(void)events;
-	const char *socket = socket_class(b, fd);
-	if (refusals_full(&b->refusals, socket))
+	if (refusals_full(&b->refusals, socket_class(b, fd)))
 		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 	if (sock >= 0 && b->stopping)
-		refusals_add(&b->refusals, sock, socket, REASON_SHUTDOWN);
+		refuse(b, fd, sock, REASON_SHUTDOWN);
 	else if (sock >= 0)
-		client_accepted(b, sock, socket);
+		client_accepted(b, fd, sock);
 	else if (exhausted(errno))
-		spare_use(b, fd, socket);
+		spare_use(b, fd);
 	return 0;
 }
 
@@ -155,8 +161,9 @@ static int ended_ready(sd_event_source *source, int fd, uint32_t events, void *d
 static int status_ready(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct broker *b = data;
-	(void)source;
 	(void)events;
+	if (refusals_full(&b->refusals, STATUS_SOCKET))
+		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	if (exhausted(-status_accept(&b->status, fd)))
 		rest(b);
 	return 0;
@@ -274,7 +281,7 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct p
 {
 	*b = (struct broker){.event = event, .listeners = l};
 	TAILQ_INIT(&b->clients);
-	int r = status_init(&b->status, event, &b->clients);
+	int r = status_init(&b->status, event, &b->clients, &b->refusals);
 	if (r == 0 && classes_set(policy) < 0)
 		r = -ENOMEM;
 	if (r < 0)

@@ -10,79 +10,9 @@
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
+#include "listening.h"
 #include "log.h"
-#include "names.h"
 #include "util.h"
-
-#define BACKLOG 64
-
-/* A socket file nobody listens on is left over from a crash: it may go. Other files may not. */
-static int remove_stale(const struct sockaddr_un *sa, int type)
-{
-	struct stat st;
-	if (lstat(sa->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EEXIST;
-	_cleanup_(fd_closep) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN)
-		return -EADDRINUSE;
-	if (errno != ECONNREFUSED)
-		return errno == ENOENT ? 0 : -errno;
-	return unlink(sa->sun_path) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-/* -1, which changes nothing, without a name. */
-static int group_find(const char *name, gid_t *ret)
-{
-	*ret = (gid_t)-1;
-	if (!name)
-		return 0;
-
-	int r = name_group(name, ret);
-	if (r == -ENOENT)
-		log_error("group=%s: there is no such group", name);
-	else if (r < 0)
-		log_error("group=%s: it cannot be looked up: %s", name, strerrordesc_np(-r));
-	return r;
-}
-
-static int listener_make(const char *path, int type, mode_t mode, const char *group_name)
-{
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(sa.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(sa.sun_path, path, strlen(path));
-	gid_t group;
-	int r = group_find(group_name, &group);
-	if (r == 0)
-		r = remove_stale(&sa, type);
-	if (r < 0)
-		return r;
-	_cleanup_(fd_closep) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		return -errno;
-	/* Not listening yet: nobody can connect before mode and group are right. */
-	if (chmod(path, mode) < 0 || chown(path, (uid_t)-1, group) < 0 || listen(fd, BACKLOG) < 0) {
-		r = -errno;
-		unlink(path);
-		return r;
-	}
-	return fd_steal(&fd);
-}
-
-/*
- * What a client sends before its thread takes over is thrown away by others if it is refused, as is
- * all that readers of the status send. Sockets among it could make that wait (SO_LINGER), so the
- * kernel is to keep descriptors out. Before Linux 6.16 it cannot.
- */
-static void keep_descriptors_out(int fd)
-{
-	int off = 0;
-	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
-}
 
 static struct class_socket *class_find(const struct listeners *l, const char *class)
 {
@@ -104,7 +34,6 @@ static struct class_socket *class_add(struct listeners *l, const char *class, in
 	s->fd = fd;
 	strncat(s->class, class, sizeof(s->class) - 1);
 	LIST_INSERT_HEAD(&l->classes, s, link);
-	keep_descriptors_out(fd);
 	return s;
 }
 
@@ -122,57 +51,83 @@ static void class_remove(struct class_socket *s)
 	free(s);
 }
 
-static bool has_socket(const struct config *config, const char *class)
+/* Of a name that no class can have: who connects there is refused, whatever the classes are. */
+#define NO_CLASS "?"
+
+static int take_class(struct listeners *l, int fd, const char *name)
 {
-	const struct policy_class *c = policy_class_find(&config->policy, class);
-	return c && c->socket;
+	bool possible = *name && strlen(name) < POLICY_NAME_BYTES;
+	return class_add(l, possible ? name : NO_CLASS, fd) ? 0 : -ENOMEM;
 }
 
-static int take(struct listeners *l, const struct config *config, int fd, const char *name)
+static int take(struct listeners *l, int fd, const char *name)
 {
 	bool status = strcmp(name, "status") == 0, clients = strcmp(name, "clients") == 0;
-	bool fits = clients  ? l->clients < 0
-		    : status ? l->status < 0
-			     : has_socket(config, name) && !class_find(l, name);
+	bool fits = clients ? l->clients < 0 : status ? l->status < 0 : !class_find(l, name);
 	if (!fits || sd_is_socket(fd, AF_UNIX, status ? SOCK_STREAM : SOCK_SEQPACKET, 1) <= 0) {
 		log_error("socket '%s' from systemd: expected one SOCK_SEQPACKET named clients, "
-			  "one SOCK_STREAM named status, and a SOCK_SEQPACKET for each class of "
+			  "one SOCK_STREAM named status, and one SOCK_SEQPACKET for each class of "
 			  "zcrxd.conf that has a socket",
 			  name);
 		return -EINVAL;
 	}
-	/* Others hold it too and may be faster: our accept must not wait then. */
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	listening_adopt(fd);
 	if (clients)
 		l->clients = fd;
 	else if (status)
 		l->status = fd;
-	return clients || status || class_add(l, name, fd) ? 0 : -ENOMEM;
+	return clients || status ? 0 : take_class(l, fd, name);
 }
 
-static int from_systemd(struct listeners *l, const struct config *config)
+/* Where a socket of systemd's lies; "" if that is not known. */
+struct place {
+	struct sockaddr_un address;
+	char end; /* a path that fills its room has none */
+};
+
+static const char *place_of(struct place *room, const struct class_socket *s)
+{
+	socklen_t len = sizeof(room->address);
+	*room = (struct place){0};
+	return getsockname(s->fd, (struct sockaddr *)&room->address, &len) < 0
+		       ? ""
+		       : room->address.sun_path;
+}
+
+/* Its unit says where the socket lies, and whose it is. */
+static void compare(const struct class_socket *s, const struct policy_class *c)
+{
+	struct place room;
+	const char *path = place_of(&room, s);
+	if (!c || !c->socket)
+		log_warn("%s: systemd passes this socket for the class %s, and zcrxd.conf has no "
+			 "such class with a socket: who connects there is refused",
+			 path, s->class);
+	else if (strcmp(path, c->socket) != 0)
+		log_warn("[class %s] socket=%s: systemd's unit made it at %s; let both say the "
+			 "same",
+			 c->name, c->socket, path);
+}
+
+/* A class may go while its socket unit stays; that is no reason not to serve the others. */
+static void warn(const struct listeners *l, const struct config *config)
+{
+	const struct class_socket *s;
+	LIST_FOREACH (s, &l->classes, link)
+		if (!s->made)
+			compare(s, policy_class_find(&config->policy, s->class));
+}
+
+static int from_systemd(struct listeners *l)
 {
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names), r = n < 0 ? n : 0;
 	for (int i = 0; i < n; i++) {
 		if (r == 0)
-			r = take(l, config, SD_LISTEN_FDS_START + i, names[i]);
+			r = take(l, SD_LISTEN_FDS_START + i, names[i]);
 		free(names[i]);
 	}
 	free(names);
-	return r;
-}
-
-/* listener_make() that says what is wrong. */
-static int listener_try(const char *path, int type, mode_t mode, const char *group)
-{
-	int r = listener_make(path, type, mode, group);
-	if (r == -EADDRINUSE)
-		log_error("%s: another zcrxd listens here, or systemd for one; stop it or choose "
-			  "another path",
-			  path);
-	else if (r < 0)
-		log_error("%s: cannot listen: %s", path, strerrordesc_np(-r));
 	return r;
 }
 
@@ -181,7 +136,7 @@ static int listener_ensure(int *fd, char **ret_made, const char *path, int type,
 {
 	if (*fd >= 0)
 		return 0;
-	int r = listener_try(path, type, mode, group);
+	int r = listening_make(path, type, mode, group);
 	if (r < 0)
 		return r;
 	*fd = r;
@@ -193,7 +148,7 @@ int listeners_open(struct listeners *l, const struct config *config)
 {
 	*l = (struct listeners){.clients = -1, .status = -1};
 	LIST_INIT(&l->classes);
-	int r = from_systemd(l, config);
+	int r = from_systemd(l);
 	if (r == 0)
 		r = listener_ensure(&l->clients, &l->made[0], config->clients, SOCK_SEQPACKET,
 				    config->mode, config->group);
@@ -206,8 +161,7 @@ int listeners_open(struct listeners *l, const struct config *config)
 		listeners_close(l);
 		return r;
 	}
-	keep_descriptors_out(l->clients);
-	keep_descriptors_out(l->status);
+	warn(l, config);
 	return 0;
 }
 
@@ -225,13 +179,24 @@ static const struct policy_class *served(const struct class_socket *s, const str
 	return c;
 }
 
+/* Then nothing can be made there, and warn() has told of it. */
+static bool passed_for_another(const struct listeners *l, const struct policy_class *c)
+{
+	const struct class_socket *s;
+	struct place room;
+	LIST_FOREACH (s, &l->classes, link)
+		if (!s->made && strcmp(place_of(&room, s), c->socket) == 0)
+			return true;
+	return false;
+}
+
 static bool is_served(const struct listeners *l, const struct policy_class *c)
 {
 	const struct class_socket *s;
 	LIST_FOREACH (s, &l->classes, link)
 		if (serves(s, c))
 			return true;
-	return !c->socket;
+	return !c->socket || passed_for_another(l, c);
 }
 
 static struct class_socket *path_find(const struct listeners *l, const char *path)
@@ -264,7 +229,7 @@ static int class_listen(struct listeners *l, const struct policy_class *c)
 	if (is_reserved(l, c))
 		return -EADDRINUSE;
 	const char *at = aside ? aside : path;
-	int fd = listener_try(at, SOCK_SEQPACKET, c->mode, c->group);
+	int fd = listening_make(at, SOCK_SEQPACKET, c->mode, c->group);
 	if (fd < 0)
 		return fd;
 	struct class_socket *s = class_add(l, c->name, fd);
@@ -313,20 +278,20 @@ static void take_places(struct listeners *l)
 void listeners_drop(struct listeners *l, const struct config *config)
 {
 	struct class_socket *s, *next;
+	int r;
 	take_places(l);
 	for (s = LIST_FIRST(&l->classes); s; s = next) {
 		const struct policy_class *c = served(s, config);
-		gid_t group;
 		next = LIST_NEXT(s, link);
 		if (!s->made)
 			continue;
 		if (!c)
 			class_remove(s);
-		else if (chmod(s->made, c->mode) < 0 || group_find(c->group, &group) < 0 ||
-			 chown(s->made, (uid_t)-1, group) < 0)
+		else if ((r = listening_give(s->made, c->mode, c->group)) < 0)
 			log_warn("%s: mode and group stay as they are: %s", c->socket,
-				 strerrordesc_np(errno));
+				 strerrordesc_np(-r));
 	}
+	warn(l, config);
 }
 
 void listeners_close(struct listeners *l)

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../proto/reason.h"
+#include "listening.h"
 #include "policy.h"
 #include "session.h"
 #include "work.h"
@@ -17,6 +19,7 @@ struct refusal {
 	char socket[POLICY_NAME_BYTES];
 	int sock;
 	uint32_t reason;
+	bool unavoidable;
 	struct work work;
 };
 
@@ -29,11 +32,13 @@ void refusals_init(struct refusals *r, int wake)
 static void turn_away(void *data)
 {
 	const struct refusal *f = data;
-	session_refuse(f->sock, f->reason);
+	if (f->reason)
+		session_refuse(f->sock, f->reason);
 	close(f->sock);
 }
 
-void refusals_add(struct refusals *r, int sock, const char *socket, uint32_t reason)
+void refusals_add(struct refusals *r, int sock, const char *socket, uint32_t reason,
+		  bool unavoidable)
 {
 	struct refusal *f = calloc(1, sizeof(*f));
 	if (!f) {
@@ -42,9 +47,18 @@ void refusals_add(struct refusals *r, int sock, const char *socket, uint32_t rea
 	}
 	f->sock = sock;
 	f->reason = reason;
+	f->unavoidable = unavoidable;
 	snprintf(f->socket, sizeof(f->socket), "%s", socket);
 	TAILQ_INSERT_TAIL(&r->all, f, link);
 	work_start(&f->work, turn_away, f, r->wake);
+}
+
+void refusals_hang_up(struct refusals *r, int sock, const char *socket, bool unavoidable)
+{
+	if (listening_lets_descriptors_in(sock))
+		refusals_add(r, sock, socket, REASON_NONE, unavoidable);
+	else
+		close(sock);
 }
 
 bool refusals_full(const struct refusals *r, const char *socket)
@@ -52,7 +66,7 @@ bool refusals_full(const struct refusals *r, const char *socket)
 	const struct refusal *f;
 	uint32_t n = 0;
 	TAILQ_FOREACH (f, &r->all, link)
-		n += strcmp(f->socket, socket) == 0;
+		n += !f->unavoidable && strcmp(f->socket, socket) == 0;
 	return n >= MOST;
 }
 

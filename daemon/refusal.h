@@ -20,8 +20,16 @@ struct refusals {
 
 void refusals_init(struct refusals *r, int wake);
 
-/* Takes over the descriptor. socket: whose listening socket, a class's or "" the shared one. */
-void refusals_add(struct refusals *r, int sock, const char *socket, uint32_t reason);
+/*
+ * Takes over the descriptor. socket: whose listening socket: a class's, "" the shared one, or
+ * "status". unavoidable: it does not count, for there are only so many of its kind:
+ * listening_was_open().
+ */
+void refusals_add(struct refusals *r, int sock, const char *socket, uint32_t reason,
+		  bool unavoidable);
+
+/* The same without a word; at once where no descriptor can have come. */
+void refusals_hang_up(struct refusals *r, int sock, const char *socket, bool unavoidable);
 
 /* Has this listening socket as many as it may? */
 bool refusals_full(const struct refusals *r, const char *socket);

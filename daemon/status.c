@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "listening.h"
 #include "snapshot.h"
 #include "status_text.h"
 #include "util.h"
@@ -33,6 +34,7 @@ struct reader {
 	uid_t uid;
 	sd_event_source *io, *timer;
 	int sock;
+	bool was_open;             /* listening_was_open() */
 	struct document *document; /* NULL: none is begun yet */
 	size_t sent;
 };
@@ -51,7 +53,7 @@ static void reader_free(struct reader *r)
 	LIST_REMOVE(r, link);
 	sd_event_source_disable_unref(r->io);
 	sd_event_source_disable_unref(r->timer);
-	fd_close(r->sock);
+	refusals_hang_up(r->status->refusals, r->sock, STATUS_SOCKET, r->was_open);
 	if (r->document)
 		document_put(r->status, r->document);
 	free(r);
@@ -223,9 +225,10 @@ static int document_made(sd_event_source *source, int fd, uint32_t events, void 
 	return 0;
 }
 
-int status_init(struct status *s, sd_event *event, const struct client_list *clients)
+int status_init(struct status *s, sd_event *event, const struct client_list *clients,
+		struct refusals *refusals)
 {
-	*s = (struct status){.event = event, .clients = clients};
+	*s = (struct status){.event = event, .clients = clients, .refusals = refusals};
 	TAILQ_INIT(&s->documents);
 	sd_event_now(event, CLOCK_MONOTONIC, &s->started_usec);
 	s->made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -270,12 +273,13 @@ int status_accept(struct status *s, int listener)
 	struct ucred who = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(who);
 	getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &who, &len);
+	bool was_open = listening_was_open(listener, sock);
 	struct reader *r = is_one_too_many(s, who.uid) ? NULL : calloc(1, sizeof(*r));
 	if (!r) {
-		close(sock);
+		refusals_hang_up(s->refusals, sock, STATUS_SOCKET, was_open);
 		return 0;
 	}
-	*r = (struct reader){.status = s, .uid = who.uid, .sock = sock};
+	*r = (struct reader){.status = s, .uid = who.uid, .sock = sock, .was_open = was_open};
 	LIST_INSERT_HEAD(&s->readers, r, link);
 	begin_if_due(s);
 	return 0;

@@ -14,6 +14,7 @@
 #include <systemd/sd-event.h>
 
 #include "model.h"
+#include "refusal.h"
 #include "work.h"
 
 struct reader;
@@ -24,6 +25,7 @@ TAILQ_HEAD(document_list, document);
 struct status {
 	sd_event *event; /* what this reports on; all borrowed */
 	const struct client_list *clients;
+	struct refusals *refusals;
 	uint64_t started_usec;
 	LIST_HEAD(, reader) readers;      /* all */
 	struct document_list documents;   /* that are being read, the oldest first */
@@ -35,7 +37,8 @@ struct status {
 };
 
 /* Returns 0 or a negative errno; status_done() either way. */
-int status_init(struct status *s, sd_event *event, const struct client_list *clients);
+int status_init(struct status *s, sd_event *event, const struct client_list *clients,
+		struct refusals *refusals);
 void status_done(struct status *s);
 
 /*
@@ -44,5 +47,8 @@ void status_done(struct status *s);
  * Returns 0 or the negative errno of accept(2).
  */
 int status_accept(struct status *s, int listener);
+
+/* What status_accept() hangs up on, by the name of a listening socket that is no class. */
+#define STATUS_SOCKET "status"
 
 #endif

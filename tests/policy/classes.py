@@ -357,7 +357,7 @@ class Reload(Case):
         for bad, words in (("queues=many\n", "queues=many: expected a number"),
                            ("[nonsense]\nx=1\n", "there is no section [nonsense]"),
                            ("[class x]\nsocket={dir}/file\n", "cannot listen: File exists"),
-                           ("[class y]\nsocket={dir}/y\n[class x]\nsocket={dir}/no/x\n", "cannot listen")):
+                           ("[class y]\nsocket={dir}/y\n[class x]\nsocket={dir}/no/such/x\n", "cannot listen")):
             said = self.daemon.reload(TWO.replace("areas=2", "areas=0") + bad)
             self.assertIn(words, said)
             self.assertIn("what held before still holds", said)

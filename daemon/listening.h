@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* One listening socket: its file, who may connect there, and what may come before it is accepted.
+ */
+#ifndef ZCRXD_LISTENING_H
+#define ZCRXD_LISTENING_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Makes one at the path, where a socket that nobody listens at may lie. A folder that is not there
+ * is made, for everybody to look into, and stays: containers have it mounted. The file gets its
+ * mode and group (NULL: the process's own) before it can be connected to. Returns the descriptor or
+ * a negative errno, and has said why.
+ */
+int listening_make(const char *path, int type, mode_t mode, const char *group);
+
+/* The same of a file that is there. Returns 0 or a negative errno. */
+int listening_give(const char *path, mode_t mode, const char *group);
+
+/* Makes one that was made by another process what listening_make() makes. */
+void listening_adopt(int fd);
+
+/* Whether descriptors may come, or may have come, on this socket: all but where the kernel says no.
+ */
+bool listening_lets_descriptors_in(int sock);
+
+/*
+ * Whether this connection was made when the kernel did not keep descriptors out yet, which it does
+ * by now: of these there are no more than the listener's backlog was long.
+ */
+bool listening_was_open(int listener, int connection);
+
+#endif
