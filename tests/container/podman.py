@@ -28,10 +28,10 @@ def needed():
             raise Skip(f"{tool} is missing: run scripts/deps")
 
 
-def publish(service, *options):
+def publish(service):
     """Where runtimes find it."""
     os.makedirs(os.path.dirname(SPECIFICATION), exist_ok=True)
-    do(CTL, "cdi", "-c", service.config, "-o", SPECIFICATION, *options)
+    do(CTL, "cdi", "-c", service.config, "-o", SPECIFICATION)
     with open(SPECIFICATION, encoding="utf-8") as f:
         return json.load(f)
 

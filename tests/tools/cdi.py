@@ -55,6 +55,9 @@ def faults_of_edits(edits):
             yield f"options {mount['options']}"
 
 
+WEB = "[class web]\nsocket=/run/zcrxd/web/zcrxd.sock\n"
+
+
 class Cdi(world.Case):
     def config(self, content):
         with open(self.path("conf"), "w", encoding="ascii") as f:
@@ -73,45 +76,46 @@ class Cdi(world.Case):
         self.assertEqual([d["name"] for d in spec["devices"]], ["default"])
         return spec["devices"][0]["containerEdits"]
 
-    def test_mounts_the_socket_and_says_where(self):
+    def test_mounts_the_folder_and_says_where_the_socket_is(self):
         edits = self.edits(*self.config("[sockets]\nclients=/srv/zcrx/clients.sock\n"))
-        mount, = edits["mounts"]
-        self.assertEqual(mount["hostPath"], "/srv/zcrx/clients.sock")
-        self.assertEqual(edits["env"], ["ZCRX_SOCKET=" + mount["containerPath"]])
-        self.assertLessEqual({"bind", "ro", "nosuid", "nodev", "noexec"}, set(mount["options"]))
-
-    def test_has_a_device_for_each_class_with_a_socket(self):
-        spec = self.specification(*self.config("[class web]\nsocket=/srv/web.sock\n[class a]\nusers=0\n"))
-        mounts = {d["name"]: d["containerEdits"]["mounts"][0] for d in spec["devices"]}
-        self.assertEqual(list(mounts), ["default", "web"])
-        self.assertEqual(mounts["web"]["hostPath"], "/srv/web.sock")
-        self.assertNotEqual(mounts["web"]["containerPath"], mounts["default"]["containerPath"])
-
-    def test_mounts_the_folder(self):
-        edits = self.edits("-f", *self.config("[sockets]\nclients=/srv/zcrx/clients.sock\n"))
         mount, = edits["mounts"]
         self.assertEqual(mount["hostPath"], "/srv/zcrx")
         self.assertEqual(edits["env"], [f"ZCRX_SOCKET={mount['containerPath']}/clients.sock"])
+        self.assertLessEqual({"bind", "ro", "nosuid", "nodev", "noexec"}, set(mount["options"]))
 
-    def test_without_a_path_in_the_file_it_is_the_default(self):
-        mount, = self.edits(*self.config(""))["mounts"]
-        self.assertEqual(mount["hostPath"], "/run/zcrxd/zcrxd.sock")
+    def test_the_shared_socket_is_none_where_others_lie_beside_it(self):
+        web = "[class web]\nsocket=/srv/web/zcrxd.sock\n"
+        for content in (web, web + "[sockets]\nclients=/srv/zcrxd.sock\n",
+                        web + "[sockets]\nclients=/srv/x/zcrxd.sock\nstate=/srv/x\n",
+                        web + "[sockets]\nclients=/srv/x/zcrxd.sock\nstatus=/srv/x/y/status.sock\n"):
+            spec = self.specification(*self.config(content))
+            self.assertEqual([d["name"] for d in spec["devices"]], ["web"], content)
 
     def test_classes_with_sockets_are_devices_of_their_own(self):
         spec = self.specification(*self.config(
-            "[class web]\nsocket=/run/zcrxd/web.sock\n[class users]\nusers=root\n"
-            "[class b.2]\nsocket=/run/b/zcrx.sock\n"))
+            WEB + "[class users]\nusers=root\n[class b.2]\nsocket=/run/b/zcrx.sock\n"))
         found = {d["name"]: d["containerEdits"] for d in spec["devices"]}
-        self.assertEqual(sorted(found), ["b.2", "default", "web"])
-        self.assertEqual(found["web"]["mounts"][0]["hostPath"], "/run/zcrxd/web.sock")
-        self.assertEqual(found["b.2"]["mounts"][0]["hostPath"], "/run/b/zcrx.sock")
+        self.assertEqual(sorted(found), ["b.2", "web"])
+        self.assertEqual(found["web"]["mounts"][0]["hostPath"], "/run/zcrxd/web")
+        self.assertEqual(found["b.2"]["mounts"][0]["hostPath"], "/run/b")
         # A container may have several.
-        self.assertEqual(len({e["mounts"][0]["containerPath"] for e in found.values()}), 3)
+        self.assertEqual(len({e["mounts"][0]["containerPath"] for e in found.values()}), 2)
+
+    def test_a_class_does_not_get_what_is_anothers(self):
+        for content, words in (
+                ("[class web]\nsocket=/run/zcrxd/web.sock\n", "/run/zcrxd/web/zcrxd.sock"),
+                ("[class web]\nsocket=/srv/web.sock\n[class b]\nsocket=/srv/b.sock\n", "more in this one"),
+                ("[class web]\nsocket=/srv/web.sock\n[class b]\nsocket=/srv/b/b.sock\n", "more in this one"),
+                ("[class web]\nsocket=/web.sock\n", "more in this one"),
+                ("", "no class with a socket")):
+            result = self.run_tool(CTL, "cdi", *self.config(content))
+            self.assertEqual((result.returncode, result.stdout), (1, b""), content)
+            self.assertIn(words, result.stderr.decode())
 
     def test_writes_a_file_that_others_can_read(self):
         os.umask(0o077)
         to = self.path("zcrxd.json")
-        result = self.run_tool(CTL, "cdi", *self.config(""), "-o", to)
+        result = self.run_tool(CTL, "cdi", *self.config(WEB), "-o", to)
         self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"", b""))
         with open(to, encoding="ascii") as f:
             self.assertEqual(list(faults(json.load(f))), [])
@@ -122,13 +126,12 @@ class Cdi(world.Case):
         for content, status, arguments in (
                 ("[sockets]\nclients=relative\n", 1, []),
                 (f"[sockets]\nclients=/{'x' * 107}\n", 1, []),
-                ("[sockets]\nclients=/file\n", 1, ["-f"]),
                 ("[class web]\nsocket=web.sock\n", 1, []),
                 ("[sockets]\nnonsense=1\n", 1, []),
                 ("[class 1st]\nsocket=/run/a\n", 1, []),
-                ("[class a]\nsocket=/file\n", 1, ["-f"]),
                 ("", 1, ["-c", self.path("nonexistent")]),
-                ("", 1, ["-o", self.path("nonexistent/zcrxd.json")]),
+                (WEB, 1, ["-o", self.path("nonexistent/zcrxd.json")]),
+                (WEB, 2, ["-f"]),
                 ("", 2, ["default"]),
                 ("", 2, ["--nonsense"])):
             result = self.run_tool(CTL, "cdi", *self.config(content), *arguments)
@@ -137,7 +140,7 @@ class Cdi(world.Case):
             self.assertNotEqual(result.stderr, b"")
 
     def test_the_rules_find_faults(self):
-        good = self.specification(*self.config(""))
+        good = self.specification(*self.config(WEB))
         for fault in ({"kind": "zcrxd"}, {"kind": "Zcrxd/class"}, {"devices": []}, {"more": 1},
                       {"devices": good["devices"] * 2},
                       {"devices": [{**good["devices"][0], "name": "-"}]},

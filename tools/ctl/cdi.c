@@ -3,6 +3,9 @@
  * The Container Device Interface (github.com/cncf-tags/container-device-interface) is how container
  * runtimes learn what it takes to have a "device" in a container. Ours is a socket: a mount and an
  * environment variable. Nothing here needs a later version than 0.3.0.
+ *
+ * What is mounted is the folder that the socket lies in: a socket that is made anew is another
+ * file, of which who mounted the old one learns nothing. So nothing but that socket may lie there.
  */
 #include "cdi.h"
 
@@ -32,20 +35,19 @@ enum {
 
 struct options {
 	const char *config, *output;
-	bool folders;
 };
 
 static void help(FILE *out)
 {
-	fputs("usage: zcrxctl cdi [-c FILE] [-f] [-o FILE]\n"
+	fputs("usage: zcrxctl cdi [-c FILE] [-o FILE]\n"
 	      "\n"
 	      "Prints a specification for the Container Device Interface, with which podman, docker\n"
 	      "and containerd give a socket of zcrxd's to a container: --device " CDI_KIND
 	      "=NAME,\n"
-	      "for the class of that name or, without a socket of its own, for default.\n"
+	      "for each class whose socket lies in a folder of its own, and for default, if the\n"
+	      "shared socket does. The folder is what is mounted.\n"
 	      "\n"
 	      "  -c, --config FILE  zcrxd's configuration (" SETTINGS_PATH ")\n"
-	      "  -f, --folders      mounts the folder that a socket lies in instead of the socket\n"
 	      "  -o, --output FILE  writes it there (/etc/cdi/zcrxd.json, for example)\n"
 	      "  -h, --help         print this\n"
 	      "\n"
@@ -58,20 +60,16 @@ static void help(FILE *out)
 static int options_parse(struct options *o, int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-						{"folders", no_argument, NULL, 'f'},
 						{"output", required_argument, NULL, 'o'},
 						{"help", no_argument, NULL, 'h'},
 						{0}};
 	int c;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): only this thread */
-	while ((c = getopt_long(argc, argv, "c:fo:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:o:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			o->config = optarg;
-			break;
-		case 'f':
-			o->folders = true;
 			break;
 		case 'o':
 			o->output = optarg;
@@ -121,42 +119,69 @@ static struct json_object *mount(const char *from, const char *to)
 	return m;
 }
 
+static int folder_length(const char *path)
+{
+	return (int)(strrchr(path, '/') - path);
+}
+
 /* Both are short: socket_is_good() looks at the one, the configuration at the other. */
-static struct json_object *edits(const char *name, const char *path, bool folders)
+static struct json_object *edits(const char *name, const char *path)
 {
 	struct json_object *e = json_object_new_object();
-	const char *slash = strrchr(path, '/');
 	char from[PATH_MAX], to[PATH_MAX], env[PATH_MAX];
 
-	snprintf(env, sizeof(env), "ZCRX_SOCKET=" INSIDE "/%s%s", name, slash);
-	snprintf(to, sizeof(to), INSIDE "/%s%s", name, folders ? "" : slash);
-	snprintf(from, sizeof(from), "%.*s", folders ? (int)(slash - path) : PATH_MAX, path);
+	snprintf(env, sizeof(env), "ZCRX_SOCKET=" INSIDE "/%s%s", name, strrchr(path, '/'));
+	snprintf(to, sizeof(to), INSIDE "/%s", name);
+	snprintf(from, sizeof(from), "%.*s", folder_length(path), path);
 	json_object_object_add(e, "env", texts((const char *const[]){env, NULL}));
 	json_object_object_add(e, "mounts", only(mount(from, to)));
 	return e;
 }
 
-static struct json_object *device(const char *name, const char *path, bool folders)
+static struct json_object *device(const char *name, const char *path)
 {
 	struct json_object *d = json_object_new_object();
 
 	add_text(d, "name", name);
-	json_object_object_add(d, "containerEdits", edits(name, path, folders));
+	json_object_object_add(d, "containerEdits", edits(name, path));
 	return d;
 }
 
-/* Can a container be given it? */
-static bool socket_is_good(const char *key, const char *path, bool folders)
+/* Can it be in a container? */
+static bool socket_is_good(const char *key, const char *path)
 {
 	struct sockaddr_un sun;
 
-	if (path[0] == '/' && strlen(path) < sizeof(sun.sun_path) &&
-	    !(folders && strrchr(path, '/') == path))
+	if (path[0] == '/' && strlen(path) < sizeof(sun.sun_path))
 		return true;
 	fprintf(stderr,
-		"zcrxctl: %s=%s: for containers this has to be the whole path of a socket%s\n", key,
-		path, folders ? " in a folder of its own" : "");
+		"zcrxctl: %s=%s: for containers this has to be the whole path of a socket\n", key,
+		path);
 	return false;
+}
+
+/* Is this another file, in the socket's folder or below? */
+static bool lies_beside(const char *path, const char *other)
+{
+	int n = folder_length(path);
+
+	return strcmp(path, other) != 0 && strncmp(path, other, (size_t)n) == 0 && other[n] == '/';
+}
+
+/* Does the folder hold nothing else of zcrxd's? state is a folder itself. */
+static bool folder_is_its_own(const struct config *config, const char *path)
+{
+	int n = folder_length(path);
+	bool state = strncmp(path, config->state, (size_t)n) == 0 &&
+		     (config->state[n] == '\0' || config->state[n] == '/');
+
+	if (n == 0 || state || lies_beside(path, config->clients) ||
+	    lies_beside(path, config->status))
+		return false;
+	for (const struct policy_class *c = config->policy.classes; c; c = c->next)
+		if (c->socket && lies_beside(path, c->socket))
+			return false;
+	return true;
 }
 
 static bool name_is_good(const char *name)
@@ -170,26 +195,45 @@ static bool name_is_good(const char *name)
 	return false;
 }
 
+/* Returns 0, or -EINVAL: there is a mistake, which has been told. */
+static int device_add(struct json_object *all, const struct config *config,
+		      const struct policy_class *c)
+{
+	if (!socket_is_good("socket", c->socket) || !name_is_good(c->name))
+		return -EINVAL;
+	if (!folder_is_its_own(config, c->socket)) {
+		fprintf(stderr,
+			"zcrxctl: [class %s] socket=%s: a container gets the folder of the socket, and "
+			"there is more in this one; choose another, such as /run/zcrxd/%s/zcrxd.sock\n",
+			c->name, c->socket, c->name);
+		return -EINVAL;
+	}
+	json_object_array_add(all, device(c->name, c->socket));
+	return 0;
+}
+
 /*
- * A device for the shared socket and one for each class that has a socket. NULL if there is a
- * mistake, which has been told.
+ * One for each class that has a socket, and one for the shared socket where that has a folder of
+ * its own, which it has not by default. NULL if there is a mistake, which has been told.
  */
-static struct json_object *devices(const struct config *config, bool folders)
+static struct json_object *devices(const struct config *config)
 {
 	struct json_object *all = json_object_new_array();
+	int r = socket_is_good("[sockets] clients", config->clients) ? 0 : -EINVAL;
 
-	if (!socket_is_good("[sockets] clients", config->clients, folders))
-		goto mistake;
-	json_object_array_add(all, device(POLICY_DEFAULT, config->clients, folders));
-	for (const struct policy_class *c = config->policy.classes; c; c = c->next) {
-		if (!c->socket)
-			continue;
-		if (!socket_is_good("socket", c->socket, folders) || !name_is_good(c->name))
-			goto mistake;
-		json_object_array_add(all, device(c->name, c->socket, folders));
+	if (r == 0 && folder_is_its_own(config, config->clients))
+		json_object_array_add(all, device(POLICY_DEFAULT, config->clients));
+	for (const struct policy_class *c = config->policy.classes; c && r == 0; c = c->next)
+		if (c->socket)
+			r = device_add(all, config, c);
+	if (r == 0 && json_object_array_length(all) == 0) {
+		fputs("zcrxctl: there is no class with a socket of its own, which a container could "
+		      "have: see docs/containers.md\n",
+		      stderr);
+		r = -EINVAL;
 	}
-	return all;
-mistake:
+	if (r == 0)
+		return all;
 	json_object_put(all);
 	return NULL;
 }
@@ -227,7 +271,7 @@ static int write_file(const char *path, const char *text)
 
 static int publish(const struct config *config, const struct options *o)
 {
-	struct json_object *all = devices(config, o->folders), *s;
+	struct json_object *all = devices(config), *s;
 	const char *text;
 	int r = 0;
 
