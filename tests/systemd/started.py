@@ -4,6 +4,7 @@
 import itertools
 import os
 import signal
+import socket
 import subprocess
 
 from guest import LOCAL, Skip, Tally, do, only_in_guest, until
@@ -13,7 +14,7 @@ MIB = 1 << 20
 SOCKET, CONFIG = "/run/zcrxd/zcrxd.sock", "etc/zcrxd/zcrxd.conf"
 NIC = "[nic zc0]\nqueues=2-3\n"
 OF_ALL = NIC + "[class default]\nnics=zc0\n"
-WEB = "/run/zcrxd/web.sock"
+WEB = "/run/zcrxd/web/zcrxd.sock"
 OF_WEB = NIC + f"[class web]\nsocket={WEB}\nmode=0666\nnics=zc0\n"
 BOTH = 1 << 12 | 1 << 14  # CAP_NET_ADMIN, CAP_IPC_LOCK
 ports = itertools.count(27000)
@@ -79,7 +80,42 @@ class Machine:
         self.process.wait()
 
 
-def receive(machine, socket=SOCKET):
+# Line by line a path to connect to; with HELLO it would be a client, here it need only be let in.
+CONNECTS = """
+import socket, sys
+for line in sys.stdin:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        try:
+            s.settimeout(30)
+            s.connect(line.strip())
+            s.send(bytes(16))
+            print(len(s.recv(4096)) > 0, flush=True)
+        except OSError as e:
+            print(e, flush=True)
+"""
+
+
+class Mounted:
+    """A process that has a folder of the machine's mounted elsewhere, as a container has it."""
+
+    def __init__(self, machine, folder):
+        self.process = subprocess.Popen(
+            ["nsenter", f"--target={machine.pid}", "--mount", "--pid", "--cgroup", "unshare", "--mount",
+             "sh", "-c", 'mount --bind "$1" /mnt && exec python3 -u -c "$0"', CONNECTS, folder],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def expect(self, what, name="zcrxd.sock"):
+        self.process.stdin.write(f"/mnt/{name}\n")
+        self.process.stdin.flush()
+        said = self.process.stdout.readline().strip()
+        expect(f"a container is answered {what}", said == "True", said)
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def receive(machine, path=SOCKET):
     """A member of the group zcrxd, without any privilege, by zero copy if that can be."""
     port = next(ports)
     group = machine.run("getent", "group", "zcrxd").split(":")[2]
@@ -87,7 +123,7 @@ def receive(machine, socket=SOCKET):
     client = subprocess.Popen(
         [*user, f"--groups={group}", "scripts/lib/no-io-uring", MANY, "receive", "listen", LOCAL[4],
          str(port), "4", str(MIB)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "ZCRX_SOCKET": socket})
+        env={**os.environ, "ZCRX_SOCKET": path})
     wait_ready(client)
     send = sender("connect", LOCAL[4], port, 4, MIB)
     got = report(client)
@@ -148,9 +184,61 @@ def class_socket(machine):
     machine.systemctl("restart", "zcrxd.service")
     zero_copy(receive(machine, WEB))
     expect("it is systemd's", os.stat(machine.file(WEB)).st_ino == inode, "")
-    machine.systemctl("stop", "zcrxd@web.socket", "zcrxd.service")
+    container = Mounted(machine, os.path.dirname(WEB))
+    container.expect("first")
+    # systemd refuses to start it while zcrxd runs; clients of all classes notice nothing.
+    pid = machine.show("MainPID")
+    machine.systemctl("restart", "zcrxd@web.socket", check=False)
+    container.expect("after a restart of the socket")
+    zero_copy(receive(machine, WEB))
+    expect("zcrxd ran on", machine.show("MainPID") == pid, machine.show("MainPID"))
+    # Without the unit zcrxd makes the socket itself.
+    machine.systemctl("restart", "zcrxd.service")
+    container.expect("though the unit has failed")
+    machine.systemctl("stop", "zcrxd.service")
+    machine.systemctl("restart", "zcrxd@web.socket")
+    container.expect("by a new socket")
+    zero_copy(receive(machine, WEB))
+    container.end()
+
+
+def class_removed(machine):
+    """Its socket unit is still there: the others are served, who connects there is told."""
     machine.configure(OF_ALL)
-    machine.systemctl("start", "zcrxd.service")
+    machine.systemctl("restart", "zcrxd.service")
+    zero_copy(receive(machine))
+    said = machine.run("journalctl", "--no-pager", "--unit=zcrxd.service")
+    expect("it is said", "has no such class with a socket" in said.replace("\n", " "), said)
+    expect("the class's clients are refused", "does not allow this" in refusal(machine, WEB), refusal(machine, WEB))
+    machine.systemctl("stop", "zcrxd@web.socket")
+    machine.systemctl("restart", "zcrxd.service")
+    zero_copy(receive(machine))
+
+
+def refusal(machine, path):
+    """What a client is told that says nothing."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.settimeout(30)
+        s.connect(machine.file(path))
+        return s.recv(4096).decode("latin-1")
+
+
+def sockets_restarted(machine):
+    """Whatever is restarted, in whatever order: somebody listens, also where the folder is mounted."""
+    container = Mounted(machine, os.path.dirname(SOCKET))
+    container.expect("first")
+    for names in (("restart", "zcrxd.service"), ("restart", "zcrxd.socket"), ("restart", "zcrxd-status.socket"),
+                  ("stop", "zcrxd.service"), ("restart", "zcrxd.socket"),
+                  ("restart", "zcrxd.socket", "zcrxd-status.socket", "zcrxd.service")):
+        machine.systemctl(*names)
+        container.expect("after systemctl " + " ".join(names))
+        zero_copy(receive(machine))
+        expect("all of it runs", machine.is_active("zcrxd.socket", "zcrxd-status.socket", "zcrxd.service"), names)
+    machine.systemctl("stop", "zcrxd.socket")
+    expect("it went with its socket", not machine.is_active("zcrxd.service"), "")
+    machine.systemctl("start", "zcrxd.socket", "zcrxd-status.socket")
+    container.expect("after a stop of the socket")
+    container.end()
 
 
 def stopped(machine):
@@ -178,7 +266,8 @@ def main():
     try:
         tally.run("systemd boots", machine.boot)
         if not tally.failed:
-            for step in socket_activation, confined, killed, reloaded, class_socket, stopped, no_nic:
+            for step in (socket_activation, confined, killed, reloaded, class_socket, class_removed,
+                         sockets_restarted, stopped, no_nic):
                 tally.run(step.__name__.replace("_", " "), step, machine)
         if tally.failed:
             print(machine.said(), machine.run("journalctl", "--no-pager", "--unit=zcrxd.service", check=False))
