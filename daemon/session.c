@@ -117,6 +117,13 @@ static void handle(struct client *c, const union msg_any *m, uint32_t len, int *
 	}
 }
 
+/* Its descriptors came to a daemon that can have no more. */
+static void descriptors_missed(struct client *c, const struct msg_hdr *request)
+{
+	memset(&c->session.reply, 0, sizeof(c->session.reply));
+	answer_send(c, request, REASON_DAEMON_LIMIT, &(struct answer){.error = -EMFILE});
+}
+
 /* One request more within the rate? If not, reading goes on a second later. */
 static bool within_rate(struct client *c)
 {
@@ -145,9 +152,13 @@ static void ready(void *owner, uint32_t events)
 		int n = wire_recv(s->sock, &m, fds, &nfds, MSG_DONTWAIT);
 		if (n == -EAGAIN)
 			return;
-		if (n == 0 || (n < 0 && n != -EMSGSIZE)) {
+		if (n == 0 || (n < 0 && n != -EMSGSIZE && n != -EMFILE)) {
 			c->done = true;
 			return;
+		}
+		if (n == -EMFILE) {
+			descriptors_missed(c, &m.hdr);
+			continue;
 		}
 		if (n < (int)sizeof(struct msg_hdr)) /* too long or too short to answer properly */
 			memset(&m.hdr, 0, sizeof(m.hdr));

@@ -95,6 +95,10 @@ static int datagram_recv(struct zcrx_queue *q)
 		return 0;
 	if (len == 0)
 		return -ECONNRESET;
+	if (len == -EMFILE) { /* a connection whose socket this process cannot have is one */
+		len = (int)m.hdr.size;
+		m.hdr.nfds = 0;
+	}
 	if (len < 0)
 		return len == -EMSGSIZE ? -EPROTO : len;
 	int error = datagram_take(q, &m, (uint32_t)len, fds, nfds);

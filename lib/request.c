@@ -70,6 +70,31 @@ static uint32_t reply_fds(const struct request *r)
 	return r->m.hdr.error ? 0 : r->nfds + aside;
 }
 
+/* What was granted cannot be used without its descriptors, of which this process may have no more.
+ */
+static int reply_undo(struct zcrx *z, const struct request *r)
+{
+	struct request undo = {.fd = -1, .extra_ms = r->extra_ms};
+	switch (r->m.hdr.type) {
+	case MSG_AREA_ADD:
+		undo.m.area_del = (struct msg_area_del){.hdr = REQUEST_HDR(area_del, AREA_DEL),
+							.area_id = r->m.area_add_reply.area_id};
+		break;
+	case MSG_QUEUE_OPEN:
+		undo.m.queue_close =
+			(struct msg_queue_close){.hdr = REQUEST_HDR(queue_close, QUEUE_CLOSE),
+						 .queue_id = r->m.queue_open_reply.queue_id};
+		break;
+	default:
+		undo.m.flow_close =
+			(struct msg_flow_close){.hdr = REQUEST_HDR(flow_close, FLOW_CLOSE),
+						.flow_id = r->m.flow_reply.flow_id,
+						.flags = MSG_CLOSE_ABORT};
+	}
+	request(z, &undo);
+	return refuse(z, -EMFILE, "This process may have no more file descriptors (%m).");
+}
+
 /* The reply to the request type and serial, with as many descriptors as r wants. */
 static int reply_recv(struct zcrx *z, struct request *r, uint16_t type, uint32_t serial)
 {
@@ -80,13 +105,21 @@ static int reply_recv(struct zcrx *z, struct request *r, uint16_t type, uint32_t
 	int len = ready < 0 ? ready : wire_recv(z->sock, &r->m, r->fds, &nfds, MSG_DONTWAIT);
 	if (len == 0 || len == -ECONNRESET)
 		return request_over(z, -ECONNRESET, "zcrxd ended the connection.");
+	bool missed = len == -EMFILE;
+	if (missed) {
+		len = (int)r->m.hdr.size;
+		nfds = r->m.hdr.nfds;
+	}
 	if (len < 0 || msg_check_reply(&r->m, (uint32_t)len, nfds, type, serial) ||
 	    nfds != reply_fds(r)) {
+		nfds = missed ? 0 : nfds;
 		wire_close(r->fds, nfds);
 		return request_over(
 			z, -EPROTO,
 			"zcrxd sent a malformed reply; do its version and libzcrx's fit?");
 	}
+	if (missed)
+		return reply_undo(z, r);
 	return r->m.hdr.error ? refused(z, &r->m.fail) : 0;
 }
 

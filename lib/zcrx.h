@@ -198,7 +198,8 @@ ZCRX_API int zcrx_flow_pause(struct zcrx_flow *f, int on);
 
 /*
  * The flow's socket: the adopted one, or that of an accepted or opened connection, which belongs to
- * the flow. For sending, never for reading. -1 for a receive-only flow.
+ * the flow. For sending, never for reading. -1 for a receive-only flow, and for a connection that
+ * came while the process could have no more descriptors.
  */
 ZCRX_API int zcrx_flow_socket(const struct zcrx_flow *f);
 

@@ -67,15 +67,17 @@ int wire_recv(int sock, union msg_any *m, int fds[MSG_FDS_MAX], uint32_t *ret_nf
 		return -errno;
 	uint32_t nfds = fds_take(&msg, fds);
 	bool cut = msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC);
+	/* There were more than it could give us, though we had room: we may open no more. */
+	bool missed = cut && !(msg.msg_flags & MSG_TRUNC) && nfds < MSG_FDS_MAX;
 	if (cut || n == 0) {
 		wire_close(fds, nfds);
 		nfds = 0;
 	}
-	if (cut)
+	if (cut && !missed)
 		return -EMSGSIZE;
 	memset((char *)m + n, 0, sizeof(*m) - (size_t)n);
 	*ret_nfds = nfds;
-	return (int)n;
+	return missed ? -EMFILE : (int)n;
 }
 
 void wire_close(int *fds, uint32_t n)

@@ -18,8 +18,9 @@ int wire_send(int sock, const struct msg_hdr *m, const int *fds, int flags);
 /*
  * Receives one datagram into m, zero behind its end. The descriptors are the caller's,
  * close-on-exec and up to MSG_FDS_MAX. Returns its length in bytes, 0 when the peer is gone, or a
- * negative errno: -EAGAIN with MSG_DONTWAIT, -EMSGSIZE for a datagram too long or with too many
- * descriptors, of which then nothing is kept.
+ * negative errno: -EAGAIN with MSG_DONTWAIT; -EMSGSIZE for a datagram too long or with too many
+ * descriptors, of which then nothing is kept; -EMFILE if this process can have no more descriptors:
+ * then m is the message, and those that came with it are lost.
  */
 int wire_recv(int sock, union msg_any *m, int fds[MSG_FDS_MAX], uint32_t *ret_nfds, int flags);
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """A zcrxd that is short of what the kernel counts for its user: nobody loses a queue or waits in vain."""
+import errno
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -211,6 +213,32 @@ class Descriptors(unittest.TestCase):
         world.eventually(lambda: open_files() == before)
         for fd in fds:
             os.close(fd)
+
+
+class Files(unittest.TestCase):
+    """zcrxd may open no more files."""
+
+    def test_what_finds_no_room_is_refused_by_its_own_reply(self):
+        daemon = Daemon(self)
+        connection = daemon.connect(self)
+        pid = daemon.process.pid
+        area = client.Area(connection, AREA)
+        queue = client.Queue(connection, area)
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        most = max(int(fd) for fd in os.listdir(f"/proc/{pid}/fd")) + 1
+        free = [fd for fd in range(most) if not os.path.lexists(f"/proc/{pid}/fd/{fd}")]
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(free, default=most), before[1]))
+        ours, theirs = socket.socketpair()
+        for name, fields in (("AREA_ADD", {"length": AREA, "kind": 1}), ("FLOW_ADOPT", {"queue_id": queue.id})):
+            for _ in range(3):
+                # The client checks type and serial of the reply.
+                with self.assertRaises(client.Refused) as caught:
+                    connection.request(name, [ours.fileno()], **fields)
+                self.assertEqual((caught.exception.reason, caught.exception.errno), ("DAEMON_LIMIT", errno.EMFILE))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        client.Area(connection, AREA)
+        ours.close()
+        theirs.close()
 
 
 world.main()

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -121,6 +122,30 @@ static void more_than_four_descriptors_are_refused_and_closed(void **state)
 	}
 }
 
+/* The message is there; what came with it is not, and nothing of it stays open. */
+static void who_may_have_no_more_descriptors_gets_the_message(void **state)
+{
+	struct pair *p = *state;
+	union msg_any sent = {.hdr = {.size = 16, .type = 2, .serial = 77}}, m;
+	struct rlimit limit, low;
+	int fds[MSG_FDS_MAX];
+	uint32_t nfds;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (uint32_t room = 0; room < MSG_FDS_MAX; room++) {
+		int before = fds_open(), next = fcntl(0, F_DUPFD, 0);
+		close(next);
+		low = (struct rlimit){(rlim_t)next + room, limit.rlim_max};
+		send_raw(p->sock[0], &sent, 16, 0, room + 1);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+		int n = receive(p, &m, fds, &nfds);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		assert_int_equal(n, -EMFILE);
+		assert_int_equal(nfds, 0);
+		assert_int_equal(m.hdr.serial, 77);
+		assert_int_equal(fds_open(), before);
+	}
+}
+
 static void the_end_brings_no_descriptors(void **state)
 {
 	struct pair *p = *state;
@@ -184,6 +209,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_longer_datagram_is_refused_with_its_descriptors,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(more_than_four_descriptors_are_refused_and_closed,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(who_may_have_no_more_descriptors_gets_the_message,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(the_end_brings_no_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_sent_comes_before_a_reset, setup,

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* A program that may have no more descriptors: what it gets is undone, or does without. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "receive.h"
+
+enum {
+	FDS_MOST = 200,
+	QUEUE_FDS = 3,
+	AREA = 1 << 20,
+	PATIENCE_MS = 60000 /* what takes a millisecond may take this on a busy machine */
+};
+
+static struct harness_daemon zcrxd;
+static int filled[FDS_MOST], n_filled;
+
+static int setup(void **state)
+{
+	(void)state;
+	harness_daemon_start(&zcrxd, "[class default]\nqueues=1\n");
+	struct rlimit limit;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = FDS_MOST;
+	return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	harness_daemon_stop(&zcrxd);
+	return 0;
+}
+
+/* No more than left can be opened from here on. */
+static void fds_fill(int left)
+{
+	int fd;
+	while ((fd = fcntl(0, F_DUPFD_CLOEXEC, 0)) >= 0)
+		filled[n_filled++] = fd;
+	assert_int_equal(errno, EMFILE);
+	while (left-- > 0)
+		close(filled[--n_filled]);
+}
+
+static void fds_free(void)
+{
+	while (n_filled > 0)
+		close(filled[--n_filled]);
+}
+
+static void a_queue_without_its_descriptors_is_closed_again(void **state)
+{
+	(void)state;
+	struct zcrx *z;
+	struct zcrx_area *a;
+	struct zcrx_queue *q;
+	assert_int_equal(zcrx_connect(&z, zcrxd.socket), 0);
+	assert_int_equal(zcrx_area_new(z, &a, AREA, 0), 0);
+	for (int left = 0; left < QUEUE_FDS; left++) {
+		fds_fill(left);
+		assert_int_equal(zcrx_queue_open(z, &q, a, NULL), -EMFILE);
+		assert_non_null(strstr(zcrx_error(z), "no more file descriptors"));
+		fds_free();
+	}
+	/* It is the only one that the class may have, and the area's. */
+	fds_fill(QUEUE_FDS);
+	assert_int_equal(zcrx_queue_open(z, &q, a, NULL), 0);
+	fds_free();
+	zcrx_queue_close(q);
+	zcrx_close(z);
+}
+
+static void a_connection_without_its_socket_is_received_all_the_same(void **state)
+{
+	(void)state;
+	struct harness_receiver r = {0};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(at);
+	struct zcrx_flow *listener;
+	struct zcrx_completion c;
+	harness_receiver_open(&r, &zcrxd, AREA, NULL);
+	assert_int_equal(zcrx_flow_listen(r.q, &listener, (struct sockaddr *)&at, len, 0, NULL), 0);
+	assert_int_equal(zcrx_flow_local(listener, (struct sockaddr *)&at, &len), 0);
+	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fds_fill(0);
+	assert_int_equal(connect(sock, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(send(sock, "x", 1, 0), 1);
+	while (zcrx_reap(r.q, &c, 1) == 0)
+		assert_true(zcrx_wait(r.q, PATIENCE_MS) > 0);
+	assert_int_equal(c.what, ZCRX_OPEN);
+	assert_int_equal(zcrx_flow_socket(c.flow), -1);
+	while (zcrx_reap(r.q, &c, 1) == 0)
+		assert_true(zcrx_wait(r.q, PATIENCE_MS) > 0);
+	assert_int_equal(c.what, ZCRX_DATA);
+	assert_int_equal(c.len, 1);
+	fds_free();
+	struct zcrx_flow *flow = c.flow;
+	zcrx_recycle(r.q, &c, 1);
+	zcrx_flow_close(flow, ZCRX_CLOSE_ABORT);
+	assert_int_equal(recv(sock, &(char){0}, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(sock);
+	zcrx_flow_close(listener, 0);
+	harness_receiver_close(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_queue_without_its_descriptors_is_closed_again),
+		cmocka_unit_test(a_connection_without_its_socket_is_received_all_the_same),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
