@@ -72,10 +72,17 @@ static int event_send(struct queue *q, union msg_any *m, uint16_t type, size_t s
 	return r;
 }
 
+/* Its listener, or the queue, is at its end: few can follow. */
+static bool is_last(const struct queue *q, const struct flow *f)
+{
+	const struct flow *listener = flow_find(q->client, f->listener_id);
+	return q->closing || (listener && listener->closing);
+}
+
 static int send_opened(struct queue *q, const struct flow *f)
 {
 	int fd = f->receive_only ? -1 : f->sock;
-	if (fd >= 0 && flight_unread(q->flight) >= CHANNEL_SOCKETS)
+	if (fd >= 0 && flight_unread(q->flight) >= CHANNEL_SOCKETS && !is_last(q, f))
 		return -EAGAIN;
 	union msg_any m = {0};
 	m.flow_opened.queue_id = q->id;

@@ -80,6 +80,8 @@ void flow_close(struct flow *f, bool abort)
 {
 	f->closing = true;
 	f->abort = abort;
+	if (f->listener)
+		channel_flush(f->queue); /* more may be said of it now */
 	flow_attend(f);
 }
 

@@ -271,9 +271,10 @@ class Listeners(Case):
         unread = constants["MSG_FDS_MAX"] * 2  # 8, of section 13
         until(lambda: queue.daemon("events") == unread)
         time.sleep(0.1)
-        listening.close()
+        self.connection.request("FLOW_CLOSE", flow_id=listening.id)  # and nothing is read meanwhile
+        queue.channel_read()
         opened = len(queue.opened)
-        self.assertEqual(opened, unread + 1)  # and the one that had found no room
+        self.assertEqual(opened, unread + 1)  # and the one that had to wait
         listener.settimeout(PATIENCE_S)
         for _ in range(len(senders) - opened):  # the backlog is its owner's
             listener.accept()[0].close()
@@ -287,16 +288,29 @@ class Listeners(Case):
         self.addCleanup(listener.close)
         queue = self.queue()
         listening = queue.adopt(listener, listening=True)
-        for _ in range(30):
-            self.addCleanup(socket.create_connection(listener.getsockname()).close)
-        until(lambda: queue.daemon("events") == 8)
+        for _ in range(200):  # more ends than the channel has room for
+            sender, receiver = self.pair()
+            queue.adopt(receiver)
+            sender.shutdown(socket.SHUT_WR)
+        until(lambda: self.still(lambda: queue.daemon("events")))
+        refused = socket.create_connection(listener.getsockname())
+        self.addCleanup(refused.close)
         time.sleep(0.1)
         began = time.monotonic()
         self.connection.request("FLOW_CLOSE", flow_id=listening.id)
         self.assertGreater(time.monotonic() - began, 0.5)
         self.assertLess(time.monotonic() - began, 20)
+        with self.assertRaises(ConnectionResetError):
+            refused.settimeout(PATIENCE_S)
+            refused.recv(1)
         queue.channel_read()
-        self.assertEqual(len(queue.opened), 8)
+        self.assertEqual(queue.opened, [])
+
+    def still(self, what):
+        """It is something, and stays it for a while."""
+        before = what()
+        time.sleep(0.2)
+        return before and what() == before
 
 
 class Words(Case):
