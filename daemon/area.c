@@ -5,14 +5,16 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "../proto/mapping.h"
 #include "../proto/msg.h"
 #include "../proto/reason.h"
 #include "account.h"
+#include "answer.h"
 #include "udmabuf.h"
 #include "util.h"
 
@@ -105,28 +107,55 @@ static uint32_t dmabuf_check(int fd, uint64_t bytes)
 	return size < 0 || bytes != (uint64_t)size ? REASON_AREA_SIZE : REASON_NONE;
 }
 
-static uint32_t check(int fd, uint32_t kind, uint64_t bytes)
+static uint32_t length_check(int fd, uint64_t bytes, struct answer *a)
 {
-	uint32_t reason = REASON_VALUE;
-	if (kind == MSG_AREA_MEMFD || kind == MSG_AREA_UDMABUF)
-		reason = memfd_check(fd, bytes);
-	else if (kind == MSG_AREA_DMABUF)
-		reason = dmabuf_check(fd, bytes);
-	if (reason)
-		return reason;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	return bytes == 0 || bytes % page ? REASON_AREA_SIZE : REASON_NONE;
+	uint64_t unit = mapping_unit(fd);
+	if (bytes > 0 && bytes % unit == 0)
+		return REASON_NONE;
+	if (unit > (uint64_t)sysconf(_SC_PAGESIZE)) {
+		snprintf(
+			a->text_room, sizeof(a->text_room),
+			"The memfd consists of huge pages: the area's length must be a multiple of "
+			"%ju bytes, and not zero.",
+			(uintmax_t)unit);
+		a->text = a->text_room;
+	}
+	return REASON_AREA_SIZE;
 }
 
-/* Takes the descriptor over; or it is the errno of why there is none. */
-static int keep_dmabuf(struct area *a, int fd)
+static uint32_t check(int fd, const struct msg_area_add *m, struct answer *a)
+{
+	uint32_t reason = REASON_VALUE;
+	if (m->kind == MSG_AREA_MEMFD || m->kind == MSG_AREA_UDMABUF)
+		reason = memfd_check(fd, m->length);
+	else if (m->kind == MSG_AREA_DMABUF)
+		reason = dmabuf_check(fd, m->length);
+	return reason ? reason : length_check(fd, m->length, a);
+}
+
+/* Takes the descriptor over, or it is the errno of why there is none. */
+static uint32_t keep_dmabuf(struct area *area, int fd, struct answer *a)
 {
 	int r = fd < 0 ? fd : area_forbid(fd);
-	if (r == 0)
-		a->dmabuf = fd;
-	else
-		fd_close(fd);
-	return r;
+	if (r == 0) {
+		area->dmabuf = fd;
+		return REASON_NONE;
+	}
+	fd_close(fd);
+	if (r == -EEXIST)
+		return REASON_AREA_TAKEN;
+	a->error = r;
+	return REASON_DAEMON_LIMIT;
+}
+
+static uint32_t make_udmabuf(struct area *area, int memfd, struct answer *a)
+{
+	int fd = udmabuf_new(memfd, area->bytes);
+	if (fd >= 0)
+		return keep_dmabuf(area, fd, a);
+	a->error = fd;
+	a->text = "zcrxd can make no udmabuf of this length: see zcrxd.conf(5) for what it needs.";
+	return REASON_KERNEL;
 }
 
 static int dup_dmabuf(int fd)
@@ -135,48 +164,37 @@ static int dup_dmabuf(int fd)
 	return r < 0 ? -errno : r;
 }
 
-static int area_make(struct area *a, int fd, uint32_t kind, uint32_t *ret_reason)
+static uint32_t area_make(struct area *area, int fd, uint32_t kind, struct answer *a)
 {
-	void *base =
-		mmap(NULL, a->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (base != MAP_FAILED)
-		a->base = base;
+	mapping_new(&area->base, fd, area->bytes, PROT_READ | PROT_WRITE, MAP_NORESERVE);
 	if (kind == MSG_AREA_DMABUF)
-		return keep_dmabuf(a, dup_dmabuf(fd));
-	if (!a->base)
-		return -ENOMEM;
-	if (kind == MSG_AREA_UDMABUF) {
-		*ret_reason = REASON_KERNEL;
-		return keep_dmabuf(a, udmabuf_new(fd, a->bytes));
-	}
-	return 0;
+		return keep_dmabuf(area, dup_dmabuf(fd), a);
+	if (!area->base)
+		return REASON_DAEMON_LIMIT;
+	return kind == MSG_AREA_UDMABUF ? make_udmabuf(area, fd, a) : REASON_NONE;
 }
 
-int area_new(struct area **ret, struct peer *peer, int fd, uint32_t kind, uint64_t bytes,
-	     uint32_t *ret_reason)
+uint32_t area_new(struct area **ret, struct peer *peer, int fd, const struct msg_area_add *m,
+		  struct answer *a)
 {
-	*ret_reason = check(fd, kind, bytes);
-	if (*ret_reason)
-		return reason_error(*ret_reason);
-	*ret_reason = REASON_QUOTA;
-	if (account_charge(peer, ACCOUNT_BYTES, bytes) < 0)
-		return -EDQUOT;
-	*ret_reason = REASON_DAEMON_LIMIT;
-	struct area *a = calloc(1, sizeof(*a));
-	if (!a) {
-		account_release(peer, ACCOUNT_BYTES, bytes);
-		return -ENOMEM;
+	uint32_t reason = check(fd, m, a);
+	if (reason)
+		return reason;
+	if (account_charge(peer, ACCOUNT_BYTES, m->length) < 0)
+		return REASON_QUOTA;
+	struct area *area = calloc(1, sizeof(*area));
+	if (!area) {
+		account_release(peer, ACCOUNT_BYTES, m->length);
+		return REASON_DAEMON_LIMIT;
 	}
-	*a = (struct area){.bytes = bytes, .peer = peer, .dmabuf = -1};
-	int r = area_make(a, fd, kind, ret_reason);
-	if (r == -EEXIST)
-		*ret_reason = REASON_AREA_TAKEN;
-	if (r < 0) {
-		area_free(a);
-		return r;
+	*area = (struct area){.bytes = m->length, .peer = peer, .dmabuf = -1};
+	reason = area_make(area, fd, m->kind, a);
+	if (reason) {
+		area_free(area);
+		return reason;
 	}
-	*ret = a;
-	return 0;
+	*ret = area;
+	return REASON_NONE;
 }
 
 struct area *area_free(struct area *a)
@@ -184,7 +202,7 @@ struct area *area_free(struct area *a)
 	if (!a)
 		return NULL;
 	if (a->base)
-		munmap(a->base, a->bytes);
+		mapping_free(a->base, a->bytes);
 	if (a->dmabuf >= 0) {
 		area_allow(a->dmabuf);
 		close(a->dmabuf);

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct answer;
+struct msg_area_add;
 struct peer;
 
 struct area {
@@ -24,12 +26,9 @@ struct area {
 	bool in_use; /* by a queue */
 };
 
-/*
- * Checks and maps fd (borrowed). Returns 0 or a negative errno with *ret_reason set
- * (proto/reason.h). kind is an enum msg_area_kind.
- */
-int area_new(struct area **ret, struct peer *peer, int fd, uint32_t kind, uint64_t bytes,
-	     uint32_t *ret_reason);
+/* Checks and maps fd (borrowed) as the request says. Returns REASON_NONE or why not. */
+uint32_t area_new(struct area **ret, struct peer *peer, int fd, const struct msg_area_add *m,
+		  struct answer *a);
 struct area *area_free(struct area *a);
 
 /*

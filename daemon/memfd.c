@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "../proto/mapping.h"
+
 int memfd_new(const char *name)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
@@ -16,11 +18,11 @@ int memfd_new(const char *name)
 
 int memfd_map(int fd, size_t bytes, char **ret_map)
 {
-	char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
-		return -errno;
-	*ret_map = map;
-	return 0;
+	void *map = NULL;
+	int r = mapping_new(&map, fd, bytes, PROT_READ | PROT_WRITE, 0);
+	if (r == 0)
+		*ret_map = map;
+	return r;
 }
 
 int memfd_seal(int fd)

@@ -70,7 +70,6 @@ static uint32_t area_add(struct client *c, const struct msg_area_add *m, const i
 		return REASON_DENIED;
 	}
 	struct area *area;
-	uint32_t reason;
 	if (m->length > open_area_bytes_most()) {
 		snprintf(a->text_room, sizeof(a->text_room),
 			 "No backend receives into an area of more than %u GiB.",
@@ -80,14 +79,9 @@ static uint32_t area_add(struct client *c, const struct msg_area_add *m, const i
 	}
 	if (account_charge(c->who.peer, ACCOUNT_AREAS, 1) < 0)
 		return REASON_QUOTA;
-	int r = area_new(&area, c->who.peer, fds[0], m->kind, m->length, &reason);
-	if (r == 0)
-		reason = m->kind == MSG_AREA_UDMABUF ? area_show(area, a) : REASON_NONE;
-	if (r < 0 && reason == REASON_KERNEL) {
-		a->error = r;
-		a->text = "zcrxd can make no udmabuf of this length: see zcrxd.conf(5) for what it "
-			  "needs.";
-	}
+	uint32_t reason = area_new(&area, c->who.peer, fds[0], m, a);
+	if (reason == REASON_NONE && m->kind == MSG_AREA_UDMABUF)
+		reason = area_show(area, a);
 	if (reason) {
 		account_release(c->who.peer, ACCOUNT_AREAS, 1);
 		return reason;

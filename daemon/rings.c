@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include "../proto/mapping.h"
 #include "area.h"
 #include "memfd.h"
 #include "util.h"
@@ -161,10 +162,10 @@ void rings_done(struct rings *r)
 {
 	if (r->rq) {
 		area_allow(r->rq_fd);
-		munmap(r->rq, r->rq_bytes);
+		mapping_free(r->rq, r->rq_bytes);
 	}
 	if (r->cq)
-		munmap(r->cq, r->cq_bytes);
+		mapping_free(r->cq, r->cq_bytes);
 	r->cq_fd = fd_close(r->cq_fd);
 	r->rq_fd = fd_close(r->rq_fd);
 	r->cq = r->rq = NULL;

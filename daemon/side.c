@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "../proto/mapping.h"
 #include "memfd.h"
 #include "util.h"
 
@@ -58,7 +59,7 @@ struct side *side_free(struct side *s)
 	if (s->slots)
 		uring_buffers_free(s->slots, SIDE_SLOTS);
 	if (s->map)
-		munmap(s->map, side_cost());
+		mapping_free(s->map, side_cost());
 	fd_close(s->fd);
 	free(s);
 	return NULL;

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <time.h>
 
+#include "../proto/mapping.h"
 #include "../proto/ring.h"
 #include "util.h"
 
@@ -91,13 +91,12 @@ int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, boo
 		      struct io_uring_params *ret_params)
 {
 	size_t sqes_bytes = URING_SQ_ENTRIES * sizeof(struct io_uring_sqe);
-	void *sqes =
-		mmap(NULL, sqes_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *sqes = NULL;
 	*u = URING_NONE;
-	if (sqes == MAP_FAILED)
-		return -errno;
+	int fd = mapping_own(&sqes, sqes_bytes), tries = 0;
+	if (fd < 0)
+		return fd;
 	struct io_uring_params p;
-	int fd, tries = 0;
 	do {
 		p = (struct io_uring_params){
 			.flags = FLAGS | IORING_SETUP_R_DISABLED | IORING_SETUP_NO_MMAP |
@@ -109,7 +108,7 @@ int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, boo
 		fd = io_uring_setup(URING_SQ_ENTRIES, &p);
 	} while (retry(fd, tries++));
 	if (fd < 0) {
-		munmap(sqes, sqes_bytes);
+		mapping_free(sqes, sqes_bytes);
 		return fd;
 	}
 	attach(&u->io, fd, cq_memory, sqes, &p);
@@ -128,7 +127,7 @@ void uring_done(struct uring *u)
 {
 	if (u->sqes) {
 		fd_close(u->io.ring_fd);
-		munmap(u->sqes, u->sqes_bytes);
+		mapping_free(u->sqes, u->sqes_bytes);
 	} else if (u->io.ring_fd >= 0) {
 		io_uring_queue_exit(&u->io);
 	}
@@ -144,18 +143,18 @@ static size_t buffers_bytes(uint32_t entries)
 struct io_uring_buf_ring *uring_buffers_new(struct uring *u, uint32_t entries, int group,
 					    int *ret_error)
 {
-	void *at = mmap(NULL, buffers_bytes(entries), PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED) {
-		*ret_error = -errno;
+	void *at = NULL;
+	int r = mapping_own(&at, buffers_bytes(entries));
+	if (r < 0) {
+		*ret_error = r;
 		return NULL;
 	}
 	struct io_uring_buf_reg reg = {.ring_addr = (uintptr_t)at,
 				       .ring_entries = entries,
 				       .bgid = (uint16_t)group};
-	int r = io_uring_register_buf_ring(&u->io, &reg, 0);
+	r = io_uring_register_buf_ring(&u->io, &reg, 0);
 	if (r < 0) {
-		munmap(at, buffers_bytes(entries));
+		mapping_free(at, buffers_bytes(entries));
 		*ret_error = r;
 		return NULL;
 	}
@@ -164,7 +163,7 @@ struct io_uring_buf_ring *uring_buffers_new(struct uring *u, uint32_t entries, i
 
 void uring_buffers_free(struct io_uring_buf_ring *b, uint32_t entries)
 {
-	munmap(b, buffers_bytes(entries));
+	mapping_free(b, buffers_bytes(entries));
 }
 
 struct io_uring_sqe *uring_sqe(struct uring *u)

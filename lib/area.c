@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "mapping.h"
 #include "request.h"
 #include "zcrx.h"
 
@@ -41,11 +42,7 @@ static int memfd_new(size_t bytes)
 
 static int memory_map(struct zcrx_area *a, int fd)
 {
-	void *at = mmap(NULL, a->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (at == MAP_FAILED)
-		return -errno;
-	a->data = at;
-	return 0;
+	return mapping_new(&a->data, fd, a->bytes, PROT_READ | PROT_WRITE, 0);
 }
 
 /*
@@ -105,7 +102,7 @@ void area_release(struct zcrx_area *a)
 {
 	TAILQ_REMOVE(&a->z->areas, a, link);
 	if (a->data)
-		munmap(a->data, a->bytes);
+		mapping_free(a->data, a->bytes);
 	if (a->dmabuf >= 0)
 		close(a->dmabuf);
 	free(a);

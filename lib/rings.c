@@ -3,8 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+
+#include "mapping.h"
 
 /*
  * Maps the first bytes of a file that cannot shrink. Files without seals are refused first: only
@@ -20,11 +21,7 @@ static int map(void **ret, int fd, size_t bytes, int prot)
 		return -errno;
 	if (bytes == 0 || st.st_size < 0 || bytes > (uint64_t)st.st_size)
 		return -EPROTO;
-	void *at = mmap(NULL, bytes, prot, MAP_SHARED, fd, 0);
-	if (at == MAP_FAILED)
-		return -errno;
-	*ret = at;
-	return 0;
+	return mapping_new(ret, fd, bytes, prot, 0);
 }
 
 static bool lies_in(uint32_t map_bytes, uint32_t off, uint64_t bytes, uint32_t align)
@@ -92,10 +89,10 @@ int rings_map(struct rings *ret, const struct msg_queue_open_reply *reply, int c
 void rings_unmap(struct rings *r)
 {
 	if (r->cq_map)
-		munmap(r->cq_map, r->cq_map_bytes);
+		mapping_free(r->cq_map, r->cq_map_bytes);
 	if (r->rq_map)
-		munmap(r->rq_map, r->rq_map_bytes);
+		mapping_free(r->rq_map, r->rq_map_bytes);
 	if (r->side.map)
-		munmap(r->side.map, r->side.bytes);
+		mapping_free(r->side.map, r->side.bytes);
 	*r = (struct rings){0};
 }

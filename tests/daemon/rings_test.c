@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "../../daemon/account.h"
+#include "../../daemon/answer.h"
 #include "../../daemon/area.h"
 #include "../../daemon/rings.h"
 #include "../../daemon/util.h"
@@ -225,16 +226,15 @@ static void its_files_are_nobodys_area_as_long_as_they_are_used(void **state)
 	_cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	struct peer *peer = NULL;
 	struct area *area = NULL;
-	uint32_t reason;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct answer answer = {0};
+	const struct msg_area_add add = {.kind = MSG_AREA_MEMFD,
+					 .length = (uint64_t)sysconf(_SC_PAGESIZE)};
 	assert_int_equal(peer_get(&peer, "class", &limits, 0, pidfd, 1), 0);
-	assert_int_equal(area_new(&area, peer, rq, MSG_AREA_MEMFD, page, &reason), -EINVAL);
-	assert_int_equal(reason, REASON_FD_KIND);
-	assert_int_equal(area_new(&area, peer, cq, MSG_AREA_MEMFD, page, &reason), -EACCES);
-	assert_int_equal(reason, REASON_FD_ACCESS);
+	assert_int_equal(area_new(&area, peer, rq, &add, &answer), REASON_FD_KIND);
+	assert_int_equal(area_new(&area, peer, cq, &add, &answer), REASON_FD_ACCESS);
 	uring_done(&ring);
 	rings_done(&rings);
-	assert_int_equal(area_new(&area, peer, rq, MSG_AREA_MEMFD, page, &reason), 0);
+	assert_int_equal(area_new(&area, peer, rq, &add, &answer), REASON_NONE);
 	area_free(area);
 	peer_put(peer);
 	account_done();

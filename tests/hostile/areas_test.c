@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +33,7 @@
 #endif
 
 #define MIB 1048576ul
+#define GIB (1024 * MIB) /* whole huge pages, whatever these are */
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -288,7 +290,6 @@ static void queues_of_impossible_sizes_are_refused(void **state)
 		{.rq_entries = 1u << 31},
 		{.buffer_bytes = (1u << 30) + 1},
 		{.buffer_bytes = UINT32_MAX},
-		{.nic = "exactly 16 chars"},
 	};
 	for (size_t i = 0; i < COUNT(wishes); i++) {
 		union msg_any m = {.queue_open = wishes[i]};
@@ -299,6 +300,9 @@ static void queues_of_impossible_sizes_are_refused(void **state)
 	raw_refused(
 		&r, MSG_QUEUE_OPEN, m, -1, REASON_VALUE,
 		"The area is smaller than one buffer; make it larger or ask for smaller buffers.");
+	m = (union msg_any){.queue_open = {.area_id = id, .nic = "exactly 16 chars"}};
+	raw_refused(&r, MSG_QUEUE_OPEN, m, -1, REASON_VALUE,
+		    "What was asked for as nic is not the name of an interface.");
 	m = (union msg_any){.queue_open = {.area_id = id + 1}};
 	raw_refused(&r, MSG_QUEUE_OPEN, m, -1, REASON_NO_OBJECT, NULL);
 	for (uint32_t bit = 1; bit < 32; bit++) {
@@ -330,17 +334,62 @@ static void queues_of_extreme_sizes_work(void **state)
 	}
 }
 
-/* There may be no huge page left: the kernel finds that out when it wants to write. */
-static void an_area_without_memory_harms_its_owner_only(void **state)
+static int huge_memfd(size_t bytes)
 {
-	(void)state;
-	const size_t bytes = 4 << 20;
-	int fd = memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB), pair[2];
+	int fd = memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
 	if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0) {
 		print_message("skip: no hugetlbfs here: %s\n", strerror(errno));
 		skip();
 	}
+	return fd;
+}
+
+static int mappings_of_the_daemon(void)
+{
+	char path[64], line[1024];
+	int n = 0;
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)zcrxd.pid);
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		n++;
+	fclose(f);
+	return n;
+}
+
+/* The kernel would map all of the page, and not unmap a part of it. */
+static void a_part_of_a_huge_page_is_no_area(void **state)
+{
+	(void)state;
+	int fd = huge_memfd(GIB);
+	char text[200];
+	struct statfs fs;
+	assert_int_equal(fstatfs(fd, &fs), 0);
+	const uint64_t unit = (uint64_t)fs.f_bsize;
+	snprintf(text, sizeof(text),
+		 "The memfd consists of huge pages: the area's length must be a multiple of %ju "
+		 "bytes, and not zero.",
+		 (uintmax_t)unit);
+	const uint64_t lengths[] = {0, 1, page, unit - page, unit + page, 2 * unit - page};
+	int before = 0;
+	for (int i = 0; i < 100; i++) {
+		for (size_t k = 0; k < COUNT(lengths); k++)
+			raw_refused(&r, MSG_AREA_ADD, area(lengths[k]), fd, REASON_AREA_SIZE, text);
+		union msg_any m = {.area_del = {.area_id = raw_area_add(&r, fd, unit)}};
+		assert_int_equal(raw_request(&r, MSG_AREA_DEL, &m, -1, NULL), 0);
+		before = before ? before : mappings_of_the_daemon();
+	}
+	assert_true(mappings_of_the_daemon() < before + 50);
+	close(fd);
+}
+
+/* There may be no huge page left: the kernel finds that out when it wants to write. */
+static void an_area_without_memory_harms_its_owner_only(void **state)
+{
+	(void)state;
+	const size_t bytes = 4 << 20;
+	int fd = huge_memfd(bytes), pair[2];
 	union msg_any m = area(bytes);
 	if (raw_request(&r, MSG_AREA_ADD, &m, fd, NULL) < 0) {
 		raw_is_refusal(&m, MSG_AREA_ADD, r.serial, REASON_DAEMON_LIMIT, NULL);
@@ -381,6 +430,7 @@ int main(void)
 		CASE(an_area_in_use_stays),
 		CASE(queues_of_impossible_sizes_are_refused),
 		CASE(queues_of_extreme_sizes_work),
+		CASE(a_part_of_a_huge_page_is_no_area),
 		CASE(an_area_without_memory_harms_its_owner_only),
 	};
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);

@@ -148,6 +148,24 @@ static void a_memfd_that_cannot_be_mapped_is_given_back(void **state)
 	assert_non_null(strstr(zcrx_error(z), "cannot be had"));
 }
 
+/* Of a huge page a part cannot be unmapped. */
+static void a_part_of_a_huge_page_is_not_mapped(void **state)
+{
+	(void)state;
+	struct zcrx_area *a = NULL;
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+	if (fd < 0 || ftruncate(fd, 1 << 30) < 0) {
+		print_message("skip: no hugetlbfs here: %s\n", strerror(errno));
+		skip();
+	}
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	assert_int_equal(zcrx_area_import(z, &a, fd, 4096), -EINVAL);
+	close(fd);
+	assert_null(a);
+	assert_int_equal(fake_requests(&fake, MSG_AREA_DEL), 1);
+	assert_non_null(strstr(zcrx_error(z), "cannot be had"));
+}
+
 static void without_a_length_a_memfd_is_imported_whole(void **state)
 {
 	(void)state;
@@ -221,6 +239,7 @@ int main(void)
 		TEST(too_much_memory_is_an_error_and_no_signal),
 		TEST(an_imported_memfd_shows_the_same_bytes),
 		TEST(a_memfd_that_cannot_be_mapped_is_given_back),
+		TEST(a_part_of_a_huge_page_is_not_mapped),
 		TEST(without_a_length_a_memfd_is_imported_whole),
 		TEST(what_is_neither_memfd_nor_dma_buf_is_refused_here),
 		TEST(a_closed_descriptor_is_refused_here),

@@ -6,6 +6,7 @@
 2. Inside a folder the modules (x.c with x.h) form no circle: what is included never includes back.
 3. Some modules must not know others at all, however the graph happens to look.
 4. A library that is wrapped is included by one module only.
+5. Memory is mapped and unmapped by proto/mapping.h, which maps nothing that it cannot unmap.
 """
 import os
 import re
@@ -99,6 +100,8 @@ def main():
             check_one(name, target, problems)
             if module(target) != module(name):
                 graph.setdefault(module(name), set()).add(module(target))
+        if name.split("/")[0] in ("lib", "daemon") and re.search(r"\bm(un)?map\((?!2\))", text(name)):
+            problems.append(f"{name}: mmap() and munmap() are for proto/mapping.h")
     for wrapped, limit in WRAPPED.items():
         if len(users[wrapped]) > limit:
             problems.append(f"<{wrapped}> is included by more than {limit} module: "

@@ -11,10 +11,10 @@ import subprocess
 import sys
 
 from service import BUILD, CLIENT_UID, DAEMON_UID, Failed, Service, as_user, expect
-from guest import LOCAL, PEER, Tally, do, listening, only_in_guest, until
+from guest import LOCAL, PEER, Tally, do, huge_pages, listening, only_in_guest, until
 
 sys.path.append(os.path.join(os.environ.get("ZCRX_SOURCE_DIR", "."), "tests", "python"))
-from client import Connection, Refused  # noqa: E402  (where it lies is known only now)
+from client import Connection, Refused, memfd  # noqa: E402  (where it lies is known only now)
 
 CAT = os.path.join(BUILD, "tools", "zcrx-cat")
 EXPORTERS = os.path.join(BUILD, "tests", "mem", "mem-exporters")
@@ -23,7 +23,7 @@ DEVICES = ["/dev/udmabuf", "/dev/dma_heap/system", "/dev/dri/card0"]
 KINDS = ["memfd:4M", "udmabuf:4M", "dma-heap:system:4M", "drm:0:4M", "cuda:0:4M"]
 DATA, COPIES = "/tmp/data", "/tmp/copies"
 SIZE = (12 << 20) + 12345  # three times the memory, and no whole pages
-DMABUF, PAGE = 2, os.sysconf("SC_PAGESIZE")
+DMABUF, PAGE, HUGE_PAGE = 2, os.sysconf("SC_PAGESIZE"), 2 << 20
 UDMABUF_CREATE, CREATE_DUMB, PRIME_HANDLE_TO_FD = 0x40187542, 0xc02064b2, 0xc00c642d
 ports = itertools.count(21000)
 
@@ -119,6 +119,13 @@ def udmabuf(size):
     return fd
 
 
+def huge(size):
+    """A memfd of huge pages, as many as there are to be."""
+    with open("/proc/sys/vm/nr_hugepages", "w", encoding="ascii") as f:
+        f.write(str(size // HUGE_PAGE))
+    return memfd(size, os.MFD_HUGETLB)
+
+
 def buffer_object(size, flags):
     """That of a dumb buffer, open as the flags say."""
     card = os.open("/dev/dri/card0", os.O_RDWR | os.O_CLOEXEC)
@@ -134,6 +141,15 @@ def inherited(service, make, *arguments):
     fd = make(4 << 20, *arguments)
     try:
         expect("zero copy", verified(service, f"fd:{fd}", "-Z", fds=[fd])["backend"] == "zcrx", fd)
+    finally:
+        os.close(fd)
+
+
+def huge_by_copy(service):
+    huge_pages(4)
+    fd = huge(4 << 20)
+    try:
+        expect("every byte", verified(service, f"fd:{fd}", "-b", "copy", fds=[fd])["backend"] == "copy", fd)
     finally:
         os.close(fd)
 
@@ -232,6 +248,8 @@ def main():
         tally.run("a udmabuf that was inherited", inherited, service, udmabuf)
         tally.run("a buffer object that was inherited", inherited, service, buffer_object,
                   os.O_RDWR | os.O_CLOEXEC)
+        tally.run("a memfd of huge pages that was inherited", inherited, service, huge)
+        tally.run("the same by copy", huge_by_copy, service)
         tally.run("lengths that are not the dma-buf's", sizes, service)
         tally.run("a dma-buf that is read-only", read_only, service)
         tally.run("a dma-buf that is an area already", taken, service)

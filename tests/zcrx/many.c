@@ -62,6 +62,8 @@ static bool option_common(struct many *m, const char *arg)
 	return true;
 }
 
+#define HUGE_SHIFT 21 /* 2 MiB */
+
 /* Of the receiver alone. */
 static bool option_receive(struct many *m, const char *arg)
 {
@@ -88,7 +90,9 @@ static bool option_receive(struct many *m, const char *arg)
 	else if (strncmp(arg, "memory=", 7) == 0)
 		m->memory = value[1] ? value + 1 : NULL;
 	else if (strcmp(arg, "huge") == 0)
-		m->huge = true;
+		m->huge = HUGE_SHIFT;
+	else if (strncmp(arg, "huge=", 5) == 0)
+		m->huge = (unsigned)n;
 	else if (strcmp(arg, "host") == 0)
 		m->where = ZCRX_FLOW_HOST;
 	else
@@ -100,7 +104,7 @@ static int usage(void)
 {
 	fputs("usage: many receive listen|adopt|connect|twice IP PORT FLOWS BYTES [OPTION...]\n"
 	      "       many send connect|serve IP PORT FLOWS BYTES [rounds=N] [seed=N]\n"
-	      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge host\n"
+	      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge[=LOG2] host\n"
 	      "         hoard scribble jump forge owe punch pause=MICROSECONDS drop leave linger rounds=N\n"
 	      "         search seed=N (the sender's, too)\n",
 	      stderr);

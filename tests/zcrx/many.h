@@ -25,7 +25,7 @@ struct many {
 	/* Of the receiver alone. */
 	struct zcrx_queue_options queue;
 	size_t area_bytes;
-	bool huge;          /* pages */
+	unsigned huge;      /* binary logarithm of the size of pages that are; 0: they are not */
 	const char *memory; /* kind of a dma-buf, or NULL: the library's memfd */
 	uint32_t where;     /* ZCRX_FLOW_HOST or 0 */
 	const char *behaviour;

@@ -76,9 +76,10 @@ static void listen_twice(const struct many *m)
 	pause();
 }
 
-static int area_huge(struct zcrx *z, struct zcrx_area **ret, size_t area_bytes)
+static int area_huge(struct zcrx *z, struct zcrx_area **ret, unsigned shift, size_t area_bytes)
 {
-	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB |
+					      shift << MAP_HUGE_SHIFT);
 	if (fd < 0 || ftruncate(fd, (off_t)area_bytes) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
 		die("a memfd of huge pages: %m");
@@ -91,7 +92,7 @@ static int area_make(const struct many *m, struct zcrx *z, struct zcrx_area **re
 {
 	struct memory memory;
 	if (m->huge)
-		return area_huge(z, ret, m->area_bytes);
+		return area_huge(z, ret, m->huge, m->area_bytes);
 	if (!m->memory)
 		return zcrx_area_new(z, ret, m->area_bytes, 0);
 	memory_init(&memory, m->memory, m->area_bytes);

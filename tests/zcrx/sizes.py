@@ -6,7 +6,7 @@ import os
 import sys
 
 from service import COPY, DEVMEM, ZCRX, Failed, Service, expect, transfer, uncomplaining, zero_copy
-from guest import Tally, only_in_guest
+from guest import Skip, Tally, only_in_guest
 
 sys.path.append(os.path.join(os.environ.get("ZCRX_SOURCE_DIR", "."), "tests", "python"))
 from client import Connection, Refused, memfd  # noqa: E402  (where it lies is known only now)
@@ -61,6 +61,27 @@ def devmem_beyond(service):
     expect("beyond 4 GiB", got["off_most"] >= ZCRX_MOST, got)
 
 
+def huge_pages_of_1_gib(service):
+    path = "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages"
+    if not os.path.exists(path):
+        raise Skip("this machine has no pages of 1 GiB")
+    with open(path, "w", encoding="ascii") as f:
+        f.write("2")
+    for backend in ZCRX, COPY:
+        got = transfer(service, 26010 + backend, 4, 4 * MIB,
+                       options=(f"area={GIB}", "huge=30", f"backend={backend}"))
+        expect("the backend asked for", got["backend"] == backend, got)
+    with Connection(service.socket) as connection:
+        fd = memfd(GIB, os.MFD_HUGETLB | os.MFD_HUGE_1GB)
+        try:
+            connection.request("AREA_ADD", [fd], length=GIB - 2 * MIB, kind=MEMFD)
+        except Refused as e:
+            expect("a part of it is none", e.reason == "AREA_SIZE" and str(GIB) in e.text, e)
+        else:
+            raise Failed("a part of a huge page is an area")
+        os.close(fd)
+
+
 def main():
     only_in_guest()
     tally = Tally()
@@ -68,6 +89,7 @@ def main():
         for size in ZCRX_MOST + PAGE, 2 * ZCRX_MOST, 1 << 39:
             tally.run(f"{size} bytes are too many for zcrx", too_large, service, size)
         if "--full" in sys.argv:
+            tally.run("pages of 1 GiB", huge_pages_of_1_gib, service)
             tally.run("4 GiB by zcrx", at_the_limit, service)
             tally.run("more than 4 GiB by devmem", devmem_beyond, service)
         tally.run("zcrxd ends", service.end)
