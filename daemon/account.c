@@ -7,11 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/stat.h>
 
 #define NS_A_SECOND 1000000000ull
 #define NS_A_MINUTE (60 * NS_A_SECOND)
-#define IDLE_MOST   1024u /* users without peers that are remembered */
+#define IDLE_MOST   1024u /* users without references that are remembered */
 
 /* So many are left of a period, which began then; 0: none has begun. */
 struct rate {
@@ -26,43 +25,32 @@ struct rates {
 struct pool {
 	LIST_ENTRY(pool) link;
 	struct limits limits;
-	uint64_t users, idle; /* with peers, and without */
+	uint64_t users, idle; /* with references, and without */
 	struct rates rates;
 	char name[];
 };
 
 /*
- * A user without peers is idle. It is remembered until its rates begin anew, so that connecting
- * again gives it no more of them. If there are too many of them the oldest goes; what a pool's
- * users ask for together is bounded all the same.
+ * A user without references is idle. It is remembered until its rates begin anew, so that
+ * connecting again gives it no more of them. If there are too many of them the oldest goes; what a
+ * pool's users ask for together is bounded all the same.
  */
 struct user {
 	LIST_ENTRY(user) link;
 	TAILQ_ENTRY(user) idle;
 	struct pool *pool;
 	uid_t uid;
-	uint32_t peers;
-	uint64_t held[ACCOUNT_KINDS];
-	struct rates rates;
-};
-
-struct peer {
-	LIST_ENTRY(peer) link;
-	struct user *user;
-	ino_t identity; /* of the pidfd: unique for as long as the machine runs */
-	uint32_t references;
-	bool awaited; /* peer_exited() will follow */
+	uint64_t references;
 	uint64_t used[ACCOUNT_KINDS];
-	uint64_t held[ACCOUNT_KINDS]; /* >= used; what the user is charged */
+	struct rates rates;
 };
 
 static struct {
 	pthread_mutex_t lock;
 	LIST_HEAD(, pool) pools;
 	LIST_HEAD(, user) users;
-	TAILQ_HEAD(idle, user) idle; /* in the order in which their last peers went */
+	TAILQ_HEAD(idle, user) idle; /* in the order in which their last references went */
 	uint32_t idle_count;
-	LIST_HEAD(, peer) peers;
 } accounts = {.lock = PTHREAD_MUTEX_INITIALIZER, .idle = TAILQ_HEAD_INITIALIZER(accounts.idle)};
 
 static struct pool *pool_find(const char *name)
@@ -116,7 +104,7 @@ static void user_forget(struct user *u)
 	pool_put(pool);
 }
 
-/* It has no peers, yet or any more. */
+/* It has no references, yet or any more. */
 static void user_retire(struct user *u)
 {
 	if (accounts.idle_count >= IDLE_MOST)
@@ -157,11 +145,11 @@ static struct user *user_new(const char *name, const struct limits *limits, uid_
 	return u;
 }
 
-/* One peer more. The first one makes it one of the pool's users, if that may have more. */
+/* One reference more. The first one makes it one of the pool's users, if that may have more. */
 static int user_join(struct user *u)
 {
 	struct pool *pool = u->pool;
-	if (u->peers == 0) {
+	if (u->references == 0) {
 		if (pool->users >= pool->limits.most_users)
 			return -EDQUOT;
 		TAILQ_REMOVE(&accounts.idle, u, idle);
@@ -169,108 +157,46 @@ static int user_join(struct user *u)
 		pool->idle--;
 		pool->users++;
 	}
-	u->peers++;
+	u->references++;
 	return 0;
-}
-
-static void user_leave(struct user *u)
-{
-	if (--u->peers > 0)
-		return;
-	u->pool->users--;
-	user_retire(u);
-}
-
-static void peer_free(struct peer *p)
-{
-	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
-		p->user->held[kind] -= p->held[kind];
-	user_leave(p->user);
-	LIST_REMOVE(p, link);
-	free(p);
 }
 
 void account_done(void)
 {
-	while (!LIST_EMPTY(&accounts.peers))
-		peer_free(LIST_FIRST(&accounts.peers));
 	while (!TAILQ_EMPTY(&accounts.idle))
 		user_forget(TAILQ_FIRST(&accounts.idle));
 }
 
-/* A process that changes its user, or comes by another socket, is another peer. */
-static struct peer *peer_find(const struct user *user, ino_t identity)
-{
-	struct peer *p;
-	LIST_FOREACH (p, &accounts.peers, link)
-		if (p->identity == identity && p->user == user)
-			return p;
-	return NULL;
-}
-
-static int peer_new(struct peer **ret, struct user *user, ino_t identity)
-{
-	struct peer *p = calloc(1, sizeof(*p));
-	int r = p ? user_join(user) : -ENOMEM;
-	if (r < 0) {
-		free(p);
-		return r;
-	}
-	p->identity = identity;
-	p->user = user;
-	LIST_INSERT_HEAD(&accounts.peers, p, link);
-	*ret = p;
-	return 0;
-}
-
-static int find_or_make(struct peer **ret, const char *name, const struct limits *limits, uid_t uid,
-			ino_t identity)
-{
-	struct user *user = user_find(name, uid);
-	if (!user)
-		user = user_new(name, limits, uid);
-	if (!user)
-		return -ENOMEM;
-	*ret = peer_find(user, identity);
-	return *ret ? 0 : peer_new(ret, user, identity);
-}
-
-int peer_get(struct peer **ret, const char *pool, const struct limits *limits, uid_t uid, int pidfd,
+int user_get(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
 	     uint64_t now_ns)
 {
-	struct stat st;
-	struct peer *p;
-	if (fstat(pidfd, &st) < 0)
-		return -errno;
 	pthread_mutex_lock(&accounts.lock);
 	users_forget(now_ns);
-	int r = find_or_make(&p, pool, limits, uid, st.st_ino);
-	if (r == 0) {
-		p->references++;
-		*ret = p;
-	}
+	struct user *u = user_find(pool, uid);
+	if (!u)
+		u = user_new(pool, limits, uid);
+	int r = u ? user_join(u) : -ENOMEM;
+	if (r == 0)
+		*ret = u;
 	pthread_mutex_unlock(&accounts.lock);
 	return r;
 }
 
-bool peer_put(struct peer *p)
+struct user *user_ref(struct user *u)
 {
 	pthread_mutex_lock(&accounts.lock);
-	bool last = --p->references == 0, lingers = last && p->held[ACCOUNT_BYTES] > 0;
-	bool unwatched = lingers && !p->awaited;
-	p->awaited |= lingers;
-	if (last && !p->awaited)
-		peer_free(p);
+	u->references++;
 	pthread_mutex_unlock(&accounts.lock);
-	return unwatched;
+	return u;
 }
 
-void peer_exited(struct peer *p)
+void user_put(struct user *u)
 {
 	pthread_mutex_lock(&accounts.lock);
-	p->awaited = false;
-	if (p->references == 0)
-		peer_free(p);
+	if (--u->references == 0) {
+		u->pool->users--;
+		user_retire(u);
+	}
 	pthread_mutex_unlock(&accounts.lock);
 }
 
@@ -283,32 +209,38 @@ void account_limits(const struct limits *(*find)(const char *pool, void *data), 
 	pthread_mutex_unlock(&accounts.lock);
 }
 
-int account_charge(struct peer *p, enum account_kind kind, uint64_t n)
+/*
+ * A file of memory is one for each area and three for each queue, and as many for what was closed
+ * and is still held.
+ */
+uint64_t account_most(const struct limits *l, enum account_kind kind)
+{
+	uint64_t areas = l->most[ACCOUNT_AREAS], queues = l->most[ACCOUNT_QUEUES], n;
+	if (kind != ACCOUNT_FILES)
+		return l->most[kind];
+	bool too_many = __builtin_mul_overflow(queues, 3, &n) ||
+			__builtin_add_overflow(n, areas, &n) || __builtin_mul_overflow(n, 2, &n);
+	return too_many ? UINT64_MAX : n;
+}
+
+int account_charge(struct user *u, enum account_kind kind, uint64_t n)
 {
 	int r = -EDQUOT;
 	pthread_mutex_lock(&accounts.lock);
-	uint64_t spare = p->held[kind] - p->used[kind];
-	uint64_t more = n > spare ? n - spare : 0;
-	uint64_t most = p->user->pool->limits.most[kind], held = p->user->held[kind];
-	if (more == 0 || (held <= most && more <= most - held)) {
-		p->used[kind] += n;
-		p->held[kind] += more;
-		p->user->held[kind] += more;
+	uint64_t most = account_most(&u->pool->limits, kind), used = u->used[kind];
+	if (n == 0 || (used <= most && n <= most - used)) {
+		u->used[kind] += n;
 		r = 0;
 	}
 	pthread_mutex_unlock(&accounts.lock);
 	return r;
 }
 
-void account_release(struct peer *p, enum account_kind kind, uint64_t n)
+void account_release(struct user *u, enum account_kind kind, uint64_t n)
 {
 	pthread_mutex_lock(&accounts.lock);
-	assert(p->used[kind] >= n);
-	p->used[kind] -= n;
-	if (kind != ACCOUNT_BYTES) {
-		p->held[kind] -= n;
-		p->user->held[kind] -= n;
-	}
+	assert(u->used[kind] >= n);
+	u->used[kind] -= n;
 	pthread_mutex_unlock(&accounts.lock);
 }
 
@@ -334,9 +266,8 @@ static bool rate_take(const struct pool *pool, struct rate *of_pool, struct rate
 	return within;
 }
 
-bool account_request(struct peer *p, uint64_t now_ns)
+bool account_request(struct user *u, uint64_t now_ns)
 {
-	struct user *u = p->user;
 	struct pool *pool = u->pool;
 	pthread_mutex_lock(&accounts.lock);
 	bool within = rate_take(pool, &pool->rates.requests, &u->rates.requests,
@@ -345,9 +276,8 @@ bool account_request(struct peer *p, uint64_t now_ns)
 	return within;
 }
 
-bool account_lease(struct peer *p, uint64_t now_ns, uint64_t *ret_wait_s)
+bool account_lease(struct user *u, uint64_t now_ns, uint64_t *ret_wait_s)
 {
-	struct user *u = p->user;
 	struct pool *pool = u->pool;
 	pthread_mutex_lock(&accounts.lock);
 	struct rate *of_pool = &pool->rates.leases, *of_user = &u->rates.leases;
@@ -371,9 +301,9 @@ uint64_t account_used(const char *pool, uint64_t ret_used[ACCOUNT_KINDS])
 	LIST_FOREACH (u, &accounts.users, link) {
 		if (strcmp(u->pool->name, pool) != 0)
 			continue;
-		users += u->peers > 0;
+		users += u->references > 0;
 		for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
-			ret_used[kind] += u->held[kind];
+			ret_used[kind] += u->used[kind];
 	}
 	pthread_mutex_unlock(&accounts.lock);
 	return users;

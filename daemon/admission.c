@@ -3,39 +3,16 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/epoll.h>
 
 #include "../proto/reason.h"
 #include "classes.h"
 #include "identity.h"
 #include "util.h"
 
-static int process_exited(sd_event_source *source, int fd, uint32_t events, void *data)
+void admission_over(struct client_identity *who)
 {
-	(void)fd;
-	(void)events;
-	peer_exited(data);
-	sd_event_source_ref(source);
-	sd_event_source_set_floating(source, false);
-	sd_event_source_disable_unref(source);
-	return 0;
-}
-
-void admission_over(sd_event *event, struct client_identity *who)
-{
-	sd_event_source *source;
-	account_release(who->peer, ACCOUNT_SESSIONS, 1);
-	if (!peer_put(who->peer)) {
-		fd_close(who->pidfd);
-	} else if (sd_event_add_io(event, &source, who->pidfd, EPOLLIN, process_exited, who->peer) <
-		   0) {
-		peer_exited(who->peer);
-		fd_close(who->pidfd);
-	} else {
-		sd_event_source_set_io_fd_own(source, true);
-		sd_event_source_set_floating(source, true);
-		sd_event_source_unref(source);
-	}
+	account_release(who->user, ACCOUNT_SESSIONS, 1);
+	user_put(who->user);
 }
 
 /* The class of who connected to this class's socket, or to the shared one (""). */
@@ -58,21 +35,17 @@ static int charge(const struct policy *policy, int sock, struct client_identity 
 	if (!class)
 		return -EACCES;
 	snprintf(who->class, sizeof(who->class), "%s", class->name);
-	_cleanup_(fd_closep) int pidfd = identity_pidfd(sock);
 	uint64_t now = clock_ns();
-	int r = pidfd < 0 ? pidfd
-			  : peer_get(&who->peer, class->name, &class->limits, who->uid, pidfd, now);
+	int r = user_get(&who->user, class->name, &class->limits, who->uid, now);
 	if (r < 0)
 		return r;
-	r = account_charge(who->peer, ACCOUNT_SESSIONS, 1);
-	if (r == 0 && !account_request(who->peer, now)) {
-		account_release(who->peer, ACCOUNT_SESSIONS, 1);
+	r = account_charge(who->user, ACCOUNT_SESSIONS, 1);
+	if (r == 0 && !account_request(who->user, now)) {
+		account_release(who->user, ACCOUNT_SESSIONS, 1);
 		r = -EDQUOT;
 	}
 	if (r < 0)
-		peer_put(who->peer);
-	else
-		who->pidfd = fd_steal(&pidfd);
+		user_put(who->user);
 	return r;
 }
 

@@ -6,8 +6,6 @@
 #ifndef ZCRXD_ADMISSION_H
 #define ZCRXD_ADMISSION_H
 
-#include <systemd/sd-event.h>
-
 #include "model.h"
 
 /*
@@ -16,8 +14,8 @@
  */
 int admission_get(int sock, const char *socket, struct client_identity *ret);
 
-/* The session is over. What its process may still hold stays charged until that exits. */
-void admission_over(sd_event *event, struct client_identity *who);
+/* The session is over. */
+void admission_over(struct client_identity *who);
 
 /* The reason to be told with an error of admission_get(), or of what came after it. */
 uint32_t admission_reason(int error);

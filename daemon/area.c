@@ -15,6 +15,7 @@
 #include "../proto/reason.h"
 #include "account.h"
 #include "answer.h"
+#include "files.h"
 #include "udmabuf.h"
 #include "util.h"
 
@@ -148,14 +149,28 @@ static uint32_t keep_dmabuf(struct area *area, int fd, struct answer *a)
 	return REASON_DAEMON_LIMIT;
 }
 
-static uint32_t make_udmabuf(struct area *area, int memfd, struct answer *a)
+/* With the file that it was made of: the client can keep the dma-buf, and by it the memory. */
+static uint32_t make_udmabuf(struct area *area, int fd, struct answer *a)
 {
-	int fd = udmabuf_new(memfd, area->bytes);
-	if (fd >= 0)
-		return keep_dmabuf(area, fd, a);
-	a->error = fd;
-	a->text = "zcrxd can make no udmabuf of this length: see zcrxd.conf(5) for what it needs.";
-	return REASON_KERNEL;
+	int dmabuf = udmabuf_new(fd, area->bytes);
+	if (dmabuf < 0) {
+		a->error = dmabuf;
+		a->text =
+			"zcrxd can make no udmabuf of this length: see zcrxd.conf(5) for what it needs.";
+		return REASON_KERNEL;
+	}
+	_cleanup_(fd_closep) int memfd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	uint32_t reason = memfd < 0 ? REASON_DAEMON_LIMIT : REASON_NONE;
+	if (reason)
+		fd_close(dmabuf);
+	else
+		reason = keep_dmabuf(area, dmabuf, a);
+	if (reason == REASON_NONE &&
+	    files_keep_later(&area->kept, area->user, memfd, area->dmabuf) < 0)
+		return REASON_DAEMON_LIMIT;
+	if (reason == REASON_NONE)
+		fd_steal(&memfd);
+	return reason;
 }
 
 static int dup_dmabuf(int fd)
@@ -174,21 +189,48 @@ static uint32_t area_make(struct area *area, int fd, uint32_t kind, struct answe
 	return kind == MSG_AREA_UDMABUF ? make_udmabuf(area, fd, a) : REASON_NONE;
 }
 
-uint32_t area_new(struct area **ret, struct peer *peer, int fd, const struct msg_area_add *m,
+/* A dma-buf's bytes until the area is deleted, a memfd's until nobody has it. */
+static uint32_t bytes_charge(struct area *area, int fd, uint32_t kind, struct answer *a)
+{
+	if (kind == MSG_AREA_DMABUF) {
+		if (files_account(area->user, ACCOUNT_BYTES, area->bytes) < 0)
+			return REASON_QUOTA;
+		area->charged = area->bytes;
+		return REASON_NONE;
+	}
+	switch (files_charge(area->user, fd, area->bytes)) {
+	case 0:
+		return REASON_NONE;
+	case -EDQUOT:
+		return REASON_QUOTA;
+	case -EACCES:
+		a->text = "zcrxd may not read the memfd; leave it the mode that it was made with.";
+		return REASON_FD_ACCESS;
+	case -ENOSPC:
+		a->text = FILES_TOO_MANY;
+		return REASON_DAEMON_LIMIT;
+	default:
+		return REASON_DAEMON_LIMIT;
+	}
+}
+
+uint32_t area_new(struct area **ret, struct user *user, int fd, const struct msg_area_add *m,
 		  struct answer *a)
 {
 	uint32_t reason = check(fd, m, a);
 	if (reason)
 		return reason;
-	if (account_charge(peer, ACCOUNT_BYTES, m->length) < 0)
+	if (files_account(user, ACCOUNT_AREAS, 1) < 0)
 		return REASON_QUOTA;
 	struct area *area = calloc(1, sizeof(*area));
 	if (!area) {
-		account_release(peer, ACCOUNT_BYTES, m->length);
+		account_release(user, ACCOUNT_AREAS, 1);
 		return REASON_DAEMON_LIMIT;
 	}
-	*area = (struct area){.bytes = m->length, .peer = peer, .dmabuf = -1};
-	reason = area_make(area, fd, m->kind, a);
+	*area = (struct area){.bytes = m->length, .user = user, .dmabuf = -1};
+	reason = bytes_charge(area, fd, m->kind, a);
+	if (reason == REASON_NONE)
+		reason = area_make(area, fd, m->kind, a);
 	if (reason) {
 		area_free(area);
 		return reason;
@@ -203,11 +245,15 @@ struct area *area_free(struct area *a)
 		return NULL;
 	if (a->base)
 		mapping_free(a->base, a->bytes);
-	if (a->dmabuf >= 0) {
+	if (a->dmabuf >= 0)
 		area_allow(a->dmabuf);
-		close(a->dmabuf);
+	if (a->kept) {
+		files_keep(a->kept);
+	} else {
+		fd_close(a->dmabuf);
+		account_release(a->user, ACCOUNT_AREAS, 1);
 	}
-	account_release(a->peer, ACCOUNT_BYTES, a->bytes);
+	account_release(a->user, ACCOUNT_BYTES, a->charged);
 	free(a);
 	return NULL;
 }

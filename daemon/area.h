@@ -14,20 +14,23 @@
 
 struct answer;
 struct msg_area_add;
-struct peer;
+struct kept;
+struct user;
 
 struct area {
 	LIST_ENTRY(area) link;
 	uint32_t id;
 	void *base; /* NULL: a dma-buf that cannot be mapped */
 	uint64_t bytes;
-	int dmabuf; /* -1: there is none */
-	struct peer *peer;
-	bool in_use; /* by a queue */
+	int dmabuf;        /* -1: there is none */
+	struct kept *kept; /* if we made that, or NULL */
+	struct user *user;
+	uint64_t charged; /* beside what is charged for a file */
+	bool in_use;      /* by a queue */
 };
 
-/* Checks and maps fd (borrowed) as the request says. Returns REASON_NONE or why not. */
-uint32_t area_new(struct area **ret, struct peer *peer, int fd, const struct msg_area_add *m,
+/* Checks, charges and maps fd (borrowed) as the request says. Returns REASON_NONE or why not. */
+uint32_t area_new(struct area **ret, struct user *user, int fd, const struct msg_area_add *m,
 		  struct answer *a);
 struct area *area_free(struct area *a);
 

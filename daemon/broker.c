@@ -12,6 +12,7 @@
 #include "admission.h"
 #include "classes.h"
 #include "client.h"
+#include "files.h"
 #include "flight.h"
 #include "lease.h"
 #include "listening.h"
@@ -40,13 +41,13 @@ static void refuse(struct broker *b, int listener, int sock, uint32_t reason)
 
 static void client_accepted(struct broker *b, int listener, int sock)
 {
-	struct client_identity who = {.pidfd = -1};
+	struct client_identity who = {0};
 	struct client *c = NULL;
 	int r = admission_get(sock, socket_class(b, listener), &who);
 	if (r == 0) {
 		r = client_start(&c, sock, ++b->next_id, &who, b->ended);
 		if (r < 0)
-			admission_over(b->event, &who);
+			admission_over(&who);
 	}
 	if (r < 0) {
 		log_client(6, who.uid, who.class, LOG_CONNECTION_REFUSED,
@@ -149,7 +150,7 @@ static int ended_ready(sd_event_source *source, int fd, uint32_t events, void *d
 		TAILQ_REMOVE(&b->clients, c, link);
 		struct client_identity who = c->who;
 		client_free(c);
-		admission_over(b->event, &who);
+		admission_over(&who);
 	}
 	if (refusals_reap(&b->refusals) && !is_resting(b))
 		listen_enable(b, SD_EVENT_ON);
@@ -222,6 +223,24 @@ static int nics_owed(sd_event_source *source, int fd, uint32_t events, void *dat
 	eventfd_read(fd, &count);
 	look_at_leases(data);
 	return 0;
+}
+
+static int files_gone(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	(void)data;
+	files_reap();
+	return 0;
+}
+
+static int watch_files(struct broker *b)
+{
+	int due[2], r = files_init(due);
+	for (int i = 0; i < 2 && r >= 0; i++)
+		r = sd_event_add_io(b->event, NULL, due[i], EPOLLIN, files_gone, NULL);
+	return r;
 }
 
 /* Without NICs there is nothing to watch; without these groups NICs are not watched. */
@@ -297,6 +316,8 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct p
 	if (r >= 0)
 		r = sd_event_add_io(event, NULL, b->ended, EPOLLIN, ended_ready, b);
 	if (r >= 0)
+		r = watch_files(b);
+	if (r >= 0)
 		r = watch_flights(b);
 	if (r >= 0)
 		r = listen_to(b, l);
@@ -354,6 +375,7 @@ bool broker_done(struct broker *b)
 	if (!is_empty(b))
 		return false;
 	flights_close();
+	files_done();
 	account_done();
 	classes_done();
 	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)

@@ -257,7 +257,6 @@ static void wind_up(struct client *c)
 		LIST_REMOVE(a, link);
 		pthread_mutex_unlock(&c->lock);
 		area_free(a);
-		account_release(c->who.peer, ACCOUNT_AREAS, 1);
 	}
 	session_done(c);
 	uring_done(&c->control);

@@ -105,13 +105,13 @@ bool flows_have(const struct client *c, uint64_t cookie)
 int flow_new(struct flow **ret, struct queue *q, int sock)
 {
 	struct client *c = q->client;
-	if (account_charge(c->who.peer, ACCOUNT_FLOWS, 1) < 0)
+	if (account_charge(c->who.user, ACCOUNT_FLOWS, 1) < 0)
 		return -EDQUOT;
 	struct flow *f = calloc(1, sizeof(*f));
 	int r = f ? slot_take(c, f) : -ENOMEM;
 	if (r < 0) {
 		free(f);
-		account_release(c->who.peer, ACCOUNT_FLOWS, 1);
+		account_release(c->who.user, ACCOUNT_FLOWS, 1);
 		return r;
 	}
 	f->queue = q;
@@ -122,7 +122,7 @@ int flow_new(struct flow **ret, struct queue *q, int sock)
 
 int flow_listen(struct flow *f)
 {
-	int r = account_charge(f->queue->client->who.peer, ACCOUNT_LISTENERS, 1);
+	int r = account_charge(f->queue->client->who.user, ACCOUNT_LISTENERS, 1);
 	f->listener = r == 0;
 	return r;
 }
@@ -139,9 +139,9 @@ void flow_discard(struct flow *f)
 {
 	struct client *c = f->queue->client;
 	slot_free(c, f->id & 0xffff);
-	account_release(c->who.peer, ACCOUNT_FLOWS, 1);
+	account_release(c->who.user, ACCOUNT_FLOWS, 1);
 	if (f->listener)
-		account_release(c->who.peer, ACCOUNT_LISTENERS, 1);
+		account_release(c->who.user, ACCOUNT_LISTENERS, 1);
 	flow_drop_socket(f, false);
 	free(f);
 }

@@ -44,10 +44,3 @@ void identity_done(struct policy_identity *who)
 	who->groups = NULL;
 	who->group_count = 0;
 }
-
-int identity_pidfd(int sock)
-{
-	int pidfd = -1;
-	socklen_t len = sizeof(pidfd);
-	return getsockopt(sock, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0 ? -errno : pidfd;
-}

@@ -14,7 +14,4 @@
 int identity_read(struct policy_identity *who, pid_t *ret_pid, int sock);
 void identity_done(struct policy_identity *who);
 
-/* SO_PEERPIDFD: a descriptor of the process, or a negative errno. */
-int identity_pidfd(int sock);
-
 #endif

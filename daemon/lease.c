@@ -236,10 +236,10 @@ static void mark(struct lease *l, bool taken)
 }
 
 /* Is there one more for the user? */
-static int charge(struct peer *peer, char why[NIC_SENTENCE_BYTES])
+static int charge(struct user *user, char why[NIC_SENTENCE_BYTES])
 {
 	uint64_t wait_s;
-	if (account_lease(peer, clock_ns(), &wait_s))
+	if (account_lease(user, clock_ns(), &wait_s))
 		return 0;
 	snprintf(why, NIC_SENTENCE_BYTES,
 		 "Your user has leased hardware queues as often as it may in a minute "
@@ -273,7 +273,7 @@ static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_
 		snprintf(why, NIC_SENTENCE_BYTES, "The interface %s is gone.", c->name);
 		return -ENODEV;
 	}
-	int r = charge(wish->peer, why);
+	int r = charge(wish->user, why);
 	/* Also if it is ready still: somebody may have changed it since, or another card has its
 	 * name. */
 	if (r == 0 && nic->leases == 0)

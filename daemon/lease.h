@@ -25,7 +25,7 @@
 struct config_nic;
 struct lease;
 struct lease_rule;
-struct peer;
+struct user;
 struct policy_class;
 
 /* First puts back what a daemon that was killed left behind, as far as it can be. */
@@ -52,7 +52,7 @@ void leases_done(void);
 /* Who wants queues. */
 struct lease_wish {
 	const struct policy_class *class;
-	struct peer *peer; /* its user is charged one lease */
+	struct user *user; /* its user is charged one lease */
 	const char *nic;   /* "": any */
 	uint32_t n;        /* so many queues */
 };

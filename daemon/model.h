@@ -132,7 +132,6 @@ struct queue {
 	const struct backend *backend;
 	void *buffers; /* the backend's */
 	uint32_t buffer_bytes;
-	uint64_t cost;       /* bytes charged for the rings */
 	struct lease *lease; /* of a hardware queue, or NULL */
 	uint64_t token;      /* to be or-ed into refills */
 	uint64_t untold;     /* of backend->copied(): what was shared out among the flows */
@@ -211,8 +210,7 @@ struct client_identity {
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
-	int pidfd; /* the broker's */
-	struct peer *peer;
+	struct user *user;
 	char socket[POLICY_NAME_BYTES]; /* whose socket: a class's, or "" the shared one */
 	char class[POLICY_NAME_BYTES];  /* when it connected */
 };

@@ -10,6 +10,7 @@
 #include "../nic/nic.h"
 #include "../proto/reason.h"
 #include "../proto/text.h"
+#include "files.h"
 #include "judge.h"
 #include "kernel.h"
 #include "lease.h"
@@ -92,6 +93,8 @@ static uint32_t open_judged(struct opening *o)
 	uint32_t reason;
 	o->answer->error = queue_new(&o->queue, o->client, &o->wish, &o->channel, &reason);
 	o->wish.lease = NULL;
+	if (o->answer->error == -ENOSPC)
+		o->answer->text = FILES_TOO_MANY;
 	return o->answer->error < 0 ? reason : REASON_NONE;
 }
 
@@ -189,7 +192,7 @@ static uint32_t open_leased(struct opening *o, const struct backend *backend)
 	if (reason)
 		return reason;
 	struct lease_wish wish = {.class = o->client->class,
-				  .peer = o->client->who.peer,
+				  .user = o->client->who.user,
 				  .nic = o->m->nic,
 				  .n = o->m->rx_queues ? o->m->rx_queues : 1};
 	int r = lease_take(&o->wish.lease, &wish, a->text_room);

@@ -21,22 +21,6 @@ static bool needs_side(const struct queue *q)
 	return q->backend->has_side && q->area->dmabuf >= 0;
 }
 
-static uint32_t cost_charge(struct queue *q, const struct queue_wish *wish)
-{
-	struct peer *peer = q->client->who.peer;
-	if (account_charge(peer, ACCOUNT_QUEUES, 1) < 0)
-		return REASON_QUOTA;
-	uint64_t cost = rings_cost(wish->cq_entries, q->backend->cqe_bytes, wish->rq_entries);
-	if (needs_side(q))
-		cost += side_cost();
-	if (account_charge(peer, ACCOUNT_BYTES, cost) < 0) {
-		account_release(peer, ACCOUNT_QUEUES, 1);
-		return REASON_QUOTA;
-	}
-	q->cost = cost;
-	return REASON_NONE;
-}
-
 static void ring_ready(void *owner, uint32_t events)
 {
 	struct queue *q = owner;
@@ -46,17 +30,18 @@ static void ring_ready(void *owner, uint32_t events)
 
 static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_channel)
 {
-	int r = rings_init(&q->rings, &q->ring, wish->cq_entries, q->backend->cqe_bytes,
+	struct user *user = q->client->who.user;
+	int r = rings_init(&q->rings, &q->ring, user, wish->cq_entries, q->backend->cqe_bytes,
 			   wish->rq_entries, !q->backend->reap);
 	if (r == 0)
 		r = uring_eventfd(&q->ring, true);
 	if (r < 0)
 		return r;
 	if (needs_side(q)) {
-		r = side_new(&q->side, &q->ring);
+		r = side_new(&q->side, &q->ring, user);
 		if (r < 0)
 			return r;
-		q->rings.layout.side_map_bytes = (uint32_t)side_cost();
+		q->rings.layout.side_map_bytes = (uint32_t)side_bytes();
 		q->rings.layout.side_slot_bytes = SIDE_SLOT_BYTES;
 	}
 	struct backend_place place = {.area = q->area,
@@ -125,13 +110,11 @@ bool queue_ended(struct queue *q)
 /* Frees what queue_new() acquired, in whatever state. */
 static void destroy(struct queue *q)
 {
-	struct peer *peer = q->client->who.peer;
 	leave_prepare(q);
 	leave(q);
 	rings_done(&q->rings);
 	q->area->in_use = false;
-	account_release(peer, ACCOUNT_BYTES, q->cost);
-	account_release(peer, ACCOUNT_QUEUES, 1);
+	account_release(q->client->who.user, ACCOUNT_QUEUES, 1);
 	free(q);
 }
 
@@ -161,6 +144,21 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	return q;
 }
 
+static uint32_t reason_of(int error)
+{
+	switch (error) {
+	case -EDQUOT:
+		return REASON_QUOTA;
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOSPC:
+		return REASON_DAEMON_LIMIT;
+	default:
+		return REASON_KERNEL;
+	}
+}
+
 int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wish, int *ret_channel,
 	      uint32_t *ret_reason)
 {
@@ -170,8 +168,8 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 		lease_end(wish->lease);
 		return -ENOMEM;
 	}
-	*ret_reason = cost_charge(q, wish);
-	if (*ret_reason) {
+	if (account_charge(c->who.user, ACCOUNT_QUEUES, 1) < 0) {
+		*ret_reason = REASON_QUOTA;
 		lease_end(q->lease);
 		free(q);
 		return -EDQUOT;
@@ -179,8 +177,7 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 	int client_end = -1;
 	int r = acquire(q, wish, &client_end);
 	if (r < 0) {
-		bool want = r == -ENOMEM || r == -EMFILE || r == -ENFILE;
-		*ret_reason = want ? REASON_DAEMON_LIMIT : REASON_KERNEL;
+		*ret_reason = reason_of(r);
 		fd_close(client_end);
 		destroy(q);
 		return r;

@@ -77,15 +77,11 @@ static uint32_t area_add(struct client *c, const struct msg_area_add *m, const i
 		a->text = a->text_room;
 		return REASON_AREA_SIZE;
 	}
-	if (account_charge(c->who.peer, ACCOUNT_AREAS, 1) < 0)
-		return REASON_QUOTA;
-	uint32_t reason = area_new(&area, c->who.peer, fds[0], m, a);
+	uint32_t reason = area_new(&area, c->who.user, fds[0], m, a);
 	if (reason == REASON_NONE && m->kind == MSG_AREA_UDMABUF)
 		reason = area_show(area, a);
-	if (reason) {
-		account_release(c->who.peer, ACCOUNT_AREAS, 1);
+	if (reason)
 		return reason;
-	}
 	pthread_mutex_lock(&c->lock);
 	area->id = ++c->next_id;
 	LIST_INSERT_HEAD(&c->areas, area, link);
@@ -105,7 +101,6 @@ static uint32_t area_del(struct client *c, const struct msg_area_del *m)
 	LIST_REMOVE(area, link);
 	pthread_mutex_unlock(&c->lock);
 	area_free(area);
-	account_release(c->who.peer, ACCOUNT_AREAS, 1);
 	return REASON_NONE;
 }
 

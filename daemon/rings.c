@@ -7,6 +7,7 @@
 
 #include "../proto/mapping.h"
 #include "area.h"
+#include "files.h"
 #include "memfd.h"
 #include "util.h"
 
@@ -27,19 +28,17 @@ static size_t rq_bytes(uint32_t entries)
 	return page_bytes() + round_up(ring, page_bytes());
 }
 
-uint64_t rings_cost(uint32_t cq_entries, uint32_t cqe_bytes, uint32_t rq_entries)
-{
-	return uring_cq_bytes(cq_entries, cqe_bytes) + page_bytes() + rq_bytes(rq_entries);
-}
-
-static int file_new(const char *name, size_t bytes, char **ret_map)
+static int file_new(const char *name, size_t bytes, struct user *user, char **ret_map)
 {
 	_cleanup_(fd_closep) int fd = memfd_new(name);
 	if (fd < 0)
 		return fd;
+	int r = files_charge(user, fd, bytes);
+	if (r < 0)
+		return r;
 	if (fallocate(fd, 0, 0, (off_t)bytes) < 0)
 		return -errno;
-	int r = memfd_map(fd, bytes, ret_map);
+	r = memfd_map(fd, bytes, ret_map);
 	return r < 0 ? r : fd_steal(&fd);
 }
 
@@ -62,12 +61,12 @@ static int cq_ring(struct rings *r, struct uring *ring, uint32_t entries, uint32
 	return 0;
 }
 
-static int cq_init(struct rings *r, struct uring *ring, uint32_t entries, uint32_t cqe_bytes,
-		   bool kernel_writes)
+static int cq_init(struct rings *r, struct uring *ring, struct user *user, uint32_t entries,
+		   uint32_t cqe_bytes, bool kernel_writes)
 {
 	size_t ring_bytes = uring_cq_bytes(entries, cqe_bytes);
 	r->cq_bytes = ring_bytes + page_bytes();
-	int fd = file_new("zcrxd-cq", r->cq_bytes, &r->cq);
+	int fd = file_new("zcrxd-cq", r->cq_bytes, user, &r->cq);
 	if (fd < 0)
 		return fd;
 	r->cq_fd = fd;
@@ -113,10 +112,10 @@ void rings_place_refills(struct rings *r, uint32_t head, uint32_t tail, uint32_t
 	r->layout.rq_rqes = page + rqes;
 }
 
-static int rq_init(struct rings *r, uint32_t entries)
+static int rq_init(struct rings *r, struct user *user, uint32_t entries)
 {
 	r->rq_bytes = rq_bytes(entries);
-	int fd = file_new("zcrxd-rq", r->rq_bytes, &r->rq);
+	int fd = file_new("zcrxd-rq", r->rq_bytes, user, &r->rq);
 	if (fd < 0)
 		return fd;
 	r->rq_fd = fd;
@@ -132,14 +131,14 @@ static int rq_init(struct rings *r, uint32_t entries)
 	return area_forbid(fd);
 }
 
-int rings_init(struct rings *r, struct uring *ring, uint32_t cq_entries, uint32_t cqe_bytes,
-	       uint32_t rq_entries, bool kernel_writes)
+int rings_init(struct rings *r, struct uring *ring, struct user *user, uint32_t cq_entries,
+	       uint32_t cqe_bytes, uint32_t rq_entries, bool kernel_writes)
 {
 	*r = (struct rings){.cq_fd = -1, .rq_fd = -1};
 	*ring = URING_NONE;
-	int e = rq_init(r, rq_entries);
+	int e = rq_init(r, user, rq_entries);
 	if (e == 0)
-		e = cq_init(r, ring, cq_entries, cqe_bytes, kernel_writes);
+		e = cq_init(r, ring, user, cq_entries, cqe_bytes, kernel_writes);
 	if (e < 0) {
 		uring_done(ring);
 		rings_done(r);

@@ -18,6 +18,8 @@
 #include "../proto/ring.h"
 #include "uring.h"
 
+struct user;
+
 /* A completion of format 2, as the kernel writes it. */
 struct ring_cqe {
 	uint64_t user_data;
@@ -45,16 +47,13 @@ struct rings {
 
 #define RINGS_REFILL_EXTRA_BYTES 64u /* at the end of the refill ring's memory, for the backend */
 
-/* Bytes the two files of a queue take. */
-uint64_t rings_cost(uint32_t cq_entries, uint32_t cqe_bytes, uint32_t rq_entries);
-
 /*
- * Makes both files and a ring; if the kernel writes the completions, its CQ lies in the first file,
- * else it is private. Entries are powers of two. Returns 0 or a negative errno; on failure nothing
- * is left.
+ * Makes both files, charged to the user, and a ring; if the kernel writes the completions, its CQ
+ * lies in the first file, else it is private. Entries are powers of two. Returns 0 or a negative
+ * errno; on failure nothing is left.
  */
-int rings_init(struct rings *r, struct uring *ring, uint32_t cq_entries, uint32_t cqe_bytes,
-	       uint32_t rq_entries, bool kernel_writes);
+int rings_init(struct rings *r, struct uring *ring, struct user *user, uint32_t cq_entries,
+	       uint32_t cqe_bytes, uint32_t rq_entries, bool kernel_writes);
 
 /*
  * Where we write the completions (32 bytes each): one more, for which there has to be room, and

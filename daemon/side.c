@@ -6,12 +6,13 @@
 #include <sys/mman.h>
 
 #include "../proto/mapping.h"
+#include "files.h"
 #include "memfd.h"
 #include "util.h"
 
-uint64_t side_cost(void)
+size_t side_bytes(void)
 {
-	return (uint64_t)SIDE_SLOTS * SIDE_SLOT_BYTES;
+	return (size_t)SIDE_SLOTS * SIDE_SLOT_BYTES;
 }
 
 static void post(struct side *s, uint32_t slot)
@@ -23,23 +24,26 @@ static void post(struct side *s, uint32_t slot)
 }
 
 /* Without memory yet: what nothing is copied to costs nothing. */
-static int memory_make(struct side *s)
+static int memory_make(struct side *s, struct user *user)
 {
 	s->fd = memfd_new("zcrxd-side");
 	if (s->fd < 0)
 		return s->fd;
-	if (ftruncate(s->fd, (off_t)side_cost()) < 0)
+	int r = files_charge(user, s->fd, side_bytes());
+	if (r < 0)
+		return r;
+	if (ftruncate(s->fd, (off_t)side_bytes()) < 0)
 		return -errno;
-	int r = memfd_map(s->fd, side_cost(), &s->map);
+	r = memfd_map(s->fd, side_bytes(), &s->map);
 	return r < 0 ? r : memfd_seal(s->fd);
 }
 
-int side_new(struct side **ret, struct uring *ring)
+int side_new(struct side **ret, struct uring *ring, struct user *user)
 {
 	struct side *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	int r = memory_make(s);
+	int r = memory_make(s, user);
 	if (r == 0)
 		s->slots = uring_buffers_new(ring, SIDE_SLOTS, SIDE_GROUP, &r);
 	if (!s->slots) {
@@ -59,7 +63,7 @@ struct side *side_free(struct side *s)
 	if (s->slots)
 		uring_buffers_free(s->slots, SIDE_SLOTS);
 	if (s->map)
-		mapping_free(s->map, side_cost());
+		mapping_free(s->map, side_bytes());
 	fd_close(s->fd);
 	free(s);
 	return NULL;

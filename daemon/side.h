@@ -19,6 +19,8 @@
 #define SIDE_GROUP      1
 #define SIDE_GIVEN_MOST 1024u /* completions that the client has; part of the protocol */
 
+struct user;
+
 struct side {
 	int fd;
 	char *map;
@@ -29,12 +31,12 @@ struct side {
 	uint32_t head, tail;            /* of given: what came back, what went out */
 };
 
-/* Makes one whose slots the ring may fill. Returns 0 or a negative errno. */
-int side_new(struct side **ret, struct uring *ring);
+/* Makes one, charged to the user, whose slots the ring may fill. Returns 0 or a negative errno. */
+int side_new(struct side **ret, struct uring *ring, struct user *user);
 struct side *side_free(struct side *s);
 
 /* Bytes of memory it can come to use. */
-uint64_t side_cost(void);
+size_t side_bytes(void);
 
 /* A read-only descriptor of it for the client, the caller's. Or a negative errno. */
 int side_readonly(const struct side *s);

@@ -139,6 +139,7 @@ static struct json_object *counts_json(const uint64_t counts[ACCOUNT_KINDS])
 		[ACCOUNT_SESSIONS] = "sessions", [ACCOUNT_QUEUES] = "queues",
 		[ACCOUNT_AREAS] = "areas",       [ACCOUNT_BYTES] = "area_bytes",
 		[ACCOUNT_FLOWS] = "flows",       [ACCOUNT_LISTENERS] = "listeners",
+		[ACCOUNT_FILES] = "files",
 	};
 	struct json_object *o = json_object_new_object();
 	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
@@ -162,7 +163,10 @@ static void add_explanation(struct json_object *o, const struct policy_class *c)
 /* Limits are of each user, what is used that of all of them. */
 static struct json_object *class_json(const struct policy_class *c)
 {
-	struct json_object *o = json_object_new_object(), *limits = counts_json(c->limits.most);
+	uint64_t most[ACCOUNT_KINDS];
+	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
+		most[kind] = account_most(&c->limits, kind);
+	struct json_object *o = json_object_new_object(), *limits = counts_json(most);
 	uint64_t used[ACCOUNT_KINDS], users = account_used(c->name, used);
 	struct json_object *in_use = counts_json(used);
 	add_text(o, "name", c->name);

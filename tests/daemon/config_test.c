@@ -102,7 +102,7 @@ static void every_key_is_read(void **state)
 	assert_string_equal(config.status, "/b");
 	assert_string_equal(config.group, "wheel");
 	assert_int_equal(config.mode, 0600);
-	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
+	for (int kind = 0; kind <= ACCOUNT_LISTENERS; kind++)
 		assert_int_equal(rest()->limits.most[kind], kind + 1);
 	assert_int_equal(rest()->limits.requests_per_second, 7);
 	assert_int_equal(rest()->limits.most_users, 8);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,6 +16,7 @@
 #include "../../daemon/flow.h"
 #include "../../daemon/flows.h"
 #include "../../daemon/queue.h"
+#include "payer.h"
 
 #define PAGES 16
 
@@ -104,15 +104,12 @@ int channel, sock[2];
 int fixture_open(void **state)
 {
 	(void)state;
-	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	assert_true(pidfd >= 0);
 	fake = (struct fake){0};
 	client = (struct client){.control = URING_NONE};
 	pthread_mutex_init(&client.lock, NULL);
 	TAILQ_INIT(&client.queues);
 	client.epoll = epoll_create1(EPOLL_CLOEXEC);
-	assert_int_equal(peer_get(&client.who.peer, "test", &limits, getuid(), pidfd, 1), 0);
-	close(pidfd);
+	client.who.user = payer_new(&limits);
 
 	uint32_t reason;
 	struct queue_wish wish = {.area = &area,
@@ -136,8 +133,7 @@ int fixture_close(void **state)
 	close(sock[0]);
 	flows_done(&client);
 	close(client.epoll);
-	peer_put(client.who.peer);
-	account_done();
+	payer_free(client.who.user);
 	pthread_mutex_destroy(&client.lock);
 	return 0;
 }

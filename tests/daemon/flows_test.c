@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,19 +29,16 @@ static struct queue queue;
 static int setup(void **state)
 {
 	(void)state;
-	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	client = (struct client){.control = URING_NONE};
 	queue = (struct queue){.client = &client};
-	int r = peer_get(&client.who.peer, "test", &limits, getuid(), pidfd, 1);
-	close(pidfd);
-	return r;
+	return user_get(&client.who.user, "test", &limits, getuid(), 1);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
 	flows_done(&client);
-	peer_put(client.who.peer);
+	user_put(client.who.user);
 	account_done();
 	return 0;
 }

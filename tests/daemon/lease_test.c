@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,7 +82,7 @@ int nic_keep_ready(const char *nic, const struct nic_queues *queues)
 static struct policy policy;
 static uint32_t queue;
 static struct config_nic nic = {.name = NIC, .queues = {&queue, 1}, .linger_seconds = LINGER};
-static struct peer *peer;
+static struct user *user;
 
 static int setup(void **state)
 {
@@ -97,16 +96,14 @@ static int setup(void **state)
 	strcpy(policy.classes->nics.nics[0].name, NIC);
 	policy.classes->limits.leases_per_minute = LEASES;
 	leases_init(&nic, "/nonexistent");
-	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	r = peer_get(&peer, "default", &policy.classes->limits, 0, self, clock_ns());
-	close(self);
+	r = user_get(&user, "default", &policy.classes->limits, 0, clock_ns());
 	return r;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	peer_put(peer);
+	user_put(user);
 	account_done();
 	policy_done(&policy);
 	return 0;
@@ -121,7 +118,7 @@ struct opening {
 static void *take(void *arg)
 {
 	struct opening *o = arg;
-	struct lease_wish wish = {.class = policy.classes, .peer = peer, .nic = NIC, .n = 1};
+	struct lease_wish wish = {.class = policy.classes, .user = user, .nic = NIC, .n = 1};
 	o->r = lease_take(&o->lease, &wish, o->why);
 	return NULL;
 }
@@ -190,16 +187,13 @@ static void leases_of_a_user_are_limited(void **state)
 	assert_int_equal(made_up.readied, readied);
 	assert_false(made_up.changed);
 	/* Another user has its own. */
-	struct peer *same = peer;
-	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	assert_int_equal(peer_get(&peer, "default", &policy.classes->limits, 1, self, clock_ns()),
-			 0);
-	close(self);
+	struct user *same = user;
+	assert_int_equal(user_get(&user, "default", &policy.classes->limits, 1, clock_ns()), 0);
 	take(&o);
 	assert_int_equal(o.r, 0);
 	lease_end(o.lease);
 	assert_false(made_up.changed);
-	peer_put(same);
+	user_put(same);
 }
 
 /* zcrxd ends while a client's thread is between the journal and the change. */

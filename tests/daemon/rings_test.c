@@ -21,6 +21,7 @@
 #include "../../daemon/util.h"
 #include "../../proto/reason.h"
 #include "../harness/fds.h"
+#include "payer.h"
 
 enum {
 	CQ_ENTRIES = 256,
@@ -28,6 +29,10 @@ enum {
 	CQE_BYTES = 16
 };
 
+static const struct limits limits =
+	{.most = {[ACCOUNT_BYTES] = 1 << 20, [ACCOUNT_AREAS] = 10, [ACCOUNT_QUEUES] = 10},
+	 .most_users = 1};
+static struct user *payer;
 static struct rings rings;
 static struct uring ring;
 static int cq, rq;            /* the client's descriptors */
@@ -37,7 +42,9 @@ static uint32_t *tail;
 static int setup(void **state)
 {
 	(void)state;
-	assert_int_equal(rings_init(&rings, &ring, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true), 0);
+	payer = payer_new(&limits);
+	assert_int_equal(rings_init(&rings, &ring, payer, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true),
+			 0);
 	assert_int_equal(uring_enable(&ring), 0);
 	cq = rings_cq_readonly(&rings);
 	rq = rings_rq_duplicate(&rings);
@@ -58,6 +65,7 @@ static int teardown(void **state)
 	rings_done(&rings);
 	fd_close(cq);
 	fd_close(rq);
+	payer_free(payer);
 	return 0;
 }
 
@@ -75,8 +83,10 @@ static void the_reply_describes_files_that_cost_what_is_charged(void **state)
 	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
 	assert_int_equal(file_bytes(cq), at->cq_map_bytes);
 	assert_int_equal(file_bytes(rq), at->rq_map_bytes);
-	assert_int_equal(rings_cost(CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES),
-			 at->cq_map_bytes + at->rq_map_bytes);
+	uint64_t used[ACCOUNT_KINDS];
+	account_used("payer", used);
+	assert_int_equal(used[ACCOUNT_BYTES], at->cq_map_bytes + at->rq_map_bytes);
+	assert_int_equal(used[ACCOUNT_FILES], 2);
 	assert_int_equal(at->cq_entries, CQ_ENTRIES);
 	assert_int_equal(at->rq_entries, RQ_ENTRIES);
 	assert_true(at->cq_cqes + CQ_ENTRIES * at->cqe_bytes <= at->daemon_page);
@@ -222,23 +232,18 @@ static void a_hole_in_the_refill_file_reads_as_nothing(void **state)
 static void its_files_are_nobodys_area_as_long_as_they_are_used(void **state)
 {
 	(void)state;
-	static const struct limits limits = {.most = {[ACCOUNT_BYTES] = 1 << 20}, .most_users = 1};
-	_cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	struct peer *peer = NULL;
 	struct area *area = NULL;
 	struct answer answer = {0};
 	const struct msg_area_add add = {.kind = MSG_AREA_MEMFD,
 					 .length = (uint64_t)sysconf(_SC_PAGESIZE)};
-	assert_int_equal(peer_get(&peer, "class", &limits, 0, pidfd, 1), 0);
-	assert_int_equal(area_new(&area, peer, rq, &add, &answer), REASON_FD_KIND);
-	assert_int_equal(area_new(&area, peer, cq, &add, &answer), REASON_FD_ACCESS);
+	assert_int_equal(area_new(&area, payer, rq, &add, &answer), REASON_FD_KIND);
+	assert_int_equal(area_new(&area, payer, cq, &add, &answer), REASON_FD_ACCESS);
 	uring_done(&ring);
 	rings_done(&rings);
-	assert_int_equal(area_new(&area, peer, rq, &add, &answer), REASON_NONE);
+	assert_int_equal(area_new(&area, payer, rq, &add, &answer), REASON_NONE);
 	area_free(area);
-	peer_put(peer);
-	account_done();
-	assert_int_equal(rings_init(&rings, &ring, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true), 0);
+	assert_int_equal(rings_init(&rings, &ring, payer, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true),
+			 0);
 }
 
 static void without_descriptors_it_fails_and_leaves_nothing(void **state)
@@ -255,7 +260,7 @@ static void without_descriptors_it_fails_and_leaves_nothing(void **state)
 	for (int room = 0; e < 0 && room < 10; room++) {
 		low.rlim_cur = (rlim_t)(lowest + room);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-		e = rings_init(&r, &u, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true);
+		e = rings_init(&r, &u, payer, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 		failed += e == -EMFILE;
 		if (e < 0)

@@ -15,7 +15,11 @@
 
 #include "../../daemon/side.h"
 #include "../../daemon/util.h"
+#include "payer.h"
 
+static const struct limits limits = {.most = {[ACCOUNT_BYTES] = 64 << 20, [ACCOUNT_QUEUES] = 10},
+				     .most_users = 1};
+static struct user *payer;
 static struct uring ring;
 static struct side *side;
 static int sock[2]; /* sender, receiver */
@@ -25,7 +29,8 @@ static int setup(void **state)
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock), 0);
 	assert_int_equal(uring_init_private(&ring, 256, false), 0);
-	assert_int_equal(side_new(&side, &ring), 0);
+	payer = payer_new(&limits);
+	assert_int_equal(side_new(&side, &ring, payer), 0);
 	return 0;
 }
 
@@ -34,6 +39,7 @@ static int teardown(void **state)
 	(void)state;
 	side = side_free(side);
 	uring_done(&ring);
+	payer_free(payer);
 	fd_close(sock[0]);
 	fd_close(sock[1]);
 	return 0;

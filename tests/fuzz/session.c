@@ -12,12 +12,12 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../../daemon/account.h"
 #include "../../daemon/classes.h"
 #include "../../daemon/client.h"
+#include "../../daemon/files.h"
 #include "../../daemon/log.h"
 #include "../harness/fds.h"
 #include "hostile.h"
@@ -323,9 +323,8 @@ static void run_start(struct run *r, struct input *in, const struct limits *limi
 	r->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r->who =
 		(struct client_identity){.pid = getpid(), .uid = getuid(), .class = POLICY_DEFAULT};
-	r->who.pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	MUST(r->ended >= 0 && r->who.pidfd >= 0);
-	MUST(peer_get(&r->who.peer, POLICY_DEFAULT, limits, r->who.uid, r->who.pidfd, 1) == 0);
+	MUST(r->ended >= 0);
+	MUST(user_get(&r->who.user, POLICY_DEFAULT, limits, r->who.uid, 1) == 0);
 	MUST(client_start(&r->client, pair[1], 1, &r->who, r->ended) == 0);
 }
 
@@ -348,19 +347,18 @@ static void run_end(struct run *r, bool memory_first)
 	client_free(r->client);
 	if (!memory_first)
 		views_drop(h);
-	close(r->who.pidfd);
 	close(r->ended);
 }
 
 /* Everything charged was given back: all there is can be charged. */
-static void nothing_charged(struct peer *peer, const struct limits *limits)
+static void nothing_charged(struct user *user, const struct limits *limits)
 {
 	for (enum account_kind kind = 0; kind < ACCOUNT_KINDS; kind++) {
-		MUST(account_charge(peer, kind, limits->most[kind]) == 0);
-		account_release(peer, kind, limits->most[kind]);
+		uint64_t most = account_most(limits, kind);
+		MUST(files_account(user, kind, most) == 0);
+		account_release(user, kind, most);
 	}
-	if (peer_put(peer))
-		peer_exited(peer);
+	user_put(user);
 }
 
 static void prepare(void)
@@ -378,6 +376,8 @@ static void prepare(void)
 	}
 	io_uring_queue_exit(&ring);
 	fds_prepare();
+	int due[2];
+	MUST(files_init(due) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -394,7 +394,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!(bits & BITS_LEAVE))
 		answers(&r.hostile);
 	run_end(&r, bits & BITS_MEMORY_FIRST);
-	nothing_charged(r.who.peer, &limits);
+	nothing_charged(r.who.user, &limits);
 	classes_done();
 	left_unmapped();
 	MUST(fds_open() == files);

@@ -220,8 +220,12 @@ static void bytes_beyond_the_limit_are_refused(void **state)
 	union msg_any m = {.area_add = {.kind = MSG_AREA_MEMFD, .length = BYTES}};
 	raw_refused(&r, MSG_AREA_ADD, m, fd, REASON_QUOTA, NULL);
 	m.area_add.length = BYTES - MIB;
-	uint32_t id = raw_area_add(&r, fd, BYTES - MIB);
-	raw_refused(&r, MSG_AREA_ADD, m, fd, REASON_QUOTA, NULL);
+	uint32_t id = raw_area_add(&r, fd, BYTES - MIB), again = raw_area_add(&r, fd, BYTES - MIB);
+	int other = raw_memfd(BYTES - MIB);
+	raw_refused(&r, MSG_AREA_ADD, m, other, REASON_QUOTA, NULL);
+	close(other);
+	m = (union msg_any){.area_del = {.area_id = again}};
+	assert_int_equal(raw_request(&r, MSG_AREA_DEL, &m, -1, NULL), 0);
 	m = (union msg_any){
 		.queue_open = {.area_id = id, .cq_entries = 32768, .rq_entries = 32768}};
 	raw_refused(&r, MSG_QUEUE_OPEN, m, -1, REASON_QUOTA, NULL); /* its rings cost, too */
@@ -235,8 +239,11 @@ static void bytes_beyond_the_limit_are_refused(void **state)
 	raw_close(&r);
 }
 
-/* A process that connects, has an area, and goes when told. Returns its end of a socketpair. */
-static int other_process(uint64_t bytes, pid_t *ret_pid)
+/*
+ * A process that connects, has the same area several times, and goes when told; or at once, and a
+ * child that inherited the memory goes when told. Returns an end of a socketpair.
+ */
+static int other_process(uint64_t bytes, bool has_heir, pid_t *ret_pid)
 {
 	int pair[2];
 	char go;
@@ -245,16 +252,17 @@ static int other_process(uint64_t bytes, pid_t *ret_pid)
 	assert_true(*ret_pid >= 0);
 	if (*ret_pid == 0) {
 		struct raw r;
+		int fd = raw_memfd(bytes);
 		close(pair[0]);
 		for (int i = 0; i < 3; i++) { /* it comes back */
 			raw_connect(&r);
-			union msg_any m = {
-				.area_del = {.area_id = raw_area_add(&r, raw_memfd(bytes), bytes)}};
+			union msg_any m = {.area_del = {.area_id = raw_area_add(&r, fd, bytes)}};
 			raw_request(&r, MSG_AREA_DEL, &m, -1, NULL);
 			raw_close(&r);
 		}
-		ssize_t n = send(pair[1], "", 1, MSG_NOSIGNAL);
-		n += recv(pair[1], &go, 1, 0);
+		pid_t heir = has_heir ? fork() : 0;
+		ssize_t n =
+			heir ? 1 : send(pair[1], "", 1, MSG_NOSIGNAL) + recv(pair[1], &go, 1, 0);
 		_exit(n != 1);
 	}
 	close(pair[1]);
@@ -262,18 +270,19 @@ static int other_process(uint64_t bytes, pid_t *ret_pid)
 	return pair[0];
 }
 
-static void memory_stays_charged_until_the_process_has_gone(void **state)
+static void memory_stays_charged_until_nobody_has_it(void **state)
 {
 	(void)state;
 	struct raw r;
 	pid_t pid;
-	int other = other_process(BYTES - 2 * MIB, &pid), fd = raw_memfd(2 * MIB), status = -1;
+	int other = other_process(BYTES - 2 * MIB, true, &pid), fd = raw_memfd(2 * MIB),
+	    status = -1;
 	union msg_any m = {.area_add = {.kind = MSG_AREA_MEMFD, .length = 2 * MIB}};
+	assert_int_equal(waitpid(pid, &status, 0), pid); /* its child has the memory */
+	assert_int_equal(status, 0);
 	raw_connect(&r);
 	raw_refused(&r, MSG_AREA_ADD, m, fd, REASON_QUOTA, NULL);
 	close(other);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
 	union msg_any again;
 	do {
 		again = m;
@@ -282,6 +291,65 @@ static void memory_stays_charged_until_the_process_has_gone(void **state)
 	assert_int_equal(again.hdr.error, 0);
 	close(fd);
 	raw_close(&r);
+}
+
+/* Neither that of areas, nor that of rings. */
+static void memory_that_somebody_keeps_is_not_lent_again(void **state)
+{
+	(void)state;
+	struct raw r;
+	int fds[MSG_FDS_MAX], kept[2 * BYTES / MIB], n = 0;
+	union msg_any m;
+	raw_connect(&r);
+	do {
+		kept[n] = raw_memfd(MIB);
+		m = (union msg_any){.area_add = {.kind = MSG_AREA_MEMFD, .length = MIB}};
+		if (raw_request(&r, MSG_AREA_ADD, &m, kept[n], NULL) < 0)
+			break;
+		m = (union msg_any){.area_del = {.area_id = m.area_add_reply.area_id}};
+		assert_int_equal(raw_request(&r, MSG_AREA_DEL, &m, -1, NULL), 0);
+	} while (++n < BYTES / MIB);
+	assert_true(n < BYTES / MIB); /* the neighbour has something, too */
+	raw_is_refusal(&m, MSG_AREA_ADD, r.serial, REASON_QUOTA, NULL);
+	for (int i = 0; i <= n; i++)
+		close(kept[i]);
+	uint32_t id = raw_area_add(&r, kept[0] = raw_memfd(65536), 65536);
+	for (n = 0; n < 2 * BYTES / MIB; n++) { /* of each MiB the half is kept */
+		m = (union msg_any){
+			.queue_open = {.area_id = id, .cq_entries = 32768, .rq_entries = 32768}};
+		if (raw_request(&r, MSG_QUEUE_OPEN, &m, -1, fds) < 0)
+			break;
+		kept[n] = fds[1];
+		close(fds[0]);
+		close(fds[2]);
+		m = (union msg_any){.queue_close = {.queue_id = m.queue_open_reply.queue_id}};
+		raw_request(&r, MSG_QUEUE_CLOSE, &m, -1, NULL);
+	}
+	assert_true(n > 0 && n < 2 * BYTES / MIB);
+	raw_is_refusal(&m, MSG_QUEUE_OPEN, r.serial, REASON_QUOTA, NULL);
+	while (n > 0)
+		close(kept[--n]);
+	raw_close(&r);
+}
+
+/* Processes that were clients and keep what they had. */
+static void former_clients_cost_no_descriptor(void **state)
+{
+	(void)state;
+	pid_t pids[4];
+	int ends[4];
+	world_rest(true); /* what it opens and closes would be inherited, and not end */
+	WORLD_UNTIL(world_sleeps());
+	int fds = world_fds();
+	for (int i = 0; i < 4; i++)
+		ends[i] = other_process(4096, false, &pids[i]);
+	WORLD_UNTIL(world_fds() == fds);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(send(ends[i], "", 1, MSG_NOSIGNAL), 1);
+		close(ends[i]);
+		waitpid(pids[i], NULL, 0);
+	}
+	world_rest(false);
 }
 
 static void requests_beyond_the_rate_wait(void **state)
@@ -386,7 +454,9 @@ int main(void)
 		CASE(queues_beyond_the_limit_are_refused),
 		CASE(flows_beyond_the_limit_are_refused_and_connections_wait),
 		CASE(bytes_beyond_the_limit_are_refused),
-		CASE(memory_stays_charged_until_the_process_has_gone),
+		CASE(memory_stays_charged_until_nobody_has_it),
+		CASE(memory_that_somebody_keeps_is_not_lent_again),
+		CASE(former_clients_cost_no_descriptor),
 		CASE(requests_beyond_the_rate_wait),
 		CASE(without_descriptors_the_daemon_says_so_and_rests),
 		CASE(a_refused_client_cannot_make_the_daemon_linger),

@@ -9,6 +9,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 
 from service import BUILD, CLIENT_UID, DAEMON_UID, Failed, Service, as_user, expect
 from guest import LOCAL, PEER, Tally, do, huge_pages, listening, only_in_guest, until
@@ -23,7 +24,7 @@ DEVICES = ["/dev/udmabuf", "/dev/dma_heap/system", "/dev/dri/card0"]
 KINDS = ["memfd:4M", "udmabuf:4M", "dma-heap:system:4M", "drm:0:4M", "cuda:0:4M"]
 DATA, COPIES = "/tmp/data", "/tmp/copies"
 SIZE = (12 << 20) + 12345  # three times the memory, and no whole pages
-DMABUF, PAGE, HUGE_PAGE = 2, os.sysconf("SC_PAGESIZE"), 2 << 20
+DMABUF, UDMABUF, PAGE, HUGE_PAGE = 2, 3, os.sysconf("SC_PAGESIZE"), 2 << 20
 UDMABUF_CREATE, CREATE_DUMB, PRIME_HANDLE_TO_FD = 0x40187542, 0xc02064b2, 0xc00c642d
 ports = itertools.count(21000)
 
@@ -202,6 +203,25 @@ def beyond_the_limit():
         return f"udmabuf:{int(f.read()) + 1}M"
 
 
+def kept(service):
+    """A dma-buf that zcrxd made counts until its client has let go of it, however long that takes."""
+    def used():
+        found = service.document()["classes"][0]["used"]
+        return found["areas"], found["area_bytes"], found["files"]
+
+    with Connection(service.socket) as connection:
+        fd = memfd(1 << 20)
+        made, dmabuf = connection.request("AREA_ADD", [fd], length=1 << 20, kind=UDMABUF)
+        os.close(fd)
+        connection.request("AREA_DEL", area_id=made["area_id"])
+        time.sleep(2.5)
+        expect("it counts", used() == (1, 1 << 20, 1), used())
+    until("the client is gone", lambda: not service.document()["clients"])
+    expect("it still counts", used() == (1, 1 << 20, 1), used())
+    os.close(dmabuf[0])
+    until("it counts no more", lambda: used() == (0, 0, 0))
+
+
 def made_by_daemon(service):
     """For a client that may not open the device, once the administrator let zcrxd do it."""
     os.chmod("/dev/udmabuf", 0o660)
@@ -214,6 +234,7 @@ def made_by_daemon(service):
     for backend in ("zcrx", "devmem"):
         by_zero_copy(service, "udmabuf:4M", backend)
     by_copy(service, "udmabuf:4M")
+    kept(service)
     refused(service, beyond_the_limit(), "zcrxd can make no udmabuf")
 
 
