@@ -23,6 +23,7 @@ struct config {
 	char *status;
 	mode_t mode;          /* of both sockets */
 	char *group;          /* owns them; NULL: the daemon's own */
+	gid_t gid;            /* that, once it is looked up; -1: none */
 	char *state;          /* folder of the journal */
 	uint32_t fixed_holes; /* of the kernel's zcrx, that this kernel has not: nic/holes.h */
 	struct config_nic *nics;
@@ -35,6 +36,12 @@ void config_done(struct config *c);
 
 /* One with the defaults; NULL without memory. */
 struct config_nic *config_nic_new(const char *name);
+
+/*
+ * Looks up the groups of [sockets] and of the classes' sockets. May ask the network, for long.
+ * Returns 0, -ENOENT or another negative errno, with the name that is not known.
+ */
+int config_find_groups(struct config *c, const char **ret_unknown);
 
 /* Is what holds from the start on the same: [sockets], [zcrx] and [nic]? */
 bool config_same_start(const struct config *a, const struct config *b);

@@ -132,7 +132,7 @@ static int from_systemd(struct listeners *l)
 }
 
 static int listener_ensure(int *fd, char **ret_made, const char *path, int type, mode_t mode,
-			   const char *group)
+			   gid_t group)
 {
 	if (*fd >= 0)
 		return 0;
@@ -151,10 +151,10 @@ int listeners_open(struct listeners *l, const struct config *config)
 	int r = from_systemd(l);
 	if (r == 0)
 		r = listener_ensure(&l->clients, &l->made[0], config->clients, SOCK_SEQPACKET,
-				    config->mode, config->group);
+				    config->mode, config->gid);
 	if (r == 0)
 		r = listener_ensure(&l->status, &l->made[1], config->status, SOCK_STREAM,
-				    config->mode & ~(mode_t)S_IRWXO, config->group);
+				    config->mode & ~(mode_t)S_IRWXO, config->gid);
 	if (r == 0)
 		r = listeners_add(l, config);
 	if (r < 0) {
@@ -229,7 +229,7 @@ static int class_listen(struct listeners *l, const struct policy_class *c)
 	if (is_reserved(l, c))
 		return -EADDRINUSE;
 	const char *at = aside ? aside : path;
-	int fd = listening_make(at, SOCK_SEQPACKET, c->mode, c->group);
+	int fd = listening_make(at, SOCK_SEQPACKET, c->mode, c->gid);
 	if (fd < 0)
 		return fd;
 	struct class_socket *s = class_add(l, c->name, fd);
@@ -287,7 +287,7 @@ void listeners_drop(struct listeners *l, const struct config *config)
 			continue;
 		if (!c)
 			class_remove(s);
-		else if ((r = listening_give(s->made, c->mode, c->group)) < 0)
+		else if ((r = listening_give(s->made, c->mode, c->gid)) < 0)
 			log_warn("%s: mode and group stay as they are: %s", c->socket,
 				 strerrordesc_np(-r));
 	}

@@ -10,7 +10,6 @@
 #include <sys/un.h>
 
 #include "log.h"
-#include "names.h"
 #include "util.h"
 
 #define BACKLOG 64
@@ -33,31 +32,9 @@ static int remove_stale(const struct sockaddr_un *sa, int type)
 	return unlink(sa->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* -1, which changes nothing, without a name. */
-static int group_find(const char *name, gid_t *ret)
-{
-	*ret = (gid_t)-1;
-	if (!name)
-		return 0;
-
-	int r = name_group(name, ret);
-	if (r == -ENOENT)
-		log_error("group=%s: there is no such group", name);
-	else if (r < 0)
-		log_error("group=%s: it cannot be looked up: %s", name, strerrordesc_np(-r));
-	return r;
-}
-
-static int give(const char *path, mode_t mode, gid_t group)
+int listening_give(const char *path, mode_t mode, gid_t group)
 {
 	return chmod(path, mode) < 0 || chown(path, (uid_t)-1, group) < 0 ? -errno : 0;
-}
-
-int listening_give(const char *path, mode_t mode, const char *group_name)
-{
-	gid_t group;
-	int r = group_find(group_name, &group);
-	return r < 0 ? r : give(path, mode, group);
 }
 
 /* Whatever the umask; one that is there stays as it is. */
@@ -85,16 +62,13 @@ static void keep_descriptors_out(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
 }
 
-static int make(const char *path, int type, mode_t mode, const char *group_name)
+static int make(const char *path, int type, mode_t mode, gid_t group)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(sa.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(sa.sun_path, path, strlen(path));
-	gid_t group;
-	int r = group_find(group_name, &group);
-	if (r == 0)
-		r = folder_ensure(path);
+	int r = folder_ensure(path);
 	if (r == 0)
 		r = remove_stale(&sa, type);
 	if (r < 0)
@@ -104,7 +78,7 @@ static int make(const char *path, int type, mode_t mode, const char *group_name)
 		return -errno;
 	/* Not listening yet: nobody can connect before mode and group are right. */
 	keep_descriptors_out(fd);
-	if (give(path, mode, group) < 0 || listen(fd, BACKLOG) < 0) {
+	if (listening_give(path, mode, group) < 0 || listen(fd, BACKLOG) < 0) {
 		r = -errno;
 		unlink(path);
 		return r;
@@ -112,7 +86,7 @@ static int make(const char *path, int type, mode_t mode, const char *group_name)
 	return fd_steal(&fd);
 }
 
-int listening_make(const char *path, int type, mode_t mode, const char *group)
+int listening_make(const char *path, int type, mode_t mode, gid_t group)
 {
 	int r = make(path, type, mode, group);
 	if (r == -EADDRINUSE)

@@ -10,13 +10,13 @@
 /*
  * Makes one at the path, where a socket that nobody listens at may lie. A folder that is not there
  * is made, for everybody to look into, and stays: containers have it mounted. The file gets its
- * mode and group (NULL: the process's own) before it can be connected to. Returns the descriptor or
+ * mode and group (-1: the process's own) before it can be connected to. Returns the descriptor or
  * a negative errno, and has said why.
  */
-int listening_make(const char *path, int type, mode_t mode, const char *group);
+int listening_make(const char *path, int type, mode_t mode, gid_t group);
 
 /* The same of a file that is there. Returns 0 or a negative errno. */
-int listening_give(const char *path, mode_t mode, const char *group);
+int listening_give(const char *path, mode_t mode, gid_t group);
 
 /* Makes one that was made by another process what listening_make() makes. */
 void listening_adopt(int fd);

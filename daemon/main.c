@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "listener.h"
 #include "log.h"
 #include "privilege.h"
+#include "reload.h"
 #include "util.h"
 
 #define CONFIG_PATH "/etc/zcrxd/zcrxd.conf"
@@ -107,8 +107,10 @@ static int override(char **field, const char *value)
 	return 0;
 }
 
-static int configure(struct config *config, const struct options *o)
+/* What the file and the command line say, names of groups looked up. */
+static int configure(struct config *config, const void *options)
 {
+	const struct options *o = options;
 	const char *path = o->config ? o->config : CONFIG_PATH;
 	int r = config_init(config);
 	if (r == 0)
@@ -121,7 +123,13 @@ static int configure(struct config *config, const struct options *o)
 		r = override(&config->clients, o->clients);
 	if (r == 0)
 		r = override(&config->status, o->status);
-	return r;
+	const char *group;
+	int unknown = r == 0 ? config_find_groups(config, &group) : 0;
+	if (unknown == -ENOENT)
+		log_error("group=%s: there is no such group", group);
+	else if (unknown < 0)
+		log_error("group=%s: it cannot be looked up: %s", group, strerrordesc_np(-unknown));
+	return r < 0 ? r : unknown;
 }
 
 static void raise_limit(int resource)
@@ -135,39 +143,10 @@ static void raise_limit(int resource)
 
 /* What serves. */
 struct server {
-	const struct options *options;
-	struct config *config;
 	struct listeners listeners;
 	struct broker broker;
+	struct reload reload;
 };
-
-/* A bad file changes nothing. */
-static void reload(struct server *s)
-{
-	struct config fresh;
-	int r = configure(&fresh, s->options);
-	bool same = r == 0 && config_same_start(s->config, &fresh);
-	if (r == 0)
-		r = broker_reload(&s->broker, &fresh);
-	if (r < 0)
-		log_error("the configuration was not read again: what held before still holds");
-	else if (!same)
-		log_warn(
-			"the classes were read again; for [sockets], [zcrx] and [nic] restart zcrxd");
-	else
-		log_info("the configuration was read again");
-	config_done(&fresh);
-}
-
-static int reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
-{
-	(void)source;
-	(void)info;
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_ns() / 1000);
-	reload(data);
-	sd_notify(0, "READY=1");
-	return 0;
-}
 
 static int stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
@@ -180,7 +159,11 @@ static int stop_signal(sd_event_source *source, const struct signalfd_siginfo *i
 
 static int serve(sd_event *event, struct config *config, const struct options *options)
 {
-	struct server s = {.options = options, .config = config};
+	struct server s = {.reload = {.broker = &s.broker,
+				      .started = config,
+				      .read = configure,
+				      .options = options,
+				      .over = -1}};
 	int r = listeners_open(&s.listeners, config);
 	if (r < 0)
 		return r;
@@ -202,7 +185,7 @@ static int serve(sd_event *event, struct config *config, const struct options *o
 	if (r >= 0)
 		r = sd_event_add_signal(event, NULL, SIGINT, stop_signal, &s.broker);
 	if (r >= 0)
-		r = sd_event_add_signal(event, NULL, SIGHUP, reload_signal, &s);
+		r = reload_init(&s.reload, event);
 	if (r >= 0)
 		r = sd_event_set_watchdog(event, true);
 	if (r >= 0) {
@@ -211,7 +194,7 @@ static int serve(sd_event *event, struct config *config, const struct options *o
 		r = sd_event_loop(event);
 	}
 	listeners_close(&s.listeners);
-	bool all_ended = broker_done(&s.broker);
+	bool all_ended = broker_done(&s.broker) && reload_done(&s.reload);
 	leases_done();
 	if (!all_ended)
 		_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);

@@ -15,6 +15,7 @@ const struct policy_class policy_nobody = {.name = "-", .limits = {.requests_per
 static const struct policy_verdict yes = {REASON_NONE, ""};
 
 static const struct policy_class defaults = {
+	.gid = (gid_t)-1,
 	.mode = 0660,
 	.limits = {.most = {[ACCOUNT_SESSIONS] = 32,
 			    [ACCOUNT_QUEUES] = 16,

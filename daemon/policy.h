@@ -54,6 +54,7 @@ struct policy_class {
 	int line; /* of the file, where it begins; 0: not there */
 	/* Who: those that connect to its socket; or, on the shared one, any of these. */
 	char *socket, *group; /* NULL: none; the process's own */
+	gid_t gid;            /* the group's, once it is looked up; -1: none */
 	mode_t mode;
 	struct policy_ids users, groups;
 	struct limits limits;

@@ -106,14 +106,17 @@ static void gives_them_to_the_group(void **state)
 		skip();
 	}
 	config.group = strdup(own->gr_name);
+	const char *unknown = NULL;
+	assert_int_equal(config_find_groups(&config, &unknown), 0);
+	assert_int_equal(config.gid, getegid());
 	assert_int_equal(listeners_open(&listeners, &config), 0);
 	assert_int_equal(stat(config.clients, &st), 0);
 	assert_int_equal(st.st_gid, getegid());
 	listeners_close(&listeners);
 	free(config.group);
 	config.group = strdup("no-such-group-here");
-	assert_int_equal(listeners_open(&listeners, &config), -ENOENT);
-	assert_false(exists(config.clients));
+	assert_int_equal(config_find_groups(&config, &unknown), -ENOENT);
+	assert_string_equal(unknown, "no-such-group-here");
 }
 
 static void replaces_what_a_crash_left(void **state)
