@@ -34,6 +34,6 @@ const char *hole_name(uint32_t bit);
 const char *hole_what(uint32_t bit);
 
 /* "CVE-2026-43121 CVE-..." of all that are set; what does not fit is cut off. */
-void holes_names(uint32_t holes, char *buf, size_t size);
+void holes_names(uint32_t set, char *buf, size_t size);
 
 #endif

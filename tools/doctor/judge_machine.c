@@ -96,7 +96,8 @@ static bool ring_is_denied(const struct uring_facts *u)
 	if (!u->ring_call)
 		return false;
 	return u->ring_err == -EPERM || u->ring_err == -EACCES ||
-	       (u->ring_err == -ENOSYS && (u->seccomp || strcmp(u->ring_call, "io_uring_setup")));
+	       (u->ring_err == -ENOSYS &&
+		(u->seccomp || strcmp(u->ring_call, "io_uring_setup") != 0));
 }
 
 /* Why a ring does not work, when no sysctl says so. */
