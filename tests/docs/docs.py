@@ -9,7 +9,7 @@ usage: docs.py C-COMPILER PROGRAM...
 - zcrxd accepts the example configuration, whose keys are those of zcrxd.conf(5).
 - The receive loop of README.md is the one of examples/recv.c.
 - docs/status.md has every field that daemon/status.c puts into an object, with its type, and no others.
-- Links between the documents lead somewhere.
+- Links between the documents lead somewhere, and the tests that docs/security.md names are there.
 """
 import glob
 import os
@@ -192,10 +192,27 @@ def check_links():
                 problems.append(f"{name}: {target}: there is no such heading")
 
 
+def check_tests():
+    """What docs/security.md says is tested is there: files, and steps that it quotes."""
+    names = glob.glob("**/*.[chp]*", root_dir=ROOT, recursive=True)
+    known = {f"/{n}" for n in names if not n.startswith("build")}
+    for line in text("docs", "security.md").splitlines():
+        cited = [n for n in re.findall(r"[\w/]+\.(?:c|h|py)\b", line)
+                 if not any(k.endswith("/" + n) for k in known)]
+        problems.extend(f"docs/security.md: there is no {n}" for n in cited)
+        row = line.split("|")
+        steps = re.findall(r'([\w/]+\.py): "([^"]+)"', row[3]) if len(row) == 5 else []
+        for file, step in steps:
+            found = [text(k[1:]) for k in known if k.endswith("/" + file)]
+            if not any(step in content for content in found):
+                problems.append(f"docs/security.md: {file} has no step \"{step}\"")
+
+
 compiler, *programs = sys.argv[1:]
 functions = check_header()
 check_example(compiler)
 check_links()
+check_tests()
 check_loop()
 check_status()
 for program in programs:
