@@ -31,7 +31,7 @@ class Machine:
         if not os.access("/lib/systemd/systemd", os.X_OK):
             raise Skip("there is no systemd here: run scripts/deps")
         # Not in /tmp, which is cleaned when it starts.
-        self.log = open("/dev/shm/boot.log", "w+", encoding="utf-8")
+        self.log = open("/dev/shm/boot.log", "a+", encoding="utf-8")
         self.process = subprocess.Popen(
             ["unshare", "--pid", "--mount", "--cgroup", "--ipc", "--uts", "--fork", "--kill-child",
              "tests/systemd/boot"], stdout=self.log, stderr=self.log,

@@ -56,7 +56,7 @@ class Service:
                     + self.unlimited(classes).replace("{dir}", self.dir))
         os.chmod(self.dir, 0o755)
         os.chown(self.dir, DAEMON_UID, DAEMON_UID)
-        self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8")
+        self.log = open(os.path.join(self.dir, "log"), "a+", encoding="utf-8")
         self.process = None
         Tally.witnesses.append(self.said)
         do("chmod", "666", "/dev/udmabuf")
