@@ -269,7 +269,7 @@ static void *run(void *data)
 	int on = 1;
 	/* From here on descriptors may come: it is this thread that closes them. */
 	setsockopt(c->session.sock, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
-	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES, false);
+	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES, false, true);
 	c->control_source = (struct source){control_ready, c};
 	if (r == 0)
 		r = uring_eventfd(&c->control, false);

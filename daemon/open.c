@@ -24,7 +24,8 @@
 
 /*
  * The request, and what has come of it so far. It is carried out on a thread of its own if it may
- * change a NIC; the client reads no other request meanwhile, so nobody else looks at the area.
+ * change a NIC or has to wait for locked memory: the client's queues go on. The client's other
+ * requests wait meanwhile, so nobody else looks at the area.
  */
 struct opening {
 	struct client *client;
@@ -295,6 +296,25 @@ static void run(void *data)
 	o->reason = open_best(o);
 }
 
+/* On a thread of its own, from the beginning. False if there is none to be had. */
+static bool run_aside(struct opening *o)
+{
+	struct queue_wish impatient = {.area = o->wish.area};
+	o->room = (struct answer){.reply = o->room.reply, .fds = o->room.fds};
+	o->wish = impatient;
+	o->wish.patient = true;
+	if (work_try(&o->work, run, o, o->client->poke))
+		return true;
+	o->wish = impatient;
+	return false;
+}
+
+/* It found no memory, and has not waited for any yet. */
+static bool is_short(const struct opening *o)
+{
+	return !o->queue && o->room.error == -ENOMEM && !o->wish.patient;
+}
+
 uint32_t open_queue(struct client *c, struct area *area, const struct msg_queue_open *m,
 		    struct answer *a)
 {
@@ -316,7 +336,8 @@ uint32_t open_queue(struct client *c, struct area *area, const struct msg_queue_
 	o->answer = &o->room;
 	c->opening = o;
 	bool may_block = leases_any() && m->backend != MSG_BACKEND_COPY;
-	(may_block ? work_start : work_do)(&o->work, run, o, c->poke);
+	if (!may_block || !run_aside(o))
+		work_do(&o->work, run, o, c->poke);
 	return REQUEST_PENDING;
 }
 
@@ -342,6 +363,8 @@ uint32_t open_turn(struct client *c, struct answer *a)
 	if (!work_is_over(&o->work))
 		return REQUEST_PENDING;
 	work_join(&o->work);
+	if (is_short(o) && run_aside(o))
+		return REQUEST_PENDING;
 	c->opening = NULL;
 	if (o->queue)
 		finish(o);

@@ -32,7 +32,7 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 {
 	struct user *user = q->client->who.user;
 	int r = rings_init(&q->rings, &q->ring, user, wish->cq_entries, q->backend->cqe_bytes,
-			   wish->rq_entries, !q->backend->reap);
+			   wish->rq_entries, !q->backend->reap, wish->patient);
 	if (r == 0)
 		r = uring_eventfd(&q->ring, true);
 	if (r < 0)

@@ -11,6 +11,7 @@ struct queue_wish {
 	char why_not[240]; /* why no better one, "" */
 	uint32_t cq_entries, rq_entries, buffer_bytes;
 	struct lease *lease; /* of a hardware queue, used up in any case; or NULL */
+	bool patient;        /* it may wait for locked memory: uring.h */
 };
 
 /*

@@ -44,12 +44,13 @@ static int file_new(const char *name, size_t bytes, struct user *user, char **re
 
 /* The kernel says where the parts of its CQ lie; ours lie likewise. */
 static int cq_ring(struct rings *r, struct uring *ring, uint32_t entries, uint32_t cqe_bytes,
-		   bool kernel_writes)
+		   bool kernel_writes, bool patient)
 {
 	struct io_uring_params p = {.cq_entries = entries,
 				    .cq_off = {.head = 0, .tail = 64, .cqes = 128}};
-	int e = kernel_writes ? uring_init_shared(ring, r->cq, entries, cqe_bytes == 32, &p)
-			      : uring_init_private(ring, entries, true);
+	int e = kernel_writes
+			? uring_init_shared(ring, r->cq, entries, cqe_bytes == 32, patient, &p)
+			: uring_init_private(ring, entries, true, patient);
 	if (e < 0)
 		return e;
 	r->cq_head = (uint32_t *)(void *)(r->cq + p.cq_off.head);
@@ -62,7 +63,7 @@ static int cq_ring(struct rings *r, struct uring *ring, uint32_t entries, uint32
 }
 
 static int cq_init(struct rings *r, struct uring *ring, struct user *user, uint32_t entries,
-		   uint32_t cqe_bytes, bool kernel_writes)
+		   uint32_t cqe_bytes, bool kernel_writes, bool patient)
 {
 	size_t ring_bytes = uring_cq_bytes(entries, cqe_bytes);
 	r->cq_bytes = ring_bytes + page_bytes();
@@ -70,7 +71,7 @@ static int cq_init(struct rings *r, struct uring *ring, struct user *user, uint3
 	if (fd < 0)
 		return fd;
 	r->cq_fd = fd;
-	int e = cq_ring(r, ring, entries, cqe_bytes, kernel_writes);
+	int e = cq_ring(r, ring, entries, cqe_bytes, kernel_writes, patient);
 	if (e == 0)
 		e = memfd_seal(fd);
 	r->daemon = (struct ring_daemon *)(void *)(r->cq + ring_bytes);
@@ -132,13 +133,13 @@ static int rq_init(struct rings *r, struct user *user, uint32_t entries)
 }
 
 int rings_init(struct rings *r, struct uring *ring, struct user *user, uint32_t cq_entries,
-	       uint32_t cqe_bytes, uint32_t rq_entries, bool kernel_writes)
+	       uint32_t cqe_bytes, uint32_t rq_entries, bool kernel_writes, bool patient)
 {
 	*r = (struct rings){.cq_fd = -1, .rq_fd = -1};
 	*ring = URING_NONE;
 	int e = rq_init(r, user, rq_entries);
 	if (e == 0)
-		e = cq_init(r, ring, user, cq_entries, cqe_bytes, kernel_writes);
+		e = cq_init(r, ring, user, cq_entries, cqe_bytes, kernel_writes, patient);
 	if (e < 0) {
 		uring_done(ring);
 		rings_done(r);

@@ -49,11 +49,11 @@ struct rings {
 
 /*
  * Makes both files, charged to the user, and a ring; if the kernel writes the completions, its CQ
- * lies in the first file, else it is private. Entries are powers of two. Returns 0 or a negative
- * errno; on failure nothing is left.
+ * lies in the first file, else it is private. Entries are powers of two. patient: uring.h. Returns
+ * 0 or a negative errno; on failure nothing is left.
  */
 int rings_init(struct rings *r, struct uring *ring, struct user *user, uint32_t cq_entries,
-	       uint32_t cqe_bytes, uint32_t rq_entries, bool kernel_writes);
+	       uint32_t cqe_bytes, uint32_t rq_entries, bool kernel_writes, bool patient);
 
 /*
  * Where we write the completions (32 bytes each): one more, for which there has to be room, and

@@ -38,15 +38,15 @@ int uring_eventfd(struct uring *u, bool workers_only)
 			    : io_uring_register_eventfd(&u->io, u->eventfd);
 }
 
-static bool retry(int r, int tries)
+static bool retry(int r, bool patient, int tries)
 {
-	if (r != -ENOMEM || tries >= ENOMEM_TRIES)
+	if (r != -ENOMEM || !patient || tries >= ENOMEM_TRIES)
 		return false;
 	nanosleep(&(struct timespec){.tv_nsec = ENOMEM_PAUSE_NS}, NULL);
 	return true;
 }
 
-int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled)
+int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled, bool patient)
 {
 	int r, tries = 0;
 	*u = URING_NONE;
@@ -55,7 +55,7 @@ int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled)
 						     (disabled ? IORING_SETUP_R_DISABLED : 0),
 					    .cq_entries = cq_entries};
 		r = io_uring_queue_init_params(URING_SQ_ENTRIES, &u->io, &p);
-	} while (retry(r, tries++));
+	} while (retry(r, patient, tries++));
 	if (r < 0) {
 		*u = URING_NONE;
 		return r;
@@ -88,7 +88,7 @@ static void attach(struct io_uring *io, int fd, char *ring, void *sqes,
 }
 
 int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, bool cqe32,
-		      struct io_uring_params *ret_params)
+		      bool patient, struct io_uring_params *ret_params)
 {
 	size_t sqes_bytes = URING_SQ_ENTRIES * sizeof(struct io_uring_sqe);
 	void *sqes = NULL;
@@ -106,7 +106,7 @@ int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, boo
 			.sq_off.user_addr = (uintptr_t)sqes,
 		};
 		fd = io_uring_setup(URING_SQ_ENTRIES, &p);
-	} while (retry(fd, tries++));
+	} while (retry(fd, patient, tries++));
 	if (fd < 0) {
 		mapping_free(sqes, sqes_bytes);
 		return fd;

@@ -29,15 +29,19 @@ struct uring {
  */
 size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes);
 
-/* A ring in the kernel's memory, as usual, without an eventfd. Returns 0 or a negative errno. */
-int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled);
+/*
+ * A ring in the kernel's memory, as usual, without an eventfd. patient: on a thread that nobody
+ * waits for; it may sleep until locked memory comes free, for three seconds. Returns 0 or a
+ * negative errno.
+ */
+int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled, bool patient);
 
 /*
  * A ring whose CQ the kernel writes into cq_memory (uring_cq_bytes() bytes, page aligned, the
  * caller's). *ret_params says where. The SQEs stay in private memory. It is disabled.
  */
 int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, bool cqe32,
-		      struct io_uring_params *ret_params);
+		      bool patient, struct io_uring_params *ret_params);
 
 /*
  * Gives it an eventfd, to be polled with EPOLLET and never read: for all work that arrives, or only

@@ -22,7 +22,7 @@ void work_do(struct work *w, void (*run)(void *arg), void *arg, int wake)
 }
 
 /* Signals stay blocked, as they are in whoever starts this. */
-void work_start(struct work *w, void (*run)(void *arg), void *arg, int wake)
+bool work_try(struct work *w, void (*run)(void *arg), void *arg, int wake)
 {
 	pthread_attr_t attributes;
 	*w = (struct work){.run = run, .arg = arg, .wake = wake};
@@ -30,8 +30,13 @@ void work_start(struct work *w, void (*run)(void *arg), void *arg, int wake)
 	pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	w->is_thread = pthread_create(&w->thread, &attributes, carry_out, w) == 0;
 	pthread_attr_destroy(&attributes);
-	if (!w->is_thread)
-		carry_out(w);
+	return w->is_thread;
+}
+
+void work_start(struct work *w, void (*run)(void *arg), void *arg, int wake)
+{
+	if (!work_try(w, run, arg, wake))
+		work_do(w, run, arg, wake);
 }
 
 bool work_is_over(const struct work *w)

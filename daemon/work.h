@@ -23,7 +23,10 @@ struct work {
 /* On this very thread. */
 void work_do(struct work *w, void (*run)(void *arg), void *arg, int wake);
 
-/* Without a thread to be had likewise. */
+/* On a thread of its own. False, and nothing is done, if there is none to be had. */
+bool work_try(struct work *w, void (*run)(void *arg), void *arg, int wake);
+
+/* Without a thread to be had on this one. */
 void work_start(struct work *w, void (*run)(void *arg), void *arg, int wake);
 
 bool work_is_over(const struct work *w);

@@ -32,7 +32,7 @@ static int setup(void **state)
 	(void)state;
 	page = (uint32_t)sysconf(_SC_PAGESIZE);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock), 0);
-	assert_int_equal(uring_init_private(&ring, 256, false), 0);
+	assert_int_equal(uring_init_private(&ring, 256, false, false), 0);
 	area.bytes = (uint64_t)BUFFERS * page;
 	area.base =
 		mmap(NULL, area.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

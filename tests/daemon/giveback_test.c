@@ -28,7 +28,7 @@ static int setup(void **state)
 	(void)state;
 	int pair[2];
 	counts = (struct ring_daemon){0};
-	assert_int_equal(uring_init_private(&ring, CQ_ENTRIES, false), 0);
+	assert_int_equal(uring_init_private(&ring, CQ_ENTRIES, false, false), 0);
 	assert_int_equal(giveback_init(&g, &ring, &counts, STREAMS << TOKENS_NIOV_SHIFT, STREAMS),
 			 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);

@@ -159,7 +159,7 @@ static void what_a_listener_cannot_accept_it_tries_later(void **state)
 {
 	(void)state;
 	struct flow *f;
-	assert_int_equal(uring_init_private(&client.control, CQ_ENTRIES, false), 0);
+	assert_int_equal(uring_init_private(&client.control, CQ_ENTRIES, false, false), 0);
 	assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
 	assert_int_equal(flow_listen(f), 0);
 	flows_link(f);

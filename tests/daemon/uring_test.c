@@ -26,7 +26,7 @@ static char room[16];
 static int setup(void **state)
 {
 	(void)state;
-	assert_int_equal(uring_init_private(&ring, CQ_ENTRIES, false), 0);
+	assert_int_equal(uring_init_private(&ring, CQ_ENTRIES, false, false), 0);
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
 }
 

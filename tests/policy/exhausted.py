@@ -240,4 +240,84 @@ class Files(unittest.TestCase):
         theirs.close()
 
 
+LOCKED = 8 << 20
+
+# Has so many bytes of locked memory, says so, and takes them back when its input ends.
+HOG = """
+import ctypes, mmap, sys
+SETUP, REGISTER, BUFFERS = 425, 427, 0
+libc = ctypes.CDLL(None)
+ring = libc.syscall(SETUP, 8, ctypes.create_string_buffer(120))
+memory = mmap.mmap(-1, int(sys.argv[1]))
+class iovec(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("bytes", ctypes.c_size_t)]
+vector = iovec(ctypes.addressof(ctypes.c_char.from_buffer(memory)), len(memory))
+print(libc.syscall(REGISTER, ring, BUFFERS, ctypes.byref(vector), 1), flush=True)
+sys.stdin.read()
+"""
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root, to be other users")
+class LockedMemory(unittest.TestCase):
+    WAIT = 3  # of zcrxd's
+
+    def setUp(self):
+        self.daemon = Daemon(self, MANY, prefix=as_user(f"--memlock={LOCKED}:{LOCKED}"))
+        self.own = Receiver(self, self.daemon)
+        self.peer = self.own.connect()
+        world.eventually(self.own.got)
+        self.hog = subprocess.Popen(
+            [*as_user(f"--memlock={LOCKED}:{LOCKED}"), sys.executable, "-c", HOG, str(LOCKED - (LOCKED >> 5))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.hog.wait)
+        self.addCleanup(self.hog.stdout.close)
+        self.addCleanup(self.hog.stdin.close)
+        self.assertEqual(self.hog.stdout.readline(), "0\n")
+
+    def answer(self, seconds):
+        """To QUEUE_OPEN, or None if there is none yet."""
+        self.sock.settimeout(seconds)
+        try:
+            data, fds = client.message_receive(self.sock)
+        except TimeoutError:
+            return None
+        self.fds += fds
+        return structs["msg_hdr"].unpack(data)["error"]
+
+    def ask_until_one_waits(self):
+        """Opens queues, on the connection that receives, until there is no memory for one."""
+        self.fds = []
+        self.addCleanup(lambda: [os.close(fd) for fd in self.fds])
+        connection = self.own.queue.connection
+        self.sock = connection.sock
+        for serial in range(1000, 1100):
+            area = client.Area(connection, AREA)
+            self.sock.send(packed("QUEUE_OPEN", serial, area_id=area.id, backend=1))
+            if self.answer(0.5) is None:
+                return
+        self.fail("there is memory for all of them")
+
+    def stalls(self):
+        """Its own flow's longest wait while QUEUE_OPEN is not answered, and the answer."""
+        longest = 0
+        while (error := self.answer(0.01)) is None:
+            since = time.monotonic()
+            self.peer.send(b"x")
+            while not self.own.got():
+                pass
+            longest = max(longest, time.monotonic() - since)
+        return longest, error
+
+    def test_a_queue_that_waits_for_it_does_not_hold_up_others(self):
+        self.ask_until_one_waits()
+        longest, error = self.stalls()
+        self.assertEqual(error, -errno.ENOMEM)
+        self.assertLess(longest, self.WAIT / 2)
+
+    def test_a_queue_gets_what_comes_free(self):
+        self.ask_until_one_waits()
+        self.hog.stdin.close()
+        self.assertEqual(self.stalls()[1], 0)
+
+
 world.main()
