@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """A zcrxd that is short of what the kernel counts for its user: nobody loses a queue or waits in vain."""
+import contextlib
 import errno
 import os
 import resource
@@ -197,20 +198,26 @@ class Descriptors(unittest.TestCase):
 
     def test_what_lies_unread_counts_until_nobody_can_read_it(self):
         """The process that could has gone, but passed its end on; the session has ended."""
-        open_files = lambda: len(os.listdir(f"/proc/{self.daemon.process.pid}/fd"))
-        before = open_files()
+        def sockets():
+            folder, n = f"/proc/{self.daemon.process.pid}/fd", 0
+            for fd in os.listdir(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    n += os.readlink(os.path.join(folder, fd)).startswith("socket:")
+            return n
+
+        before = sockets()
         connection = self.daemon.connect(self)
         area = client.Area(connection, AREA)
         connection.sock.send(packed("QUEUE_OPEN", 100, area_id=area.id, backend=1))
         world.eventually(lambda: self.daemon.document()["clients"][0]["queues"])
         connection.sock.shutdown(socket.SHUT_RDWR)
         world.eventually(lambda: not self.daemon.document()["clients"])
-        world.eventually(lambda: open_files() == before + 1)
+        world.eventually(lambda: sockets() == before + 1)
         time.sleep(0.3)
-        self.assertEqual(open_files(), before + 1)
+        self.assertEqual(sockets(), before + 1)
         data, fds = client.message_receive(connection.sock)
         self.assertEqual((structs["msg_hdr"].unpack(data)["error"], len(fds)), (0, 3))
-        world.eventually(lambda: open_files() == before)
+        world.eventually(lambda: sockets() == before)
         for fd in fds:
             os.close(fd)
 
