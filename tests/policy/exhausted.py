@@ -205,6 +205,7 @@ class Descriptors(unittest.TestCase):
                     n += os.readlink(os.path.join(folder, fd)).startswith("socket:")
             return n
 
+        self.daemon.document()  # it has closed what it said with that it is ready
         before = sockets()
         connection = self.daemon.connect(self)
         area = client.Area(connection, AREA)
