@@ -248,6 +248,21 @@ static int charge(struct user *user, char why[NIC_SENTENCE_BYTES])
 	return -EDQUOT;
 }
 
+static int make_ready(struct nic *nic, char why[NIC_SENTENCE_BYTES])
+{
+	const struct config_nic *c = nic->config;
+	int r = nic_make_ready(all.dir, c->name, &c->queues, say, why);
+	if (r < 0)
+		return r;
+	r = rules_begin(&nic->rules, all.dir);
+	if (r < 0) {
+		snprintf(why, NIC_SENTENCE_BYTES, "%s: the journal in %s cannot be opened: %s.",
+			 c->name, all.dir, strerrordesc_np(-r));
+		put_back(nic);
+	}
+	return r;
+}
+
 static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES])
 {
 	struct nic *nic = l->nic;
@@ -277,7 +292,7 @@ static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_
 	/* Also if it is ready still: somebody may have changed it since, or another card has its
 	 * name. */
 	if (r == 0 && nic->leases == 0)
-		r = nic_make_ready(all.dir, c->name, &c->queues, say, why);
+		r = make_ready(nic, why);
 	if (r < 0)
 		return r;
 	if (nic->leases == 0) /* else status may be reading it */

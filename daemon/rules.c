@@ -12,12 +12,19 @@ struct lease_rule {
 	LIST_ENTRY(lease_rule) link;
 	struct nic_rule match;
 	uint32_t location;
+	struct rule_note note;
 };
 
 void rules_init(struct rules *rules, const char *nic)
 {
 	rules->nic = nic;
+	rule_notes_init(&rules->notes);
 	LIST_INIT(&rules->list);
+}
+
+int rules_begin(struct rules *rules, const char *dir)
+{
+	return rule_notes_open(&rules->notes, dir, rules->nic);
 }
 
 static bool has(const struct rules *rules, const struct nic_rule *match)
@@ -29,6 +36,18 @@ static bool has(const struct rules *rules, const struct nic_rule *match)
 	return false;
 }
 
+/* The note comes first: whoever finds it after a crash deletes the rule, if it is there. */
+static int noted_add(struct rules *rules, struct lease_rule *rule)
+{
+	int r = rule_notes_add(&rules->notes, &rule->match, &rule->note);
+	if (r < 0)
+		return r;
+	r = nic_rule_add(rules->nic, &rule->match, &rule->location);
+	if (r < 0)
+		rule_notes_strike(&rules->notes, rule->note);
+	return r;
+}
+
 int rules_add(struct rules *rules, const struct nic_rule *match, struct lease_rule **ret)
 {
 	if (has(rules, match))
@@ -37,7 +56,7 @@ int rules_add(struct rules *rules, const struct nic_rule *match, struct lease_ru
 	if (!rule)
 		return -ENOMEM;
 	rule->match = *match;
-	int r = nic_rule_add(rules->nic, &rule->match, &rule->location);
+	int r = noted_add(rules, rule);
 	if (r < 0) {
 		free(rule);
 		return r;
@@ -47,10 +66,11 @@ int rules_add(struct rules *rules, const struct nic_rule *match, struct lease_ru
 	return 0;
 }
 
-void rules_del(const struct rules *rules, struct lease_rule *rule)
+void rules_del(struct rules *rules, struct lease_rule *rule)
 {
-	if (rule->location != NOWHERE)
-		nic_rule_del(rules->nic, rule->location);
+	int r = rule->location == NOWHERE ? 0 : nic_rule_del(rules->nic, rule->location);
+	if (r == 0 || r == -ENOENT)
+		rule_notes_strike(&rules->notes, rule->note);
 	LIST_REMOVE(rule, link);
 	free(rule);
 }

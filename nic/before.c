@@ -4,134 +4,85 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "change.h"
-
 /* It grows when what is in it means something else than before. */
-#define FORMAT   2
-#define RSS_MOST 65536u /* entries: more than any driver has */
-#define DEPTH    8      /* of nested values: more than there are */
+#define FORMAT     2
+#define RSS_MOST   65536u /* entries: more than any driver has */
+#define RULES_MOST 65536u /* likewise */
 
-#define PRINTABLE                                                                                       \
-	" !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz" \
-	"{|}~"
-
-struct reading {
-	struct json_object *o;
-	int members; /* that were asked for */
-	char *why;
-	int error; /* the first one; what is read after it does not count */
-};
-
-__attribute__((format(printf, 2, 3))) static void wrong(struct reading *r, const char *format, ...)
+static void settings_read(struct fields *f, struct nic_before *b)
 {
-	va_list args;
+	const struct field_list rss = {true, RSS_MOST, NIC_QUEUES_MOST - 1};
+	const struct field_list queues = {false, NIC_QUEUES_MOST, NIC_QUEUES_MOST - 1};
 
-	if (r->error)
-		return;
-	r->error = -EBADMSG;
-	va_start(args, format);
-	vsnprintf(r->why, NIC_BEFORE_WHY_BYTES, format, args);
-	va_end(args);
-}
-
-static struct json_object *member(struct reading *r, const char *key)
-{
-	struct json_object *value = NULL;
-
-	r->members++;
-	if (!r->error && !json_object_object_get_ex(r->o, key, &value))
-		wrong(r, "%s is missing", key);
-	return value;
-}
-
-static uint32_t number_check(struct reading *r, const char *key, struct json_object *value,
-			     uint32_t least, uint32_t most)
-{
-	int64_t n = json_object_get_int64(value);
-
-	if (!r->error && (!json_object_is_type(value, json_type_int) || n < least || n > most))
-		wrong(r, "%s has what is no number from %u to %u", key, least, most);
-	return r->error ? 0 : (uint32_t)n;
-}
-
-static uint32_t number(struct reading *r, const char *key, uint32_t least, uint32_t most)
-{
-	return number_check(r, key, member(r, key), least, most);
-}
-
-static bool flag(struct reading *r, const char *key)
-{
-	struct json_object *value = member(r, key);
-
-	if (!json_object_is_type(value, json_type_boolean))
-		wrong(r, "%s is neither true nor false", key);
-	return json_object_get_boolean(value);
-}
-
-/* Of printable characters, at least `least` and with its end no more than room. */
-static void text(struct reading *r, const char *key, char *ret, size_t least, size_t room)
-{
-	struct json_object *value = member(r, key);
-	const char *s =
-		json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "\n";
-	size_t n = (size_t)json_object_get_string_len(value);
-
-	if (n < least || n >= room || strspn(s, PRINTABLE) != n || s[n])
-		wrong(r, "%s is no text of %zu to %zu printable characters", key, least, room - 1);
-	if (r->error)
-		return;
-	memcpy(ret, s, n);
-	ret[n] = '\0';
-}
-
-/* Numbers of queues. */
-static void numbers(struct reading *r, const char *key, struct json_object *list, uint32_t n_most,
-		    uint32_t **ret, uint32_t *ret_n)
-{
-	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
-
-	if (n == 0 || n > n_most)
-		wrong(r, "%s is no list of 1 to %u numbers", key, n_most);
-	if (r->error)
-		return;
-	*ret = calloc(n, sizeof(**ret));
-	if (!*ret) {
-		r->error = -ENOMEM;
-		return;
-	}
-	*ret_n = (uint32_t)n;
-	for (size_t i = 0; i < n; i++)
-		(*ret)[i] = number_check(r, key, json_object_array_get_idx(list, i), 0,
-					 NIC_QUEUES_MOST - 1);
-}
-
-static void members_read(struct reading *r, struct nic_before *b)
-{
-	struct json_object *rss;
-
-	if (number(r, "format", 0, INT_MAX) != FORMAT)
-		wrong(r, "format is not %u, the one of this version of zcrxd", FORMAT);
-	text(r, "boot", b->boot, sizeof(b->boot) - 1, sizeof(b->boot));
-	b->card.ifindex = number(r, "ifindex", 1, INT_MAX);
-	text(r, "device", b->card.bus_device, 0, sizeof(b->card.bus_device));
-	text(r, "address", b->card.address, 0, sizeof(b->card.address));
-	b->split = (int32_t)number(r, "split", NIC_SPLIT_AUTO, NIC_SPLIT_ON);
-	b->threshold = number(r, "threshold", 0, UINT32_MAX);
-	b->ntuple = flag(r, "ntuple");
-	rss = member(r, "rss");
-	if (rss)
-		numbers(r, "rss", rss, RSS_MOST, &b->rss, &b->rss_entries);
-	numbers(r, "queues", member(r, "queues"), NIC_QUEUES_MOST, &b->queues.ids, &b->queues.n);
-	for (uint32_t i = 1; !r->error && i < b->queues.n; i++)
+	if (field_number(f, "format", 0, INT_MAX) != FORMAT)
+		fields_wrong(f, "format is not %u, the one of this version of zcrxd", FORMAT);
+	field_text(f, "boot", b->boot, sizeof(b->boot) - 1, sizeof(b->boot));
+	b->card.ifindex = field_number(f, "ifindex", 1, INT_MAX);
+	field_text(f, "device", b->card.bus_device, 0, sizeof(b->card.bus_device));
+	field_text(f, "address", b->card.address, 0, sizeof(b->card.address));
+	b->split = (int32_t)field_number(f, "split", NIC_SPLIT_AUTO, NIC_SPLIT_ON);
+	b->threshold = field_number(f, "threshold", 0, UINT32_MAX);
+	b->ntuple = field_flag(f, "ntuple");
+	field_numbers(f, "rss", &rss, &b->rss, &b->rss_entries);
+	field_numbers(f, "queues", &queues, &b->queues.ids, &b->queues.n);
+	for (uint32_t i = 1; !f->error && i < b->queues.n; i++)
 		if (b->queues.ids[i - 1] >= b->queues.ids[i])
-			wrong(r, "queues are not in ascending order");
-	if (!r->error && json_object_object_length(r->o) != r->members)
-		wrong(r, "it has members that this version of zcrxd does not know");
+			fields_wrong(f, "queues are not in ascending order");
+}
+
+/* The lines behind the first. */
+static int rules_read(struct nic_before *b, const char *lines, size_t bytes,
+		      char why[FIELDS_WHY_BYTES])
+{
+	uint32_t n = (uint32_t)(bytes / RULE_LINE_BYTES);
+	int r = 0;
+
+	if (bytes % RULE_LINE_BYTES || bytes / RULE_LINE_BYTES > RULES_MOST) {
+		snprintf(why, FIELDS_WHY_BYTES, "there is a line of the wrong length, or too many");
+		return -EBADMSG;
+	}
+	b->rules = n ? calloc(n, sizeof(*b->rules)) : NULL;
+	if (n && !b->rules)
+		return -ENOMEM;
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		struct nic_rule *rule = &b->rules[b->n_rules];
+
+		r = rule_line_parse(rule, lines + (size_t)i * RULE_LINE_BYTES, why);
+		if (r == 0 && !nic_queues_have(&b->queues, rule->queue)) {
+			snprintf(why, FIELDS_WHY_BYTES,
+				 "a rule steers to queue %u, none of zcrxd's", rule->queue);
+			r = -EBADMSG;
+		}
+		b->n_rules += r == 0;
+		r = r == -ENOENT ? 0 : r;
+	}
+	return r;
+}
+
+int nic_before_parse(struct nic_before *ret, const char *text, size_t bytes,
+		     char why[FIELDS_WHY_BYTES])
+{
+	const char *end = memchr(text, '\n', bytes);
+	size_t first = end ? (size_t)(end - text) + 1 : bytes;
+	struct nic_before b = {0};
+	struct fields f;
+	int r;
+
+	memcpy(b.name, ret->name, sizeof(b.name));
+	fields_init(&f, text, first, why);
+	settings_read(&f, &b);
+	r = fields_done(&f);
+	if (r == 0)
+		r = rules_read(&b, text + first, bytes - first, why);
+	if (r < 0)
+		nic_before_done(&b);
+	else
+		*ret = b;
+	return r;
 }
 
 static struct json_object *numbers_print(const uint32_t *values, uint32_t n)
@@ -162,63 +113,34 @@ static struct json_object *to_json(const struct nic_before *b)
 	return o;
 }
 
-char *nic_before_print(const struct nic_before *b)
+/* The first line, as long as several of rules, so that those behind it are where they are to be. */
+static char *settings_print(const char *json)
 {
-	struct json_object *o = to_json(b);
-	const char *s = o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN) : NULL;
-	char *line = NULL;
+	size_t n = strlen(json), bytes = (n / RULE_LINE_BYTES + 1) * RULE_LINE_BYTES;
+	char *line = malloc(bytes + 1);
 
-	if (s && asprintf(&line, "%s\n", s) < 0)
-		line = NULL;
-	json_object_put(o);
+	if (!line)
+		return NULL;
+	memset(line, ' ', bytes);
+	memcpy(line, json, n - 1);
+	memcpy(line + bytes - 2, "}\n", sizeof("}\n"));
 	return line;
 }
 
-/* The object that the text is, and nothing behind it; or NULL. */
-static struct json_object *object_read(const char *in, size_t bytes)
+char *nic_before_print(const struct nic_before *b)
 {
-	struct json_tokener *t = json_tokener_new_ex(DEPTH);
-	struct json_object *o = NULL;
-	bool whole = false;
+	struct json_object *o = to_json(b);
+	const char *json = o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN) : NULL;
+	char *line = json ? settings_print(json) : NULL;
 
-	if (!t)
-		return NULL;
-	json_tokener_set_flags(t, JSON_TOKENER_STRICT);
-	if (bytes <= INT_MAX)
-		o = json_tokener_parse_ex(t, in, (int)bytes);
-	whole = json_object_is_type(o, json_type_object) && json_tokener_get_parse_end(t) == bytes;
-	json_tokener_free(t);
-	if (!whole) {
-		json_object_put(o);
-		return NULL;
-	}
-	return o;
-}
-
-int nic_before_parse(struct nic_before *ret, const char *in, size_t bytes,
-		     char why[NIC_BEFORE_WHY_BYTES])
-{
-	struct nic_before b = {0};
-	struct reading r = {.why = why};
-
-	while (bytes > 0 && memchr(" \t\r\n", in[bytes - 1], 4))
-		bytes--;
-	r.o = object_read(in, bytes);
-	memcpy(b.name, ret->name, sizeof(b.name));
-	if (!r.o)
-		wrong(&r, "it is no JSON object");
-	members_read(&r, &b);
-	json_object_put(r.o);
-	if (r.error < 0)
-		nic_before_done(&b);
-	else
-		*ret = b;
-	return r.error;
+	json_object_put(o);
+	return line;
 }
 
 void nic_before_done(struct nic_before *b)
 {
 	free(b->rss);
+	free(b->rules);
 	nic_queues_done(&b->queues);
 	*b = (struct nic_before){0};
 }

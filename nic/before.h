@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a NIC was like before it was changed, and that as text: a JSON object. Nothing in the text
- * is believed: every member must be there, be of its kind and within its bounds, and there must be
- * no other.
+ * What a NIC was like before it was changed, and that as text: a JSON object in the first line, in
+ * each of the others an ntuple rule that was set or is about to be (rule_line.h). Nothing in the
+ * text is believed (fields.h).
  */
 #ifndef ZCRX_NIC_BEFORE_H
 #define ZCRX_NIC_BEFORE_H
@@ -13,10 +13,11 @@
 #include <stdint.h>
 
 #include "card.h"
+#include "fields.h"
 #include "queues.h"
+#include "rule_line.h"
 
-#define NIC_BEFORE_WHY_BYTES 160
-#define BOOT_ID_BYTES        37
+#define BOOT_ID_BYTES 37
 
 struct nic_before {
 	char name[IF_NAMESIZE];
@@ -27,10 +28,12 @@ struct nic_before {
 	bool ntuple;
 	uint32_t *rss; /* NULL: the driver's default */
 	uint32_t rss_entries;
-	struct nic_queues queues; /* ours: rules that steer to them are ours, too */
+	struct nic_queues queues; /* ours */
+	struct nic_rule *rules;   /* ours, and to these */
+	uint32_t n_rules;
 };
 
-/* The caller frees it. NULL without memory. */
+/* Without rules, which are added where it is kept. The caller frees it. NULL without memory. */
 char *nic_before_print(const struct nic_before *b);
 
 /*
@@ -38,7 +41,7 @@ char *nic_before_print(const struct nic_before *b);
  * or -ENOMEM.
  */
 int nic_before_parse(struct nic_before *ret, const char *text, size_t bytes,
-		     char why[NIC_BEFORE_WHY_BYTES]);
+		     char why[FIELDS_WHY_BYTES]);
 
 void nic_before_done(struct nic_before *b);
 

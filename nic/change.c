@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/ethtool_netlink.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,16 @@ static void spec_ipv6(struct ethtool_rx_flow_spec *fs, const struct nic_rule *ru
 	mask->psrc = UINT16_MAX;
 }
 
+/* All of it but where it stands. */
+static void spec_write(struct ethtool_rx_flow_spec *ret, const struct nic_rule *rule)
+{
+	*ret = (struct ethtool_rx_flow_spec){.location = ret->location, .ring_cookie = rule->queue};
+	if (rule->family == AF_INET)
+		spec_ipv4(ret, rule);
+	else
+		spec_ipv6(ret, rule);
+}
+
 /* The locations of all rules; the caller frees them. ->data is the size of the table. */
 static int locations_get(const char *nic, struct ethtool_rxnfc **ret, uint64_t *ret_flags)
 {
@@ -236,6 +247,56 @@ int nic_rules_get(const char *nic, struct nic_rule_at **ret, uint32_t *ret_n)
 	return rules ? 0 : -ENOMEM;
 }
 
+/* Are they the same rule? What a mask leaves out does not count. */
+static bool spec_same(const struct ethtool_rx_flow_spec *a, const struct ethtool_rx_flow_spec *b)
+{
+	bool v4 = b->flow_type == TCP_V4_FLOW;
+	size_t n = v4 ? offsetof(struct ethtool_tcpip4_spec, tos) + 1
+		      : offsetof(struct ethtool_tcpip6_spec, tclass) + 1;
+	const uint8_t *value_a = a->h_u.hdata, *value_b = b->h_u.hdata;
+	const uint8_t *mask_a = a->m_u.hdata, *mask_b = b->m_u.hdata;
+
+	if (a->flow_type != b->flow_type || a->ring_cookie != b->ring_cookie)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (mask_a[i] != mask_b[i] || ((value_a[i] ^ value_b[i]) & mask_b[i]))
+			return false;
+	return true;
+}
+
+static bool spec_is_of(const struct ethtool_rx_flow_spec *fs, const struct nic_rule *rules,
+		       uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct ethtool_rx_flow_spec ours;
+
+		if (fs->ring_cookie != rules[i].queue)
+			continue;
+		ours.location = fs->location;
+		spec_write(&ours, &rules[i]);
+		if (spec_same(fs, &ours))
+			return true;
+	}
+	return false;
+}
+
+int nic_rules_del(const char *nic, const struct nic_rule *rules, uint32_t n)
+{
+	struct ethtool_rxnfc *all = NULL;
+	uint64_t flags;
+	int r = n ? locations_get(nic, &all, &flags) : 0;
+
+	for (uint32_t i = 0; r == 0 && n && i < all->rule_cnt; i++) {
+		struct ethtool_rxnfc nfc = {.cmd = ETHTOOL_GRXCLSRULE,
+					    .fs = {.location = all->rule_locs[i]}};
+
+		if (ethtool_call(nic, &nfc) == 0 && spec_is_of(&nfc.fs, rules, n))
+			r = nic_rule_del(nic, nfc.fs.location);
+	}
+	free(all);
+	return r;
+}
+
 int nic_rule_locations(const char *nic, uint32_t **ret, uint32_t *ret_n)
 {
 	struct ethtool_rxnfc *all = NULL;
@@ -262,11 +323,7 @@ int nic_rule_add(const char *nic, const struct nic_rule *rule, uint32_t *ret_loc
 
 	if (r < 0)
 		return r;
-	nfc.fs.ring_cookie = rule->queue;
-	if (rule->family == AF_INET)
-		spec_ipv4(&nfc.fs, rule);
-	else
-		spec_ipv6(&nfc.fs, rule);
+	spec_write(&nfc.fs, rule);
 	r = ethtool_call(nic, &nfc);
 	if (r == 0)
 		*ret_location = nfc.fs.location;

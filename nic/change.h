@@ -54,6 +54,12 @@ bool nic_rule_same(const struct nic_rule *a, const struct nic_rule *b);
 int nic_rule_add(const char *nic, const struct nic_rule *rule, uint32_t *ret_location);
 int nic_rule_del(const char *nic, uint32_t location);
 
+/*
+ * Deletes those of these that the interface has: they read back as they were set. Others stay.
+ * Returns 0 or the first error.
+ */
+int nic_rules_del(const char *nic, const struct nic_rule *rules, uint32_t n);
+
 /* The rules there are: where they stand and which queue they steer to. The caller frees the list.
  */
 struct nic_rule_at {

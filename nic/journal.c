@@ -12,7 +12,7 @@
 
 #define PREFIX     "/nic-"
 #define SUFFIX     ".json"
-#define BYTES_MOST (4 << 20) /* of a file; the longest RSS table takes an eighth of it */
+#define BYTES_MOST (20 << 20) /* of a file; as many rules as there may be take most of it */
 #define ASIDE_MOST 9
 #define BOOT_ID    "/proc/sys/kernel/random/boot_id"
 
@@ -89,8 +89,7 @@ int journal_remove(const char *dir, const char *nic)
 }
 
 /* The file's text, which the caller frees. */
-static int file_read(const char *path, char **ret, size_t *ret_bytes,
-		     char why[NIC_BEFORE_WHY_BYTES])
+static int file_read(const char *path, char **ret, size_t *ret_bytes, char why[FIELDS_WHY_BYTES])
 {
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r = 0;
 	struct stat st;
@@ -101,7 +100,7 @@ static int file_read(const char *path, char **ret, size_t *ret_bytes,
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		r = -errno;
 	} else if (!S_ISREG(st.st_mode) || st.st_size > BYTES_MOST) {
-		snprintf(why, NIC_BEFORE_WHY_BYTES, "it is no file of up to %d bytes", BYTES_MOST);
+		snprintf(why, FIELDS_WHY_BYTES, "it is no file of up to %d bytes", BYTES_MOST);
 		r = -EBADMSG;
 	} else {
 		text = malloc((size_t)st.st_size + 1);
@@ -124,7 +123,7 @@ static int file_read(const char *path, char **ret, size_t *ret_bytes,
 }
 
 int journal_read(const char *dir, const char *nic, struct nic_before *ret,
-		 char why[NIC_BEFORE_WHY_BYTES])
+		 char why[FIELDS_WHY_BYTES])
 {
 	char path[JOURNAL_PATH_BYTES], *text;
 	struct nic_before b = {0};
@@ -141,6 +140,20 @@ int journal_read(const char *dir, const char *nic, struct nic_before *ret,
 	if (r == 0)
 		*ret = b;
 	return r;
+}
+
+int journal_open(const char *dir, const char *nic, int *ret_fd)
+{
+	char path[JOURNAL_PATH_BYTES];
+	int r = path_make(path, dir, nic, ""), fd;
+
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
 }
 
 int journal_set_aside(const char *dir, const char *nic, char ret_path[JOURNAL_PATH_BYTES])

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What NICs were like before they were changed: a file for each, nic-NAME.json in the state folder,
- * from before the first change until it is as it was again. What is in it: before.h.
+ * What NICs were like before they were changed, and the rules that zcrxd has on them: a file for
+ * each, nic-NAME.json in the state folder, from before the first change until it is as it was
+ * again. What is in it: before.h.
  *
  * A name can pass to another card, and a reboot resets all of them. So the file says of which card
  * it is, and of which boot; whoever reads it has to look.
@@ -21,7 +22,9 @@ int journal_write(const char *dir, const struct nic_before *b);
  * wrong, or another negative errno.
  */
 int journal_read(const char *dir, const char *nic, struct nic_before *ret,
-		 char why[NIC_BEFORE_WHY_BYTES]);
+		 char why[FIELDS_WHY_BYTES]);
+/* For its rules to be noted (rule_notes.h). */
+int journal_open(const char *dir, const char *nic, int *ret_fd);
 int journal_remove(const char *dir, const char *nic);
 
 /*

@@ -130,40 +130,46 @@ static int change(const struct nic_facts *facts, const struct nic_queues *queues
 }
 
 /* Packets that are none of ours must not land in a client's memory. */
-static int foreign_rules_refuse(const struct nic_facts *facts, const struct nic_queues *queues,
+static int foreign_rules_refuse(const char *nic, const struct nic_queues *queues,
 				char why[NIC_SENTENCE_BYTES])
 {
-	for (uint32_t i = 0; i < facts->n_queues; i++) {
-		if (!facts->queues[i].rules || !nic_queues_have(queues, i))
-			continue;
+	struct nic_rule_at *rules;
+	uint32_t n, i = 0;
+
+	if (nic_rules_get(nic, &rules, &n) < 0)
+		return 0;
+	while (i < n && !nic_queues_have(queues, rules[i].queue))
+		i++;
+	if (i < n)
 		snprintf(why, NIC_SENTENCE_BYTES,
 			 "%s: ntuple rules that are not zcrxd's steer to queue %u; delete them "
 			 "(ethtool -n, -N delete) or give zcrxd other queues.",
-			 facts->link.name, i);
-		return -EBUSY;
-	}
-	return 0;
+			 nic, rules[i].queue);
+	free(rules);
+	return i < n ? -EBUSY : 0;
 }
 
-/* What the journal knows already is older, and stays; then rules there may be are ours. */
-static int journal_begin(const char *dir, const struct nic_before *b, const struct nic_facts *facts,
-			 nic_say say, char why[NIC_SENTENCE_BYTES])
+/*
+ * What the journal knows already is older, and stays; the rules in it are those of a process that
+ * died, or of leases that are over.
+ */
+static int journal_begin(const char *dir, const struct nic_before *b, nic_say say,
+			 char why[NIC_SENTENCE_BYTES])
 {
-	struct nic_before older;
+	struct nic_before older = {0};
 	int r = nic_before_get(dir, b->name, say, &older);
+	bool there_is = r == 0;
 
+	if (there_is)
+		r = nic_rules_del(b->name, older.rules, older.n_rules);
+	nic_before_done(&older);
 	if (r < 0 && r != -ENOENT && r != -EBADMSG && r != -ESTALE) {
 		snprintf(why, NIC_SENTENCE_BYTES, "%s: the journal in %s cannot be used: %s.",
 			 b->name, dir, strerrordesc_np(-r));
 		return r;
 	}
-	if (r == 0) {
-		nic_rules_sweep(&older);
-		nic_before_done(&older);
-		return 0;
-	}
-	r = foreign_rules_refuse(facts, &b->queues, why);
-	if (r < 0)
+	r = foreign_rules_refuse(b->name, &b->queues, why);
+	if (r < 0 || there_is)
 		return r;
 	r = journal_write(dir, b);
 	if (r < 0)
@@ -186,7 +192,7 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 	snprintf(why, NIC_SENTENCE_BYTES, "Out of memory.");
 	r = before_get(&before, &facts, queues, why);
 	if (r == 0)
-		r = journal_begin(dir, &before, &facts, say, why);
+		r = journal_begin(dir, &before, say, why);
 	if (r == 0) {
 		r = change(&facts, queues, why);
 		if (r < 0)

@@ -38,19 +38,6 @@ static bool unbound_wait(uint32_t ifindex, const struct nic_queues *queues)
 	return true;
 }
 
-void nic_rules_sweep(const struct nic_before *b)
-{
-	struct nic_rule_at *rules;
-	uint32_t n;
-
-	if (nic_rules_get(b->name, &rules, &n) < 0)
-		return;
-	for (uint32_t i = 0; i < n; i++)
-		if (nic_queues_have(&b->queues, rules[i].queue))
-			nic_rule_del(b->name, rules[i].location);
-	free(rules);
-}
-
 static int complain(const struct nic_before *b, nic_say say, const char *what, int r,
 		    const char *why)
 {
@@ -60,17 +47,29 @@ static int complain(const struct nic_before *b, nic_say say, const char *what, i
 	return r;
 }
 
+/* Some drivers forget all rules with the feature: it stays on while there are others'. */
+static int ntuple_put_back(const struct nic_before *b, nic_say say)
+{
+	uint32_t *others = NULL, n = 0;
+
+	if (!b->ntuple && nic_rule_locations(b->name, &others, &n) == 0 && n > 0)
+		nic_tell(say, false, "%s: ntuple stays on, there are %u rules that are not zcrxd's",
+			 b->name, n);
+	free(others);
+	return n > 0 ? 0 : nic_ntuple_set(b->name, b->ntuple);
+}
+
 static int settings_put_back(const struct nic_before *b, uint32_t ifindex, nic_say say)
 {
 	char why[NIC_WHY_BYTES] = "";
-	int e[3];
+	int e[4];
 
-	nic_rules_sweep(b);
+	e[3] = complain(b, say, "ntuple rules", nic_rules_del(b->name, b->rules, b->n_rules), "");
 	e[0] = complain(b, say, "the RSS table", nic_rss_set(b->name, b->rss, b->rss_entries), "");
-	e[1] = complain(b, say, "ntuple", nic_ntuple_set(b->name, b->ntuple), "");
+	e[1] = complain(b, say, "ntuple", ntuple_put_back(b, say), "");
 	e[2] = nic_split_set(ifindex, (enum nic_split)b->split, b->threshold, why);
 	complain(b, say, "header split", e[2], why);
-	return e[0] ? e[0] : e[1] ? e[1] : e[2];
+	return e[0] ? e[0] : e[1] ? e[1] : e[2] ? e[2] : e[3];
 }
 
 /* Returns r, or the errno of the attempt. */
@@ -127,7 +126,7 @@ static int judge(const struct nic_before *b, const char *dir, nic_say say)
 
 int nic_before_get(const char *dir, const char *nic, nic_say say, struct nic_before *ret)
 {
-	char wrong[NIC_BEFORE_WHY_BYTES], why[NIC_BEFORE_WHY_BYTES + 60];
+	char wrong[FIELDS_WHY_BYTES], why[FIELDS_WHY_BYTES + 60];
 	struct nic_before b;
 	int r = journal_read(dir, nic, &b, wrong);
 

@@ -28,7 +28,4 @@ int nic_put_back(const char *dir, const char *nic, nic_say say);
 /* All that the journal knows. Returns how many could not be put back. */
 int nic_put_back_all(const char *dir, nic_say say);
 
-/* Deletes all rules that steer to its queues. */
-void nic_rules_sweep(const struct nic_before *b);
-
 #endif

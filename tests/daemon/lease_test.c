@@ -22,6 +22,7 @@
 #include "../../daemon/lease.h"
 #include "../../daemon/policy.h"
 #include "../../daemon/util.h"
+#include "../../nic/journal.h"
 #include "../../nic/restore.h"
 
 #define NIC         "lo"
@@ -31,21 +32,24 @@
 #define NS_A_SECOND 1000000000ull
 
 static struct {
-	_Atomic bool journaled, changed;
+	_Atomic bool changed;
 	int readied; /* times */
 	bool slow;   /* the driver: it says that it has begun, and waits until it may go on */
 	sem_t begun, go_on;
 } made_up;
 
+static uint32_t queue;
+static struct nic_before before = {.name = NIC, .card = {.ifindex = 1}, .queues = {&queue, 1}};
+static char state_dir[] = "/tmp/zcrxd-lease.XXXXXX";
+
 int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *queues, nic_say say,
 		   char why[NIC_SENTENCE_BYTES])
 {
-	(void)dir;
 	(void)nic;
 	(void)queues;
 	(void)say;
 	(void)why;
-	made_up.journaled = true;
+	assert_int_equal(journal_write(dir, &before), 0);
 	if (made_up.slow) {
 		sem_post(&made_up.begun);
 		sem_wait(&made_up.go_on);
@@ -57,13 +61,12 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 
 int nic_put_back(const char *dir, const char *nic, nic_say say)
 {
-	(void)dir;
 	(void)nic;
 	(void)say;
-	if (!made_up.journaled)
-		return -ENOENT;
-	made_up.changed = made_up.journaled = false;
-	return 0;
+	int r = journal_remove(dir, NIC);
+	if (r == 0)
+		made_up.changed = false;
+	return r;
 }
 
 int nic_put_back_all(const char *dir, nic_say say)
@@ -80,7 +83,6 @@ int nic_keep_ready(const char *nic, const struct nic_queues *queues)
 }
 
 static struct policy policy;
-static uint32_t queue;
 static struct config_nic nic = {.name = NIC, .queues = {&queue, 1}, .linger_seconds = LINGER};
 static struct user *user;
 
@@ -89,13 +91,13 @@ static int setup(void **state)
 	(void)state;
 	sem_init(&made_up.begun, 0, 0);
 	sem_init(&made_up.go_on, 0, 0);
-	int r = policy_init(&policy);
+	int r = mkdtemp(state_dir) ? policy_init(&policy) : -1;
 	if (r < 0)
 		return r;
 	policy.classes->nics = (struct policy_nics){calloc(1, sizeof(struct policy_nic)), 1};
 	strcpy(policy.classes->nics.nics[0].name, NIC);
 	policy.classes->limits.leases_per_minute = LEASES;
-	leases_init(&nic, "/nonexistent");
+	leases_init(&nic, state_dir);
 	r = user_get(&user, "default", &policy.classes->limits, 0, clock_ns());
 	return r;
 }
@@ -106,7 +108,7 @@ static int teardown(void **state)
 	user_put(user);
 	account_done();
 	policy_done(&policy);
-	return 0;
+	return rmdir(state_dir);
 }
 
 struct opening {
@@ -215,7 +217,7 @@ static void the_end_waits_for_a_lease_that_is_being_taken(void **state)
 	pthread_join(ending, NULL);
 	assert_int_equal(first.r, 0);
 	assert_false(made_up.changed);
-	assert_false(made_up.journaled);
+	assert_int_equal(journal_remove(state_dir, NIC), -ENOENT);
 
 	/* The one that was taken changes nothing any more, and there are no others. */
 	struct nic_rule rule = {.family = 2, .local_port = 1};

@@ -19,16 +19,33 @@ static void bounds(const struct nic_before *b)
 	MUST(b->queues.n > 0 && b->queues.n <= NIC_QUEUES_MOST);
 	for (uint32_t i = 0; i < b->queues.n; i++)
 		MUST(b->queues.ids[i] < NIC_QUEUES_MOST);
+	for (uint32_t i = 0; i < b->n_rules; i++)
+		MUST(b->rules[i].local_port > 0 && nic_queues_have(&b->queues, b->rules[i].queue));
+}
+
+/* What it was like, and the rules, as a journal has them. */
+static char *printed(const struct nic_before *b, size_t *ret_bytes)
+{
+	char *text = nic_before_print(b), *all;
+	MUST(text);
+	size_t bytes = strlen(text);
+	all = realloc(text, bytes + (size_t)b->n_rules * RULE_LINE_BYTES);
+	MUST(all);
+	for (uint32_t i = 0; i < b->n_rules; i++, bytes += RULE_LINE_BYTES)
+		rule_line_print(all + bytes, &b->rules[i]);
+	*ret_bytes = bytes;
+	return all;
 }
 
 static void goes_round(const struct nic_before *b)
 {
-	char why[NIC_BEFORE_WHY_BYTES] = "", *text = nic_before_print(b), *again;
 	struct nic_before other = {0};
-	MUST(text);
-	MUST(nic_before_parse(&other, text, strlen(text), why) == 0);
-	again = nic_before_print(&other);
-	MUST(again && strcmp(text, again) == 0);
+	char why[FIELDS_WHY_BYTES] = "";
+	size_t bytes, bytes_again;
+	char *text = printed(b, &bytes), *again;
+	MUST(nic_before_parse(&other, text, bytes, why) == 0);
+	again = printed(&other, &bytes_again);
+	MUST(bytes == bytes_again && memcmp(text, again, bytes) == 0);
 	MUST(nic_card_same(&b->card, &other.card));
 	nic_before_done(&other);
 	free(again);
@@ -37,7 +54,7 @@ static void goes_round(const struct nic_before *b)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char why[NIC_BEFORE_WHY_BYTES] = "";
+	char why[FIELDS_WHY_BYTES] = "";
 	struct nic_before b = {.name = "eth0"};
 	int r = nic_before_parse(&b, (const char *)data, size, why);
 	MUST(r == 0 || r == -EBADMSG);

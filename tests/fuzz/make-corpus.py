@@ -287,6 +287,20 @@ def journals():
         seeds |= {f"{key}-{i}": {**good, key: value} for i, value in enumerate(values)}
     texts = {name: json.dumps(value).encode() for name, value in seeds.items()}
     whole = texts["good"]
+    rules = {
+        "tcp4": {"local": "192.0.2.1", "port": 443, "remote": "198.51.100.7", "remote_port": 5, "queue": 2},
+        "any6": {"local": "2001:db8::1", "port": 65535, "remote": "", "remote_port": 0, "queue": 3},
+        "families": {"local": "::1", "port": 1, "remote": "127.0.0.1", "remote_port": 5, "queue": 3},
+        "queue": {"local": "::1", "port": 1, "remote": "", "remote_port": 0, "queue": 4},
+        "port": {"local": "::1", "port": 0, "remote": "", "remote_port": 0, "queue": 3},
+        "name": {"local": "localhost", "port": 1, "remote": "", "remote_port": 0, "queue": 3},
+        "unused": {"local": "::1", "port": 1, "remote": "::1", "remote_port": 0, "queue": 3},
+    }
+    line = {name: json.dumps(rule)[:-1].encode().ljust(254) + b"}\n" for name, rule in rules.items()}
+    texts |= {f"rule-{name}": whole + b"\n" + text for name, text in line.items()}
+    blank = b"{" + b" " * 253 + b"}\n"
+    texts |= {"rules": whole + b"\n" + line["tcp4"] + blank + line["any6"], "rule-none": whole + b"\n" + blank,
+              "rule-short": whole + b"\n" + line["tcp4"][:-1], "rule-half": whole + b"\n" + line["any6"][:60]}
     return texts | {"line": whole + b"\n", "twice": whole * 2, "half": whole[:len(whole) // 2], "none": b"",
                     "zero": whole + b"\0", "deep": b"[" * 1000, "key-twice": whole[:-1] + b', "split": 7}'}
 

@@ -15,6 +15,7 @@
 #include "../../nic/before.h"
 #include "../../nic/change.h"
 #include "../../nic/restore.h"
+#include "../../nic/rule_notes.h"
 
 #define NIC  "lo" /* it is everywhere, and nothing of it is changed here */
 #define BOOT "\"00000000-0000-0000-0000-000000000000\""
@@ -86,7 +87,7 @@ static int teardown(void **state)
 static void what_is_written_is_read(void **state)
 {
 	(void)state;
-	char why[NIC_BEFORE_WHY_BYTES];
+	char why[FIELDS_WHY_BYTES];
 	struct nic_before b = before(NIC), got;
 	assert_int_equal(journal_write(dir, &b), 0);
 	assert_int_equal(journal_read(dir, NIC, &got, why), 0);
@@ -168,6 +169,61 @@ static void one_that_makes_no_sense_is_kept_aside(void **state)
 	}
 }
 
+static struct nic_rule rule(uint16_t port, uint32_t to)
+{
+	struct nic_rule r = {.family = 2, .local = {192, 0, 2, 1}, .local_port = port, .queue = to};
+	return r;
+}
+
+static void rules_read(struct nic_before *ret)
+{
+	char why[FIELDS_WHY_BYTES] = "";
+	assert_int_equal(journal_read(dir, NIC, ret, why), 0);
+}
+
+/* Whoever reads it sees what is set or about to be, at any moment. */
+static void rules_are_noted_and_struck(void **state)
+{
+	(void)state;
+	struct nic_before b = before(NIC), got;
+	struct rule_notes notes;
+	struct rule_note note[3], late;
+	rule_notes_init(&notes);
+	assert_int_equal(rule_notes_open(&notes, dir, NIC), -ENOENT);
+	assert_int_equal(journal_write(dir, &b), 0);
+	assert_int_equal(rule_notes_open(&notes, dir, NIC), 0);
+	for (uint16_t i = 0; i < 3; i++) {
+		struct nic_rule r = rule(i + 1, queues[i % 2]);
+		r.remote_port = i;
+		r.remote[0] = (uint8_t)i;
+		assert_int_equal(rule_notes_add(&notes, &r, &note[i]), 0);
+		rules_read(&got);
+		assert_int_equal(got.n_rules, i + 1);
+		assert_memory_equal(&got.rules[i], &r, sizeof(r));
+		nic_before_done(&got);
+	}
+	rule_notes_strike(&notes, note[1]);
+	rules_read(&got);
+	assert_int_equal(got.n_rules, 2);
+	assert_int_equal(got.rules[1].local_port, 3);
+	nic_before_done(&got);
+	struct nic_rule again = rule(9, queues[0]);
+	assert_int_equal(rule_notes_add(&notes, &again, &late), 0);
+	assert_int_equal(late.line, note[1].line);
+
+	/* A journal that begins anew has no rules, and notes of the former one are none. */
+	assert_int_equal(rule_notes_open(&notes, dir, NIC), 0);
+	rules_read(&got);
+	assert_int_equal(got.n_rules, 0);
+	nic_before_done(&got);
+	assert_int_equal(rule_notes_add(&notes, &again, &late), 0);
+	rule_notes_strike(&notes, note[0]);
+	rules_read(&got);
+	assert_int_equal(got.n_rules, 1);
+	nic_before_done(&got);
+	rule_notes_done(&notes);
+}
+
 static void a_card_is_known_by_its_place_and_address(void **state)
 {
 	(void)state;
@@ -198,6 +254,7 @@ int main(void)
 		cmocka_unit_test_teardown(one_of_another_card_is_not_applied, clean),
 		cmocka_unit_test_teardown(one_of_a_card_that_is_gone_stays, clean),
 		cmocka_unit_test_teardown(one_that_makes_no_sense_is_kept_aside, clean),
+		cmocka_unit_test_teardown(rules_are_noted_and_struck, clean),
 		cmocka_unit_test(a_card_is_known_by_its_place_and_address),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -82,6 +82,26 @@ def killed_and_restored(before):
             raise Failed("it is done twice")
 
 
+def killed_and_rules_of_others(before):
+    """What steers to zcrxd's queues is not zcrxd's unless zcrxd has noted it."""
+    with Service() as service:
+        client, send = begin(service, PORT + 1500)
+        service.end(signal.SIGKILL)
+        client.wait(30)
+        send.kill()
+        if f"Dest port: {PORT + 1500} " not in do("ethtool", "-n", "zc0"):
+            raise Failed("zcrxd had set no rule: this tests nothing")
+        rule = steer(443, 3, 4)
+        os.unlink(service.socket)
+        service.start()
+        shown = do("ethtool", "-n", "zc0")
+        if "Dest port: 443 " not in shown or f"Dest port: {PORT + 1500} " in shown:
+            raise Failed(f"rules that are left: {shown}")
+        do("ethtool", "-N", "zc0", "delete", rule)
+        unchanged(before)
+        service.end()
+
+
 def killed_and_another_card(before):
     """Another card has got the name: its settings and its rules are not zcrxd's to change."""
     with Service() as service:
@@ -203,6 +223,7 @@ def main():
     tally.run("ended while used", ended_while_used, before)
     tally.run("killed and started again", killed_and_restarted, before)
     tally.run("killed and restored by hand", killed_and_restored, before)
+    tally.run("killed, and others have rules, too", killed_and_rules_of_others, before)
     tally.run("killed, and another card has the name", killed_and_another_card, before)
     tally.run("leased again and again", leased_again_and_again, before)
     tally.run("leases are limited", leases_are_limited, before)

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "rule_notes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal.h"
+#include "rule_line.h"
+
+void rule_notes_init(struct rule_notes *notes)
+{
+	*notes = (struct rule_notes){.fd = -1};
+}
+
+void rule_notes_done(struct rule_notes *notes)
+{
+	if (notes->fd >= 0)
+		close(notes->fd);
+	free(notes->free_lines);
+	*notes = (struct rule_notes){.fd = -1, .generation = notes->generation};
+}
+
+/* The first line ends where one of a rule could, and is the only one that may be longer. */
+static int start_find(int fd, off_t *ret)
+{
+	char last = ' ';
+	off_t at = 0;
+
+	while (last != '\n') {
+		ssize_t n = pread(fd, &last, 1, at + RULE_LINE_BYTES - 1);
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EBADMSG;
+		at += RULE_LINE_BYTES;
+	}
+	*ret = at;
+	return 0;
+}
+
+static int rules_forget(const struct rule_notes *notes)
+{
+	struct stat st;
+
+	if (fstat(notes->fd, &st) < 0)
+		return -errno;
+	return st.st_size > notes->start && ftruncate(notes->fd, notes->start) < 0 ? -errno : 0;
+}
+
+int rule_notes_open(struct rule_notes *notes, const char *dir, const char *nic)
+{
+	struct rule_notes fresh = {.fd = -1, .generation = notes->generation + 1};
+	int r;
+
+	r = journal_open(dir, nic, &fresh.fd);
+	if (r == 0)
+		r = start_find(fresh.fd, &fresh.start);
+	if (r == 0)
+		r = rules_forget(&fresh);
+	if (r < 0) {
+		rule_notes_done(&fresh);
+		return r;
+	}
+	rule_notes_done(notes);
+	*notes = fresh;
+	return 0;
+}
+
+static int line_write(const struct rule_notes *notes, uint32_t line, const struct nic_rule *rule)
+{
+	char text[RULE_LINE_BYTES];
+	ssize_t n;
+
+	rule_line_print(text, rule);
+	n = pwrite(notes->fd, text, sizeof(text), notes->start + (off_t)line * RULE_LINE_BYTES);
+	if (n < 0)
+		return -errno;
+	return n == sizeof(text) ? 0 : -ENOSPC;
+}
+
+/* Makes room for one line more, and for it among the free ones, where it may come to be. */
+static int line_new(struct rule_notes *notes)
+{
+	uint32_t *lines = reallocarray(notes->free_lines, notes->n + 1, sizeof(*lines));
+
+	if (!lines)
+		return -ENOMEM;
+	notes->free_lines = lines;
+	lines[notes->n_free++] = notes->n++;
+	return 0;
+}
+
+int rule_notes_add(struct rule_notes *notes, const struct nic_rule *rule, struct rule_note *ret)
+{
+	uint32_t line;
+	int r = notes->n_free > 0 ? 0 : line_new(notes);
+
+	if (r < 0)
+		return r;
+	line = notes->free_lines[notes->n_free - 1];
+	r = line_write(notes, line, rule);
+	if (r < 0)
+		return r;
+	notes->n_free--;
+	*ret = (struct rule_note){.line = line, .generation = notes->generation};
+	return 0;
+}
+
+/* If it cannot be written, a rule is noted that is not there any more: no harm. */
+void rule_notes_strike(struct rule_notes *notes, struct rule_note note)
+{
+	if (notes->fd < 0 || note.generation != notes->generation)
+		return;
+	line_write(notes, note.line, NULL);
+	notes->free_lines[notes->n_free++] = note.line;
+}
