@@ -131,6 +131,26 @@ class Rings(Case):
         self.expect_prefix(before + got, MIB // 2 + 63 * PAGE // 2)
         self.expect_reset_or_next(receiver, before + got)
 
+    def test_a_stream_that_misses_nothing_outlives_a_full_ring(self):
+        queue, _, receiver, before = self.full()
+        idle = [self.pair() for _ in range(3)]
+        for sender, other in idle:
+            other.setblocking(True)
+            sender.sendall(b"some")
+            self.assertEqual(other.recv(4, socket.MSG_WAITALL), b"some")  # by somebody else, before
+            queue.adopt(other)
+        idle[0][0].shutdown(socket.SHUT_WR)
+        time.sleep(0.1)
+        self.connection.request("QUEUE_CLOSE", queue_id=queue.id)
+        got, _ = self.taken(queue)
+        self.expect_prefix(before + got, MIB // 2)
+        self.expect_reset_or_next(receiver, before + got)
+        for sender, other in idle[1:]:
+            sender.sendall(b"more")
+            self.assertEqual(other.recv(4, socket.MSG_WAITALL), b"more")
+        idle[0][1].sendall(b"back")
+        self.assertEqual(idle[0][0].recv(4, socket.MSG_WAITALL), b"back")
+
     def test_a_stream_goes_on_at_its_socket_where_the_ring_ended(self):
         for how in ("closed", "lost"):
             sender, receiver = self.pair()
