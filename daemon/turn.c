@@ -275,6 +275,22 @@ static void last_turn(struct queue *q)
 	q->quiet = true;
 }
 
+/* When is the next turn? */
+static void end(struct queue *q, uint64_t now, uint32_t wait_us, bool data)
+{
+	q->due_ns = 0;
+	if (q->closing || io_uring_sq_ready(&q->ring.io))
+		return;
+	if (wait_us)
+		q->due_ns = now + wait_us * 1000ull;
+	else
+		/* A turn without data gives back what a batch was waited for. */
+		q->active = (data && q->backend->reap) ||
+			    ask(q, q->kicked || (waits_for_client(q) && client_gave(q)), now) ||
+			    !settle(q) || ask(q, ask_for_kick(q), now);
+	look_later(q, now, data);
+}
+
 void queue_turn(struct queue *q)
 {
 	if (q->closing)
@@ -313,15 +329,5 @@ void queue_turn(struct queue *q)
 	backoff_turn(&q->backoff, now, asked, found(q) != before);
 	if (asked && found(q) == before)
 		count_add(&q->rings.daemon->in_vain, 1);
-	q->due_ns = 0;
-	if (q->closing || io_uring_sq_ready(&q->ring.io))
-		return;
-	if (wait_us && !starved)
-		q->due_ns = now + wait_us * 1000ull;
-	else
-		/* A turn without data gives back what a batch was waited for. */
-		q->active = (data && q->backend->reap) ||
-			    ask(q, q->kicked || (waits_for_client(q) && client_gave(q)), now) ||
-			    !settle(q) || ask(q, ask_for_kick(q), now);
-	look_later(q, now, data);
+	end(q, now, starved ? 0 : wait_us, data);
 }

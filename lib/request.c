@@ -50,7 +50,7 @@ static int readable_wait(int sock, int ms, const struct request *r)
 			return -errno;
 		if (n == 0 || (n > 0 && fds[0].revents))
 			return n > 0;
-		if (n > 0 && !r->meanwhile(r->data))
+		if (n > 0 && r->meanwhile && !r->meanwhile(r->data))
 			fds[1].fd = -1;
 	}
 }
