@@ -78,7 +78,7 @@ static uint32_t devmem_buffer_bytes(uint64_t area_bytes, uint32_t wish)
 {
 	(void)area_bytes;
 	(void)wish;
-	return 1u << TOKENS_NIOV_SHIFT;
+	return (uint32_t)sysconf(_SC_PAGESIZE); /* net/core/devmem.c: the chunks of its pool */
 }
 
 static uint32_t devmem_refills(uint32_t buffers)
@@ -108,7 +108,7 @@ static int devmem_open(void **ret, struct uring *ring, struct rings *rings,
 	b->side = place->side;
 	b->area_bytes = place->area->bytes;
 	b->header.msg_controllen = CONTROL_BYTES;
-	int r = giveback_init(&b->back, ring, rings->daemon, b->area_bytes,
+	int r = giveback_init(&b->back, ring, rings->daemon, b->area_bytes, place->buffer_bytes,
 			      rings->layout.rq_entries);
 	if (r == 0)
 		r = nic_bind(&b->binding, place->ifindex, place->rxqs, place->n_rxqs,

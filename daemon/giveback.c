@@ -20,10 +20,10 @@
 #define CALL (1ull << 33) /* user_data of a call: this and its index */
 
 int giveback_init(struct giveback *g, struct uring *ring, struct ring_daemon *counts,
-		  uint64_t area_bytes, uint32_t tokens)
+		  uint64_t area_bytes, uint32_t niov_bytes, uint32_t tokens)
 {
 	*g = (struct giveback){.ring = ring, .counts = counts};
-	return tokens_init(&g->tokens, area_bytes, tokens);
+	return tokens_init(&g->tokens, area_bytes, niov_bytes, tokens);
 }
 
 void giveback_done(struct giveback *g)

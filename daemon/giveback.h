@@ -48,7 +48,7 @@ struct giveback {
 
 /* For an area of so many bytes, and at most so many tokens. Returns 0 or -ENOMEM. */
 int giveback_init(struct giveback *g, struct uring *ring, struct ring_daemon *counts,
-		  uint64_t area_bytes, uint32_t tokens);
+		  uint64_t area_bytes, uint32_t niov_bytes, uint32_t tokens);
 void giveback_done(struct giveback *g);
 
 /* Is everything of the stream's back? */

@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-int tokens_init(struct tokens *t, uint64_t area_bytes, uint32_t most)
+int tokens_init(struct tokens *t, uint64_t area_bytes, uint32_t niov_bytes, uint32_t most)
 {
-	*t = (struct tokens){.niovs = (uint32_t)(area_bytes >> TOKENS_NIOV_SHIFT), .most = most};
+	*t = (struct tokens){.niovs = (uint32_t)(area_bytes / niov_bytes),
+			     .niov_shift = (uint32_t)__builtin_ctz(niov_bytes),
+			     .most = most};
 	TAILQ_INIT(&t->due);
 	t->of_niov = malloc(t->niovs * sizeof(*t->of_niov));
 	t->all = malloc(most * sizeof(*t->all));
@@ -43,7 +45,7 @@ static void record_new(struct tokens *t, struct tokens_stream *s, uint32_t token
 
 void tokens_lend(struct tokens *t, struct tokens_stream *s, uint64_t off, uint32_t token)
 {
-	record_new(t, s, token, &t->of_niov[off >> TOKENS_NIOV_SHIFT]);
+	record_new(t, s, token, &t->of_niov[off >> t->niov_shift]);
 	s->lent++;
 }
 
@@ -76,7 +78,7 @@ static struct tokens_stream *fall_due(struct tokens *t, uint32_t *niov)
 
 struct tokens_stream *tokens_refill(struct tokens *t, uint64_t off)
 {
-	uint64_t niov = off >> TOKENS_NIOV_SHIFT;
+	uint64_t niov = off >> t->niov_shift;
 	if (niov >= t->niovs || t->of_niov[niov] == TOKENS_NONE)
 		return NULL;
 	return fall_due(t, &t->of_niov[niov]);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ledger of a devmem queue: what the kernel lent to whom. A *token* is one fragment of one
- * stream's, in one niov (4 KiB of the dma-buf) that the kernel fills again when all of its tokens
- * are back. Tokens belong to sockets: each is given back on the stream it came by.
+ * stream's, in one niov (a page of the dma-buf, as large as the machine's) that the kernel fills
+ * again when all of its tokens are back. Tokens belong to sockets: each is given back on the stream
+ * it came by.
  *
  *   lent ---client refills any byte of the niov---> due ---taken for a call---> gone
  *
@@ -15,11 +16,10 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#define TOKENS_NIOV_SHIFT 12
-#define TOKENS_NONE       UINT32_MAX
+#define TOKENS_NONE UINT32_MAX
 
-/* A niov has a number of 32 bits. */
-#define TOKENS_AREA_BYTES_MOST (1ull << 31 << TOKENS_NIOV_SHIFT)
+/* A niov, which is 4096 bytes at least, has a number of 32 bits. */
+#define TOKENS_AREA_BYTES_MOST (4096ull << 31)
 
 /* A stream's part. Zeroed but for due = TOKENS_NONE. */
 struct tokens_stream {
@@ -39,7 +39,7 @@ TAILQ_HEAD(tokens_streams, tokens_stream);
 
 struct tokens {
 	struct tokens_streams due; /* those with something due, served longest ago first */
-	uint32_t niovs;
+	uint32_t niovs, niov_shift;
 	uint32_t free, n_free;
 	uint32_t n_due; /* of all streams */
 	uint32_t n_out; /* lent or due */
@@ -48,8 +48,11 @@ struct tokens {
 	struct token *all;
 };
 
-/* For an area of so many bytes, and at most so many tokens out at a time. 0 or -ENOMEM. */
-int tokens_init(struct tokens *t, uint64_t area_bytes, uint32_t most);
+/*
+ * For an area of so many bytes, in niovs of so many (a power of two), and at most so many tokens
+ * out at a time. 0 or -ENOMEM.
+ */
+int tokens_init(struct tokens *t, uint64_t area_bytes, uint32_t niov_bytes, uint32_t most);
 void tokens_done(struct tokens *t);
 
 /* A fragment at this offset of the area goes to the client. There has to be a free one. */

@@ -14,7 +14,8 @@
 
 enum {
 	CQ_ENTRIES = URING_SQ_ENTRIES,
-	STREAMS = 3 * GIVEBACK_CALLS
+	STREAMS = 3 * GIVEBACK_CALLS,
+	NIOV = 4096
 };
 
 static struct uring ring;
@@ -29,8 +30,7 @@ static int setup(void **state)
 	int pair[2];
 	counts = (struct ring_daemon){0};
 	assert_int_equal(uring_init_private(&ring, CQ_ENTRIES, false, false), 0);
-	assert_int_equal(giveback_init(&g, &ring, &counts, STREAMS << TOKENS_NIOV_SHIFT, STREAMS),
-			 0);
+	assert_int_equal(giveback_init(&g, &ring, &counts, STREAMS * NIOV, NIOV, STREAMS), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	close(pair[1]);
 	for (uint32_t i = 0; i < STREAMS; i++) {

@@ -24,7 +24,7 @@ static int setup(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		streams[i] = (struct tokens_stream){.due = TOKENS_NONE};
-	return tokens_init(&t, NIOVS * NIOV, MOST);
+	return tokens_init(&t, NIOVS * NIOV, NIOV, MOST);
 }
 
 static int teardown(void **state)
@@ -92,6 +92,28 @@ static void nothing_outside_the_area_is_taken(void **state)
 	assert_null(tokens_refill(&t, UINT64_MAX));
 	assert_null(tokens_refill(&t, (1ull << 44) * NIOV)); /* 0, were it cut off */
 	assert_non_null(tokens_refill(&t, (uint64_t)NIOVS * NIOV - 1));
+}
+
+/* The kernel's are as large as the machine's pages. */
+static void a_niov_is_as_large_as_a_page(void **state)
+{
+	(void)state;
+	const uint32_t sizes[] = {4096, 16384, 65536};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		const uint64_t size = sizes[i];
+		struct tokens other;
+		struct tokens_stream s = {.due = TOKENS_NONE};
+		assert_int_equal(tokens_init(&other, 4 * size, sizes[i], MOST), 0);
+		tokens_lend(&other, &s, size + 100, 1);
+		tokens_lend(&other, &s, 2 * size - 1, 2);
+		assert_null(tokens_refill(&other, size - 1));
+		assert_null(tokens_refill(&other, 2 * size));
+		assert_null(tokens_refill(&other, 4 * size));
+		assert_ptr_equal(tokens_refill(&other, size), &s);
+		assert_ptr_equal(tokens_refill(&other, 2 * size - 1), &s);
+		assert_null(tokens_refill(&other, size));
+		tokens_done(&other);
+	}
 }
 
 static void more_ranges_than_a_call_takes_wait_for_the_next(void **state)
@@ -188,6 +210,7 @@ int main(void)
 		TEST(tokens_that_fell_due_backwards_make_one_range),
 		TEST(a_niov_comes_back_as_often_as_it_went_out),
 		TEST(nothing_outside_the_area_is_taken),
+		TEST(a_niov_is_as_large_as_a_page),
 		TEST(more_ranges_than_a_call_takes_wait_for_the_next),
 		TEST(a_call_takes_no_more_than_it_may),
 		TEST(all_that_is_out_can_be_recalled),
