@@ -31,8 +31,12 @@ static void ring_ready(void *owner, uint32_t events)
 static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_channel)
 {
 	struct user *user = q->client->who.user;
-	int r = rings_init(&q->rings, &q->ring, user, wish->cq_entries, q->backend->cqe_bytes,
-			   wish->rq_entries, !q->backend->reap, wish->patient);
+	struct rings_wish rings = {.cq_entries = wish->cq_entries,
+				   .rq_entries = wish->rq_entries,
+				   .cqe_bytes = q->backend->cqe_bytes,
+				   .kernel_writes = !q->backend->reap,
+				   .patient = wish->patient};
+	int r = rings_init(&q->rings, &q->ring, user, &rings);
 	if (r == 0)
 		r = uring_eventfd(&q->ring, true);
 	if (r < 0)

@@ -43,14 +43,14 @@ static int file_new(const char *name, size_t bytes, struct user *user, char **re
 }
 
 /* The kernel says where the parts of its CQ lie; ours lie likewise. */
-static int cq_ring(struct rings *r, struct uring *ring, uint32_t entries, uint32_t cqe_bytes,
-		   bool kernel_writes, bool patient)
+static int cq_ring(struct rings *r, struct uring *ring, const struct rings_wish *wish)
 {
+	uint32_t entries = wish->cq_entries;
 	struct io_uring_params p = {.cq_entries = entries,
 				    .cq_off = {.head = 0, .tail = 64, .cqes = 128}};
-	int e = kernel_writes
-			? uring_init_shared(ring, r->cq, entries, cqe_bytes == 32, patient, &p)
-			: uring_init_private(ring, entries, true, patient);
+	int e = wish->kernel_writes ? uring_init_shared(ring, r->cq, entries, wish->cqe_bytes == 32,
+							wish->patient, &p)
+				    : uring_init_private(ring, entries, true, wish->patient);
 	if (e < 0)
 		return e;
 	r->cq_head = (uint32_t *)(void *)(r->cq + p.cq_off.head);
@@ -58,20 +58,20 @@ static int cq_ring(struct rings *r, struct uring *ring, uint32_t entries, uint32
 	r->layout.cq_tail = p.cq_off.tail;
 	r->layout.cq_cqes = p.cq_off.cqes;
 	r->layout.cq_entries = p.cq_entries;
-	r->layout.cqe_bytes = cqe_bytes;
+	r->layout.cqe_bytes = wish->cqe_bytes;
 	return 0;
 }
 
-static int cq_init(struct rings *r, struct uring *ring, struct user *user, uint32_t entries,
-		   uint32_t cqe_bytes, bool kernel_writes, bool patient)
+static int cq_init(struct rings *r, struct uring *ring, struct user *user,
+		   const struct rings_wish *wish)
 {
-	size_t ring_bytes = uring_cq_bytes(entries, cqe_bytes);
+	size_t ring_bytes = uring_cq_bytes(wish->cq_entries, wish->cqe_bytes);
 	r->cq_bytes = ring_bytes + page_bytes();
 	int fd = file_new("zcrxd-cq", r->cq_bytes, user, &r->cq);
 	if (fd < 0)
 		return fd;
 	r->cq_fd = fd;
-	int e = cq_ring(r, ring, entries, cqe_bytes, kernel_writes, patient);
+	int e = cq_ring(r, ring, wish);
 	if (e == 0)
 		e = memfd_seal(fd);
 	r->daemon = (struct ring_daemon *)(void *)(r->cq + ring_bytes);
@@ -132,14 +132,14 @@ static int rq_init(struct rings *r, struct user *user, uint32_t entries)
 	return area_forbid(fd);
 }
 
-int rings_init(struct rings *r, struct uring *ring, struct user *user, uint32_t cq_entries,
-	       uint32_t cqe_bytes, uint32_t rq_entries, bool kernel_writes, bool patient)
+int rings_init(struct rings *r, struct uring *ring, struct user *user,
+	       const struct rings_wish *wish)
 {
 	*r = (struct rings){.cq_fd = -1, .rq_fd = -1};
 	*ring = URING_NONE;
-	int e = rq_init(r, user, rq_entries);
+	int e = rq_init(r, user, wish->rq_entries);
 	if (e == 0)
-		e = cq_init(r, ring, user, cq_entries, cqe_bytes, kernel_writes, patient);
+		e = cq_init(r, ring, user, wish);
 	if (e < 0) {
 		uring_done(ring);
 		rings_done(r);

@@ -47,13 +47,19 @@ struct rings {
 
 #define RINGS_REFILL_EXTRA_BYTES 64u /* at the end of the refill ring's memory, for the backend */
 
+struct rings_wish {
+	uint32_t cq_entries, rq_entries; /* powers of two */
+	uint32_t cqe_bytes;
+	bool kernel_writes; /* the completions: its CQ lies in the first file, else it is private */
+	bool patient;       /* uring.h */
+};
+
 /*
- * Makes both files, charged to the user, and a ring; if the kernel writes the completions, its CQ
- * lies in the first file, else it is private. Entries are powers of two. patient: uring.h. Returns
- * 0 or a negative errno; on failure nothing is left.
+ * Makes both files, charged to the user, and a ring. Returns 0 or a negative errno; on failure
+ * nothing is left.
  */
-int rings_init(struct rings *r, struct uring *ring, struct user *user, uint32_t cq_entries,
-	       uint32_t cqe_bytes, uint32_t rq_entries, bool kernel_writes, bool patient);
+int rings_init(struct rings *r, struct uring *ring, struct user *user,
+	       const struct rings_wish *wish);
 
 /*
  * Where we write the completions (32 bytes each): one more, for which there has to be room, and

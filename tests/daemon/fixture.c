@@ -18,7 +18,7 @@
 #include "../../daemon/queue.h"
 #include "payer.h"
 
-#define PAGES 16
+#define PAGES 16ull
 
 static const struct limits limits = {
 	.most = {[ACCOUNT_QUEUES] = 1,

@@ -33,6 +33,10 @@ static const struct limits limits =
 	{.most = {[ACCOUNT_BYTES] = 1 << 20, [ACCOUNT_AREAS] = 10, [ACCOUNT_QUEUES] = 10},
 	 .most_users = 1};
 static struct user *payer;
+static const struct rings_wish wish = {.cq_entries = CQ_ENTRIES,
+				       .rq_entries = RQ_ENTRIES,
+				       .cqe_bytes = CQE_BYTES,
+				       .kernel_writes = true};
 static struct rings rings;
 static struct uring ring;
 static int cq, rq;            /* the client's descriptors */
@@ -43,9 +47,7 @@ static int setup(void **state)
 {
 	(void)state;
 	payer = payer_new(&limits);
-	assert_int_equal(rings_init(&rings, &ring, payer, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true,
-				    false),
-			 0);
+	assert_int_equal(rings_init(&rings, &ring, payer, &wish), 0);
 	assert_int_equal(uring_enable(&ring), 0);
 	cq = rings_cq_readonly(&rings);
 	rq = rings_rq_duplicate(&rings);
@@ -243,9 +245,7 @@ static void its_files_are_nobodys_area_as_long_as_they_are_used(void **state)
 	rings_done(&rings);
 	assert_int_equal(area_new(&area, payer, rq, &add, &answer), REASON_NONE);
 	area_free(area);
-	assert_int_equal(rings_init(&rings, &ring, payer, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true,
-				    false),
-			 0);
+	assert_int_equal(rings_init(&rings, &ring, payer, &wish), 0);
 }
 
 static void without_descriptors_it_fails_and_leaves_nothing(void **state)
@@ -262,7 +262,7 @@ static void without_descriptors_it_fails_and_leaves_nothing(void **state)
 	for (int room = 0; e < 0 && room < 10; room++) {
 		low.rlim_cur = (rlim_t)(lowest + room);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-		e = rings_init(&r, &u, payer, CQ_ENTRIES, CQE_BYTES, RQ_ENTRIES, true, false);
+		e = rings_init(&r, &u, payer, &wish);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 		failed += e == -EMFILE;
 		if (e < 0)

@@ -82,7 +82,7 @@ static uint64_t own_us(void)
 static void costs_little(void (*act)(struct culprit *c), useconds_t pause_us)
 {
 	world_rest(true);
-	uint64_t until = harness_now_ms() + SECONDS * 1000;
+	uint64_t until = harness_now_ms() + SECONDS * 1000ull;
 	uint64_t own = own_us(), theirs = world_cpu_us();
 	while (harness_now_ms() < until) {
 		for (int i = 0; i < CULPRITS; i++, culprits[i - 1].round++)
@@ -93,7 +93,7 @@ static void costs_little(void (*act)(struct culprit *c), useconds_t pause_us)
 	theirs = world_cpu_us() - theirs;
 	print_message("%ju ms of the daemon for %ju ms of the culprits\n", (uintmax_t)theirs / 1000,
 		      (uintmax_t)own / 1000);
-	if (theirs > SMALL_MULTIPLE * own + MOST_MS * 1000)
+	if (theirs > SMALL_MULTIPLE * own + MOST_MS * 1000ull)
 		fail_msg("more than %d times as much", SMALL_MULTIPLE);
 	world_rest(false);
 	world_is_well();

@@ -233,6 +233,8 @@ class Files(unittest.TestCase):
         area = client.Area(connection, AREA)
         queue = client.Queue(connection, area)
         self.addCleanup(queue.close)
+        with self.assertRaises(client.Refused):
+            connection.request("AREA_DEL", area_id=0)  # what the last reply took is closed by now
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, before[1]))  # what is open stays
         ours, theirs = socket.socketpair()
