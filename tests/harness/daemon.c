@@ -22,10 +22,6 @@
 
 #include "harness.h"
 
-enum {
-	PATIENCE_MS = 20000
-};
-
 /* Each path has room for the folder and a short name. */
 static void path_in(char *to, size_t room, const struct harness_daemon *d, const char *name)
 {
@@ -82,13 +78,13 @@ static void config_write(struct harness_daemon *d, const char *config)
 /* True when it said READY=1, false when it ended or time is up. */
 static bool ready_wait(int notify, pid_t pid)
 {
-	uint64_t until = harness_now_ms() + PATIENCE_MS;
+	uint64_t until = harness_now_ms() + HARNESS_PATIENCE_MS;
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd fds[] = {{.fd = notify, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 	bool ready = false;
 	while (!ready && harness_now_ms() < until) {
 		char text[1024] = "";
-		poll(fds, 2, PATIENCE_MS);
+		poll(fds, 2, HARNESS_PATIENCE_MS);
 		if (recv(notify, text, sizeof(text) - 1, MSG_DONTWAIT) > 0)
 			ready = strstr(text, "READY=1") != NULL;
 		else if (fds[1].revents)
@@ -145,7 +141,7 @@ void harness_daemon_stop(struct harness_daemon *d)
 	if (d->pid <= 0)
 		return;
 	kill(d->pid, SIGTERM);
-	uint64_t until = harness_now_ms() + PATIENCE_MS;
+	uint64_t until = harness_now_ms() + HARNESS_PATIENCE_MS;
 	pid_t ended;
 	while ((ended = waitpid(d->pid, &status, WNOHANG)) == 0 && harness_now_ms() < until)
 		usleep(2000);
@@ -156,7 +152,7 @@ void harness_daemon_stop(struct harness_daemon *d)
 	log_show(d);
 	if (ended == 0) {
 		harness_daemon_kill(d);
-		fail_msg("zcrxd did not end within %d ms of SIGTERM", PATIENCE_MS);
+		fail_msg("zcrxd did not end within %d ms of SIGTERM", HARNESS_PATIENCE_MS);
 	}
 	clean(d);
 	fail_msg("zcrxd ended with status %#x", status);

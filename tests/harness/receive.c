@@ -8,10 +8,6 @@
 
 #include <cmocka.h>
 
-enum {
-	PATIENCE_MS = 60000
-};
-
 void harness_receiver_open(struct harness_receiver *r, const struct harness_daemon *d,
 			   size_t area_bytes, const struct zcrx_queue_options *options)
 {
@@ -136,14 +132,14 @@ static void stuck(const struct harness_receiver *r)
 			    : r->streams[i].flow ? "open"
 						 : "not opened",
 			    (uintmax_t)r->streams[i].bytes);
-	fail_msg("nothing has come for %d ms", PATIENCE_MS);
+	fail_msg("nothing has come for %d ms", HARNESS_PATIENCE_MS);
 }
 
 /* One long wait rather than many short ones: a wake-up that gets lost must not go unnoticed. */
 void harness_receive(struct harness_receiver *r)
 {
 	while (r->ended < r->count && !r->lost)
-		if (harness_receive_some(r) == 0 && zcrx_wait(r->q, PATIENCE_MS) != 1)
+		if (harness_receive_some(r) == 0 && zcrx_wait(r->q, HARNESS_PATIENCE_MS) != 1)
 			stuck(r);
 	ended_close(r);
 }

@@ -50,7 +50,7 @@ int harness_receive_some(struct harness_receiver *r);
 
 /*
  * Receives until all expected streams have ended or the queue is lost, and closes their flows.
- * Fails when nothing comes for 60 s.
+ * Fails when nothing comes for HARNESS_PATIENCE_MS.
  */
 void harness_receive(struct harness_receiver *r);
 

@@ -21,8 +21,7 @@ enum {
 	PIECE = 32 * 1024,
 	AREA = 512 * 1024,
 	BETWEEN_US = 2000,
-	SEED = 4711,
-	PATIENCE_MS = 60000
+	SEED = 4711
 };
 
 struct neighbour {
@@ -73,7 +72,7 @@ static int64_t take(struct neighbour *n)
 static bool round_trip(struct neighbour *n)
 {
 	char piece[PIECE];
-	uint64_t until = harness_now_ms() + PATIENCE_MS;
+	uint64_t until = harness_now_ms() + HARNESS_PATIENCE_MS;
 	harness_pattern(piece, SEED, n->pos, PIECE);
 	if (send(n->sock[0], piece, PIECE, MSG_NOSIGNAL) != PIECE) {
 		trouble(n, "it cannot send", 0);

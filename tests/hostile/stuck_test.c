@@ -22,7 +22,7 @@
 enum {
 	KIB = 1024,
 	AREA = 1024 * KIB,
-	GONE_MS = 5000
+	GONE_MS = WORLD_PATIENCE_MS /* what it would wait for takes an hour */
 };
 
 /* A pair whose second end waits an hour at its last close for what the first does not read. */

@@ -13,7 +13,7 @@
 #include "harness.h"
 
 enum {
-	WORLD_PATIENCE_MS = 20000 /* for what has to happen sooner or later */
+	WORLD_PATIENCE_MS = HARNESS_PATIENCE_MS
 };
 
 extern struct harness_daemon zcrxd;

@@ -20,10 +20,6 @@
 
 #define MIB (1ull << 20)
 
-enum {
-	PATIENCE_MS = 20000
-};
-
 static struct harness_daemon zcrxd;
 static pid_t child;
 
@@ -84,7 +80,7 @@ static int example_start(const char *program, const struct sockaddr_in *at, cons
 /* Connects as soon as the program listens. */
 static int connect_soon(const struct sockaddr_in *at)
 {
-	uint64_t until = harness_now_ms() + PATIENCE_MS;
+	uint64_t until = harness_now_ms() + HARNESS_PATIENCE_MS;
 	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	while (connect(sock, (const struct sockaddr *)at, sizeof(*at)) < 0) {
 		assert_true(harness_now_ms() < until);

@@ -19,7 +19,7 @@ import world
 from tables import constants, messages, reasons, structs
 
 MIB = 1 << 20
-PATIENCE_S = 60
+PATIENCE_S = 100  # alone a step takes 100 ms, under the sanitizers 1 s: a machine may be 100 times as slow
 F_SEAL_FUTURE_WRITE = 0x10  # linux/fcntl.h; newer than the module fcntl
 
 
