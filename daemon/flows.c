@@ -14,16 +14,18 @@ static struct flow_bucket *bucket_of(const struct client *c, uint64_t cookie)
 	return &c->sockets[cookie % c->slot_count];
 }
 
+static void socket_move(struct flow *f, struct flow_bucket *buckets, uint32_t count)
+{
+	LIST_REMOVE(f, same_bucket);
+	LIST_INSERT_HEAD(&buckets[f->cookie % count], f, same_bucket);
+}
+
 /* There are as many buckets as slots: what a bucket has does not grow with their number. */
 static void sockets_move(struct client *c, struct flow_bucket *buckets, uint32_t count)
 {
-	for (uint32_t i = 0; i < c->slot_count; i++) {
-		struct flow *f;
-		while ((f = LIST_FIRST(&c->sockets[i]))) {
-			LIST_REMOVE(f, same_bucket);
-			LIST_INSERT_HEAD(&buckets[f->cookie % count], f, same_bucket);
-		}
-	}
+	for (uint32_t i = 0; i < c->slot_count; i++)
+		while (!LIST_EMPTY(&c->sockets[i]))
+			socket_move(LIST_FIRST(&c->sockets[i]), buckets, count);
 	free(c->sockets);
 	c->sockets = buckets;
 }

@@ -157,6 +157,19 @@ static int stop_signal(sd_event_source *source, const struct signalfd_siginfo *i
 	return 0;
 }
 
+/* All that serving takes. Returns 0 or more, or a negative errno. */
+static int begin(struct server *s, sd_event *event, struct config *config)
+{
+	int r = broker_init(&s->broker, event, &s->listeners, &config->policy);
+	if (r == 0)
+		r = sd_event_add_signal(event, NULL, SIGTERM, stop_signal, &s->broker);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL, SIGINT, stop_signal, &s->broker);
+	if (r >= 0)
+		r = reload_init(&s->reload, event);
+	return r < 0 ? r : sd_event_set_watchdog(event, true);
+}
+
 static int serve(sd_event *event, struct config *config, const struct options *options)
 {
 	struct server s = {.reload = {.broker = &s.broker,
@@ -179,15 +192,7 @@ static int serve(sd_event *event, struct config *config, const struct options *o
 		leases_done();
 		return r;
 	}
-	r = broker_init(&s.broker, event, &s.listeners, &config->policy);
-	if (r == 0)
-		r = sd_event_add_signal(event, NULL, SIGTERM, stop_signal, &s.broker);
-	if (r >= 0)
-		r = sd_event_add_signal(event, NULL, SIGINT, stop_signal, &s.broker);
-	if (r >= 0)
-		r = reload_init(&s.reload, event);
-	if (r >= 0)
-		r = sd_event_set_watchdog(event, true);
+	r = begin(&s, event, config);
 	if (r >= 0) {
 		sd_notify(0, "READY=1");
 		log_info("version %s serves clients at %s", ZCRXD_VERSION, config->clients);

@@ -84,9 +84,11 @@ static int queue_add(struct snapshot *s, const struct queue *q)
 		return -ENOMEM;
 	struct snapshot_queue *to = &s->queues[s->n_queues++];
 	queue_copy(to, q);
-	to->n_flows = q->flow_count;
-	TAILQ_FOREACH (f, &q->flows, link)
+	for (f = TAILQ_FIRST(&q->flows); f && to->n_flows < q->flow_count;
+	     f = TAILQ_NEXT(f, link)) {
 		flow_copy(&s->flows[s->n_flows++], f);
+		to->n_flows++;
+	}
 	return 0;
 }
 
