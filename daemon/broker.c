@@ -190,7 +190,6 @@ static int nics_time(sd_event_source *source, uint64_t usec, void *data)
 static int nics_changed(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct broker *b = data;
-	struct client *c;
 	bool any = false;
 	(void)source;
 	(void)fd;
@@ -200,8 +199,6 @@ static int nics_changed(sd_event_source *source, int fd, uint32_t events, void *
 	if (!any)
 		return 0;
 	look_at_leases(b);
-	TAILQ_FOREACH (c, &b->clients, link)
-		client_check_nics(c);
 	return 0;
 }
 

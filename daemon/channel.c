@@ -114,7 +114,8 @@ void channel_lost(struct queue *q)
 	m.queue_lost.queue_id = q->id;
 	m.queue_lost.error = q->lost;
 	m.queue_lost.reason = q->lost_reason;
-	snprintf(m.queue_lost.text, sizeof(m.queue_lost.text), "%s", reason_text(q->lost_reason));
+	snprintf(m.queue_lost.text, sizeof(m.queue_lost.text), "%s",
+		 q->lost_text ? q->lost_text : reason_text(q->lost_reason));
 	/* If there is no room: the hang-up that follows says the same. */
 	event_send(q, &m, MSG_QUEUE_LOST, sizeof(m.queue_lost), -1);
 }

@@ -131,6 +131,8 @@ static uint64_t turn(struct client *c)
 	struct queue *q, *next;
 	for (q = TAILQ_FIRST(&c->queues); q; q = next) {
 		next = TAILQ_NEXT(q, link);
+		if (q->lease && lease_has_news(q->lease))
+			queue_look_at_lease(q);
 		if (q->look_ns && q->look_ns <= now)
 			q->active = true;
 		if (q->closing && !q->quiet)
@@ -168,14 +170,6 @@ static void retry(struct client *c)
 	}
 }
 
-static void nics_check(struct client *c)
-{
-	struct queue *q;
-	TAILQ_FOREACH (q, &c->queues, link)
-		if (q->lease && !q->closing && !q->lost && lease_check(q->lease) < 0)
-			queue_lose(q, -ENODEV, REASON_NIC_GONE);
-}
-
 static void poked(void *owner, uint32_t events)
 {
 	struct client *c = owner;
@@ -184,8 +178,6 @@ static void poked(void *owner, uint32_t events)
 	eventfd_read(c->poke, &count);
 	if (__atomic_load_n(&c->stopping, __ATOMIC_ACQUIRE))
 		lose_all(c, -ESHUTDOWN, REASON_SHUTDOWN);
-	else if (__atomic_exchange_n(&c->look, false, __ATOMIC_ACQ_REL))
-		nics_check(c);
 }
 
 /* How long until what had to wait is tried again, at most ns. */
@@ -349,12 +341,6 @@ int client_start(struct client **ret, int sock, uint32_t id, const struct client
 void client_stop(struct client *c)
 {
 	__atomic_store_n(&c->stopping, true, __ATOMIC_RELEASE);
-	eventfd_write(c->poke, 1);
-}
-
-void client_check_nics(struct client *c)
-{
-	__atomic_store_n(&c->look, true, __ATOMIC_RELEASE);
 	eventfd_write(c->poke, 1);
 }
 

@@ -19,9 +19,6 @@ int client_start(struct client **ret, int sock, uint32_t id, const struct client
 /* Asks the thread to end; it tells its client QUEUE_LOST. */
 void client_stop(struct client *c);
 
-/* Something about interfaces changed: has it look at those of its leases. */
-void client_check_nics(struct client *c);
-
 /* Joins a thread that has ended and frees the client. */
 void client_free(struct client *c);
 

@@ -17,8 +17,8 @@
 #include "../proto/reason.h"
 #include "account.h"
 #include "config.h"
+#include "guard.h"
 #include "log.h"
-#include "rules.h"
 #include "util.h"
 #include "work.h"
 
@@ -32,7 +32,9 @@ struct nic {
 	bool *taken; /* beside config->queues */
 	uint32_t leases;
 	bool over; /* it is put back for good: nothing is leased or changed any more */
-	struct rules rules;
+	struct guard guard;
+	bool *free, *reached; /* likewise, of now: who asks could have it; others' packets come */
+	bool left_behind;     /* a zcrxd that died left rules there, perhaps */
 
 	/* What is done without leases. Atomic: they are looked at without the lock. */
 	uint64_t back_at_ns; /* when it is to be put back; 0: it has leases, or is as it was */
@@ -45,6 +47,7 @@ struct lease {
 	struct nic *nic;
 	uint32_t n, next; /* of rxqs; the next one to steer to */
 	uint32_t rxqs[LEASE_QUEUES_MOST];
+	struct guarded guarded;
 };
 
 static struct {
@@ -60,6 +63,13 @@ static void say(bool trouble, const char *line)
 		log_warn("%s", line);
 	else
 		log_info("%s", line);
+}
+
+static void note_left_behind(void *arg, const char *name)
+{
+	(void)arg;
+	for (uint32_t i = 0; i < all.n; i++)
+		all.nics[i].left_behind |= strcmp(all.nics[i].config->name, name) == 0;
 }
 
 void leases_init(const struct config_nic *nics, const char *state_dir)
@@ -78,8 +88,14 @@ void leases_init(const struct config_nic *nics, const char *state_dir)
 		nic->config = c;
 		nic->taken = calloc(c->queues.n + 1, sizeof(*nic->taken));
 		pthread_mutex_init(&nic->lock, NULL);
-		rules_init(&nic->rules, c->name);
+		nic->free = calloc(c->queues.n + 1, sizeof(*nic->free));
+		nic->reached = calloc(c->queues.n + 1, sizeof(*nic->reached));
+		int r = guard_init(&nic->guard, c->name, &c->queues, &nic->lock);
+		if (r < 0)
+			log_error("%s cannot be looked after: %s; nothing of it is leased", c->name,
+				  strerrordesc_np(-r));
 	}
+	journal_list(state_dir, note_left_behind, NULL);
 }
 
 bool leases_any(void)
@@ -154,6 +170,7 @@ uint64_t leases_look(void)
 {
 	uint64_t first = UINT64_MAX;
 	for (uint32_t i = 0; i < all.n; i++) {
+		guard_look(&all.nics[i].guard);
 		uint64_t at = look(&all.nics[i]);
 		first = at < first ? at : first;
 	}
@@ -181,6 +198,7 @@ void leases_done(void)
 	for (uint32_t i = 0; i < all.n; i++) {
 		struct nic *nic = &all.nics[i];
 		returned_wait(nic);
+		guard_done(&nic->guard);
 		pthread_mutex_lock(&nic->lock);
 		nic->over = true;
 		put_back(nic);
@@ -199,31 +217,70 @@ static bool may_take(const struct policy_class *class, const struct config_nic *
 }
 
 /* Of those that others hold, or of those that nobody holds. */
-static void pick_of(struct lease *l, const struct policy_class *class, uint32_t n,
-		    const struct nic_facts *facts, bool held)
+static void pick_of(struct lease *l, uint32_t n, const struct nic_facts *facts, bool held)
 {
 	const struct nic *nic = l->nic;
 	const struct nic_queues *queues = &nic->config->queues;
-	for (uint32_t i = 0; nic->taken && i < queues->n && l->n < n; i++) {
+	for (uint32_t i = 0; i < queues->n && l->n < n; i++) {
 		uint32_t id = queues->ids[i];
 		bool is = id < facts->n_queues && nic_queue_is_held(&facts->queues[id]);
-		if (is == held && !nic->taken[i] && may_take(class, nic->config, i))
+		if (is == held && nic->free[i] && !nic->reached[i])
 			l->rxqs[l->n++] = id;
 	}
 }
 
 /*
- * Picks n free queues that the class may have; false if there are fewer. One that another program
+ * Which queues the class could have, and to which of these packets of others are led; a sentence
+ * about the first of them, or "".
+ */
+static int look_around(struct nic *nic, const struct policy_class *class,
+		       char reached[NIC_SENTENCE_BYTES], char why[NIC_SENTENCE_BYTES])
+{
+	int r = !nic->taken || !nic->free || !nic->reached || !nic->guard.is_thread ? -ENOMEM : 0;
+	for (uint32_t i = 0; i < nic->config->queues.n && r == 0; i++)
+		nic->free[i] = nic->reached[i] = !nic->taken[i] && may_take(class, nic->config, i);
+	if (r == 0)
+		r = guard_survey(&nic->guard, nic->left_behind, nic->reached, reached);
+	if (r < 0)
+		snprintf(why, NIC_SENTENCE_BYTES,
+			 "Whether packets of others come to queues of %s cannot be told: %s.",
+			 nic->config->name, strerrordesc_np(-r));
+	return r;
+}
+
+static int say_few(const struct lease *l, const char *reached, char why[NIC_SENTENCE_BYTES])
+{
+	const char *name = l->nic->config->name;
+	if (*reached)
+		snprintf(why, NIC_SENTENCE_BYTES, "%s", reached);
+	else if (l->n > 0)
+		snprintf(why, NIC_SENTENCE_BYTES,
+			 "Only %u queues of %s that zcrxd may hand out to your class are free.",
+			 l->n, name);
+	else
+		snprintf(why, NIC_SENTENCE_BYTES,
+			 "All queues of %s that zcrxd may hand out to your class are in use.",
+			 name);
+	return -EBUSY;
+}
+
+/*
+ * Picks n free queues that the class may have. One that another program
  * holds is the last choice: it may be that the kernel has not let go of it yet.
  */
-static bool pick(struct lease *l, const struct policy_class *class, uint32_t n)
+static int pick(struct lease *l, const struct policy_class *class, uint32_t n,
+		char why[NIC_SENTENCE_BYTES])
 {
+	char reached[NIC_SENTENCE_BYTES];
+	int r = look_around(l->nic, class, reached, why);
+	if (r < 0)
+		return r;
 	struct nic_facts facts = {.link.ifindex = if_nametoindex(l->nic->config->name)};
 	netdev_genl_queues(&facts);
-	pick_of(l, class, n, &facts, false);
-	pick_of(l, class, n, &facts, true);
+	pick_of(l, n, &facts, false);
+	pick_of(l, n, &facts, true);
 	nic_done(&facts);
-	return l->n == n;
+	return l->n == n ? 0 : say_few(l, reached, why);
 }
 
 static void mark(struct lease *l, bool taken)
@@ -254,7 +311,7 @@ static int make_ready(struct nic *nic, char why[NIC_SENTENCE_BYTES])
 	int r = nic_make_ready(all.dir, c->name, &c->queues, say, why);
 	if (r < 0)
 		return r;
-	r = rules_begin(&nic->rules, all.dir);
+	r = rules_begin(&nic->guard.rules, all.dir);
 	if (r < 0) {
 		snprintf(why, NIC_SENTENCE_BYTES, "%s: the journal in %s cannot be opened: %s.",
 			 c->name, all.dir, strerrordesc_np(-r));
@@ -272,35 +329,30 @@ static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_
 			 "zcrxd is shutting down and leases no more queues.");
 		return -ESHUTDOWN;
 	}
-	if (!pick(l, wish->class, wish->n)) {
-		snprintf(why, NIC_SENTENCE_BYTES,
-			 "All queues of %s that zcrxd may hand out to your class are in use.",
-			 c->name);
-		if (l->n > 0)
-			snprintf(why, NIC_SENTENCE_BYTES,
-				 "Only %u queues of %s that zcrxd may hand out to your class are "
-				 "free.",
-				 l->n, c->name);
-		return -EBUSY;
-	}
+	int r = pick(l, wish->class, wish->n, why);
+	if (r < 0)
+		return r;
 	uint32_t ifindex = if_nametoindex(c->name);
 	if (!ifindex || (nic->leases > 0 && ifindex != nic->ifindex)) {
 		snprintf(why, NIC_SENTENCE_BYTES, "The interface %s is gone.", c->name);
 		return -ENODEV;
 	}
-	int r = charge(wish->user, why);
+	r = charge(wish->user, why);
 	/* Also if it is ready still: somebody may have changed it since, or another card has its
 	 * name. */
 	if (r == 0 && nic->leases == 0)
 		r = make_ready(nic, why);
 	if (r < 0)
 		return r;
+	nic->left_behind = false;
 	if (nic->leases == 0) /* else status may be reading it */
 		nic->ifindex = ifindex;
 	__atomic_store_n(&nic->back_at_ns, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&nic->owed, false, __ATOMIC_RELAXED);
 	nic->leases++;
 	mark(l, true);
+	l->guarded = (struct guarded){.rxqs = l->rxqs, .n = l->n, .poke = wish->poke};
+	guard_add(&nic->guard, &l->guarded, ifindex);
 	return 0;
 }
 
@@ -355,6 +407,7 @@ void lease_end(struct lease *l)
 		return;
 	struct nic *nic = l->nic;
 	pthread_mutex_lock(&nic->lock);
+	guard_remove(&nic->guard, &l->guarded);
 	mark(l, false);
 	if (--nic->leases == 0 && !nic->over && nic->config->linger_seconds > 0)
 		linger(nic);
@@ -364,31 +417,25 @@ void lease_end(struct lease *l)
 	free(l);
 }
 
-int lease_check(struct lease *l)
+bool lease_has_news(struct lease *l)
 {
-	struct nic *nic = l->nic;
-	const struct config_nic *c = nic->config;
-	if (if_nametoindex(c->name) != nic->ifindex)
-		return -ENODEV;
-	pthread_mutex_lock(&nic->lock);
-	int r = nic->over ? 0 : nic_keep_ready(c->name, &c->queues);
-	if (!nic->over)
-		rules_mend(&nic->rules);
-	pthread_mutex_unlock(&nic->lock);
-	if (r > 0)
-		log_warn("%s: somebody changed its RSS table or ntuple rules; zcrxd's queues are "
-			 "its own again",
-			 c->name);
-	return r == -ENODEV ? r : 0;
+	return guarded_has_news(&l->guarded);
 }
 
-int lease_steer(struct lease *l, const struct nic_rule *match, struct lease_rule **ret)
+uint32_t lease_lost(const struct lease *l, const char **ret_why)
+{
+	return guarded_lost(&l->guarded, ret_why);
+}
+
+int lease_steer(struct lease *l, const struct nic_rule *match, const struct nic_place *place,
+		struct lease_rule **ret)
 {
 	struct nic *nic = l->nic;
 	struct nic_rule rule = *match;
 	rule.queue = l->rxqs[l->next];
 	pthread_mutex_lock(&nic->lock);
-	int r = nic->over ? -ESHUTDOWN : rules_add(&nic->rules, &rule, ret);
+	int r = nic->over ? -ESHUTDOWN
+			  : guard_rule_add(&nic->guard, &l->guarded, &rule, place, ret);
 	if (r == 0)
 		l->next = (l->next + 1) % l->n;
 	pthread_mutex_unlock(&nic->lock);
@@ -399,6 +446,6 @@ void lease_unsteer(struct lease *l, struct lease_rule *rule)
 {
 	struct nic *nic = l->nic;
 	pthread_mutex_lock(&nic->lock);
-	rules_del(&nic->rules, rule);
+	guard_rule_del(&nic->guard, rule);
 	pthread_mutex_unlock(&nic->lock);
 }

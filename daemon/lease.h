@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../nic/change.h"
+#include "../nic/reach.h"
 #include "../nic/ready.h"
 
 #define LEASE_QUEUES_MOST 16
@@ -25,6 +25,7 @@
 struct config_nic;
 struct lease;
 struct lease_rule;
+struct nic_rule;
 struct user;
 struct policy_class;
 
@@ -32,10 +33,10 @@ struct policy_class;
 void leases_init(const struct config_nic *nics, const char *state_dir);
 
 /*
- * Something about interfaces changed, the eventfd is readable, or it is time: a NIC without leases
- * may have to be put back, or one that was gone when it was to be may be here again. Does not
- * block; the work is done on a thread of its own. Returns when it is time again (monotonic, ns);
- * UINT64_MAX if it is not known.
+ * Something about interfaces, addresses or routes changed, the eventfd is readable, or it is time:
+ * leased queues may be reached by others (guard.h), a NIC without leases may have to be put back,
+ * or one that was gone when it was to be may be here again. Does not block; the work is done on
+ * threads of its own. Returns when it is time again (monotonic, ns); UINT64_MAX if it is not known.
  */
 uint64_t leases_look(void);
 int leases_owing(void);
@@ -55,12 +56,14 @@ struct lease_wish {
 	struct user *user; /* its user is charged one lease */
 	const char *nic;   /* "": any */
 	uint32_t n;        /* so many queues */
+	int poke;          /* eventfd, borrowed; until the lease ends, written when it has news */
 };
 
 /*
  * So many free queues of the NIC that the class may lease. Returns 0, or a negative errno with a
  * sentence in why: -EACCES if there is none that it may, -EDQUOT if the user had as many leases as
- * it may in this minute, -ESHUTDOWN after leases_done().
+ * it may in this minute, -ESHUTDOWN after leases_done(). Queues that packets of others are led to
+ * are left out.
  */
 int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES]);
 
@@ -77,17 +80,19 @@ void lease_where(const struct lease *l, uint32_t *ret_ifindex, const uint32_t **
 void lease_end(struct lease *l);
 
 /*
- * Something about interfaces changed. Puts right what it can: the RSS table, ntuple rules. Returns
- * -ENODEV if the queue's is gone.
+ * After the eventfd was written: is there news since the last call? Then either the lease is lost
+ * (a reason, and a sentence), or for some of its rules rule_why() says something else (rules.h).
  */
-int lease_check(struct lease *l);
+bool lease_has_news(struct lease *l);
+uint32_t lease_lost(const struct lease *l, const char **ret_why);
 
 /*
  * Steers what the rule matches to one of the queues, the next one each time. Returns 0, -EALREADY
  * if a rule of ours matches the same, -ESHUTDOWN after leases_done(), or the errno of
  * nic_rule_add().
  */
-int lease_steer(struct lease *l, const struct nic_rule *match, struct lease_rule **ret);
+int lease_steer(struct lease *l, const struct nic_rule *match, const struct nic_place *place,
+		struct lease_rule **ret);
 void lease_unsteer(struct lease *l, struct lease_rule *rule);
 
 #endif

@@ -106,10 +106,11 @@ struct flow {
 	uint32_t reason;
 	uint32_t end; /* CQ position */
 	uint64_t bytes, bytes_copied;
+	uint64_t copied_row;       /* while steered: bytes since the last that were not copied */
 	uint64_t taken;            /* from the socket before the first of them: socket_taken() */
 	void *stream;              /* the backend's, or NULL; its socket is kept open */
 	struct steering *steering; /* to the leased hardware queue, or NULL */
-	/* Why it is not steered there, or NULL; a constant, which status reads, too. */
+	/* Why its packets do not come there, or NULL; a constant, which status reads, too. */
 	const char *_Atomic why_copied;
 };
 
@@ -136,6 +137,7 @@ struct queue {
 	uint64_t token;      /* to be or-ed into refills */
 	uint64_t untold;     /* of backend->copied(): what was shared out among the flows */
 	bool copies_untold;  /* there is no telling what was copied */
+	bool rows;           /* some flow had a copied_row */
 	char why_not[240];   /* why no better backend was given, "" */
 	struct uring ring;
 	struct rings rings;
@@ -154,7 +156,8 @@ struct queue {
 	uint32_t flow_count, shares; /* of flows; and into how many the area is cut for them */
 	int lost;                    /* error to tell the client, then it closes */
 	uint32_t lost_reason;
-	bool listeners_wait; /* for the news to be told: then they accept again */
+	const char *lost_text; /* the lease's sentence, or NULL */
+	bool listeners_wait;   /* for the news to be told: then they accept again */
 	struct pace pace;
 	uint64_t due_ns;                /* not before then; 0: at once */
 	uint64_t look_ns, look_step_ns; /* a turn then, even if nothing happens; 0: none */
@@ -220,9 +223,8 @@ struct client {
 	TAILQ_ENTRY(client) link; /* the broker's */
 	uint32_t id;
 	struct client_identity who;
-	int poke;       /* eventfd: the control thread asks to end, or to look at the NICs */
+	int poke;       /* eventfd: to end, or something that was waited for, or news of a lease */
 	bool stopping;  /* atomic */
-	bool look;      /* atomic: at the NICs */
 	int ended;      /* the broker's eventfd (borrowed): this thread has ended */
 	bool has_ended; /* atomic */
 	pthread_t thread;

@@ -195,7 +195,8 @@ static uint32_t open_leased(struct opening *o, const struct backend *backend)
 	struct lease_wish wish = {.class = o->client->class,
 				  .user = o->client->who.user,
 				  .nic = o->m->nic,
-				  .n = o->m->rx_queues ? o->m->rx_queues : 1};
+				  .n = o->m->rx_queues ? o->m->rx_queues : 1,
+				  .poke = o->client->poke};
 	int r = lease_take(&o->wish.lease, &wish, a->text_room);
 	if (r < 0) {
 		a->text = a->text_room;

@@ -13,6 +13,7 @@
 #include "flows.h"
 #include "lease.h"
 #include "side.h"
+#include "steer.h"
 #include "util.h"
 
 /* A NIC that fills a dma-buf leaves over what it cannot place there, and no CPU may. */
@@ -232,6 +233,18 @@ void queue_lose(struct queue *q, int error, uint32_t reason)
 	q->lost = error;
 	q->lost_reason = reason;
 	queue_close(q);
+}
+
+void queue_look_at_lease(struct queue *q)
+{
+	const char *why;
+	uint32_t reason = lease_lost(q->lease, &why);
+	if (q->closing || q->lost)
+		return;
+	if (!reason)
+		return steer_look(q);
+	q->lost_text = why;
+	queue_lose(q, reason_error(reason), reason);
 }
 
 void queue_listen(struct queue *q)

@@ -33,6 +33,9 @@ void queue_close(struct queue *q);
 /* The same, and the client is told QUEUE_LOST in the end. */
 void queue_lose(struct queue *q, int error, uint32_t reason);
 
+/* There is news of its lease. */
+void queue_look_at_lease(struct queue *q);
+
 /*
  * Of a queue that is quiet the caller has the hardware let go of, which may take a while, and frees
  * it when that has ended.

@@ -4,20 +4,29 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "guarded.h"
 #include "log.h"
-
-#define NOWHERE UINT32_MAX /* a rule that somebody removed and that could not be set again */
 
 struct lease_rule {
 	LIST_ENTRY(lease_rule) link;
 	struct nic_rule match;
-	uint32_t location;
+	struct nic_place place;
+	uint32_t location; /* NIC_NOWHERE: it is not set */
+	struct guarded *lease;
+	const char *why; /* atomic */
 	struct rule_note note;
 };
 
+static const char moved_away[] =
+	"The local address has moved away since; the rule is set again when it is back.";
+static const char overruled[] =
+	"An ntuple rule that is not zcrxd's goes before zcrxd's and takes the same packets.";
+static const char removed[] =
+	"Somebody removed zcrxd's ntuple rule, and it could not be set again.";
+
 void rules_init(struct rules *rules, const char *nic)
 {
-	rules->nic = nic;
+	*rules = (struct rules){.nic = nic};
 	rule_notes_init(&rules->notes);
 	LIST_INIT(&rules->list);
 }
@@ -48,55 +57,134 @@ static int noted_add(struct rules *rules, struct lease_rule *rule)
 	return r;
 }
 
-int rules_add(struct rules *rules, const struct nic_rule *match, struct lease_rule **ret)
+int rules_add(struct rules *rules, const struct nic_rule *match, const struct nic_place *place,
+	      struct guarded *lease, struct lease_rule **ret)
 {
 	if (has(rules, match))
 		return -EALREADY;
 	struct lease_rule *rule = calloc(1, sizeof(*rule));
 	if (!rule)
 		return -ENOMEM;
-	rule->match = *match;
+	*rule = (struct lease_rule){.match = *match, .place = *place, .lease = lease};
 	int r = noted_add(rules, rule);
 	if (r < 0) {
 		free(rule);
 		return r;
 	}
 	LIST_INSERT_HEAD(&rules->list, rule, link);
+	rules->n++;
 	*ret = rule;
 	return 0;
 }
 
+/* True: it may stand there still, as where the NIC is away. */
+static bool unset(const struct rules *rules, struct lease_rule *rule)
+{
+	int r = rule->location == NIC_NOWHERE
+			? 0
+			: nic_rule_del(rules->nic, rule->location, &rule->match);
+	if (r == -EEXIST)
+		log_warn("%s: ntuple rule %u was zcrxd's and is somebody else's now; it is left "
+			 "alone",
+			 rules->nic, rule->location);
+	else if (r < 0 && r != -ENOENT && r != -ENODEV)
+		log_warn("%s: ntuple rule %u could not be deleted", rules->nic, rule->location);
+	rule->location = NIC_NOWHERE;
+	return r < 0 && r != -EEXIST && r != -ENOENT;
+}
+
+/* One that may stand there still keeps its note, and goes when the NIC is put back. */
 void rules_del(struct rules *rules, struct lease_rule *rule)
 {
-	int r = rule->location == NOWHERE ? 0 : nic_rule_del(rules->nic, rule->location);
-	if (r == 0 || r == -ENOENT)
+	if (!unset(rules, rule))
 		rule_notes_strike(&rules->notes, rule->note);
 	LIST_REMOVE(rule, link);
+	rules->n--;
 	free(rule);
 }
 
-static bool stands(const struct lease_rule *rule, const uint32_t *locations, uint32_t n)
+const char *rule_why(const struct lease_rule *rule)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if (locations[i] == rule->location)
-			return true;
-	return false;
+	return __atomic_load_n(&rule->why, __ATOMIC_ACQUIRE);
 }
 
-void rules_mend(struct rules *rules)
+struct nic_own_rule *rules_copy(const struct rules *rules)
 {
-	struct lease_rule *rule;
-	uint32_t n, *locations;
-	if (LIST_EMPTY(&rules->list) || nic_rule_locations(rules->nic, &locations, &n) < 0)
-		return;
-	LIST_FOREACH (rule, &rules->list, link) {
-		if (stands(rule, locations, n))
-			continue;
-		int r = nic_rule_add(rules->nic, &rule->match, &rule->location);
-		if (r < 0)
-			rule->location = NOWHERE;
-		log_warn("%s: somebody removed a rule of zcrxd's; %s", rules->nic,
-			 r < 0 ? "it cannot be set again, the flow is copied" : "set again");
+	struct nic_own_rule *own = calloc(rules->n + 1, sizeof(*own)), *at = own;
+	const struct lease_rule *rule;
+	if (!own)
+		return NULL;
+	LIST_FOREACH (rule, &rules->list, link)
+		*at++ = (struct nic_own_rule){.rule = rule->match,
+					      .location = rule->location,
+					      .judged = rule->place};
+	return own;
+}
+
+/* What was done in one go, of many rules perhaps: one line each is logged. */
+struct done {
+	uint32_t again, not_again, moved, overruled;
+	uint32_t by; /* the location of what overrules the first of these */
+};
+
+/* Nothing of ours stands there. */
+static const char *set_again(const struct rules *rules, struct lease_rule *rule, struct done *done)
+{
+	bool was_set = rule->location != NIC_NOWHERE;
+	rule->location = NIC_NOWHERE;
+	int r = nic_rule_add(rules->nic, &rule->match, &rule->location);
+	if (was_set)
+		++*(r < 0 ? &done->not_again : &done->again);
+	return r < 0 ? removed : NULL;
+}
+
+static const char *mend(const struct rules *rules, struct lease_rule *rule,
+			const struct nic_own_rule *verdict, struct done *done)
+{
+	if (verdict->moved) {
+		done->moved += rule->location != NIC_NOWHERE;
+		unset(rules, rule);
+		return moved_away;
 	}
-	free(locations);
+	if (verdict->state != NIC_OWN_STANDS)
+		return set_again(rules, rule, done);
+	if (!verdict->overruled)
+		return NULL;
+	if (rule_why(rule) != overruled && done->overruled++ == 0)
+		done->by = verdict->overruled->location;
+	return overruled;
+}
+
+static void say(const char *nic, const struct done *done)
+{
+	if (done->again)
+		log_warn("%s: somebody removed or replaced %u ntuple rules of zcrxd's; they are "
+			 "set again",
+			 nic, done->again);
+	if (done->not_again)
+		log_warn("%s: somebody removed or replaced %u ntuple rules of zcrxd's, and they "
+			 "cannot be set again; what they steered is copied",
+			 nic, done->not_again);
+	if (done->moved)
+		log_warn("%s: the local addresses of %u ntuple rules of zcrxd's moved away; the "
+			 "rules are taken away, what they steered is copied",
+			 nic, done->moved);
+	if (done->overruled)
+		log_warn("%s: ntuple rule %u, which is not zcrxd's, goes before %u of zcrxd's and "
+			 "takes their packets; they are copied",
+			 nic, done->by, done->overruled);
+}
+
+void rules_mend(struct rules *rules, const struct nic_own_rule *verdicts)
+{
+	struct done done = {0};
+	struct lease_rule *rule;
+	LIST_FOREACH (rule, &rules->list, link) {
+		const char *why = mend(rules, rule, verdicts++, &done);
+		if (why == rule_why(rule))
+			continue;
+		__atomic_store_n(&rule->why, why, __ATOMIC_RELEASE);
+		guarded_tell(rule->lease);
+	}
+	say(rules->nic, &done);
 }

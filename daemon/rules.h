@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ntuple rules that zcrxd has set on a NIC: no two for the same packets, and set again when
- * somebody else removes them. Whoever calls holds the NIC's lock.
+ * The ntuple rules that zcrxd has set on a NIC: no two for the same packets. What becomes of them
+ * is judged elsewhere (nic/exclusive.h); here it is put right: a rule that is gone is set again,
+ * one whose address went elsewhere is taken away until the address is back. Whoever calls holds the
+ * NIC's lock, but for rule_why().
  */
 #ifndef ZCRXD_RULES_H
 #define ZCRXD_RULES_H
 
+#include <stdbool.h>
 #include <sys/queue.h>
 
-#include "../nic/change.h"
+#include "../nic/exclusive.h"
 #include "../nic/rule_notes.h"
 
+struct guarded;
 struct lease_rule;
 
 struct rules {
 	const char *nic; /* borrowed */
 	struct rule_notes notes;
 	LIST_HEAD(, lease_rule) list;
+	uint32_t n; /* in the list */
 };
 
 void rules_init(struct rules *rules, const char *nic);
@@ -27,12 +32,22 @@ void rules_init(struct rules *rules, const char *nic);
  */
 int rules_begin(struct rules *rules, const char *dir);
 
-/* Returns 0, -EALREADY if one matches the same, -ENOMEM, the errno of nic_rule_add(), or -errno of
- * the note. */
-int rules_add(struct rules *rules, const struct nic_rule *match, struct lease_rule **ret);
+/*
+ * A rule for whoever has the lease; `place` is where the local address was when that was judged.
+ * Returns 0, -EALREADY if one matches the same, -ENOMEM, the errno of nic_rule_add(), or
+ * that of the note.
+ */
+int rules_add(struct rules *rules, const struct nic_rule *match, const struct nic_place *place,
+	      struct guarded *lease, struct lease_rule **ret);
 void rules_del(struct rules *rules, struct lease_rule *rule);
 
-/* Sets rules again that are gone, as they are once somebody switched ntuple rules off. */
-void rules_mend(struct rules *rules);
+/* Why the packets do not come to the rule's queue, a constant; NULL: they do. By any thread. */
+const char *rule_why(const struct lease_rule *rule);
+
+/* For nic_exclusive_judge(), without where the addresses are now. Returns NULL without memory. */
+struct nic_own_rule *rules_copy(const struct rules *rules);
+
+/* Puts right what was judged of that copy; no rule was added or deleted since. */
+void rules_mend(struct rules *rules, const struct nic_own_rule *verdicts);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tally.h"
 #include "util.h"
 
 /* Room for n more. */
@@ -33,7 +34,7 @@ static void flow_copy(struct snapshot_flow *to, const struct flow *f)
 		.remote = f->remote,
 		.bytes = count_get(&f->bytes),
 		.bytes_copied = count_get(&f->bytes_copied),
-		.why_copied = f->why_copied,
+		.why_copied = tally_why_copied(f),
 	};
 	to->copies_untold = f->queue->copies_untold && !to->why_copied;
 }

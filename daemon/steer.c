@@ -12,6 +12,7 @@
 #include "../nic/reach.h"
 #include "judge.h"
 #include "lease.h"
+#include "rules.h"
 #include "socket.h"
 #include "util.h"
 
@@ -55,35 +56,6 @@ static struct address address_of(const struct msg_addr *a)
 	return r;
 }
 
-/* False for an address of another family than IP's. */
-static bool address_of_interface(struct address *ret, const struct ifaddrs *i, uint16_t port)
-{
-	*ret = (struct address){.family = i->ifa_addr ? i->ifa_addr->sa_family : AF_UNSPEC,
-				.port = port};
-	if (ret->family == AF_INET)
-		memcpy(ret->ip, &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr,
-		       4);
-	else if (ret->family == AF_INET6)
-		memcpy(ret->ip,
-		       &((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr, 16);
-	return ret->family == AF_INET || ret->family == AF_INET6;
-}
-
-/* Binding to an address one does not have takes no privilege (IP_FREEBIND). */
-static bool is_local(const struct address *a)
-{
-	struct ifaddrs *list;
-	struct address found;
-	bool is = a->any;
-	if (is || getifaddrs(&list) < 0)
-		return is;
-	for (const struct ifaddrs *i = list; i && !is; i = i->ifa_next)
-		is = address_of_interface(&found, i, 0) && found.family == a->family &&
-		     memcmp(found.ip, a->ip, sizeof(a->ip)) == 0;
-	freeifaddrs(list);
-	return is;
-}
-
 static const char *sentence(int error)
 {
 	switch (error) {
@@ -101,6 +73,8 @@ static const char *sentence(int error)
 		return "The NIC cannot match these addresses.";
 	case -EADDRNOTAVAIL:
 		return "The NIC has no address.";
+	case -EBUSY:
+		return "Other programs changed the NIC's table of ntuple rules at the same time.";
 	case -EPERM:
 		return "zcrxd lacks CAP_NET_ADMIN.";
 	default:
@@ -108,7 +82,8 @@ static const char *sentence(int error)
 	}
 }
 
-static int rule_add(struct flow *f, const struct address *local, const struct address *remote)
+static int rule_add(struct flow *f, const struct address *local, const struct address *remote,
+		    const struct nic_place *place)
 {
 	struct nic_rule rule = {.family = local->family, .local_port = local->port};
 	memcpy(rule.local, local->ip, sizeof(rule.local));
@@ -117,7 +92,7 @@ static int rule_add(struct flow *f, const struct address *local, const struct ad
 		memcpy(rule.remote, remote->ip, sizeof(rule.remote));
 	}
 	struct steering *s = f->steering;
-	int r = lease_steer(f->queue->lease, &rule, &s->rules[s->n]);
+	int r = lease_steer(f->queue->lease, &rule, place, &s->rules[s->n]);
 	if (r == 0)
 		s->locals[s->n++] = *local;
 	return r;
@@ -134,26 +109,27 @@ static const char *address_judge(const struct flow *f, const struct address *a)
  * A listener on all addresses: a rule without one would take packets that are only passing through.
  * An address that comes later is not steered.
  */
-static int rules_add_any(struct flow *f, const struct address *local)
+static int steering_add_any(struct flow *f, const struct address *local)
 {
 	bool both = local->family == AF_INET6 && !socket_is_v6only(f->sock);
+	const struct nic_place here = {.kind = NIC_PLACE_LOCAL};
 	struct ifaddrs *list;
-	struct address at;
 	const char *denied = NULL;
 	int r = -EADDRNOTAVAIL;
 	if (getifaddrs(&list) < 0)
 		return -errno;
 	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
+		struct address at = {.port = local->port};
+		at.family = nic_address_of(i, at.ip);
 		if (strcmp(i->ifa_name, lease_name(f->queue->lease)) != 0 ||
-		    !address_of_interface(&at, i, local->port) ||
-		    (at.family != local->family && !both))
+		    at.family == AF_UNSPEC || (at.family != local->family && !both))
 			continue;
 		const char *why = address_judge(f, &at);
 		if (why) {
 			denied = why;
 			continue;
 		}
-		r = f->steering->n < RULES_MOST ? rule_add(f, &at, NULL) : -ENOSPC;
+		r = f->steering->n < RULES_MOST ? rule_add(f, &at, NULL, &here) : -ENOSPC;
 		if (r < 0)
 			break;
 	}
@@ -164,34 +140,64 @@ static int rules_add_any(struct flow *f, const struct address *local)
 	return -EACCES;
 }
 
-static int rules_add(struct flow *f, const struct address *local)
+static int steering_add(struct flow *f, const struct address *local, const struct nic_place *place)
 {
 	struct address remote = address_of(&f->remote);
 	if (f->listener && local->any)
-		return rules_add_any(f, local);
-	return rule_add(f, local, f->listener ? NULL : &remote);
+		return steering_add_any(f, local);
+	return rule_add(f, local, f->listener ? NULL : &remote, place);
+}
+
+static int place_find(const struct flow *f, const struct address *local, int netns,
+		      struct nic_place *ret, struct nic_place *ret_own)
+{
+	struct nic_places *places;
+	int r = nic_places_open(&places);
+	if (r < 0)
+		return r;
+	*ret_own = (struct nic_place){.kind = NIC_PLACE_LOCAL};
+	if (netns >= 0) {
+		ret_own->kind = NIC_PLACE_NETKIT;
+		r = nic_netns_number(places, netns, &ret_own->netns);
+	}
+	if (r == 0)
+		r = nic_place_find(places, lease_name(f->queue->lease), local->family, local->ip,
+				   ret);
+	nic_places_close(places);
+	return r;
 }
 
 /*
  * A socket in a container: its address is its own only if packets for it are routed there, and what
  * the NIC puts into the area gets there only through netkit. Returns why it does not, or NULL.
  */
-static const char *why_not_there(const struct flow *f, const struct address *local)
+static const char *why_not_there(const struct flow *f, const struct address *local,
+				 struct nic_place *ret)
 {
+	struct nic_place own;
 	if (local->any)
 		return "A listener of another network namespace than the NIC is steered only if it "
 		       "is bound to an address.";
 	_cleanup_(fd_closep) int netns = socket_netns(f->sock);
-	int r = netns < 0 ? netns : nic_reaches(netns, local->family, local->ip);
+	int r = netns < 0 ? netns : place_find(f, local, netns, ret, &own);
+	if (r == 0 && !nic_place_same(ret, &own))
+		r = -EXDEV;
 	return r < 0 ? sentence(r) : NULL;
 }
 
 /* Is every packet that the rule will match this socket's? Returns why not, or NULL. */
-static const char *why_not_its_own(const struct flow *f, const struct address *local)
+static const char *why_not_its_own(const struct flow *f, const struct address *local,
+				   struct nic_place *ret)
 {
+	struct nic_place own;
 	if (!socket_is_of_our_netns(f->sock))
-		return why_not_there(f, local);
-	return is_local(local) ? NULL : "The socket's local address is not one of this machine's.";
+		return why_not_there(f, local, ret);
+	int r = local->any ? 0 : place_find(f, local, -1, ret, &own);
+	if (r < 0)
+		return sentence(r);
+	return local->any || nic_place_same(ret, &own)
+		       ? NULL
+		       : "The socket's local address is not one of this machine's.";
 }
 
 /*
@@ -206,26 +212,33 @@ static bool port_is_of_others(const struct flow *f, uint16_t port)
 	return nic_port_of_others(port, owner) != 0;
 }
 
+/* Returns why there is to be no rule, or NULL. */
+static const char *why_not(const struct flow *f, const struct address *local, struct nic_place *ret)
+{
+	const char *why = why_not_its_own(f, local, ret);
+	if (!why && !(f->listener && local->any))
+		why = judge_steer(f, &f->local);
+	if (!why && f->listener && socket_is_of_our_netns(f->sock) &&
+	    port_is_of_others(f, local->port))
+		why = others_have_it;
+	return why;
+}
+
 void steer_start(struct flow *f)
 {
 	struct address local = address_of(&f->local);
+	struct nic_place place = {.kind = NIC_PLACE_NONE};
 	if (!f->queue->lease)
 		return;
-	f->why_copied = why_not_its_own(f, &local);
-	if (f->why_copied)
-		return;
-	if (!(f->listener && local.any))
-		f->why_copied = judge_steer(f, &f->local);
-	if (!f->why_copied && f->listener && socket_is_of_our_netns(f->sock) &&
-	    port_is_of_others(f, local.port))
-		f->why_copied = others_have_it;
-	if (f->why_copied)
+	const char *why = why_not(f, &local, &place);
+	f->why_copied = why;
+	if (why)
 		return;
 	f->steering = calloc(1, sizeof(*f->steering));
 	int r = -ENOMEM;
 	if (f->steering) {
 		f->steering->flows = 1;
-		r = rules_add(f, &local);
+		r = steering_add(f, &local, &place);
 	}
 	if (r < 0 && !f->why_copied)
 		f->why_copied = sentence(r);
@@ -233,38 +246,58 @@ void steer_start(struct flow *f)
 		steer_stop(f);
 }
 
-/* Not all addresses of a listener on all of them need be. */
-static bool is_steered(const struct steering *s, const struct msg_addr *local)
+/* Its rule, or NULL: not all addresses of a listener on all of them need have one. */
+static const struct lease_rule *rule_of(const struct steering *s, const struct msg_addr *local)
 {
 	struct address a = address_of(local);
-	bool is = false;
-	for (uint32_t i = 0; i < s->n && !is; i++)
-		is = s->locals[i].family == a.family &&
-		     memcmp(s->locals[i].ip, a.ip, sizeof(a.ip)) == 0;
-	return is;
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->locals[i].family == a.family &&
+		    memcmp(s->locals[i].ip, a.ip, sizeof(a.ip)) == 0)
+			return s->rules[i];
+	return NULL;
+}
+
+/* Why the rules do not bring the flow's packets; of a listener on all addresses, some of them. */
+static const char *why_of(const struct flow *f)
+{
+	const struct steering *s = f->steering;
+	const struct lease_rule *rule = rule_of(s, &f->local);
+	const char *why = rule ? rule_why(rule) : NULL;
+	for (uint32_t i = 0; !rule && i < s->n && !why; i++)
+		why = rule_why(s->rules[i]);
+	return why;
+}
+
+void steer_look(struct queue *q)
+{
+	struct flow *f;
+	TAILQ_FOREACH (f, &q->flows, link)
+		if (f->steering)
+			f->why_copied = why_of(f);
 }
 
 void steer_share(struct flow *f, const struct flow *listener)
 {
-	bool shared = listener->steering && is_steered(listener->steering, &f->local);
+	bool shared = listener->steering && rule_of(listener->steering, &f->local);
 	if (!shared && f->queue->lease &&
 	    (listener->why_copied == others_have_it ||
 	     policy_steers_each(f->queue->client->class, &f->local))) {
 		steer_start(f);
 		return;
 	}
-	f->why_copied = listener->why_copied;
 	if (shared) {
 		f->steering = listener->steering;
 		f->steering->flows++;
+		f->why_copied = why_of(f);
 	} else if (listener->steering) {
-		f->why_copied = judge_steer(f, &f->local);
-		if (!f->why_copied)
-			f->why_copied = "The address came after the listener was steered.";
+		const char *why = judge_steer(f, &f->local);
+		f->why_copied = why ? why : "The address came after the listener was steered.";
+	} else {
+		f->why_copied = listener->why_copied;
 	}
 }
 
-static void rules_drop(const struct flow *f, struct steering *s)
+static void steering_drop(const struct flow *f, struct steering *s)
 {
 	while (s->n > 0)
 		lease_unsteer(f->queue->lease, s->rules[--s->n]);
@@ -278,7 +311,7 @@ static void rules_drop(const struct flow *f, struct steering *s)
 static void listener_stop(const struct flow *listener, struct steering *s)
 {
 	struct flow *f;
-	rules_drop(listener, s);
+	steering_drop(listener, s);
 	TAILQ_FOREACH (f, &listener->queue->flows, link) {
 		if (f->steering != s)
 			continue;
@@ -295,5 +328,5 @@ void steer_stop(struct flow *f)
 	if (s && f->listener)
 		listener_stop(f, s);
 	else if (s && --s->flows == 0)
-		rules_drop(f, s);
+		steering_drop(f, s);
 }

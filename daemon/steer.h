@@ -13,11 +13,14 @@
 
 #include "model.h"
 
-/* Steers a flow that is about to be received. Sets f->why_copied if that cannot be. */
+/* Steers a flow that is about to be received. Sets its why_copied if that cannot be. */
 void steer_start(struct flow *f);
 
 /* A connection of the listener shares its rules. */
 void steer_share(struct flow *f, const struct flow *listener);
+
+/* Something became of rules of the queue's lease. */
+void steer_look(struct queue *q);
 
 /* The rules go with the last flow that needs them. */
 void steer_stop(struct flow *f);

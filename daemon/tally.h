@@ -11,4 +11,7 @@
 /* Counts what is yet to be scanned, up to the CQ's tail. Returns how many of it are data. */
 uint32_t tally(struct queue *q, uint32_t tail);
 
+/* Why the flow is copied as a whole, as the rules say, or as is seen; a constant, or NULL. */
+const char *tally_why_copied(const struct flow *f);
+
 #endif

@@ -17,6 +17,7 @@ void zcnic_faults_init(struct zcnic_port *port, struct dentry *root)
 	debugfs_create_u32("alloc_fail_every", 0600, faults->dir, &faults->alloc_fail_every);
 	debugfs_create_u32("linear_payload", 0600, faults->dir, &faults->linear_payload);
 	debugfs_create_bool("no_dma", 0600, faults->dir, &faults->no_dma);
+	debugfs_create_bool("plain_locations", 0600, faults->dir, &faults->plain_locations);
 }
 
 void zcnic_faults_exit(struct zcnic_port *port)

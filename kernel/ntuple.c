@@ -105,6 +105,8 @@ static int zcnic_rule_place(struct zcnic_port *port, struct ethtool_rx_flow_spec
 {
 	u32 i;
 
+	if (READ_ONCE(port->faults.plain_locations) && fs->location & RX_CLS_LOC_SPECIAL)
+		return -EINVAL;
 	switch (fs->location) {
 	case RX_CLS_LOC_ANY:
 	case RX_CLS_LOC_FIRST:
@@ -206,7 +208,9 @@ int zcnic_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info, u32 *loc
 	switch (info->cmd) {
 	case ETHTOOL_GRXCLSRLCNT:
 		info->rule_cnt = port->n_rules;
-		info->data = ZCNIC_RULES | RX_CLS_LOC_SPECIAL;
+		info->data = ZCNIC_RULES;
+		if (!READ_ONCE(port->faults.plain_locations))
+			info->data |= RX_CLS_LOC_SPECIAL;
 		return 0;
 	case ETHTOOL_GRXCLSRULE:
 		rule = zcnic_rule_find(port, info->fs.location);

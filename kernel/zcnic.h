@@ -129,6 +129,7 @@ struct zcnic_faults {
 	u32 alloc_fail_every;
 	u32 linear_payload;
 	bool no_dma;
+	bool plain_locations;
 };
 
 /* Configuration is written under the instance lock; the datapath reads it under RCU. */

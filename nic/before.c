@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "change.h"
+
 /* It grows when what is in it means something else than before. */
 #define FORMAT     2
 #define RSS_MOST   65536u /* entries: more than any driver has */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What ethtool netlink says: rings with header split (there is no ioctl for that), channels,
- * features, RSS tables.
+ * features.
  */
 #include "netlink.h"
 #include "nic.h"
@@ -75,28 +75,6 @@ static void on_features(void *arg, struct attrs attrs)
 	e->ntuple = feature_get(attrs, "rx-ntuple-filter");
 }
 
-static void on_rss(void *arg, struct attrs attrs)
-{
-	struct nic_facts *nic = arg;
-	struct attrs table;
-	uint32_t id;
-
-	if (attrs_u32(attrs, ETHTOOL_A_RSS_CONTEXT))
-		nic->ethtool.rss_contexts++;
-	if (!attrs_find(attrs, ETHTOOL_A_RSS_INDIR, &table))
-		return;
-	if (!attrs_u32(attrs, ETHTOOL_A_RSS_CONTEXT))
-		nic->ethtool.rss_entries = (uint32_t)table.len / sizeof(id);
-	for (int at = 0; at + (int)sizeof(id) <= table.len; at += sizeof(id)) {
-		struct queue_facts *q;
-
-		memcpy(&id, (const char *)table.data + at, sizeof(id));
-		q = nic_queue(nic, id);
-		if (q)
-			q->in_rss = true;
-	}
-}
-
 void ethtool_nl_gather(struct nic_facts *nic)
 {
 	struct ethtool_facts *e = &nic->ethtool;
@@ -115,10 +93,6 @@ void ethtool_nl_gather(struct nic_facts *nic)
 		{ETHTOOL_A_FEATURES_HEADER,
 		 &e->features_err,
 		 {.cmd = ETHTOOL_MSG_FEATURES_GET, .reply = on_features, .arg = e}},
-		/* Only a dump lists the further contexts too. */
-		{ETHTOOL_A_RSS_HEADER,
-		 &e->rss_err,
-		 {.cmd = ETHTOOL_MSG_RSS_GET, .dump = true, .reply = on_rss, .arg = nic}},
 	};
 	struct netlink *nl = NULL;
 	int r;

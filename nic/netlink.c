@@ -81,6 +81,20 @@ int netlink_open(struct netlink **ret, const char *family)
 	return 0;
 }
 
+/* Changes of links, addresses, routes and the rules by which routes are chosen. */
+static int join_rt(struct nl_sock *sock)
+{
+	static const int groups[] = {
+		RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE,
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]) && r >= 0; i++)
+		r = nl_socket_add_membership(sock, groups[i]);
+	return r;
+}
+
 int netlink_listen(struct netlink **ret, const char *family, const char *group)
 {
 	struct netlink *nl;
@@ -88,9 +102,13 @@ int netlink_listen(struct netlink **ret, const char *family, const char *group)
 
 	if (r < 0)
 		return r;
-	r = family ? genl_ctrl_resolve_grp(nl->sock, family, group) : RTNLGRP_LINK;
-	if (r >= 0)
-		r = nl_socket_add_membership(nl->sock, r);
+	if (!family) {
+		r = join_rt(nl->sock);
+	} else {
+		r = genl_ctrl_resolve_grp(nl->sock, family, group);
+		if (r >= 0)
+			r = nl_socket_add_membership(nl->sock, r);
+	}
 	if (r >= 0)
 		r = nl_socket_set_nonblocking(nl->sock);
 	if (r < 0) {

@@ -54,8 +54,8 @@ struct netlink *netlink_close(struct netlink *nl);
 
 /*
  * Opens a connection that only listens: to the group of the generic netlink family, or, with NULL,
- * to changes of links. netlink_drain() takes what came, without a look, and never blocks. Returns
- * whether anything had come.
+ * to changes of links, addresses and routes. netlink_drain() takes what came, without a look, and
+ * never blocks. Returns whether anything had come.
  */
 int netlink_listen(struct netlink **ret, const char *family, const char *group);
 int netlink_fd(const struct netlink *nl);

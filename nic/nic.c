@@ -31,6 +31,7 @@ void nic_gather(struct nic_facts *nic, const struct link_facts *link)
 	ethtool_nl_gather(nic);
 	ethtool_ioctl_gather(nic);
 	netdev_genl_gather(nic);
+	nic_steering_gather(&nic->steering, nic->link.name, nic->link.ifindex);
 }
 
 int nic_gather_named(struct nic_facts *nic, const char *name)
@@ -47,6 +48,7 @@ int nic_gather_named(struct nic_facts *nic, const char *name)
 void nic_done(struct nic_facts *nic)
 {
 	free(nic->queues);
+	nic_steering_done(&nic->steering);
 	*nic = (struct nic_facts){0};
 }
 

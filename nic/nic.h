@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "steering.h"
+
 enum tri {
 	TRI_UNKNOWN = 0,
 	TRI_NO,
@@ -55,13 +57,6 @@ struct ethtool_facts {
 
 	int features_err;
 	struct feature gro_hw, ntuple;
-
-	int rss_err;
-	uint32_t rss_entries;  /* of the default table; 0: the driver has none */
-	uint32_t rss_contexts; /* further tables */
-
-	int rules_err;
-	uint32_t rules;
 };
 
 struct queue_facts {
@@ -70,13 +65,12 @@ struct queue_facts {
 	uint32_t dmabuf_id;
 	uint32_t lease_ifindex, lease_queue;
 	bool lease_elsewhere; /* to a device in another network namespace */
-	bool in_rss;
-	unsigned rules; /* ntuple rules that steer to it */
 };
 
 struct nic_facts {
 	struct link_facts link;
 	struct ethtool_facts ethtool;
+	struct nic_steering steering;
 	int dev_err;
 	uint64_t xdp_features;
 	int queues_err;

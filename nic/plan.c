@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "plan.h"
 
+#include <string.h>
+
 #include "drivers.h"
+#include "exclusive.h"
 #include "holders.h"
 #include "nic.h"
+
+#define INTRUDERS_SAID 16u
 
 static const char *on_off(bool on)
 {
@@ -12,10 +17,11 @@ static const char *on_off(bool on)
 
 static void plan_rss(const struct nic_facts *facts, const struct nic_queues *queues, nic_say say)
 {
+	const struct nic_table *table = nic_steering_table(&facts->steering, 0);
 	uint32_t leaving = 0;
 
-	for (uint32_t i = 0; i < facts->n_queues; i++)
-		leaving += facts->queues[i].in_rss && nic_queues_have(queues, i);
+	for (uint32_t i = 0; i < queues->n; i++)
+		leaving += nic_table_has(table, queues->ids[i]);
 	if (leaving)
 		nic_tell(say, false,
 			 "RSS table: %u queues leave it; what came to them goes to the others",
@@ -35,6 +41,32 @@ static void plan_held(const struct queue_facts *q, uint32_t id, nic_say say)
 	nic_tell(say, true, "queue %u: is held: %s", id, who);
 }
 
+/* A rule of zcrxd's own, to a queue that it has leased. */
+static bool may_be_ours(const struct nic_facts *facts, const struct nic_intruder *i)
+{
+	struct nic_rule plain;
+
+	return i->rule && nic_rule_is_plain(i->rule, &plain) && i->queue < facts->n_queues &&
+	       nic_queue_is_held(&facts->queues[i->queue]);
+}
+
+/* What leads packets there, and does not leave with the RSS table. */
+static void plan_intruders(const struct nic_facts *facts, uint32_t id, nic_say say)
+{
+	struct nic_intruder found[INTRUDERS_SAID];
+	char text[NIC_INTRUDER_BYTES];
+	uint32_t n = nic_intruders(&facts->steering, id, found, INTRUDERS_SAID);
+
+	for (uint32_t i = 0; i < n && i < INTRUDERS_SAID; i++) {
+		if (found[i].kind == NIC_INTRUDER_TABLE || may_be_ours(facts, &found[i]))
+			continue;
+		nic_intruder_text(&found[i], text);
+		nic_tell(say, true, "queue %u: %s; while that is so it is not leased", id, text);
+	}
+	if (n > INTRUDERS_SAID)
+		nic_tell(say, true, "queue %u: ... and %u more", id, n - INTRUDERS_SAID);
+}
+
 static void plan_queue(const struct nic_facts *facts, uint32_t id, nic_say say)
 {
 	const struct queue_facts *q = id < facts->n_queues ? &facts->queues[id] : NULL;
@@ -44,9 +76,32 @@ static void plan_queue(const struct nic_facts *facts, uint32_t id, nic_say say)
 			 facts->ethtool.rx_queues);
 	else if (q && nic_queue_is_held(q))
 		plan_held(q, id, say);
-	else if (q && q->rules)
-		nic_tell(say, true, "queue %u: %u ntuple rules steer to it; they have to go first",
-			 id, q->rules);
+	plan_intruders(facts, id, say);
+}
+
+/* Rules that stand elsewhere: they are before zcrxd's, if zcrxd's come to stand behind them. */
+static void plan_precedence(const struct nic_facts *facts, const struct nic_queues *queues,
+			    nic_say say)
+{
+	const struct nic_steering *s = &facts->steering;
+	char match[NIC_MATCH_BYTES];
+	uint32_t said = 0;
+
+	for (uint32_t i = 0; i < s->n_rules; i++) {
+		const struct nic_rule_at *rule = &s->rules[i];
+
+		if (!rule->may_be_tcp || (!rule->spread && nic_queues_have(queues, rule->queue)))
+			continue;
+		if (said++ == INTRUDERS_SAID) {
+			nic_tell(say, false, "... and more ntuple rules like these");
+			return;
+		}
+		nic_rule_text(rule, match);
+		nic_tell(say, false,
+			 "ntuple rule %u (%s) goes before rules of zcrxd's that stand behind it: "
+			 "flows that it matches are copied",
+			 rule->location, match);
+	}
 }
 
 int nic_plan(const char *nic, const struct nic_queues *queues, nic_say say)
@@ -68,6 +123,10 @@ int nic_plan(const char *nic, const struct nic_queues *queues, nic_say say)
 	plan_rss(&facts, queues, say);
 	for (uint32_t i = 0; i < queues->n; i++)
 		plan_queue(&facts, queues->ids[i], say);
+	plan_precedence(&facts, queues, say);
+	if (facts.steering.rss_err)
+		nic_tell(say, true, "whether there are further RSS contexts is not known: %s",
+			 strerrordesc_np(-facts.steering.rss_err));
 	driver = driver_find(e->driver);
 	nic_tell(say, false, "whom it disturbs (%s): %s", e->driver,
 		 driver && driver->disturbance ? driver->disturbance : "not known of this driver");

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel is asked for the route to the address, for the device it leads to, and for the number
- * by which this namespace knows the other one. The device's peer bears that number.
+ * Of an address that is not local the kernel is asked for the route to the address, for the device
+ * it leads to, and for the number by which this namespace knows the other one. The device's peer
+ * bears that number.
  */
 #include "reach.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/if_link.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -16,10 +20,34 @@
 
 #define UNKNOWN UINT32_MAX
 
+struct nic_places {
+	struct netlink *nl;
+	struct ifaddrs *addresses;
+	int asked_family; /* of the last address that was asked for */
+	uint8_t asked[16];
+	struct nic_place answer;
+};
+
 struct device {
 	char kind[16];
 	uint32_t netns; /* of the peer */
 };
+
+int nic_address_of(const struct ifaddrs *i, uint8_t ret[16])
+{
+	const struct sockaddr_in *in = (const void *)i->ifa_addr;
+	const struct sockaddr_in6 *in6 = (const void *)i->ifa_addr;
+	int family = i->ifa_addr ? i->ifa_addr->sa_family : AF_UNSPEC;
+
+	memset(ret, 0, 16);
+	if (family == AF_INET)
+		memcpy(ret, &in->sin_addr, 4);
+	else if (family == AF_INET6)
+		memcpy(ret, &in6->sin6_addr, 16);
+	else
+		family = AF_UNSPEC;
+	return family;
+}
 
 static void on_route(void *arg, struct attrs attrs)
 {
@@ -84,25 +112,107 @@ static int ask_netns(struct netlink *nl, int netns_fd, uint32_t *ret_netns)
 	return netlink_ask_rt(nl, &request, &header, sizeof(header));
 }
 
-int nic_reaches(int netns_fd, int family, const uint8_t ip[16])
+int nic_places_open(struct nic_places **ret)
 {
-	uint32_t ifindex = 0, netns = UNKNOWN;
+	struct nic_places *p = calloc(1, sizeof(*p));
+	int r = 0;
+
+	if (!p)
+		return -ENOMEM;
+	if (getifaddrs(&p->addresses) < 0) {
+		r = -errno;
+		nic_places_close(p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+struct nic_places *nic_places_close(struct nic_places *p)
+{
+	if (!p)
+		return NULL;
+	netlink_close(p->nl);
+	if (p->addresses)
+		freeifaddrs(p->addresses);
+	free(p);
+	return NULL;
+}
+
+static bool is_link_local(int family, const uint8_t ip[16])
+{
+	return family == AF_INET6 && ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
+}
+
+/* Binding to an address that one does not have takes no privilege (IP_FREEBIND). */
+static bool is_local(const struct nic_places *p, const char *nic, int family, const uint8_t ip[16])
+{
+	bool any_interface = !is_link_local(family, ip);
+	uint8_t found[16];
+
+	for (const struct ifaddrs *i = p->addresses; i; i = i->ifa_next) {
+		if (nic_address_of(i, found) != family ||
+		    memcmp(found, ip, family == AF_INET ? 4 : 16) != 0)
+			continue;
+		if (any_interface || strcmp(i->ifa_name, nic) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int ask_through(struct nic_places *p, int family, const uint8_t ip[16],
+		       struct nic_place *ret)
+{
 	struct device device = {.netns = UNKNOWN};
-	struct netlink *nl;
-	int r = netlink_open(&nl, NULL);
+	uint32_t ifindex = 0;
+	int r = p->nl ? 0 : netlink_open(&p->nl, NULL);
 
 	if (r < 0)
 		return r;
-	r = ask_route(nl, family, ip, &ifindex);
-	if ((r < 0 && r != -ENOMEM) || (r == 0 && !ifindex))
+	r = ask_route(p->nl, family, ip, &ifindex);
+	*ret = (struct nic_place){.kind = NIC_PLACE_NONE};
+	if (r == -ENOMEM || r == -ENOBUFS)
+		return r;
+	if (r < 0 || !ifindex)
+		return 0;
+	r = ask_device(p->nl, ifindex, &device);
+	if (r == 0 && strcmp(device.kind, "netkit") == 0 && device.netns != UNKNOWN)
+		*ret = (struct nic_place){.kind = NIC_PLACE_NETKIT, .netns = device.netns};
+	return r == -ENODEV ? 0 : r;
+}
+
+int nic_place_find(struct nic_places *p, const char *nic, int family, const uint8_t ip[16],
+		   struct nic_place *ret)
+{
+	int r;
+
+	if (is_local(p, nic, family, ip)) {
+		*ret = (struct nic_place){.kind = NIC_PLACE_LOCAL};
+		return 0;
+	}
+	/* All flows of a container have the same. */
+	if (p->asked_family == family && memcmp(p->asked, ip, sizeof(p->asked)) == 0) {
+		*ret = p->answer;
+		return 0;
+	}
+	r = ask_through(p, family, ip, &p->answer);
+	p->asked_family = r == 0 ? family : AF_UNSPEC;
+	memcpy(p->asked, ip, sizeof(p->asked));
+	if (r == 0)
+		*ret = p->answer;
+	return r;
+}
+
+int nic_netns_number(struct nic_places *p, int netns_fd, uint32_t *ret)
+{
+	uint32_t netns = UNKNOWN;
+	int r = p->nl ? 0 : netlink_open(&p->nl, NULL);
+
+	if (r == 0)
+		r = ask_netns(p->nl, netns_fd, &netns);
+	if (r == 0 && netns == UNKNOWN)
 		r = -EXDEV;
 	if (r == 0)
-		r = ask_device(nl, ifindex, &device);
-	if (r == 0)
-		r = ask_netns(nl, netns_fd, &netns);
-	netlink_close(nl);
-	if (r == 0 && (strcmp(device.kind, "netkit") != 0 || device.netns == UNKNOWN ||
-		       device.netns != netns))
-		return -EXDEV;
+		*ret = netns;
 	return r;
 }

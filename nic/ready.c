@@ -9,6 +9,7 @@
 #include "change.h"
 #include "journal.h"
 #include "nic.h"
+#include "ntuple.h"
 #include "restore.h"
 
 /* The table as the driver makes it: then it is to be the driver's again. */
@@ -129,26 +130,6 @@ static int change(const struct nic_facts *facts, const struct nic_queues *queues
 	return r < 0 ? r : 0;
 }
 
-/* Packets that are none of ours must not land in a client's memory. */
-static int foreign_rules_refuse(const char *nic, const struct nic_queues *queues,
-				char why[NIC_SENTENCE_BYTES])
-{
-	struct nic_rule_at *rules;
-	uint32_t n, i = 0;
-
-	if (nic_rules_get(nic, &rules, &n) < 0)
-		return 0;
-	while (i < n && !nic_queues_have(queues, rules[i].queue))
-		i++;
-	if (i < n)
-		snprintf(why, NIC_SENTENCE_BYTES,
-			 "%s: ntuple rules that are not zcrxd's steer to queue %u; delete them "
-			 "(ethtool -n, -N delete) or give zcrxd other queues.",
-			 nic, rules[i].queue);
-	free(rules);
-	return i < n ? -EBUSY : 0;
-}
-
 /*
  * What the journal knows already is older, and stays; the rules in it are those of a process that
  * died, or of leases that are over.
@@ -168,9 +149,8 @@ static int journal_begin(const char *dir, const struct nic_before *b, nic_say sa
 			 b->name, dir, strerrordesc_np(-r));
 		return r;
 	}
-	r = foreign_rules_refuse(b->name, &b->queues, why);
-	if (r < 0 || there_is)
-		return r;
+	if (there_is)
+		return 0;
 	r = journal_write(dir, b);
 	if (r < 0)
 		snprintf(why, NIC_SENTENCE_BYTES, "%s: the journal cannot be written to %s: %s.",

@@ -9,6 +9,7 @@
 
 #include "change.h"
 #include "nic.h"
+#include "ntuple.h"
 
 /* The kernel lets a queue go some time after its ring is closed. */
 #define UNBOUND_TRIES    100
@@ -50,9 +51,10 @@ static int complain(const struct nic_before *b, nic_say say, const char *what, i
 /* Some drivers forget all rules with the feature: it stays on while there are others'. */
 static int ntuple_put_back(const struct nic_before *b, nic_say say)
 {
-	uint32_t *others = NULL, n = 0;
+	struct nic_rule_at *others = NULL;
+	uint32_t n = 0;
 
-	if (!b->ntuple && nic_rule_locations(b->name, &others, &n) == 0 && n > 0)
+	if (!b->ntuple && nic_rules_get(b->name, &others, &n) == 0 && n > 0)
 		nic_tell(say, false, "%s: ntuple stays on, there are %u rules that are not zcrxd's",
 			 b->name, n);
 	free(others);

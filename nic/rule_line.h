@@ -6,8 +6,8 @@
 #ifndef ZCRX_NIC_RULE_LINE_H
 #define ZCRX_NIC_RULE_LINE_H
 
-#include "change.h"
 #include "fields.h"
+#include "rule.h"
 
 #define RULE_LINE_BYTES 256 /* with its end; divides a page */
 

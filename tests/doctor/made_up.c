@@ -29,6 +29,7 @@ static void machine_make(struct machine_facts *m)
 
 static void nic_make(struct nic_facts *nic)
 {
+	uint32_t table[MADE_UP_QUEUES];
 	struct link_facts *l = &nic->link;
 	struct ethtool_facts *e = &nic->ethtool;
 
@@ -46,15 +47,15 @@ static void nic_make(struct nic_facts *nic)
 	e->ntuple = (struct feature){.active = true};
 	e->rx_queues = MADE_UP_QUEUES;
 	e->rx_queues_max = MADE_UP_QUEUES;
-	e->rss_entries = 128;
 	nic->probe_err = -EBADF;
 	for (unsigned i = 0; i < MADE_UP_QUEUES; i++) {
 		struct queue_facts *q = nic_queue(nic, i);
 
 		assert_non_null(q);
 		q->listed = true;
-		q->in_rss = true;
+		table[i] = i;
 	}
+	assert_true(nic_steering_add(&nic->steering, 0, table, MADE_UP_QUEUES));
 }
 
 int made_up_setup(void **state)

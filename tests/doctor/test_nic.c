@@ -188,7 +188,8 @@ static void without_ethtool_netlink_the_settings_are_unknown_with_the_reason(voi
 	e->rings_err = -ENOENT;
 	e->channels_err = -ENOENT;
 	e->features_err = -ENOENT;
-	e->rss_err = -ENOENT;
+	nic_steering_done(&m->nic->steering);
+	m->nic->steering.rss_err = -ENOENT;
 	m->nic->pools_err = -ENOENT;
 	made_up_judge(m);
 	for (unsigned i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++) {
@@ -217,14 +218,11 @@ static void rss_says_which_queues_it_uses(void **state)
 	made_up_judge(m);
 	assert_verdict(about_nic(m, "RSS"), VERDICT_LATER);
 	assert_string_equal(about_nic(m, "RSS")->value, "16 of 16 queues");
-	m->nic->queues[14].in_rss = false;
-	m->nic->queues[15].in_rss = false;
-	m->nic->ethtool.rss_contexts = 1;
+	m->nic->steering.tables[0].queues[14] = m->nic->steering.tables[0].queues[15] = 0;
 	made_up_judge(m);
 	assert_verdict(about_nic(m, "RSS"), VERDICT_OK);
 	assert_string_equal(about_nic(m, "RSS")->value, "14 of 16 queues");
-	assert_contains(about_nic(m, "RSS")->text, "further contexts");
-	m->nic->ethtool.rss_entries = 0;
+	m->nic->steering.tables[0].n = 0;
 	made_up_judge(m);
 	assert_verdict(about_nic(m, "RSS"), VERDICT_HINT);
 }

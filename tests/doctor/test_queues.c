@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static void set_processes(struct made_up *m, const struct nic_holder *list, unsigned n)
 {
@@ -118,18 +119,73 @@ static void af_xdp_and_leases_hold_queues_too(void **state)
 	assert_contains(m->diagnosis.nics[0].summary, "2 queues busy");
 }
 
-static void queues_with_rules_of_others_are_free_with_a_hint(void **state)
+static void add_rule(struct made_up *m, struct nic_rule_at rule)
+{
+	struct nic_steering *s = &m->nic->steering;
+
+	s->rules = reallocarray(s->rules, s->n_rules + 1, sizeof(*s->rules));
+	assert_non_null(s->rules);
+	s->rules[s->n_rules++] = rule;
+}
+
+static void rules_of_others_are_named_and_keep_their_queues(void **state)
 {
 	struct made_up *m = *state;
+	struct nic_rule_at https = {.location = 7,
+				    .queue = 5,
+				    .family = AF_INET,
+				    .may_be_tcp = true,
+				    .value.local_port = 443,
+				    .mask.local_port = UINT16_MAX};
 
-	m->nic->queues[5].rules = 1;
-	m->nic->queues[6].rules = 2;
+	add_rule(m, https);
 	made_up_judge(m);
 	assert_verdict(about_queues(m, "5"), VERDICT_HINT);
-	assert_contains(about_queues(m, "5")->text, "1 flow rule not of zcrxd sends here");
-	assert_contains(about_queues(m, "6")->text, "2 flow rules not of zcrxd send here");
-	assert_verdict(about_queues(m, "7-15"), VERDICT_OK);
+	assert_contains(about_queues(m, "5")->text, "others' packets are led here");
+	assert_verdict(about_queues(m, "6-15"), VERDICT_OK);
+	assert_verdict(about_nic(m, "other steering"), VERDICT_HINT);
+	assert_contains(about_nic(m, "other steering")->text,
+			"ntuple rule 7 (TCP over IPv4 to port 443) steers to queue 5");
+	assert_contains(about_nic(m, "other steering")->text, "before zcrxd's rules");
 	assert_int_equal(m->diagnosis.level, LEVEL_READY);
+}
+
+static void a_further_rss_context_keeps_its_queues(void **state)
+{
+	static const uint32_t some[] = {14, 15, 14, 15};
+	uint32_t all[MADE_UP_QUEUES];
+	struct made_up *m = *state;
+
+	assert_true(nic_steering_add(&m->nic->steering, 3, some, 4));
+	made_up_judge(m);
+	assert_verdict(about_queues(m, "0-13"), VERDICT_OK);
+	assert_verdict(about_queues(m, "14-15"), VERDICT_HINT);
+	assert_contains(about_nic(m, "other steering")->text, "RSS context 3 has queues 14-15");
+	assert_int_equal(m->diagnosis.level, LEVEL_READY);
+	for (uint32_t i = 0; i < MADE_UP_QUEUES; i++)
+		all[i] = i;
+	assert_true(nic_steering_add(&m->nic->steering, 4, all, MADE_UP_QUEUES));
+	made_up_judge(m);
+	assert_contains(m->diagnosis.nics[0].summary, "others' packets are led to 16 queues");
+	assert_int_equal(m->diagnosis.level, LEVEL_COPY);
+}
+
+static void a_rule_that_spreads_by_a_context_adds_its_number(void **state)
+{
+	static const uint32_t low[] = {0, 1};
+	struct made_up *m = *state;
+
+	assert_true(nic_steering_add(&m->nic->steering, 3, low, 2));
+	add_rule(m, (struct nic_rule_at){.location = 1,
+					 .queue = 8,
+					 .spread = true,
+					 .context = 3,
+					 .family = AF_INET6,
+					 .may_be_tcp = true});
+	made_up_judge(m);
+	assert_verdict(about_queues(m, "0-1"), VERDICT_HINT);
+	assert_verdict(about_queues(m, "8-9"), VERDICT_HINT);
+	assert_verdict(about_queues(m, "10-15"), VERDICT_OK);
 }
 
 static void gve_keeps_its_queue_0(void **state)
@@ -200,7 +256,9 @@ int main(void)
 		TEST(a_hidden_holder_says_who_could_see_it),
 		TEST(a_nic_with_all_queues_held_is_not_ready),
 		TEST(af_xdp_and_leases_hold_queues_too),
-		TEST(queues_with_rules_of_others_are_free_with_a_hint),
+		TEST(rules_of_others_are_named_and_keep_their_queues),
+		TEST(a_further_rss_context_keeps_its_queues),
+		TEST(a_rule_that_spreads_by_a_context_adds_its_number),
 		TEST(gve_keeps_its_queue_0),
 		TEST(queues_named_only_by_rss_are_not_free_queues),
 		TEST(queues_the_kernel_does_not_tell_are_unknown),

@@ -40,21 +40,6 @@ def rss_rewritten(service):
     finish(send)
 
 
-def foreign_rules(service):
-    """Somebody's packets go to a queue of ours: it is not leased until they do not."""
-    said = do("ethtool", "-N", "zc0", "flow-type", "tcp4", "dst-port", "999", "action", "3")
-    rule = re.search(r"ID (\d+)", said)[1]
-    port = PORT + 50
-    got = receives(service, port, COPY)
-    if "not zcrxd's steer to queue 3" not in got["why_not"]:
-        raise Failed(str(got))
-    do("ethtool", "-N", "zc0", "delete", rule)  # it is still there
-    client = begin(service, port + 1, MIB)
-    client.kill()
-    client.wait(10)
-    until("its queue is free", lambda: not queues_bound())
-
-
 def down_and_up(service):
     client = begin(service, PORT + 1, 4 * MIB)
     send = sender("connect", LOCAL[4], PORT + 1, 1, 4 * MIB)
@@ -240,7 +225,6 @@ def main():
     tally.run("rings and channels change", rearranged, before)
     with Service() as service:
         tally.run("the RSS table is rewritten", rss_rewritten, service)
-        tally.run("rules that are not ours", foreign_rules, service)
         tally.run("down and up", down_and_up, service)
         tally.run("a reset", reset, service)
         tally.run("ntuple rules are switched off", rules_off, service)

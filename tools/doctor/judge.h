@@ -23,10 +23,15 @@ void judge_nic(const struct machine_facts *m, const struct nic_facts *nic,
 /* The settings of a NIC that decide whether and how a queue of it can be leased. */
 void judge_settings(const struct machine_facts *m, const struct nic_facts *nic, struct report *r);
 
+/* Rules and RSS contexts that are not zcrxd's: what they keep from a leased queue, or lead there.
+ */
+void judge_steering(const struct nic_facts *nic, struct report *r);
+
 /* What decides whether a NIC is ready, beside its FIX findings. */
 struct tally {
 	unsigned lacks;      /* things it needs and cannot have */
 	unsigned free, busy; /* queues that can be leased, that somebody holds */
+	unsigned reached;    /* that others' packets are led to */
 };
 
 /* The findings about queues; sets free and busy. */

@@ -182,7 +182,10 @@ static void reasons_text(const struct report *machine, const struct report *r,
 		text_add(buf, size, ", %u that it lacks", t->lacks);
 	if (t->busy)
 		text_add(buf, size, ", %u queue%s busy", t->busy, t->busy > 1 ? "s" : "");
-	if (!t->free && !t->busy)
+	if (!t->free && t->reached)
+		text_add(buf, size, ", others' packets are led to %u queue%s", t->reached,
+			 t->reached > 1 ? "s" : "");
+	if (!t->free && !t->busy && !t->reached)
 		text_add(buf, size, ", its queues are unknown");
 	if (machine->level == LEVEL_COPY)
 		text_add(buf, size, ", the machine cannot");
@@ -229,6 +232,8 @@ void judge_nic(const struct machine_facts *m, const struct nic_facts *nic,
 	settings = r->n;
 	if (nic->link.bus_device[0])
 		judge_settings(m, nic, r);
+	if (nic->link.bus_device[0])
+		judge_steering(nic, r);
 	t.lacks = report_count(r, VERDICT_NO);
 	queues = r->n;
 	if (nic->link.bus_device[0] || !strcmp(nic->link.kind, "netkit"))

@@ -3,6 +3,7 @@
  * Judges the receive queues: which can be leased, and who holds the others. Neighbours of which the
  * same is to be said share a line.
  */
+#include "../../nic/exclusive.h"
 #include "judge.h"
 
 #include <inttypes.h>
@@ -14,6 +15,14 @@ struct verdict_of_queue {
 	char text[192];
 	char action[160];
 };
+
+/* By more than the RSS table, which it leaves. */
+static bool is_reached(const struct nic_steering *s, unsigned id)
+{
+	struct nic_intruder first;
+
+	return nic_intruders(s, id, &first, 1) > nic_table_has(nic_steering_table(s, 0), id);
+}
 
 static struct verdict_of_queue queue_judge(const struct machine_facts *m,
 					   const struct nic_facts *nic, unsigned id)
@@ -34,13 +43,11 @@ static struct verdict_of_queue queue_judge(const struct machine_facts *m,
 	} else if (!strcmp(nic->ethtool.driver, "gve") && !id) {
 		snprintf(v.text, sizeof(v.text), "gve cannot stop its queue 0");
 		snprintf(v.action, sizeof(v.action), "give zcrxd other queues");
-	} else if (q->rules) {
+	} else if (is_reached(&nic->steering, id)) {
 		v.verdict = VERDICT_HINT;
-		snprintf(v.text, sizeof(v.text),
-			 "free, but %u flow rule%s not of zcrxd send%s here", q->rules,
-			 q->rules == 1 ? "" : "s", q->rules == 1 ? "s" : "");
+		snprintf(v.text, sizeof(v.text), "others' packets are led here: not leased");
 		snprintf(v.action, sizeof(v.action),
-			 "see ethtool -n %s, or give zcrxd other queues", nic->link.name);
+			 "see \"other steering\", or give zcrxd other queues");
 	} else {
 		v.verdict = VERDICT_OK;
 		v.action[0] = '\0';
@@ -85,7 +92,8 @@ void judge_queues(const struct machine_facts *m, const struct nic_facts *nic, st
 	for (unsigned id = 0; id < n; id++) {
 		v = queue_judge(m, nic, id);
 		t->busy += queue_is_busy(&nic->queues[id]);
-		t->free += v.verdict != VERDICT_NO;
+		t->free += v.verdict == VERDICT_OK;
+		t->reached += v.verdict == VERDICT_HINT;
 		if (id + 1 < n)
 			next = queue_judge(m, nic, id + 1);
 		if (id + 1 < n && v.verdict == next.verdict && !strcmp(v.text, next.text))

@@ -49,8 +49,11 @@ static void judge_split(const struct ethtool_facts *e, const struct driver *driv
 	}
 }
 
-static void judge_ntuple(const struct ethtool_facts *e, struct report *r)
+static void judge_ntuple(const struct nic_facts *nic, struct report *r)
 {
+	const struct ethtool_facts *e = &nic->ethtool;
+	uint32_t rules = nic->steering.n_rules;
+
 	if (e->features_err) {
 		say_unknown(r, "ntuple", e->features_err);
 	} else if (!e->ntuple.active && e->ntuple.fixed) {
@@ -61,34 +64,34 @@ static void judge_ntuple(const struct ethtool_facts *e, struct report *r)
 		report_add(r, "ntuple", e->ntuple.active ? "on" : "off",
 			   e->ntuple.active ? VERDICT_OK : VERDICT_LATER,
 			   "%s; %" PRIu32 " rule%s there, left alone",
-			   e->ntuple.active ? "flow rules can be set" : "zcrxd turns it on",
-			   e->rules, e->rules == 1 ? "" : "s");
+			   e->ntuple.active ? "flow rules can be set" : "zcrxd turns it on", rules,
+			   rules == 1 ? "" : "s");
 	}
 }
 
 static void judge_rss(const struct nic_facts *nic, struct report *r)
 {
 	const struct ethtool_facts *e = &nic->ethtool;
+	const struct nic_table *table = nic_steering_table(&nic->steering, 0);
 	unsigned used = 0, real = e->channels_err ? nic->n_queues : e->rx_queues;
 	char value[TEXT_SIZE];
 
-	if (e->rss_err) {
-		say_unknown(r, "RSS", e->rss_err);
+	if (nic->steering.rss_err) {
+		say_unknown(r, "RSS", nic->steering.rss_err);
 		return;
 	}
-	if (!e->rss_entries) {
+	if (!table || !table->n) {
 		report_add(r, "RSS", "no table", VERDICT_HINT,
 			   "other traffic cannot be kept off a leased queue");
 		report_action(r, "use a NIC with an RSS indirection table");
 		return;
 	}
-	for (unsigned i = 0; i < nic->n_queues; i++)
-		used += nic->queues[i].in_rss;
+	for (unsigned i = 0; i < real; i++)
+		used += nic_table_has(table, i);
 	snprintf(value, sizeof(value), "%u of %u queues", used, real);
-	report_add(r, "RSS", value, used < real ? VERDICT_OK : VERDICT_LATER, "%s%s",
+	report_add(r, "RSS", value, used < real ? VERDICT_OK : VERDICT_LATER, "%s",
 		   used < real ? "the others are free of unsteered traffic"
-			       : "zcrxd takes the queues it leases out of the table",
-		   e->rss_contexts ? "; there are further contexts, zcrxd leaves them alone" : "");
+			       : "zcrxd takes the queues it leases out of the table");
 }
 
 static void judge_channels(const struct nic_facts *nic, struct report *r)
@@ -190,7 +193,7 @@ void judge_settings(const struct machine_facts *m, const struct nic_facts *nic, 
 	const struct driver *driver = driver_find(nic->ethtool.driver);
 
 	judge_split(&nic->ethtool, driver, r);
-	judge_ntuple(&nic->ethtool, r);
+	judge_ntuple(nic, r);
 	judge_rss(nic, r);
 	judge_channels(nic, r);
 	judge_mtu(m, nic, r);
