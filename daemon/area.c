@@ -84,7 +84,7 @@ static bool is_read_write(int fd)
 	return mode >= 0 && (mode & O_ACCMODE) == O_RDWR;
 }
 
-static uint32_t memfd_check(int fd, uint64_t bytes)
+static uint32_t memfd_check(int fd)
 {
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -94,44 +94,53 @@ static uint32_t memfd_check(int fd, uint64_t bytes)
 		return REASON_FD_ACCESS;
 	if (!(seals & F_SEAL_SHRINK) || seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return REASON_SEALS;
-	return st.st_size < 0 || bytes > (uint64_t)st.st_size ? REASON_AREA_SIZE : REASON_NONE;
+	return REASON_NONE;
 }
 
-static uint32_t dmabuf_check(int fd, uint64_t bytes)
+static uint32_t dmabuf_check(int fd)
 {
 	struct statfs fs;
 	if (fstatfs(fd, &fs) < 0 || fs.f_type != DMA_BUF_MAGIC)
 		return REASON_FD_KIND;
-	if (!is_read_write(fd))
-		return REASON_FD_ACCESS;
-	off_t size = lseek(fd, 0, SEEK_END);
-	return size < 0 || bytes != (uint64_t)size ? REASON_AREA_SIZE : REASON_NONE;
+	return is_read_write(fd) ? REASON_NONE : REASON_FD_ACCESS;
 }
 
-static uint32_t length_check(int fd, uint64_t bytes, struct answer *a)
+/* A memfd holds that much or more, a dma-buf just that much, which only lseek(2) tells. */
+static bool holds(int fd, uint32_t kind, uint64_t bytes)
+{
+	struct stat st;
+	if (kind == MSG_AREA_DMABUF)
+		return lseek(fd, 0, SEEK_END) == (off_t)bytes;
+	return fstat(fd, &st) == 0 && bytes <= (uint64_t)st.st_size;
+}
+
+static uint32_t length_check(int fd, const struct msg_area_add *m, uint64_t most, struct answer *a)
 {
 	uint64_t unit = mapping_unit(fd);
-	if (bytes > 0 && bytes % unit == 0)
-		return REASON_NONE;
-	if (unit > (uint64_t)sysconf(_SC_PAGESIZE)) {
-		snprintf(
-			a->text_room, sizeof(a->text_room),
-			"The memfd consists of huge pages: the area's length must be a multiple of "
-			"%ju bytes, and not zero.",
-			(uintmax_t)unit);
-		a->text = a->text_room;
-	}
-	return REASON_AREA_SIZE;
+	a->text = a->text_room;
+	if (m->length > most)
+		snprintf(a->text_room, sizeof(a->text_room),
+			 "No backend receives into an area of more than %ju GiB.",
+			 (uintmax_t)(most >> 30));
+	else if (unit > (uint64_t)sysconf(_SC_PAGESIZE) && (m->length == 0 || m->length % unit))
+		snprintf(a->text_room, sizeof(a->text_room),
+			 "The memfd consists of huge pages: the area's length must be a multiple "
+			 "of %ju bytes, and not zero.",
+			 (uintmax_t)unit);
+	else
+		a->text = NULL;
+	bool right = m->length > 0 && m->length % unit == 0 && holds(fd, m->kind, m->length);
+	return a->text || !right ? REASON_AREA_SIZE : REASON_NONE;
 }
 
-static uint32_t check(int fd, const struct msg_area_add *m, struct answer *a)
+static uint32_t check(int fd, const struct msg_area_add *m, uint64_t bytes_most, struct answer *a)
 {
 	uint32_t reason = REASON_VALUE;
 	if (m->kind == MSG_AREA_MEMFD || m->kind == MSG_AREA_UDMABUF)
-		reason = memfd_check(fd, m->length);
+		reason = memfd_check(fd);
 	else if (m->kind == MSG_AREA_DMABUF)
-		reason = dmabuf_check(fd, m->length);
-	return reason ? reason : length_check(fd, m->length, a);
+		reason = dmabuf_check(fd);
+	return reason ? reason : length_check(fd, m, bytes_most, a);
 }
 
 /* Takes the descriptor over, or it is the errno of why there is none. */
@@ -215,9 +224,9 @@ static uint32_t bytes_charge(struct area *area, int fd, uint32_t kind, struct an
 }
 
 uint32_t area_new(struct area **ret, struct user *user, int fd, const struct msg_area_add *m,
-		  struct answer *a)
+		  uint64_t bytes_most, struct answer *a)
 {
-	uint32_t reason = check(fd, m, a);
+	uint32_t reason = check(fd, m, bytes_most, a);
 	if (reason)
 		return reason;
 	if (files_account(user, ACCOUNT_AREAS, 1) < 0)

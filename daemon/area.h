@@ -29,9 +29,12 @@ struct area {
 	bool in_use;      /* by a queue */
 };
 
-/* Checks, charges and maps fd (borrowed) as the request says. Returns REASON_NONE or why not. */
+/*
+ * Checks, charges and maps fd (borrowed) as the request says; bytes_most is the largest area that
+ * any backend receives into. Returns REASON_NONE or why not.
+ */
 uint32_t area_new(struct area **ret, struct user *user, int fd, const struct msg_area_add *m,
-		  struct answer *a);
+		  uint64_t bytes_most, struct answer *a);
 struct area *area_free(struct area *a);
 
 /*

@@ -329,15 +329,14 @@ static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_
 			 "zcrxd is shutting down and leases no more queues.");
 		return -ESHUTDOWN;
 	}
-	int r = pick(l, wish->class, wish->n, why);
-	if (r < 0)
-		return r;
 	uint32_t ifindex = if_nametoindex(c->name);
 	if (!ifindex || (nic->leases > 0 && ifindex != nic->ifindex)) {
 		snprintf(why, NIC_SENTENCE_BYTES, "The interface %s is gone.", c->name);
 		return -ENODEV;
 	}
-	r = charge(wish->user, why);
+	int r = pick(l, wish->class, wish->n, why);
+	if (r == 0)
+		r = charge(wish->user, why);
 	/* Also if it is ready still: somebody may have changed it since, or another card has its
 	 * name. */
 	if (r == 0 && nic->leases == 0)

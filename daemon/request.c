@@ -70,14 +70,7 @@ static uint32_t area_add(struct client *c, const struct msg_area_add *m, const i
 		return REASON_DENIED;
 	}
 	struct area *area;
-	if (m->length > open_area_bytes_most()) {
-		snprintf(a->text_room, sizeof(a->text_room),
-			 "No backend receives into an area of more than %u GiB.",
-			 (unsigned)(open_area_bytes_most() >> 30));
-		a->text = a->text_room;
-		return REASON_AREA_SIZE;
-	}
-	uint32_t reason = area_new(&area, c->who.user, fds[0], m, a);
+	uint32_t reason = area_new(&area, c->who.user, fds[0], m, open_area_bytes_most(), a);
 	if (reason == REASON_NONE && m->kind == MSG_AREA_UDMABUF)
 		reason = area_show(area, a);
 	if (reason)

@@ -239,11 +239,11 @@ static void its_files_are_nobodys_area_as_long_as_they_are_used(void **state)
 	struct answer answer = {0};
 	const struct msg_area_add add = {.kind = MSG_AREA_MEMFD,
 					 .length = (uint64_t)sysconf(_SC_PAGESIZE)};
-	assert_int_equal(area_new(&area, payer, rq, &add, &answer), REASON_FD_KIND);
-	assert_int_equal(area_new(&area, payer, cq, &add, &answer), REASON_FD_ACCESS);
+	assert_int_equal(area_new(&area, payer, rq, &add, UINT64_MAX, &answer), REASON_FD_KIND);
+	assert_int_equal(area_new(&area, payer, cq, &add, UINT64_MAX, &answer), REASON_FD_ACCESS);
 	uring_done(&ring);
 	rings_done(&rings);
-	assert_int_equal(area_new(&area, payer, rq, &add, &answer), REASON_NONE);
+	assert_int_equal(area_new(&area, payer, rq, &add, UINT64_MAX, &answer), REASON_NONE);
 	area_free(area);
 	assert_int_equal(rings_init(&rings, &ring, payer, &wish), 0);
 }
