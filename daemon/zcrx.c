@@ -4,10 +4,9 @@
  * and takes refills itself from the shared refill ring. Nothing here happens per buffer.
  *
  * What comes outside the area (a packet that was not split, another queue's) the kernel copies into
- * free buffers. When it finds none the receive ends with -ENOMEM, and is armed again once the
- * client has given something back. In a dma-buf it cannot: there the receive always ends so, and
- * what comes next is drained to the side buffer. Source: the kernel's
- * Documentation/networking/iou-zcrx.rst.
+ * free buffers. When it finds none the receive ends with -ENOMEM (drought.h). In a dma-buf it
+ * cannot: there the receive always ends so, and what comes next is drained to the side buffer.
+ * Source: the kernel's Documentation/networking/iou-zcrx.rst.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include "../proto/msg.h"
 #include "area.h"
 #include "backend.h"
+#include "drought.h"
 #include "pace.h"
 #include "rings.h"
 #include "side.h"
@@ -32,8 +32,6 @@
 /* A queue is let go asynchronously: the last one's may not be over yet. */
 #define EEXIST_TRIES    40
 #define EEXIST_PAUSE_NS 50000000
-
-#define TRY_AGAIN_NS 4000000 /* turns come less and less often: look_later() */
 
 /*
  * The kernel (6.15 to 7.3, io_uring/zcrx.c: io_zcrx_queue_cqe(), io_zcrx_ring_refill()) computes a
@@ -58,12 +56,10 @@ struct zcrx {
 	struct drain *drain;
 	uint32_t ifq;
 	struct zcrx_abi abi;
-	bool dry;        /* a receive ended for want of buffers */
-	uint64_t dry_ns; /* when, or when a receive was tried again */
-	bool armed;      /* one was since the kernel last got any */
-	bool flushed;    /* since the client last gave any back */
-	int64_t out;     /* completions that the client has not given back; < 0: it lied */
-	bool event;      /* the NIC found none, and will not say so again before it is asked to */
+	struct drought drought;
+	bool flushed; /* since the client last gave any back */
+	int64_t out;  /* completions that the client has not given back; < 0: it lied */
+	bool event;   /* the NIC found none, and will not say so again before it is asked to */
 	const struct zcrx_statistics *stats; /* in the client's reach: to be shown, not trusted */
 };
 
@@ -184,7 +180,7 @@ static void zcrx_arm(void *data, struct uring *ring, int sock, uint64_t user_dat
 {
 	struct zcrx *b = data;
 	struct io_uring_sqe *sqe = uring_sqe(ring);
-	b->armed = true;
+	b->drought.armed = true;
 	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, sock, NULL, 0, 0);
 	sqe->ioprio |= IORING_RECV_MULTISHOT;
 	sqe->zcrx_ifq_idx = b->ifq;
@@ -221,11 +217,8 @@ static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
 		return;
 	}
 	b->out += cqe->res > 0 && !(b->side && cqe->flags & IORING_CQE_F_BUFFER);
-	/* One that ended before the kernel got some may be told later, when the CQ was full. */
-	if (cqe->res == -ENOMEM && !b->side && b->armed && !b->dry) {
-		b->dry = true;
-		b->dry_ns = clock_ns();
-	}
+	if (cqe->res == -ENOMEM && !b->side)
+		drought_begins(&b->drought, clock_ns());
 	if (!b->side || !(cqe->flags & IORING_CQE_F_BUFFER))
 		return;
 	uint32_t slot = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
@@ -249,19 +242,6 @@ static bool flush(struct zcrx *b)
 }
 
 /*
- * Buffers may come free without the client's doing, when the NIC's pool lets go of some. And what
- * is not copied needs none of those.
- */
-static uint32_t tries_again(struct zcrx *b)
-{
-	uint64_t now = clock_ns();
-	if (now - b->dry_ns < TRY_AGAIN_NS)
-		return 0;
-	b->dry_ns = now;
-	return 1;
-}
-
-/*
  * Did the client give anything back? Each completion once; the kernel alone sees which. Who claims
  * more than that has the kernel read what says nothing: for such a client nothing is done until as
  * many completions have come. Its buffers are taken when the NIC wants some.
@@ -273,6 +253,8 @@ static bool given_back(struct zcrx *b)
 	b->out -= claimed;
 	bool honest = b->out >= 0;
 	count_add(honest ? &counts->refills : &counts->refills_refused, claimed);
+	if (honest)
+		b->drought.given += claimed;
 	return honest && claimed > 0;
 }
 
@@ -287,17 +269,17 @@ static uint32_t zcrx_post(void *data)
 	 * The client holds no more than finds room there: what lies there has to go in time. And a
 	 * receive for want of buffers may have ended while what the client gave back lay there.
 	 */
-	bool wanted = b->dry ? untaken > 0 && !b->flushed
-			     : news && untaken > b->rings->layout.rq_entries / 4;
+	bool wanted = b->drought.on ? untaken > 0 && !b->flushed
+				    : news && untaken > b->rings->layout.rq_entries / 4;
 	wanted &= b->out >= 0;
 	bool flushed = wanted && flush(b);
 	if (news || flushed)
-		b->dry = b->armed = false;
+		drought_ends(&b->drought);
 	if (b->event && news)
 		b->event = !control(b, ZCRX_OP_ARM_EVENT);
-	if (b->dry)
-		return tries_again(b);
-	return b->side && !b->side->posted ? 0 : UINT32_MAX;
+	if (b->side && !b->side->posted)
+		return 0;
+	return drought_arms(&b->drought, clock_ns());
 }
 
 static uint64_t zcrx_copied(const void *data)
