@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../proto/ring.h"
 #include "../kernel/die.h"
 
 /* Words of the refill memory: the client's page, then the ring, which begins a page behind it. */
@@ -29,6 +31,7 @@ struct culprit {
 	unsigned pause_us;
 	uint32_t *words; /* of the refill memory */
 	size_t n;
+	const struct ring_daemon *daemon; /* the last page of the completion memory */
 };
 
 struct region {
@@ -51,6 +54,12 @@ static struct region shared(const char *name, const char *rights)
 	if (f)
 		fclose(f);
 	return (struct region){(const char *)from, to - from};
+}
+
+static uint32_t refill_entries(const struct culprit *c)
+{
+	uint32_t most = (uint32_t)((c->n - RQ_ENTRIES) / ENTRY_WORDS);
+	return 1u << (31 - __builtin_clz(most));
 }
 
 /* ---- behaviours ---- */
@@ -101,8 +110,7 @@ static void forge(const struct culprit *c)
 	const uint64_t edges[] = {0,          area - 1,       area - 4096,   area,
 				  area + 1,   1ull << 31,     1ull << 32,    (1ull << 48) - 1,
 				  1ull << 48, UINT64_MAX - 1, UINT64_MAX / 2};
-	uint32_t entries = (uint32_t)((c->n - RQ_ENTRIES) / ENTRY_WORDS);
-	for (entries = 1u << (31 - __builtin_clz(entries)); random() % BATCH; tail++) {
+	for (uint32_t entries = refill_entries(c); random() % BATCH; tail++) {
 		uint64_t off = (uint64_t)random() % area;
 		if (random() % 2)
 			off = seen[random() % 8];
@@ -139,12 +147,40 @@ static void punch(const struct culprit *c)
 	forge(c);
 }
 
+/* Closes a flow whose end it never reads: the daemon waits for that, and asks for kicks. */
+static void leave_a_dead_flow(const struct culprit *c)
+{
+	struct zcrx_completion got[BATCH];
+	for (;;) {
+		for (int i = 0, n = zcrx_reap(c->q, got, BATCH); i < n; i++)
+			if (got[i].what == ZCRX_DATA)
+				return zcrx_flow_close(got[i].flow, 0);
+		zcrx_wait(c->q, 100);
+	}
+}
+
+/* Has the daemon read a whole ring of refills that are none, again and again, and look for more. */
+static void amplify(const struct culprit *c)
+{
+	static bool dead;
+	static uint32_t kicked;
+	if (!dead)
+		leave_a_dead_flow(c);
+	dead = true;
+	ring_store(&c->words[RQ_TAIL], c->words[RQ_TAIL] + refill_entries(c));
+	uint32_t kick = ring_load(&c->daemon->kick);
+	if (kick && kick != kicked)
+		send(zcrx_queue_fd(c->q), "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	kicked = kick;
+	usleep(c->pause_us);
+}
+
 static const struct behaviour {
 	const char *name;
 	void (*act)(const struct culprit *c);
 } behaviours[] = {
-	{"hoard", hoard}, {"scribble", scribble}, {"jump", jump},
-	{"forge", forge}, {"owe", owe},           {"punch", punch},
+	{"hoard", hoard}, {"scribble", scribble}, {"jump", jump},       {"forge", forge},
+	{"owe", owe},     {"punch", punch},       {"amplify", amplify},
 };
 
 static const struct behaviour *find(const char *how)
@@ -163,14 +199,16 @@ bool harm_is(const char *how)
 _Noreturn void harm(const char *how, const struct zcrx_area *area, struct zcrx_queue *q,
 		    unsigned pause_us)
 {
-	struct region r = shared("zcrxd-rq", "rw-s");
+	struct region rq = shared("zcrxd-rq", "rw-s"), cq = shared("zcrxd-cq", "r--s");
+	if (rq.bytes <= RQ_ENTRIES * sizeof(uint32_t) || !cq.bytes)
+		die("there is no refill memory");
 	const struct culprit c = {.area = area,
 				  .q = q,
 				  .pause_us = pause_us,
-				  .words = (uint32_t *)(uintptr_t)r.from,
-				  .n = r.bytes / sizeof(uint32_t)};
-	if (c.n <= RQ_ENTRIES)
-		die("there is no refill memory");
+				  .words = (uint32_t *)(uintptr_t)rq.from,
+				  .n = rq.bytes / sizeof(uint32_t),
+				  .daemon = (const void *)(cq.from + cq.bytes -
+							   PAGE_WORDS * sizeof(uint32_t))};
 	const struct behaviour *b = find(how);
 	while (b)
 		b->act(&c);

@@ -73,6 +73,8 @@ static bool option_receive(struct many *m, const char *arg)
 		m->area_bytes = n;
 	else if (strncmp(arg, "cq=", 3) == 0)
 		m->queue.cq_entries = (uint32_t)n;
+	else if (strncmp(arg, "rq=", 3) == 0)
+		m->queue.rq_entries = (uint32_t)n;
 	else if (strncmp(arg, "buffer=", 7) == 0)
 		m->queue.buffer_bytes = (uint32_t)n;
 	else if (strncmp(arg, "backend=", 8) == 0)
@@ -104,8 +106,8 @@ static int usage(void)
 {
 	fputs("usage: many receive listen|adopt|connect|twice IP PORT FLOWS BYTES [OPTION...]\n"
 	      "       many send connect|serve IP PORT FLOWS BYTES [rounds=N] [seed=N]\n"
-	      "options: area=BYTES cq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge[=LOG2] host\n"
-	      "         hoard scribble jump forge owe punch pause=MICROSECONDS drop leave linger rounds=N\n"
+	      "options: area=BYTES cq=ENTRIES rq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge[=LOG2] host\n"
+	      "         hoard scribble jump forge owe punch amplify pause=MICROSECONDS drop leave linger rounds=N\n"
 	      "         search seed=N (the sender's, too)\n",
 	      stderr);
 	return 2;

@@ -1,29 +1,43 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Does a client that means harm slow others down? Their throughput with it over that without it.
+"""Do clients that mean harm slow others down? A neighbour's throughput with them over that without them.
+
+CULPRITS of them at a time, each with a queue of its own. With the argument copy these queues, and the
+neighbour's, are of the backend copy.
 
 For the machine to which an instruction is a nanosecond (scripts/vm --accel count): throughput is
 then what everybody together executes, and how long they wait, and does not depend on what else the
-host does. It is that of streams that follow each other, in pairs that begin with either in turn.
-That there is one processor makes all that harm costs show, in zcrxd and in the kernel. Not harm is
-what the harmful client and its sender compute themselves, as anybody may: throughput is that of the
-processor time which they leave. And a processor that others keep busy has to show, or the measure
-would be blind.
+host does. The neighbour's streams follow each other: without, with, with, without, so that what
+changes slowly counts for both. That there is one processor makes all that harm costs show, in zcrxd
+and in the kernel. Not harm is what the harmful clients and their senders compute themselves, as
+anybody may: throughput is that of the processor time which they leave. And a processor that others
+keep busy has to show, or the measure would be blind.
 """
 import contextlib
 import glob
 import itertools
 import statistics
 import subprocess
+import sys
 import time
 
-from service import Failed, Service, sender, transfer, uncomplaining, wait_ready, zero_copy
-from guest import LOCAL, Tally, only_in_guest, queues_bound, until
+from service import COPY, Failed, Service, sender, transfer, uncomplaining, wait_ready, zero_copy
+from guest import LOCAL, Tally, only_in_guest, queues_bound, remade, until
 
 MIB = 1 << 20
 SIZE = 32 * MIB
 LEAST = 0.95
-PAIRS = 5
+CULPRITS = 8
+OTHER_QUEUES = 4  # for everybody's traffic, and for who is measured
+IS_COPY = "copy" in sys.argv[1:]
+OPTIONS = (f"backend={COPY}",) if IS_COPY else ()
+# What is sent to a culprit, of each flow. By copy what it does not take lies in its sockets, and the memory
+# that the kernel has for TCP is everybody's, with zcrxd or without: that is not to become short.
+ENDLESS, SOME = (MIB // 2, MIB // 2) if IS_COPY else (1024 * MIB, 4 * MIB)
+AREA = ("area=262144",) if IS_COPY else ()  # is full of less
+# Where what a behaviour costs grows with it, more than usual.
+HARM = {"hoard": (), "scribble": (), "jump": (), "forge": (), "punch": (),
+        "amplify": ("rq=32768", "pause=1000")}
 SETTLE_SECONDS = 1
 PORTS = itertools.count(27000)
 
@@ -41,30 +55,44 @@ def computed(processes):
 def speed(service, others=()):
     """Of an ordinary client that verifies every byte, in MB/s of the time that others leave."""
     since, before = time.monotonic_ns(), computed(others)
-    got = transfer(service, next(PORTS), 1, SIZE)
+    got = transfer(service, next(PORTS), 1, SIZE, options=OPTIONS)
     theirs = (computed(others) - before) / (time.monotonic_ns() - since)
-    zero_copy(got)
+    if not IS_COPY:
+        zero_copy(got)
     return 1000 * SIZE / (got["ns"] * (1 - theirs))
+
+
+def culprit(service, how):
+    """It has a queue of its own, and a sender that fills it."""
+    port = next(PORTS)
+    receives = service.client("listen", LOCAL[4], port, 4, 1024 * MIB, how, "pause=10000", *HARM[how],
+                              *AREA, *OPTIONS)
+    wait_ready(receives)
+    return receives, sender("connect", LOCAL[4], port, 4, ENDLESS if how == "hoard" else SOME)
 
 
 @contextlib.contextmanager
 def harm(service, how):
-    """It has a queue of its own, and a sender that fills it. Its processes."""
-    port = next(PORTS)
-    culprit = service.client("listen", LOCAL[4], port, 4, 1024 * MIB, how, "pause=10000")
-    wait_ready(culprit)
-    send = sender("connect", LOCAL[4], port, 4, 1024 * MIB if how == "hoard" else 4 * MIB)
+    """The processes of all culprits."""
+    def queues():
+        return len(service.queues() if IS_COPY else queues_bound())
+
+    found = []
     try:
-        until("it has a queue", queues_bound)
+        for _ in range(CULPRITS):
+            found.append(culprit(service, how))
+        until("each has a queue", lambda: queues() == CULPRITS)
         time.sleep(SETTLE_SECONDS)
-        yield culprit, send
-        if culprit.poll() is not None and how == "hoard":
-            raise Failed(f"it ended: {culprit.stderr.read()}")
+        yield [process for pair in found for process in pair]
+        for receives, _ in found:
+            if receives.poll() is not None and how in ("hoard", "amplify"):
+                raise Failed(f"it ended: {receives.stderr.read()}")
     finally:
-        for process in culprit, send:
-            process.kill()
-            process.wait(10)
-        until("its queue is free", lambda: not queues_bound())
+        for pair in found:
+            for process in pair:
+                process.kill()
+                process.wait(10)
+        until("their queues are free", lambda: queues() == 0)
 
 
 @contextlib.contextmanager
@@ -77,25 +105,15 @@ def load(_service, _how):
             busy.kill()
 
 
-def ratio(service, disturbed, how, first):
-    def with_it():
-        with disturbed(service, how) as others:
-            return speed(service, others)
-
-    if first:
-        a = with_it()
-        b = speed(service)
-    else:
-        b = speed(service)
-        a = with_it()
-    return a / b
-
-
 def measure(service, disturbed, how):
-    ratios = sorted(ratio(service, disturbed, how, i % 2) for i in range(PAIRS))
-    median = statistics.median(ratios)
-    print(f"{how}: median {median:.3f}, {ratios[0]:.3f} to {ratios[-1]:.3f}", flush=True)
-    return median
+    """The mean of two ratios."""
+    before = speed(service)
+    with disturbed(service, how) as others:
+        first, second = speed(service, others), speed(service, others)
+    after = speed(service)
+    mean = statistics.mean((first / before, second / after))
+    print(f"{how}: {mean:.3f}, of {first / before:.3f} and {second / after:.3f}", flush=True)
+    return mean
 
 
 def noticed(service):
@@ -113,10 +131,11 @@ def unharmed(service, how):
 def main():
     only_in_guest()
     tally = Tally()
-    with Service() as service:
+    remade(queues=CULPRITS + OTHER_QUEUES)
+    with Service(queues=f"2-{CULPRITS + OTHER_QUEUES - 1}") as service:
         speed(service)
         tally.run("a busy processor is noticed", noticed, service)
-        for how in "hoard", "scribble", "jump", "forge", "punch":
+        for how in HARM:
             tally.run(f"{how}: neighbours keep {LEAST:.0%} of their throughput", unharmed, service, how)
         tally.run("zcrxd ends", service.end)
     tally.run("the kernel has no complaint", uncomplaining)
