@@ -84,6 +84,7 @@ class Slow(unittest.TestCase):
 
     def test_what_changes_meanwhile_is_read_in_the_end(self):
         self.hang_up("[class slow]\ngroups=zcrx-slow\n")
+        world.eventually(lambda: os.path.exists(f"{self.fifo}.asked"))
         self.hang_up("[class other]\nusers=61000\n")
         world.eventually(self.answer)
         self.daemon.wait_for("READY=1")
