@@ -107,11 +107,12 @@ static void user_forget(struct user *u)
 /* It has no references, yet or any more. */
 static void user_retire(struct user *u)
 {
-	if (accounts.idle_count >= IDLE_MOST)
-		user_forget(TAILQ_FIRST(&accounts.idle));
 	TAILQ_INSERT_TAIL(&accounts.idle, u, idle);
 	accounts.idle_count++;
 	u->pool->idle++;
+	/* Only now: the oldest one's pool goes with its last user, and may be this one's pool. */
+	if (accounts.idle_count > IDLE_MOST)
+		user_forget(TAILQ_FIRST(&accounts.idle));
 }
 
 static bool is_over(const struct rate *r, uint64_t period_ns, uint64_t now_ns)

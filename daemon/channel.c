@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "../proto/reason.h"
+#include "../proto/text.h"
 #include "control.h"
 #include "flight.h"
 #include "flows.h"
@@ -116,6 +117,7 @@ void channel_lost(struct queue *q)
 	m.queue_lost.reason = q->lost_reason;
 	snprintf(m.queue_lost.text, sizeof(m.queue_lost.text), "%s",
 		 q->lost_text ? q->lost_text : reason_text(q->lost_reason));
+	text_clean(m.queue_lost.text, "");
 	/* If there is no room: the hang-up that follows says the same. */
 	event_send(q, &m, MSG_QUEUE_LOST, sizeof(m.queue_lost), -1);
 }

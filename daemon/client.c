@@ -89,6 +89,13 @@ static void control_turn(struct client *c)
 	c->control_active = uring_pending(&c->control, came, c->slot_count) || came;
 }
 
+/* At once: the ring's CQ has no room for the completions of all listeners. */
+static void listener_let_go(struct client *c, uint32_t flow_id)
+{
+	control_stop(c, CONTROL_ACCEPT, flow_id);
+	control_scan(c);
+}
+
 /*
  * What the control ring does for a queue that closes ends first. Connections that were accepted by
  * then are its flows.
@@ -99,7 +106,7 @@ static void control_let_go(struct client *c, struct queue *q)
 	const struct flow *connecting = c->session.connecting;
 	TAILQ_FOREACH (f, &q->flows, link)
 		if (f->listener && f->state == FLOW_ARMED)
-			control_stop(c, CONTROL_ACCEPT, f->id);
+			listener_let_go(c, f->id);
 	if (connecting && connecting->queue == q)
 		control_stop(c, CONTROL_CONNECT, connecting->id);
 	control_scan(c);
@@ -126,7 +133,7 @@ static uint64_t turn(struct client *c)
 	c->gathering = false;
 	if (c->control_active)
 		control_turn(c);
-	if (c->opening)
+	if (c->opening && !c->done)
 		session_opening(c);
 	struct queue *q, *next;
 	for (q = TAILQ_FIRST(&c->queues); q; q = next) {
@@ -236,7 +243,6 @@ static void wind_up(struct client *c)
 	struct queue *q;
 	struct area *a;
 	session_abandon(c);
-	open_abandon(c);
 	TAILQ_FOREACH (q, &c->queues, link)
 		queue_close(q);
 	while (!TAILQ_EMPTY(&c->queues)) {
@@ -244,6 +250,7 @@ static void wind_up(struct client *c)
 		if (!TAILQ_EMPTY(&c->queues))
 			wait_and_dispatch(c, wait);
 	}
+	open_abandon(c); /* may wait for a NIC: the other queues have ended by then */
 	while ((a = LIST_FIRST(&c->areas))) {
 		pthread_mutex_lock(&c->lock);
 		LIST_REMOVE(a, link);

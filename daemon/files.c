@@ -33,11 +33,14 @@ struct kept {
 	uint64_t looked_ns; /* at it, last */
 };
 
+LIST_HEAD(keeping, kept);
+
 static struct {
 	pthread_mutex_t lock;
-	int inotify, timer; /* the timer runs while anything is kept */
+	int inotify, timer; /* the timer runs while anything is kept, or missed */
 	struct charges buckets[BUCKETS];
-	LIST_HEAD(, kept) kept;
+	struct keeping kept;
+	bool missed; /* events were dropped, and what is watched was not looked through since */
 } files = {.lock = PTHREAD_MUTEX_INITIALIZER, .inotify = -1, .timer = -1};
 
 int files_init(int ret_due[2])
@@ -160,7 +163,10 @@ static bool gone(int watch)
 	return any;
 }
 
-/* Nobody read the events in time and the kernel dropped some: it lists the watches there are. */
+/*
+ * Nobody read the events in time and the kernel dropped some: it lists the watches there are.
+ * Without a descriptor for that, files.missed stays.
+ */
 static bool rescan(void)
 {
 	char path[64], line[256];
@@ -177,6 +183,7 @@ static bool rescan(void)
 				c->seen |= c->watch == (int)watch;
 	}
 	fclose(f);
+	files.missed = false;
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (c = LIST_FIRST(&files.buckets[i]); c; c = next) {
 			next = LIST_NEXT(c, link);
@@ -200,11 +207,13 @@ static bool events_take(void)
 			const struct inotify_event *e = (const void *)at;
 			at += sizeof(*e) + e->len;
 			if (e->mask & IN_Q_OVERFLOW)
-				any |= rescan();
+				files.missed = true;
 			else if (e->mask & IN_DELETE_SELF)
 				any |= gone(e->wd);
 		}
 	}
+	if (files.missed)
+		any |= rescan();
 	return any;
 }
 
@@ -224,45 +233,61 @@ static bool is_only_ours(int dmabuf)
 	return count == 1;
 }
 
+/* Not under the lock: the kernel frees all of the memory in these. */
 static void kept_free(struct kept *k)
 {
 	fd_close(k->dmabuf);
 	fd_close(k->memfd);
 	account_release(k->user, ACCOUNT_AREAS, 1);
 	user_put(k->user);
-	LIST_REMOVE(k, link);
 	free(k);
 }
 
-/* Not at the same one all the time, however often somebody has its requests refused. */
-static bool kept_look(void)
+/*
+ * Takes out those that nobody else has. Not at the same one all the time, however often somebody
+ * has its requests refused.
+ */
+static void kept_look(struct keeping *ret_gone)
 {
 	struct kept *k, *next;
 	uint64_t now = clock_ns();
-	bool any = false;
 	for (k = LIST_FIRST(&files.kept); k; k = next) {
 		next = LIST_NEXT(k, link);
 		if (now - k->looked_ns < LOOK_AGAIN_NS)
 			continue;
 		k->looked_ns = now;
-		if (is_only_ours(k->dmabuf)) {
-			kept_free(k);
-			any = true;
-		}
+		if (!is_only_ours(k->dmabuf))
+			continue;
+		LIST_REMOVE(k, link);
+		LIST_INSERT_HEAD(ret_gone, k, link);
 	}
-	if (LIST_EMPTY(&files.kept))
-		timer_set(0);
+}
+
+/* True if any was in the list. */
+static bool kept_free_all(struct keeping *list)
+{
+	struct kept *k;
+	bool any = false;
+	for (; (k = LIST_FIRST(list)); any = true) {
+		LIST_REMOVE(k, link);
+		kept_free(k);
+	}
 	return any;
 }
 
 bool files_reap(void)
 {
+	struct keeping unused = LIST_HEAD_INITIALIZER(unused);
 	uint64_t expirations;
+	pthread_mutex_lock(&files.lock);
+	kept_look(&unused);
+	pthread_mutex_unlock(&files.lock);
+	bool any = kept_free_all(&unused); /* first: their files may go by it */
 	pthread_mutex_lock(&files.lock);
 	if (read(files.timer, &expirations, sizeof(expirations)) < 0)
 		expirations = 0; /* it was not the timer */
-	bool any = kept_look();  /* first: their files may go by it */
 	any |= events_take();
+	timer_set(LIST_EMPTY(&files.kept) && !files.missed ? 0 : LOOK_EVERY_S);
 	pthread_mutex_unlock(&files.lock);
 	return any;
 }
@@ -290,9 +315,7 @@ void files_keep(struct kept *k)
 void files_done(void)
 {
 	struct charge *c;
-	struct kept *k;
-	while ((k = LIST_FIRST(&files.kept)))
-		kept_free(k);
+	kept_free_all(&files.kept);
 	for (size_t i = 0; i < BUCKETS; i++)
 		while ((c = LIST_FIRST(&files.buckets[i])))
 			charge_free(c);

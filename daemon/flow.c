@@ -192,7 +192,7 @@ static void let_go(struct flow *f)
 	if (!f->stream)
 		return flow_drop_socket(f, f->abort);
 	flow_unwatch(f);
-	if (f->abort)
+	if (f->abort && f->state != FLOW_ENDED)
 		socket_abort(f->sock);
 }
 

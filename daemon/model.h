@@ -107,6 +107,7 @@ struct flow {
 	uint32_t end; /* CQ position */
 	uint64_t bytes, bytes_copied;
 	uint64_t copied_row;       /* while steered: bytes since the last that were not copied */
+	uint64_t noted_ns;         /* when it brought data, while it waits on `fresh` */
 	uint64_t taken;            /* from the socket before the first of them: socket_taken() */
 	void *stream;              /* the backend's, or NULL; its socket is kept open */
 	struct steering *steering; /* to the leased hardware queue, or NULL */

@@ -183,6 +183,7 @@ static uint32_t lease_refused(int error)
 static uint32_t open_leased(struct opening *o, const struct backend *backend)
 {
 	struct answer *a = o->answer;
+	a->error = 0; /* that of another backend */
 	uint32_t ifindex, n;
 	const uint32_t *rxqs;
 	o->wish.backend = backend;
@@ -213,6 +214,7 @@ static uint32_t open_leased(struct opening *o, const struct backend *backend)
 
 static uint32_t open_copy(struct opening *o)
 {
+	o->answer->error = 0; /* that of another backend */
 	if (!o->wish.area->base)
 		return REASON_AREA_KIND; /* and why not better, as it was said */
 	o->wish.backend = &backend_copy;

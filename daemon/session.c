@@ -21,6 +21,7 @@
 #include "util.h"
 
 #define REQUESTS_A_TURN 16
+#define GIVE_UP_NS      4000000u /* between two tries to give a listener's connections up */
 #define SEND_BYTES      16384
 
 static void watch(struct client *c, uint32_t events)
@@ -193,8 +194,10 @@ uint64_t session_closing(struct client *c, uint64_t now_ns)
 		flow_give_up(f);
 	if (f)
 		flow_attend(f);
+	if (f && f->queue->closing)
+		return UINT64_MAX; /* it ends with its queue */
 	if (f && f->state != FLOW_DEAD)
-		return s->closing_until_ns;
+		return now_ns < s->closing_until_ns ? s->closing_until_ns : now_ns + GIVE_UP_NS;
 	s->closing = 0;
 	session_finish(c, REASON_NONE, &(struct answer){0});
 	return UINT64_MAX;

@@ -17,6 +17,7 @@
 
 /* As much the kernel lets a socket grow to by itself, tcp_rmem. */
 #define AUTOTUNED_BYTES (6u << 20)
+#define TAKEN_TRIES     8
 #define LEAST_BYTES     (16u << 10) /* with less a stream hardly moves */
 
 /* The kernel's TCP states as tcp_info reports them (include/net/tcp_states.h). */
@@ -119,12 +120,19 @@ bool socket_is_finished(int sock)
 
 uint64_t socket_taken(int sock)
 {
-	struct tcp_info info = {0};
+	struct tcp_info before = {0}, info = {0};
 	socklen_t len = sizeof(info);
 	int unread = 0;
-	if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
-	    ioctl(sock, SIOCINQ, &unread) < 0)
-		return 0;
+	/* What comes between the two questions must not count in one of them alone. */
+	for (int i = 0; i < TAKEN_TRIES; i++) {
+		before = info;
+		if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+			return 0;
+		if (i > 0 && info.tcpi_bytes_received == before.tcpi_bytes_received)
+			break;
+		if (ioctl(sock, SIOCINQ, &unread) < 0)
+			return 0;
+	}
 	/* A FIN counts as a byte that came, but not as one to be read. */
 	return info.tcpi_bytes_received - (uint64_t)unread - has_fin(info.tcpi_state);
 }

@@ -57,9 +57,10 @@ struct zcrx {
 	uint32_t ifq;
 	struct zcrx_abi abi;
 	struct drought drought;
-	bool flushed; /* since the client last gave any back */
-	int64_t out;  /* completions that the client has not given back; < 0: it lied */
-	bool event;   /* the NIC found none, and will not say so again before it is asked to */
+	bool flushed;     /* since the client last gave any back */
+	uint64_t claimed; /* to be given back, and not believed yet */
+	int64_t out;      /* completions that the client has not given back; < 0: it lied */
+	bool event;       /* the NIC found none, and will not say so again before it is asked to */
 	const struct zcrx_statistics *stats; /* in the client's reach: to be shown, not trusted */
 };
 
@@ -249,13 +250,18 @@ static bool flush(struct zcrx *b)
 static bool given_back(struct zcrx *b)
 {
 	struct ring_daemon *counts = b->rings->daemon;
-	uint32_t claimed = rings_refill_note(b->rings);
+	uint32_t claimed = rings_refill_note(b->rings), most = b->rings->layout.rq_entries;
 	b->out -= claimed;
 	bool honest = b->out >= 0;
 	count_add(honest ? &counts->refills : &counts->refills_refused, claimed);
-	if (honest)
-		b->drought.given += claimed;
-	return honest && claimed > 0;
+	b->claimed += claimed;
+	if (!honest)
+		return false; /* its completions may still have to be counted: then it is believed
+			       */
+	uint32_t given = b->claimed < most ? (uint32_t)b->claimed : most;
+	b->drought.given += given;
+	b->claimed = 0;
+	return given > 0;
 }
 
 static uint32_t zcrx_post(void *data)

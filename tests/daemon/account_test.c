@@ -14,7 +14,8 @@ enum {
 	ALICE = 1000,
 	BOB = 1001,
 	MOST = 10,
-	MOST_BYTES = 1000
+	MOST_BYTES = 1000,
+	IDLE_USERS = 1024 /* are remembered */
 };
 
 static const struct limits limits = {
@@ -54,6 +55,17 @@ static struct user *get_of(const char *pool, uid_t uid)
 static struct user *get(uid_t uid)
 {
 	return get_of("class", uid);
+}
+
+/* One of a class of many, whose rate is remembered when it has gone. */
+static struct user *asked(const char *pool, uid_t uid)
+{
+	struct limits wide = limits;
+	struct user *u = NULL;
+	wide.most_users = 2 * IDLE_USERS;
+	assert_int_equal(user_get(&u, pool, &wide, uid, now_ns), 0);
+	assert_true(account_request(u, now_ns));
+	return u;
 }
 
 /* Each its whole share, beside the other's. */
@@ -303,6 +315,19 @@ static void threads_may_charge_at_once(void **state)
 
 #define CASE(name) cmocka_unit_test_teardown(name, teardown)
 
+/* The one that makes room for it may be the last one of its own class: the class stays. */
+static void whoever_makes_room_does_not_take_the_class_along(void **state)
+{
+	(void)state;
+	user_put(asked("small", ALICE));
+	for (uid_t uid = 0; uid < IDLE_USERS - 1; uid++)
+		user_put(asked("large", uid));
+	struct user *late = asked("small", BOB);
+	uint64_t used[ACCOUNT_KINDS];
+	assert_int_equal(account_used("small", used), 1);
+	user_put(late);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +343,7 @@ int main(void)
 		CASE(leases_have_a_rate_that_is_told_and_outlives_users),
 		CASE(a_class_asks_for_no_more_than_the_users_it_may_have),
 		CASE(lower_limits_leave_what_is_there),
+		CASE(whoever_makes_room_does_not_take_the_class_along),
 		CASE(threads_may_charge_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

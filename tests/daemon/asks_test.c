@@ -158,6 +158,15 @@ static void a_turn_nudges_some_sockets_and_leaves_the_rest_for_later(void **stat
 	TAILQ_FOREACH (f, &queue->fresh, waiting)
 		left++;
 	assert_in_range(left, 1, FLOWS - 1);
+	/* Whoever brings data again waits as long as before, however many others there are. */
+	TAILQ_FOREACH (f, &queue->flows, link)
+		if (!f->waits_on)
+			break;
+	uint64_t noted = clock_ns();
+	nudge_note(f);
+	while (TAILQ_FIRST(&queue->fresh) != f)
+		nudge(queue, clock_ns());
+	assert_true(queue->nudge_ns >= noted + 10000000);
 	while (queue->nudge_ns)
 		nudge(queue, clock_ns());
 	assert_true(TAILQ_EMPTY(&queue->fresh));
