@@ -73,6 +73,16 @@ void nic_queues_mark(const struct nic_queues *q, bool ret_has[NIC_QUEUES_MOST])
 		ret_has[q->ids[i]] = true;
 }
 
+int nic_queues_add(struct nic_queues *q, const struct nic_queues *more)
+{
+	bool has[NIC_QUEUES_MOST];
+
+	nic_queues_mark(q, has);
+	for (uint32_t i = 0; i < more->n; i++)
+		has[more->ids[i]] = true;
+	return take(q, has);
+}
+
 void nic_queues_print(const struct nic_queues *q, FILE *out)
 {
 	for (uint32_t i = 0, last; i < q->n; i = last + 1) {

@@ -24,6 +24,9 @@ bool nic_queues_have(const struct nic_queues *q, uint32_t id);
 void nic_queues_mark(const struct nic_queues *q, bool ret_has[NIC_QUEUES_MOST]);
 /* As nic_queues_parse() takes it. */
 void nic_queues_print(const struct nic_queues *q, FILE *out);
+/* Adds what more has. The ids are then in ascending order. Returns 0 or -ENOMEM. */
+int nic_queues_add(struct nic_queues *q, const struct nic_queues *more);
+
 void nic_queues_done(struct nic_queues *q);
 
 #endif

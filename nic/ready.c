@@ -130,31 +130,42 @@ static int change(const struct nic_facts *facts, const struct nic_queues *queues
 	return r < 0 ? r : 0;
 }
 
-/*
- * What the journal knows already is older, and stays; the rules in it are those of a process that
- * died, or of leases that are over.
- */
-static int journal_begin(const char *dir, const struct nic_before *b, nic_say say,
-			 char why[NIC_SENTENCE_BYTES])
+/* False: all of the queues are in it. */
+static bool queues_are_new(const struct nic_before *older, const struct nic_before *b)
+{
+	for (uint32_t i = 0; i < b->queues.n; i++)
+		if (!nic_queues_have(&older->queues, b->queues.ids[i]))
+			return true;
+	return false;
+}
+
+static int journal_go_on(const char *dir, struct nic_before *older, const struct nic_before *b)
+{
+	int r = nic_rules_del(b->name, older->rules, older->n_rules);
+
+	if (r < 0 || !queues_are_new(older, b))
+		return r;
+	r = nic_queues_add(&older->queues, &b->queues);
+	return r < 0 ? r : journal_write(dir, older);
+}
+
+int nic_journal_begin(const char *dir, const struct nic_before *b, nic_say say,
+		      char why[NIC_SENTENCE_BYTES])
 {
 	struct nic_before older = {0};
+	const char *what = "cannot be used";
 	int r = nic_before_get(dir, b->name, say, &older);
-	bool there_is = r == 0;
 
-	if (there_is)
-		r = nic_rules_del(b->name, older.rules, older.n_rules);
-	nic_before_done(&older);
-	if (r < 0 && r != -ENOENT && r != -EBADMSG && r != -ESTALE) {
-		snprintf(why, NIC_SENTENCE_BYTES, "%s: the journal in %s cannot be used: %s.",
-			 b->name, dir, strerrordesc_np(-r));
-		return r;
+	if (r == 0) {
+		r = journal_go_on(dir, &older, b);
+		nic_before_done(&older);
+	} else if (r == -ENOENT || r == -EBADMSG || r == -ESTALE) {
+		what = "cannot be written";
+		r = journal_write(dir, b);
 	}
-	if (there_is)
-		return 0;
-	r = journal_write(dir, b);
 	if (r < 0)
-		snprintf(why, NIC_SENTENCE_BYTES, "%s: the journal cannot be written to %s: %s.",
-			 b->name, dir, strerrordesc_np(-r));
+		snprintf(why, NIC_SENTENCE_BYTES, "%s: the journal in %s %s: %s.", b->name, dir,
+			 what, strerrordesc_np(-r));
 	return r;
 }
 
@@ -172,7 +183,7 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 	snprintf(why, NIC_SENTENCE_BYTES, "Out of memory.");
 	r = before_get(&before, &facts, queues, why);
 	if (r == 0)
-		r = journal_begin(dir, &before, say, why);
+		r = nic_journal_begin(dir, &before, say, why);
 	if (r == 0) {
 		r = change(&facts, queues, why);
 		if (r < 0)

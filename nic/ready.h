@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "before.h"
 #include "queues.h"
 #include "say.h"
 
@@ -21,6 +22,15 @@
  */
 int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *queues, nic_say say,
 		   char why[NIC_SENTENCE_BYTES]);
+
+/*
+ * Has the journal in the folder know what the NIC was like, and all of our queues. What it knows
+ * already is older, and stays; queues that zcrxd has been given since are added. Rules in it are
+ * those of a process that died, or of leases that are over: they are deleted. Returns and tells as
+ * nic_make_ready(), which calls it.
+ */
+int nic_journal_begin(const char *dir, const struct nic_before *b, nic_say say,
+		      char why[NIC_SENTENCE_BYTES]);
 
 /*
  * Keeps it ready, should somebody have spread packets over the queues again, or switched ntuple

@@ -14,6 +14,7 @@
 
 #include "../../nic/before.h"
 #include "../../nic/change.h"
+#include "../../nic/ready.h"
 #include "../../nic/restore.h"
 #include "../../nic/rule_notes.h"
 
@@ -224,6 +225,34 @@ static void rules_are_noted_and_struck(void **state)
 	rule_notes_done(&notes);
 }
 
+/* The administrator gave zcrxd further queues, and the NIC was not put back before. */
+static void one_that_is_older_learns_of_further_queues(void **state)
+{
+	(void)state;
+	char why[NIC_SENTENCE_BYTES] = "";
+	uint32_t more[] = {3, 5};
+	struct nic_before older = before(NIC), now = before(NIC), got;
+	struct rule_notes notes;
+	struct rule_note note;
+	now.queues.ids = more;
+	now.split = NIC_SPLIT_ON;
+	now.threshold = 0;
+	assert_int_equal(journal_write(dir, &older), 0);
+	assert_int_equal(nic_journal_begin(dir, &now, say, why), 0);
+	rule_notes_init(&notes);
+	assert_int_equal(rule_notes_open(&notes, dir, NIC), 0);
+	struct nic_rule to_the_new_one = rule(9, more[0]);
+	assert_int_equal(rule_notes_add(&notes, &to_the_new_one, &note), 0);
+	rule_notes_done(&notes);
+	rules_read(&got);
+	assert_int_equal(got.split, NIC_SPLIT_OFF);
+	assert_int_equal(got.threshold, 256);
+	assert_int_equal(got.queues.n, 3);
+	assert_int_equal(got.queues.ids[1], more[0]);
+	assert_int_equal(got.n_rules, 1);
+	nic_before_done(&got);
+}
+
 static void a_card_is_known_by_its_place_and_address(void **state)
 {
 	(void)state;
@@ -255,6 +284,7 @@ int main(void)
 		cmocka_unit_test_teardown(one_of_a_card_that_is_gone_stays, clean),
 		cmocka_unit_test_teardown(one_that_makes_no_sense_is_kept_aside, clean),
 		cmocka_unit_test_teardown(rules_are_noted_and_struck, clean),
+		cmocka_unit_test_teardown(one_that_is_older_learns_of_further_queues, clean),
 		cmocka_unit_test(a_card_is_known_by_its_place_and_address),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
