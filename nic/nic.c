@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "card.h"
+
 /* More than any driver has; a larger id is a misreading, not a reason to allocate. */
 #define QUEUES_MAX 16384u
 
@@ -36,11 +38,12 @@ void nic_gather(struct nic_facts *nic, const struct link_facts *link)
 
 int nic_gather_named(struct nic_facts *nic, const char *name)
 {
-	struct link_facts link = {.ifindex = if_nametoindex(name)};
+	struct link_facts link = {0};
+	int r = nic_index(name, &link.ifindex);
 
+	if (r < 0)
+		return r;
 	memcpy(link.name, name, strnlen(name, sizeof(link.name) - 1));
-	if (!link.ifindex)
-		return -ENODEV;
 	nic_gather(nic, &link);
 	return 0;
 }

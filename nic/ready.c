@@ -92,12 +92,12 @@ static int rss_shrink(const char *nic, const struct nic_queues *queues, uint32_t
 
 int nic_keep_ready(const char *nic, const struct nic_queues *queues)
 {
-	struct nic_facts facts = {.link.ifindex = if_nametoindex(nic)};
+	struct nic_facts facts = {0};
 	bool rules_off = false;
-	int r;
+	int r = nic_index(nic, &facts.link.ifindex);
 
-	if (!facts.link.ifindex)
-		return -ENODEV;
+	if (r < 0)
+		return r;
 	ethtool_nl_gather(&facts);
 	if (!facts.ethtool.features_err && !facts.ethtool.ntuple.active)
 		rules_off = nic_ntuple_set(nic, true) == 0;
@@ -177,7 +177,8 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 	int r = nic_gather_named(&facts, nic);
 
 	if (r < 0) {
-		snprintf(why, NIC_SENTENCE_BYTES, "There is no interface %s.", nic);
+		snprintf(why, NIC_SENTENCE_BYTES, "%s cannot be looked at: %s.", nic,
+			 strerrordesc_np(-r));
 		return r;
 	}
 	snprintf(why, NIC_SENTENCE_BYTES, "Out of memory.");

@@ -53,8 +53,11 @@ static int ntuple_put_back(const struct nic_before *b, nic_say say)
 {
 	struct nic_rule_at *others = NULL;
 	uint32_t n = 0;
+	int r = b->ntuple ? 0 : nic_rules_get(b->name, &others, &n);
 
-	if (!b->ntuple && nic_rules_get(b->name, &others, &n) == 0 && n > 0)
+	if (r < 0 && r != -EOPNOTSUPP)
+		return r; /* it is not known whether there are some */
+	if (n > 0)
 		nic_tell(say, false, "%s: ntuple stays on, there are %u rules that are not zcrxd's",
 			 b->name, n);
 	free(others);
@@ -159,8 +162,11 @@ int nic_put_back(const char *dir, const char *nic, nic_say say)
 
 	if (r < 0)
 		return r;
-	ifindex = if_nametoindex(nic);
-	if (!unbound_wait(ifindex, &b.queues)) {
+	r = nic_index(nic, &ifindex);
+	if (r < 0) {
+		nic_tell(say, true, "%s cannot be looked at: %s; nothing was put back yet", nic,
+			 strerrordesc_np(-r));
+	} else if (!unbound_wait(ifindex, &b.queues)) {
 		nic_tell(say, true, "%s: a queue is still in use; nothing was put back yet", nic);
 		r = -EBUSY;
 	} else {
