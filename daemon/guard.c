@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "../nic/card.h"
 #include "../proto/reason.h"
 #include "log.h"
 #include "util.h"
@@ -150,7 +151,10 @@ static void act(struct guard *g, struct facts *f)
 static bool is_gone(struct guard *g)
 {
 	struct guarded *lease;
-	if (if_nametoindex(g->nic) == g->ifindex)
+	uint32_t ifindex;
+	int r = nic_index(g->nic, &ifindex);
+	/* Where it cannot be told, as without file descriptors, the next look will. */
+	if (r == 0 ? ifindex == g->ifindex : r != -ENODEV)
 		return false;
 	LIST_FOREACH (lease, &g->leases, link)
 		lose(g, lease, REASON_NIC_GONE, reason_text(REASON_NIC_GONE));
@@ -267,14 +271,15 @@ static void plain_rules_take(struct nic_steering *s)
 		s->rules[i].own |= nic_rule_is_plain(&s->rules[i], &plain);
 }
 
-int guard_survey(struct guard *g, bool left_behind, bool *asked, char why[NIC_SENTENCE_BYTES])
+int guard_survey(struct guard *g, uint32_t ifindex, bool left_behind, bool *asked,
+		 char why[NIC_SENTENCE_BYTES])
 {
 	struct nic_intruder intruder;
 	struct facts f;
 	*why = '\0';
 	if (!facts_copy(g, &f))
 		return -ENOMEM;
-	nic_steering_gather(&f.steering, g->nic, if_nametoindex(g->nic));
+	nic_steering_gather(&f.steering, g->nic, ifindex);
 	int r = facts_error(&f);
 	if (r == 0)
 		nic_exclusive_judge(&f.steering, f.own, f.n);

@@ -50,7 +50,8 @@ void guard_look(struct guard *g);
  * The RSS table does not count: it is put right; nor, if `left_behind`, such rules as zcrxd sets.
  * Returns 0 or a negative errno if that cannot be told.
  */
-int guard_survey(struct guard *g, bool left_behind, bool *asked, char why[NIC_SENTENCE_BYTES]);
+int guard_survey(struct guard *g, uint32_t ifindex, bool left_behind, bool *asked,
+		 char why[NIC_SENTENCE_BYTES]);
 
 /* The lease begins, and ends. */
 void guard_add(struct guard *g, struct guarded *lease, uint32_t ifindex);

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "../nic/card.h"
 #include "../nic/journal.h"
 #include "../nic/nic.h"
 #include "../nic/restore.h"
@@ -23,7 +24,8 @@
 #include "work.h"
 
 #define NS_A_SECOND 1000000000ull
-#define AGAIN_NS    50000000 /* between two tries to put a NIC back that comes and goes */
+#define AGAIN_NS    50000000           /* between two tries to put a NIC back that comes and goes */
+#define LATER_NS    (10 * NS_A_SECOND) /* ... that could not be, for want of resources */
 
 struct nic {
 	const struct config_nic *config;
@@ -38,7 +40,7 @@ struct nic {
 
 	/* What is done without leases. Atomic: they are looked at without the lock. */
 	uint64_t back_at_ns; /* when it is to be put back; 0: it has leases, or is as it was */
-	bool owed;           /* it was gone when it was to be put back */
+	bool owed;           /* it was gone when it was to be put back, perhaps before the start */
 	bool returning;      /* the work was started, and not joined yet */
 	struct work work;
 };
@@ -69,7 +71,8 @@ static void note_left_behind(void *arg, const char *name)
 {
 	(void)arg;
 	for (uint32_t i = 0; i < all.n; i++)
-		all.nics[i].left_behind |= strcmp(all.nics[i].config->name, name) == 0;
+		if (strcmp(all.nics[i].config->name, name) == 0)
+			all.nics[i].left_behind = all.nics[i].owed = true;
 }
 
 void leases_init(const struct config_nic *nics, const char *state_dir)
@@ -96,6 +99,7 @@ void leases_init(const struct config_nic *nics, const char *state_dir)
 				  strerrordesc_np(-r));
 	}
 	journal_list(state_dir, note_left_behind, NULL);
+	eventfd_write(all.owing, 1);
 }
 
 bool leases_any(void)
@@ -108,13 +112,23 @@ int leases_owing(void)
 	return all.owing;
 }
 
+/* It failed for what passes: a queue is still in use, or there is no file descriptor or memory. */
+static bool is_for_now(int r)
+{
+	return r == -EBUSY || r == -EAGAIN || r == -EMFILE || r == -ENFILE || r == -ENOMEM ||
+	       r == -ENOBUFS;
+}
+
 static void put_back(struct nic *nic)
 {
 	int r = nic_put_back(all.dir, nic->config->name, say);
-	__atomic_store_n(&nic->back_at_ns, 0, __ATOMIC_RELAXED);
+	bool later = is_for_now(r);
+	if (r == 0)
+		nic->left_behind = false;
+	__atomic_store_n(&nic->back_at_ns, later ? clock_ns() + LATER_NS : 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&nic->owed, r == -ENODEV, __ATOMIC_RELEASE);
 	/* It may have come back meanwhile, and leases_look() have found nothing owed yet. */
-	if (r == -ENODEV)
+	if (later || r == -ENODEV)
 		eventfd_write(all.owing, 1);
 }
 
@@ -157,7 +171,11 @@ static uint64_t look(struct nic *nic)
 	uint64_t at = __atomic_load_n(&nic->back_at_ns, __ATOMIC_ACQUIRE);
 	if (!owed && at && clock_ns() < at)
 		return at;
-	bool due = owed ? if_nametoindex(nic->config->name) != 0 : at != 0;
+	uint32_t ifindex;
+	int r = owed ? nic_index(nic->config->name, &ifindex) : 0;
+	if (r < 0 && r != -ENODEV)
+		return clock_ns() + LATER_NS;
+	bool due = owed ? r == 0 : at != 0;
 	if (due && (!nic->returning || work_is_over(&nic->work))) {
 		returned_wait(nic);
 		nic->returning = true;
@@ -229,18 +247,23 @@ static void pick_of(struct lease *l, uint32_t n, const struct nic_facts *facts, 
 	}
 }
 
-/*
- * Which queues the class could have, and to which of these packets of others are led; a sentence
- * about the first of them, or "".
- */
-static int look_around(struct nic *nic, const struct policy_class *class,
-		       char reached[NIC_SENTENCE_BYTES], char why[NIC_SENTENCE_BYTES])
+/* Which queues the class could have, and how many these are. */
+static uint32_t free_find(struct nic *nic, const struct policy_class *class)
 {
-	int r = !nic->taken || !nic->free || !nic->reached || !nic->guard.is_thread ? -ENOMEM : 0;
-	for (uint32_t i = 0; i < nic->config->queues.n && r == 0; i++)
-		nic->free[i] = nic->reached[i] = !nic->taken[i] && may_take(class, nic->config, i);
-	if (r == 0)
-		r = guard_survey(&nic->guard, nic->left_behind, nic->reached, reached);
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < nic->config->queues.n; i++) {
+		nic->free[i] = !nic->taken[i] && may_take(class, nic->config, i);
+		n += nic->free[i];
+	}
+	return n;
+}
+
+/* To which of the free queues packets of others are led; a sentence about the first, or "". */
+static int look_around(struct nic *nic, uint32_t ifindex, char reached[NIC_SENTENCE_BYTES],
+		       char why[NIC_SENTENCE_BYTES])
+{
+	memcpy(nic->reached, nic->free, nic->config->queues.n * sizeof(*nic->reached));
+	int r = guard_survey(&nic->guard, ifindex, nic->left_behind, nic->reached, reached);
 	if (r < 0)
 		snprintf(why, NIC_SENTENCE_BYTES,
 			 "Whether packets of others come to queues of %s cannot be told: %s.",
@@ -248,48 +271,18 @@ static int look_around(struct nic *nic, const struct policy_class *class,
 	return r;
 }
 
-static int say_few(const struct lease *l, const char *reached, char why[NIC_SENTENCE_BYTES])
+static int say_few(const struct lease *l, uint32_t n, char why[NIC_SENTENCE_BYTES])
 {
 	const char *name = l->nic->config->name;
-	if (*reached)
-		snprintf(why, NIC_SENTENCE_BYTES, "%s", reached);
-	else if (l->n > 0)
+	if (n > 0)
 		snprintf(why, NIC_SENTENCE_BYTES,
-			 "Only %u queues of %s that zcrxd may hand out to your class are free.",
-			 l->n, name);
+			 "Only %u queues of %s that zcrxd may hand out to your class are free.", n,
+			 name);
 	else
 		snprintf(why, NIC_SENTENCE_BYTES,
 			 "All queues of %s that zcrxd may hand out to your class are in use.",
 			 name);
 	return -EBUSY;
-}
-
-/*
- * Picks n free queues that the class may have. One that another program
- * holds is the last choice: it may be that the kernel has not let go of it yet.
- */
-static int pick(struct lease *l, const struct policy_class *class, uint32_t n,
-		char why[NIC_SENTENCE_BYTES])
-{
-	char reached[NIC_SENTENCE_BYTES];
-	int r = look_around(l->nic, class, reached, why);
-	if (r < 0)
-		return r;
-	struct nic_facts facts = {.link.ifindex = if_nametoindex(l->nic->config->name)};
-	netdev_genl_queues(&facts);
-	pick_of(l, n, &facts, false);
-	pick_of(l, n, &facts, true);
-	nic_done(&facts);
-	return l->n == n ? 0 : say_few(l, reached, why);
-}
-
-static void mark(struct lease *l, bool taken)
-{
-	struct nic *nic = l->nic;
-	for (uint32_t i = 0; i < nic->config->queues.n; i++)
-		for (uint32_t k = 0; k < l->n; k++)
-			if (nic->config->queues.ids[i] == l->rxqs[k])
-				nic->taken[i] = taken;
 }
 
 /* Is there one more for the user? */
@@ -303,6 +296,49 @@ static int charge(struct user *user, char why[NIC_SENTENCE_BYTES])
 		 "(leases-per-minute= of its class in zcrxd.conf); try again in %" PRIu64 " s.",
 		 wait_s);
 	return -EDQUOT;
+}
+
+/* What is asked of the NIC takes time and locks: only where it can help, and at the user's rate. */
+static int may_look(const struct lease *l, const struct lease_wish *wish,
+		    char why[NIC_SENTENCE_BYTES])
+{
+	struct nic *nic = l->nic;
+	if (!nic->taken || !nic->free || !nic->reached || !nic->guard.is_thread) {
+		snprintf(why, NIC_SENTENCE_BYTES, "%s cannot be looked after.", nic->config->name);
+		return -ENOMEM;
+	}
+	uint32_t n = free_find(nic, wish->class);
+	return n < wish->n ? say_few(l, n, why) : charge(wish->user, why);
+}
+
+/*
+ * Picks so many free queues that the class may have. One that another program
+ * holds is the last choice: it may be that the kernel has not let go of it yet.
+ */
+static int pick(struct lease *l, uint32_t ifindex, uint32_t n, char why[NIC_SENTENCE_BYTES])
+{
+	char reached[NIC_SENTENCE_BYTES];
+	int r = look_around(l->nic, ifindex, reached, why);
+	if (r < 0)
+		return r;
+	struct nic_facts facts = {.link.ifindex = ifindex};
+	netdev_genl_queues(&facts);
+	pick_of(l, n, &facts, false);
+	pick_of(l, n, &facts, true);
+	nic_done(&facts);
+	if (l->n == n)
+		return 0;
+	snprintf(why, NIC_SENTENCE_BYTES, "%s", reached);
+	return -EBUSY;
+}
+
+static void mark(struct lease *l, bool taken)
+{
+	struct nic *nic = l->nic;
+	for (uint32_t i = 0; i < nic->config->queues.n; i++)
+		for (uint32_t k = 0; k < l->n; k++)
+			if (nic->config->queues.ids[i] == l->rxqs[k])
+				nic->taken[i] = taken;
 }
 
 static int make_ready(struct nic *nic, char why[NIC_SENTENCE_BYTES])
@@ -329,14 +365,20 @@ static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_
 			 "zcrxd is shutting down and leases no more queues.");
 		return -ESHUTDOWN;
 	}
-	uint32_t ifindex = if_nametoindex(c->name);
-	if (!ifindex || (nic->leases > 0 && ifindex != nic->ifindex)) {
+	uint32_t ifindex;
+	int r = nic_index(c->name, &ifindex);
+	if (r == -ENODEV || (r == 0 && nic->leases > 0 && ifindex != nic->ifindex)) {
 		snprintf(why, NIC_SENTENCE_BYTES, "The interface %s is gone.", c->name);
 		return -ENODEV;
 	}
-	int r = pick(l, wish->class, wish->n, why);
+	if (r < 0) {
+		snprintf(why, NIC_SENTENCE_BYTES, "The interface %s cannot be looked at: %s.",
+			 c->name, strerrordesc_np(-r));
+		return r;
+	}
+	r = may_look(l, wish, why);
 	if (r == 0)
-		r = charge(wish->user, why);
+		r = pick(l, ifindex, wish->n, why);
 	/* Also if it is ready still: somebody may have changed it since, or another card has its
 	 * name. */
 	if (r == 0 && nic->leases == 0)
@@ -355,6 +397,12 @@ static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_
 	return 0;
 }
 
+/* Another NIC would be refused as well, and asking for it would cost the user one more lease. */
+static bool is_final(int r)
+{
+	return r == -EDQUOT || r == -ESHUTDOWN;
+}
+
 int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES])
 {
 	const char *name = wish->nic;
@@ -370,7 +418,7 @@ int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_S
 			      : "Your class may not lease a receive queue%s%s; the administrator "
 				"can allow it with nics= in zcrxd.conf.",
 		 *name ? " of " : "", name);
-	for (uint32_t i = 0; i < all.n && r < 0; i++) {
+	for (uint32_t i = 0; i < all.n && r < 0 && !is_final(r); i++) {
 		struct nic *nic = &all.nics[i];
 		if ((*name && strcmp(name, nic->config->name) != 0) ||
 		    !policy_leases(wish->class, nic->config->name))

@@ -35,6 +35,7 @@
 static struct {
 	_Atomic bool changed;
 	int readied; /* times */
+	bool away;   /* at the start */
 	bool slow;   /* the driver: it says that it has begun, and waits until it may go on */
 	sem_t begun, go_on;
 } made_up;
@@ -62,9 +63,10 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 
 int nic_put_back(const char *dir, const char *nic, nic_say say)
 {
-	(void)nic;
 	(void)say;
-	int r = journal_remove(dir, NIC);
+	if (made_up.away || strcmp(nic, NIC) != 0)
+		return -ENODEV;
+	int r = journal_remove(dir, nic);
 	if (r == 0)
 		made_up.changed = false;
 	return r;
@@ -84,7 +86,11 @@ int nic_keep_ready(const char *nic, const struct nic_queues *queues)
 }
 
 static struct policy policy;
-static struct config_nic nic = {.name = NIC, .queues = {&queue, 1}, .linger_seconds = LINGER};
+static struct config_nic other = {.name = "zcrx-gone0", .queues = {&queue, 1}};
+static struct config_nic nic = {.name = NIC,
+				.queues = {&queue, 1},
+				.linger_seconds = LINGER,
+				.next = &other};
 static struct user *user;
 
 static int setup(void **state)
@@ -95,9 +101,13 @@ static int setup(void **state)
 	int r = mkdtemp(state_dir) ? policy_init(&policy) : -1;
 	if (r < 0)
 		return r;
-	policy.classes->nics = (struct policy_nics){calloc(1, sizeof(struct policy_nic)), 1};
+	policy.classes->nics = (struct policy_nics){calloc(2, sizeof(struct policy_nic)), 2};
 	strcpy(policy.classes->nics.nics[0].name, NIC);
+	strcpy(policy.classes->nics.nics[1].name, other.name);
 	policy.classes->limits.leases_per_minute = LEASES;
+	/* A zcrxd that died left this, and the NIC is away. */
+	assert_int_equal(journal_write(state_dir, &before), 0);
+	made_up.changed = made_up.away = true;
 	leases_init(&nic, state_dir);
 	r = user_get(&user, "default", &policy.classes->limits, 0, clock_ns());
 	return r;
@@ -123,7 +133,7 @@ static void *take(void *arg)
 	struct opening *o = arg;
 	struct lease_wish wish = {.class = policy.classes,
 				  .user = user,
-				  .nic = NIC,
+				  .nic = "",
 				  .n = 1,
 				  .poke = -1};
 	o->r = lease_take(&o->lease, &wish, o->why);
@@ -145,6 +155,14 @@ static void assert_put_back_by_and_by(void)
 		nanosleep(&pause, NULL);
 	}
 	assert_false(made_up.changed);
+}
+
+static void one_that_was_away_at_the_start_is_put_back(void **state)
+{
+	(void)state;
+	assert_true(made_up.changed);
+	made_up.away = false;
+	assert_put_back_by_and_by();
 }
 
 static void a_nic_stays_ready_for_a_while(void **state)
@@ -242,6 +260,7 @@ static void the_end_waits_for_a_lease_that_is_being_taken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_that_was_away_at_the_start_is_put_back),
 		cmocka_unit_test(a_nic_stays_ready_for_a_while),
 		cmocka_unit_test(leases_of_a_user_are_limited),
 		cmocka_unit_test(the_end_waits_for_a_lease_that_is_being_taken),
