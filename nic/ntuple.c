@@ -154,17 +154,25 @@ static int delete_at(const char *nic, uint32_t location)
 	return ethtool_call(nic, &nfc);
 }
 
-/* It stands there now, unless somebody replaced it since, or the driver shows something else. */
+/*
+ * It stands there now, unless somebody deleted or replaced it since, or the driver shows something
+ * else. Only what matches the same packets is ours for sure, and if the driver shows another queue
+ * for it, it could not be known again: then there must be none.
+ */
 static int added_check(const char *nic, uint32_t location, const struct nic_rule *rule)
 {
-	struct nic_rule_at there;
-	int r = nic_rule_read(nic, location, &there);
+	struct nic_rule_at at;
+	struct nic_rule there;
+	int r = nic_rule_read(nic, location, &at);
 
-	if (r == -ENOENT || (r == 0 && (there.spread || there.queue != rule->queue)))
+	if (r == -ENOENT)
 		return -EAGAIN;
-	if (r == 0 && nic_rule_is(&there, rule))
+	if (r < 0 && r != -EOPNOTSUPP)
+		return 0; /* it was just set; whoever looks at it later sees more */
+	if (r == 0 && nic_rule_is(&at, rule))
 		return 0;
-	/* It cannot be known again: then there must be none. */
+	if (r == 0 && (!nic_rule_is_plain(&at, &there) || !nic_rule_same(&there, rule)))
+		return -EBUSY;
 	delete_at(nic, location);
 	return -EOPNOTSUPP;
 }
