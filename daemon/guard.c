@@ -21,6 +21,8 @@
 #define POLL_MS        2000u /* of what the kernel does not tell */
 #define IDLE_PARTS     50u   /* so many times as long as a look took is waited for the next one */
 #define BUSY_PARTS     4u    /* likewise while there are changes */
+#define IDLE_MOST_MS   5000u /* ... but no longer: meanwhile nobody looks */
+#define BUSY_MOST_MS   1000u
 #define UNLOCKED_TRIES 3
 
 struct facts {
@@ -166,7 +168,9 @@ static void gather(struct guard *g, struct facts *f, bool locked)
 	uint32_t ifindex = g->ifindex;
 	if (!locked)
 		pthread_mutex_unlock(g->lock);
+	uint64_t begin = clock_ns();
 	facts_gather(g, ifindex, f);
+	g->cost_ms = (clock_ns() - begin) / NS_A_MS;
 	if (!locked)
 		pthread_mutex_lock(g->lock);
 }
@@ -206,6 +210,11 @@ static bool any_leases(struct guard *g)
 	return any;
 }
 
+static uint64_t wait_ms(uint64_t least, uint64_t more, uint64_t most)
+{
+	return least + more < most ? least + more : most;
+}
+
 static void rest(uint64_t ms)
 {
 	nanosleep(&(struct timespec){.tv_sec = (time_t)(ms / 1000),
@@ -217,16 +226,18 @@ static void *run(void *data)
 {
 	struct guard *g = data;
 	struct pollfd wake = {.fd = g->wake, .events = POLLIN};
-	uint64_t cost_ms = 0;
 	eventfd_t count;
 	while (!__atomic_load_n(&g->stop, __ATOMIC_ACQUIRE)) {
-		int wait = any_leases(g) ? (int)(POLL_MS + cost_ms * IDLE_PARTS) : -1;
-		if (poll(&wake, 1, wait) > 0)
-			rest(SETTLE_MS + cost_ms * BUSY_PARTS);
+		int wait = any_leases(g)
+				   ? (int)wait_ms(POLL_MS, g->cost_ms * IDLE_PARTS, IDLE_MOST_MS)
+				   : -1;
+		int n = poll(&wake, 1, wait);
+		if (__atomic_load_n(&g->stop, __ATOMIC_ACQUIRE))
+			break;
+		if (n > 0)
+			rest(wait_ms(SETTLE_MS, g->cost_ms * BUSY_PARTS, BUSY_MOST_MS));
 		eventfd_read(g->wake, &count);
-		uint64_t begin = clock_ns();
 		look(g);
-		cost_ms = (clock_ns() - begin) / NS_A_MS;
 	}
 	return NULL;
 }
@@ -277,6 +288,7 @@ int guard_survey(struct guard *g, uint32_t ifindex, bool left_behind, bool *aske
 	struct nic_intruder intruder;
 	struct facts f;
 	*why = '\0';
+	g->changes++; /* rules that could not be deleted may go */
 	if (!facts_copy(g, &f))
 		return -ENOMEM;
 	nic_steering_gather(&f.steering, g->nic, ifindex);
@@ -286,8 +298,15 @@ int guard_survey(struct guard *g, uint32_t ifindex, bool left_behind, bool *aske
 	if (left_behind)
 		plain_rules_take(&f.steering);
 	for (uint32_t i = 0; i < g->queues->n && r == 0; i++) {
-		asked[i] = asked[i] && intruder_find(&f, g->queues->ids[i], false, &intruder);
-		if (asked[i] && !*why)
+		uint32_t queue = g->queues->ids[i];
+		bool left = asked[i] && rules_left(&g->rules, queue);
+		asked[i] = asked[i] && (left || intruder_find(&f, queue, false, &intruder));
+		if (asked[i] && !*why && left)
+			snprintf(why, NIC_SENTENCE_BYTES,
+				 "%s: an ntuple rule of zcrxd's that cannot be deleted yet steers "
+				 "to queue %u.",
+				 g->nic, queue);
+		else if (asked[i] && !*why)
 			sentence(g, &intruder, why);
 	}
 	facts_done(&f);

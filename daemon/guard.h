@@ -27,6 +27,7 @@ struct guard {
 	LIST_HEAD(, guarded) leases;
 	uint32_t ifindex;
 	uint64_t changes; /* of rules and leases */
+	uint64_t cost_ms; /* how long it took to gather the facts */
 	bool blind;       /* the NIC does not tell; that was said */
 
 	int wake; /* eventfd */

@@ -16,6 +16,7 @@ enum log_cause {
 	LOG_REPLIES_UNREAD,
 	LOG_NO_RING,
 	LOG_EXHAUSTED,
+	LOG_RULES,
 	LOG_CAUSES
 };
 

@@ -3,17 +3,20 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "guarded.h"
 #include "log.h"
+#include "log_client.h"
 
 struct lease_rule {
 	LIST_ENTRY(lease_rule) link;
 	struct nic_rule match;
 	struct nic_place place;
-	uint32_t location; /* NIC_NOWHERE: it is not set */
-	struct guarded *lease;
-	const char *why; /* atomic */
+	uint32_t location;     /* NIC_NOWHERE: it is not set */
+	struct guarded *lease; /* NULL: it is to be deleted, and could not be yet */
+	const char *why;       /* atomic */
 	struct rule_note note;
 };
 
@@ -31,9 +34,64 @@ void rules_init(struct rules *rules, const char *nic)
 	LIST_INIT(&rules->list);
 }
 
+static void forget(struct rules *rules, struct lease_rule *rule)
+{
+	LIST_REMOVE(rule, link);
+	rules->n--;
+	free(rule);
+}
+
 int rules_begin(struct rules *rules, const char *dir)
 {
-	return rule_notes_open(&rules->notes, dir, rules->nic);
+	struct lease_rule *rule, *next;
+	int r = rule_notes_open(&rules->notes, dir, rules->nic);
+	for (rule = LIST_FIRST(&rules->list); rule && r == 0; rule = next) {
+		next = LIST_NEXT(rule, link);
+		if (!rule->lease)
+			forget(rules, rule);
+	}
+	return r;
+}
+
+/* False: it may stand there still, as where the NIC is being reset, and keeps its location. */
+static bool unset(const struct rules *rules, struct lease_rule *rule)
+{
+	int r = rule->location == NIC_NOWHERE
+			? 0
+			: nic_rule_del(rules->nic, rule->location, &rule->match);
+	if (r == -EEXIST)
+		log_client(4, geteuid(), "", LOG_RULES,
+			   "%s: ntuple rule %u was zcrxd's and is somebody else's now; it is left "
+			   "alone",
+			   rules->nic, rule->location);
+	else if (r < 0 && r != -ENOENT)
+		log_client(4, geteuid(), "", LOG_RULES,
+			   "%s: ntuple rule %u cannot be deleted: %s; zcrxd tries again",
+			   rules->nic, rule->location, strerrordesc_np(-r));
+	if (r < 0 && r != -EEXIST && r != -ENOENT)
+		return false;
+	rule->location = NIC_NOWHERE;
+	return true;
+}
+
+/* One that may stand there still stays ours: else it would count as somebody else's. */
+void rules_del(struct rules *rules, struct lease_rule *rule)
+{
+	rule->lease = NULL;
+	if (!unset(rules, rule))
+		return;
+	rule_notes_strike(&rules->notes, rule->note);
+	forget(rules, rule);
+}
+
+static void delete_again(struct rules *rules)
+{
+	struct lease_rule *rule, *next;
+	for (rule = LIST_FIRST(&rules->list); rule; rule = next) {
+		next = LIST_NEXT(rule, link);
+		if (!rule->lease)
+			rules_del(rules, rule);
+	}
 }
 
 static bool has(const struct rules *rules, const struct nic_rule *match)
@@ -61,6 +119,8 @@ int rules_add(struct rules *rules, const struct nic_rule *match, const struct ni
 	      struct guarded *lease, struct lease_rule **ret)
 {
 	if (has(rules, match))
+		delete_again(rules);
+	if (has(rules, match))
 		return -EALREADY;
 	struct lease_rule *rule = calloc(1, sizeof(*rule));
 	if (!rule)
@@ -77,30 +137,14 @@ int rules_add(struct rules *rules, const struct nic_rule *match, const struct ni
 	return 0;
 }
 
-/* True: it may stand there still, as where the NIC is away. */
-static bool unset(const struct rules *rules, struct lease_rule *rule)
+bool rules_left(struct rules *rules, uint32_t queue)
 {
-	int r = rule->location == NIC_NOWHERE
-			? 0
-			: nic_rule_del(rules->nic, rule->location, &rule->match);
-	if (r == -EEXIST)
-		log_warn("%s: ntuple rule %u was zcrxd's and is somebody else's now; it is left "
-			 "alone",
-			 rules->nic, rule->location);
-	else if (r < 0 && r != -ENOENT && r != -ENODEV)
-		log_warn("%s: ntuple rule %u could not be deleted", rules->nic, rule->location);
-	rule->location = NIC_NOWHERE;
-	return r < 0 && r != -EEXIST && r != -ENOENT;
-}
-
-/* One that may stand there still keeps its note, and goes when the NIC is put back. */
-void rules_del(struct rules *rules, struct lease_rule *rule)
-{
-	if (!unset(rules, rule))
-		rule_notes_strike(&rules->notes, rule->note);
-	LIST_REMOVE(rule, link);
-	rules->n--;
-	free(rule);
+	const struct lease_rule *rule;
+	delete_again(rules);
+	LIST_FOREACH (rule, &rules->list, link)
+		if (!rule->lease && rule->match.queue == queue)
+			return true;
+	return false;
 }
 
 const char *rule_why(const struct lease_rule *rule)
@@ -142,8 +186,8 @@ static const char *mend(const struct rules *rules, struct lease_rule *rule,
 			const struct nic_own_rule *verdict, struct done *done)
 {
 	if (verdict->moved) {
-		done->moved += rule->location != NIC_NOWHERE;
-		unset(rules, rule);
+		bool was_set = rule->location != NIC_NOWHERE;
+		done->moved += unset(rules, rule) && was_set;
 		return moved_away;
 	}
 	if (verdict->state != NIC_OWN_STANDS)
@@ -166,9 +210,10 @@ static void say(const char *nic, const struct done *done)
 			 "cannot be set again; what they steered is copied",
 			 nic, done->not_again);
 	if (done->moved)
-		log_warn("%s: the local addresses of %u ntuple rules of zcrxd's moved away; the "
-			 "rules are taken away, what they steered is copied",
-			 nic, done->moved);
+		log_client(4, geteuid(), "", LOG_RULES,
+			   "%s: the local addresses of %u ntuple rules of zcrxd's moved away; the "
+			   "rules are taken away, what they steered is copied",
+			   nic, done->moved);
 	if (done->overruled)
 		log_warn("%s: ntuple rule %u, which is not zcrxd's, goes before %u of zcrxd's and "
 			 "takes their packets; they are copied",
@@ -180,11 +225,16 @@ void rules_mend(struct rules *rules, const struct nic_own_rule *verdicts)
 	struct done done = {0};
 	struct lease_rule *rule;
 	LIST_FOREACH (rule, &rules->list, link) {
+		if (!rule->lease) {
+			verdicts++;
+			continue;
+		}
 		const char *why = mend(rules, rule, verdicts++, &done);
 		if (why == rule_why(rule))
 			continue;
 		__atomic_store_n(&rule->why, why, __ATOMIC_RELEASE);
 		guarded_tell(rule->lease);
 	}
+	delete_again(rules);
 	say(rules->nic, &done);
 }

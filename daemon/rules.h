@@ -20,15 +20,15 @@ struct lease_rule;
 struct rules {
 	const char *nic; /* borrowed */
 	struct rule_notes notes;
-	LIST_HEAD(, lease_rule) list;
-	uint32_t n; /* in the list */
+	LIST_HEAD(, lease_rule) list; /* also of those that could not be deleted yet */
+	uint32_t n;                   /* in the list */
 };
 
 void rules_init(struct rules *rules, const char *nic);
 
 /*
- * The NIC is ready, and its journal in the folder; rules are noted there. Returns 0 or a negative
- * errno.
+ * The NIC is ready, and its journal in the folder; rules are noted there. What could not be deleted
+ * before is gone from the NIC (nic/ready.h), and forgotten. Returns 0 or a negative errno.
  */
 int rules_begin(struct rules *rules, const char *dir);
 
@@ -39,7 +39,11 @@ int rules_begin(struct rules *rules, const char *dir);
  */
 int rules_add(struct rules *rules, const struct nic_rule *match, const struct nic_place *place,
 	      struct guarded *lease, struct lease_rule **ret);
+/* One that cannot be deleted now is deleted later. */
 void rules_del(struct rules *rules, struct lease_rule *rule);
+
+/* Tries again to delete what could not be. Is there still such a rule to the queue? */
+bool rules_left(struct rules *rules, uint32_t queue);
 
 /* Why the packets do not come to the rule's queue, a constant; NULL: they do. By any thread. */
 const char *rule_why(const struct lease_rule *rule);
