@@ -9,10 +9,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../nic/card.h"
 #include "../proto/reason.h"
 #include "log.h"
+#include "log_client.h"
 #include "util.h"
 
 #define STACK_BYTES    (256u << 10)
@@ -31,10 +33,12 @@ struct facts {
 	uint32_t n;
 };
 
-static void lose(struct guard *g, struct guarded *lease, uint32_t reason, const char *why)
+/* told: to the client, who is not to learn addresses and ports of others. */
+static void lose(struct guard *g, struct guarded *lease, uint32_t reason, const char *told,
+		 const char *logged)
 {
-	if (guarded_lose(lease, reason, why))
-		log_warn("%s: a lease is lost: %s", g->nic, why);
+	if (guarded_lose(lease, reason, told))
+		log_warn("%s: a lease is lost: %s", g->nic, logged);
 }
 
 /* Where the rules' addresses are now; where that cannot be told it is taken to be unchanged. */
@@ -98,11 +102,11 @@ static bool table_mend(const struct guard *g, const struct facts *f)
 }
 
 static void sentence(const struct guard *g, const struct nic_intruder *i,
-		     char why[NIC_SENTENCE_BYTES])
+		     char told[NIC_SENTENCE_BYTES])
 {
 	char text[NIC_INTRUDER_BYTES];
-	nic_intruder_text(i, text);
-	snprintf(why, NIC_SENTENCE_BYTES, "%s: %s.", g->nic, text);
+	nic_intruder_number(i, text);
+	snprintf(told, NIC_SENTENCE_BYTES, "%s: %s.", g->nic, text);
 }
 
 /* The first that counts. False: there is none. */
@@ -123,14 +127,15 @@ static bool intruder_find(const struct facts *f, uint32_t queue, bool table_coun
 static void leases_judge(struct guard *g, const struct facts *f, bool table_is_right)
 {
 	struct nic_intruder intruder;
-	char why[NIC_SENTENCE_BYTES];
+	char told[NIC_SENTENCE_BYTES], whole[NIC_INTRUDER_BYTES];
 	struct guarded *lease;
 	LIST_FOREACH (lease, &g->leases, link)
 		for (uint32_t i = 0; i < lease->n; i++) {
 			if (!intruder_find(f, lease->rxqs[i], !table_is_right, &intruder))
 				continue;
-			sentence(g, &intruder, why);
-			lose(g, lease, REASON_INTRUDER, why);
+			sentence(g, &intruder, told);
+			nic_intruder_text(&intruder, whole);
+			lose(g, lease, REASON_INTRUDER, told, whole);
 		}
 }
 
@@ -152,6 +157,7 @@ static void act(struct guard *g, struct facts *f)
 
 static bool is_gone(struct guard *g)
 {
+	const char *text = reason_text(REASON_NIC_GONE);
 	struct guarded *lease;
 	uint32_t ifindex;
 	int r = nic_index(g->nic, &ifindex);
@@ -159,7 +165,7 @@ static bool is_gone(struct guard *g)
 	if (r == 0 ? ifindex == g->ifindex : r != -ENODEV)
 		return false;
 	LIST_FOREACH (lease, &g->leases, link)
-		lose(g, lease, REASON_NIC_GONE, reason_text(REASON_NIC_GONE));
+		lose(g, lease, REASON_NIC_GONE, text, text);
 	return true;
 }
 
@@ -282,10 +288,31 @@ static void plain_rules_take(struct nic_steering *s)
 		s->rules[i].own |= nic_rule_is_plain(&s->rules[i], &plain);
 }
 
+/* What a client is refused for is logged with the addresses that it is not told. */
+static bool is_reached(struct guard *g, const struct facts *f, uint32_t queue,
+		       char told[NIC_SENTENCE_BYTES])
+{
+	struct nic_intruder intruder;
+	char whole[NIC_INTRUDER_BYTES];
+	if (rules_left(&g->rules, queue)) {
+		snprintf(told, NIC_SENTENCE_BYTES,
+			 "%s: an ntuple rule of zcrxd's that cannot be deleted yet steers to "
+			 "queue %u.",
+			 g->nic, queue);
+		return true;
+	}
+	if (!intruder_find(f, queue, false, &intruder))
+		return false;
+	sentence(g, &intruder, told);
+	nic_intruder_text(&intruder, whole);
+	log_client(6, geteuid(), "", LOG_RULES, "%s: a queue is not leased: %s", g->nic, whole);
+	return true;
+}
+
 int guard_survey(struct guard *g, uint32_t ifindex, bool left_behind, bool *asked,
 		 char why[NIC_SENTENCE_BYTES])
 {
-	struct nic_intruder intruder;
+	char told[NIC_SENTENCE_BYTES];
 	struct facts f;
 	*why = '\0';
 	g->changes++; /* rules that could not be deleted may go */
@@ -298,16 +325,9 @@ int guard_survey(struct guard *g, uint32_t ifindex, bool left_behind, bool *aske
 	if (left_behind)
 		plain_rules_take(&f.steering);
 	for (uint32_t i = 0; i < g->queues->n && r == 0; i++) {
-		uint32_t queue = g->queues->ids[i];
-		bool left = asked[i] && rules_left(&g->rules, queue);
-		asked[i] = asked[i] && (left || intruder_find(&f, queue, false, &intruder));
-		if (asked[i] && !*why && left)
-			snprintf(why, NIC_SENTENCE_BYTES,
-				 "%s: an ntuple rule of zcrxd's that cannot be deleted yet steers "
-				 "to queue %u.",
-				 g->nic, queue);
-		else if (asked[i] && !*why)
-			sentence(g, &intruder, why);
+		asked[i] = asked[i] && is_reached(g, &f, g->queues->ids[i], told);
+		if (asked[i] && !*why)
+			memcpy(why, told, sizeof(told));
 	}
 	facts_done(&f);
 	return r;

@@ -51,7 +51,7 @@ static void share_end(struct share *s)
 		[LOG_REPLIES_UNREAD] = "replies not read",
 		[LOG_NO_RING] = "no io_uring",
 		[LOG_EXHAUSTED] = "out of file descriptors or memory",
-		[LOG_RULES] = "ntuple rules, and what leads packets of others to queues",
+		[LOG_RULES] = "ntuple rules",
 	};
 	bool of_others = s >= all.others && s < all.others + LOG_CAUSES;
 	if (s->left_out && of_others)

@@ -102,12 +102,9 @@ uint32_t nic_intruders(const struct nic_steering *s, uint32_t queue, struct nic_
 	return n;
 }
 
-void nic_intruder_text(const struct nic_intruder *i, char text[NIC_INTRUDER_BYTES])
+/* match: " (what it matches)", or "" */
+static void say(const struct nic_intruder *i, const char *match, char text[NIC_INTRUDER_BYTES])
 {
-	char match[NIC_MATCH_BYTES] = "";
-
-	if (i->rule)
-		nic_rule_text(i->rule, match);
 	switch (i->kind) {
 	case NIC_INTRUDER_TABLE:
 		snprintf(text, NIC_INTRUDER_BYTES, "the RSS table spreads packets over queue %u",
@@ -119,13 +116,30 @@ void nic_intruder_text(const struct nic_intruder *i, char text[NIC_INTRUDER_BYTE
 		break;
 	case NIC_INTRUDER_RULE:
 		snprintf(text, NIC_INTRUDER_BYTES,
-			 "ntuple rule %u (%.90s), which is not zcrxd's, steers to queue %u",
+			 "ntuple rule %u%s, which is not zcrxd's, steers to queue %u",
 			 i->rule->location, match, i->queue);
 		break;
 	case NIC_INTRUDER_SPREAD:
 		snprintf(text, NIC_INTRUDER_BYTES,
-			 "ntuple rule %u (%.60s) spreads packets by RSS context %u over queue %u",
+			 "ntuple rule %u%s spreads packets by RSS context %u over queue %u",
 			 i->rule->location, match, i->context, i->queue);
 		break;
 	}
+}
+
+void nic_intruder_text(const struct nic_intruder *i, char text[NIC_INTRUDER_BYTES])
+{
+	char match[NIC_MATCH_BYTES] = "", in_brackets[NIC_MATCH_BYTES + 4] = "";
+
+	if (i->rule) {
+		nic_rule_text(i->rule, match);
+		snprintf(in_brackets, sizeof(in_brackets), " (%.*s)",
+			 i->kind == NIC_INTRUDER_SPREAD ? 60 : 90, match);
+	}
+	say(i, in_brackets, text);
+}
+
+void nic_intruder_number(const struct nic_intruder *i, char text[NIC_INTRUDER_BYTES])
+{
+	say(i, "", text);
 }

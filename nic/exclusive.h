@@ -51,8 +51,13 @@ struct nic_intruder {
 uint32_t nic_intruders(const struct nic_steering *s, uint32_t queue, struct nic_intruder *ret,
 		       uint32_t room);
 
-/* A part of a sentence: "ntuple rule 3 (TCP over IPv4 to port 443) steers packets to queue 2". */
+/*
+ * A part of a sentence: "ntuple rule 3 (TCP over IPv4 to port 443), which is not zcrxd's, steers to
+ * queue 2". Not for clients: addresses and ports are those of others. nic_intruder_number() leaves
+ * them out.
+ */
 #define NIC_INTRUDER_BYTES 160
 void nic_intruder_text(const struct nic_intruder *i, char text[NIC_INTRUDER_BYTES]);
+void nic_intruder_number(const struct nic_intruder *i, char text[NIC_INTRUDER_BYTES]);
 
 #endif

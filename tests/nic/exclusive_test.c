@@ -111,6 +111,25 @@ static void the_same_rule_at_another_number_is_somebody_elses(void **state)
 		       "ntuple rule 8 (TCP over IPv4 to 192.0.2.1 port 443), which is not zcrxd's");
 }
 
+/* Whose packets these are is nobody's business but the administrator's. */
+static void a_number_alone_names_no_address(void **state)
+{
+	struct nic_own_rule own = own_make(8);
+	struct nic_rule_at at = at_make(&own);
+	struct nic_intruder found;
+	char text[NIC_INTRUDER_BYTES];
+
+	add(*state, &at);
+	for (int spread = 0; spread < 2; spread++) {
+		((struct nic_steering *)*state)->rules[0].spread = spread;
+		assert_int_equal(nic_intruders(*state, QUEUE, &found, 1), 1);
+		nic_intruder_number(&found, text);
+		assert_non_null(strstr(text, "ntuple rule 8"));
+		assert_null(strstr(text, "192.0.2.1"));
+		assert_null(strstr(text, "443"));
+	}
+}
+
 static void another_rule_at_our_number_is_not_ours(void **state)
 {
 	struct nic_steering *s = *state;
@@ -258,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(our_own_rule_alone_is_no_intruder),
 		TEST(the_same_rule_at_another_number_is_somebody_elses),
+		TEST(a_number_alone_names_no_address),
 		TEST(another_rule_at_our_number_is_not_ours),
 		TEST(a_rule_that_is_not_set_is_gone),
 		TEST(an_address_that_is_elsewhere_has_moved),

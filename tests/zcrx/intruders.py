@@ -112,7 +112,7 @@ def refused(connection, *sentences):
     except Refused as e:
         for sentence in sentences:
             expect("it says why", sentence in str(e), e)
-        return
+        return str(e)
     raise Failed("it was leased")
 
 
@@ -142,7 +142,9 @@ def rule_before(service):
     with Connection(service.socket) as c:
         lease = Lease(c)
         expect("queue 3", lease.given["rxq"] == 3, lease.given)
-        refused(c, f"ntuple rule {rule}", f"to {LOCAL[4]} port {PORT}", "queue 2")
+        said = refused(c, f"ntuple rule {rule}", "queue 2")
+        expect("no address or port of others", LOCAL[4] not in said and str(PORT) not in said, said)
+        expect("the log has them", f"to {LOCAL[4]} port {PORT}" in service.said(), service.said())
         said = subprocess.run([CTL, "plan", "zc0", "2-3"], capture_output=True, text=True, check=True)
         expect("plan names it", f"ntuple rule {rule}" in said.stdout + said.stderr, said)
     until("no queue is bound", lambda: not queues_bound())
@@ -150,7 +152,7 @@ def rule_before(service):
     rule_delete(rule)
 
 
-def lost_to(service, port, intrude, withdraw, *sentences):
+def lost_to(service, port, intrude, withdraw, logged, *sentences):
     """The lease that others' packets would come to is lost, and nobody else's; then they come where
     they belong."""
     with Connection(service.socket) as c, Connection(service.socket) as neighbour:
@@ -166,7 +168,8 @@ def lost_to(service, port, intrude, withdraw, *sentences):
         others_stream(port)
         expect("nothing of it is in the area", bytes(lease.area.data).count(WORD[:8]) == 0, told)
         other.stays()
-        expect("the log says it", told["text"] in service.said(), service.said())
+        expect("no address or port of others", LOCAL[4] not in told["text"] and str(port) not in told["text"], told)
+        expect("the log says it", re.search(f"a lease is lost: .*{logged}", service.said()), service.said())
         withdraw(made)
     until("no queue is bound", lambda: not queues_bound())
 
@@ -180,7 +183,7 @@ def context_after(service):
         context = context_new(0, 0, 0, 1)
         return context, rule_set("dst-ip", LOCAL[4], "dst-port", PORT + 1, "context", context)
 
-    lost_to(service, PORT + 1, intrude, withdraw, "RSS context", "queue 3")
+    lost_to(service, PORT + 1, intrude, withdraw, "queue 3", "RSS context", "queue 3")
 
 
 def rule_after(service):
@@ -191,7 +194,7 @@ def rule_after(service):
         expect("somebody's rule is there still", PORT + 2 in ports().values(), rules())
         rule_delete(rule)
 
-    lost_to(service, PORT + 2, intrude, withdraw, "which is not zcrxd's", f"port {PORT + 2}", "queue 3")
+    lost_to(service, PORT + 2, intrude, withdraw, f"port {PORT + 2}", "which is not zcrxd's", "queue 3")
 
 
 def begin(service, port, size=MIB, address=LOCAL[4]):
