@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../nic/card.h"
+#include "../nic/ethtool.h"
 #include "../proto/reason.h"
 #include "log.h"
 #include "log_client.h"

@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
-#include "../nic/card.h"
+#include "../nic/ethtool.h"
 #include "../nic/journal.h"
 #include "../nic/nic.h"
 #include "../nic/restore.h"

@@ -4,13 +4,9 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "netlink.h"
 
@@ -51,21 +47,6 @@ static void on_link(void *arg, const struct ifinfomsg *info, struct attrs attrs)
 		address_print(address, card->address, sizeof(card->address));
 	if (!*card->address && attrs_find(attrs, IFLA_ADDRESS, &address))
 		address_print(address, card->address, sizeof(card->address));
-}
-
-int nic_index(const char *nic, uint32_t *ret)
-{
-	struct ifreq ifr = {0};
-	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
-
-	if (sock < 0)
-		return -errno;
-	memcpy(ifr.ifr_name, nic, strnlen(nic, sizeof(ifr.ifr_name) - 1));
-	r = ioctl(sock, SIOCGIFINDEX, &ifr) < 0 ? -errno : 0;
-	close(sock);
-	if (r == 0)
-		*ret = (uint32_t)ifr.ifr_ifindex;
-	return r;
 }
 
 int nic_card_get(struct nic_card *ret, const char *nic)

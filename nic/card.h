@@ -16,12 +16,6 @@ struct nic_card {
 	char address[96];    /* "02:..": the permanent one, else today's; empty: none */
 };
 
-/*
- * The interface's index. Returns 0, -ENODEV if no interface has the name, or another negative
- * errno: then it is not known, which if_nametoindex() does not tell apart.
- */
-int nic_index(const char *nic, uint32_t *ret);
-
 /* Returns 0, -ENODEV if no interface has the name, or another negative errno. */
 int nic_card_get(struct nic_card *ret, const char *nic);
 

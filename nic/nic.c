@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "card.h"
+#include "ethtool.h"
 
 /* More than any driver has; a larger id is a misreading, not a reason to allocate. */
 #define QUEUES_MAX 16384u

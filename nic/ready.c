@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "change.h"
+#include "ethtool.h"
 #include "journal.h"
 #include "nic.h"
 #include "ntuple.h"

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "change.h"
+#include "ethtool.h"
 #include "nic.h"
 #include "ntuple.h"
 
