@@ -25,7 +25,7 @@
 
 #define NS_A_SECOND 1000000000ull
 #define AGAIN_NS    50000000           /* between two tries to put a NIC back that comes and goes */
-#define LATER_NS    (10 * NS_A_SECOND) /* ... that could not be, for want of resources */
+#define LATER_NS    (60 * NS_A_SECOND) /* ... that could not be, for want of resources */
 
 struct nic {
 	const struct config_nic *config;
