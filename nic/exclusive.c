@@ -105,6 +105,8 @@ uint32_t nic_intruders(const struct nic_steering *s, uint32_t queue, struct nic_
 /* match: " (what it matches)", or "" */
 static void say(const struct nic_intruder *i, const char *match, char text[NIC_INTRUDER_BYTES])
 {
+	uint32_t number = i->rule ? i->rule->location : 0;
+
 	switch (i->kind) {
 	case NIC_INTRUDER_TABLE:
 		snprintf(text, NIC_INTRUDER_BYTES, "the RSS table spreads packets over queue %u",
@@ -116,13 +118,13 @@ static void say(const struct nic_intruder *i, const char *match, char text[NIC_I
 		break;
 	case NIC_INTRUDER_RULE:
 		snprintf(text, NIC_INTRUDER_BYTES,
-			 "ntuple rule %u%s, which is not zcrxd's, steers to queue %u",
-			 i->rule->location, match, i->queue);
+			 "ntuple rule %u%s, which is not zcrxd's, steers to queue %u", number,
+			 match, i->queue);
 		break;
 	case NIC_INTRUDER_SPREAD:
 		snprintf(text, NIC_INTRUDER_BYTES,
-			 "ntuple rule %u%s spreads packets by RSS context %u over queue %u",
-			 i->rule->location, match, i->context, i->queue);
+			 "ntuple rule %u%s spreads packets by RSS context %u over queue %u", number,
+			 match, i->context, i->queue);
 		break;
 	}
 }

@@ -27,6 +27,7 @@
 #include "../../nic/restore.h"
 
 #define NIC         "lo"
+#define GONE        "zcrx-gone0"
 #define LINGER      3600
 #define LEASES      15
 #define PATIENCE    3000 /* of 20 ms */
@@ -86,7 +87,7 @@ int nic_keep_ready(const char *nic, const struct nic_queues *queues)
 }
 
 static struct policy policy;
-static struct config_nic other = {.name = "zcrx-gone0", .queues = {&queue, 1}};
+static struct config_nic other = {.name = GONE, .queues = {&queue, 1}};
 static struct config_nic nic = {.name = NIC,
 				.queues = {&queue, 1},
 				.linger_seconds = LINGER,
@@ -103,7 +104,7 @@ static int setup(void **state)
 		return r;
 	policy.classes->nics = (struct policy_nics){calloc(2, sizeof(struct policy_nic)), 2};
 	strcpy(policy.classes->nics.nics[0].name, NIC);
-	strcpy(policy.classes->nics.nics[1].name, other.name);
+	strcpy(policy.classes->nics.nics[1].name, GONE);
 	policy.classes->limits.leases_per_minute = LEASES;
 	/* A zcrxd that died left this, and the NIC is away. */
 	assert_int_equal(journal_write(state_dir, &before), 0);
