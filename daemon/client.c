@@ -123,6 +123,18 @@ static void queue_gone(struct client *c, struct queue *q)
 		session_finish(c, REASON_NONE, &(struct answer){0});
 }
 
+static void queue_work(struct client *c, struct queue *q, uint64_t now)
+{
+	if (q->lease && lease_has_news(q->lease))
+		queue_look_at_lease(q);
+	if (q->look_ns && q->look_ns <= now)
+		q->active = true;
+	if (q->closing && !q->quiet)
+		control_let_go(c, q);
+	if (q->active && q->due_ns <= now && !q->quiet)
+		queue_turn(q);
+}
+
 /*
  * One turn of everything that has work. Returns how long to wait for more, in nanoseconds: 0 not at
  * all, FOREVER until something happens.
@@ -138,14 +150,7 @@ static uint64_t turn(struct client *c)
 	struct queue *q, *next;
 	for (q = TAILQ_FIRST(&c->queues); q; q = next) {
 		next = TAILQ_NEXT(q, link);
-		if (q->lease && lease_has_news(q->lease))
-			queue_look_at_lease(q);
-		if (q->look_ns && q->look_ns <= now)
-			q->active = true;
-		if (q->closing && !q->quiet)
-			control_let_go(c, q);
-		if (q->active && q->due_ns <= now && !q->quiet)
-			queue_turn(q);
+		queue_work(c, q, now);
 		if (q->quiet) {
 			if (queue_ended(q))
 				queue_gone(c, q);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <sys/queue.h>
 #include <sys/timerfd.h>
@@ -163,6 +164,13 @@ static bool gone(int watch)
 	return any;
 }
 
+/* The number in a line of the kernel's that begins so, or 0. */
+static long number_behind(const char *line, const char *beginning, int base)
+{
+	size_t n = strlen(beginning);
+	return strncmp(line, beginning, n) == 0 ? strtol(line + n, NULL, base) : 0;
+}
+
 /*
  * Nobody read the events in time and the kernel dropped some: it lists the watches there are.
  * Without a descriptor for that, files.missed stays.
@@ -177,10 +185,10 @@ static bool rescan(void)
 	if (!f)
 		return false;
 	while (fgets(line, sizeof(line), f)) {
-		unsigned watch;
-		if (sscanf(line, "inotify wd:%x", &watch) == 1)
-			LIST_FOREACH (c, bucket_of((int)watch), link)
-				c->seen |= c->watch == (int)watch;
+		int watch = (int)number_behind(line, "inotify wd:", 16);
+		if (watch > 0)
+			LIST_FOREACH (c, bucket_of(watch), link)
+				c->seen |= c->watch == watch;
 	}
 	fclose(f);
 	files.missed = false;
@@ -226,9 +234,8 @@ static bool is_only_ours(int dmabuf)
 	FILE *f = fopen(path, "re");
 	if (!f)
 		return false;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "count: %ld", &count) == 1)
-			break;
+	while (count == 0 && fgets(line, sizeof(line), f))
+		count = number_behind(line, "count:", 10);
 	fclose(f);
 	return count == 1;
 }

@@ -245,7 +245,7 @@ static uint32_t open_best(struct opening *o)
 	uint32_t reason = REASON_BACKEND;
 	if (m->backend == MSG_BACKEND_COPY)
 		return copy ? open_copy(o) : reason;
-	for (size_t i = 0; !backends[i]->copies; i++) {
+	for (size_t i = 0; i < ARRAY_LENGTH(backends) && !backends[i]->copies; i++) {
 		if (m->backend && m->backend != backends[i]->number)
 			continue;
 		reason = open_leased(o, backends[i]);

@@ -92,7 +92,7 @@ int journal_remove(const char *dir, const char *nic)
 static int file_read(const char *path, char **ret, size_t *ret_bytes, char why[FIELDS_WHY_BYTES])
 {
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r = 0;
-	struct stat st;
+	struct stat st = {0};
 	char *text = NULL;
 	size_t got = 0;
 	ssize_t n = 1;

@@ -41,13 +41,18 @@ static void plan_held(const struct queue_facts *q, uint32_t id, nic_say say)
 	nic_tell(say, true, "queue %u: is held: %s", id, who);
 }
 
+static const struct queue_facts *queue_find(const struct nic_facts *facts, uint32_t id)
+{
+	return id < facts->n_queues ? &facts->queues[id] : NULL;
+}
+
 /* A rule of zcrxd's own, to a queue that it has leased. */
 static bool may_be_ours(const struct nic_facts *facts, const struct nic_intruder *i)
 {
+	const struct queue_facts *q = queue_find(facts, i->queue);
 	struct nic_rule plain;
 
-	return i->rule && nic_rule_is_plain(i->rule, &plain) && i->queue < facts->n_queues &&
-	       nic_queue_is_held(&facts->queues[i->queue]);
+	return i->rule && nic_rule_is_plain(i->rule, &plain) && q && nic_queue_is_held(q);
 }
 
 /* What leads packets there, and does not leave with the RSS table. */
@@ -69,7 +74,7 @@ static void plan_intruders(const struct nic_facts *facts, uint32_t id, nic_say s
 
 static void plan_queue(const struct nic_facts *facts, uint32_t id, nic_say say)
 {
-	const struct queue_facts *q = id < facts->n_queues ? &facts->queues[id] : NULL;
+	const struct queue_facts *q = queue_find(facts, id);
 
 	if (id >= facts->ethtool.rx_queues)
 		nic_tell(say, true, "queue %u: there is none; the interface has %u", id,
