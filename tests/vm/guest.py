@@ -186,7 +186,12 @@ def listening(port, namespace=()):
     return re.search(rf":{port:04X} \S+ 0A ", text) is not None
 
 
-def until(what, condition, seconds=20):
+# In a guest that has the machine to itself nothing that is waited for takes 2 s: a machine may be 40 times as
+# slow, or as busy.
+PATIENCE = 80
+
+
+def until(what, condition, seconds=PATIENCE):
     """Waits for condition() to be true; raises Failed with what was expected."""
     end = time.monotonic() + seconds
     while not condition():
