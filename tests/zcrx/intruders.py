@@ -4,6 +4,7 @@
 does with rules, RSS contexts and addresses, before a lease and while there is one."""
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -292,15 +293,18 @@ def overruled(service):
 
 def copied_all_the_same(service):
     """Rules and tables are right, and yet the NIC places nothing: then what is seen counts."""
-    port, size = PORT + 60, 8 * MIB
+    port, size = PORT + 60, 64 * MIB
     fault = "/sys/kernel/debug/zcnic/zc0/unsplit_every"
-    client = service.client("listen", LOCAL[4], port, 1, size, "backend=3", "pause=20000")
+    client = service.client("listen", LOCAL[4], port, 1, size, "backend=3")
     wait_ready(client)
     with open(fault, "w", encoding="ascii") as f:
         f.write("1")
     try:
         send = sender("connect", LOCAL[4], port, 1, size)
+        until("some is received", lambda: any(f["bytes"] > MIB for f in service.flows()))
+        send.send_signal(signal.SIGSTOP)  # it would end before it is looked at
         why_is(service, "were all copied")
+        send.send_signal(signal.SIGCONT)
         report(client)
         finish(send)
     finally:
