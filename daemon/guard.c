@@ -22,7 +22,7 @@
 #define SETTLE_MS      20u   /* changes come in bursts */
 #define POLL_MS        2000u /* of what the kernel does not tell */
 #define IDLE_PARTS     50u   /* so many times as long as a look took is waited for the next one */
-#define BUSY_PARTS     4u    /* likewise while there are changes */
+#define BUSY_PARTS     4u    /* so many times as long while the kernel tells of changes */
 #define IDLE_MOST_MS   5000u /* ... but no longer: meanwhile nobody looks */
 #define BUSY_MOST_MS   1000u
 #define UNLOCKED_TRIES 3

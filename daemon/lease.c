@@ -35,7 +35,8 @@ struct nic {
 	uint32_t leases;
 	bool over; /* it is put back for good: nothing is leased or changed any more */
 	struct guard guard;
-	bool *free, *reached; /* likewise, of now: who asks could have it; others' packets come */
+	bool *free, *reached; /* for each queue, while a lease is taken: the class could have it;
+				 others' packets reach it */
 	bool left_behind;     /* a zcrxd that died left rules there, perhaps */
 
 	/* What is done without leases. Atomic: they are looked at without the lock. */

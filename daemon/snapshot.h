@@ -42,7 +42,7 @@ struct snapshot_client {
 	uint32_t n_queues;
 };
 
-/* Each client's queues follow those of the client before, each queue's flows likewise. */
+/* The queues stand in the order of their clients, the flows in the order of their queues. */
 struct snapshot {
 	uint64_t uptime_s;
 	struct snapshot_client *clients;

@@ -13,7 +13,7 @@
 /* It grows when what is in it means something else than before. */
 #define FORMAT     2
 #define RSS_MOST   65536u /* entries: more than any driver has */
-#define RULES_MOST 65536u /* likewise */
+#define RULES_MOST 65536u /* rules: more than any driver has */
 
 static void settings_read(struct fields *f, struct nic_before *b)
 {

@@ -20,7 +20,7 @@ struct nic_steering {
 	struct nic_table *tables;
 	uint32_t n_tables;
 
-	int rules_err; /* likewise */
+	int rules_err; /* a negative errno, or 0: these are all rules there are */
 	struct nic_rule_at *rules;
 	uint32_t n_rules;
 };
