@@ -199,6 +199,8 @@ struct session {
 	union msg_any reply; /* being made */
 	int reply_fds[MSG_FDS_MAX];
 	bool unsent; /* the reply is to be sent again */
+	/* Then the client is given up, if it still reads nothing; 0: it is not held. */
+	uint64_t held_until_ns;
 };
 
 struct flow_slot {

@@ -23,6 +23,7 @@
 #define REQUESTS_A_TURN 16
 #define GIVE_UP_NS      4000000u /* between two tries to give a listener's connections up */
 #define SEND_BYTES      16384
+#define PATIENCE_NS     5000000000u /* with unread descriptors and further requests; protocol.md */
 
 static void watch(struct client *c, uint32_t events)
 {
@@ -34,7 +35,7 @@ static void watch(struct client *c, uint32_t events)
  * Sends the reply made. If there is no room for it the client does not read its replies, and is
  * hung up on. Waiting for it could last for ever: its own end may lie among the requests that would
  * not be read meanwhile, and outlive it there. If it is we who are short, it is tried again after a
- * while. No request is read until then, nor before the client has read the descriptors it was sent.
+ * while. The session is held until then, and until the client has read the descriptors it was sent.
  */
 static void reply_send(struct client *c)
 {
@@ -43,10 +44,10 @@ static void reply_send(struct client *c)
 	s->unsent = r == -EBUSY;
 	c->retry |= s->unsent;
 	if (s->unsent)
-		return watch(c, 0);
+		return watch(c, EPOLLIN | EPOLLET);
 	wire_close(s->reply_fds, s->reply.hdr.nfds);
 	if (flight_unread(s->flight) > 0)
-		watch(c, EPOLLOUT | EPOLLET);
+		watch(c, EPOLLIN | EPOLLOUT | EPOLLET);
 	if (r == -EAGAIN)
 		log_client(6, c->who.uid, c->who.class, LOG_REPLIES_UNREAD,
 			   "client %u (pid %d) does not read its replies: hung up", c->id,
@@ -135,10 +136,42 @@ static bool within_rate(struct client *c)
 	return false;
 }
 
-static bool may_read(struct client *c)
+/* Until the client has read what it was sent, none of its requests is read. */
+static bool is_held(const struct session *s)
+{
+	return s->unsent || flight_unread(s->flight) > 0;
+}
+
+static bool may_read(const struct client *c)
+{
+	return !c->done && !c->session.pending.type && !is_held(&c->session);
+}
+
+static bool has_requests(int sock)
+{
+	char byte;
+	return recv(sock, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+/*
+ * A held session whose client sent further requests ends after a while: the last descriptor of the
+ * client's end may lie among these requests, and then nobody would ever read what was sent.
+ */
+static void hold(struct client *c)
 {
 	struct session *s = &c->session;
-	return !c->done && !s->pending.type && !s->unsent && flight_unread(s->flight) == 0;
+	uint64_t now = clock_ns();
+	if (!has_requests(s->sock))
+		return;
+	if (!s->held_until_ns)
+		s->held_until_ns = now + PATIENCE_NS;
+	c->retry = true;
+	if (now < s->held_until_ns)
+		return;
+	log_client(6, c->who.uid, c->who.class, LOG_REPLIES_UNREAD,
+		   "client %u (pid %d) asks on and does not read its replies: hung up", c->id,
+		   (int)c->who.pid);
+	c->done = true;
 }
 
 static void ready(void *owner, uint32_t events)
@@ -168,10 +201,13 @@ static void ready(void *owner, uint32_t events)
 		for (uint32_t fd = 0; fd < nfds; fd++)
 			socket_drop(fds[fd], false);
 	}
-	if (!(events & EPOLLIN) && events & (EPOLLHUP | EPOLLERR))
+	bool held = !s->pending.type && is_held(s);
+	if ((!(events & EPOLLIN) || held) && events & (EPOLLHUP | EPOLLERR))
 		c->done = true;
 	else if (events & EPOLLOUT)
 		session_resume(c);
+	else if (held)
+		hold(c);
 }
 
 void session_connected(struct client *c, uint32_t flow_id, int result)
@@ -213,10 +249,15 @@ void session_opening(struct client *c)
 
 void session_resume(struct client *c)
 {
-	if (c->session.unsent)
+	struct session *s = &c->session;
+	if (s->unsent)
 		reply_send(c);
-	if (may_read(c))
+	if (may_read(c)) {
+		s->held_until_ns = 0;
 		watch(c, EPOLLIN);
+	} else if (!c->done && !s->pending.type) {
+		hold(c);
+	}
 }
 
 int session_init(struct client *c, int sock)

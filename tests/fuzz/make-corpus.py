@@ -256,10 +256,12 @@ def sessions():
         "ahead": hello + ask("AREA_DEL", flags=HURRY) * 16,
         "pipeline": hello + ask("AREA_ADD", value=8, flags=HURRY) + queue_open(flags=HURRY)
         + ask("QUEUE_CLOSE", flags=HURRY) + ask("AREA_DEL"),
+        "own-end": hello + area + queue_open(flags=HURRY)
+        + ask("AREA_DEL", fds=["CONTROL"], flags=HURRY),
         "stop": opened + adopt + data + op("STOP") + wait + read,
     }
     bits = {name: HOST if name.startswith("host") else 0 for name in seeds}
-    bits |= {"punch": MEMORY_FIRST, "host-left": HOST | LEAVE}
+    bits |= {"punch": MEMORY_FIRST, "host-left": HOST | LEAVE, "own-end": LEAVE}
     quotas = opened + listen + adopt * 3 + op("CONNECT", 0, 1) + wait + area + queue_open(1) + area
     for name, few in {"flows": FEW_FLOWS, "queues": ONE_QUEUE, "bytes": FEW_BYTES}.items():
         bits["few-" + name], seeds["few-" + name] = few, quotas

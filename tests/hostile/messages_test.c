@@ -17,6 +17,7 @@
 
 enum {
 	REPLY_ROUND = 500,
+	AREA = 64 * 1024,
 	AHEAD_MOST = 16, /* requests whose replies were not read: docs/protocol.md, Limits */
 };
 
@@ -306,6 +307,22 @@ static void an_end_sent_to_its_other_end_does_not_outlive_its_client(void **stat
 	raw_close(&r);
 }
 
+/* The daemon reads no further request before the client has read the descriptors it was sent. */
+static void nor_does_one_sent_after_descriptors_that_nobody_reads(void **state)
+{
+	(void)state;
+	struct raw r;
+	raw_connect(&r);
+	int memory = raw_memfd(AREA);
+	union msg_any m = {.queue_open = {.area_id = raw_area_add(&r, memory, AREA),
+					  .backend = MSG_BACKEND_COPY}};
+	m.hdr = (struct msg_hdr){sizeof(m.queue_open), MSG_QUEUE_OPEN, 0, ++r.serial, 0};
+	assert_int_equal(wire_send(r.sock, &m.hdr, NULL, 0), 0);
+	assert_int_equal(ask(&r, 1), 0);
+	close(memory);
+	raw_close(&r);
+}
+
 static void connecting_and_hanging_up_all_the_time_disturbs_nobody(void **state)
 {
 	(void)state;
@@ -353,6 +370,7 @@ int main(void)
 		WORLD_CASE(requests_sent_ahead_are_answered_in_order),
 		WORLD_CASE(whoever_reads_no_reply_is_hung_up_on),
 		WORLD_CASE(an_end_sent_to_its_other_end_does_not_outlive_its_client),
+		WORLD_CASE(nor_does_one_sent_after_descriptors_that_nobody_reads),
 		WORLD_CASE(connecting_and_hanging_up_all_the_time_disturbs_nobody),
 		WORLD_CASE(a_name_is_only_shown),
 	};
