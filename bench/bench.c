@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bench.h"
+#include "bench/bench.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -49,7 +49,8 @@ void bench_begin(struct bench *b, int listener);
 /*
  * Fills in b->socks, one for each flow: blocking, without Nagle's delay. For receivers that sleep
  * in io_uring_enter(2): from now on a signal ends that each second, with -EINTR, and bench_nudge()
- * makes the kernel go on with receives that it has left asleep, for the reason in daemon/nudge.h.
+ * makes the kernel go on with receives that it has left asleep, for the reason in
+ * daemon/pump/nudge.h.
  */
 void bench_accept_all(struct bench *b, int listener);
 void bench_nudge(const struct bench *b);

@@ -4,9 +4,9 @@
  * it sends to itself, message by message, for some seconds. Every byte is compared. With no flows a
  * client only holds its queue open.
  */
-#include "bench.h"
+#include "bench/bench.h"
 
-#include "zcrx.h"
+#include <zcrx.h>
 
 #include <errno.h>
 #include <inttypes.h>

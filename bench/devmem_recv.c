@@ -4,7 +4,7 @@
  * one's own, everything in this process. All tokens of a message go back in one call. Needs
  * CAP_NET_ADMIN, /dev/udmabuf, and packets steered to the queue.
  */
-#include "bench.h"
+#include "bench/bench.h"
 #include <linux/uio.h> /* first: its struct iovec instead of the C library's, see CMakeLists.txt */
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <zcrx-mem.h>
 
-#include "../nic/bind.h"
+#include "nic/bind.h"
 
 #ifndef MSG_SOCK_DEVMEM /* older C libraries */
 #define MSG_SOCK_DEVMEM 0x2000000

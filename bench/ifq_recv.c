@@ -3,7 +3,7 @@
  * The best one can do alone with a NIC and privilege: zero-copy receive on a hardware queue of
  * one's own, everything in this process. Needs CAP_NET_ADMIN, and packets steered to the queue.
  */
-#include "bench.h"
+#include "bench/bench.h"
 
 #include <errno.h>
 #include <liburing.h>

@@ -5,7 +5,7 @@
  * stays in the cache, that is its best case; with an area as large as that of the other receivers
  * it leaves payload behind as they do.
  */
-#include "bench.h"
+#include "bench/bench.h"
 
 #include <errno.h>
 #include <sys/mman.h>

@@ -4,7 +4,7 @@
  * memory over some flows, or plays ping-pong on them with messages of 64 bytes. The bytes are the
  * alphabet over and over, which is what the kernel's iou-zcrx wants to see.
  */
-#include "bench.h"
+#include "bench/bench.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * buffers, task work deferred to the one thread that waits, all buffers of a batch given back with
  * one store.
  */
-#include "bench.h"
+#include "bench/bench.h"
 
 #include <errno.h>
 #include <liburing.h>

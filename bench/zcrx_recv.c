@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The receiver under test: libzcrx and the daemon. */
-#include "bench.h"
+#include "bench/bench.h"
 
 #include <inttypes.h>
 #include <netinet/in.h>

@@ -38,6 +38,8 @@ endif()
 
 add_library(zcrx_options INTERFACE)
 target_link_libraries(zcrx_options INTERFACE zcrx_warnings)
+# Our headers are included by their path from the root.
+target_compile_options(zcrx_options INTERFACE -iquote ${PROJECT_SOURCE_DIR})
 target_compile_definitions(zcrx_options INTERFACE _GNU_SOURCE=)
 
 if(ZCRXD_SANITIZE)

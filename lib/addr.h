@@ -5,7 +5,7 @@
 
 #include <sys/socket.h>
 
-#include "msg.h"
+#include "proto/msg.h"
 
 /* Returns 0, -EAFNOSUPPORT for anything but IPv4 and IPv6, -EINVAL for an address cut short. */
 int addr_from_socket(struct msg_addr *ret, const struct sockaddr *addr, socklen_t len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "area.h"
+#include "lib/area.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +13,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "mapping.h"
-#include "request.h"
-#include "zcrx.h"
+#include "lib/request.h"
+#include "lib/zcrx.h"
+#include "proto/mapping.h"
 
 /* Executable by nobody; kernels whose headers lack it do not ask for it either. */
 #ifndef MFD_NOEXEC_SEAL

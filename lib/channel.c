@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "channel.h"
+#include "lib/channel.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "reason.h"
-#include "wire.h"
+#include "proto/reason.h"
+#include "proto/wire.h"
 
 /* How much one look takes at most; what is left is found by the next. */
 enum {

@@ -9,7 +9,7 @@
 #ifndef ZCRX_LIB_CHANNEL_H
 #define ZCRX_LIB_CHANNEL_H
 
-#include "queue.h"
+#include "lib/queue.h"
 
 /* Events are announced that were not read yet. */
 static inline bool channel_pending(const struct zcrx_queue *q)

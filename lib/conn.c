@@ -8,11 +8,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "area.h"
-#include "queue.h"
-#include "request.h"
-#include "wire.h"
-#include "zcrx.h"
+#include "lib/area.h"
+#include "lib/queue.h"
+#include "lib/request.h"
+#include "lib/zcrx.h"
+#include "proto/wire.h"
 
 /* Of this thread's last zcrx_connect that failed: there is no connection to ask. */
 static _Thread_local char connect_error[sizeof(((struct zcrx *)0)->error)];

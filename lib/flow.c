@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "addr.h"
-#include "channel.h"
-#include "request.h"
-#include "zcrx.h"
+#include "lib/addr.h"
+#include "lib/channel.h"
+#include "lib/request.h"
+#include "lib/zcrx.h"
 
 enum {
 	HOST_CONNECT_MS = 120000

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "flows.h"
+#include "lib/flows.h"
 
 #include <assert.h>
 #include <errno.h>

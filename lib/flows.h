@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "msg.h"
+#include "proto/msg.h"
 
 struct zcrx_queue;
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "queue.h"
+#include "lib/queue.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "area.h"
-#include "request.h"
-#include "text.h"
-#include "wire.h"
-#include "zcrx.h"
+#include "lib/area.h"
+#include "lib/request.h"
+#include "lib/zcrx.h"
+#include "proto/text.h"
+#include "proto/wire.h"
 
 static_assert((int)ZCRX_BACKEND_AUTO == (int)MSG_BACKEND_AUTO &&
 		      (int)ZCRX_BACKEND_COPY == (int)MSG_BACKEND_COPY &&

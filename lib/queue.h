@@ -3,8 +3,8 @@
 #ifndef ZCRX_LIB_QUEUE_H
 #define ZCRX_LIB_QUEUE_H
 
-#include "flows.h"
-#include "rings.h"
+#include "lib/flows.h"
+#include "lib/rings.h"
 
 struct zcrx;
 struct zcrx_area;

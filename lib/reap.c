@@ -10,11 +10,11 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "area.h"
-#include "channel.h"
-#include "clock.h"
-#include "queue.h"
-#include "zcrx.h"
+#include "base/clock.h"
+#include "lib/area.h"
+#include "lib/channel.h"
+#include "lib/queue.h"
+#include "lib/zcrx.h"
 
 /* IORING_CQE_F_BUFFER: the buffer's id lies above IORING_CQE_BUFFER_SHIFT. */
 enum {

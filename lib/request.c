@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "request.h"
+#include "lib/request.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -9,10 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "reason.h"
-#include "text.h"
-#include "wire.h"
+#include "base/clock.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+#include "proto/wire.h"
 
 enum {
 	REPLY_MS = 30000,

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "msg.h"
+#include "proto/msg.h"
 
 struct zcrx_area;
 struct zcrx_queue;

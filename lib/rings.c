@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "rings.h"
+#include "lib/rings.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "mapping.h"
+#include "proto/mapping.h"
 
 /*
  * Maps the first bytes of a file that cannot shrink. Files without seals are refused first: only

@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "msg.h"
-#include "ring.h"
-#include "side.h"
+#include "lib/side.h"
+#include "proto/msg.h"
+#include "proto/ring.h"
 
 struct rings {
 	const struct ring_daemon *daemon;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "before.h"
+#include "nic/before.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "change.h"
+#include "nic/change.h"
 
 /* It grows when what is in it means something else than before. */
 #define FORMAT     2

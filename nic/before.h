@@ -12,10 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "card.h"
-#include "fields.h"
-#include "queues.h"
-#include "rule_line.h"
+#include "nic/card.h"
+#include "nic/fields.h"
+#include "nic/queues.h"
+#include "nic/rule_line.h"
 
 #define BOOT_ID_BYTES 37
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "bind.h"
+#include "nic/bind.h"
 
 #include <errno.h>
 #include <linux/netdev.h>
 #include <stdlib.h>
 
-#include "netlink.h"
+#include "nic/netlink.h"
 
 struct nic_binding {
 	struct netlink *nl;

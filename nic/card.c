@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "card.h"
+#include "nic/card.h"
 
 #include <errno.h>
 #include <linux/if_link.h>
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "netlink.h"
+#include "nic/netlink.h"
 
 struct search {
 	const char *nic;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "change.h"
+#include "nic/change.h"
 
 #include <errno.h>
 #include <linux/ethtool.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ethtool.h"
-#include "netlink.h"
+#include "nic/ethtool.h"
+#include "nic/netlink.h"
 
 /* More than any driver has; a larger count is a misreading. */
 #define RSS_MAX 65536u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of drivers. The probe, where it can be made, is right and this is not. */
-#include "drivers.h"
+#include "nic/drivers.h"
 
 #include <stddef.h>
 #include <string.h>

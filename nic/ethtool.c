@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ethtool.h"
+#include "nic/ethtool.h"
 
 #include <errno.h>
 #include <linux/sockios.h>

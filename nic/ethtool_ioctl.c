@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What only the ethtool ioctl says: the driver. */
-#include "ethtool.h"
-#include "nic.h"
+#include "nic/ethtool.h"
+#include "nic/nic.h"
 
 #include <linux/ethtool.h>
 #include <string.h>

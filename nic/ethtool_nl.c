@@ -3,8 +3,8 @@
  * What ethtool netlink says: rings with header split (there is no ioctl for that), channels,
  * features.
  */
-#include "netlink.h"
-#include "nic.h"
+#include "nic/netlink.h"
+#include "nic/nic.h"
 
 #include <linux/ethtool_netlink.h>
 #include <string.h>

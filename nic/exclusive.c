@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "exclusive.h"
+#include "nic/exclusive.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,8 +8,8 @@
 #ifndef ZCRX_NIC_EXCLUSIVE_H
 #define ZCRX_NIC_EXCLUSIVE_H
 
-#include "reach.h"
-#include "steering.h"
+#include "nic/reach.h"
+#include "nic/steering.h"
 
 /* A rule of ours, and what the facts say about it. */
 struct nic_own_rule {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fields.h"
+#include "nic/fields.h"
 
 #include <errno.h>
 #include <json-c/json.h>

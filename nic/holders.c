@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "holders.h"
+#include "nic/holders.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "nic.h"
-#include "procfs.h"
+#include "nic/nic.h"
+#include "nic/procfs.h"
 
 #define SHOWN_MOST 3
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "holes.h"
+#include "nic/holes.h"
 
 #include <limits.h>
 #include <stdbool.h>

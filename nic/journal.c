@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "journal.h"
+#include "nic/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>

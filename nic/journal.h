@@ -10,7 +10,7 @@
 #ifndef ZCRX_NIC_JOURNAL_H
 #define ZCRX_NIC_JOURNAL_H
 
-#include "before.h"
+#include "nic/before.h"
 
 #define JOURNAL_PATH_BYTES 512
 

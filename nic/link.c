@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What rtnetlink says: the links, and which stands on which. One dump, then names for indices. */
-#include "netlink.h"
-#include "nic.h"
+#include "nic/netlink.h"
+#include "nic/nic.h"
 
 #include <errno.h>
 #include <linux/if_arp.h>

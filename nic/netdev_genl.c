@@ -6,8 +6,8 @@
  * The last is asked by a bind-rx with a dma-buf that does not exist: the kernel looks at the driver
  * first and fails before it touches anything. It needs CAP_NET_ADMIN; without, it gives EPERM.
  */
-#include "netlink.h"
-#include "nic.h"
+#include "nic/netlink.h"
+#include "nic/nic.h"
 
 #include <errno.h>
 #include <linux/netdev.h>

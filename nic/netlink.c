@@ -3,7 +3,7 @@
  * The kernel's errno is taken from the message itself: libnl folds many
  * of them into one, and the bind-rx probe lives by the difference between EBADF and EOPNOTSUPP.
  */
-#include "netlink.h"
+#include "nic/netlink.h"
 
 #include <errno.h>
 #include <linux/netlink.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "nic.h"
+#include "nic/nic.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ethtool.h"
+#include "nic/ethtool.h"
 
 /* More than any driver has; a larger id is a misreading, not a reason to allocate. */
 #define QUEUES_MAX 16384u

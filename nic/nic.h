@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "steering.h"
+#include "nic/steering.h"
 
 enum tri {
 	TRI_UNKNOWN = 0,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "ntuple.h"
+#include "nic/ntuple.h"
 
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ethtool.h"
-#include "rule_spec.h"
+#include "nic/ethtool.h"
+#include "nic/rule_spec.h"
 
 /* More than any driver has; a larger count is a misreading. */
 #define RULES_MAX 65536u

@@ -9,7 +9,7 @@
 #ifndef ZCRX_NIC_NTUPLE_H
 #define ZCRX_NIC_NTUPLE_H
 
-#include "rule.h"
+#include "nic/rule.h"
 
 /*
  * Of the processes of this machine one at a time may add. Returns 0 with the location, or

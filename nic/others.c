@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Two dumps of the kernel's sock_diag; libnl would add nothing to a request of one struct. */
-#include "others.h"
+#include "nic/others.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "plan.h"
+#include "nic/plan.h"
 
 #include <string.h>
 
-#include "drivers.h"
-#include "exclusive.h"
-#include "holders.h"
-#include "nic.h"
+#include "nic/drivers.h"
+#include "nic/exclusive.h"
+#include "nic/holders.h"
+#include "nic/nic.h"
 
 #define INTRUDERS_SAID 16u
 

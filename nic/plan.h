@@ -3,8 +3,8 @@
 #ifndef ZCRX_NIC_PLAN_H
 #define ZCRX_NIC_PLAN_H
 
-#include "queues.h"
-#include "say.h"
+#include "nic/queues.h"
+#include "nic/say.h"
 
 /* Says what nic_make_ready() would change and whom that disturbs. Returns 0 or -ENODEV. */
 int nic_plan(const char *nic, const struct nic_queues *queues, nic_say say);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading /proc. */
-#include "procfs.h"
+#include "nic/procfs.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "queues.h"
+#include "nic/queues.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * it leads to, and for the number by which this namespace knows the other one. The device's peer
  * bears that number.
  */
-#include "reach.h"
+#include "nic/reach.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "netlink.h"
+#include "nic/netlink.h"
 
 #define UNKNOWN UINT32_MAX
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "ready.h"
+#include "nic/ready.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "change.h"
-#include "ethtool.h"
-#include "journal.h"
-#include "nic.h"
-#include "ntuple.h"
-#include "restore.h"
+#include "nic/change.h"
+#include "nic/ethtool.h"
+#include "nic/journal.h"
+#include "nic/nic.h"
+#include "nic/ntuple.h"
+#include "nic/restore.h"
 
 /* The table as the driver makes it: then it is to be the driver's again. */
 static bool rss_is_default(const uint32_t *table, uint32_t entries, uint32_t queues)

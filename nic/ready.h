@@ -10,9 +10,9 @@
 
 #include <stdint.h>
 
-#include "before.h"
-#include "queues.h"
-#include "say.h"
+#include "nic/before.h"
+#include "nic/queues.h"
+#include "nic/say.h"
 
 #define NIC_SENTENCE_BYTES 200
 

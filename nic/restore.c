@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "restore.h"
+#include "nic/restore.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,10 +7,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "change.h"
-#include "ethtool.h"
-#include "nic.h"
-#include "ntuple.h"
+#include "nic/change.h"
+#include "nic/ethtool.h"
+#include "nic/nic.h"
+#include "nic/ntuple.h"
 
 /* The kernel lets a queue go some time after its ring is closed. */
 #define UNBOUND_TRIES    100

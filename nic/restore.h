@@ -6,8 +6,8 @@
 #ifndef ZCRX_NIC_RESTORE_H
 #define ZCRX_NIC_RESTORE_H
 
-#include "journal.h"
-#include "say.h"
+#include "nic/journal.h"
+#include "nic/say.h"
 
 /*
  * What the journal says of it. A journal that is not to be used is said to be so and set aside: it

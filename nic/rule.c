@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "rule.h"
+#include "nic/rule.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

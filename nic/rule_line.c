@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "rule_line.h"
+#include "nic/rule_line.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "queues.h"
+#include "nic/queues.h"
 
 static void line_end(char line[RULE_LINE_BYTES], int used)
 {

@@ -6,8 +6,8 @@
 #ifndef ZCRX_NIC_RULE_LINE_H
 #define ZCRX_NIC_RULE_LINE_H
 
-#include "fields.h"
-#include "rule.h"
+#include "nic/fields.h"
+#include "nic/rule.h"
 
 #define RULE_LINE_BYTES 256 /* with its end; divides a page */
 

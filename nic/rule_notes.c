@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "rule_notes.h"
+#include "nic/rule_notes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "journal.h"
-#include "rule_line.h"
+#include "nic/journal.h"
+#include "nic/rule_line.h"
 
 void rule_notes_init(struct rule_notes *notes)
 {

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "rule.h"
+#include "nic/rule.h"
 
 struct rule_notes {
 	int fd;      /* of the journal */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "rule_spec.h"
+#include "nic/rule_spec.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

@@ -3,7 +3,7 @@
 #ifndef ZCRX_NIC_RULE_SPEC_H
 #define ZCRX_NIC_RULE_SPEC_H
 
-#include "rule.h"
+#include "nic/rule.h"
 
 struct ethtool_rx_flow_spec;
 struct ethtool_rxnfc;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "steering.h"
+#include "nic/steering.h"
 
 #include <errno.h>
 #include <linux/ethtool_netlink.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "netlink.h"
+#include "nic/netlink.h"
 
 bool nic_steering_add(struct nic_steering *s, uint32_t context, const uint32_t *queues, uint32_t n)
 {

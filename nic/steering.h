@@ -6,7 +6,7 @@
 #ifndef ZCRX_NIC_STEERING_H
 #define ZCRX_NIC_STEERING_H
 
-#include "ntuple.h"
+#include "nic/ntuple.h"
 
 /* An RSS table: the NIC's own (context 0), or a further one, which only rules lead to. */
 struct nic_table {

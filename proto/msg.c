@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "msg.h"
+#include "proto/msg.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "reason.h"
+#include "proto/reason.h"
 
 enum {
 	NEW = MSG_STATE_NEW,

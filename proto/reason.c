@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "reason.h"
+#include "proto/reason.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "text.h"
+#include "proto/text.h"
 
 #include <stddef.h>
 #include <stdint.h>

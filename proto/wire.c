@@ -3,7 +3,7 @@
  * The control buffer has room of CMSG_LEN, not CMSG_SPACE: with the padding of CMSG_SPACE the
  * kernel would place one descriptor more than asked for instead of reporting MSG_CTRUNC.
  */
-#include "wire.h"
+#include "proto/wire.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #ifndef ZCRX_PROTO_WIRE_H
 #define ZCRX_PROTO_WIRE_H
 
-#include "msg.h"
+#include "proto/msg.h"
 
 /* Where daemon and clients meet unless told otherwise. */
 #define WIRE_SOCKET_PATH "/run/zcrxd/zcrxd.sock"

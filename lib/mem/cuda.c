@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cuda_api.h"
-#include "error.h"
-#include "zcrx-mem.h"
+#include "lib/mem/cuda_api.h"
+#include "lib/mem/error.h"
+#include "lib/mem/zcrx-mem.h"
 
 struct zcrx_cuda {
 	struct cuda_api api;

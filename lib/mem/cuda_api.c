@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "cuda_api.h"
+#include "lib/mem/cuda_api.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 
-#include "error.h"
+#include "lib/mem/error.h"
 
 static const char *text(const struct cuda_api *cuda, int result)
 {

@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include <xf86drm.h>
 
-#include "error.h"
-#include "zcrx-mem.h"
+#include "lib/mem/error.h"
+#include "lib/mem/zcrx-mem.h"
 
 enum {
 	LINE_PIXELS = 1024,

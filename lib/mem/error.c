@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "error.h"
+#include "lib/mem/error.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "zcrx-mem.h"
+#include "lib/mem/zcrx-mem.h"
 
 static _Thread_local char sentence[256];
 

@@ -7,8 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "zcrx-mem.h"
+#include "lib/mem/error.h"
+#include "lib/mem/zcrx-mem.h"
 
 int zcrx_mem_heap(const char *name, size_t bytes)
 {

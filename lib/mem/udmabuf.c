@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "zcrx-mem.h"
+#include "lib/mem/error.h"
+#include "lib/mem/zcrx-mem.h"
 
 static int memfd_new(size_t bytes)
 {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/account.h"
+#include "daemon/grant/account.h"
 
 enum {
 	ALICE = 1000,

@@ -9,12 +9,13 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/channel.h"
-#include "../../daemon/flows.h"
-#include "../../daemon/nudge.h"
-#include "../../daemon/turn.h"
-#include "../../daemon/util.h"
-#include "fixture.h"
+#include "base/clock.h"
+#include "base/counter.h"
+#include "daemon/pump/channel.h"
+#include "daemon/pump/flows.h"
+#include "daemon/pump/nudge.h"
+#include "daemon/pump/turn.h"
+#include "tests/daemon/fixture.h"
 
 enum {
 	REFUSALS_A_TURN = 64, /* as turn.c has it */

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/backoff.h"
+#include "daemon/pump/backoff.h"
 
 #define SECOND_NS 1000000000ull
 

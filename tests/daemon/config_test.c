@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/config_file.h"
-#include "../../nic/holes.h"
+#include "nic/holes.h"
+#include "policy/config_file.h"
 
 static struct config config;
 static char path[] = "/tmp/zcrxd-config-XXXXXX";

@@ -11,9 +11,10 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/area.h"
-#include "../../daemon/backend.h"
-#include "../../daemon/util.h"
+#include "base/fd.h"
+#include "base/size.h"
+#include "daemon/backend/area.h"
+#include "daemon/backend/backend.h"
 
 enum {
 	BUFFERS = 8,

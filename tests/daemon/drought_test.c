@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/drought.h"
+#include "daemon/backend/drought.h"
 
 enum {
 	FLOWS = 1000,

@@ -17,7 +17,8 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/files.h"
+#include "daemon/grant/account.h"
+#include "daemon/grant/files.h"
 
 enum {
 	MOST = 1 << 20,

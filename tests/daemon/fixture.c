@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fixture.h"
+#include "tests/daemon/fixture.h"
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/flow.h"
-#include "../../daemon/flows.h"
-#include "../../daemon/queue.h"
-#include "payer.h"
+#include "daemon/pump/flow.h"
+#include "daemon/pump/flows.h"
+#include "daemon/pump/queue.h"
+#include "tests/daemon/payer.h"
 
 #define PAGES 16ull
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../daemon/model.h"
+#include "daemon/pump/model.h"
 
 enum {
 	CQ_ENTRIES = 64,

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/flight.h"
-#include "../../proto/wire.h"
+#include "daemon/grant/flight.h"
+#include "proto/wire.h"
 
 enum {
 	NOFILE = 512,

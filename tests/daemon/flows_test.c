@@ -10,8 +10,9 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/flows.h"
-#include "../../daemon/uring.h"
+#include "daemon/common/uring.h"
+#include "daemon/grant/account.h"
+#include "daemon/pump/flows.h"
 
 enum {
 	FEW = 500, /* so that even many are in the cache */

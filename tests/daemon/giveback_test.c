@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/giveback.h"
-#include "../../proto/ring.h"
+#include "daemon/backend/giveback.h"
+#include "proto/ring.h"
 
 enum {
 	CQ_ENTRIES = URING_SQ_ENTRIES,

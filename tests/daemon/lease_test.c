@@ -17,14 +17,14 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/account.h"
-#include "../../daemon/config.h"
-#include "../../daemon/lease.h"
-#include "../../daemon/policy.h"
-#include "../../daemon/util.h"
-#include "../../nic/journal.h"
-#include "../../nic/ntuple.h"
-#include "../../nic/restore.h"
+#include "base/clock.h"
+#include "daemon/grant/account.h"
+#include "daemon/grant/lease.h"
+#include "nic/journal.h"
+#include "nic/ntuple.h"
+#include "nic/restore.h"
+#include "policy/config.h"
+#include "policy/policy.h"
 
 #define NIC         "lo"
 #define GONE        "zcrx-gone0"

@@ -16,8 +16,9 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/listener.h"
-#include "../../daemon/util.h"
+#include "base/fd.h"
+#include "base/size.h"
+#include "daemon/broker/listener.h"
 
 enum {
 	FIRST = 3 /* of systemd's descriptors; this and the next are kept free by main() */

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/log_client.h"
-#include "../../daemon/util.h"
+#include "base/clock.h"
+#include "daemon/grant/log_client.h"
 
 enum {
 	LINES_MOST = 10,

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/pace.h"
+#include "daemon/pump/pace.h"
 
 #define BUFFER 4096ull
 #define TURNS  1000

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#include "../../daemon/account.h"
-#include "../../daemon/files.h"
+#include "daemon/grant/account.h"
+#include "daemon/grant/files.h"
 
 static inline struct user *payer_new(const struct limits *limits)
 {

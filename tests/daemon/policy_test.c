@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/lists.h"
-#include "../../daemon/policy.h"
-#include "../../proto/reason.h"
+#include "policy/lists.h"
+#include "policy/policy.h"
+#include "proto/reason.h"
 
 static struct policy policy;
 static struct policy_class *rest; /* [class default] */

@@ -14,14 +14,15 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/account.h"
-#include "../../daemon/answer.h"
-#include "../../daemon/area.h"
-#include "../../daemon/rings.h"
-#include "../../daemon/util.h"
-#include "../../proto/reason.h"
-#include "../harness/fds.h"
-#include "payer.h"
+#include "base/fd.h"
+#include "base/size.h"
+#include "daemon/backend/area.h"
+#include "daemon/backend/rings.h"
+#include "daemon/common/answer.h"
+#include "daemon/grant/account.h"
+#include "proto/reason.h"
+#include "tests/daemon/payer.h"
+#include "tests/harness/fds.h"
 
 enum {
 	CQ_ENTRIES = 256,

@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/guarded.h"
-#include "../../daemon/rules.h"
-#include "../../nic/journal.h"
-#include "../../nic/ntuple.h"
+#include "daemon/grant/guarded.h"
+#include "daemon/grant/rules.h"
+#include "nic/journal.h"
+#include "nic/ntuple.h"
 
 #define NIC   "lo"
 #define THERE 7

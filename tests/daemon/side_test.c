@@ -13,9 +13,10 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/side.h"
-#include "../../daemon/util.h"
-#include "payer.h"
+#include "base/fd.h"
+#include "base/size.h"
+#include "daemon/backend/side.h"
+#include "tests/daemon/payer.h"
 
 static const struct limits limits = {.most = {[ACCOUNT_BYTES] = 64 << 20, [ACCOUNT_QUEUES] = 10},
 				     .most_users = 1};

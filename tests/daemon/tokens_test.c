@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/tokens.h"
+#include "daemon/backend/tokens.h"
 
 enum {
 	NIOV = 4096,

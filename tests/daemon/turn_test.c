@@ -10,15 +10,15 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/channel.h"
-#include "../../daemon/flow.h"
-#include "../../daemon/flows.h"
-#include "../../daemon/nudge.h"
-#include "../../daemon/queue.h"
-#include "../../daemon/turn.h"
-#include "../../daemon/util.h"
-#include "../../proto/reason.h"
-#include "fixture.h"
+#include "base/clock.h"
+#include "daemon/pump/channel.h"
+#include "daemon/pump/flow.h"
+#include "daemon/pump/flows.h"
+#include "daemon/pump/nudge.h"
+#include "daemon/pump/queue.h"
+#include "daemon/pump/turn.h"
+#include "proto/reason.h"
+#include "tests/daemon/fixture.h"
 
 /* A flow that waits for a buffer. */
 static void one_waits(void)

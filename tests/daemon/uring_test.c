@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "../../daemon/uring.h"
-#include "../../proto/ring.h"
+#include "daemon/common/uring.h"
+#include "proto/ring.h"
 
 enum {
 	CQ_ENTRIES = URING_SQ_ENTRIES,

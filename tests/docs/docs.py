@@ -8,7 +8,7 @@ usage: docs.py C-COMPILER PROGRAM...
 - The manual of each PROGRAM lists the options that its --help lists, and no others.
 - zcrxd accepts the example configuration, whose keys are those of zcrxd.conf(5).
 - The receive loop of README.md is the one of examples/recv.c.
-- docs/status.md has every field that daemon/status.c puts into an object, with its type, and no others.
+- docs/status.md has every field that daemon/broker/status_text.c puts into an object, with its type, and no others.
 - Links between the documents lead somewhere, and the tests that docs/security.md names are there.
 """
 import glob
@@ -122,14 +122,14 @@ def check_loop():
         problems.append("the loop of README.md is not that of examples/recv.c")
 
 
-# The functions of daemon/status_text.c that make an object each, and its heading in docs/status.md.
+# The functions of daemon/broker/status_text.c that make an object each, and its heading in docs/status.md.
 OBJECTS = {"status_text": "Document", "class_json": "Class", "counts_json": "Amounts", "client_json": "Client",
            "queue_json": "Queue", "flow_json": "Flow"}
 
 
 def fields_made():
     """{heading: {field: type}}: what the functions put into the objects they make, by themselves or by others."""
-    source = text("daemon", "status_text.c")
+    source = text("daemon", "broker", "status_text.c")
     bodies = {name: body for name, body in re.findall(
         r"^(?:static )?[\w *]*?(\w+)\([^;{]*\)\n\{\n(.*?)^\}", source, re.M | re.S)}
     made = {}
@@ -159,7 +159,7 @@ def fields_made():
 def check_status():
     page, made = text("docs", "status.md"), fields_made()
     if sum(map(len, made.values())) < 50:
-        problems.append(f"daemon/status_text.c makes only these fields: {made}")
+        problems.append(f"daemon/broker/status_text.c makes only these fields: {made}")
     for heading, fields in made.items():
         section = re.search(rf"^## {heading}$(.*?)(?=^## |\Z)", page, re.M | re.S)
         rows = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section[1] if section else "", re.M))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "made_up.h"
+#include "tests/doctor/made_up.h"
 
 #include <errno.h>
 #include <stdio.h>

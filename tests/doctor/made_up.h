@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "doctor/facts.h"
-#include "doctor/judge.h"
+#include "tools/doctor/facts.h"
+#include "tools/doctor/judge.h"
 
 #define MADE_UP_QUEUES 16
 

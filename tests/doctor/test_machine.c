@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the doctor says about kernels, io_uring and limits. */
-#include "made_up.h"
+#include "tests/doctor/made_up.h"
 
-#include "../../nic/holes.h"
+#include "nic/holes.h"
 
 #include <errno.h>
 #include <stdio.h>

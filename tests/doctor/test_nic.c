@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the doctor says about drivers, settings and the links around a NIC. */
-#include "made_up.h"
+#include "tests/doctor/made_up.h"
 
 #include <errno.h>
 #include <stdio.h>

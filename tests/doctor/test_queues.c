@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the doctor says about receive queues and those who hold them. */
-#include "made_up.h"
+#include "tests/doctor/made_up.h"
 
 #include <errno.h>
 #include <stdlib.h>

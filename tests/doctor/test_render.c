@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The two ways to print, and the command as a whole on whatever machine this is. */
-#include "made_up.h"
+#include "tests/doctor/made_up.h"
 
-#include "doctor/doctor.h"
-#include "doctor/render.h"
+#include "tools/doctor/doctor.h"
+#include "tools/doctor/render.h"
 
 #include <json-c/json.h>
 #include <stdio.h>

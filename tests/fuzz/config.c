@@ -8,9 +8,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../daemon/config_file.h"
-#include "../../proto/reason.h"
-#include "fuzz.h"
+#include "policy/config_file.h"
+#include "proto/reason.h"
+#include "tests/fuzz/fuzz.h"
 
 /* A file without a name; its path stands in path. */
 static int file_new(char *path, size_t room)

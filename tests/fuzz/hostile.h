@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fuzz.h"
-#include "msg.h"
-#include "ring.h"
+#include "proto/msg.h"
+#include "proto/ring.h"
+#include "tests/fuzz/fuzz.h"
 
 /* How many of each it keeps; an input names them modulo their number. */
 enum {

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "hostile.h"
+#include "tests/fuzz/hostile.h"
 
 #define BACKLOG 512
 

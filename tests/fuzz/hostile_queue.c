@@ -5,9 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "hostile.h"
-#include "reason.h"
-#include "wire.h"
+#include "proto/reason.h"
+#include "proto/wire.h"
+#include "tests/fuzz/hostile.h"
 
 /* The start of an entry in the CQ (docs/protocol.md, 8). */
 struct entry {

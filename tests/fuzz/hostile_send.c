@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../harness/fds.h"
-#include "hostile.h"
-#include "reason.h"
-#include "wire.h"
+#include "proto/reason.h"
+#include "proto/wire.h"
+#include "tests/fuzz/hostile.h"
+#include "tests/harness/fds.h"
 
 /* ---- answers ---- */
 

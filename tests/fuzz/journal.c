@@ -5,9 +5,9 @@
  */
 #include <errno.h>
 
-#include "../../nic/before.h"
-#include "../../nic/change.h"
-#include "fuzz.h"
+#include "nic/before.h"
+#include "nic/change.h"
+#include "tests/fuzz/fuzz.h"
 
 static void bounds(const struct nic_before *b)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "left.h"
+#include "tests/fuzz/left.h"
 
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 void left_unmapped(void)
 {

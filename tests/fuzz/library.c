@@ -17,15 +17,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../harness/fds.h"
-#include "area.h"
-#include "fuzz.h"
-#include "left.h"
-#include "msg.h"
-#include "queue.h"
-#include "ring.h"
-#include "wire.h"
-#include "zcrx.h"
+#include "lib/area.h"
+#include "lib/queue.h"
+#include "proto/msg.h"
+#include "proto/ring.h"
+#include "proto/wire.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/left.h"
+#include "tests/harness/fds.h"
+#include <zcrx.h>
 
 /* What comes next; make-corpus.py reads these names. */
 enum op {

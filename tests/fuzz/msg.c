@@ -6,9 +6,9 @@
  * An input: state, descriptors that came, then for replies the request's type and serial, then the
  * message.
  */
-#include "msg.h"
-#include "fuzz.h"
-#include "reason.h"
+#include "proto/msg.h"
+#include "proto/reason.h"
+#include "tests/fuzz/fuzz.h"
 
 #define FDS_TRIED 6 /* two more than can come */
 

@@ -14,14 +14,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../daemon/account.h"
-#include "../../daemon/classes.h"
-#include "../../daemon/client.h"
-#include "../../daemon/files.h"
-#include "../../daemon/log.h"
-#include "../harness/fds.h"
-#include "hostile.h"
-#include "left.h"
+#include "daemon/common/log.h"
+#include "daemon/grant/account.h"
+#include "daemon/grant/classes.h"
+#include "daemon/grant/files.h"
+#include "daemon/pump/client.h"
+#include "tests/fuzz/hostile.h"
+#include "tests/fuzz/left.h"
+#include "tests/harness/fds.h"
 
 /* What a client does next; make-corpus.py reads these names. */
 enum op {
@@ -52,7 +52,7 @@ enum {
 	CHUNK = 32768,
 };
 
-/* Stands in for daemon/log.c: lines are made, not shown. */
+/* Stands in for daemon/common/log.c: lines are made, not shown. */
 void log_init(bool verbose)
 {
 	(void)verbose;

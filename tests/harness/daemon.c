@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "harness.h"
+#include "tests/harness/harness.h"
 
 /* Each path has room for the folder and a short name. */
 static void path_in(char *to, size_t room, const struct harness_daemon *d, const char *name)

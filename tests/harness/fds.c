@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fds.h"
+#include "tests/harness/fds.h"
 
 #include <dirent.h>
 #include <errno.h>

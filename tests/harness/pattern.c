@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "harness.h"
+#include "tests/harness/harness.h"
 
 /* Eight bytes of the stream; the multiplier is odd, so no two words of a stream are the same. */
 static uint64_t word_at(uint64_t seed, uint64_t index)

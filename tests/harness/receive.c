@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "receive.h"
+#include "tests/harness/receive.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

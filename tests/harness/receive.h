@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <zcrx.h>
 
-#include "harness.h"
+#include "tests/harness/harness.h"
 
 /* One stream that is expected. The flow's user value points here. */
 struct harness_stream {

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "harness.h"
+#include "tests/harness/harness.h"
 
 struct harness_sender {
 	pthread_t thread;

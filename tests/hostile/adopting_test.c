@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "raw.h"
-#include "receive.h"
-#include "world.h"
+#include "tests/harness/receive.h"
+#include "tests/hostile/raw.h"
+#include "tests/hostile/world.h"
 
 enum {
 	KIB = 1024,

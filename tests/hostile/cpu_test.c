@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "raw.h"
-#include "world.h"
+#include "tests/hostile/raw.h"
+#include "tests/hostile/world.h"
 
 enum {
 	CULPRITS = 8,

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "raw.h"
-#include "world.h"
+#include "tests/hostile/raw.h"
+#include "tests/hostile/world.h"
 
 #define GIB           (1ull << 30)
 #define LARGEST       (32768 * GIB) /* 32768 buffers of 1 GiB */

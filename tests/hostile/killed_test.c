@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "raw.h"
-#include "world.h"
+#include "tests/hostile/raw.h"
+#include "tests/hostile/world.h"
 
 enum {
 	AREA = 256 * 1024,

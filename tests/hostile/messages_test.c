@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "../../proto/wire.h"
-#include "raw.h"
-#include "world.h"
+#include "proto/wire.h"
+#include "tests/hostile/raw.h"
+#include "tests/hostile/world.h"
 
 enum {
 	REPLY_ROUND = 500,

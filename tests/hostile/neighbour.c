@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The thread may not use cmocka: what goes wrong in it is left as a text for the test's thread. */
-#include "neighbour.h"
+#include "tests/hostile/neighbour.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <zcrx.h>
 
-#include "harness.h"
+#include "tests/harness/harness.h"
 
 enum {
 	PIECE = 32 * 1024,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "raw.h"
+#include "tests/hostile/raw.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +16,9 @@
 
 #include <cmocka.h>
 
-#include "../../proto/wire.h"
-#include "fds.h"
-#include "world.h"
+#include "proto/wire.h"
+#include "tests/harness/fds.h"
+#include "tests/hostile/world.h"
 
 /* ---- the control socket ---- */
 

@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../proto/msg.h"
-#include "../../proto/reason.h"
-#include "../../proto/ring.h"
+#include "proto/msg.h"
+#include "proto/reason.h"
+#include "proto/ring.h"
 
 struct raw {
 	int sock;

@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
-#include "raw.h"
-#include "world.h"
+#include "tests/hostile/raw.h"
+#include "tests/hostile/world.h"
 
 #define MARKER "zq9s3cr3t"
 

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "raw.h"
-#include "world.h"
+#include "tests/hostile/raw.h"
+#include "tests/hostile/world.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262

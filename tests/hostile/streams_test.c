@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "receive.h"
-#include "world.h"
+#include "tests/harness/receive.h"
+#include "tests/hostile/world.h"
 
 enum {
 	KIB = 1024,

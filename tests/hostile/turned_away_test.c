@@ -24,9 +24,9 @@
 
 #include <cmocka.h>
 
-#include "fds.h"
-#include "raw.h"
-#include "world.h"
+#include "tests/harness/fds.h"
+#include "tests/hostile/raw.h"
+#include "tests/hostile/world.h"
 
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83 /* Linux 6.16, asm-generic/socket.h */

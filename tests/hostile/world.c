@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "world.h"
+#include "tests/hostile/world.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "neighbour.h"
+#include "tests/hostile/neighbour.h"
 
 enum {
 	ROUNDS = 3, /* of the neighbour show that it goes on ... */

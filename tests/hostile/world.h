@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "harness.h"
+#include "tests/harness/harness.h"
 
 enum {
 	WORLD_PATIENCE_MS = HARNESS_PATIENCE_MS

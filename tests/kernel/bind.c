@@ -7,7 +7,7 @@
 #include <netlink/netlink.h>
 #include <string.h>
 
-#include "stream.h"
+#include "tests/kernel/stream.h"
 
 static int take_id(struct nl_msg *msg, void *arg)
 {

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "memory.h"
-#include "stream.h"
+#include "tests/kernel/memory.h"
+#include "tests/kernel/stream.h"
 
 #define FRAGMENTS     128
 #define MESSAGE_BYTES (1 << 20)

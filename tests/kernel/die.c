@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "die.h"
+#include "tests/kernel/die.h"
 
 #include <stdarg.h>
 #include <stdio.h>

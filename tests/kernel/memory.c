@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include <xf86drm.h>
 
-#include "die.h"
-#include "memory.h"
+#include "tests/kernel/die.h"
+#include "tests/kernel/memory.h"
 
 #define CARDS 16
 

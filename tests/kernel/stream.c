@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../harness/harness.h"
-#include "memory.h"
-#include "stream.h"
+#include "tests/harness/harness.h"
+#include "tests/kernel/memory.h"
+#include "tests/kernel/stream.h"
 
 #define AREA_BYTES (4 << 20)
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "die.h"
+#include "tests/kernel/die.h"
 
 struct memory;
 

@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "memory.h"
-#include "stream.h"
+#include "tests/kernel/memory.h"
+#include "tests/kernel/stream.h"
 
 #define RING_ENTRIES   512
 #define REFILL_ENTRIES 8192

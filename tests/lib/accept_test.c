@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "fixture.h"
+#include "tests/lib/fixture.h"
 
 static int user;
 

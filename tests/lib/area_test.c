@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "fake.h"
-#include "reason.h"
+#include "proto/reason.h"
+#include "tests/lib/fake.h"
 
 static struct fake fake;
 static struct zcrx *z;

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fixture.h"
+#include "tests/lib/fixture.h"
 
 enum {
 	FLOW = FAKE_FIRST_FLOW

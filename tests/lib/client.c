@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "fake.h"
+#include "tests/lib/fake.h"
 
 void client_open(struct client *c, struct fake *f)
 {

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "receive.h"
+#include "tests/harness/receive.h"
 
 enum {
 	FDS_MOST = 200,

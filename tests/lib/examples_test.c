@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "harness.h"
+#include "tests/harness/harness.h"
 
 #define MIB (1ull << 20)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The answering half. Its thread cannot fail a cmocka test, so it aborts. */
-#include "fake.h"
+#include "tests/lib/fake.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "wire.h"
+#include "proto/wire.h"
 
 #define MUST(condition)                                                               \
 	do {                                                                          \

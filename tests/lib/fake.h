@@ -14,9 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "msg.h"
-#include "ring.h"
-#include "zcrx.h"
+#include "proto/msg.h"
+#include "proto/ring.h"
+#include <zcrx.h>
 
 enum {
 	FAKE_CQ_ENTRIES = 8,

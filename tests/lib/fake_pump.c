@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "fake.h"
-#include "wire.h"
+#include "proto/wire.h"
+#include "tests/lib/fake.h"
 
 struct cqe_on_wire {
 	uint64_t user_data;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fixture.h"
+#include "tests/lib/fixture.h"
 
 struct fake fake;
 struct client client;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "fake.h"
+#include "tests/lib/fake.h"
 
 extern struct fake fake;
 extern struct client client;

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "fake.h"
+#include "tests/lib/fake.h"
 
 static struct fake fake;
 static struct zcrx *z;

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fixture.h"
+#include "tests/lib/fixture.h"
 
 enum {
 	FLOW = FAKE_FIRST_FLOW

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "side.h"
+#include "lib/side.h"
 
 enum {
 	SLOT = 4096,

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "receive.h"
+#include "tests/harness/receive.h"
 
 #define MIB  (1ull << 20)
 #define AREA (4 * MIB)

@@ -23,9 +23,9 @@
 
 #include <cmocka.h>
 
-#include "../lib/fake.h"
-#include "fake_cuda.h"
-#include "zcrx-mem.h"
+#include "tests/lib/fake.h"
+#include "tests/mem/fake_cuda.h"
+#include <zcrx-mem.h>
 
 #define CARD "/dev/dri/card0"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One device, one thread, one context; see fake_cuda.h. */
-#include "fake_cuda.h"
+#include "tests/mem/fake_cuda.h"
 
 #include <fcntl.h>
 #include <linux/udmabuf.h>

@@ -13,7 +13,7 @@
 #ifndef TESTS_MEM_FAKE_CUDA_H
 #define TESTS_MEM_FAKE_CUDA_H
 
-#include "cuda_api.h"
+#include "lib/mem/cuda_api.h"
 
 #define CU __attribute__((visibility("default")))
 

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "fake_cuda.h"
-#include "zcrx-mem.h"
+#include "tests/mem/fake_cuda.h"
+#include <zcrx-mem.h>
 
 enum {
 	BYTES = 1 << 20

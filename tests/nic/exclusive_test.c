@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../../nic/exclusive.h"
+#include "nic/exclusive.h"
 
 #define QUEUE 3u
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../../nic/holes.h"
+#include "nic/holes.h"
 
 static void versions_are_read_as_kernels_say_them(void **state)
 {

@@ -12,11 +12,11 @@
 
 #include <cmocka.h>
 
-#include "../../nic/before.h"
-#include "../../nic/change.h"
-#include "../../nic/ready.h"
-#include "../../nic/restore.h"
-#include "../../nic/rule_notes.h"
+#include "nic/before.h"
+#include "nic/change.h"
+#include "nic/ready.h"
+#include "nic/restore.h"
+#include "nic/rule_notes.h"
 
 #define NIC  "lo" /* it is everywhere, and nothing of it is changed here */
 #define BOOT "\"00000000-0000-0000-0000-000000000000\""

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "../../nic/others.h"
-#include "harness.h"
+#include "nic/others.h"
+#include "tests/harness/harness.h"
 
 static void a_listener_alone_is_no_ones(void **state)
 {

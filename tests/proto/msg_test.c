@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "../../proto/msg.h"
-#include "../../proto/reason.h"
+#include "proto/msg.h"
+#include "proto/reason.h"
 
 enum {
 	SERIAL = 7

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "../../proto/msg.h"
-#include "../../proto/reason.h"
+#include "proto/msg.h"
+#include "proto/reason.h"
 
 static const struct {
 	uint32_t number;

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../proto/text.h"
+#include "proto/text.h"
 
 static void check(const char *text, const char *keep, const char *wanted)
 {

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "../../proto/wire.h"
-#include "../harness/fds.h"
+#include "proto/wire.h"
+#include "tests/harness/fds.h"
 
 struct pair {
 	int sock[2];

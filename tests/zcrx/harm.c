@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "harm.h"
+#include "tests/zcrx/harm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../proto/ring.h"
-#include "../kernel/die.h"
+#include "proto/ring.h"
+#include "tests/kernel/die.h"
 
 /* Words of the refill memory: the client's page, then the ring, which begins a page behind it. */
 enum {

@@ -4,7 +4,7 @@
  * every byte. See usage(). The receiver prints "ready" when a connection may come, and a line of
  * JSON at the end. This file has the command line, and where the two ends meet.
  */
-#include "many.h"
+#include "tests/zcrx/many.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../kernel/die.h"
-#include "harm.h"
+#include "tests/kernel/die.h"
+#include "tests/zcrx/harm.h"
 
 socklen_t many_address(const struct many *m, struct sockaddr_storage *ret)
 {

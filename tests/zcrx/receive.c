@@ -6,11 +6,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../kernel/die.h"
-#include "../kernel/memory.h"
-#include "harm.h"
-#include "many.h"
-#include "streams.h"
+#include "tests/kernel/die.h"
+#include "tests/kernel/memory.h"
+#include "tests/zcrx/harm.h"
+#include "tests/zcrx/many.h"
+#include "tests/zcrx/streams.h"
 
 static void must(int r, const char *what, const struct zcrx *z)
 {

@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../harness/harness.h"
-#include "../kernel/die.h"
-#include "many.h"
+#include "tests/harness/harness.h"
+#include "tests/kernel/die.h"
+#include "tests/zcrx/many.h"
 
 enum {
 	PIECE = 64 * 1024

@@ -3,14 +3,14 @@
  * The streams of a receiver, and that each of them is what it should be: every byte, from the first
  * to the last, in its place. What is wrong ends the program.
  */
-#include "streams.h"
+#include "tests/zcrx/streams.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "../harness/harness.h"
-#include "../kernel/die.h"
+#include "tests/harness/harness.h"
+#include "tests/kernel/die.h"
 
 enum {
 	HELD_MOST = 65536,

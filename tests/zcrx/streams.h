@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <zcrx.h>
 
-#include "many.h"
+#include "tests/zcrx/many.h"
 
 struct streams {
 	unsigned flows; /* how many there are to be */

@@ -7,14 +7,14 @@
  * -ETIME, which the user wanted, make no failure. Sockets are opened here rather than by the
  * library, so that what the network says and what the daemon says cannot be mistaken.
  */
-#include "memory.h"
-#include "net.h"
-#include "options.h"
-#include "report.h"
-#include "say.h"
-#include "sink.h"
-#include "waiter.h"
-#include "zcrx.h"
+#include "tools/cat/memory.h"
+#include "tools/cat/net.h"
+#include "tools/cat/options.h"
+#include "tools/cat/report.h"
+#include "tools/cat/say.h"
+#include "tools/cat/sink.h"
+#include "tools/cat/waiter.h"
+#include <zcrx.h>
 
 #include <errno.h>
 #include <poll.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "memory.h"
+#include "tools/cat/memory.h"
 
-#include "say.h"
-#include "size.h"
-#include "zcrx-mem.h"
-#include "zcrx.h"
+#include "tools/cat/say.h"
+#include "tools/cat/size.h"
+#include <zcrx-mem.h>
+#include <zcrx.h>
 
 #include <errno.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "net.h"
+#include "tools/cat/net.h"
 
-#include "say.h"
+#include "tools/cat/say.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -6,7 +6,7 @@
 #ifndef CAT_NET_H
 #define CAT_NET_H
 
-#include "waiter.h"
+#include "tools/cat/waiter.h"
 
 #include <stdbool.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "options.h"
+#include "tools/cat/options.h"
 
-#include "say.h"
-#include "size.h"
-#include "zcrx.h"
+#include "tools/cat/say.h"
+#include "tools/cat/size.h"
+#include <zcrx.h>
 
 #include <errno.h>
 #include <getopt.h>

@@ -3,7 +3,7 @@
 #ifndef CAT_OPTIONS_H
 #define CAT_OPTIONS_H
 
-#include "memory.h"
+#include "tools/cat/memory.h"
 
 #include <stdbool.h>
 #include <stdint.h>

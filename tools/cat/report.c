@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "report.h"
+#include "tools/cat/report.h"
 
-#include "waiter.h"
-#include "zcrx.h"
+#include "tools/cat/waiter.h"
+#include <zcrx.h>
 
 #include <inttypes.h>
 #include <json-c/json.h>

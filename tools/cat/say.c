@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "say.h"
+#include "tools/cat/say.h"
 
-#include "text.h"
+#include "proto/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "sink.h"
+#include "tools/cat/sink.h"
 
 #include <errno.h>
 #include <fcntl.h>

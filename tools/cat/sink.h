@@ -3,7 +3,7 @@
 #ifndef CAT_SINK_H
 #define CAT_SINK_H
 
-#include "waiter.h"
+#include "tools/cat/waiter.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "size.h"
+#include "tools/cat/size.h"
 
 #include <errno.h>
 #include <stdlib.h>

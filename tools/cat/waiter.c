@@ -3,7 +3,7 @@
  * The handler leaves a byte in a pipe, so that a signal that comes just before poll() is not
  * missed.
  */
-#include "waiter.h"
+#include "tools/cat/waiter.h"
 
 #include <errno.h>
 #include <fcntl.h>

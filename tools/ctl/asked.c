@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "asked.h"
+#include "tools/ctl/asked.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../daemon/lists.h"
+#include "policy/lists.h"
 
 int asked_wrong(const char *option, const char *value, const char *expected)
 {

@@ -6,7 +6,7 @@
 #include <net/if.h>
 #include <stdbool.h>
 
-#include "../../daemon/config.h"
+#include "policy/config.h"
 
 #define ASKED_GROUPS_MOST 1024
 

@@ -7,7 +7,7 @@
  * What is mounted is the folder that the socket lies in: a socket that is made anew is another
  * file, of which who mounted the old one learns nothing. So nothing but that socket may lie there.
  */
-#include "cdi.h"
+#include "tools/ctl/cdi.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "settings.h"
+#include "tools/ctl/settings.h"
 
 #define CDI_VERSION "0.3.0"
 #define CDI_KIND    "zcrxd/class"

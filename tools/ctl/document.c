@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "document.h"
+#include "tools/ctl/document.h"
 
 #include <errno.h>
 #include <stdlib.h>

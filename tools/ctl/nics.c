@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "nics.h"
+#include "tools/ctl/nics.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../../nic/plan.h"
-#include "../../nic/restore.h"
+#include "nic/plan.h"
+#include "nic/restore.h"
 
 #define STATE_PATH "/run/zcrxd"
 

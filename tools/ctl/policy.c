@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show asks the daemon; test reads a file and judges with the daemon's own code (daemon/policy.c),
+ * show asks the daemon; test reads a file and judges with the daemon's own code (policy/policy.c),
  * so that what it says is what would happen.
  */
-#include "policy.h"
+#include "tools/ctl/policy.h"
 
 #include <getopt.h>
 #include <stdbool.h>
@@ -11,14 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../daemon/config.h"
-#include "../../daemon/explain.h"
-#include "../../proto/reason.h"
-#include "asked.h"
-#include "document.h"
-#include "render.h"
-#include "settings.h"
-#include "status.h"
+#include "policy/config.h"
+#include "policy/explain.h"
+#include "proto/reason.h"
+#include "tools/ctl/asked.h"
+#include "tools/ctl/document.h"
+#include "tools/ctl/render.h"
+#include "tools/ctl/settings.h"
+#include "tools/ctl/status.h"
 
 enum {
 	EXIT_DENIED = 1,

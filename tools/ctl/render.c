@@ -3,10 +3,10 @@
  * The walk through clients, queues and flows goes along the new document; the old one is looked
  * into beside it, by ids. What was not there before has no rate yet.
  */
-#include "render.h"
+#include "tools/ctl/render.h"
 
-#include "document.h"
-#include "table.h"
+#include "tools/ctl/document.h"
+#include "tools/ctl/table.h"
 
 #include <inttypes.h>
 #include <stdbool.h>

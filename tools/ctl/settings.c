@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "settings.h"
+#include "tools/ctl/settings.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "../../daemon/config_file.h"
+#include "policy/config_file.h"
 
 int settings_read(struct config *c, const char *path)
 {

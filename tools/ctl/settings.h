@@ -3,7 +3,7 @@
 #ifndef CTL_SETTINGS_H
 #define CTL_SETTINGS_H
 
-#include "../../daemon/config.h"
+#include "policy/config.h"
 
 #define SETTINGS_PATH "/etc/zcrxd/zcrxd.conf"
 

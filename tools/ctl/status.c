@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "status.h"
+#include "tools/ctl/status.h"
 
-#include "document.h"
-#include "render.h"
-#include "terminal.h"
-#include "wire.h"
+#include "proto/wire.h"
+#include "tools/ctl/document.h"
+#include "tools/ctl/render.h"
+#include "tools/ctl/terminal.h"
 
 #include <errno.h>
 #include <getopt.h>

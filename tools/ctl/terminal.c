@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "terminal.h"
+#include "tools/ctl/terminal.h"
 
-#include "text.h"
+#include "proto/text.h"
 
 #include <errno.h>
 #include <stdio.h>

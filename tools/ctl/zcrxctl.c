@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* zcrxctl: one program, several commands. */
-#include "cdi.h"
-#include "doctor/doctor.h"
-#include "nics.h"
-#include "policy.h"
-#include "status.h"
-#include "terminal.h"
+#include "tools/ctl/cdi.h"
+#include "tools/ctl/nics.h"
+#include "tools/ctl/policy.h"
+#include "tools/ctl/status.h"
+#include "tools/ctl/terminal.h"
+#include "tools/doctor/doctor.h"
 
 #include <stdio.h>
 #include <string.h>

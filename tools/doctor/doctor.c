@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The command: options, the choice of NICs, and the way from facts to paper. */
-#include "doctor.h"
+#include "tools/doctor/doctor.h"
 
-#include "../ctl/settings.h"
-#include "gather.h"
-#include "judge.h"
-#include "render.h"
+#include "tools/ctl/settings.h"
+#include "tools/doctor/gather.h"
+#include "tools/doctor/judge.h"
+#include "tools/doctor/render.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory of the facts: the only parts that grow are the lists of NICs, queues and processes. */
-#include "facts.h"
+#include "tools/doctor/facts.h"
 
 #include <stdlib.h>
 

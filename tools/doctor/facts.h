@@ -13,8 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../../nic/holders.h"
-#include "../../nic/nic.h"
+#include "nic/holders.h"
+#include "nic/nic.h"
 
 enum config_option {
 	CONFIG_IO_URING,

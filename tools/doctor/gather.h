@@ -6,7 +6,7 @@
 #ifndef ZCRX_DOCTOR_GATHER_H
 #define ZCRX_DOCTOR_GATHER_H
 
-#include "facts.h"
+#include "tools/doctor/facts.h"
 
 void kernel_gather(struct kernel_facts *kernel);
 void uring_gather(struct uring_facts *uring);

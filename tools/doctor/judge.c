@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Puts the findings together, and what the parts of the judge share. */
-#include "judge.h"
+#include "tools/doctor/judge.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -6,8 +6,8 @@
 #ifndef ZCRX_DOCTOR_JUDGE_H
 #define ZCRX_DOCTOR_JUDGE_H
 
-#include "facts.h"
-#include "report.h"
+#include "tools/doctor/facts.h"
+#include "tools/doctor/report.h"
 
 #include <stddef.h>
 

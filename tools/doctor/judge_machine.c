@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Judges what is true of the whole machine: kernel, io_uring, limits. */
-#include "../../nic/holes.h"
-#include "judge.h"
+#include "nic/holes.h"
+#include "tools/doctor/judge.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Judges one NIC: what it is, whether its driver can, and the sum of it all. */
-#include "../../nic/drivers.h"
-#include "judge.h"
+#include "nic/drivers.h"
+#include "tools/doctor/judge.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * Judges the receive queues: which can be leased, and who holds the others. Neighbours of which the
  * same is to be said share a line.
  */
-#include "../../nic/exclusive.h"
-#include "judge.h"
+#include "nic/exclusive.h"
+#include "tools/doctor/judge.h"
 
 #include <inttypes.h>
 #include <stdio.h>

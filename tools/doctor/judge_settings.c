@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Judges the settings of a NIC: what zcrxd will change, and what only its owner can. */
-#include "../../nic/drivers.h"
-#include "judge.h"
+#include "nic/drivers.h"
+#include "tools/doctor/judge.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Judges what leads packets somewhere without being zcrxd's: ntuple rules, further RSS contexts. */
-#include "../../nic/exclusive.h"
-#include "judge.h"
+#include "nic/exclusive.h"
+#include "tools/doctor/judge.h"
 
 #include <inttypes.h>
 #include <stdio.h>

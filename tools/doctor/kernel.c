@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Which kernel this is: its version, the options it was built with, whether we are in a container.
  */
-#include "../../nic/holes.h"
-#include "../../nic/procfs.h"
-#include "gather.h"
+#include "nic/holes.h"
+#include "nic/procfs.h"
+#include "tools/doctor/gather.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Limits and devices that decide how much can be received and into what memory. */
-#include "../../nic/procfs.h"
-#include "gather.h"
+#include "nic/procfs.h"
+#include "tools/doctor/gather.h"
 
 #include <errno.h>
 #include <fcntl.h>

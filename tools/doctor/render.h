@@ -3,7 +3,7 @@
 #ifndef ZCRX_DOCTOR_RENDER_H
 #define ZCRX_DOCTOR_RENDER_H
 
-#include "report.h"
+#include "tools/doctor/report.h"
 
 #include <stdio.h>
 

@@ -27,7 +27,7 @@
  *ntuple, RSS, channels, MTU, XDP, old bindings, large buffers, disturbance, queues ("value" is "3"
  *or "0-7"; comes several times).
  */
-#include "render.h"
+#include "tools/doctor/render.h"
 
 #include <errno.h>
 #include <json-c/json.h>

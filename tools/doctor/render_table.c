@@ -3,7 +3,7 @@
  * The table: subject, value, verdict, text and, after an arrow, what to do. A NIC's first row bears
  * its name; the rows below are indented. The last lines sum up.
  */
-#include "render.h"
+#include "tools/doctor/render.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of findings. */
-#include "report.h"
+#include "tools/doctor/report.h"
 
 #include <stdarg.h>
 #include <stdio.h>

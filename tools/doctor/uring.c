@@ -3,8 +3,8 @@
  * What io_uring allows here. Sysctls say what should work; a ring made exactly as the daemon makes
  * it, in memory of its own choice, asked and entered once, says what does, seccomp and all.
  */
-#include "../../nic/procfs.h"
-#include "gather.h"
+#include "nic/procfs.h"
+#include "tools/doctor/gather.h"
 
 #include <errno.h>
 #include <fcntl.h>

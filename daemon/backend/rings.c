@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/backend/rings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/size.h"
+#include "daemon/backend/area.h"
+#include "daemon/common/memfd.h"
+#include "daemon/grant/files.h"
+#include "proto/mapping.h"
+
+static size_t page_bytes(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The refill ring begins a page behind the client page, laid out as the kernel lays out its own. */
+#define RQ_HEAD_OFFSET    0u
+#define RQ_TAIL_OFFSET    4u
+#define RQ_ENTRIES_OFFSET 64u
+
+static size_t rq_bytes(uint32_t entries)
+{
+	size_t ring = RQ_ENTRIES_OFFSET + (size_t)entries * sizeof(struct ring_rqe) +
+		      RINGS_REFILL_EXTRA_BYTES;
+	return page_bytes() + round_up(ring, page_bytes());
+}
+
+static int file_new(const char *name, size_t bytes, struct user *user, char **ret_map)
+{
+	_cleanup_(fd_closep) int fd = memfd_new(name);
+	if (fd < 0)
+		return fd;
+	int r = files_charge(user, fd, bytes);
+	if (r < 0)
+		return r;
+	if (fallocate(fd, 0, 0, (off_t)bytes) < 0)
+		return -errno;
+	r = memfd_map(fd, bytes, ret_map);
+	return r < 0 ? r : fd_steal(&fd);
+}
+
+/* The kernel says where the parts of its CQ lie; ours lie likewise. */
+static int cq_ring(struct rings *r, struct uring *ring, const struct rings_wish *wish)
+{
+	uint32_t entries = wish->cq_entries;
+	struct io_uring_params p = {.cq_entries = entries,
+				    .cq_off = {.head = 0, .tail = 64, .cqes = 128}};
+	int e = wish->kernel_writes ? uring_init_shared(ring, r->cq, entries, wish->cqe_bytes == 32,
+							wish->patient, &p)
+				    : uring_init_private(ring, entries, true, wish->patient);
+	if (e < 0)
+		return e;
+	r->cq_head = (uint32_t *)(void *)(r->cq + p.cq_off.head);
+	r->cq_tail = (uint32_t *)(void *)(r->cq + p.cq_off.tail);
+	r->layout.cq_tail = p.cq_off.tail;
+	r->layout.cq_cqes = p.cq_off.cqes;
+	r->layout.cq_entries = p.cq_entries;
+	r->layout.cqe_bytes = wish->cqe_bytes;
+	return 0;
+}
+
+static int cq_init(struct rings *r, struct uring *ring, struct user *user,
+		   const struct rings_wish *wish)
+{
+	size_t ring_bytes = uring_cq_bytes(wish->cq_entries, wish->cqe_bytes);
+	r->cq_bytes = ring_bytes + page_bytes();
+	int fd = file_new("zcrxd-cq", r->cq_bytes, user, &r->cq);
+	if (fd < 0)
+		return fd;
+	r->cq_fd = fd;
+	int e = cq_ring(r, ring, wish);
+	if (e == 0)
+		e = memfd_seal(fd);
+	r->daemon = (struct ring_daemon *)(void *)(r->cq + ring_bytes);
+	r->layout.cq_map_bytes = (uint32_t)r->cq_bytes;
+	r->layout.daemon_page = (uint32_t)ring_bytes;
+	return e;
+}
+
+uint32_t rings_complete_room(const struct rings *r)
+{
+	return r->layout.cq_entries - (r->cq_next - *r->cq_head);
+}
+
+void rings_complete(struct rings *r, const struct ring_cqe *cqe)
+{
+	struct ring_cqe *at = (struct ring_cqe *)(void *)(r->cq + r->layout.cq_cqes);
+	at[r->cq_next++ & (r->layout.cq_entries - 1)] = *cqe;
+}
+
+void rings_complete_show(struct rings *r)
+{
+	ring_store((uint32_t *)(void *)(r->cq + r->layout.cq_tail), r->cq_next);
+}
+
+void *rings_refill_region(const struct rings *r, uint64_t *ret_bytes)
+{
+	*ret_bytes = r->rq_bytes - page_bytes();
+	return r->rq + page_bytes();
+}
+
+void rings_place_refills(struct rings *r, uint32_t head, uint32_t tail, uint32_t rqes)
+{
+	uint32_t page = (uint32_t)page_bytes();
+	r->rq_shown = (uint32_t *)(void *)(r->rq + page + head);
+	r->rq_tail = (uint32_t *)(void *)(r->rq + page + tail);
+	r->rqes = (struct ring_rqe *)(void *)(r->rq + page + rqes);
+	r->layout.rq_head = page + head;
+	r->layout.rq_tail = page + tail;
+	r->layout.rq_rqes = page + rqes;
+}
+
+static int rq_init(struct rings *r, struct user *user, uint32_t entries)
+{
+	r->rq_bytes = rq_bytes(entries);
+	int fd = file_new("zcrxd-rq", r->rq_bytes, user, &r->rq);
+	if (fd < 0)
+		return fd;
+	r->rq_fd = fd;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	r->client = (struct ring_client *)(void *)r->rq;
+	r->rq_mask = entries - 1;
+	rings_place_refills(r, RQ_HEAD_OFFSET, RQ_TAIL_OFFSET, RQ_ENTRIES_OFFSET);
+	r->layout.rq_map_bytes = (uint32_t)r->rq_bytes;
+	r->layout.client_page = 0;
+	r->layout.rq_entries = entries;
+	r->layout.rqe_bytes = sizeof(struct ring_rqe);
+	return area_forbid(fd);
+}
+
+int rings_init(struct rings *r, struct uring *ring, struct user *user,
+	       const struct rings_wish *wish)
+{
+	*r = (struct rings){.cq_fd = -1, .rq_fd = -1};
+	*ring = URING_NONE;
+	int e = rq_init(r, user, wish->rq_entries);
+	if (e == 0)
+		e = cq_init(r, ring, user, wish);
+	if (e < 0) {
+		uring_done(ring);
+		rings_done(r);
+	}
+	return e;
+}
+
+int rings_cq_readonly(const struct rings *r)
+{
+	return memfd_readonly(r->cq_fd);
+}
+
+int rings_rq_duplicate(const struct rings *r)
+{
+	int fd = fcntl(r->rq_fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+void rings_done(struct rings *r)
+{
+	if (r->rq) {
+		area_allow(r->rq_fd);
+		mapping_free(r->rq, r->rq_bytes);
+	}
+	if (r->cq)
+		mapping_free(r->cq, r->cq_bytes);
+	r->cq_fd = fd_close(r->cq_fd);
+	r->rq_fd = fd_close(r->rq_fd);
+	r->cq = r->rq = NULL;
+}
+
+bool rings_refill_pending(const struct rings *r)
+{
+	return ring_load(r->rq_tail) != r->rq_head;
+}
+
+void rings_refill_show(struct rings *r)
+{
+	ring_store(r->rq_shown, r->rq_head);
+}
+
+uint32_t rings_refill_untaken(const struct rings *r)
+{
+	return ring_load(r->rq_tail) - ring_load(r->rq_shown);
+}
+
+uint32_t rings_refill_note(struct rings *r)
+{
+	uint32_t tail = ring_load(r->rq_tail), more = tail - r->rq_head;
+	r->rq_head = tail;
+	return more;
+}
+
+bool rings_refill_next(struct rings *r, struct ring_rqe *ret, uint32_t *ret_skipped)
+{
+	uint32_t waiting = ring_load(r->rq_tail) - r->rq_head;
+	if (waiting == 0)
+		return false;
+	if (waiting > r->rq_mask + 1) {
+		r->rq_head += waiting;
+		*ret_skipped += 1;
+		return false;
+	}
+	const volatile struct ring_rqe *entry = &r->rqes[r->rq_head++ & r->rq_mask];
+	*ret = (struct ring_rqe){.off = entry->off, .len = entry->len, .pad = entry->pad};
+	return true;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The zcrx backend: the NIC writes payload into the area, the kernel says where in the shared CQ,
+ * and takes refills itself from the shared refill ring. Nothing here happens per buffer.
+ *
+ * What comes outside the area (a packet that was not split, another queue's) the kernel copies into
+ * free buffers. When it finds none the receive ends with -ENOMEM (drought.h). In a dma-buf it
+ * cannot: there the receive always ends so, and what comes next is drained to the side buffer.
+ * Source: the kernel's Documentation/networking/iou-zcrx.rst.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/size.h"
+#include "daemon/backend/area.h"
+#include "daemon/backend/backend.h"
+#include "daemon/backend/drought.h"
+#include "daemon/backend/rings.h"
+#include "daemon/backend/side.h"
+#include "daemon/backend/zcrx_abi.h"
+#include "proto/msg.h"
+
+#ifndef MSG_SOCK_DEVMEM /* older C libraries */
+#define MSG_SOCK_DEVMEM 0x2000000
+#endif
+
+/* Room for the control messages of a drain: one for each packet. */
+#define DRAIN_CONTROL_BYTES 4096
+
+/* A queue is let go asynchronously: the last one's may not be over yet. */
+#define EEXIST_TRIES    40
+#define EEXIST_PAUSE_NS 50000000
+
+/*
+ * The kernel (6.15 to 7.3, io_uring/zcrx.c: io_zcrx_queue_cqe(), io_zcrx_ring_refill()) computes a
+ * buffer's offset in 32 bits: of a larger area completions would name the wrong bytes, and refills
+ * free the wrong buffers, silently.
+ */
+#define AREA_BYTES_MOST (1ull << 32)
+
+#define EVENT (1ull << 34) /* user_data of events: no flow's */
+
+/* The kernel changes the header of a drain: each SQE has its own. */
+struct drain {
+	struct msghdr headers[URING_SQ_ENTRIES];
+	struct iovec iov;
+	_Alignas(8) char control[DRAIN_CONTROL_BYTES]; /* what is written there says nothing */
+};
+
+struct zcrx {
+	struct uring *ring;
+	struct rings *rings;
+	struct side *side; /* NULL: the area is no dma-buf */
+	struct drain *drain;
+	uint32_t ifq;
+	struct zcrx_abi abi;
+	struct drought drought;
+	bool flushed;     /* since the client last gave any back */
+	uint64_t claimed; /* to be given back, and not believed yet */
+	int64_t out;      /* completions that the client has not given back; < 0: it lied */
+	bool event;       /* the NIC found none, and will not say so again before it is asked to */
+	const struct zcrx_statistics *stats; /* in the client's reach: to be shown, not trusted */
+};
+
+static uint32_t page_bytes(void)
+{
+	return (uint32_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint32_t zcrx_buffer_bytes(uint64_t area_bytes, uint32_t wish)
+{
+	(void)area_bytes;
+	uint32_t bytes = wish ? round_up_pow2(wish) : page_bytes();
+	return bytes < page_bytes() ? page_bytes() : bytes;
+}
+
+static uint32_t zcrx_refills(uint32_t buffers)
+{
+	/* Several completions can lie in one buffer, and each is given back by itself. */
+	return buffers > UINT32_MAX / 4 ? UINT32_MAX : buffers * 4;
+}
+
+struct registration {
+	struct io_uring_zcrx_ifq_reg ifq;
+	struct io_uring_zcrx_area_reg area;
+	struct io_uring_region_desc region;
+	struct zcrx_events events;
+};
+
+static int try(struct zcrx *b, const struct backend_place *place, struct registration *r)
+{
+	uint64_t region_bytes;
+	void *region = rings_refill_region(b->rings, &region_bytes);
+	uint32_t entries = b->rings->layout.rq_entries, chunk = place->buffer_bytes;
+	*r = (struct registration){
+		.ifq = {.if_idx = place->ifindex,
+			.if_rxq = place->rxqs[0],
+			.rq_entries = entries,
+			.area_ptr = (uintptr_t)&r->area,
+			.region_ptr = (uintptr_t)&r->region,
+			.rx_buf_len = chunk == page_bytes() ? 0 : chunk,
+			.__resv = {b->abi.events ? (uintptr_t)&r->events : 0}},
+		.area = {.len = place->area->bytes},
+		.region = {.user_addr = (uintptr_t)region,
+			   .size = region_bytes,
+			   .flags = IORING_MEM_REGION_TYPE_USER},
+		.events = {.user_data = EVENT,
+			   .types = 1u << ZCRX_EVENT_NO_BUFFERS,
+			   .flags = ZCRX_EVENTS_STATS,
+			   .stats_offset = region_bytes - ZCRX_STATISTICS_BYTES},
+	};
+	if (place->area->dmabuf >= 0) {
+		r->area.flags = IORING_ZCRX_AREA_DMABUF;
+		r->area.dmabuf_fd = (uint32_t)place->area->dmabuf;
+	} else {
+		r->area.addr = (uintptr_t)place->area->base;
+	}
+	return io_uring_register_ifq(&b->ring->io, &r->ifq);
+}
+
+static int try_patiently(struct zcrx *b, const struct backend_place *place, struct registration *r)
+{
+	int e, tries = 0;
+	while ((e = try(b, place, r)) == -EEXIST && tries++ < EEXIST_TRIES)
+		nanosleep(&(struct timespec){.tv_nsec = EEXIST_PAUSE_NS}, NULL);
+	return e;
+}
+
+/* Buffers of more than a page take a kernel, a NIC and memory that can; else they are pages. */
+static int attach(struct zcrx *b, struct backend_place *place, struct registration *r)
+{
+	int e = -EOPNOTSUPP;
+	if (place->buffer_bytes == page_bytes() || b->abi.large_buffers)
+		e = try_patiently(b, place, r);
+	if (e == 0 || place->buffer_bytes == page_bytes())
+		return e;
+	place->buffer_bytes = page_bytes();
+	return try_patiently(b, place, r);
+}
+
+/* The hardware queue goes back when the ring does. */
+static void zcrx_close(void *data, struct uring *ring)
+{
+	struct zcrx *b = data;
+	(void)ring;
+	free(b->drain);
+	free(b);
+}
+
+static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
+		     struct backend_place *place)
+{
+	struct zcrx *b = calloc(1, sizeof(*b));
+	struct registration r;
+	if (!b)
+		return -ENOMEM;
+	*b = (struct zcrx){.ring = ring,
+			   .rings = rings,
+			   .side = place->side,
+			   .abi = zcrx_abi_query()};
+	if (b->side)
+		b->drain = malloc(sizeof(*b->drain));
+	int e = b->side && !b->drain ? -ENOMEM : attach(b, place, &r);
+	if (e < 0) {
+		zcrx_close(b, ring);
+		return e;
+	}
+	b->ifq = r.ifq.zcrx_id;
+	if (b->abi.events && !b->side)
+		b->stats = (const void *)((uintptr_t)r.region.user_addr + r.events.stats_offset);
+	place->copies_untold = !b->stats && !b->side;
+	place->token = r.area.rq_area_token;
+	rings_place_refills(rings, r.ifq.offsets.head, r.ifq.offsets.tail, r.ifq.offsets.rqes);
+	*ret = b;
+	return 0;
+}
+
+static void zcrx_arm(void *data, struct uring *ring, int sock, uint64_t user_data)
+{
+	struct zcrx *b = data;
+	struct io_uring_sqe *sqe = uring_sqe(ring);
+	b->drought.armed = true;
+	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, sock, NULL, 0, 0);
+	sqe->ioprio |= IORING_RECV_MULTISHOT;
+	sqe->zcrx_ifq_idx = b->ifq;
+	sqe->user_data = user_data;
+}
+
+/*
+ * As of devmem: it also takes the linear part of a packet whose rest the CPU cannot read, where
+ * plain recv ends with -EFAULT. It says so in control messages, which nobody needs.
+ */
+static void zcrx_drain(void *data, struct uring *ring, int sock, uint64_t user_data)
+{
+	struct zcrx *b = data;
+	struct io_uring_sqe *sqe = uring_sqe(ring);
+	struct drain *d = b->drain;
+	struct msghdr *header = &d->headers[sqe - ring->io.sq.sqes];
+	d->iov = (struct iovec){.iov_len = SIDE_SLOT_BYTES};
+	*header = (struct msghdr){.msg_iov = &d->iov,
+				  .msg_iovlen = 1,
+				  .msg_control = d->control,
+				  .msg_controllen = sizeof(d->control)};
+	io_uring_prep_recvmsg(sqe, sock, header, MSG_SOCK_DEVMEM | MSG_DONTWAIT);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = SIDE_GROUP;
+	sqe->user_data = user_data;
+}
+
+static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
+{
+	struct zcrx *b = data;
+	if (cqe->user_data == EVENT) {
+		b->event = true;
+		count_add(&b->rings->daemon->starvations, 1);
+		return;
+	}
+	b->out += cqe->res > 0 && !(b->side && cqe->flags & IORING_CQE_F_BUFFER);
+	if (cqe->res == -ENOMEM && !b->side)
+		drought_begins(&b->drought, clock_ns());
+	if (!b->side || !(cqe->flags & IORING_CQE_F_BUFFER))
+		return;
+	uint32_t slot = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+	side_take(b->side, slot);
+	if (cqe->res > 0)
+		side_give(b->side, slot); /* there are fewer slots than completions to give */
+	side_drop(b->side, slot);
+}
+
+static bool control(struct zcrx *b, uint32_t op)
+{
+	struct zcrx_ctrl ctrl = {.zcrx_id = b->ifq, .op = op};
+	return io_uring_register_zcrx_ctrl(&b->ring->io, &ctrl) >= 0;
+}
+
+/* The kernel takes all refills there are. */
+static bool flush(struct zcrx *b)
+{
+	b->flushed = true;
+	return b->abi.flush && control(b, ZCRX_CTRL_FLUSH_RQ);
+}
+
+/*
+ * Did the client give anything back? Each completion once; the kernel alone sees which. Who claims
+ * more than that has the kernel read what says nothing: for such a client nothing is done until as
+ * many completions have come. Its buffers are taken when the NIC wants some.
+ */
+static bool given_back(struct zcrx *b)
+{
+	struct ring_daemon *counts = b->rings->daemon;
+	uint32_t claimed = rings_refill_note(b->rings), most = b->rings->layout.rq_entries;
+	b->out -= claimed;
+	bool honest = b->out >= 0;
+	count_add(honest ? &counts->refills : &counts->refills_refused, claimed);
+	b->claimed += claimed;
+	if (!honest)
+		return false; /* its completions may still have to be counted: then it is believed
+			       */
+	uint32_t given = b->claimed < most ? (uint32_t)b->claimed : most;
+	b->drought.given += given;
+	b->claimed = 0;
+	return given > 0;
+}
+
+static uint32_t zcrx_post(void *data)
+{
+	struct zcrx *b = data;
+	/* First: what is given back from here on, a flush may miss. */
+	bool news = given_back(b);
+	uint32_t untaken = rings_refill_untaken(b->rings);
+	b->flushed &= !news;
+	/*
+	 * The client holds no more than finds room there: what lies there has to go in time. And a
+	 * receive for want of buffers may have ended while what the client gave back lay there.
+	 */
+	bool wanted = b->drought.on ? untaken > 0 && !b->flushed
+				    : news && untaken > b->rings->layout.rq_entries / 4;
+	wanted &= b->out >= 0;
+	bool flushed = wanted && flush(b);
+	if (news || flushed)
+		drought_ends(&b->drought);
+	if (b->event && news)
+		b->event = !control(b, ZCRX_OP_ARM_EVENT);
+	if (b->side && !b->side->posted)
+		return 0;
+	return drought_arms(&b->drought, clock_ns());
+}
+
+static uint64_t zcrx_copied(const void *data)
+{
+	const struct zcrx *b = data;
+	return b->stats ? __atomic_load_n(&b->stats->copied_bytes, __ATOMIC_RELAXED) : 0;
+}
+
+const struct backend backend_zcrx = {
+	.name = "zcrx",
+	.number = MSG_BACKEND_ZCRX,
+	.format = MSG_FORMAT_ZCRX,
+	.cqe_bytes = 2 * sizeof(struct io_uring_cqe),
+	.has_side = true,
+	.tries_again = true,
+	.pace_us = BACKEND_PACE_US_MOST,
+	.area_bytes_most = AREA_BYTES_MOST,
+	.buffer_bytes = zcrx_buffer_bytes,
+	.refills = zcrx_refills,
+	.open = zcrx_open,
+	.close = zcrx_close,
+	.arm = zcrx_arm,
+	.drain = zcrx_drain,
+	.received = zcrx_received,
+	.post = zcrx_post,
+	.copied = zcrx_copied,
+};

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/broker/admission.h"
+#include "daemon/grant/account.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "daemon/grant/classes.h"
+#include "daemon/grant/identity.h"
+#include "proto/reason.h"
+
+void admission_over(struct client_identity *who)
+{
+	account_release(who->user, ACCOUNT_SESSIONS, 1);
+	user_put(who->user);
+}
+
+/* The class of who connected to this class's socket, or to the shared one (""). */
+static const struct policy_class *class_get(const struct policy *policy, int sock,
+					    struct client_identity *who)
+{
+	struct policy_identity is = {.socket = *who->socket ? who->socket : NULL};
+	int r = identity_read(&is, &who->pid, sock);
+	const struct policy_class *class = r < 0 ? NULL : policy_class_of(policy, &is);
+	who->uid = is.uid;
+	who->gid = is.gid;
+	identity_done(&is);
+	return class;
+}
+
+/* Charges the session, which is a request, too. Returns 0, -EACCES without a class, or -EDQUOT. */
+static int charge(const struct policy *policy, int sock, struct client_identity *who)
+{
+	const struct policy_class *class = class_get(policy, sock, who);
+	if (!class)
+		return -EACCES;
+	snprintf(who->class, sizeof(who->class), "%s", class->name);
+	uint64_t now = clock_ns();
+	int r = user_get(&who->user, class->name, &class->limits, who->uid, now);
+	if (r < 0)
+		return r;
+	r = account_charge(who->user, ACCOUNT_SESSIONS, 1);
+	if (r == 0 && !account_request(who->user, now)) {
+		account_release(who->user, ACCOUNT_SESSIONS, 1);
+		r = -EDQUOT;
+	}
+	if (r < 0)
+		user_put(who->user);
+	return r;
+}
+
+int admission_get(int sock, const char *socket, struct client_identity *ret)
+{
+	struct classes *classes = classes_get();
+	snprintf(ret->socket, sizeof(ret->socket), "%s", socket);
+	int r = charge(classes_policy(classes), sock, ret);
+	classes_put(classes);
+	return r;
+}
+
+uint32_t admission_reason(int error)
+{
+	return error == -EDQUOT   ? REASON_QUOTA
+	       : error == -EACCES ? REASON_DENIED
+				  : REASON_DAEMON_LIMIT;
+}

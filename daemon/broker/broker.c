@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/broker/broker.h"
+#include "daemon/grant/account.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/size.h"
+#include "daemon/broker/admission.h"
+#include "daemon/broker/listening.h"
+#include "daemon/common/log.h"
+#include "daemon/grant/classes.h"
+#include "daemon/grant/files.h"
+#include "daemon/grant/flight.h"
+#include "daemon/grant/lease.h"
+#include "daemon/grant/log_client.h"
+#include "daemon/pump/client.h"
+#include "nic/netlink.h"
+#include "proto/reason.h"
+
+#define STOP_USEC 5000000ull
+#define REST_USEC 1000000ull
+
+/* "" for the shared one. */
+static const char *socket_class(const struct broker *b, int listener)
+{
+	const struct class_socket *s;
+	LIST_FOREACH (s, &b->listeners->classes, link)
+		if (s->fd == listener)
+			return s->class;
+	return "";
+}
+
+static void refuse(struct broker *b, int listener, int sock, uint32_t reason)
+{
+	refusals_add(&b->refusals, sock, socket_class(b, listener), reason,
+		     listening_was_open(listener, sock));
+}
+
+static void client_accepted(struct broker *b, int listener, int sock)
+{
+	struct client_identity who = {0};
+	struct client *c = NULL;
+	int r = admission_get(sock, socket_class(b, listener), &who);
+	if (r == 0) {
+		r = client_start(&c, sock, ++b->next_id, &who, b->ended);
+		if (r < 0)
+			admission_over(&who);
+	}
+	if (r < 0) {
+		log_client(6, who.uid, who.class, LOG_CONNECTION_REFUSED,
+			   "a client (uid %u, class %s) was refused: %s", (unsigned)who.uid,
+			   *who.class ? who.class : "-", strerrordesc_np(-r));
+		refuse(b, listener, sock, admission_reason(r));
+		return;
+	}
+	TAILQ_INSERT_TAIL(&b->clients, c, link);
+	log_client(7, who.uid, who.class, LOG_CONNECTED, "client %u: pid %d, uid %u, class %s",
+		   c->id, (int)who.pid, (unsigned)who.uid, who.class);
+}
+
+static void listen_enable(struct broker *b, int enabled)
+{
+	struct class_socket *s;
+	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)
+		sd_event_source_set_enabled(b->listening[i], enabled);
+	LIST_FOREACH (s, &b->listeners->classes, link)
+		sd_event_source_set_enabled(s->source, enabled);
+}
+
+static int rest_over(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct broker *b = data;
+	(void)source;
+	(void)usec;
+	if (b->spare < 0)
+		b->spare = eventfd(0, EFD_CLOEXEC);
+	listen_enable(b, SD_EVENT_ON);
+	return 0;
+}
+
+/* Who cannot be accepted stays there; without a rest the listeners would be looked at all the time.
+ */
+static void rest(struct broker *b)
+{
+	log_client(4, geteuid(), "", LOG_EXHAUSTED,
+		   "out of file descriptors or memory; raise LimitNOFILE of zcrxd.service");
+	listen_enable(b, SD_EVENT_OFF);
+	sd_event_source_set_time_relative(b->rest, REST_USEC);
+	sd_event_source_set_enabled(b->rest, SD_EVENT_ONESHOT);
+}
+
+static bool exhausted(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
+/* There is no descriptor left for a client; with the spare one it can at least be told so. */
+static void spare_use(struct broker *b, int listener)
+{
+	b->spare = fd_close(b->spare);
+	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (sock >= 0)
+		refuse(b, listener, sock, REASON_DAEMON_LIMIT);
+	rest(b);
+}
+
+static int clients_ready(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct broker *b = data;
+	(void)events;
+	if (refusals_full(&b->refusals, socket_class(b, fd)))
+		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	if (sock >= 0 && b->stopping)
+		refuse(b, fd, sock, REASON_SHUTDOWN);
+	else if (sock >= 0)
+		client_accepted(b, fd, sock);
+	else if (exhausted(errno))
+		spare_use(b, fd);
+	return 0;
+}
+
+static bool is_resting(const struct broker *b)
+{
+	int enabled = SD_EVENT_OFF;
+	sd_event_source_get_enabled(b->rest, &enabled);
+	return enabled != SD_EVENT_OFF;
+}
+
+static bool is_empty(const struct broker *b)
+{
+	return TAILQ_EMPTY(&b->clients) && !refusals_any(&b->refusals);
+}
+
+static int ended_ready(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct broker *b = data;
+	eventfd_t count;
+	struct client *c, *next;
+	(void)source;
+	(void)events;
+	eventfd_read(fd, &count);
+	for (c = TAILQ_FIRST(&b->clients); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (!__atomic_load_n(&c->has_ended, __ATOMIC_ACQUIRE))
+			continue;
+		TAILQ_REMOVE(&b->clients, c, link);
+		struct client_identity who = c->who;
+		client_free(c);
+		admission_over(&who);
+	}
+	if (refusals_reap(&b->refusals) && !is_resting(b))
+		listen_enable(b, SD_EVENT_ON);
+	if (b->stopping && is_empty(b))
+		sd_event_exit(b->event, 0);
+	return 0;
+}
+
+static int status_ready(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct broker *b = data;
+	(void)events;
+	if (refusals_full(&b->refusals, STATUS_SOCKET))
+		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	if (exhausted(-status_accept(&b->status, fd)))
+		rest(b);
+	return 0;
+}
+
+static void look_at_leases(struct broker *b)
+{
+	uint64_t next_ns = leases_look();
+	if (next_ns == UINT64_MAX)
+		return;
+	sd_event_source_set_time(b->nics, next_ns / 1000 + 1);
+	sd_event_source_set_enabled(b->nics, SD_EVENT_ONESHOT);
+}
+
+static int nics_time(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	look_at_leases(data);
+	return 0;
+}
+
+static int nics_changed(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct broker *b = data;
+	bool any = false;
+	(void)source;
+	(void)fd;
+	(void)events;
+	for (size_t i = 0; i < ARRAY_LENGTH(b->watches); i++)
+		any |= b->watches[i] && netlink_drain(b->watches[i]);
+	if (!any)
+		return 0;
+	look_at_leases(b);
+	return 0;
+}
+
+static int log_due(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	(void)data;
+	log_client_turn(clock_ns());
+	return 0;
+}
+
+static int nics_owed(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	eventfd_t count;
+	(void)source;
+	(void)events;
+	eventfd_read(fd, &count);
+	look_at_leases(data);
+	return 0;
+}
+
+static int files_gone(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	(void)data;
+	files_reap();
+	return 0;
+}
+
+static int watch_files(struct broker *b)
+{
+	int due[2], r = files_init(due);
+	for (int i = 0; i < 2 && r >= 0; i++)
+		r = sd_event_add_io(b->event, NULL, due[i], EPOLLIN, files_gone, NULL);
+	return r;
+}
+
+/* Without NICs there is nothing to watch; without these groups NICs are not watched. */
+static void watch_nics(struct broker *b)
+{
+	if (netlink_listen(&b->watches[0], NULL, NULL) < 0 ||
+	    netlink_listen(&b->watches[1], "ethtool", "monitor") < 0)
+		log_warn("changes of network interfaces cannot be watched");
+	for (size_t i = 0; i < ARRAY_LENGTH(b->watches); i++)
+		if (b->watches[i])
+			sd_event_add_io(b->event, NULL, netlink_fd(b->watches[i]), EPOLLIN,
+					nics_changed, b);
+	sd_event_add_io(b->event, NULL, leases_owing(), EPOLLIN, nics_owed, b);
+	sd_event_add_time(b->event, &b->nics, CLOCK_MONOTONIC, UINT64_MAX, 0, nics_time, b);
+}
+
+static int flights_ready(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	(void)data;
+	flights_look();
+	return 0;
+}
+
+static int watch_flights(struct broker *b)
+{
+	int fd = flights_open();
+	return fd < 0 ? fd : sd_event_add_io(b->event, NULL, fd, EPOLLIN, flights_ready, b);
+}
+
+static int listen_to_classes(struct broker *b)
+{
+	struct class_socket *s;
+	int r = 0;
+	LIST_FOREACH (s, &b->listeners->classes, link)
+		if (!s->source && r >= 0)
+			r = sd_event_add_io(b->event, &s->source, s->fd, EPOLLIN, clients_ready, b);
+	return r;
+}
+
+static int listen_to(struct broker *b, const struct listeners *l)
+{
+	int r = sd_event_add_io(b->event, &b->listening[0], l->clients, EPOLLIN, clients_ready, b);
+	if (r >= 0)
+		r = sd_event_add_io(b->event, &b->listening[1], l->status, EPOLLIN, status_ready,
+				    b);
+	if (r >= 0)
+		r = sd_event_add_time(b->event, &b->rest, CLOCK_MONOTONIC, 0, 0, rest_over, b);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(b->rest, SD_EVENT_OFF);
+	return r < 0 ? r : listen_to_classes(b);
+}
+
+int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct policy *policy)
+{
+	*b = (struct broker){.event = event, .listeners = l};
+	TAILQ_INIT(&b->clients);
+	int r = status_init(&b->status, event, &b->clients, &b->refusals);
+	if (r == 0 && classes_set(policy) < 0)
+		r = -ENOMEM;
+	if (r < 0)
+		return r;
+	b->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	b->spare = eventfd(0, EFD_CLOEXEC);
+	if (b->ended < 0 || b->spare < 0)
+		return -errno;
+	refusals_init(&b->refusals, b->ended);
+	r = log_client_init();
+	if (r == 0)
+		r = sd_event_add_io(event, NULL, log_client_fd(), EPOLLIN, log_due, b);
+	if (r >= 0)
+		r = sd_event_add_io(event, NULL, b->ended, EPOLLIN, ended_ready, b);
+	if (r >= 0)
+		r = watch_files(b);
+	if (r >= 0)
+		r = watch_flights(b);
+	if (r >= 0)
+		r = listen_to(b, l);
+	if (r >= 0 && leases_any())
+		watch_nics(b);
+	return r < 0 ? r : 0;
+}
+
+int broker_reload(struct broker *b, struct config *config)
+{
+	int r = b->stopping ? -ESHUTDOWN : listeners_add(b->listeners, config);
+	if (r < 0)
+		return r;
+	listeners_drop(b->listeners, config);
+	r = classes_set(&config->policy);
+	if (r == 0)
+		r = listen_to_classes(b);
+	return r;
+}
+
+static int time_is_up(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct broker *b = data;
+	(void)source;
+	(void)usec;
+	return sd_event_exit(b->event, 0);
+}
+
+void broker_stop(struct broker *b)
+{
+	struct client *c;
+	if (b->stopping)
+		return;
+	b->stopping = true;
+	TAILQ_FOREACH (c, &b->clients, link)
+		client_stop(c);
+	if (is_empty(b))
+		sd_event_exit(b->event, 0);
+	else
+		sd_event_add_time_relative(b->event, NULL, CLOCK_MONOTONIC, STOP_USEC, 0,
+					   time_is_up, b);
+}
+
+bool broker_done(struct broker *b)
+{
+	struct client *c;
+	TAILQ_FOREACH (c, &b->clients, link)
+		log_warn("client %u (pid %d) did not end: one of its sockets is stuck", c->id,
+			 (int)c->who.pid);
+	status_done(&b->status);
+	log_client_done();
+	refusals_reap(&b->refusals);
+	if (refusals_any(&b->refusals))
+		log_warn("connections that were refused did not end: what was sent there is stuck");
+	if (!is_empty(b))
+		return false;
+	flights_close();
+	files_done();
+	account_done();
+	classes_done();
+	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)
+		sd_event_source_disable_unref(b->listening[i]);
+	sd_event_source_disable_unref(b->rest);
+	sd_event_source_disable_unref(b->nics);
+	for (size_t i = 0; i < ARRAY_LENGTH(b->watches); i++)
+		b->watches[i] = netlink_close(b->watches[i]);
+	b->spare = fd_close(b->spare);
+	b->ended = fd_close(b->ended);
+	return true;
+}

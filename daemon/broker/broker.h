@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control thread: accepts clients and gives each its thread, keeps the list of them, frees
+ * those that ended, answers the status socket. It waits for nobody.
+ */
+#ifndef ZCRXD_BROKER_H
+#define ZCRXD_BROKER_H
+
+#include <sys/queue.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/broker/listener.h"
+#include "daemon/broker/refusal.h"
+#include "daemon/broker/status.h"
+#include "daemon/pump/model.h"
+#include "policy/config.h"
+
+struct broker {
+	sd_event *event; /* borrowed */
+	struct listeners *listeners;
+	struct client_list clients;
+	uint32_t next_id;
+	int ended; /* eventfd: a client's thread has ended, or that of a refusal */
+	struct refusals refusals;
+	struct status status;
+	sd_event_source *listening[2];
+	sd_event_source *nics;      /* when one of them may have to be put back */
+	sd_event_source *rest;      /* until then they are not looked at */
+	struct netlink *watches[2]; /* links, and settings of interfaces; or NULL */
+	int spare; /* a descriptor to have one when there is none; -1 until the rest is over */
+	bool stopping;
+};
+
+/* Returns 0 or a negative errno. Borrows what it is given, but takes over what the policy holds. */
+int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct policy *policy);
+
+/*
+ * Puts another policy in force, taking it over, and has the classes' sockets that it says. Clients
+ * keep what they have. Returns 0, or a negative errno: then nothing has changed, or memory is out.
+ */
+int broker_reload(struct broker *b, struct config *config);
+
+/*
+ * Tells all clients that it ends; the event loop exits when they have, or after a few seconds: a
+ * thread may be stuck in a socket whose lock its client holds.
+ */
+void broker_stop(struct broker *b);
+
+/* Returns false if client threads are still stuck: then only leaving the process is left. */
+bool broker_done(struct broker *b);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/broker/listening.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "daemon/common/log.h"
+
+#define BACKLOG 64
+
+/* A socket file nobody listens on is left over from a crash: it may go. Other files may not. */
+static int remove_stale(const struct sockaddr_un *sa, int type)
+{
+	struct stat st;
+	if (lstat(sa->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	_cleanup_(fd_closep) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN)
+		return -EADDRINUSE;
+	if (errno != ECONNREFUSED)
+		return errno == ENOENT ? 0 : -errno;
+	return unlink(sa->sun_path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int listening_give(const char *path, mode_t mode, gid_t group)
+{
+	return chmod(path, mode) < 0 || chown(path, (uid_t)-1, group) < 0 ? -errno : 0;
+}
+
+/* Whatever the umask; one that is there stays as it is. */
+static int folder_ensure(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_(freep) char *folder = slash ? strndup(path, (size_t)(slash - path)) : NULL;
+	if (!slash || slash == path)
+		return 0;
+	if (!folder)
+		return -ENOMEM;
+	if (mkdir(folder, 0755) == 0)
+		return chmod(folder, 0755) < 0 ? -errno : 0;
+	return errno == EEXIST ? 0 : -errno;
+}
+
+/*
+ * What a client sends before its thread takes over is thrown away by others if it is refused, as is
+ * all that readers of the status send. Sockets among it could make that wait (SO_LINGER), so the
+ * kernel is to keep descriptors out. Before Linux 6.16 it cannot.
+ */
+static void keep_descriptors_out(int fd)
+{
+	int off = 0;
+	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+}
+
+static int make(const char *path, int type, mode_t mode, gid_t group)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(sa.sun_path, path, strlen(path));
+	int r = folder_ensure(path);
+	if (r == 0)
+		r = remove_stale(&sa, type);
+	if (r < 0)
+		return r;
+	_cleanup_(fd_closep) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return -errno;
+	/* Not listening yet: nobody can connect before mode and group are right. */
+	keep_descriptors_out(fd);
+	if (listening_give(path, mode, group) < 0 || listen(fd, BACKLOG) < 0) {
+		r = -errno;
+		unlink(path);
+		return r;
+	}
+	return fd_steal(&fd);
+}
+
+int listening_make(const char *path, int type, mode_t mode, gid_t group)
+{
+	int r = make(path, type, mode, group);
+	if (r == -EADDRINUSE)
+		log_error("%s: another zcrxd listens here, or systemd for one; stop it or choose "
+			  "another path",
+			  path);
+	else if (r < 0)
+		log_error("%s: cannot listen: %s", path, strerrordesc_np(-r));
+	return r;
+}
+
+void listening_adopt(int fd)
+{
+	/* Others hold it too and may be faster: our accept must not wait then. */
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	listen(fd, BACKLOG);
+	keep_descriptors_out(fd);
+}
+
+/* -1: the kernel does not tell. */
+static int passes_descriptors(int fd)
+{
+	int on = -1;
+	socklen_t len = sizeof(on);
+	return getsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &on, &len) < 0 ? -1 : on;
+}
+
+bool listening_lets_descriptors_in(int sock)
+{
+	return passes_descriptors(sock) != 0;
+}
+
+/* A connection has it from its listener, as that was then. */
+bool listening_was_open(int listener, int connection)
+{
+	return passes_descriptors(listener) == 0 && passes_descriptors(connection) == 1;
+}

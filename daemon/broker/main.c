@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/broker/broker.h"
+#include "daemon/broker/listener.h"
+#include "daemon/broker/privilege.h"
+#include "daemon/broker/reload.h"
+#include "daemon/common/log.h"
+#include "daemon/grant/kernel.h"
+#include "daemon/grant/lease.h"
+#include "policy/config_file.h"
+
+#define CONFIG_PATH "/etc/zcrxd/zcrxd.conf"
+
+struct options {
+	const char *config, *clients, *status;
+	bool check, verbose;
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+		"Usage: zcrxd [OPTION]...\n"
+		"Receives network payload straight into the memory of unprivileged programs.\n\n"
+		"  -c, --config FILE   read FILE instead of " CONFIG_PATH "\n"
+		"      --socket PATH   listen for clients at PATH\n"
+		"      --status PATH   serve the status document at PATH\n"
+		"      --check         check the configuration, explain it, and exit\n"
+		"  -v, --verbose       log more\n"
+		"  -V, --version       print the version and exit\n"
+		"  -h, --help          print this and exit\n\n"
+		"Sockets passed by systemd (names clients, status, and those of classes) come before\n"
+		"paths. SIGHUP reads the configuration again; SIGTERM and SIGINT end it: its clients\n"
+		"see QUEUE_LOST. See zcrxd(8), zcrxd.conf(5).\n");
+}
+
+/* Returns 0, 1 to exit well, or -EINVAL. */
+static int options_parse(struct options *o, int argc, char **argv)
+{
+	enum {
+		SOCKET = 256,
+		STATUS,
+		CHECK
+	};
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"socket", required_argument, NULL, SOCKET},
+		{"status", required_argument, NULL, STATUS},
+		{"check", no_argument, NULL, CHECK},
+		{"verbose", no_argument, NULL, 'v'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int opt;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
+	while ((opt = getopt_long(argc, argv, "c:vVh", options, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case SOCKET:
+			o->clients = optarg;
+			break;
+		case STATUS:
+			o->status = optarg;
+			break;
+		case CHECK:
+			o->check = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'V':
+			printf("zcrxd %s\n", ZCRXD_VERSION);
+			return 1;
+		case 'h':
+			usage(stdout);
+			return 1;
+		default:
+			return -EINVAL;
+		}
+	}
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "zcrxd: unexpected argument '%s'\n", argv[optind]);
+	return -EINVAL;
+}
+
+static int override(char **field, const char *value)
+{
+	if (!value)
+		return 0;
+	char *copy = strdup(value);
+	if (!copy)
+		return -ENOMEM;
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+/* What the file and the command line say, names of groups looked up. */
+static int configure(struct config *config, const void *options)
+{
+	const struct options *o = options;
+	const char *path = o->config ? o->config : CONFIG_PATH;
+	int r = config_init(config);
+	if (r == 0)
+		r = config_read(config, path);
+	if (r == -ENOENT && !o->config)
+		r = 0;
+	else if (r < 0 && r != -EINVAL)
+		log_error("%s: %s", path, strerrordesc_np(-r));
+	if (r == 0)
+		r = override(&config->clients, o->clients);
+	if (r == 0)
+		r = override(&config->status, o->status);
+	const char *group;
+	int unknown = r == 0 ? config_find_groups(config, &group) : 0;
+	if (unknown == -ENOENT)
+		log_error("group=%s: there is no such group", group);
+	else if (unknown < 0)
+		log_error("group=%s: it cannot be looked up: %s", group, strerrordesc_np(-unknown));
+	return r < 0 ? r : unknown;
+}
+
+static void raise_limit(int resource)
+{
+	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+	if (setrlimit(resource, &limit) == 0 || getrlimit(resource, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(resource, &limit);
+}
+
+/* What serves. */
+struct server {
+	struct listeners listeners;
+	struct broker broker;
+	struct reload reload;
+};
+
+static int stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	(void)source;
+	(void)info;
+	sd_notify(0, "STOPPING=1");
+	broker_stop(data);
+	return 0;
+}
+
+/* All that serving takes. Returns 0 or more, or a negative errno. */
+static int begin(struct server *s, sd_event *event, struct config *config)
+{
+	int r = broker_init(&s->broker, event, &s->listeners, &config->policy);
+	if (r == 0)
+		r = sd_event_add_signal(event, NULL, SIGTERM, stop_signal, &s->broker);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL, SIGINT, stop_signal, &s->broker);
+	if (r >= 0)
+		r = reload_init(&s->reload, event);
+	return r < 0 ? r : sd_event_set_watchdog(event, true);
+}
+
+static int serve(sd_event *event, struct config *config, const struct options *options)
+{
+	struct server s = {.reload = {.broker = &s.broker,
+				      .started = config,
+				      .read = configure,
+				      .options = options,
+				      .over = -1}};
+	int r = listeners_open(&s.listeners, config);
+	if (r < 0)
+		return r;
+	leases_init(config->nics, config->state);
+	if (config->nics && kernel_refuses_zcrx())
+		log_warn("%s", kernel_refuses_zcrx());
+	/* Not before: this may have put a NIC back that is no longer named. */
+	if (!config->nics)
+		r = privilege_drop();
+	if (r < 0) {
+		log_error("capabilities cannot be given away: %s", strerrordesc_np(-r));
+		listeners_close(&s.listeners);
+		leases_done();
+		return r;
+	}
+	r = begin(&s, event, config);
+	if (r >= 0) {
+		sd_notify(0, "READY=1");
+		log_info("version %s serves clients at %s", ZCRXD_VERSION, config->clients);
+		r = sd_event_loop(event);
+	}
+	listeners_close(&s.listeners);
+	bool all_ended = broker_done(&s.broker) && reload_done(&s.reload);
+	leases_done();
+	if (!all_ended)
+		_exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+	return r;
+}
+
+static int start(struct config *config, const struct options *options)
+{
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	raise_limit(RLIMIT_NOFILE);
+	raise_limit(RLIMIT_MEMLOCK);
+	int r = kernel_check(config->fixed_holes);
+	if (r < 0)
+		return r;
+	sd_event *event = NULL;
+	r = sd_event_new(&event);
+	if (r >= 0)
+		r = serve(event, config, options);
+	sd_event_unref(event);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {0};
+	struct config config = {0};
+	int r = options_parse(&options, argc, argv);
+	if (r < 0) {
+		fprintf(stderr, "Try 'zcrxd --help'.\n");
+		return 2;
+	}
+	if (r > 0)
+		return EXIT_SUCCESS;
+	log_init(options.verbose);
+	r = configure(&config, &options);
+	if (r == 0 && options.check)
+		config_print(&config, stdout);
+	else if (r == 0)
+		r = start(&config, &options);
+	config_done(&config);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

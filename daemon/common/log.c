@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/common/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/text.h"
+
+static struct {
+	bool prefixed;
+	int highest;
+} settings = {.highest = 6};
+
+void log_init(bool verbose)
+{
+	settings.prefixed = secure_getenv("JOURNAL_STREAM") != NULL;
+	settings.highest = verbose ? 7 : 6;
+}
+
+bool log_shows(int priority)
+{
+	return priority <= settings.highest;
+}
+
+void log_at(int priority, const char *format, ...)
+{
+	if (!log_shows(priority))
+		return;
+	char line[512];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	text_clean(line, "");
+	if (settings.prefixed)
+		fprintf(stderr, "<%d>%s\n", priority, line);
+	else
+		fprintf(stderr, "zcrxd: %s\n", line);
+}

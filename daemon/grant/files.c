@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/grant/files.h"
+#include "daemon/grant/account.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/queue.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+#define BUCKETS       1024u
+#define LOOK_EVERY_S  1
+#define LOOK_AGAIN_NS 10000000u
+
+/* Who is charged how much for a file, which we know by its watch. */
+struct charge {
+	LIST_ENTRY(charge) link;
+	struct user *user;
+	uint64_t bytes;
+	int watch;
+	bool seen; /* is still watched: what rescan() finds */
+};
+
+LIST_HEAD(charges, charge);
+
+struct kept {
+	LIST_ENTRY(kept) link;
+	struct user *user;
+	int memfd, dmabuf;
+	uint64_t looked_ns; /* at it, last */
+};
+
+LIST_HEAD(keeping, kept);
+
+static struct {
+	pthread_mutex_t lock;
+	int inotify, timer; /* the timer runs while anything is kept, or missed */
+	struct charges buckets[BUCKETS];
+	struct keeping kept;
+	bool missed; /* events were dropped, and what is watched was not looked through since */
+} files = {.lock = PTHREAD_MUTEX_INITIALIZER, .inotify = -1, .timer = -1};
+
+int files_init(int ret_due[2])
+{
+	files.inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	files.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (files.inotify < 0 || files.timer < 0)
+		return -errno;
+	ret_due[0] = files.inotify;
+	ret_due[1] = files.timer;
+	return 0;
+}
+
+static void timer_set(time_t seconds)
+{
+	const struct itimerspec every = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+	timerfd_settime(files.timer, 0, &every, NULL);
+}
+
+static struct charges *bucket_of(int watch)
+{
+	return &files.buckets[(unsigned)watch % BUCKETS];
+}
+
+static void charge_free(struct charge *c)
+{
+	account_release(c->user, ACCOUNT_BYTES, c->bytes);
+	account_release(c->user, ACCOUNT_FILES, 1);
+	user_put(c->user);
+	LIST_REMOVE(c, link);
+	free(c);
+}
+
+/* Of that user, or of anybody. */
+static struct charge *charge_find(int watch, const struct user *u)
+{
+	struct charge *c;
+	LIST_FOREACH (c, bucket_of(watch), link)
+		if (c->watch == watch && (!u || c->user == u))
+			return c;
+	return NULL;
+}
+
+static int charge_new(struct user *u, int watch, uint64_t bytes)
+{
+	struct charge *c = malloc(sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	int r = account_charge(u, ACCOUNT_FILES, 1);
+	if (r == 0) {
+		r = account_charge(u, ACCOUNT_BYTES, bytes);
+		if (r < 0)
+			account_release(u, ACCOUNT_FILES, 1);
+	}
+	if (r < 0) {
+		free(c);
+		return r;
+	}
+	*c = (struct charge){.user = user_ref(u), .bytes = bytes, .watch = watch};
+	LIST_INSERT_HEAD(bucket_of(watch), c, link);
+	return 0;
+}
+
+/* For a larger part of the file than before. */
+static int charge_grow(struct charge *c, uint64_t bytes)
+{
+	if (bytes <= c->bytes)
+		return 0;
+	int r = account_charge(c->user, ACCOUNT_BYTES, bytes - c->bytes);
+	if (r == 0)
+		c->bytes = bytes;
+	return r;
+}
+
+/* A file has one watch, however often it is asked for. */
+static int watch_get(int fd)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int watch = inotify_add_watch(files.inotify, path, IN_DELETE_SELF);
+	return watch < 0 ? -errno : watch;
+}
+
+static int charge_try(struct user *u, int fd, uint64_t bytes)
+{
+	pthread_mutex_lock(&files.lock);
+	int watch = watch_get(fd), r = watch;
+	if (watch >= 0) {
+		struct charge *c = charge_find(watch, u);
+		r = c ? charge_grow(c, bytes) : charge_new(u, watch, bytes);
+		if (!charge_find(watch, NULL))
+			inotify_rm_watch(files.inotify, watch);
+	}
+	pthread_mutex_unlock(&files.lock);
+	return r;
+}
+
+int files_charge(struct user *u, int fd, uint64_t bytes)
+{
+	int r = charge_try(u, fd, bytes);
+	if ((r == -EDQUOT || r == -ENOSPC) && files_reap())
+		r = charge_try(u, fd, bytes);
+	return r;
+}
+
+int files_account(struct user *u, enum account_kind kind, uint64_t n)
+{
+	int r = account_charge(u, kind, n);
+	return r < 0 && files_reap() ? account_charge(u, kind, n) : r;
+}
+
+/* ---- what has gone ---- */
+
+static bool gone(int watch)
+{
+	struct charge *c;
+	bool any = false;
+	for (; (c = charge_find(watch, NULL)); any = true)
+		charge_free(c);
+	return any;
+}
+
+/* The number in a line of the kernel's that begins so, or 0. */
+static long number_behind(const char *line, const char *beginning, int base)
+{
+	size_t n = strlen(beginning);
+	return strncmp(line, beginning, n) == 0 ? strtol(line + n, NULL, base) : 0;
+}
+
+/*
+ * Nobody read the events in time and the kernel dropped some: it lists the watches there are.
+ * Without a descriptor for that, files.missed stays.
+ */
+static bool rescan(void)
+{
+	char path[64], line[256];
+	struct charge *c, *next;
+	bool any = false;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", files.inotify);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		int watch = (int)number_behind(line, "inotify wd:", 16);
+		if (watch > 0)
+			LIST_FOREACH (c, bucket_of(watch), link)
+				c->seen |= c->watch == watch;
+	}
+	fclose(f);
+	files.missed = false;
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (c = LIST_FIRST(&files.buckets[i]); c; c = next) {
+			next = LIST_NEXT(c, link);
+			any |= !c->seen;
+			if (c->seen)
+				c->seen = false;
+			else
+				charge_free(c);
+		}
+	return any;
+}
+
+static bool events_take(void)
+{
+	_Alignas(struct inotify_event) char events[4096];
+	bool any = false;
+	ssize_t n;
+	while ((n = read(files.inotify, events, sizeof(events))) > 0) {
+		const char *at = events, *end = events + n;
+		while (at < end) {
+			const struct inotify_event *e = (const void *)at;
+			at += sizeof(*e) + e->len;
+			if (e->mask & IN_Q_OVERFLOW)
+				files.missed = true;
+			else if (e->mask & IN_DELETE_SELF)
+				any |= gone(e->wd);
+		}
+	}
+	if (files.missed)
+		any |= rescan();
+	return any;
+}
+
+/* The kernel counts who has a dma-buf: descriptors, mappings, devices. */
+static bool is_only_ours(int dmabuf)
+{
+	char path[64], line[256];
+	long count = 0;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", dmabuf);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return false;
+	while (count == 0 && fgets(line, sizeof(line), f))
+		count = number_behind(line, "count:", 10);
+	fclose(f);
+	return count == 1;
+}
+
+/* Not under the lock: the kernel frees all of the memory in these. */
+static void kept_free(struct kept *k)
+{
+	fd_close(k->dmabuf);
+	fd_close(k->memfd);
+	account_release(k->user, ACCOUNT_AREAS, 1);
+	user_put(k->user);
+	free(k);
+}
+
+/*
+ * Takes out those that nobody else has. Not at the same one all the time, however often somebody
+ * has its requests refused.
+ */
+static void kept_look(struct keeping *ret_gone)
+{
+	struct kept *k, *next;
+	uint64_t now = clock_ns();
+	for (k = LIST_FIRST(&files.kept); k; k = next) {
+		next = LIST_NEXT(k, link);
+		if (now - k->looked_ns < LOOK_AGAIN_NS)
+			continue;
+		k->looked_ns = now;
+		if (!is_only_ours(k->dmabuf))
+			continue;
+		LIST_REMOVE(k, link);
+		LIST_INSERT_HEAD(ret_gone, k, link);
+	}
+}
+
+/* True if any was in the list. */
+static bool kept_free_all(struct keeping *list)
+{
+	struct kept *k;
+	bool any = false;
+	for (; (k = LIST_FIRST(list)); any = true) {
+		LIST_REMOVE(k, link);
+		kept_free(k);
+	}
+	return any;
+}
+
+bool files_reap(void)
+{
+	struct keeping unused = LIST_HEAD_INITIALIZER(unused);
+	uint64_t expirations;
+	pthread_mutex_lock(&files.lock);
+	kept_look(&unused);
+	pthread_mutex_unlock(&files.lock);
+	bool any = kept_free_all(&unused); /* first: their files may go by it */
+	pthread_mutex_lock(&files.lock);
+	if (read(files.timer, &expirations, sizeof(expirations)) < 0)
+		expirations = 0; /* it was not the timer */
+	any |= events_take();
+	timer_set(LIST_EMPTY(&files.kept) && !files.missed ? 0 : LOOK_EVERY_S);
+	pthread_mutex_unlock(&files.lock);
+	return any;
+}
+
+/* ---- dma-bufs ---- */
+
+int files_keep_later(struct kept **ret, struct user *u, int memfd, int dmabuf)
+{
+	struct kept *k = malloc(sizeof(*k));
+	if (!k)
+		return -ENOMEM;
+	*k = (struct kept){.user = user_ref(u), .memfd = memfd, .dmabuf = dmabuf};
+	*ret = k;
+	return 0;
+}
+
+void files_keep(struct kept *k)
+{
+	pthread_mutex_lock(&files.lock);
+	LIST_INSERT_HEAD(&files.kept, k, link);
+	timer_set(LOOK_EVERY_S);
+	pthread_mutex_unlock(&files.lock);
+}
+
+void files_done(void)
+{
+	struct charge *c;
+	kept_free_all(&files.kept);
+	for (size_t i = 0; i < BUCKETS; i++)
+		while ((c = LIST_FIRST(&files.buckets[i])))
+			charge_free(c);
+	files.inotify = fd_close(files.inotify);
+	files.timer = fd_close(files.timer);
+}

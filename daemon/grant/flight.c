@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/grant/flight.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "policy/policy.h"
+#include "proto/wire.h"
+
+#define USER_MOST    1024u
+#define LOOKS_A_CALL 64
+
+/*
+ * Less than any unread datagram is charged. The kernel tells us about room while the datagram just
+ * read still counts for one byte, and does not tell again when that byte has gone.
+ */
+#define DATAGRAM_LEAST 256
+
+/* A user of a class, as long as it has flights. */
+struct reader {
+	LIST_ENTRY(reader) link;
+	char class[POLICY_NAME_BYTES];
+	uid_t uid;
+	uint32_t flights, unread;
+};
+
+struct flight {
+	LIST_ENTRY(flight) link; /* if its owner has gone */
+	int sock;
+	uint32_t each, unread;
+	struct reader *reader;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	LIST_HEAD(, reader) readers;
+	LIST_HEAD(, flight) left;
+	uint32_t unread, most; /* all together; most is 0 before the first one */
+	int epoll;
+} flights = {.lock = PTHREAD_MUTEX_INITIALIZER, .epoll = -1};
+
+/* Others of zcrxd's user may have some in flight, too. */
+static uint32_t most(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT32_MAX)
+		return INT32_MAX;
+	return (uint32_t)limit.rlim_cur - (uint32_t)limit.rlim_cur / 4;
+}
+
+static struct reader *reader_get(const char *class, uid_t uid)
+{
+	struct reader *r;
+	LIST_FOREACH (r, &flights.readers, link)
+		if (r->uid == uid && strcmp(r->class, class) == 0)
+			break;
+	if (!r && (r = calloc(1, sizeof(*r)))) {
+		strncat(r->class, class, sizeof(r->class) - 1);
+		r->uid = uid;
+		LIST_INSERT_HEAD(&flights.readers, r, link);
+	}
+	if (r)
+		r->flights++;
+	return r;
+}
+
+static void reader_put(struct reader *r)
+{
+	if (--r->flights > 0)
+		return;
+	LIST_REMOVE(r, link);
+	free(r);
+}
+
+struct flight *flight_new(int sock, const char *class, uid_t uid, uint32_t each)
+{
+	struct flight *f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	pthread_mutex_lock(&flights.lock);
+	if (!flights.most)
+		flights.most = most();
+	struct reader *r = reader_get(class, uid);
+	pthread_mutex_unlock(&flights.lock);
+	if (!r) {
+		free(f);
+		return NULL;
+	}
+	*f = (struct flight){.sock = sock, .each = each, .reader = r};
+	return f;
+}
+
+struct flight *flight_free(struct flight *f)
+{
+	if (!f)
+		return NULL;
+	pthread_mutex_lock(&flights.lock);
+	flights.unread -= f->unread;
+	f->reader->unread -= f->unread;
+	reader_put(f->reader);
+	pthread_mutex_unlock(&flights.lock);
+	free(f);
+	return NULL;
+}
+
+static bool charge(struct flight *f, uint32_t n)
+{
+	struct reader *r = f->reader;
+	pthread_mutex_lock(&flights.lock);
+	uint32_t left = flights.most > flights.unread ? flights.most - flights.unread : 0;
+	bool room = r->unread + n <= USER_MOST && r->unread + n <= left / 8;
+	if (room) {
+		r->unread += n;
+		flights.unread += n;
+		f->unread += n;
+	}
+	pthread_mutex_unlock(&flights.lock);
+	return room;
+}
+
+static void release(struct flight *f, uint32_t n)
+{
+	pthread_mutex_lock(&flights.lock);
+	f->unread -= n;
+	f->reader->unread -= n;
+	flights.unread -= n;
+	pthread_mutex_unlock(&flights.lock);
+}
+
+uint32_t flight_unread(struct flight *f)
+{
+	int bytes = 0;
+	if (f->unread == 0 || ioctl(f->sock, TIOCOUTQ, &bytes) < 0)
+		return f->unread;
+	uint32_t most_unread = (uint32_t)bytes / DATAGRAM_LEAST * f->each;
+	if (most_unread < f->unread)
+		release(f, f->unread - most_unread);
+	return f->unread;
+}
+
+static bool passes(int error)
+{
+	return error == -ETOOMANYREFS || error == -EMFILE || error == -ENFILE ||
+	       error == -ENOBUFS || error == -ENOMEM;
+}
+
+int flight_send(struct flight *f, const struct msg_hdr *m, const int *fds)
+{
+	if (m->nfds > 0 && !charge(f, m->nfds))
+		return -EBUSY;
+	int r = wire_send(f->sock, m, fds, MSG_DONTWAIT);
+	if (r < 0 && m->nfds > 0)
+		release(f, m->nfds);
+	return passes(r) ? -EBUSY : r;
+}
+
+/*
+ * Closing it later is not to block whoever does: what the other end sent goes now, and nothing more
+ * comes.
+ */
+static bool leave(struct flight *f)
+{
+	struct epoll_event e = {.events = EPOLLOUT | EPOLLET, .data.ptr = f};
+	char data[64];
+	if (shutdown(f->sock, SHUT_RDWR) < 0)
+		return false;
+	for (ssize_t n = 1; n > 0 || (n < 0 && errno == ECONNRESET);)
+		n = recv(f->sock, data, sizeof(data), MSG_DONTWAIT);
+	pthread_mutex_lock(&flights.lock);
+	bool left = flights.epoll >= 0 && epoll_ctl(flights.epoll, EPOLL_CTL_ADD, f->sock, &e) == 0;
+	if (left)
+		LIST_INSERT_HEAD(&flights.left, f, link);
+	pthread_mutex_unlock(&flights.lock);
+	return left;
+}
+
+struct flight *flight_end(struct flight *f)
+{
+	if (!f || (flight_unread(f) > 0 && leave(f)))
+		return NULL;
+	fd_close(f->sock);
+	return flight_free(f);
+}
+
+int flights_open(void)
+{
+	flights.epoll = epoll_create1(EPOLL_CLOEXEC);
+	return flights.epoll < 0 ? -errno : flights.epoll;
+}
+
+static void landed(struct flight *f)
+{
+	pthread_mutex_lock(&flights.lock);
+	LIST_REMOVE(f, link);
+	pthread_mutex_unlock(&flights.lock);
+	fd_close(f->sock);
+	flight_free(f);
+}
+
+void flights_look(void)
+{
+	struct epoll_event events[LOOKS_A_CALL];
+	int n = epoll_wait(flights.epoll, events, LOOKS_A_CALL, 0);
+	for (int i = 0; i < n; i++)
+		if (flight_unread(events[i].data.ptr) == 0)
+			landed(events[i].data.ptr);
+}
+
+void flights_close(void)
+{
+	while (!LIST_EMPTY(&flights.left))
+		landed(LIST_FIRST(&flights.left));
+	flights.epoll = fd_close(flights.epoll);
+}

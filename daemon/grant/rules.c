@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/grant/rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/common/log.h"
+#include "daemon/grant/guarded.h"
+#include "daemon/grant/log_client.h"
+
+struct lease_rule {
+	LIST_ENTRY(lease_rule) link;
+	struct nic_rule match;
+	struct nic_place place;
+	uint32_t location;     /* NIC_NOWHERE: it is not set */
+	struct guarded *lease; /* NULL: it is to be deleted, and could not be yet */
+	const char *why;       /* atomic */
+	struct rule_note note;
+};
+
+static const char moved_away[] =
+	"The local address has moved away since; the rule is set again when it is back.";
+static const char overruled[] =
+	"An ntuple rule that is not zcrxd's goes before zcrxd's and takes the same packets.";
+static const char removed[] =
+	"Somebody removed zcrxd's ntuple rule, and it could not be set again.";
+
+void rules_init(struct rules *rules, const char *nic)
+{
+	*rules = (struct rules){.nic = nic};
+	rule_notes_init(&rules->notes);
+	LIST_INIT(&rules->list);
+}
+
+static void forget(struct rules *rules, struct lease_rule *rule)
+{
+	LIST_REMOVE(rule, link);
+	rules->n--;
+	free(rule);
+}
+
+int rules_begin(struct rules *rules, const char *dir)
+{
+	struct lease_rule *rule, *next;
+	int r = rule_notes_open(&rules->notes, dir, rules->nic);
+	for (rule = LIST_FIRST(&rules->list); rule && r == 0; rule = next) {
+		next = LIST_NEXT(rule, link);
+		if (!rule->lease)
+			forget(rules, rule);
+	}
+	return r;
+}
+
+/* False: it may stand there still, as where the NIC is being reset, and keeps its location. */
+static bool unset(const struct rules *rules, struct lease_rule *rule)
+{
+	int r = rule->location == NIC_NOWHERE
+			? 0
+			: nic_rule_del(rules->nic, rule->location, &rule->match);
+	if (r == -EEXIST)
+		log_client(4, geteuid(), "", LOG_RULES,
+			   "%s: ntuple rule %u was zcrxd's and is somebody else's now; it is left "
+			   "alone",
+			   rules->nic, rule->location);
+	else if (r < 0 && r != -ENOENT)
+		log_client(4, geteuid(), "", LOG_RULES,
+			   "%s: ntuple rule %u cannot be deleted: %s; zcrxd tries again",
+			   rules->nic, rule->location, strerrordesc_np(-r));
+	if (r < 0 && r != -EEXIST && r != -ENOENT)
+		return false;
+	rule->location = NIC_NOWHERE;
+	return true;
+}
+
+/* One that may stand there still stays ours: else it would count as somebody else's. */
+void rules_del(struct rules *rules, struct lease_rule *rule)
+{
+	rule->lease = NULL;
+	if (!unset(rules, rule))
+		return;
+	rule_notes_strike(&rules->notes, rule->note);
+	forget(rules, rule);
+}
+
+static void delete_again(struct rules *rules)
+{
+	struct lease_rule *rule, *next;
+	for (rule = LIST_FIRST(&rules->list); rule; rule = next) {
+		next = LIST_NEXT(rule, link);
+		if (!rule->lease)
+			rules_del(rules, rule);
+	}
+}
+
+static bool has(const struct rules *rules, const struct nic_rule *match)
+{
+	const struct lease_rule *rule;
+	LIST_FOREACH (rule, &rules->list, link)
+		if (nic_rule_same(&rule->match, match))
+			return true;
+	return false;
+}
+
+/* The note comes first: whoever finds it after a crash deletes the rule, if it is there. */
+static int noted_add(struct rules *rules, struct lease_rule *rule)
+{
+	int r = rule_notes_add(&rules->notes, &rule->match, &rule->note);
+	if (r < 0)
+		return r;
+	r = nic_rule_add(rules->nic, &rule->match, &rule->location);
+	if (r < 0)
+		rule_notes_strike(&rules->notes, rule->note);
+	return r;
+}
+
+int rules_add(struct rules *rules, const struct nic_rule *match, const struct nic_place *place,
+	      struct guarded *lease, struct lease_rule **ret)
+{
+	if (has(rules, match))
+		delete_again(rules);
+	if (has(rules, match))
+		return -EALREADY;
+	struct lease_rule *rule = calloc(1, sizeof(*rule));
+	if (!rule)
+		return -ENOMEM;
+	*rule = (struct lease_rule){.match = *match, .place = *place, .lease = lease};
+	int r = noted_add(rules, rule);
+	if (r < 0) {
+		free(rule);
+		return r;
+	}
+	LIST_INSERT_HEAD(&rules->list, rule, link);
+	rules->n++;
+	*ret = rule;
+	return 0;
+}
+
+bool rules_left(struct rules *rules, uint32_t queue)
+{
+	const struct lease_rule *rule;
+	delete_again(rules);
+	LIST_FOREACH (rule, &rules->list, link)
+		if (!rule->lease && rule->match.queue == queue)
+			return true;
+	return false;
+}
+
+const char *rule_why(const struct lease_rule *rule)
+{
+	return __atomic_load_n(&rule->why, __ATOMIC_ACQUIRE);
+}
+
+struct nic_own_rule *rules_copy(const struct rules *rules)
+{
+	struct nic_own_rule *own = calloc(rules->n + 1, sizeof(*own)), *at = own;
+	const struct lease_rule *rule;
+	if (!own)
+		return NULL;
+	LIST_FOREACH (rule, &rules->list, link)
+		*at++ = (struct nic_own_rule){.rule = rule->match,
+					      .location = rule->location,
+					      .judged = rule->place};
+	return own;
+}
+
+/* What was done in one go, of many rules perhaps: one line each is logged. */
+struct done {
+	uint32_t again, not_again, moved, overruled;
+	uint32_t by; /* the location of what overrules the first of these */
+};
+
+/* Nothing of ours stands there. */
+static const char *set_again(const struct rules *rules, struct lease_rule *rule, struct done *done)
+{
+	bool was_set = rule->location != NIC_NOWHERE;
+	rule->location = NIC_NOWHERE;
+	int r = nic_rule_add(rules->nic, &rule->match, &rule->location);
+	if (was_set)
+		++*(r < 0 ? &done->not_again : &done->again);
+	return r < 0 ? removed : NULL;
+}
+
+static const char *mend(const struct rules *rules, struct lease_rule *rule,
+			const struct nic_own_rule *verdict, struct done *done)
+{
+	if (verdict->moved) {
+		bool was_set = rule->location != NIC_NOWHERE;
+		done->moved += unset(rules, rule) && was_set;
+		return moved_away;
+	}
+	if (verdict->state != NIC_OWN_STANDS)
+		return set_again(rules, rule, done);
+	if (!verdict->overruled)
+		return NULL;
+	if (rule_why(rule) != overruled && done->overruled++ == 0)
+		done->by = verdict->overruled->location;
+	return overruled;
+}
+
+static void say(const char *nic, const struct done *done)
+{
+	if (done->again)
+		log_warn("%s: somebody removed or replaced %u ntuple rules of zcrxd's; they are "
+			 "set again",
+			 nic, done->again);
+	if (done->not_again)
+		log_warn("%s: somebody removed or replaced %u ntuple rules of zcrxd's, and they "
+			 "cannot be set again; what they steered is copied",
+			 nic, done->not_again);
+	if (done->moved)
+		log_client(4, geteuid(), "", LOG_RULES,
+			   "%s: the local addresses of %u ntuple rules of zcrxd's moved away; the "
+			   "rules are taken away, what they steered is copied",
+			   nic, done->moved);
+	if (done->overruled)
+		log_warn("%s: ntuple rule %u, which is not zcrxd's, goes before %u of zcrxd's and "
+			 "takes their packets; they are copied",
+			 nic, done->by, done->overruled);
+}
+
+void rules_mend(struct rules *rules, const struct nic_own_rule *verdicts)
+{
+	struct done done = {0};
+	struct lease_rule *rule;
+	LIST_FOREACH (rule, &rules->list, link) {
+		if (!rule->lease) {
+			verdicts++;
+			continue;
+		}
+		const char *why = mend(rules, rule, verdicts++, &done);
+		if (why == rule_why(rule))
+			continue;
+		__atomic_store_n(&rule->why, why, __ATOMIC_RELEASE);
+		guarded_tell(rule->lease);
+	}
+	delete_again(rules);
+	say(rules->nic, &done);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pump/channel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/fd.h"
+#include "daemon/grant/flight.h"
+#include "daemon/pump/control.h"
+#include "daemon/pump/flows.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+
+/* Room for some dozens of messages; what does not fit waits on the news list. */
+#define SEND_BYTES 32768
+
+#define KICKS_A_TURN 64
+
+int channel_open(struct queue *q, int *ret_client)
+{
+	const struct client_identity *who = &q->client->who;
+	int pair[2], bytes = SEND_BYTES;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	q->flight = flight_new(pair[0], who->class, who->uid, 1);
+	if (!q->flight) {
+		fd_close(pair[0]);
+		fd_close(pair[1]);
+		return -ENOMEM;
+	}
+	q->channel = pair[0];
+	*ret_client = pair[1];
+	return 0;
+}
+
+void channel_close(struct queue *q)
+{
+	if (!q->flight)
+		return;
+	control_unwatch(q->client, q->channel);
+	q->flight = flight_end(q->flight);
+	q->channel = -1;
+}
+
+void channel_tell(struct queue *q, struct flow *f)
+{
+	TAILQ_INSERT_TAIL(&q->news, f, news);
+	f->is_news = true;
+	channel_flush(q);
+}
+
+void channel_forget(struct queue *q, struct flow *f)
+{
+	if (f->is_news)
+		TAILQ_REMOVE(&q->news, f, news);
+	f->is_news = false;
+	if (q->listeners_wait && TAILQ_EMPTY(&q->news))
+		q->active = true;
+}
+
+static int event_send(struct queue *q, union msg_any *m, uint16_t type, size_t size, int fd)
+{
+	m->hdr.type = type;
+	m->hdr.size = (uint32_t)size;
+	m->hdr.nfds = fd >= 0;
+	int r = flight_send(q->flight, &m->hdr, &fd);
+	if (r == 0)
+		ring_store(&q->rings.daemon->events, q->rings.daemon->events + 1);
+	return r;
+}
+
+/* Its listener, or the queue, is at its end: few can follow. */
+static bool is_last(const struct queue *q, const struct flow *f)
+{
+	const struct flow *listener = flow_find(q->client, f->listener_id);
+	return q->closing || (listener && listener->closing);
+}
+
+static int send_opened(struct queue *q, const struct flow *f)
+{
+	int fd = f->receive_only ? -1 : f->sock;
+	if (fd >= 0 && flight_unread(q->flight) >= CHANNEL_SOCKETS && !is_last(q, f))
+		return -EAGAIN;
+	union msg_any m = {0};
+	m.flow_opened.queue_id = q->id;
+	m.flow_opened.listener_id = f->listener_id;
+	m.flow_opened.flow_id = f->id;
+	m.flow_opened.local = f->local;
+	m.flow_opened.remote = f->remote;
+	return event_send(q, &m, MSG_FLOW_OPENED, sizeof(m.flow_opened), fd);
+}
+
+static int send_closed(struct queue *q, const struct flow *f)
+{
+	union msg_any m = {0};
+	m.flow_closed.queue_id = q->id;
+	m.flow_closed.flow_id = f->id;
+	m.flow_closed.error = f->error;
+	m.flow_closed.reason = f->reason;
+	m.flow_closed.cq_pos = f->end;
+	m.flow_closed.bytes = f->bytes;
+	m.flow_closed.bytes_copied = f->bytes_copied;
+	const char *text = f->error ? reason_text(f->reason) : "The peer finished the stream.";
+	snprintf(m.flow_closed.text, sizeof(m.flow_closed.text), "%s", text);
+	return event_send(q, &m, MSG_FLOW_CLOSED, sizeof(m.flow_closed), -1);
+}
+
+void channel_lost(struct queue *q)
+{
+	union msg_any m = {0};
+	m.queue_lost.queue_id = q->id;
+	m.queue_lost.error = q->lost;
+	m.queue_lost.reason = q->lost_reason;
+	snprintf(m.queue_lost.text, sizeof(m.queue_lost.text), "%s",
+		 q->lost_text ? q->lost_text : reason_text(q->lost_reason));
+	text_clean(m.queue_lost.text, "");
+	/* If there is no room: the hang-up that follows says the same. */
+	event_send(q, &m, MSG_QUEUE_LOST, sizeof(m.queue_lost), -1);
+}
+
+/* The queue closes with its next turn. */
+static void hang_up(struct queue *q)
+{
+	q->closing = q->active = true;
+}
+
+/* Without memory for it the client would sleep on. */
+static void send_wake(struct queue *q)
+{
+	ssize_t n = send(q->channel, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	q->wake_owed = n < 0 && (errno == ENOBUFS || errno == ENOMEM);
+	q->client->retry |= q->wake_owed;
+	/* No room means that something to read lies there already. */
+}
+
+void channel_flush(struct queue *q)
+{
+	struct flow *f;
+	if (q->wake_owed)
+		send_wake(q);
+	while ((f = TAILQ_FIRST(&q->news))) {
+		int r = f->state == FLOW_OPENING ? send_opened(q, f) : send_closed(q, f);
+		q->client->retry |= r == -EBUSY;
+		if (r == -EAGAIN || r == -EBUSY)
+			return;
+		if (r < 0)
+			return hang_up(q);
+		channel_forget(q, f);
+		if (f->state == FLOW_OPENING) {
+			flows_set_state(f, FLOW_IDLE);
+			flows_wait(f);
+		}
+	}
+}
+
+void channel_wake(struct queue *q)
+{
+	ring_barrier();
+	if (!ring_load(&q->rings.client->wake) || !ring_take(&q->rings.client->wake))
+		return;
+	count_add(&q->rings.daemon->wakeups, 1);
+	send_wake(q);
+}
+
+void channel_ready(void *owner, uint32_t events)
+{
+	struct queue *q = owner;
+	if (q->closing)
+		return;
+	if (events & (EPOLLHUP | EPOLLERR))
+		return hang_up(q);
+	if (events & EPOLLIN) {
+		q->kicked = true;
+		channel_ask(q);
+	}
+	channel_flush(q);
+}
+
+void channel_take_kicks(struct queue *q)
+{
+	char kick;
+	for (int i = 0; q->kicked && i < KICKS_A_TURN; i++) {
+		/* Without room for descriptors the kernel closes those that come along. */
+		ssize_t n = recv(q->channel, &kick, sizeof(kick), MSG_DONTWAIT);
+		q->kicked = n > 0;
+		if (n == 0 || (n < 0 && errno != EAGAIN))
+			hang_up(q);
+	}
+}
+
+void channel_ask(struct queue *q)
+{
+	uint64_t until = backoff_until(&q->backoff, clock_ns());
+	q->asked = true;
+	if (until)
+		queue_look_by(q, until);
+	else
+		q->active = true;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one thread that serves a client: its session, its queues, its sockets. Whatever a client can
+ * make blocking (a socket whose lock it holds in a page fault, a close that lingers) blocks this
+ * thread alone.
+ */
+#ifndef ZCRXD_CLIENT_H
+#define ZCRXD_CLIENT_H
+
+#include "daemon/pump/model.h"
+
+/*
+ * Starts a thread for an accepted connection (taken over). Returns 0 or a negative errno, then the
+ * socket is still the caller's.
+ */
+int client_start(struct client **ret, int sock, uint32_t id, const struct client_identity *who,
+		 int ended);
+
+/* Asks the thread to end; it tells its client QUEUE_LOST. */
+void client_stop(struct client *c);
+
+/* Joins a thread that has ended and frees the client. */
+void client_free(struct client *c);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pump/control.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+static uint64_t tag(enum control_op op, uint32_t flow_id)
+{
+	return (uint64_t)op << 32 | flow_id;
+}
+
+struct io_uring_sqe *control_sqe(struct client *c, enum control_op op, uint32_t flow_id)
+{
+	struct io_uring_sqe *sqe = uring_sqe(&c->control);
+	sqe->user_data = tag(op, flow_id);
+	c->control_active = true;
+	return sqe;
+}
+
+void control_cancel(struct client *c, enum control_op op, uint32_t flow_id)
+{
+	io_uring_prep_cancel64(control_sqe(c, CONTROL_IGNORE, 0), tag(op, flow_id), 0);
+}
+
+void control_stop(struct client *c, enum control_op op, uint32_t flow_id)
+{
+	uring_stop_one(&c->control, tag(op, flow_id));
+	c->control_active = true;
+}
+
+int control_watch(struct client *c, int fd, uint32_t events, struct source *source)
+{
+	struct epoll_event e = {.events = events, .data.ptr = source};
+	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+void control_unwatch(struct client *c, int fd)
+{
+	epoll_ctl(c->epoll, EPOLL_CTL_DEL, fd, NULL);
+}

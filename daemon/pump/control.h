@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The client thread's own ring and epoll set: accept, connect and cancelling them run here, so that
+ * the shared rings carry nothing but receives.
+ */
+#ifndef ZCRXD_CONTROL_H
+#define ZCRXD_CONTROL_H
+
+#include "daemon/pump/model.h"
+
+/* The upper half of user_data, over the flow's id. */
+enum control_op {
+	CONTROL_IGNORE,
+	CONTROL_ACCEPT,
+	CONTROL_CONNECT
+};
+
+/* The next SQE, with its user_data set, for an operation on behalf of a flow. */
+struct io_uring_sqe *control_sqe(struct client *c, enum control_op op, uint32_t flow_id);
+
+/* Cancels such an operation; its completion still comes. */
+void control_cancel(struct client *c, enum control_op op, uint32_t flow_id);
+
+/* The same; its completion has come by then, if there was memory for it. */
+void control_stop(struct client *c, enum control_op op, uint32_t flow_id);
+
+/* Watches fd with the thread's epoll. Returns 0 or a negative errno. */
+int control_watch(struct client *c, int fd, uint32_t events, struct source *source);
+
+/* No more, before the descriptor is closed: what it stands for may live on with others. */
+void control_unwatch(struct client *c, int fd);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* A stream's life: the state machine of model.h. */
+#ifndef ZCRXD_FLOW_H
+#define ZCRXD_FLOW_H
+
+#include "daemon/pump/model.h"
+
+/* Puts a flow that nothing need be told of among its queue's and starts it. */
+void flow_open(struct flow *f);
+
+void flow_pause(struct flow *f, bool on);
+
+/*
+ * Ends the flow for the client. A listener stays until all that it accepted is announced; somebody
+ * has to attend to it until then, or to give up: then those connections are reset.
+ */
+void flow_close(struct flow *f, bool abort);
+void flow_give_up(struct flow *listener);
+
+/* Is its socket owed nothing any more? */
+bool flow_is_settled(const struct flow *f);
+
+/* Takes a flow from its queue and frees it. */
+void flow_free(struct flow *f);
+
+/*
+ * The queue closes. First its operation is cancelled, which nobody waits for; when the ring has
+ * none left the flow goes. torn: bytes of some flow were taken and are in no completion; if of this
+ * one, its connection is reset.
+ */
+void flow_stop(struct flow *f);
+void flow_drop(struct flow *f, bool torn);
+
+/* Does whatever the flow's state and wishes (paused, closing) ask for next. */
+void flow_attend(struct flow *f);
+
+/*
+ * A completion on the queue's ring that is more than data, which tally() counts, and one on the
+ * client's control ring.
+ */
+void flow_received(struct flow *f, const struct io_uring_cqe *cqe);
+void flow_accepted(struct flow *f, int result);
+
+/* Starts the operation; for flows that waited. */
+void flow_arm(struct flow *f);
+
+/* Ends the stream towards the client: FLOW_CLOSED follows. */
+void flow_end(struct flow *f, int error, uint32_t reason);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* The flows of a client: their ids, their charges, and the lists they wait on. */
+#ifndef ZCRXD_FLOWS_H
+#define ZCRXD_FLOWS_H
+
+#include "daemon/pump/model.h"
+
+#define CLIENT_FLOWS_MAX 65535u
+
+/*
+ * Makes a flow in state OPENING with a fresh id, charged to the client; it owns sock. Returns 0,
+ * -EDQUOT or -ENOMEM (then sock is still the caller's).
+ */
+int flow_new(struct flow **ret, struct queue *q, int sock);
+
+/* Makes it a listener, charged as one. Returns 0 or -EDQUOT. */
+int flow_listen(struct flow *f);
+
+/* Undoes flow_new(), with the socket. */
+void flow_discard(struct flow *f);
+
+/*
+ * The socket wakes the thread from now on: for its queue's turn when payload comes or the stream
+ * ends (if nothing is armed then, it does not any more: whoever holds it could have it do so as
+ * often as they like), for the control ring's when it connects or is connected to. Before the
+ * operation that is to be waited for: a socket wakes who came last first, so that the ring has its
+ * work before the thread looks (but for accept, which the kernel puts last: its eventfd tells what
+ * was missed). Returns 0, -ENOMEM or -ENOSPC.
+ */
+int flow_watch(struct flow *f, enum flow_wait what);
+void flow_unwatch(struct flow *f);
+
+/* What identifies the flow's socket, once it has one: flows_have() knows it until it is dropped. */
+void flow_identify(struct flow *f, uint64_t cookie);
+bool flows_have(const struct client *c, uint64_t cookie);
+
+/* Closes the socket, if it has one. */
+void flow_drop_socket(struct flow *f, bool abort);
+
+/* Frees what ids are kept in; no flow is left. */
+void flows_done(struct client *c);
+
+struct flow *flow_find(struct client *c, uint32_t id);
+
+/* Puts it among its queue's flows. */
+void flows_link(struct flow *f);
+
+void flows_set_state(struct flow *f, enum flow_state state);
+
+/*
+ * The flow waits: to be armed as soon as there are buffers and room in the CQ, or, dead, to be
+ * freed once the client has consumed what the CQ holds of it.
+ */
+void flows_wait(struct flow *f);
+
+/* It waits on that list of its queue's, and on no other. */
+void flows_wait_on(struct flow *f, struct flow_list *list);
+void flows_forget(struct flow *f);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pump/host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "daemon/pump/control.h"
+#include "daemon/pump/flow.h"
+#include "daemon/pump/flows.h"
+#include "daemon/pump/judge.h"
+#include "daemon/pump/socket.h"
+#include "daemon/pump/steer.h"
+#include "policy/range.h"
+#include "proto/reason.h"
+
+#define CONNECT_MS_DEFAULT 30000u
+
+void host_reply(struct flow *f, struct answer *a)
+{
+	socket_addresses(f->sock, &f->local, &f->remote);
+	a->reply->flow_reply.flow_id = f->id;
+	a->reply->flow_reply.local = f->local;
+	a->reply->flow_reply.remote = f->remote;
+}
+
+/* The duplicate the client gets; the flow keeps its own. */
+static uint32_t hand_out(struct flow *f, struct answer *a)
+{
+	if (f->receive_only)
+		return REASON_NONE;
+	a->fds[0] = fcntl(f->sock, F_DUPFD_CLOEXEC, 0);
+	if (a->fds[0] < 0)
+		return REASON_DAEMON_LIMIT;
+	a->nfds = 1;
+	return REASON_NONE;
+}
+
+static uint32_t refuse(struct answer *a, int error)
+{
+	a->error = error;
+	a->text = error == -EADDRINUSE
+			  ? "The port is in use; choose another or stop who listens there."
+		  : error == -ECONNREFUSED ? "Nobody listens at that address and port."
+		  : error == -ETIMEDOUT || error == -ECANCELED ? "The peer did not answer in time."
+		  : error == -ENETUNREACH || error == -EHOSTUNREACH
+			  ? "There is no route to that address."
+			  : strerrordesc_np(-error);
+	if (error == -ECANCELED)
+		a->error = -ETIMEDOUT;
+	return REASON_NETWORK;
+}
+
+static uint32_t listener_open(struct flow *f, struct answer *a)
+{
+	if (flow_listen(f) < 0) {
+		flow_discard(f);
+		return REASON_QUOTA;
+	}
+	flow_identify(f, socket_cookie(f->sock));
+	host_reply(f, a);
+	uint32_t reason = hand_out(f, a);
+	if (reason) {
+		flow_discard(f);
+		return reason;
+	}
+	flow_open(f);
+	return REASON_NONE;
+}
+
+/* Before the first packet, if it can be known by then what it will look like. */
+static void steer_ahead(struct flow *f, const struct msg_flow_host *m)
+{
+	if (!f->queue->lease ||
+	    (m->local.family == 0 && socket_bind_towards(f->sock, &m->remote) < 0))
+		return;
+	socket_addresses(f->sock, &f->local, NULL);
+	f->remote = m->remote;
+	struct msg_addr local = range_addr_unmapped(&f->local);
+	if (!range_addr_is_any(&local))
+		steer_start(f);
+}
+
+static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
+{
+	struct client *c = f->queue->client;
+	struct session *s = &c->session;
+	uint32_t ms = m->timeout_ms ? m->timeout_ms : CONNECT_MS_DEFAULT;
+	socklen_t len = socket_address(&m->remote, &s->connect_to);
+	s->connect_time =
+		(struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000LL};
+	s->connecting = f;
+	steer_ahead(f, m);
+	uring_sqes_together(&c->control, 2);
+	flow_watch(f, FLOW_WAIT_CONTROL); /* if it cannot be, the ring's eventfd tells it later */
+	struct io_uring_sqe *sqe = control_sqe(c, CONTROL_CONNECT, f->id);
+	io_uring_prep_connect(sqe, f->sock, (struct sockaddr *)&s->connect_to, len);
+	sqe->flags |= IOSQE_IO_LINK;
+	sqe = control_sqe(c, CONTROL_IGNORE, 0);
+	io_uring_prep_link_timeout(sqe, &s->connect_time, 0);
+	return REQUEST_PENDING;
+}
+
+uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer *a)
+{
+	bool listening = m->flags & MSG_FLOW_LISTEN;
+	const struct msg_addr *main = listening ? &m->local : &m->remote;
+	if (m->flags & ~(MSG_FLOW_LISTEN | MSG_FLOW_RECEIVE_ONLY))
+		return REASON_UNKNOWN_FLAG;
+	if ((main->family != 4 && main->family != 6) ||
+	    (m->local.family && m->local.family != main->family) || (listening && m->remote.family))
+		return REASON_VALUE;
+	uint32_t reason = judge_flow(q->client, m, a);
+	if (reason)
+		return reason;
+	int sock = socket_open(&m->local, &m->remote, listening, m->backlog);
+	if (sock < 0)
+		return refuse(a, sock);
+	struct flow *f;
+	int r = flow_new(&f, q, sock);
+	if (r < 0) {
+		fd_close(sock);
+		return r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT;
+	}
+	f->receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY;
+	return listening ? listener_open(f, a) : connect_start(f, m);
+}
+
+uint32_t host_connected(struct client *c, int result, struct answer *a)
+{
+	struct flow *f = c->session.connecting;
+	uint32_t reason = REASON_NONE;
+	c->session.connecting = NULL;
+	if (f->queue->closing)
+		reason = REASON_NO_OBJECT;
+	else if (result < 0)
+		reason = refuse(a, result);
+	else
+		reason = hand_out(f, a);
+	if (reason) {
+		steer_stop(f);
+		flow_discard(f);
+		return reason;
+	}
+	flow_identify(f, socket_cookie(f->sock));
+	host_reply(f, a);
+	flow_open(f);
+	return REASON_NONE;
+}

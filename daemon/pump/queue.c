@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pump/queue.h"
+#include "daemon/grant/account.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "daemon/backend/side.h"
+#include "daemon/grant/lease.h"
+#include "daemon/pump/channel.h"
+#include "daemon/pump/control.h"
+#include "daemon/pump/flow.h"
+#include "daemon/pump/flows.h"
+#include "daemon/pump/steer.h"
+#include "proto/reason.h"
+
+/* A NIC that fills a dma-buf leaves over what it cannot place there, and no CPU may. */
+static bool needs_side(const struct queue *q)
+{
+	return q->backend->has_side && q->area->dmabuf >= 0;
+}
+
+static void ring_ready(void *owner, uint32_t events)
+{
+	struct queue *q = owner;
+	(void)events;
+	q->active = true;
+}
+
+static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_channel)
+{
+	struct user *user = q->client->who.user;
+	struct rings_wish rings = {.cq_entries = wish->cq_entries,
+				   .rq_entries = wish->rq_entries,
+				   .cqe_bytes = q->backend->cqe_bytes,
+				   .kernel_writes = !q->backend->reap,
+				   .patient = wish->patient};
+	int r = rings_init(&q->rings, &q->ring, user, &rings);
+	if (r == 0)
+		r = uring_eventfd(&q->ring, true);
+	if (r < 0)
+		return r;
+	if (needs_side(q)) {
+		r = side_new(&q->side, &q->ring, user);
+		if (r < 0)
+			return r;
+		q->rings.layout.side_map_bytes = (uint32_t)side_bytes();
+		q->rings.layout.side_slot_bytes = SIDE_SLOT_BYTES;
+	}
+	struct backend_place place = {.area = q->area,
+				      .side = q->side,
+				      .buffer_bytes = wish->buffer_bytes};
+	if (q->lease)
+		lease_where(q->lease, &place.ifindex, &place.rxqs, &place.n_rxqs);
+	r = q->backend->open(&q->buffers, &q->ring, &q->rings, &place);
+	if (r < 0)
+		return r;
+	q->buffer_bytes = place.buffer_bytes;
+	q->token = place.token;
+	q->copies_untold = place.copies_untold;
+	return channel_open(q, ret_channel);
+}
+
+static int watch(struct queue *q)
+{
+	q->ring_source = (struct source){ring_ready, q};
+	int r = control_watch(q->client, q->ring.eventfd, EPOLLIN | EPOLLET, &q->ring_source);
+	if (r < 0)
+		return r;
+	q->channel_source = (struct source){channel_ready, q};
+	return control_watch(q->client, q->channel, EPOLLIN | EPOLLOUT | EPOLLET,
+			     &q->channel_source);
+}
+
+/* The part that may block for long. */
+static void leave(void *data)
+{
+	struct queue *q = data;
+	if (q->buffers)
+		q->backend->close(q->buffers, &q->ring);
+	q->buffers = NULL;
+	uring_done(&q->ring);
+	lease_end(q->leaving);
+	q->leaving = NULL;
+}
+
+/* From now on the status does not look at the lease any more. */
+static void leave_prepare(struct queue *q)
+{
+	channel_close(q);
+	q->side = side_free(q->side);
+	pthread_mutex_lock(&q->client->lock);
+	q->leaving = q->lease;
+	q->lease = NULL;
+	pthread_mutex_unlock(&q->client->lock);
+}
+
+bool queue_ended(struct queue *q)
+{
+	if (!q->lease && !q->ending)
+		return true;
+	if (!q->ending) {
+		q->ending = true;
+		leave_prepare(q);
+		work_start(&q->work, leave, q, q->client->poke);
+	}
+	if (!work_is_over(&q->work))
+		return false;
+	work_join(&q->work);
+	return true;
+}
+
+/* Frees what queue_new() acquired, in whatever state. */
+static void destroy(struct queue *q)
+{
+	leave_prepare(q);
+	leave(q);
+	rings_done(&q->rings);
+	q->area->in_use = false;
+	account_release(q->client->who.user, ACCOUNT_QUEUES, 1);
+	free(q);
+}
+
+static struct queue *blank(struct client *c, const struct queue_wish *wish)
+{
+	struct queue *q = calloc(1, sizeof(*q));
+	if (!q)
+		return NULL;
+	*q = (struct queue){.client = c,
+			    .area = wish->area,
+			    .backend = wish->backend,
+			    .channel = -1,
+			    .rings = {.cq_fd = -1, .rq_fd = -1},
+			    .ring = URING_NONE,
+			    .buffer_bytes = wish->buffer_bytes,
+			    .lease = wish->lease,
+			    .active = true};
+	TAILQ_INIT(&q->flows);
+	TAILQ_INIT(&q->waiting);
+	TAILQ_INIT(&q->dead);
+	TAILQ_INIT(&q->owed);
+	TAILQ_INIT(&q->fresh);
+	TAILQ_INIT(&q->news);
+	snprintf(q->why_not, sizeof(q->why_not), "%s", wish->why_not);
+	pace_init(&q->pace, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries,
+		  q->backend->pace_us);
+	return q;
+}
+
+static uint32_t reason_of(int error)
+{
+	switch (error) {
+	case -EDQUOT:
+		return REASON_QUOTA;
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOSPC:
+		return REASON_DAEMON_LIMIT;
+	default:
+		return REASON_KERNEL;
+	}
+}
+
+int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wish, int *ret_channel,
+	      uint32_t *ret_reason)
+{
+	*ret_reason = REASON_DAEMON_LIMIT;
+	struct queue *q = blank(c, wish);
+	if (!q) {
+		lease_end(wish->lease);
+		return -ENOMEM;
+	}
+	if (account_charge(c->who.user, ACCOUNT_QUEUES, 1) < 0) {
+		*ret_reason = REASON_QUOTA;
+		lease_end(q->lease);
+		free(q);
+		return -EDQUOT;
+	}
+	int client_end = -1;
+	int r = acquire(q, wish, &client_end);
+	if (r < 0) {
+		*ret_reason = reason_of(r);
+		fd_close(client_end);
+		destroy(q);
+		return r;
+	}
+	q->area->in_use = true;
+	*ret_channel = client_end;
+	*ret = q;
+	return 0;
+}
+
+int queue_start(struct queue *q)
+{
+	struct client *c = q->client;
+	int r = uring_enable(&q->ring);
+	if (r == 0)
+		r = watch(q);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&c->lock);
+	q->id = ++c->next_id;
+	TAILQ_INSERT_TAIL(&c->queues, q, link);
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
+
+void queue_discard(struct queue *q)
+{
+	destroy(q);
+}
+
+struct queue *queue_free(struct queue *q)
+{
+	struct client *c = q->client;
+	pthread_mutex_lock(&c->lock);
+	TAILQ_REMOVE(&c->queues, q, link);
+	pthread_mutex_unlock(&c->lock);
+	destroy(q);
+	return NULL;
+}
+
+void queue_close(struct queue *q)
+{
+	q->closing = q->active = true;
+}
+
+void queue_lose(struct queue *q, int error, uint32_t reason)
+{
+	q->lost = error;
+	q->lost_reason = reason;
+	queue_close(q);
+}
+
+void queue_look_at_lease(struct queue *q)
+{
+	const char *why;
+	uint32_t reason = lease_lost(q->lease, &why);
+	if (q->closing || q->lost)
+		return;
+	if (!reason)
+		return steer_look(q);
+	q->lost_text = why;
+	queue_lose(q, reason_error(reason), reason);
+}
+
+void queue_listen(struct queue *q)
+{
+	struct flow *f;
+	q->listeners_wait = false;
+	TAILQ_FOREACH (f, &q->flows, link)
+		if (f->listener && f->state == FLOW_IDLE)
+			flow_attend(f);
+}

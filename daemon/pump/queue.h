@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* A queue's life: one io_uring that receives into one area for one client. turn.h has its days. */
+#ifndef ZCRXD_QUEUE_H
+#define ZCRXD_QUEUE_H
+
+#include "daemon/pump/model.h"
+
+struct queue_wish {
+	struct area *area;
+	const struct backend *backend;
+	char why_not[240]; /* why no better one, "" */
+	uint32_t cq_entries, rq_entries, buffer_bytes;
+	struct lease *lease; /* of a hardware queue, used up in any case; or NULL */
+	bool patient;        /* it may wait for locked memory: uring.h */
+};
+
+/*
+ * Makes a queue; *ret_channel is the client's end. Returns 0 or a negative errno with *ret_reason
+ * set. Any thread may, as long as the client's has nothing to do with the area; it may block.
+ */
+int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wish, int *ret_channel,
+	      uint32_t *ret_reason);
+
+/* The client's thread takes it over. Returns 0 or a negative errno; then it is to be discarded. */
+int queue_start(struct queue *q);
+
+/* Frees a queue that was never started; may block. */
+void queue_discard(struct queue *q);
+
+/* Its next turn ends all flows, after which it is quiet. */
+void queue_close(struct queue *q);
+
+/* The same, and the client is told QUEUE_LOST in the end. */
+void queue_lose(struct queue *q, int error, uint32_t reason);
+
+/* There is news of its lease. */
+void queue_look_at_lease(struct queue *q);
+
+/*
+ * Of a queue that is quiet the caller has the hardware let go of, which may take a while, and frees
+ * it when that has ended.
+ */
+bool queue_ended(struct queue *q);
+struct queue *queue_free(struct queue *q);
+
+/* Lets idle listeners accept again. */
+void queue_listen(struct queue *q);
+
+#endif

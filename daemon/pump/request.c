@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pump/request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/pump/flow.h"
+#include "daemon/pump/flows.h"
+#include "daemon/pump/host.h"
+#include "daemon/pump/judge.h"
+#include "daemon/pump/open.h"
+#include "daemon/pump/queue.h"
+#include "daemon/pump/socket.h"
+#include "proto/reason.h"
+#include "proto/text.h"
+
+#define ANNOUNCE_NS 1000000000u /* for a closed listener's connections; part of the protocol */
+
+static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer *a)
+{
+	if (m->version_min > MSG_VERSION || m->version_max < MSG_VERSION)
+		return REASON_VERSION;
+	pthread_mutex_lock(&c->lock);
+	snprintf(c->session.name, sizeof(c->session.name), "%.*s", (int)sizeof(m->name), m->name);
+	text_clean(c->session.name, "");
+	pthread_mutex_unlock(&c->lock);
+	c->session.state = MSG_STATE_READY;
+	struct msg_hello_reply *r = &a->reply->hello_reply;
+	r->version = MSG_VERSION;
+	r->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
+	r->max_area_bytes = c->class->limits.most[ACCOUNT_BYTES];
+	r->max_queues = (uint32_t)c->class->limits.most[ACCOUNT_QUEUES];
+	r->max_flows = (uint32_t)c->class->limits.most[ACCOUNT_FLOWS];
+	snprintf(r->server, sizeof(r->server), "zcrxd %s", ZCRXD_VERSION);
+	return REASON_NONE;
+}
+
+static struct area *area_find(struct client *c, uint32_t id)
+{
+	struct area *a;
+	LIST_FOREACH (a, &c->areas, link)
+		if (a->id == id)
+			return a;
+	return NULL;
+}
+
+/* The dma-buf that was made, for the client. */
+static uint32_t area_show(struct area *area, struct answer *a)
+{
+	a->fds[0] = fcntl(area->dmabuf, F_DUPFD_CLOEXEC, 0);
+	if (a->fds[0] < 0) {
+		area_free(area);
+		return REASON_DAEMON_LIMIT;
+	}
+	a->nfds = 1;
+	return REASON_NONE;
+}
+
+static uint32_t area_add(struct client *c, const struct msg_area_add *m, const int *fds,
+			 struct answer *a)
+{
+	if (m->flags)
+		return REASON_UNKNOWN_FLAG;
+	if (m->kind == MSG_AREA_UDMABUF && !c->class->udmabuf) {
+		a->text = "zcrxd makes no udmabufs for your class: have udmabuf=yes set in "
+			  "zcrxd.conf, or /dev/udmabuf opened to you.";
+		return REASON_DENIED;
+	}
+	struct area *area;
+	uint32_t reason = area_new(&area, c->who.user, fds[0], m, open_area_bytes_most(), a);
+	if (reason == REASON_NONE && m->kind == MSG_AREA_UDMABUF)
+		reason = area_show(area, a);
+	if (reason)
+		return reason;
+	pthread_mutex_lock(&c->lock);
+	area->id = ++c->next_id;
+	LIST_INSERT_HEAD(&c->areas, area, link);
+	pthread_mutex_unlock(&c->lock);
+	a->reply->area_add_reply.area_id = area->id;
+	return REASON_NONE;
+}
+
+static uint32_t area_del(struct client *c, const struct msg_area_del *m)
+{
+	struct area *area = area_find(c, m->area_id);
+	if (!area)
+		return REASON_NO_OBJECT;
+	if (area->in_use)
+		return REASON_BUSY;
+	pthread_mutex_lock(&c->lock);
+	LIST_REMOVE(area, link);
+	pthread_mutex_unlock(&c->lock);
+	area_free(area);
+	return REASON_NONE;
+}
+
+static uint32_t queue_open(struct client *c, const struct msg_queue_open *m, struct answer *a)
+{
+	return open_queue(c, area_find(c, m->area_id), m, a);
+}
+
+static struct queue *queue_find(struct client *c, uint32_t id)
+{
+	struct queue *q;
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (q->id == id && !q->closing)
+			return q;
+	return NULL;
+}
+
+static uint32_t queue_shut(struct client *c, const struct msg_queue_close *m)
+{
+	struct queue *q = queue_find(c, m->queue_id);
+	if (!q)
+		return REASON_NO_OBJECT;
+	q->reply = true;
+	queue_close(q);
+	return REQUEST_PENDING;
+}
+
+static uint32_t flow_adopt(struct client *c, const struct msg_flow_adopt *m, int *fds,
+			   struct answer *a)
+{
+	if (m->flags & ~MSG_FLOW_LISTEN)
+		return REASON_UNKNOWN_FLAG;
+	struct queue *q = queue_find(c, m->queue_id);
+	if (!q)
+		return REASON_NO_OBJECT;
+	bool listener = m->flags & MSG_FLOW_LISTEN;
+	uint32_t reason = socket_check(fds[0], listener);
+	if (reason)
+		return reason;
+	uint64_t cookie = socket_cookie(fds[0]);
+	if (flows_have(c, cookie)) /* two flows would tear its stream apart */
+		return REASON_SOCKET_TAKEN;
+	struct flow *f;
+	int r = flow_new(&f, q, fds[0]);
+	if (r < 0)
+		return r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT;
+	fds[0] = -1;
+	flow_identify(f, cookie);
+	if (listener && flow_listen(f) < 0) {
+		flow_discard(f);
+		return REASON_QUOTA;
+	}
+	host_reply(f, a);
+	flow_open(f);
+	return REASON_NONE;
+}
+
+static struct flow *flow_wanted(struct client *c, uint32_t id)
+{
+	struct flow *f = flow_find(c, id);
+	return f && !f->closing && f->state != FLOW_OPENING ? f : NULL;
+}
+
+static uint32_t flow_hold(struct client *c, const struct msg_flow_pause *m)
+{
+	struct flow *f = flow_wanted(c, m->flow_id);
+	if (!f)
+		return REASON_NO_OBJECT;
+	if (m->on > 1)
+		return REASON_VALUE;
+	flow_pause(f, m->on);
+	return REASON_NONE;
+}
+
+static uint32_t flow_shut(struct client *c, const struct msg_flow_close *m)
+{
+	struct flow *f = flow_wanted(c, m->flow_id);
+	if (m->flags & ~MSG_CLOSE_ABORT)
+		return REASON_UNKNOWN_FLAG;
+	if (!f)
+		return REASON_NO_OBJECT;
+	bool listener = f->listener;
+	flow_close(f, m->flags & MSG_CLOSE_ABORT);
+	if (!listener)
+		return REASON_NONE;
+	c->session.closing = m->flow_id;
+	c->session.closing_until_ns = clock_ns() + ANNOUNCE_NS;
+	return REQUEST_PENDING;
+}
+
+static bool makes_new(uint16_t type)
+{
+	return type == MSG_AREA_ADD || type == MSG_QUEUE_OPEN || type == MSG_FLOW_ADOPT ||
+	       type == MSG_FLOW_HOST;
+}
+
+uint32_t request_handle(struct client *c, const union msg_any *m, int *fds, struct answer *a)
+{
+	uint32_t reason = makes_new(m->hdr.type) ? judge_new(c, a) : REASON_NONE;
+	if (reason)
+		return reason;
+	switch (m->hdr.type) {
+	case MSG_HELLO:
+		return hello(c, &m->hello, a);
+	case MSG_AREA_ADD:
+		return area_add(c, &m->area_add, fds, a);
+	case MSG_AREA_DEL:
+		return area_del(c, &m->area_del);
+	case MSG_QUEUE_OPEN:
+		return queue_open(c, &m->queue_open, a);
+	case MSG_QUEUE_CLOSE:
+		return queue_shut(c, &m->queue_close);
+	case MSG_FLOW_ADOPT:
+		return flow_adopt(c, &m->flow_adopt, fds, a);
+	case MSG_FLOW_HOST: {
+		struct queue *q = queue_find(c, m->flow_host.queue_id);
+		return q ? host_open(q, &m->flow_host, a) : REASON_NO_OBJECT;
+	}
+	case MSG_FLOW_PAUSE:
+		return flow_hold(c, &m->flow_pause);
+	case MSG_FLOW_CLOSE:
+		return flow_shut(c, &m->flow_close);
+	default:
+		return REASON_UNKNOWN_REQUEST;
+	}
+}
+
+uint32_t request_reply_bytes(uint16_t type)
+{
+	switch (type) {
+#define X(name, number, request, reply, fds_min, fds_max, state) \
+	case number:                                             \
+		return sizeof(struct reply);
+		MSG_TABLE(X)
+#undef X
+	default:
+		return sizeof(struct msg_ok);
+	}
+}

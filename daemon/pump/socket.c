@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pump/socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "proto/reason.h"
+
+/* As much the kernel lets a socket grow to by itself, tcp_rmem. */
+#define AUTOTUNED_BYTES (6u << 20)
+#define TAKEN_TRIES     8
+#define LEAST_BYTES     (16u << 10) /* with less a stream hardly moves */
+
+/* The kernel's TCP states as tcp_info reports them (include/net/tcp_states.h). */
+enum {
+	STATE_ESTABLISHED = 1,
+	STATE_FIN_WAIT1 = 4,
+	STATE_FIN_WAIT2 = 5,
+	STATE_TIME_WAIT = 6,
+	STATE_CLOSE = 7,
+	STATE_CLOSE_WAIT = 8,
+	STATE_LAST_ACK = 9,
+	STATE_CLOSING = 11
+};
+
+static int state_of(int sock)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	return getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ? -1 : info.tcpi_state;
+}
+
+/* The peer has sent FIN; not told of a connection that is closed altogether. */
+static bool has_fin(int state)
+{
+	return state == STATE_CLOSE_WAIT || state == STATE_LAST_ACK || state == STATE_CLOSING ||
+	       state == STATE_TIME_WAIT;
+}
+
+static int option(int sock, int level, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+	return getsockopt(sock, level, name, &value, &len) < 0 ? -1 : value;
+}
+
+/* Or was, and what came is still to be read. */
+static bool connected(int sock)
+{
+	int state = state_of(sock), unread = 0;
+	bool open = state == STATE_ESTABLISHED || state == STATE_FIN_WAIT1 ||
+		    state == STATE_FIN_WAIT2 || state == STATE_CLOSE_WAIT;
+	return open || (has_fin(state) || state == STATE_CLOSE
+				? ioctl(sock, SIOCINQ, &unread) == 0 && unread > 0
+				: false);
+}
+
+static uint64_t netns_cookie(int sock)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+	return getsockopt(sock, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
+}
+
+bool socket_is_of_our_netns(int sock)
+{
+	_cleanup_(fd_closep) int own = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint64_t cookie = own < 0 ? 0 : netns_cookie(own);
+	return cookie && cookie == netns_cookie(sock);
+}
+
+int socket_netns(int sock)
+{
+	int fd = ioctl(sock, SIOCGSKNS);
+	return fd < 0 ? -errno : fd;
+}
+
+bool socket_is_v6only(int sock)
+{
+	return option(sock, IPPROTO_IPV6, IPV6_V6ONLY) == 1;
+}
+
+uint32_t socket_check(int sock, bool listening)
+{
+	int domain = option(sock, SOL_SOCKET, SO_DOMAIN);
+	if (domain < 0)
+		return REASON_FD_KIND;
+	if ((domain != AF_INET && domain != AF_INET6) ||
+	    option(sock, SOL_SOCKET, SO_TYPE) != SOCK_STREAM)
+		return REASON_SOCKET_KIND;
+	int protocol = option(sock, SOL_SOCKET, SO_PROTOCOL);
+	if (protocol == IPPROTO_MPTCP)
+		return REASON_SOCKET_PROTOCOL;
+	if (protocol != IPPROTO_TCP)
+		return REASON_SOCKET_KIND;
+	char ulp[16] = "";
+	socklen_t len = sizeof(ulp);
+	if (getsockopt(sock, IPPROTO_TCP, TCP_ULP, ulp, &len) == 0 && len > 0 && ulp[0])
+		return REASON_SOCKET_PROTOCOL;
+	bool listens = option(sock, SOL_SOCKET, SO_ACCEPTCONN) == 1;
+	if (listens != listening || (!listening && !connected(sock)))
+		return REASON_SOCKET_STATE;
+	return REASON_NONE;
+}
+
+bool socket_is_finished(int sock)
+{
+	int state = state_of(sock);
+	return has_fin(state) || state == STATE_CLOSE;
+}
+
+uint64_t socket_taken(int sock)
+{
+	struct tcp_info before = {0}, info = {0};
+	socklen_t len = sizeof(info);
+	int unread = 0;
+	/* What comes between the two questions must not count in one of them alone. */
+	for (int i = 0; i < TAKEN_TRIES; i++) {
+		before = info;
+		if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+			return 0;
+		if (i > 0 && info.tcpi_bytes_received == before.tcpi_bytes_received)
+			break;
+		if (ioctl(sock, SIOCINQ, &unread) < 0)
+			return 0;
+	}
+	/* A FIN counts as a byte that came, but not as one to be read. */
+	return info.tcpi_bytes_received - (uint64_t)unread - has_fin(info.tcpi_state);
+}
+
+uint64_t socket_cookie(int sock)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+	getsockopt(sock, SOL_SOCKET, SO_COOKIE, &cookie, &len);
+	return cookie;
+}
+
+uid_t socket_owner(int sock)
+{
+	struct stat st;
+	return fstat(sock, &st) < 0 ? (uid_t)-1 : st.st_uid;
+}
+
+static struct msg_addr address(const struct sockaddr_storage *sa)
+{
+	struct msg_addr a = {0};
+	if (sa->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)sa;
+		a.family = 4;
+		a.port = ntohs(in->sin_port);
+		memcpy(a.ip, &in->sin_addr, 4);
+	} else if (sa->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)sa;
+		a.family = 6;
+		a.port = ntohs(in6->sin6_port);
+		a.scope = in6->sin6_scope_id;
+		memcpy(a.ip, &in6->sin6_addr, 16);
+	}
+	return a;
+}
+
+void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote)
+{
+	struct sockaddr_storage sa = {0};
+	socklen_t len = sizeof(sa);
+	if (getsockname(sock, (struct sockaddr *)&sa, &len) == 0)
+		*local = address(&sa);
+	sa = (struct sockaddr_storage){0};
+	len = sizeof(sa);
+	if (remote && getpeername(sock, (struct sockaddr *)&sa, &len) == 0)
+		*remote = address(&sa);
+}
+
+unsigned socket_address(const struct msg_addr *a, struct sockaddr_storage *ret)
+{
+	*ret = (struct sockaddr_storage){0};
+	if (a->family == 4) {
+		struct sockaddr_in *in = (void *)ret;
+		in->sin_family = AF_INET;
+		in->sin_port = htons(a->port);
+		memcpy(&in->sin_addr, a->ip, 4);
+		return sizeof(*in);
+	}
+	if (a->family == 6) {
+		struct sockaddr_in6 *in6 = (void *)ret;
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(a->port);
+		in6->sin6_scope_id = a->scope;
+		memcpy(&in6->sin6_addr, a->ip, 16);
+		return sizeof(*in6);
+	}
+	return 0;
+}
+
+void socket_abort(int sock)
+{
+	(void)connect(sock, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+}
+
+bool socket_limit(int sock, uint64_t bytes, bool has_one)
+{
+	if (bytes >= AUTOTUNED_BYTES && !has_one)
+		return false;
+	if (bytes > AUTOTUNED_BYTES)
+		bytes = AUTOTUNED_BYTES;
+	if (bytes < LEAST_BYTES)
+		bytes = LEAST_BYTES;
+	/* The kernel doubles it: the other half is meant for what it needs beside payload. */
+	int half = (int)(bytes / 2);
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &half, sizeof(half)) < 0)
+		setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &half, sizeof(half));
+	return true;
+}
+
+/*
+ * Both change nothing: SO_RCVLOWAT stays what it is, but setting it makes the kernel look for data
+ * (net/ipv4/tcp.c: tcp_set_rcvlowat()); and what is shut already is shut, which wakes for an end
+ * without data, by a reset say.
+ */
+void socket_nudge(int sock)
+{
+	struct pollfd end = {.fd = sock, .events = POLLRDHUP};
+	int least = option(sock, SOL_SOCKET, SO_RCVLOWAT);
+	if (least > 0)
+		setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least));
+	if (poll(&end, 1, 0) == 1 && end.revents & POLLRDHUP)
+		shutdown(sock, SHUT_RD);
+}
+
+int socket_drop(int sock, bool abort)
+{
+	if (sock < 0)
+		return -1;
+	struct linger off = {0};
+	setsockopt(sock, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	if (abort)
+		socket_abort(sock);
+	return fd_close(sock);
+}
+
+int socket_open(const struct msg_addr *local, const struct msg_addr *remote, bool listening,
+		uint32_t backlog)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = socket_address(local, &sa);
+	int family = (listening ? local : remote)->family == 4 ? AF_INET : AF_INET6;
+	_cleanup_(fd_closep) int sock = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+	if (sock < 0)
+		return -errno;
+	int on = 1;
+	if (listening && setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return -errno;
+	if (len > 0 && bind(sock, (struct sockaddr *)&sa, len) < 0)
+		return -errno;
+	if (listening && listen(sock, backlog ? (int)backlog : SOMAXCONN) < 0)
+		return -errno;
+	return fd_steal(&sock);
+}
+
+int socket_bind_towards(int sock, const struct msg_addr *remote)
+{
+	struct sockaddr_storage sa;
+	struct msg_addr local = {0};
+	socklen_t len = socket_address(remote, &sa);
+	/* Connecting a datagram socket sends nothing, and looks the route up. */
+	_cleanup_(fd_closep) int route = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (route < 0 || connect(route, (struct sockaddr *)&sa, len) < 0)
+		return -errno;
+	socket_addresses(route, &local, NULL);
+	local.port = 0;
+	len = socket_address(&local, &sa);
+	return bind(sock, (struct sockaddr *)&sa, len) < 0 ? -errno : 0;
+}

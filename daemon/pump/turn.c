@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pump/turn.h"
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "daemon/backend/side.h"
+#include "daemon/pump/channel.h"
+#include "daemon/pump/flow.h"
+#include "daemon/pump/flows.h"
+#include "daemon/pump/nudge.h"
+#include "daemon/pump/queue.h"
+#include "daemon/pump/steer.h"
+#include "daemon/pump/tally.h"
+#include "proto/reason.h"
+
+#define LOOK_FIRST_NS 4000000ull
+#define LOOK_MOST_NS  256000000ull
+
+/* What a client writes to the ring costs it less than reading it costs us. */
+#define REFUSALS_A_TURN 64u
+
+/*
+ * Everything the kernel has written since; returns the number of completions with data. Counts are
+ * right before a flow's end is told.
+ */
+static uint32_t scan(struct queue *q)
+{
+	uint32_t tail = ring_load(q->rings.cq_tail), data = tally(q, tail);
+	while (q->scanned != tail) {
+		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, q->scanned++);
+		if (q->backend->received)
+			q->backend->received(q->buffers, cqe);
+		if (cqe->res > 0 && cqe->flags & IORING_CQE_F_MORE)
+			continue;
+		struct flow *f = flow_find(q->client, (uint32_t)cqe->user_data);
+		if (f)
+			flow_received(f, cqe);
+	}
+	return data;
+}
+
+static void take_refills(struct queue *q)
+{
+	struct ring_rqe entry;
+	uint32_t taken = 0, refused = 0;
+	if (q->side && !side_back(q->side, ring_load(&q->rings.client->side_head)))
+		count_add(&q->rings.daemon->heads_refused, 1);
+	if (!q->backend->refill)
+		return;
+	/* No more a turn than the ring holds: a client that refills without end gets no endless
+	 * turn. What is left has a turn to come. */
+	for (uint32_t i = 0; i <= q->rings.rq_mask && refused < REFUSALS_A_TURN &&
+			     rings_refill_next(&q->rings, &entry, &refused);
+	     i++) {
+		if (entry.pad == 0 && q->backend->refill(q->buffers, entry.off))
+			taken++;
+		else
+			refused++;
+	}
+	if (taken || refused)
+		rings_refill_show(&q->rings);
+	if (taken)
+		count_add(&q->rings.daemon->refills, taken);
+	if (refused)
+		count_add(&q->rings.daemon->refills_refused, refused);
+	q->asked |= refused >= REFUSALS_A_TURN;
+}
+
+/*
+ * Gives the kernel the entries the client has consumed, and never others: they are the client's to
+ * read for as long as it likes. A head outside what we saw is refused.
+ */
+static void move_head(struct queue *q)
+{
+	uint32_t head = ring_load(&q->rings.client->cq_head);
+	if (head == q->head)
+		return;
+	if (head - q->head > q->scanned - q->head) {
+		count_add(&q->rings.daemon->heads_refused, 1);
+		return;
+	}
+	q->head = head;
+	ring_store(q->rings.cq_head, head);
+}
+
+/* However many are dead: a turn looks at those only with which something has happened. */
+static void bury(struct queue *q)
+{
+	struct flow *f;
+	uint32_t id;
+	while ((f = TAILQ_FIRST(&q->dead)) && (int32_t)(q->head - f->end) >= 0)
+		if (flow_is_settled(f))
+			flow_free(f);
+		else
+			flows_wait_on(f, &q->owed);
+	while (q->backend->settled_next && (id = q->backend->settled_next(q->buffers)) != 0) {
+		f = flow_find(q->client, id);
+		if (f && f->waits_on == &q->owed && flow_is_settled(f))
+			flow_free(f);
+	}
+}
+
+/* More than half of the CQ is unread. */
+static bool crowded(const struct queue *q)
+{
+	return q->scanned - q->head > q->rings.layout.cq_entries / 2;
+}
+
+/*
+ * Arms waiting flows, one for each free buffer, while the CQ has room. The kernel gives no data
+ * while completions are left that found no room: then more receives would only end as well.
+ */
+static bool arm_waiting(struct queue *q)
+{
+	struct flow *f;
+	uint32_t budget = q->backend->post(q->buffers);
+	uint32_t room = q->rings.layout.cq_entries - (q->scanned - q->head);
+	if (crowded(q) || uring_overflown(&q->ring))
+		budget = 0;
+	else if (budget > room)
+		budget = room;
+	for (; budget > 0 && (f = TAILQ_FIRST(&q->waiting)); budget--) {
+		flows_forget(f);
+		flow_arm(f);
+	}
+	return !TAILQ_EMPTY(&q->waiting);
+}
+
+static bool side_pending(const struct queue *q)
+{
+	return q->side && side_is_back(q->side, ring_load(&q->rings.client->side_head));
+}
+
+/* For room in the CQ, or for buffers. */
+static bool waits_for_client(const struct queue *q)
+{
+	return !TAILQ_EMPTY(&q->waiting) || !TAILQ_EMPTY(&q->dead) || !TAILQ_EMPTY(&q->owed) ||
+	       q->held || uring_overflown(&q->ring);
+}
+
+static bool client_gave(const struct queue *q)
+{
+	uint32_t head = ring_load(&q->rings.client->cq_head);
+	bool moved = head != q->head && head - q->head <= q->scanned - q->head;
+	return moved || side_pending(q) || rings_refill_pending(&q->rings);
+}
+
+/*
+ * Before sleeping: if anything waits for the client, ask for a kick, then look once more. True if
+ * there is something after all.
+ */
+static bool ask_for_kick(struct queue *q)
+{
+	if (!waits_for_client(q))
+		return false;
+	if (!ring_load(&q->rings.daemon->kick)) {
+		q->kick += q->kick == UINT32_MAX ? 2 : 1;
+		ring_store(&q->rings.daemon->kick, q->kick);
+	}
+	ring_barrier();
+	return client_gave(q);
+}
+
+/* It asks for a turn, if so or before. True if it gets one now. */
+static bool ask(struct queue *q, bool asks, uint64_t now)
+{
+	q->asked |= asks;
+	return q->asked && !backoff_until(&q->backoff, now);
+}
+
+/* Changes with whatever a turn finds. */
+static uint32_t found(const struct queue *q)
+{
+	return q->scanned + q->head + (q->side ? q->side->head : 0) +
+	       (uint32_t)count_get(&q->rings.daemon->refills);
+}
+
+/*
+ * Where the completions are not the kernel's: it has none but those that wait for the client. True
+ * if it had some.
+ */
+static bool reap(struct queue *q)
+{
+	return q->backend->reap && q->backend->reap(q->buffers, &q->held);
+}
+
+static void entered(struct queue *q, int r)
+{
+	count_add(&q->rings.daemon->enters, 1);
+	if (r < 0 && !q->lost)
+		queue_lose(q, r, REASON_KERNEL);
+}
+
+/*
+ * Nothing to do? False if work arrived in between. What brings the client nothing counts, too: it
+ * may have been what others waited for. And what the kernel did here may wait for the client now.
+ */
+static bool settle(struct queue *q)
+{
+	entered(q, uring_enter(&q->ring));
+	bool came = reap(q) || q->closing || ring_load(q->rings.cq_tail) != q->scanned;
+	return !uring_pending(&q->ring, came, q->flow_count) && !came;
+}
+
+/* Runs the kernel's work, unless the last turn left completions behind. */
+static void enter(struct queue *q)
+{
+	bool submit = io_uring_sq_ready(&q->ring.io) > 0;
+	if (!submit && ring_load(q->rings.cq_tail) != q->scanned)
+		return;
+	int r = q->pace.wait_us && !submit
+			? uring_enter_fill(&q->ring, q->scanned - q->head + q->pace.goal)
+			: uring_enter(&q->ring);
+	entered(q, r);
+}
+
+/*
+ * A client that gives buffers back while nothing else happens need not say so. Those that the
+ * kernel lent to its socket are looked for after a while, then less and less often; so are those
+ * that a flow waits for which may be free without the client's doing.
+ */
+static void look_later(struct queue *q, uint64_t now, bool data)
+{
+	const struct ring_daemon *d = q->rings.daemon;
+	bool owed = d->lent != d->returned + d->missed ||
+		    (q->backend->tries_again && !TAILQ_EMPTY(&q->waiting));
+	q->look_ns = q->nudge_ns;
+	if (q->asked && !q->active)
+		queue_look_by(q, backoff_until(&q->backoff, now));
+	if (data)
+		q->look_step_ns = 0;
+	if (q->active || !owed)
+		return;
+	if (!q->look_step_ns)
+		q->look_step_ns = LOOK_FIRST_NS;
+	else if (q->look_step_ns < LOOK_MOST_NS)
+		q->look_step_ns *= 2;
+	queue_look_by(q, now + q->look_step_ns);
+}
+
+/* It need not be kicked now. */
+static void begin(struct queue *q)
+{
+	channel_take_kicks(q);
+	if (q->rings.daemon->kick)
+		ring_store(&q->rings.daemon->kick, 0);
+}
+
+/*
+ * The last turn. Nothing in it waits for the client, nor for completions, for which there may be
+ * neither room nor memory: operations are cancelled, what they wrote before is the client's, and
+ * the flows go. Rules go before what the client holds returns to the hardware, which could fill it
+ * anew.
+ */
+static void last_turn(struct queue *q)
+{
+	struct flow *f;
+	q->active = false;
+	move_head(q);
+	TAILQ_FOREACH (f, &q->flows, link)
+		flow_stop(f);
+	if (!uring_stop(&q->ring)) {
+		q->look_ns = clock_ns() + LOOK_FIRST_NS;
+		return;
+	}
+	reap(q);
+	scan(q);
+	channel_flush(q);
+	TAILQ_FOREACH (f, &q->flows, link)
+		steer_stop(f);
+	bool torn = q->backend->end && q->backend->end(q->buffers, &q->ring);
+	while ((f = TAILQ_FIRST(&q->flows)))
+		flow_drop(f, torn);
+	if (q->lost)
+		channel_lost(q);
+	q->quiet = true;
+}
+
+/* When is the next turn? */
+static void end(struct queue *q, uint64_t now, uint32_t wait_us, bool data)
+{
+	q->due_ns = 0;
+	if (q->closing || io_uring_sq_ready(&q->ring.io))
+		return;
+	if (wait_us)
+		q->due_ns = now + wait_us * 1000ull;
+	else
+		/* A turn without data gives back what a batch was waited for. */
+		q->active = (data && q->backend->reap) ||
+			    ask(q, q->kicked || (waits_for_client(q) && client_gave(q)), now) ||
+			    !settle(q) || ask(q, ask_for_kick(q), now);
+	look_later(q, now, data);
+}
+
+void queue_turn(struct queue *q)
+{
+	if (q->closing)
+		return last_turn(q);
+	uint64_t began = clock_ns();
+	bool asked = q->asked;
+	uint32_t before = found(q);
+	q->asked = false;
+	begin(q);
+	nudge(q, began);
+	enter(q);
+	reap(q);
+	uint64_t bytes = count_get(&q->rings.daemon->bytes);
+	uint32_t data = scan(q);
+	take_refills(q);
+	move_head(q);
+	bury(q);
+	if (q->listeners_wait && TAILQ_EMPTY(&q->news))
+		queue_listen(q);
+	uint32_t untaken = rings_refill_untaken(&q->rings);
+	bool starved = arm_waiting(q);
+	if (rings_refill_untaken(&q->rings) < untaken)
+		channel_wake(q); /* it may have waited for room for refills */
+	if (starved && !q->rings.daemon->starved)
+		count_add(&q->rings.daemon->starvations, 1);
+	ring_store(&q->rings.daemon->starved, starved);
+	/*
+	 * Ends of receives fill the ring as well, and only the client can make room. And its dead
+	 * flows stay until it has read them.
+	 */
+	if (data || crowded(q) || !TAILQ_EMPTY(&q->dead))
+		channel_wake(q);
+	uint64_t now = clock_ns();
+	bytes = count_get(&q->rings.daemon->bytes) - bytes;
+	uint32_t wait_us = pace_next(&q->pace, began, now, data, bytes);
+	backoff_turn(&q->backoff, now, asked, found(q) != before);
+	if (asked && found(q) == before)
+		count_add(&q->rings.daemon->in_vain, 1);
+	end(q, now, starved ? 0 : wait_us, data);
+}

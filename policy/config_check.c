@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/config_check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINGER_MOST 86400u /* a day */
+
+#include "proto/text.h"
+
+void mistake(struct mistakes *m, int line, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	text_clean(text, "");
+	fprintf(stderr, "%s:%d: %s\n", m->path, line, text);
+	m->n++;
+}
+
+static void check_nics(const struct config *config, const struct policy_class *c,
+		       struct mistakes *m)
+{
+	for (uint32_t i = 0; i < c->nics.n; i++) {
+		const struct policy_nic *want = &c->nics.nics[i];
+		const struct config_nic *nic = config->nics;
+		while (nic && strcmp(nic->name, want->name) != 0)
+			nic = nic->next;
+		if (!nic) {
+			mistake(m, c->line, "[class %s] nics=%s: there is no [nic %s]", c->name,
+				want->name, want->name);
+			continue;
+		}
+		bool has[NIC_QUEUES_MOST];
+		nic_queues_mark(&nic->queues, has);
+		for (uint32_t s = 0; s < want->queues.n; s++)
+			for (uint32_t q = want->queues.spans[s].first;
+			     q <= want->queues.spans[s].last; q++)
+				if (!has[q])
+					return mistake(m, c->line,
+						       "[class %s] nics=%s: queue %u is not one of "
+						       "[nic %s]",
+						       c->name, want->name, q, want->name);
+	}
+}
+
+/* Who is of the class: one socket, or users and groups, or the rest. */
+static void check_who(const struct config *config, const struct policy_class *c, struct mistakes *m)
+{
+	bool matches = c->users.n || c->groups.n;
+	bool rest = strcmp(c->name, POLICY_DEFAULT) == 0;
+	if (rest && (c->socket || matches))
+		mistake(m, c->line,
+			"[class default] is of those that match no other: no socket, users or "
+			"groups");
+	else if (!rest && !c->socket == !matches)
+		mistake(m, c->line,
+			"[class %s] needs either socket=, or users= and groups= or one of them",
+			c->name);
+	if (!c->socket && c->group)
+		mistake(m, c->line, "[class %s] group= is of a socket, and there is none", c->name);
+	for (const struct policy_class *o = config->policy.classes; c->socket && o != c;
+	     o = o->next)
+		if (o->socket && strcmp(o->socket, c->socket) == 0)
+			mistake(m, c->line, "[class %s] socket=%s: this is [class %s]'s", c->name,
+				c->socket, o->name);
+	if (c->socket && ((config->clients && strcmp(c->socket, config->clients) == 0) ||
+			  (config->status && strcmp(c->socket, config->status) == 0)))
+		mistake(m, c->line, "[class %s] socket=%s: this is one of [sockets]", c->name,
+			c->socket);
+}
+
+static void check_class(const struct config *config, const struct policy_class *c,
+			struct mistakes *m)
+{
+	check_who(config, c, m);
+	check_nics(config, c, m);
+	if (c->limits.requests_per_second == 0 || c->limits.leases_per_minute == 0 ||
+	    c->limits.most_users == 0)
+		mistake(m, c->line,
+			"[class %s] requests-per-second, leases-per-minute and most-users must be "
+			"at least 1",
+			c->name);
+	if (c->host == POLICY_HOST_RECEIVE_ONLY && !c->remote.given)
+		mistake(m, c->line,
+			"[class %s] host-flows=receive-only needs remote=: what may be connected to",
+			c->name);
+}
+
+static void check_nic(const struct config_nic *nic, struct mistakes *m)
+{
+	if (nic->queues.n == 0)
+		mistake(m, nic->line,
+			"[nic %s] needs queues=: which of its receive queues are zcrxd's",
+			nic->name);
+	if (nic->linger_seconds > LINGER_MOST)
+		mistake(m, nic->line, "[nic %s] linger-seconds must be at most %u", nic->name,
+			LINGER_MOST);
+}
+
+void config_check(const struct config *c, struct mistakes *m)
+{
+	if (!c->clients || !c->status || !c->state) {
+		fprintf(stderr, "%s: [sockets] clients, status and state must not be empty\n",
+			m->path);
+		m->n++;
+	}
+	for (const struct config_nic *nic = c->nics; nic; nic = nic->next)
+		check_nic(nic, m);
+	for (const struct policy_class *class = c->policy.classes; class; class = class->next)
+		check_class(c, class, m);
+}

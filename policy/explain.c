@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/explain.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "policy/lists.h"
+
+static bool may(const struct policy_class *c, uint32_t backend)
+{
+	return c->backends & 1u << backend;
+}
+
+static void ids(const char *what, const struct policy_ids *list, const char *between, FILE *out)
+{
+	if (list->n == 0)
+		return;
+	fprintf(out, "%s%s ", between, what);
+	list_ids_print(list, ", ", out);
+}
+
+void explain_who(const struct policy_class *c, FILE *out)
+{
+	if (c->socket) {
+		fprintf(out, "whoever connects to %s", c->socket);
+	} else if (strcmp(c->name, POLICY_DEFAULT) == 0) {
+		fputs("who is of no other class", out);
+	} else {
+		ids("uid", &c->users, "", out);
+		ids("gid", &c->groups, c->users.n ? ", or " : "", out);
+	}
+}
+
+static void backends(const struct policy_class *c, const char *start, FILE *out)
+{
+	bool zero_copy = may(c, MSG_BACKEND_ZCRX) || may(c, MSG_BACKEND_DEVMEM);
+	fprintf(out, "%sIt may %sreceive by copy.\n", start,
+		may(c, MSG_BACKEND_COPY) ? "" : "not ");
+	if (c->nics.n == 0 || !zero_copy) {
+		fprintf(out, "%sIt may not lease hardware queues.\n", start);
+		return;
+	}
+	fprintf(out, "%sIt may receive without a copy (%s%s%s) on hardware queues of ", start,
+		may(c, MSG_BACKEND_ZCRX) ? "zcrx" : "",
+		may(c, MSG_BACKEND_ZCRX) && may(c, MSG_BACKEND_DEVMEM) ? ", " : "",
+		may(c, MSG_BACKEND_DEVMEM) ? "devmem" : "");
+	list_nics_print(&c->nics, out);
+	fprintf(out, ".\n%sEach user may lease up to %" PRIu64 " times a minute.\n", start,
+		c->limits.leases_per_minute);
+}
+
+static void addresses(const struct policy_class *c, FILE *out)
+{
+	fputs(c->local.n ? "local " : "local none", out);
+	list_addresses_print(&c->local, out);
+	fputs(c->remote.n ? ", remote " : ", remote none", out);
+	list_addresses_print(&c->remote, out);
+}
+
+static void flows(const struct policy_class *c, const char *start, FILE *out)
+{
+	if (c->nics.n) {
+		fprintf(out, "%sPackets are steered there for ", start);
+		addresses(c, out);
+		fputs("; others are copied.\n", out);
+	}
+	switch (c->host) {
+	case POLICY_HOST_NO:
+		fprintf(out, "%sIt gets no sockets of zcrxd's network namespace.\n", start);
+		break;
+	case POLICY_HOST_RECEIVE_ONLY:
+		fprintf(out, "%sIt may receive from sockets of zcrxd's network namespace: ", start);
+		addresses(c, out);
+		fputs(".\n", out);
+		break;
+	case POLICY_HOST_YES:
+		fprintf(out, "%sIt gets sockets of zcrxd's network namespace: all of TCP there.\n",
+			start);
+		break;
+	}
+}
+
+void explain_class(const struct policy_class *c, const char *start, FILE *out)
+{
+	const uint64_t *most = c->limits.most;
+	fprintf(out, "%sMembers: ", start);
+	explain_who(c, out);
+	fputs(".\n", out);
+	backends(c, start, out);
+	flows(c, start, out);
+	fprintf(out,
+		"%sEach user: %" PRIu64 " connections, %" PRIu64 " queues, %" PRIu64
+		" areas, %" PRIu64 " flows of which %" PRIu64 " listen, %" PRIu64 " MiB.\n",
+		start, most[ACCOUNT_SESSIONS], most[ACCOUNT_QUEUES], most[ACCOUNT_AREAS],
+		most[ACCOUNT_FLOWS], most[ACCOUNT_LISTENERS], most[ACCOUNT_BYTES] >> 20);
+	fprintf(out, "%sAt most %" PRIu64 " users at once.\n", start, c->limits.most_users);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/range.h"
+
+#include <string.h>
+
+static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+bool range_addr_is_any(const struct msg_addr *a)
+{
+	static const uint8_t zero[16];
+	return memcmp(a->ip, zero, sizeof(zero)) == 0;
+}
+
+struct msg_addr range_addr_unmapped(const struct msg_addr *a)
+{
+	struct msg_addr r = *a;
+	if (a->family != 6 || memcmp(a->ip, mapped, sizeof(mapped)) != 0)
+		return r;
+	r.family = 4;
+	memset(r.ip, 0, sizeof(r.ip));
+	memcpy(r.ip, a->ip + sizeof(mapped), 4);
+	return r;
+}
+
+static bool same_bits(const uint8_t *a, const uint8_t *b, uint32_t bits)
+{
+	uint32_t whole = bits / 8, rest = bits % 8;
+	return memcmp(a, b, whole) == 0 && (!rest || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
+}
+
+/* Port 0 is one of those that the kernel picks from. */
+static bool port_has(const struct range *r, uint16_t port)
+{
+	if (port == 0)
+		return r->port_first <= RANGE_PORT_LEAST && r->port_last == RANGE_PORT_MOST;
+	return r->port_first <= port && port <= r->port_last;
+}
+
+static bool range_has(const struct range *r, const struct msg_addr *a)
+{
+	return (!r->family || r->family == a->family) && port_has(r, a->port) &&
+	       same_bits(r->ip, a->ip, r->bits);
+}
+
+bool range_list_has(const struct range_list *list, const struct msg_addr *address)
+{
+	struct msg_addr a = range_addr_unmapped(address);
+	bool has = false;
+	for (uint32_t i = 0; i < list->n && !has; i++)
+		has = range_has(&list->ranges[i], &a);
+	return has;
+}
+
+static bool is_whole(const struct range *r, uint32_t family)
+{
+	return r->bits == 0 && (!r->family || r->family == family);
+}
+
+bool range_list_has_port(const struct range_list *list, uint32_t family, uint16_t port)
+{
+	bool has = false;
+	for (uint32_t i = 0; i < list->n && !has; i++)
+		has = is_whole(&list->ranges[i], family) && port_has(&list->ranges[i], port);
+	return has;
+}
+
+bool range_list_has_all(const struct range_list *list, uint32_t family)
+{
+	bool has = false;
+	for (uint32_t i = 0; i < list->n && !has; i++)
+		has = is_whole(&list->ranges[i], family) && list->ranges[i].port_first <= 1 &&
+		      list->ranges[i].port_last == RANGE_PORT_MOST;
+	return has;
+}
