@@ -138,7 +138,7 @@ int rings_init(struct rings *r, struct uring *ring, struct user *user,
 	       const struct rings_wish *wish)
 {
 	*r = (struct rings){.cq_fd = -1, .rq_fd = -1};
-	*ring = URING_NONE;
+	*ring = URING_NULL;
 	int e = rq_init(r, user, wish->rq_entries);
 	if (e == 0)
 		e = cq_init(r, ring, user, wish);

@@ -51,7 +51,7 @@ static bool retry(int r, bool patient, int tries)
 int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled, bool patient)
 {
 	int r, tries = 0;
-	*u = URING_NONE;
+	*u = URING_NULL;
 	do {
 		struct io_uring_params p = {.flags = FLAGS |
 						     (disabled ? IORING_SETUP_R_DISABLED : 0),
@@ -59,7 +59,7 @@ int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled, bool
 		r = io_uring_queue_init_params(URING_SQ_ENTRIES, &u->io, &p);
 	} while (retry(r, patient, tries++));
 	if (r < 0) {
-		*u = URING_NONE;
+		*u = URING_NULL;
 		return r;
 	}
 	return 0;
@@ -94,7 +94,7 @@ int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, boo
 {
 	size_t sqes_bytes = URING_SQ_ENTRIES * sizeof(struct io_uring_sqe);
 	void *sqes = NULL;
-	*u = URING_NONE;
+	*u = URING_NULL;
 	int fd = mapping_own(&sqes, sqes_bytes), tries = 0;
 	if (fd < 0)
 		return fd;
@@ -134,7 +134,7 @@ void uring_done(struct uring *u)
 		io_uring_queue_exit(&u->io);
 	}
 	fd_close(u->eventfd);
-	*u = URING_NONE;
+	*u = URING_NULL;
 }
 
 static size_t buffers_bytes(uint32_t entries)

@@ -23,7 +23,7 @@ struct uring {
 };
 
 #define URING_SQ_ENTRIES 64u
-#define URING_NONE       ((struct uring){.io = {.ring_fd = -1}, .eventfd = -1})
+#define URING_NULL       ((struct uring){.io = {.ring_fd = -1}, .eventfd = -1})
 
 /* Bytes of ring memory a CQ of that size needs, whole pages; and where its CQEs may begin at most.
  */
@@ -56,7 +56,7 @@ int uring_eventfd(struct uring *u, bool workers_only);
  */
 int uring_enable(struct uring *u);
 
-/* Frees a ring that either call made; does nothing to URING_NONE, which it leaves. */
+/* Frees a ring that either call made; does nothing to URING_NULL, which it leaves. */
 void uring_done(struct uring *u);
 
 /*

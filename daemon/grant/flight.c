@@ -13,11 +13,11 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "daemon/common/loop.h"
 #include "policy/policy.h"
 #include "proto/wire.h"
 
-#define USER_MOST    1024u
-#define LOOKS_A_CALL 64
+#define USER_MOST 1024u
 
 /*
  * Less than any unread datagram is charged. The kernel tells us about room while the datagram just
@@ -38,6 +38,7 @@ struct flight {
 	int sock;
 	uint32_t each, unread;
 	struct reader *reader;
+	struct source source; /* if its owner has gone */
 };
 
 static struct {
@@ -45,8 +46,8 @@ static struct {
 	LIST_HEAD(, reader) readers;
 	LIST_HEAD(, flight) left;
 	uint32_t unread, most; /* all together; most is 0 before the first one */
-	int epoll;
-} flights = {.lock = PTHREAD_MUTEX_INITIALIZER, .epoll = -1};
+	struct loop loop;
+} flights = {.lock = PTHREAD_MUTEX_INITIALIZER, .loop = {.epoll = -1}};
 
 /* Others of zcrxd's user may have some in flight, too. */
 static uint32_t most(void)
@@ -163,20 +164,37 @@ int flight_send(struct flight *f, const struct msg_hdr *m, const int *fds)
 	return passes(r) ? -EBUSY : r;
 }
 
+static void landed(struct flight *f)
+{
+	pthread_mutex_lock(&flights.lock);
+	LIST_REMOVE(f, link);
+	pthread_mutex_unlock(&flights.lock);
+	fd_close(f->sock);
+	flight_free(f);
+}
+
+static void look(void *owner, uint32_t events)
+{
+	struct flight *f = owner;
+	(void)events;
+	if (flight_unread(f) == 0)
+		landed(f);
+}
+
 /*
  * Closing it later is not to block whoever does: what the other end sent goes now, and nothing more
  * comes.
  */
 static bool leave(struct flight *f)
 {
-	struct epoll_event e = {.events = EPOLLOUT | EPOLLET, .data.ptr = f};
 	char data[64];
 	if (shutdown(f->sock, SHUT_RDWR) < 0)
 		return false;
 	for (ssize_t n = 1; n > 0 || (n < 0 && errno == ECONNRESET);)
 		n = recv(f->sock, data, sizeof(data), MSG_DONTWAIT);
 	pthread_mutex_lock(&flights.lock);
-	bool left = flights.epoll >= 0 && epoll_ctl(flights.epoll, EPOLL_CTL_ADD, f->sock, &e) == 0;
+	f->source = (struct source){look, f};
+	bool left = loop_watch(&flights.loop, f->sock, EPOLLOUT | EPOLLET, &f->source) == 0;
 	if (left)
 		LIST_INSERT_HEAD(&flights.left, f, link);
 	pthread_mutex_unlock(&flights.lock);
@@ -193,31 +211,18 @@ struct flight *flight_end(struct flight *f)
 
 int flights_open(void)
 {
-	flights.epoll = epoll_create1(EPOLL_CLOEXEC);
-	return flights.epoll < 0 ? -errno : flights.epoll;
-}
-
-static void landed(struct flight *f)
-{
-	pthread_mutex_lock(&flights.lock);
-	LIST_REMOVE(f, link);
-	pthread_mutex_unlock(&flights.lock);
-	fd_close(f->sock);
-	flight_free(f);
+	int r = loop_init(&flights.loop);
+	return r < 0 ? r : flights.loop.epoll;
 }
 
 void flights_look(void)
 {
-	struct epoll_event events[LOOKS_A_CALL];
-	int n = epoll_wait(flights.epoll, events, LOOKS_A_CALL, 0);
-	for (int i = 0; i < n; i++)
-		if (flight_unread(events[i].data.ptr) == 0)
-			landed(events[i].data.ptr);
+	loop_turn(&flights.loop, 0);
 }
 
 void flights_close(void)
 {
 	while (!LIST_EMPTY(&flights.left))
 		landed(LIST_FIRST(&flights.left));
-	flights.epoll = fd_close(flights.epoll);
+	loop_done(&flights.loop);
 }

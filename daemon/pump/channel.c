@@ -11,7 +11,6 @@
 #include "base/counter.h"
 #include "base/fd.h"
 #include "daemon/grant/flight.h"
-#include "daemon/pump/control.h"
 #include "daemon/pump/flows.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -43,7 +42,7 @@ void channel_close(struct queue *q)
 {
 	if (!q->flight)
 		return;
-	control_unwatch(q->client, q->channel);
+	loop_unwatch(&q->client->loop, q->channel);
 	q->flight = flight_end(q->flight);
 	q->channel = -1;
 }

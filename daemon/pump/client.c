@@ -28,12 +28,10 @@
 #include "proto/reason.h"
 
 #define STACK_BYTES        (256u << 10)
-#define EVENTS_A_TURN      64
 #define DISPATCHES         64
 #define GATHER_NS          50000u
 #define NS_A_SECOND        1000000000ull
 #define RETRY_NS           NS_A_SECOND
-#define FOREVER            UINT64_MAX
 #define CONTROL_CQ_ENTRIES 256
 
 static void control_ready(void *owner, uint32_t events)
@@ -139,11 +137,11 @@ static void queue_work(struct client *c, struct queue *q, uint64_t now)
 
 /*
  * One turn of everything that has work. Returns how long to wait for more, in nanoseconds: 0 not at
- * all, FOREVER until something happens.
+ * all, LOOP_FOREVER until something happens.
  */
 static uint64_t turn(struct client *c)
 {
-	uint64_t now = clock_ns(), next_ns = FOREVER;
+	uint64_t now = clock_ns(), next_ns = LOOP_FOREVER;
 	c->gathering = false;
 	if (c->control_active)
 		control_turn(c);
@@ -167,7 +165,7 @@ static uint64_t turn(struct client *c)
 	next_ns = closing_ns < next_ns ? closing_ns : next_ns;
 	if (c->control_active || next_ns <= now)
 		return 0;
-	return next_ns == FOREVER ? FOREVER : next_ns - now;
+	return next_ns == LOOP_FOREVER ? LOOP_FOREVER : next_ns - now;
 }
 
 static void retry(struct client *c)
@@ -216,20 +214,6 @@ static void gather(const struct client *c, uint64_t ns)
 	nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
 }
 
-/* True if there may be more. */
-static bool dispatch(struct client *c, uint64_t ns)
-{
-	struct epoll_event events[EVENTS_A_TURN];
-	struct timespec time = {.tv_sec = (time_t)(ns / NS_A_SECOND),
-				.tv_nsec = (long)(ns % NS_A_SECOND)};
-	int n = epoll_pwait2(c->epoll, events, EVENTS_A_TURN, ns == FOREVER ? NULL : &time, NULL);
-	for (int i = 0; i < n; i++) {
-		struct source *s = events[i].data.ptr;
-		s->ready(s->owner, events[i].events);
-	}
-	return n == EVENTS_A_TURN;
-}
-
 static void wait_and_dispatch(struct client *c, uint64_t ns)
 {
 	ns = retry_in(c, ns);
@@ -238,9 +222,9 @@ static void wait_and_dispatch(struct client *c, uint64_t ns)
 		ns = 0;
 	}
 	/* However many sockets have something: the client's requests are among the events. */
-	for (int i = 0; i < DISPATCHES && dispatch(c, ns); i++)
+	for (int i = 0; i < DISPATCHES && loop_turn(&c->loop, ns); i++)
 		ns = 0;
-	if (c->retry && retry_in(c, FOREVER) == 0)
+	if (c->retry && retry_in(c, LOOP_FOREVER) == 0)
 		retry(c);
 }
 
@@ -266,7 +250,7 @@ static void wind_up(struct client *c)
 	}
 	session_done(c);
 	uring_done(&c->control);
-	c->epoll = fd_close(c->epoll);
+	loop_done(&c->loop);
 }
 
 static void *run(void *data)
@@ -280,7 +264,7 @@ static void *run(void *data)
 	if (r == 0)
 		r = uring_eventfd(&c->control, false);
 	if (r == 0)
-		r = control_watch(c, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
+		r = loop_watch(&c->loop, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
 	if (r < 0) {
 		log_client(3, c->who.uid, c->who.class, LOG_NO_RING,
 			   "client %u (pid %d): no io_uring: %s", c->id, c->who.pid,
@@ -314,7 +298,7 @@ static int thread_start(struct client *c)
 static void release(struct client *c)
 {
 	flight_free(c->session.flight); /* the socket is still the caller's */
-	fd_close(c->epoll);
+	loop_done(&c->loop);
 	fd_close(c->poke);
 	classes_put(c->classes);
 	pthread_mutex_destroy(&c->lock);
@@ -328,16 +312,21 @@ int client_start(struct client **ret, int sock, uint32_t id, const struct client
 	struct client *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	*c = (struct client){.id = id, .who = *who, .ended = ended, .control = URING_NONE};
+	*c = (struct client){.id = id,
+			     .who = *who,
+			     .ended = ended,
+			     .loop = LOOP_NULL,
+			     .control = URING_NULL};
 	pthread_mutex_init(&c->lock, NULL);
 	TAILQ_INIT(&c->queues);
 	LIST_INIT(&c->areas);
-	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->poke_source = (struct source){poked, c};
-	int r = c->epoll < 0 || c->poke < 0 ? -errno : 0;
+	int r = c->poke < 0 ? -errno : 0;
 	if (r == 0)
-		r = control_watch(c, c->poke, EPOLLIN | EPOLLET, &c->poke_source);
+		r = loop_init(&c->loop);
+	if (r == 0)
+		r = loop_watch(&c->loop, c->poke, EPOLLIN | EPOLLET, &c->poke_source);
 	if (r == 0)
 		r = session_init(c, sock);
 	if (r == 0)

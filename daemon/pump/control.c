@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pump/control.h"
 
-#include <errno.h>
-#include <sys/epoll.h>
-
 static uint64_t tag(enum control_op op, uint32_t flow_id)
 {
 	return (uint64_t)op << 32 | flow_id;
@@ -26,15 +23,4 @@ void control_stop(struct client *c, enum control_op op, uint32_t flow_id)
 {
 	uring_stop_one(&c->control, tag(op, flow_id));
 	c->control_active = true;
-}
-
-int control_watch(struct client *c, int fd, uint32_t events, struct source *source)
-{
-	struct epoll_event e = {.events = events, .data.ptr = source};
-	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
-}
-
-void control_unwatch(struct client *c, int fd)
-{
-	epoll_ctl(c->epoll, EPOLL_CTL_DEL, fd, NULL);
 }

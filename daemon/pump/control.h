@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client thread's own ring and epoll set: accept, connect and cancelling them run here, so that
- * the shared rings carry nothing but receives.
+ * The client thread's own ring: accept, connect and cancelling them run here, so that the shared
+ * rings carry nothing but receives.
  */
 #ifndef ZCRXD_CONTROL_H
 #define ZCRXD_CONTROL_H
@@ -23,11 +23,5 @@ void control_cancel(struct client *c, enum control_op op, uint32_t flow_id);
 
 /* The same; its completion has come by then, if there was memory for it. */
 void control_stop(struct client *c, enum control_op op, uint32_t flow_id);
-
-/* Watches fd with the thread's epoll. Returns 0 or a negative errno. */
-int control_watch(struct client *c, int fd, uint32_t events, struct source *source);
-
-/* No more, before the descriptor is closed: what it stands for may live on with others. */
-void control_unwatch(struct client *c, int fd);
 
 #endif

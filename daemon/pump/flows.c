@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-#include "daemon/pump/control.h"
 #include "daemon/pump/socket.h"
 
 static struct flow_bucket *bucket_of(const struct client *c, uint64_t cookie)
@@ -151,7 +150,7 @@ void flow_discard(struct flow *f)
 void flow_unwatch(struct flow *f)
 {
 	if (f->watched)
-		control_unwatch(f->queue->client, f->sock);
+		loop_unwatch(&f->queue->client->loop, f->sock);
 	f->watched = FLOW_WAIT_NONE;
 }
 
@@ -174,8 +173,8 @@ int flow_watch(struct flow *f, enum flow_wait what)
 		return 0;
 	flow_unwatch(f);
 	f->source = (struct source){data_ready, f};
-	int r = control_watch(c, f->sock, EPOLLET | EPOLLIN | (data ? EPOLLRDHUP : EPOLLOUT),
-			      data ? &f->source : &c->control_source);
+	int r = loop_watch(&c->loop, f->sock, EPOLLET | EPOLLIN | (data ? EPOLLRDHUP : EPOLLOUT),
+			   data ? &f->source : &c->control_source);
 	f->watched = r == 0 ? what : FLOW_WAIT_NONE;
 	return r;
 }

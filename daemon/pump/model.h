@@ -244,7 +244,7 @@ struct client {
 	struct flow_bucket *sockets;    /* flows by their socket's cookie; slot_count buckets */
 	uint32_t next_id;               /* of areas and queues */
 
-	int epoll;
+	struct loop loop;
 	struct uring control; /* accept, connect and their cancellation */
 	struct source control_source, poke_source;
 	bool control_active;

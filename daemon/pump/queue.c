@@ -12,7 +12,6 @@
 #include "daemon/backend/side.h"
 #include "daemon/grant/lease.h"
 #include "daemon/pump/channel.h"
-#include "daemon/pump/control.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/steer.h"
@@ -68,12 +67,12 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 static int watch(struct queue *q)
 {
 	q->ring_source = (struct source){ring_ready, q};
-	int r = control_watch(q->client, q->ring.eventfd, EPOLLIN | EPOLLET, &q->ring_source);
+	struct loop *l = &q->client->loop;
+	int r = loop_watch(l, q->ring.eventfd, EPOLLIN | EPOLLET, &q->ring_source);
 	if (r < 0)
 		return r;
 	q->channel_source = (struct source){channel_ready, q};
-	return control_watch(q->client, q->channel, EPOLLIN | EPOLLOUT | EPOLLET,
-			     &q->channel_source);
+	return loop_watch(l, q->channel, EPOLLIN | EPOLLOUT | EPOLLET, &q->channel_source);
 }
 
 /* The part that may block for long. */
@@ -135,7 +134,7 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 			    .backend = wish->backend,
 			    .channel = -1,
 			    .rings = {.cq_fd = -1, .rq_fd = -1},
-			    .ring = URING_NONE,
+			    .ring = URING_NULL,
 			    .buffer_bytes = wish->buffer_bytes,
 			    .lease = wish->lease,
 			    .active = true};

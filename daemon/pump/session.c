@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "daemon/grant/flight.h"
 #include "daemon/grant/log_client.h"
-#include "daemon/pump/control.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/host.h"
@@ -28,8 +27,7 @@
 
 static void watch(struct client *c, uint32_t events)
 {
-	struct epoll_event e = {.events = events, .data.ptr = &c->session.source};
-	epoll_ctl(c->epoll, EPOLL_CTL_MOD, c->session.sock, &e);
+	loop_rewatch(&c->loop, c->session.sock, events, &c->session.source);
 }
 
 /*
@@ -270,7 +268,7 @@ int session_init(struct client *c, int sock)
 			      .flight = flight_new(sock, c->who.class, c->who.uid, MSG_FDS_MAX),
 			      .source = {ready, c},
 			      .state = MSG_STATE_NEW};
-	return s->flight ? control_watch(c, sock, EPOLLIN, &s->source) : -ENOMEM;
+	return s->flight ? loop_watch(&c->loop, sock, EPOLLIN, &s->source) : -ENOMEM;
 }
 
 void session_refuse(int sock, uint32_t reason)
@@ -289,7 +287,7 @@ void session_refuse(int sock, uint32_t reason)
 void session_abandon(struct client *c)
 {
 	c->done = true;
-	epoll_ctl(c->epoll, EPOLL_CTL_DEL, c->session.sock, NULL);
+	loop_unwatch(&c->loop, c->session.sock);
 }
 
 void session_done(struct client *c)

@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -105,10 +104,10 @@ int fixture_open(void **state)
 {
 	(void)state;
 	fake = (struct fake){0};
-	client = (struct client){.control = URING_NONE};
+	client = (struct client){.control = URING_NULL};
 	pthread_mutex_init(&client.lock, NULL);
 	TAILQ_INIT(&client.queues);
-	client.epoll = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(loop_init(&client.loop), 0);
 	client.who.user = payer_new(&limits);
 
 	uint32_t reason;
@@ -132,7 +131,7 @@ int fixture_close(void **state)
 	close(channel);
 	close(sock[0]);
 	flows_done(&client);
-	close(client.epoll);
+	loop_done(&client.loop);
 	payer_free(client.who.user);
 	pthread_mutex_destroy(&client.lock);
 	return 0;

@@ -30,7 +30,7 @@ static struct queue queue;
 static int setup(void **state)
 {
 	(void)state;
-	client = (struct client){.control = URING_NONE};
+	client = (struct client){.control = URING_NULL};
 	queue = (struct queue){.client = &client};
 	return user_get(&client.who.user, "test", &limits, getuid(), 1);
 }

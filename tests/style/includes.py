@@ -8,7 +8,8 @@
 2. The modules (x.c with x.h) form no circle: what is included never includes back.
 3. Some modules must not know others at all, however the graph happens to look.
 4. A library that is wrapped is included by few modules only.
-5. Memory is mapped and unmapped by proto/mapping.h, which maps nothing that it cannot unmap.
+5. Some system calls belong to one module: memory is mapped and unmapped by proto/mapping.h, which maps nothing that
+   it cannot unmap; daemon/common/loop owns epoll.
 """
 import os
 import re
@@ -41,6 +42,11 @@ BLIND = (
 # system header -> at most this many modules of the project include it. sockios.h: one for ethtool, one
 # for the network namespace of a socket.
 WRAPPED = {"netlink/": 1, "xf86drm": 1, "linux/sockios.h": 2, "systemd/sd-bus": 0}
+# (folders, what they never call, who does it for them)
+CALLS = (
+    (("lib", "daemon"), r"\bm(?:un)?map\((?!2\))", "proto/mapping"),
+    (("daemon",), r"\bepoll_\w+\(", "daemon/common/loop"),
+)
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)
 
@@ -107,8 +113,9 @@ def main():
             check_one(name, target, problems)
             if module(target) != module(name):
                 graph.setdefault(module(name), set()).add(module(target))
-        if name.split("/")[0] in ("lib", "daemon") and re.search(r"\bm(un)?map\((?!2\))", text(name)):
-            problems.append(f"{name}: mmap() and munmap() are for proto/mapping.h")
+        for folders, call, owner in CALLS:
+            if name.split("/")[0] in folders and module(name) != owner and (m := re.search(call, text(name))):
+                problems.append(f"{name}: {m[0]}) is for {owner}")
     for wrapped, limit in WRAPPED.items():
         if len(users[wrapped]) > limit:
             problems.append(f"<{wrapped}> is included by more than {limit} module: "
