@@ -40,7 +40,7 @@ static void line_join(struct flows *t, struct zcrx_flow *f, enum flow_state stat
 		TAILQ_INSERT_TAIL(line, f, link);
 }
 
-/* At most 65536 indices exist, so the table stays below 512 KiB whatever the daemon says. */
+/* There are FLOW_ID_INDICES, so the table stays below 1 MiB, whatever the daemon says. */
 static int room_make(struct flows *t, uint32_t index)
 {
 	uint32_t room = t->room ? t->room : ROOM_MIN;
@@ -74,7 +74,7 @@ void flows_done(struct flows *t)
 
 int flows_add(struct flows *t, struct zcrx_flow *f, enum flow_state state)
 {
-	uint32_t index = f->id & 0xffff;
+	uint32_t index = flow_id_index(f->id);
 	int error = room_make(t, index);
 	if (error)
 		return error;
@@ -95,7 +95,7 @@ void flows_advance(struct flows *t, struct zcrx_flow *f, enum flow_state state)
 void flows_remove(struct flows *t, struct zcrx_flow *f)
 {
 	line_leave(t, f);
-	t->at[f->id & 0xffff] = NULL;
+	t->at[flow_id_index(f->id)] = NULL;
 	flow_free(f);
 }
 

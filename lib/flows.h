@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "proto/flow_id.h"
 #include "proto/msg.h"
 
 struct zcrx_queue;
@@ -28,7 +29,7 @@ enum flow_state {
 struct zcrx_flow {
 	struct zcrx_queue *queue;
 	TAILQ_ENTRY(zcrx_flow) link; /* in the line its state belongs to */
-	uint32_t id;                 /* index in the low half, generation in the high one */
+	uint32_t id;                 /* proto/flow_id.h */
 	uint32_t listener_id;        /* 0: not from a listener */
 	enum flow_state state;
 	bool listens;
@@ -71,7 +72,7 @@ void flow_free(struct zcrx_flow *f);
 /* NULL if there is none, or none any more. */
 static inline struct zcrx_flow *flows_find(const struct flows *t, uint64_t id)
 {
-	uint32_t index = id & 0xffff;
+	uint32_t index = flow_id_index((uint32_t)id);
 	struct zcrx_flow *f = index < t->room ? t->at[index] : NULL;
 	return f && f->id == id ? f : NULL;
 }

@@ -87,8 +87,9 @@ static int reply_take(struct zcrx_queue *q, struct request *r)
 	text_clean(q->why_not, "");
 	q->channel = r->fds[FD_CHANNEL];
 	q->format = m->format;
-	bool known = m->format == MSG_FORMAT_BUFFER_ID ||
-		     (m->format == MSG_FORMAT_ZCRX && m->rings.cqe_bytes >= 2 * sizeof(struct cqe));
+	bool known =
+		m->format == MSG_FORMAT_BUFFER_ID ||
+		(m->format == MSG_FORMAT_ZCRX && m->rings.cqe_bytes >= sizeof(struct ring_cqe));
 	if (known && m->buffer_bytes > 0 && m->buffer_bytes <= q->area->bytes) {
 		q->buffer_bytes = m->buffer_bytes;
 		q->buffers = q->area->bytes / m->buffer_bytes;

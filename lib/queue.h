@@ -31,7 +31,7 @@ struct zcrx_queue {
 	uint32_t events_seen; /* ring_daemon.events when the channel was last found empty */
 
 	uint32_t backend, ifindex, rxq;
-	char why_not[240];
+	char why_not[MSG_TEXT_BYTES];
 };
 
 /* Frees this side of the queue with its flows. */

@@ -16,15 +16,6 @@
 #include "lib/queue.h"
 #include "lib/zcrx.h"
 
-/* IORING_CQE_F_BUFFER: the buffer's id lies above IORING_CQE_BUFFER_SHIFT. */
-enum {
-	CQE_BUFFER = 1,
-	CQE_BUFFER_SHIFT = 16
-};
-
-/* Below IORING_ZCRX_AREA_SHIFT; above it the kernel's number of the area. */
-#define AREA_OFFSET ((1ull << 48) - 1)
-
 /* Nobody takes the refills of a lost queue, and nobody needs them. */
 static uint32_t room_out(const struct zcrx_queue *q)
 {
@@ -79,24 +70,24 @@ static int ends_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 	return n;
 }
 
-static bool is_aside(const struct zcrx_queue *q, const struct cqe *e)
+static bool is_aside(const struct zcrx_queue *q, const struct ring_cqe *e)
 {
-	return q->format == MSG_FORMAT_ZCRX && (e->flags & CQE_BUFFER);
+	return q->format == MSG_FORMAT_ZCRX && (e->flags & RING_CQE_BUFFER);
 }
 
 /* Where in the area or the side buffer the data lies; false if it lies nowhere there. */
-static bool data_place(const struct zcrx_queue *q, const struct cqe *e, uint64_t *ret_off)
+static bool data_place(const struct zcrx_queue *q, const struct ring_cqe *e, uint64_t *ret_off)
 {
 	if (is_aside(q, e))
-		return side_place(&q->rings.side, e->flags >> CQE_BUFFER_SHIFT,
-				  rings_peek_offset(&q->rings), (uint32_t)e->res, ret_off);
+		return side_place(&q->rings.side, e->flags >> RING_CQE_BUFFER_SHIFT, e->off,
+				  (uint32_t)e->res, ret_off);
 	if (q->format == MSG_FORMAT_ZCRX) {
-		*ret_off = rings_peek_offset(&q->rings) & AREA_OFFSET;
+		*ret_off = e->off & RING_CQE_OFFSET;
 		return *ret_off < q->area->bytes && (uint32_t)e->res <= q->area->bytes - *ret_off;
 	}
-	uint32_t buffer = e->flags >> CQE_BUFFER_SHIFT;
+	uint32_t buffer = e->flags >> RING_CQE_BUFFER_SHIFT;
 	*ret_off = (uint64_t)buffer * q->buffer_bytes;
-	return (e->flags & CQE_BUFFER) && buffer < q->buffers &&
+	return (e->flags & RING_CQE_BUFFER) && buffer < q->buffers &&
 	       (uint32_t)e->res <= q->buffer_bytes;
 }
 
@@ -123,7 +114,7 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 		return 0;
 	}
 	for (; ready > 0 && n < max && room > 0; ready--, rings_skip(r)) {
-		struct cqe e = rings_peek(r);
+		struct ring_cqe e = rings_peek(r);
 		uint64_t off;
 		if (e.res <= 0)
 			continue;

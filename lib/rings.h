@@ -43,13 +43,6 @@ struct rings {
 	size_t cq_map_bytes, rq_map_bytes;
 };
 
-/* The first 16 bytes of a struct io_uring_cqe. */
-struct cqe {
-	uint64_t user_data;
-	int32_t res;
-	uint32_t flags;
-};
-
 /*
  * Maps the rings of a reply to QUEUE_OPEN; the descriptors stay the caller's. Returns 0, -EPROTO if
  * the layout does not fit the files or these can shrink, or the errno of mmap(2). side is not
@@ -67,25 +60,19 @@ static inline uint32_t rings_ready(const struct rings *r)
 	return ring_load(r->cq_tail) - r->head;
 }
 
-static inline struct cqe rings_peek(const struct rings *r)
+/* A copy of the next completion; off is 0 in an entry that ends before it. */
+static inline struct ring_cqe rings_peek(const struct rings *r)
 {
 	const char *at = r->cqes + (size_t)(r->head & r->cq_mask) * r->cqe_bytes;
+	const uint64_t *words = (const void *)at;
 	union {
-		uint64_t words[2];
-		struct cqe cqe;
-	} copy;
-	for (int i = 0; i < 2; i++)
-		copy.words[i] =
-			__atomic_load_n((const uint64_t *)(const void *)at + i, __ATOMIC_RELAXED);
+		uint64_t words[4];
+		struct ring_cqe cqe;
+	} copy = {0};
+	uint32_t n = r->cqe_bytes < sizeof(struct ring_cqe) ? 2 : 3;
+	for (uint32_t i = 0; i < n; i++)
+		copy.words[i] = __atomic_load_n(&words[i], __ATOMIC_RELAXED);
 	return copy.cqe;
-}
-
-/* The second half of a 32-byte entry: struct io_uring_zcrx_cqe. */
-static inline uint64_t rings_peek_offset(const struct rings *r)
-{
-	const char *at = r->cqes + (size_t)(r->head & r->cq_mask) * r->cqe_bytes;
-	return __atomic_load_n((const uint64_t *)(const void *)(at + sizeof(struct cqe)),
-			       __ATOMIC_RELAXED);
 }
 
 static inline void rings_skip(struct rings *r)

@@ -10,16 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-	SIDE_OUT_MOST = 1024 /* a power of two; the protocol's limit */
-};
+#include "proto/ring.h"
 
 struct side {
 	void *map; /* NULL: there is none */
 	size_t bytes;
 	uint32_t slot_bytes;
 	uint32_t head, tail;         /* of out */
-	uint64_t out[SIDE_OUT_MOST]; /* offsets, or SIDE_BACK */
+	uint64_t out[RING_SIDE_MAX]; /* offsets, or SIDE_BACK */
 };
 
 #define SIDE_BACK UINT64_MAX
@@ -37,23 +35,23 @@ static inline bool side_place(const struct side *s, uint32_t slot, uint64_t in_s
 
 static inline bool side_has_room(const struct side *s)
 {
-	return s->tail - s->head < SIDE_OUT_MOST;
+	return s->tail - s->head < RING_SIDE_MAX;
 }
 
 static inline void side_out(struct side *s, uint64_t off)
 {
-	s->out[s->tail++ % SIDE_OUT_MOST] = off;
+	s->out[s->tail++ % RING_SIDE_MAX] = off;
 }
 
 /* Moves the head past what is back, off included now. */
 static inline void side_back(struct side *s, uint64_t off)
 {
 	for (uint32_t i = s->head; i != s->tail; i++)
-		if (s->out[i % SIDE_OUT_MOST] == off) {
-			s->out[i % SIDE_OUT_MOST] = SIDE_BACK;
+		if (s->out[i % RING_SIDE_MAX] == off) {
+			s->out[i % RING_SIDE_MAX] = SIDE_BACK;
 			break;
 		}
-	while (s->head != s->tail && s->out[s->head % SIDE_OUT_MOST] == SIDE_BACK)
+	while (s->head != s->tail && s->out[s->head % RING_SIDE_MAX] == SIDE_BACK)
 		s->head++;
 }
 

@@ -15,9 +15,10 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define MSG_VERSION   1u
-#define MSG_BYTES_MAX 4096u
-#define MSG_FDS_MAX   4u
+#define MSG_VERSION    1u
+#define MSG_BYTES_MAX  4096u
+#define MSG_FDS_MAX    4u
+#define MSG_TEXT_BYTES 240u /* of a sentence, its NUL included */
 
 struct msg_hdr {
 	uint32_t size; /* length of the whole datagram, a multiple of 8 */
@@ -38,7 +39,7 @@ struct msg_fail {
 	struct msg_hdr hdr;
 	uint32_t reason; /* enum reason, proto/reason.h */
 	uint32_t detail; /* a number that goes with the reason, or 0 */
-	char text[240];  /* one sentence, NUL-terminated */
+	char text[MSG_TEXT_BYTES];
 };
 
 enum msg_backend {
@@ -49,8 +50,8 @@ enum msg_backend {
 };
 
 enum msg_format {
-	MSG_FORMAT_BUFFER_ID = 1, /* 16-byte CQE; offset = (flags >> 16) * buffer_bytes */
-	MSG_FORMAT_ZCRX = 2,      /* 32-byte CQE followed by struct io_uring_zcrx_cqe */
+	MSG_FORMAT_BUFFER_ID = 1, /* entries of RING_CQE_FORMAT_1_BYTES, which name a buffer */
+	MSG_FORMAT_ZCRX = 2,      /* entries of struct ring_cqe, which name an offset */
 };
 
 enum msg_area_kind {
@@ -149,7 +150,7 @@ struct msg_queue_open_reply {
 	struct msg_rings rings;
 	uint32_t why_not; /* reason no better backend was given, 0 if there is none better */
 	uint32_t pad;
-	char why_text[240];
+	char why_text[MSG_TEXT_BYTES];
 };
 
 struct msg_queue_close {
@@ -227,7 +228,7 @@ struct msg_queue_lost {
 	int32_t error;
 	uint32_t reason;
 	uint32_t pad;
-	char text[240];
+	char text[MSG_TEXT_BYTES];
 };
 
 /*

@@ -45,6 +45,27 @@ struct ring_daemon {
 	uint64_t in_vain; /* turns that the client asked for, and that found nothing */
 };
 
+/*
+ * An entry of the completion ring in format 2: the kernel's struct io_uring_cqe and its struct
+ * io_uring_zcrx_cqe. In format 1 an entry ends before `off`.
+ */
+struct ring_cqe {
+	uint64_t user_data; /* the flow's id */
+	int32_t res;        /* bytes of payload; an entry with 0 or less is no data */
+	uint32_t flags;     /* RING_CQE_BUFFER: the upper half names a buffer or a slot */
+	uint64_t off;       /* within the area (RING_CQE_OFFSET), or within the slot */
+	uint64_t pad;
+};
+
+#define RING_CQE_FORMAT_1_BYTES 16u
+#define RING_CQE_BUFFER         1u /* IORING_CQE_F_BUFFER */
+#define RING_CQE_BUFFER_SHIFT   16 /* IORING_CQE_BUFFER_SHIFT */
+/* Below IORING_ZCRX_AREA_SHIFT; above it lies the kernel's number of the area. */
+#define RING_CQE_OFFSET ((1ull << 48) - 1)
+
+/* Completions in the side buffer that a client can hold; a power of two. */
+#define RING_SIDE_MAX 1024u
+
 /* An entry of the refill ring; the kernel's struct io_uring_zcrx_rqe. */
 struct ring_rqe {
 	uint64_t off; /* any byte of the buffer, with area_token or-ed in */

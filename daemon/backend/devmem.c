@@ -27,6 +27,7 @@
 #include "daemon/backend/rings.h"
 #include "daemon/backend/side.h"
 #include "nic/bind.h"
+#include "proto/flow_id.h"
 #include "proto/msg.h"
 
 #ifndef MSG_SOCK_DEVMEM /* older C libraries */
@@ -126,7 +127,7 @@ static int devmem_open(void **ret, struct uring *ring, struct rings *rings,
 
 static struct stream *stream_find(const struct devmem *b, uint32_t id)
 {
-	uint32_t index = id & 0xffff;
+	uint32_t index = flow_id_index(id);
 	struct stream *s = index < b->indices ? b->by_index[index].stream : NULL;
 	return s && s->back.id == id ? s : NULL;
 }
@@ -148,13 +149,13 @@ static int index_make(struct devmem *b, uint32_t index)
 static int devmem_join(void *data, void **ret_stream, int sock, uint32_t id)
 {
 	struct devmem *b = data;
-	if (index_make(b, id & 0xffff) < 0)
+	if (index_make(b, flow_id_index(id)) < 0)
 		return -ENOMEM;
 	struct stream *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	s->back = (struct giveback_stream){.sock = sock, .id = id, .tokens.due = TOKENS_NONE};
-	b->by_index[id & 0xffff].stream = s;
+	b->by_index[flow_id_index(id)].stream = s;
 	*ret_stream = s;
 	return 0;
 }
@@ -176,7 +177,7 @@ static void devmem_leave(void *data, void *stream)
 {
 	struct devmem *b = data;
 	struct stream *s = stream;
-	b->by_index[s->back.id & 0xffff].stream = NULL;
+	b->by_index[flow_id_index(s->back.id)].stream = NULL;
 	free(s);
 }
 

@@ -13,6 +13,16 @@
 #include "daemon/grant/files.h"
 #include "proto/mapping.h"
 
+/* A client knows the kernel's completions by the names of the protocol. */
+static_assert(RING_CQE_BUFFER == IORING_CQE_F_BUFFER &&
+		      RING_CQE_BUFFER_SHIFT == IORING_CQE_BUFFER_SHIFT &&
+		      RING_CQE_OFFSET < 1ull << IORING_ZCRX_AREA_SHIFT &&
+		      sizeof(struct io_uring_cqe) == RING_CQE_FORMAT_1_BYTES &&
+		      offsetof(struct ring_cqe, off) == RING_CQE_FORMAT_1_BYTES &&
+		      sizeof(struct ring_cqe) ==
+			      sizeof(struct io_uring_cqe) + sizeof(struct io_uring_zcrx_cqe),
+	      "io_uring's completions");
+
 static size_t page_bytes(void)
 {
 	return (size_t)sysconf(_SC_PAGESIZE);

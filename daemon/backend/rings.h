@@ -20,15 +20,6 @@
 
 struct user;
 
-/* A completion of format 2, as the kernel writes it. */
-struct ring_cqe {
-	uint64_t user_data;
-	int32_t res;
-	uint32_t flags;
-	uint64_t off;
-	uint64_t pad;
-};
-
 struct rings {
 	int cq_fd, rq_fd;
 	char *cq, *rq;

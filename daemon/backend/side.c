@@ -88,10 +88,10 @@ void side_drop(struct side *s, uint32_t slot)
 
 bool side_give(struct side *s, uint32_t slot)
 {
-	if (s->tail - s->head == SIDE_GIVEN_MOST)
+	if (s->tail - s->head == RING_SIDE_MAX)
 		return false;
 	s->refs[slot]++;
-	s->given[s->tail++ % SIDE_GIVEN_MOST] = (uint8_t)slot;
+	s->given[s->tail++ % RING_SIDE_MAX] = (uint8_t)slot;
 	return true;
 }
 
@@ -110,6 +110,6 @@ bool side_back(struct side *s, uint32_t head)
 	if (!is_given(s, head))
 		return false;
 	while (s->head != head)
-		side_drop(s, s->given[s->head++ % SIDE_GIVEN_MOST]);
+		side_drop(s, s->given[s->head++ % RING_SIDE_MAX]);
 	return true;
 }

@@ -13,11 +13,11 @@
 #include <stdint.h>
 
 #include "daemon/common/uring.h"
+#include "proto/ring.h"
 
 #define SIDE_SLOTS      32u
 #define SIDE_SLOT_BYTES 131072u
 #define SIDE_GROUP      1
-#define SIDE_GIVEN_MOST 1024u /* completions that the client has; part of the protocol */
 
 struct user;
 
@@ -27,8 +27,8 @@ struct side {
 	struct io_uring_buf_ring *slots;
 	uint32_t posted; /* slots the kernel has */
 	uint16_t refs[SIDE_SLOTS];
-	uint8_t given[SIDE_GIVEN_MOST]; /* the slot of each completion the client has */
-	uint32_t head, tail;            /* of given: what came back, what went out */
+	uint8_t given[RING_SIDE_MAX]; /* the slot of each completion the client has */
+	uint32_t head, tail;          /* of given: what came back, what went out */
 };
 
 /* Makes one, charged to the user, whose slots the ring may fill. Returns 0 or a negative errno. */

@@ -14,9 +14,9 @@ struct answer {
 	union msg_any *reply; /* zeroed; header and size are the session's */
 	int *fds;             /* descriptors for the client, closed once sent */
 	uint32_t nfds;
-	int error;           /* refusal: a more exact errno than the reason's, or 0 */
-	const char *text;    /* refusal: a more exact sentence, or NULL */
-	char text_room[240]; /* for one that is made up */
+	int error;                      /* refusal: a more exact errno than the reason's, or 0 */
+	const char *text;               /* refusal: a more exact sentence, or NULL */
+	char text_room[MSG_TEXT_BYTES]; /* for one that is made up */
 };
 
 #endif

@@ -14,8 +14,9 @@
 
 #include "daemon/common/log.h"
 #include "nic/holes.h"
+#include "proto/msg.h"
 
-static char zcrx_refusal[240]; /* "": nothing is known against it */
+static char zcrx_refusal[MSG_TEXT_BYTES]; /* "": nothing is known against it */
 
 /* What may be in the way of a call that nothing but a filter or a module refuses. */
 static int denied(const char *call, int error)

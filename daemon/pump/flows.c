@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "daemon/pump/socket.h"
+#include "proto/flow_id.h"
 
 static struct flow_bucket *bucket_of(const struct client *c, uint64_t cookie)
 {
@@ -76,7 +77,7 @@ static int slot_take(struct client *c, struct flow *f)
 	if (++slot->generation == 0)
 		slot->generation = 1;
 	slot->flow = f;
-	f->id = (uint32_t)slot->generation << 16 | index;
+	f->id = flow_id_make(slot->generation, index);
 	return 0;
 }
 
@@ -139,7 +140,7 @@ void flows_link(struct flow *f)
 void flow_discard(struct flow *f)
 {
 	struct client *c = f->queue->client;
-	slot_free(c, f->id & 0xffff);
+	slot_free(c, flow_id_index(f->id));
 	account_release(c->who.user, ACCOUNT_FLOWS, 1);
 	if (f->listener)
 		account_release(c->who.user, ACCOUNT_LISTENERS, 1);
@@ -190,7 +191,7 @@ void flow_drop_socket(struct flow *f, bool abort)
 
 struct flow *flow_find(struct client *c, uint32_t id)
 {
-	uint32_t index = id & 0xffff;
+	uint32_t index = flow_id_index(id);
 	struct flow *f = index < c->slot_count ? c->slots[index].flow : NULL;
 	return f && f->id == id ? f : NULL;
 }

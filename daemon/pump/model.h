@@ -139,7 +139,7 @@ struct queue {
 	uint64_t untold;     /* of backend->copied(): what was shared out among the flows */
 	bool copies_untold;  /* there is no telling what was copied */
 	bool rows;           /* some flow had a copied_row */
-	char why_not[240];   /* why no better backend was given, "" */
+	char why_not[MSG_TEXT_BYTES]; /* why no better backend was given, "" */
 	struct uring ring;
 	struct rings rings;
 	struct side *side;      /* or NULL */

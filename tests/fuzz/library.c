@@ -235,12 +235,7 @@ static void word_set(char *map, uint32_t at_byte, uint32_t value)
 
 static void cqe_add(struct lying_daemon *d, struct input *in)
 {
-	struct {
-		uint64_t user_data;
-		int32_t res;
-		uint32_t flags;
-		uint64_t off, pad;
-	} e = {.user_data = FIRST_FLOW + input_u8(in) % FLOWS_MOST};
+	struct ring_cqe e = {.user_data = FIRST_FLOW + input_u8(in) % FLOWS_MOST};
 	e.res = (int16_t)input_u16(in);
 	e.flags = input_u32(in);
 	e.off = (uint64_t)input_u8(in) << 48 | input_u32(in);
@@ -352,7 +347,7 @@ static void flow_end(struct user *u, uint8_t number)
 static void info(const struct user *u)
 {
 	struct zcrx_queue_info i = {.size = sizeof(i)};
-	MUST(zcrx_queue_info(u->q, &i) == 0 && memchr(i.why_not, '\0', 240));
+	MUST(zcrx_queue_info(u->q, &i) == 0 && memchr(i.why_not, '\0', MSG_TEXT_BYTES));
 }
 
 static void user_step(struct user *u, struct input *in, enum op op)

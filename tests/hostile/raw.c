@@ -238,22 +238,20 @@ int raw_flow_close(struct raw *r, uint32_t flow, uint32_t flags)
 
 bool raw_take(struct raw_queue *q, struct raw_data *ret)
 {
-	struct entry {
-		uint64_t user_data;
-		int32_t res;
-		uint32_t flags;
-	} e = {0};
+	struct ring_cqe e = {0};
 	bool found = false;
 	while (!found && q->head != raw_tail(q)) {
 		size_t index = q->head++ & (q->at.cq_entries - 1);
-		memcpy(&e, q->cq + q->at.cq_cqes + index * q->at.cqe_bytes, sizeof(e));
-		found = e.res > 0 && e.flags & 1;
+		memcpy(&e, q->cq + q->at.cq_cqes + index * q->at.cqe_bytes,
+		       RING_CQE_FORMAT_1_BYTES);
+		found = e.res > 0 && e.flags & RING_CQE_BUFFER;
 	}
 	ring_store(&raw_client(q)->cq_head, q->head);
 	if (!found)
 		return false;
 	*ret = (struct raw_data){.flow = (uint32_t)e.user_data,
-				 .off = (uint64_t)(e.flags >> 16) * q->buffer_bytes,
+				 .off = (uint64_t)(e.flags >> RING_CQE_BUFFER_SHIFT) *
+					q->buffer_bytes,
 				 .bytes = (uint32_t)e.res};
 	assert_true(ret->bytes <= q->buffer_bytes && ret->off + ret->bytes <= q->area_bytes);
 	return true;

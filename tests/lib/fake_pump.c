@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,12 +13,6 @@
 
 #include "proto/wire.h"
 #include "tests/lib/fake.h"
-
-struct cqe_on_wire {
-	uint64_t user_data;
-	int32_t res;
-	uint32_t flags;
-};
 
 static uint32_t *cq_tail(struct fake *f)
 {
@@ -27,14 +22,15 @@ static uint32_t *cq_tail(struct fake *f)
 void fake_cqe(struct fake *f, uint64_t user_data, int32_t res, uint32_t flags)
 {
 	uint32_t tail = *cq_tail(f);
-	struct cqe_on_wire *cqes = (void *)(f->cq + fake_layout().cq_cqes);
-	cqes[tail % FAKE_CQ_ENTRIES] = (struct cqe_on_wire){user_data, res, flags};
+	const struct ring_cqe e = {.user_data = user_data, .res = res, .flags = flags};
+	char *at = f->cq + fake_layout().cq_cqes;
+	memcpy(at + tail % FAKE_CQ_ENTRIES * RING_CQE_FORMAT_1_BYTES, &e, RING_CQE_FORMAT_1_BYTES);
 	ring_store(cq_tail(f), tail + 1);
 }
 
 void fake_data(struct fake *f, uint32_t flow, uint32_t buffer, int32_t len)
 {
-	fake_cqe(f, flow, len, buffer << 16 | 1);
+	fake_cqe(f, flow, len, buffer << RING_CQE_BUFFER_SHIFT | RING_CQE_BUFFER);
 }
 
 uint32_t fake_tail(struct fake *f)

@@ -73,12 +73,12 @@ static void it_can_be_full(void **state)
 {
 	(void)state;
 	side.head = side.tail = UINT32_MAX - 10; /* and wraps */
-	for (uint32_t i = 0; i < SIDE_OUT_MOST; i++) {
+	for (uint32_t i = 0; i < RING_SIDE_MAX; i++) {
 		assert_true(side_has_room(&side));
 		side_out(&side, i);
 	}
 	assert_false(side_has_room(&side));
-	for (uint32_t i = SIDE_OUT_MOST; i-- > 0;)
+	for (uint32_t i = RING_SIDE_MAX; i-- > 0;)
 		side_back(&side, i);
 	assert_int_equal(side.head, side.tail);
 	assert_true(side_has_room(&side));

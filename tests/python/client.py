@@ -254,9 +254,9 @@ class Queue:
     def completion(self, index):
         entry = structs["io_uring_cqe"].unpack(
             self.cq, self.rings["cq_cqes"] + index * self.rings["cqe_bytes"])
-        if entry["res"] <= 0 or not entry["flags"] & constants["IORING_CQE_F_BUFFER"]:
+        if entry["res"] <= 0 or not entry["flags"] & constants["RING_CQE_BUFFER"]:
             return []
-        buffer = entry["flags"] >> constants["IORING_CQE_BUFFER_SHIFT"]
+        buffer = entry["flags"] >> constants["RING_CQE_BUFFER_SHIFT"]
         flow_id = entry["user_data"] % 2**32
         if flow_id not in self.flows:
             self.channel_read()

@@ -40,7 +40,7 @@ def check_gaps():
 
 def assertions():
     yield "#include <stddef.h>\n#include <linux/io_uring.h>"
-    yield '#include "msg.h"\n#include "ring.h"'
+    yield '#include "msg.h"\n#include "ring.h"\n#include "flow_id.h"'
     for s in tables.structs.values():
         yield f"static_assert(sizeof(struct {s.name}) == {s.size}, \"{s.name}\");"
         for offset, kind, name in s.fields:
@@ -74,10 +74,9 @@ def check_compiled(compiler):
 def check_names():
     found = re.findall(r"^struct ((?:msg|ring)_\w+) \{", header("msg.h") + header("ring.h"), re.M)
     expect("structs", sorted(tables.structs), sorted(found + ["io_uring_cqe"]))
-    found = re.findall(r"\b(MSG_(?:AREA|BACKEND|FORMAT)_[A-Z_]+) =|#define (MSG_[A-Z_]+)\s+0?x?\d",
-                       header("msg.h"))
-    found = sorted(a or b for a, b in found)
-    expect("constants", sorted(n for n in tables.constants if n.startswith("MSG_")), found)
+    found = re.findall(r"\b(MSG_(?:AREA|BACKEND|FORMAT)_[A-Z_]+) =|#define ((?:MSG|RING|FLOW_ID)_[A-Z_0-9]+)\s+0?x?\d",
+                       header("msg.h") + header("ring.h") + header("flow_id.h"))
+    expect("constants", sorted(tables.constants), sorted(a or b for a, b in found))
 
 
 def check_messages():
