@@ -78,3 +78,8 @@ uint32_t nic_binding_id(const struct nic_binding *b)
 {
 	return b->id;
 }
+
+int nic_binding_fd(const struct nic_binding *b)
+{
+	return netlink_fd(b->nl);
+}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A dma-buf bound to receive queues for devmem TCP (the kernel's
- * Documentation/networking/devmem.rst). The binding lives as long as its netlink socket, which
- * therefore never leaves the process. Needs CAP_NET_ADMIN.
+ * Documentation/networking/devmem.rst). The binding lives as long as its netlink socket,
+ * whoever has that. Needs CAP_NET_ADMIN.
  */
 #ifndef ZCRX_NIC_BIND_H
 #define ZCRX_NIC_BIND_H
@@ -22,10 +22,13 @@ enum {
 int nic_bind(struct nic_binding **ret, uint32_t ifindex, const uint32_t *queues, uint32_t n,
 	     int dmabuf);
 
-/* The queues restart with ordinary memory. NULL is fine. */
+/* Closes the socket: if nobody else has it, the queues restart with ordinary memory. NULL is fine. */
 struct nic_binding *nic_unbind(struct nic_binding *b);
 
 /* The kernel's number of it, which comes with every fragment. */
 uint32_t nic_binding_id(const struct nic_binding *b);
+
+/* The netlink socket, borrowed. */
+int nic_binding_fd(const struct nic_binding *b);
 
 #endif

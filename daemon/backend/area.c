@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "daemon/backend/udmabuf.h"
+#include "daemon/grant/udmabuf.h"
 #include "daemon/common/answer.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/files.h"
@@ -194,7 +194,9 @@ static uint32_t area_make(struct area *area, int fd, uint32_t kind, struct answe
 	mapping_new(&area->base, fd, area->bytes, PROT_READ | PROT_WRITE, MAP_NORESERVE);
 	if (kind == MSG_AREA_DMABUF)
 		return keep_dmabuf(area, dup_dmabuf(fd), a);
-	if (!area->base)
+	if (area->base)
+		area->memfd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (area->memfd < 0)
 		return REASON_DAEMON_LIMIT;
 	return kind == MSG_AREA_UDMABUF ? make_udmabuf(area, fd, a) : REASON_NONE;
 }
@@ -237,7 +239,7 @@ uint32_t area_new(struct area **ret, struct user *user, int fd, const struct msg
 		account_release(user, ACCOUNT_AREAS, 1);
 		return REASON_DAEMON_LIMIT;
 	}
-	*area = (struct area){.bytes = m->length, .user = user, .dmabuf = -1};
+	*area = (struct area){.bytes = m->length, .user = user, .memfd = -1, .dmabuf = -1};
 	reason = bytes_charge(area, fd, m->kind, a);
 	if (reason == REASON_NONE)
 		reason = area_make(area, fd, m->kind, a);
@@ -255,6 +257,7 @@ struct area *area_free(struct area *a)
 		return NULL;
 	if (a->base)
 		mapping_free(a->base, a->bytes);
+	fd_close(a->memfd);
 	if (a->dmabuf >= 0)
 		area_allow(a->dmabuf);
 	if (a->kept) {

@@ -22,6 +22,7 @@ struct area {
 	uint32_t id;
 	void *base; /* NULL: a dma-buf that cannot be mapped */
 	uint64_t bytes;
+	int memfd;         /* -1: it is a dma-buf of the client's */
 	int dmabuf;        /* -1: there is none */
 	struct kept *kept; /* if we made that, or NULL */
 	struct user *user;

@@ -23,13 +23,13 @@ struct side;
 #define BACKEND_PACE_US_MOST 1000u
 
 /* Between where and where. */
+struct lease;
+
 struct backend_place {
 	const struct area *area;
 	struct side *side;     /* for what cannot be placed in the area, or NULL */
 	uint32_t buffer_bytes; /* wished for; open() may lower it */
-	uint32_t ifindex;      /* of hardware queues, for backends that take them, */
-	const uint32_t *rxqs;  /* and their numbers */
-	uint32_t n_rxqs;
+	const struct lease *lease; /* of hardware queues, for backends that take them, or NULL */
 	uint64_t token;     /* open() says: to be or-ed into refills */
 	bool copies_untold; /* likewise: the kernel copies and does not say so */
 };

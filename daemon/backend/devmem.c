@@ -20,13 +20,14 @@
 #include <unistd.h>
 
 #include "base/counter.h"
+#include "base/fd.h"
 #include "base/size.h"
 #include "daemon/backend/area.h"
 #include "daemon/backend/backend.h"
 #include "daemon/backend/giveback.h"
 #include "daemon/backend/rings.h"
 #include "daemon/backend/side.h"
-#include "nic/bind.h"
+#include "daemon/grant/attach.h"
 #include "proto/flow_id.h"
 #include "proto/msg.h"
 
@@ -64,7 +65,8 @@ struct devmem {
 	struct uring *ring;
 	struct rings *rings;
 	struct side *side;
-	struct nic_binding *binding;
+	int binding; /* a socket, which it lives as long as, or -1 */
+	uint32_t binding_id;
 	uint64_t area_bytes;
 	struct giveback back;
 	struct index *by_index; /* streams by the lower half of their ids */
@@ -93,7 +95,7 @@ static void devmem_close(void *data, struct uring *ring)
 {
 	struct devmem *b = data;
 	(void)ring;
-	nic_unbind(b->binding);
+	fd_close(b->binding);
 	giveback_done(&b->back);
 	free(b->by_index);
 	free(b);
@@ -105,6 +107,7 @@ static int devmem_open(void **ret, struct uring *ring, struct rings *rings,
 	struct devmem *b = calloc(1, sizeof(*b));
 	if (!b)
 		return -ENOMEM;
+	b->binding = -1;
 	b->ring = ring;
 	b->rings = rings;
 	b->side = place->side;
@@ -113,8 +116,7 @@ static int devmem_open(void **ret, struct uring *ring, struct rings *rings,
 	int r = giveback_init(&b->back, ring, rings->daemon, b->area_bytes, place->buffer_bytes,
 			      rings->layout.rq_entries);
 	if (r == 0)
-		r = nic_bind(&b->binding, place->ifindex, place->rxqs, place->n_rxqs,
-			     place->area->dmabuf);
+		r = attach_devmem(&b->binding, &b->binding_id, place->lease, place->area->dmabuf);
 	if (r < 0) {
 		devmem_close(b, ring);
 		return r;
@@ -239,7 +241,7 @@ static bool fragment_take(struct devmem *b, const struct dmabuf_cmsg *f)
 	struct stream *s = m->stream;
 	if (b->back.tokens.n_free == 0)
 		return false;
-	if (f->dmabuf_id != nic_binding_id(b->binding) || f->frag_offset >= b->area_bytes ||
+	if (f->dmabuf_id != b->binding_id || f->frag_offset >= b->area_bytes ||
 	    f->frag_size > b->area_bytes - f->frag_offset)
 		s->error = -EFAULT;
 	b->lent++;

@@ -108,10 +108,10 @@ void rings_complete_show(struct rings *r)
 	ring_store((uint32_t *)(void *)(r->cq + r->layout.cq_tail), r->cq_next);
 }
 
-void *rings_refill_region(const struct rings *r, uint64_t *ret_bytes)
+void rings_refill_region(const struct rings *r, uint64_t *ret_offset, uint64_t *ret_bytes)
 {
+	*ret_offset = page_bytes();
 	*ret_bytes = r->rq_bytes - page_bytes();
-	return r->rq + page_bytes();
 }
 
 void rings_place_refills(struct rings *r, uint32_t head, uint32_t tail, uint32_t rqes)

@@ -88,11 +88,11 @@ void rings_refill_show(struct rings *r);
 bool rings_refill_pending(const struct rings *r);
 
 /*
- * Where the kernel takes the refills itself (zcrx): the memory it is to lay the ring out in, and
- * where it did, from its beginning. Then nothing is taken here, only noted; how many the kernel has
+ * Where the kernel takes the refills itself (zcrx): the part of the rq memfd it is to lay the ring
+ * out in, and where it did, from the part's beginning. Then nothing is taken here, only noted; how many the kernel has
  * not taken, the client can make us believe.
  */
-void *rings_refill_region(const struct rings *r, uint64_t *ret_bytes);
+void rings_refill_region(const struct rings *r, uint64_t *ret_offset, uint64_t *ret_bytes);
 void rings_place_refills(struct rings *r, uint32_t head, uint32_t tail, uint32_t rqes);
 /* How many are there more than when it was noted last; what comes later is not noted yet. */
 uint32_t rings_refill_note(struct rings *r);

@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,7 +20,8 @@
 #include "daemon/backend/drought.h"
 #include "daemon/backend/rings.h"
 #include "daemon/backend/side.h"
-#include "daemon/backend/zcrx_abi.h"
+#include "daemon/common/zcrx_abi.h"
+#include "daemon/grant/attach.h"
 #include "proto/msg.h"
 
 #ifndef MSG_SOCK_DEVMEM /* older C libraries */
@@ -30,10 +30,6 @@
 
 /* Room for the control messages of a drain: one for each packet. */
 #define DRAIN_CONTROL_BYTES 4096
-
-/* A queue is let go asynchronously: the last one's may not be over yet. */
-#define EEXIST_TRIES    40
-#define EEXIST_PAUSE_NS 50000000
 
 /*
  * The kernel (6.15 to 7.3, io_uring/zcrx.c: io_zcrx_queue_cqe(), io_zcrx_ring_refill()) computes a
@@ -84,62 +80,36 @@ static uint32_t zcrx_refills(uint32_t buffers)
 	return buffers > UINT32_MAX / 4 ? UINT32_MAX : buffers * 4;
 }
 
-struct registration {
-	struct io_uring_zcrx_ifq_reg ifq;
-	struct io_uring_zcrx_area_reg area;
-	struct io_uring_region_desc region;
-	struct zcrx_events events;
-};
-
-static int try(struct zcrx *b, const struct backend_place *place, struct registration *r)
+static int try(struct zcrx *b, const struct backend_place *place, struct attach_zcrx *r)
 {
-	uint64_t region_bytes;
-	void *region = rings_refill_region(b->rings, &region_bytes);
-	uint32_t entries = b->rings->layout.rq_entries, chunk = place->buffer_bytes;
-	*r = (struct registration){
-		.ifq = {.if_idx = place->ifindex,
-			.if_rxq = place->rxqs[0],
-			.rq_entries = entries,
-			.area_ptr = (uintptr_t)&r->area,
-			.region_ptr = (uintptr_t)&r->region,
-			.rx_buf_len = chunk == page_bytes() ? 0 : chunk,
-			.__resv = {b->abi.events ? (uintptr_t)&r->events : 0}},
-		.area = {.len = place->area->bytes},
-		.region = {.user_addr = (uintptr_t)region,
-			   .size = region_bytes,
-			   .flags = IORING_MEM_REGION_TYPE_USER},
-		.events = {.user_data = EVENT,
-			   .types = 1u << ZCRX_EVENT_NO_BUFFERS,
-			   .flags = ZCRX_EVENTS_STATS,
-			   .stats_offset = region_bytes - ZCRX_STATISTICS_BYTES},
-	};
-	if (place->area->dmabuf >= 0) {
-		r->area.flags = IORING_ZCRX_AREA_DMABUF;
-		r->area.dmabuf_fd = (uint32_t)place->area->dmabuf;
-	} else {
-		r->area.addr = (uintptr_t)place->area->base;
-	}
-	return io_uring_register_ifq(&b->ring->io, &r->ifq);
-}
-
-static int try_patiently(struct zcrx *b, const struct backend_place *place, struct registration *r)
-{
-	int e, tries = 0;
-	while ((e = try(b, place, r)) == -EEXIST && tries++ < EEXIST_TRIES)
-		nanosleep(&(struct timespec){.tv_nsec = EEXIST_PAUSE_NS}, NULL);
-	return e;
+	const struct area *area = place->area;
+	uint32_t chunk = place->buffer_bytes;
+	bool is_dmabuf = area->dmabuf >= 0;
+	*r = (struct attach_zcrx){.lease = place->lease,
+				  .ring = b->ring->io.ring_fd,
+				  .rq_entries = b->rings->layout.rq_entries,
+				  .chunk_bytes = chunk == page_bytes() ? 0 : chunk,
+				  .refills = b->rings->rq_fd,
+				  .area = is_dmabuf ? area->dmabuf : area->memfd,
+				  .is_dmabuf = is_dmabuf,
+				  .area_bytes = area->bytes,
+				  .events = b->abi.events,
+				  .event_data = EVENT};
+	rings_refill_region(b->rings, &r->refills_offset, &r->refills_bytes);
+	r->stats_offset = r->refills_bytes - ZCRX_STATISTICS_BYTES;
+	return attach_zcrx(r);
 }
 
 /* Buffers of more than a page take a kernel, a NIC and memory that can; else they are pages. */
-static int attach(struct zcrx *b, struct backend_place *place, struct registration *r)
+static int attach(struct zcrx *b, struct backend_place *place, struct attach_zcrx *r)
 {
 	int e = -EOPNOTSUPP;
 	if (place->buffer_bytes == page_bytes() || b->abi.large_buffers)
-		e = try_patiently(b, place, r);
+		e = try(b, place, r);
 	if (e == 0 || place->buffer_bytes == page_bytes())
 		return e;
 	place->buffer_bytes = page_bytes();
-	return try_patiently(b, place, r);
+	return try(b, place, r);
 }
 
 /* The hardware queue goes back when the ring does. */
@@ -155,7 +125,7 @@ static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
 		     struct backend_place *place)
 {
 	struct zcrx *b = calloc(1, sizeof(*b));
-	struct registration r;
+	struct attach_zcrx r;
 	if (!b)
 		return -ENOMEM;
 	*b = (struct zcrx){.ring = ring,
@@ -169,12 +139,12 @@ static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
 		zcrx_close(b, ring);
 		return e;
 	}
-	b->ifq = r.ifq.zcrx_id;
+	b->ifq = r.id;
 	if (b->abi.events && !b->side)
-		b->stats = (const void *)((uintptr_t)r.region.user_addr + r.events.stats_offset);
+		b->stats = (const void *)(rings->rq + r.refills_offset + r.stats_offset);
 	place->copies_untold = !b->stats && !b->side;
-	place->token = r.area.rq_area_token;
-	rings_place_refills(rings, r.ifq.offsets.head, r.ifq.offsets.tail, r.ifq.offsets.rqes);
+	place->token = r.token;
+	rings_place_refills(rings, r.head, r.tail, r.rqes);
 	*ret = b;
 	return 0;
 }

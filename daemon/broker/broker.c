@@ -16,10 +16,8 @@
 #include "daemon/common/log.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
-#include "daemon/grant/flight.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/log_client.h"
-#include "daemon/pump/client.h"
 #include "nic/netlink.h"
 #include "proto/reason.h"
 
@@ -45,10 +43,9 @@ static void refuse(struct broker *b, int listener, int sock, uint32_t reason)
 static void client_accepted(struct broker *b, int listener, int sock)
 {
 	struct client_identity who = {0};
-	struct client *c = NULL;
 	int r = admission_get(sock, socket_class(b, listener), &who);
 	if (r == 0) {
-		r = client_start(&c, sock, ++b->next_id, &who, b->ended);
+		r = pump_start(&b->pumps, sock, ++b->next_id, &who);
 		if (r < 0)
 			admission_over(&who);
 	}
@@ -59,9 +56,9 @@ static void client_accepted(struct broker *b, int listener, int sock)
 		refuse(b, listener, sock, admission_reason(r));
 		return;
 	}
-	TAILQ_INSERT_TAIL(&b->clients, c, link);
+	fd_close(sock); /* nothing can have come with it that makes this wait: the pump has it */
 	log_client(7, who.uid, who.class, LOG_CONNECTED, "client %u: pid %d, uid %u, class %s",
-		   c->id, (int)who.pid, (unsigned)who.uid, who.class);
+		   b->next_id, (int)who.pid, (unsigned)who.uid, who.class);
 }
 
 static void listen_enable(struct broker *b, int enabled)
@@ -135,26 +132,23 @@ static bool is_resting(const struct broker *b)
 
 static bool is_empty(const struct broker *b)
 {
-	return TAILQ_EMPTY(&b->clients) && !refusals_any(&b->refusals);
+	return TAILQ_EMPTY(&b->pumps.list) && !refusals_any(&b->refusals);
+}
+
+static void pumps_gone(void *data)
+{
+	struct broker *b = data;
+	if (b->stopping && is_empty(b))
+		sd_event_exit(b->event, 0);
 }
 
 static int ended_ready(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct broker *b = data;
 	eventfd_t count;
-	struct client *c, *next;
 	(void)source;
 	(void)events;
 	eventfd_read(fd, &count);
-	for (c = TAILQ_FIRST(&b->clients); c; c = next) {
-		next = TAILQ_NEXT(c, link);
-		if (!__atomic_load_n(&c->has_ended, __ATOMIC_ACQUIRE))
-			continue;
-		TAILQ_REMOVE(&b->clients, c, link);
-		struct client_identity who = c->who;
-		client_free(c);
-		admission_over(&who);
-	}
 	if (refusals_reap(&b->refusals) && !is_resting(b))
 		listen_enable(b, SD_EVENT_ON);
 	if (b->stopping && is_empty(b))
@@ -257,22 +251,6 @@ static void watch_nics(struct broker *b)
 	sd_event_add_time(b->event, &b->nics, CLOCK_MONOTONIC, UINT64_MAX, 0, nics_time, b);
 }
 
-static int flights_ready(sd_event_source *source, int fd, uint32_t events, void *data)
-{
-	(void)source;
-	(void)fd;
-	(void)events;
-	(void)data;
-	flights_look();
-	return 0;
-}
-
-static int watch_flights(struct broker *b)
-{
-	int fd = flights_open();
-	return fd < 0 ? fd : sd_event_add_io(b->event, NULL, fd, EPOLLIN, flights_ready, b);
-}
-
 static int listen_to_classes(struct broker *b)
 {
 	struct class_socket *s;
@@ -296,11 +274,15 @@ static int listen_to(struct broker *b, const struct listeners *l)
 	return r < 0 ? r : listen_to_classes(b);
 }
 
-int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct policy *policy)
+int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct policy *policy,
+		bool verbose)
 {
 	*b = (struct broker){.event = event, .listeners = l};
-	TAILQ_INIT(&b->clients);
-	int r = status_init(&b->status, event, &b->clients, &b->refusals);
+	int r = pumps_init(&b->pumps, event, verbose);
+	b->pumps.on_empty = pumps_gone;
+	b->pumps.empty_data = b;
+	if (r == 0)
+		r = status_init(&b->status, event, &b->pumps, &b->refusals);
 	if (r == 0 && classes_set(policy) < 0)
 		r = -ENOMEM;
 	if (r < 0)
@@ -318,8 +300,6 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct p
 	if (r >= 0)
 		r = watch_files(b);
 	if (r >= 0)
-		r = watch_flights(b);
-	if (r >= 0)
 		r = listen_to(b, l);
 	if (r >= 0 && leases_any())
 		watch_nics(b);
@@ -335,6 +315,7 @@ int broker_reload(struct broker *b, struct config *config)
 	r = classes_set(&config->policy);
 	if (r == 0)
 		r = listen_to_classes(b);
+	pumps_policy(&b->pumps);
 	return r;
 }
 
@@ -348,12 +329,10 @@ static int time_is_up(sd_event_source *source, uint64_t usec, void *data)
 
 void broker_stop(struct broker *b)
 {
-	struct client *c;
 	if (b->stopping)
 		return;
 	b->stopping = true;
-	TAILQ_FOREACH (c, &b->clients, link)
-		client_stop(c);
+	pumps_stop(&b->pumps);
 	if (is_empty(b))
 		sd_event_exit(b->event, 0);
 	else
@@ -363,10 +342,11 @@ void broker_stop(struct broker *b)
 
 bool broker_done(struct broker *b)
 {
-	struct client *c;
-	TAILQ_FOREACH (c, &b->clients, link)
-		log_warn("client %u (pid %d) did not end: one of its sockets is stuck", c->id,
-			 (int)c->who.pid);
+	const struct pump *p;
+	TAILQ_FOREACH (p, &b->pumps.list, link)
+		log_warn("client %u (pid %d) did not end: one of its sockets is stuck", p->id,
+			 (int)p->who.pid);
+	pumps_kill(&b->pumps);
 	status_done(&b->status);
 	log_client_done();
 	refusals_reap(&b->refusals);
@@ -374,7 +354,7 @@ bool broker_done(struct broker *b)
 		log_warn("connections that were refused did not end: what was sent there is stuck");
 	if (!is_empty(b))
 		return false;
-	flights_close();
+	pumps_done(&b->pumps);
 	files_done();
 	account_done();
 	classes_done();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control thread: accepts clients and gives each its thread, keeps the list of them, frees
- * those that ended, answers the status socket. It waits for nobody.
+ * The control thread: accepts clients, starts a pump for each, serves the pumps, answers the status
+ * socket. It waits for nobody.
  */
 #ifndef ZCRXD_BROKER_H
 #define ZCRXD_BROKER_H
@@ -10,17 +10,17 @@
 #include <systemd/sd-event.h>
 
 #include "daemon/broker/listener.h"
+#include "daemon/broker/pumps.h"
 #include "daemon/broker/refusal.h"
 #include "daemon/broker/status.h"
-#include "daemon/pump/model.h"
 #include "policy/config.h"
 
 struct broker {
 	sd_event *event; /* borrowed */
 	struct listeners *listeners;
-	struct client_list clients;
+	struct pumps pumps;
 	uint32_t next_id;
-	int ended; /* eventfd: a client's thread has ended, or that of a refusal */
+	int ended; /* eventfd: the thread of a refusal has ended */
 	struct refusals refusals;
 	struct status status;
 	sd_event_source *listening[2];
@@ -32,7 +32,8 @@ struct broker {
 };
 
 /* Returns 0 or a negative errno. Borrows what it is given, but takes over what the policy holds. */
-int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct policy *policy);
+int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct policy *policy,
+		bool verbose);
 
 /*
  * Puts another policy in force, taking it over, and has the classes' sockets that it says. Clients
@@ -41,12 +42,12 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct p
 int broker_reload(struct broker *b, struct config *config);
 
 /*
- * Tells all clients that it ends; the event loop exits when they have, or after a few seconds: a
- * thread may be stuck in a socket whose lock its client holds.
+ * Tells all pumps to end; the event loop exits when they have, or after a few seconds: one may be
+ * stuck in a socket whose lock its client holds, and ends with that.
  */
 void broker_stop(struct broker *b);
 
-/* Returns false if client threads are still stuck: then only leaving the process is left. */
+/* Returns false if pumps or threads are still stuck: then only leaving the process is left. */
 bool broker_done(struct broker *b);
 
 #endif

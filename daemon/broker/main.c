@@ -158,9 +158,9 @@ static int stop_signal(sd_event_source *source, const struct signalfd_siginfo *i
 }
 
 /* All that serving takes. Returns 0 or more, or a negative errno. */
-static int begin(struct server *s, sd_event *event, struct config *config)
+static int begin(struct server *s, sd_event *event, struct config *config, bool verbose)
 {
-	int r = broker_init(&s->broker, event, &s->listeners, &config->policy);
+	int r = broker_init(&s->broker, event, &s->listeners, &config->policy, verbose);
 	if (r == 0)
 		r = sd_event_add_signal(event, NULL, SIGTERM, stop_signal, &s->broker);
 	if (r >= 0)
@@ -192,7 +192,7 @@ static int serve(sd_event *event, struct config *config, const struct options *o
 		leases_done();
 		return r;
 	}
-	r = begin(&s, event, config);
+	r = begin(&s, event, config, options->verbose);
 	if (r >= 0) {
 		sd_notify(0, "READY=1");
 		log_info("version %s serves clients at %s", ZCRXD_VERSION, config->clients);
@@ -213,6 +213,7 @@ static int start(struct config *config, const struct options *options)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGCHLD); /* as sd-event wants it for pumps */
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	raise_limit(RLIMIT_NOFILE);
 	raise_limit(RLIMIT_MEMLOCK);

@@ -15,6 +15,7 @@
 #define READERS_MOST         64u /* at once; not counting root's */
 #define READERS_OF_USER_MOST 4u
 #define READER_USEC          5000000ull
+#define SHOW_USEC            200000ull  /* for pumps to show their clients */
 #define PAUSE_USEC           100000ull  /* between two documents, at least */
 #define PAUSE_COSTS          4u         /* ... and so many times what one costs */
 #define BYTES_MOST           (8u << 20) /* of documents that are being read, but the newest */
@@ -145,7 +146,7 @@ static void document_begin(struct status *s)
 	struct reader *r;
 	uint64_t before = cpu_usec(), now = 0;
 	struct document *d = calloc(1, sizeof(*d));
-	if (!d || snapshot_take(&d->snapshot, s->clients) < 0) {
+	if (!d || snapshot_take(&d->snapshot, s->pumps) < 0) {
 		free(d);
 		waiting_drop(s);
 		return;
@@ -172,10 +173,38 @@ static bool any_waits(const struct status *s)
 	return false;
 }
 
+/* A pump that does not answer in time is shown as it was. */
+static void pumps_ask(struct status *s)
+{
+	s->asking = pumps_show(s->pumps) &&
+		    sd_event_source_set_time_relative(s->late, SHOW_USEC) >= 0 &&
+		    sd_event_source_set_enabled(s->late, SD_EVENT_ONESHOT) >= 0;
+	if (!s->asking)
+		document_begin(s);
+}
+
 static void begin_if_due(struct status *s)
 {
-	if (!s->making && !s->pausing && any_waits(s))
-		document_begin(s);
+	if (!s->asking && !s->making && !s->pausing && any_waits(s))
+		pumps_ask(s);
+}
+
+static void pumps_have_shown(void *data)
+{
+	struct status *s = data;
+	if (!s->asking)
+		return;
+	s->asking = false;
+	sd_event_source_set_enabled(s->late, SD_EVENT_OFF);
+	document_begin(s);
+}
+
+static int show_late(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	pumps_have_shown(data);
+	return 0;
 }
 
 static void pause_begin(struct status *s, uint64_t usec)
@@ -226,10 +255,9 @@ static int document_made(sd_event_source *source, int fd, uint32_t events, void 
 	return 0;
 }
 
-int status_init(struct status *s, sd_event *event, const struct client_list *clients,
-		struct refusals *refusals)
+int status_init(struct status *s, sd_event *event, struct pumps *pumps, struct refusals *refusals)
 {
-	*s = (struct status){.event = event, .clients = clients, .refusals = refusals};
+	*s = (struct status){.event = event, .pumps = pumps, .refusals = refusals};
 	TAILQ_INIT(&s->documents);
 	sd_event_now(event, CLOCK_MONOTONIC, &s->started_usec);
 	s->made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -240,6 +268,12 @@ int status_init(struct status *s, sd_event *event, const struct client_list *cli
 		r = sd_event_add_time(event, &s->pause, CLOCK_MONOTONIC, 0, 0, pause_over, s);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(s->pause, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time(event, &s->late, CLOCK_MONOTONIC, 0, 0, show_late, s);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(s->late, SD_EVENT_OFF);
+	pumps->on_shown = pumps_have_shown;
+	pumps->shown_data = s;
 	return r < 0 ? r : 0;
 }
 
@@ -249,6 +283,8 @@ void status_done(struct status *s)
 		document_publish(s);
 	while (!LIST_EMPTY(&s->readers))
 		reader_free(LIST_FIRST(&s->readers));
+	s->pumps->on_shown = NULL;
+	s->late = sd_event_source_disable_unref(s->late);
 	s->pause = sd_event_source_disable_unref(s->pause);
 	s->made_io = sd_event_source_disable_unref(s->made_io);
 	s->made = fd_close(s->made);

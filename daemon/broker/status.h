@@ -13,9 +13,9 @@
 #include <sys/queue.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/broker/pumps.h"
 #include "daemon/broker/refusal.h"
 #include "daemon/common/work.h"
-#include "daemon/pump/model.h"
 
 struct reader;
 struct document;
@@ -24,7 +24,7 @@ TAILQ_HEAD(document_list, document);
 
 struct status {
 	sd_event *event; /* what this reports on; all borrowed */
-	const struct client_list *clients;
+	struct pumps *pumps;
 	struct refusals *refusals;
 	uint64_t started_usec;
 	LIST_HEAD(, reader) readers;      /* all */
@@ -34,11 +34,12 @@ struct status {
 	int made;                         /* eventfd: it is made */
 	sd_event_source *made_io, *pause; /* while that is on no document is begun */
 	bool pausing;
+	sd_event_source *late; /* while pumps are asked to show their clients: until then */
+	bool asking;
 };
 
 /* Returns 0 or a negative errno; status_done() either way. */
-int status_init(struct status *s, sd_event *event, const struct client_list *clients,
-		struct refusals *refusals);
+int status_init(struct status *s, sd_event *event, struct pumps *pumps, struct refusals *refusals);
 void status_done(struct status *s);
 
 /*

@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/size.h"
 #include "daemon/grant/classes.h"
 #include "policy/explain.h"
 #include "proto/text.h"
@@ -29,6 +30,14 @@ static void add_text(struct json_object *o, const char *key, const char *text)
 	free(copy);
 }
 
+/* The same of what a pump wrote. */
+static void add_sized(struct json_object *o, const char *key, const char *text, size_t room)
+{
+	char copy[LINK_TEXT_BYTES];
+	snprintf(copy, sizeof(copy), "%.*s", (int)room - 1, text);
+	add_text(o, key, copy);
+}
+
 static void add_address(struct json_object *o, const char *key, const struct msg_addr *a)
 {
 	char ip[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN + 10] = "";
@@ -45,7 +54,7 @@ static void add_copied(struct json_object *o, bool untold, uint64_t bytes)
 	json_object_object_add(o, "bytes_copied", untold ? NULL : json_object_new_uint64(bytes));
 }
 
-static struct json_object *flow_json(const struct snapshot_flow *f)
+static struct json_object *flow_json(const struct shown_flow *f)
 {
 	static const char *const states[] = {"opening", "idle", "receiving", "ended", "closed"};
 	struct json_object *o = json_object_new_object();
@@ -55,13 +64,21 @@ static struct json_object *flow_json(const struct snapshot_flow *f)
 	add_address(o, "remote", &f->remote);
 	add_number(o, "bytes", f->bytes);
 	add_copied(o, f->copies_untold, f->bytes_copied);
-	add_text(o, "why_copied", f->why_copied ? f->why_copied : "");
+	add_sized(o, "why_copied", f->why_copied, sizeof(f->why_copied));
 	json_object_object_add(o, "paused", json_object_new_boolean(f->paused));
-	add_text(o, "state", states[f->state]);
+	add_text(o, "state", f->state < ARRAY_LENGTH(states) ? states[f->state] : "");
 	return o;
 }
 
-static void add_counters(struct json_object *o, const struct snapshot_queue *q)
+static const char *backend_name(uint32_t number)
+{
+	static const char *const names[] = {[MSG_BACKEND_COPY] = "copy",
+					    [MSG_BACKEND_DEVMEM] = "devmem",
+					    [MSG_BACKEND_ZCRX] = "zcrx"};
+	return number < ARRAY_LENGTH(names) && names[number] ? names[number] : "";
+}
+
+static void add_counters(struct json_object *o, const struct shown_queue *q)
 {
 	const struct ring_daemon *d = &q->counters;
 	double ratio = d->bytes ? 1.0 - (double)d->bytes_copied / (double)d->bytes : 0.0;
@@ -82,12 +99,11 @@ static void add_counters(struct json_object *o, const struct snapshot_queue *q)
 	add_number(o, "in_vain", d->in_vain);
 }
 
-static struct json_object *queue_json(const struct snapshot_queue *q,
-				      const struct snapshot_flow *flows)
+static struct json_object *queue_json(const struct shown_queue *q, const struct shown_flow *flows)
 {
 	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
 	add_number(o, "id", q->id);
-	add_text(o, "backend", q->backend);
+	add_text(o, "backend", backend_name(q->backend));
 	add_text(o, "why_not", q->why_not);
 	if (q->n_rxqs > 0) {
 		struct json_object *rxqs = json_object_new_array();
@@ -106,32 +122,36 @@ static struct json_object *queue_json(const struct snapshot_queue *q,
 	return o;
 }
 
-static struct json_object *client_json(const struct snapshot_client *c,
-				       const struct snapshot_queue **q,
-				       const struct snapshot_flow **f)
+static struct json_object *queues_json(const struct shown_head *shown)
 {
-	struct json_object *o = json_object_new_object(), *queues = json_object_new_array();
+	struct json_object *list = json_object_new_array();
+	if (!shown)
+		return list;
+	const struct shown_queue *q = (const void *)(shown + 1);
+	const struct shown_flow *f = (const void *)(q + shown->n_queues);
+	for (uint32_t i = 0; i < shown->n_queues; f += q++->n_flows, i++)
+		json_object_array_add(list, queue_json(q, f));
+	return list;
+}
+
+static struct json_object *client_json(const struct snapshot_client *c)
+{
+	struct json_object *o = json_object_new_object();
 	add_number(o, "id", c->id);
 	add_number(o, "pid", (uint64_t)c->pid);
 	add_number(o, "uid", c->uid);
 	add_text(o, "class", c->class);
-	add_text(o, "name", c->name);
-	for (uint32_t i = 0; i < c->n_queues; i++) {
-		json_object_array_add(queues, queue_json(*q, *f));
-		*f += (*q)->n_flows;
-		(*q)++;
-	}
-	json_object_object_add(o, "queues", queues);
+	add_text(o, "name", c->shown ? c->shown->name : "");
+	add_number(o, "pump", (uint64_t)c->pump);
+	json_object_object_add(o, "queues", queues_json(c->shown));
 	return o;
 }
 
 static struct json_object *clients_json(const struct snapshot *s)
 {
 	struct json_object *list = json_object_new_array();
-	const struct snapshot_queue *q = s->queues;
-	const struct snapshot_flow *f = s->flows;
 	for (size_t i = 0; i < s->n_clients; i++)
-		json_object_array_add(list, client_json(&s->clients[i], &q, &f));
+		json_object_array_add(list, client_json(&s->clients[i]));
 	return list;
 }
 

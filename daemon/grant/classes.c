@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/grant/classes.h"
 #include "daemon/grant/account.h"
+#include "daemon/grant/identity.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct classes {
 	struct policy policy;
@@ -63,6 +65,18 @@ bool classes_in_force(const struct classes *c)
 const struct policy *classes_policy(const struct classes *c)
 {
 	return &c->policy;
+}
+
+const struct policy_class *classes_class(const struct classes *c, int sock, const char *socket,
+					 const char *name)
+{
+	pid_t pid;
+	struct policy_identity who = {.socket = *socket ? socket : NULL};
+	const struct policy_class *class = NULL;
+	if (identity_read(&who, &pid, sock) == 0)
+		class = policy_class_of(&c->policy, &who);
+	identity_done(&who);
+	return class && strcmp(class->name, name) == 0 ? class : &policy_nobody;
 }
 
 void classes_put(struct classes *c)

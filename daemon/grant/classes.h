@@ -22,6 +22,12 @@ int classes_set(struct policy *p);
 struct classes *classes_get(void);
 bool classes_in_force(const struct classes *c);
 const struct policy *classes_policy(const struct classes *c);
+/*
+ * The class there of who connected by this socket to that of a class ("": to the shared one), if it
+ * still has this name; else policy_nobody.
+ */
+const struct policy_class *classes_class(const struct classes *c, int sock, const char *socket,
+					 const char *name);
 /* NULL is fine. */
 void classes_put(struct classes *c);
 

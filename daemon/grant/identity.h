@@ -4,8 +4,21 @@
 #define ZCRXD_IDENTITY_H
 
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include "policy/policy.h"
+
+struct user;
+
+/* All of it from the kernel and from the socket that was connected to. */
+struct client_identity {
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+	struct user *user;
+	char socket[POLICY_NAME_BYTES]; /* whose socket: a class's, or "" the shared one */
+	char class[POLICY_NAME_BYTES];  /* when it connected */
+};
 
 /*
  * SO_PEERCRED and SO_PEERGROUPS. who->socket is left alone; the groups are to be freed with

@@ -54,6 +54,7 @@ void leases_done(void);
 struct lease_wish {
 	const struct policy_class *class;
 	struct user *user; /* its user is charged one lease */
+	uint32_t backend;  /* enum msg_backend: what for */
 	const char *nic;   /* "": any */
 	uint32_t n;        /* so many queues */
 	int poke;          /* eventfd, borrowed; until the lease ends, written when it has news */

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/fd.h"
-#include "daemon/grant/flight.h"
+#include "daemon/pump/flight.h"
 #include "daemon/pump/flows.h"
 #include "proto/reason.h"
 #include "proto/text.h"

@@ -12,8 +12,9 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "daemon/common/refuse.h"
 #include "daemon/grant/classes.h"
-#include "daemon/grant/flight.h"
+#include "daemon/pump/flight.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/log_client.h"
 #include "daemon/pump/channel.h"
@@ -270,7 +271,7 @@ static void *run(void *data)
 			   "client %u (pid %d): no io_uring: %s", c->id, c->who.pid,
 			   strerrordesc_np(-r));
 		bool want = r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -ENOSPC;
-		session_refuse(c->session.sock, want ? REASON_DAEMON_LIMIT : REASON_KERNEL);
+		refuse_connection(c->session.sock, want ? REASON_DAEMON_LIMIT : REASON_KERNEL);
 		c->done = true;
 	}
 	while (!c->done)

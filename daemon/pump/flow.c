@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/size.h"
+#include "daemon/common/address.h"
 #include "daemon/pump/channel.h"
 #include "daemon/pump/control.h"
 #include "daemon/pump/flows.h"

@@ -8,6 +8,8 @@
 
 #include "base/fd.h"
 #include "daemon/pump/control.h"
+#include "daemon/common/address.h"
+#include "daemon/grant/hosted.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/judge.h"
@@ -73,8 +75,7 @@ static uint32_t listener_open(struct flow *f, struct answer *a)
 /* Before the first packet, if it can be known by then what it will look like. */
 static void steer_ahead(struct flow *f, const struct msg_flow_host *m)
 {
-	if (!f->queue->lease ||
-	    (m->local.family == 0 && socket_bind_towards(f->sock, &m->remote) < 0))
+	if (!f->queue->lease)
 		return;
 	socket_addresses(f->sock, &f->local, NULL);
 	f->remote = m->remote;
@@ -115,7 +116,7 @@ uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer
 	uint32_t reason = judge_flow(q->client, m, a);
 	if (reason)
 		return reason;
-	int sock = socket_open(&m->local, &m->remote, listening, m->backlog);
+	int sock = hosted_open(m, q->lease != NULL);
 	if (sock < 0)
 		return refuse(a, sock);
 	struct flow *f;

@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pump/judge.h"
 
-#include <string.h>
-
 #include "daemon/grant/classes.h"
-#include "daemon/grant/identity.h"
 #include "proto/reason.h"
-
-static const struct policy_class *class_now(const struct client *c, const struct classes *classes)
-{
-	pid_t pid;
-	struct policy_identity who = {.socket = *c->who.socket ? c->who.socket : NULL};
-	const struct policy_class *class = NULL;
-	if (identity_read(&who, &pid, c->session.sock) == 0)
-		class = policy_class_of(classes_policy(classes), &who);
-	identity_done(&who);
-	return class && strcmp(class->name, c->who.class) == 0 ? class : &policy_nobody;
-}
 
 void judge_update(struct client *c)
 {
 	if (c->classes && classes_in_force(c->classes))
 		return;
 	struct classes *old = c->classes, *new = classes_get();
-	const struct policy_class *class = class_now(c, new);
+	const struct policy_class *class = classes_class(new, c->session.sock, c->who.socket, c->who.class);
 	pthread_mutex_lock(&c->lock);
 	c->classes = new;
 	c->class = class;

@@ -34,6 +34,7 @@
 #include "daemon/common/uring.h"
 #include "daemon/common/work.h"
 #include "daemon/grant/account.h"
+#include "daemon/grant/identity.h"
 #include "daemon/pump/backoff.h"
 #include "daemon/pump/pace.h"
 #include "policy/policy.h"
@@ -210,16 +211,6 @@ struct flow_slot {
 };
 
 LIST_HEAD(flow_bucket, flow);
-
-/* All of it from the kernel and from the socket that was connected to. */
-struct client_identity {
-	pid_t pid;
-	uid_t uid;
-	gid_t gid;
-	struct user *user;
-	char socket[POLICY_NAME_BYTES]; /* whose socket: a class's, or "" the shared one */
-	char class[POLICY_NAME_BYTES];  /* when it connected */
-};
 
 struct client {
 	/* Set before the thread starts. */

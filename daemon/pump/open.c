@@ -196,6 +196,7 @@ static uint32_t open_leased(struct opening *o, const struct backend *backend)
 		return reason;
 	struct lease_wish wish = {.class = o->client->class,
 				  .user = o->client->who.user,
+				  .backend = backend->number,
 				  .nic = o->m->nic,
 				  .n = o->m->rx_queues ? o->m->rx_queues : 1,
 				  .poke = o->client->poke};

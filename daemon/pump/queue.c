@@ -52,9 +52,8 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 	}
 	struct backend_place place = {.area = q->area,
 				      .side = q->side,
-				      .buffer_bytes = wish->buffer_bytes};
-	if (q->lease)
-		lease_where(q->lease, &place.ifindex, &place.rxqs, &place.n_rxqs);
+				      .buffer_bytes = wish->buffer_bytes,
+				      .lease = q->lease};
 	r = q->backend->open(&q->buffers, &q->ring, &q->rings, &place);
 	if (r < 0)
 		return r;

@@ -8,7 +8,8 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
-#include "daemon/grant/flight.h"
+#include "daemon/pump/flight.h"
+#include "daemon/common/refuse.h"
 #include "daemon/grant/log_client.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
@@ -55,16 +56,6 @@ static void reply_send(struct client *c)
 		c->done = true;
 }
 
-static void refusal_make(union msg_any *m, uint32_t reason, int error, const char *text)
-{
-	struct msg_fail *fail = &m->fail;
-	*fail = (struct msg_fail){.reason = reason};
-	fail->hdr.error = error ? error : reason_error(reason);
-	snprintf(fail->text, sizeof(fail->text), "%s", text ? text : reason_text(reason));
-	text_clean(fail->text, ""); /* it may have been cut within a character */
-	fail->hdr.size = sizeof(*fail);
-}
-
 static void refusal_log(struct client *c, const struct msg_hdr *request)
 {
 	log_client(6, c->who.uid, c->who.class, LOG_REQUEST_REFUSED,
@@ -78,7 +69,7 @@ static void answer_send(struct client *c, const struct msg_hdr *request, uint32_
 	struct session *s = &c->session;
 	if (reason) {
 		wire_close(a->fds, a->nfds);
-		refusal_make(&s->reply, reason, a->error, a->text);
+		refuse_make(&s->reply, reason, a->error, a->text);
 		refusal_log(c, request);
 	} else {
 		s->reply.hdr = (struct msg_hdr){.size = request_reply_bytes(request->type),
@@ -269,19 +260,6 @@ int session_init(struct client *c, int sock)
 			      .source = {ready, c},
 			      .state = MSG_STATE_NEW};
 	return s->flight ? loop_watch(&c->loop, sock, EPOLLIN, &s->source) : -ENOMEM;
-}
-
-void session_refuse(int sock, uint32_t reason)
-{
-	union msg_any m;
-	refusal_make(&m, reason, 0, NULL);
-	m.hdr.type = MSG_HELLO;
-	m.hdr.serial = 1;
-	wire_send(sock, &m.hdr, NULL, MSG_DONTWAIT);
-	/* Were anything left unread in the end, the client would see a reset before this. */
-	shutdown(sock, SHUT_RD);
-	while (recv(sock, &m, sizeof(m), MSG_DONTWAIT) > 0)
-		;
 }
 
 void session_abandon(struct client *c)

@@ -15,9 +15,6 @@
 /* The socket becomes the session's on success. Returns 0 or a negative errno. */
 int session_init(struct client *c, int sock);
 
-/* Tells the client why it cannot be served, before it said HELLO. */
-void session_refuse(int sock, uint32_t reason);
-
 /* The client is gone: what is pending is not answered. */
 void session_abandon(struct client *c);
 void session_done(struct client *c);

@@ -24,23 +24,6 @@ bool socket_is_finished(int sock);
 /* Bytes of the stream that were read from the socket so far, whoever did it. */
 uint64_t socket_taken(int sock);
 
-/* The user who made it; no user if that cannot be told. */
-uid_t socket_owner(int sock);
-
-/* Is it a socket of the daemon's own network namespace? */
-bool socket_is_of_our_netns(int sock);
-
-/*
- * A descriptor of the socket's network namespace, or a negative errno. Takes CAP_NET_ADMIN there,
- * which who has it here has in all namespaces of containers.
- */
-int socket_netns(int sock);
-
-bool socket_is_v6only(int sock);
-
-/* Both addresses; family 0 where there is none. The remote one only if it is asked for. */
-void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote);
-
 /*
  * Payload that waits in the socket takes at most this much memory, if it is less than the kernel
  * would let it have; has_one: than an earlier limit, its listener's if it was accepted, lets it.
@@ -57,25 +40,7 @@ void socket_nudge(int sock);
  */
 int socket_drop(int sock, bool abort);
 
-/*
- * Opens a socket of this network namespace. Listening: bound to local and listening. Otherwise
- * bound to local if that has a family. Returns the descriptor or a negative errno.
- */
-int socket_open(const struct msg_addr *local, const struct msg_addr *remote, bool listening,
-		uint32_t backlog);
-
-/*
- * Binds a socket to the address that packets to the remote one leave from, and a free port. Returns
- * 0 or a negative errno.
- */
-int socket_bind_towards(int sock, const struct msg_addr *remote);
-
 /* Resets the connection, whoever else holds it; what it has not delivered is freed. */
 void socket_abort(int sock);
-
-struct sockaddr_storage;
-
-/* Returns the length, 0 for an address of no known family. */
-unsigned socket_address(const struct msg_addr *a, struct sockaddr_storage *ret);
 
 #endif

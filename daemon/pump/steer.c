@@ -1,259 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pump/steer.h"
 
-#include <errno.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/fd.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
+#include "daemon/grant/steered.h"
 #include "daemon/pump/judge.h"
-#include "daemon/pump/socket.h"
-#include "nic/others.h"
-#include "nic/reach.h"
-
-/* A listener on all addresses has a rule for each of the NIC's. */
-#define RULES_MOST 16
-
-/* Of a listener that would take their packets; its own connections are steered one by one. */
-static const char others_have_it[] =
-	"Another user's sockets have the local port, or it cannot be told whether they do; "
-	"connections are steered one by one.";
-
-static const uint8_t zero[16];
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-/* An address of the family it really has: an IPv4 address can come in an IPv6 one. */
-struct address {
-	int family;
-	uint8_t ip[16];
-	bool any;
-	uint16_t port;
-};
+#include "policy/range.h"
 
 struct steering {
 	uint32_t flows;
-	uint32_t n;
-	struct lease_rule *rules[RULES_MOST];
-	struct address locals[RULES_MOST]; /* the rules' */
+	struct steered set;
 };
-
-static struct address address_of(const struct msg_addr *a)
-{
-	struct address r = {.family = a->family == 4 ? AF_INET : AF_INET6, .port = a->port};
-	size_t bytes = a->family == 4 ? 4 : 16;
-	memcpy(r.ip, a->ip, bytes);
-	if (r.family == AF_INET6 && memcmp(a->ip, mapped, sizeof(mapped)) == 0) {
-		r.family = AF_INET;
-		memset(r.ip, 0, sizeof(r.ip));
-		memcpy(r.ip, a->ip + sizeof(mapped), 4);
-	}
-	r.any = memcmp(r.ip, zero, sizeof(zero)) == 0;
-	return r;
-}
-
-static const char *sentence(int error)
-{
-	switch (error) {
-	case -EXDEV:
-		return "The socket is of another network namespace than the NIC, and its address "
-		       "is not routed there through a netkit device.";
-	case -EALREADY:
-		return "Another flow is steered by the same addresses.";
-	case -EEXIST:
-		return "A rule that is not zcrxd's steers the same packets.";
-	case -ENOSPC:
-		return "The NIC's table of ntuple rules is full.";
-	case -EOPNOTSUPP:
-	case -EINVAL:
-		return "The NIC cannot match these addresses.";
-	case -EADDRNOTAVAIL:
-		return "The NIC has no address.";
-	case -EBUSY:
-		return "Other programs changed the NIC's table of ntuple rules at the same time.";
-	case -EPERM:
-		return "zcrxd lacks CAP_NET_ADMIN.";
-	default:
-		return "The NIC refused the ntuple rule.";
-	}
-}
-
-static int rule_add(struct flow *f, const struct address *local, const struct address *remote,
-		    const struct nic_place *place)
-{
-	struct nic_rule rule = {.family = local->family, .local_port = local->port};
-	memcpy(rule.local, local->ip, sizeof(rule.local));
-	if (remote) {
-		rule.remote_port = remote->port;
-		memcpy(rule.remote, remote->ip, sizeof(rule.remote));
-	}
-	struct steering *s = f->steering;
-	int r = lease_steer(f->queue->lease, &rule, place, &s->rules[s->n]);
-	if (r == 0)
-		s->locals[s->n++] = *local;
-	return r;
-}
-
-static const char *address_judge(const struct flow *f, const struct address *a)
-{
-	struct msg_addr local = {.family = a->family == AF_INET ? 4 : 6, .port = a->port};
-	memcpy(local.ip, a->ip, sizeof(local.ip));
-	return judge_steer(f, &local);
-}
-
-/*
- * A listener on all addresses: a rule without one would take packets that are only passing through.
- * An address that comes later is not steered.
- */
-static int steering_add_any(struct flow *f, const struct address *local)
-{
-	bool both = local->family == AF_INET6 && !socket_is_v6only(f->sock);
-	const struct nic_place here = {.kind = NIC_PLACE_LOCAL};
-	struct ifaddrs *list;
-	const char *denied = NULL;
-	int r = -EADDRNOTAVAIL;
-	if (getifaddrs(&list) < 0)
-		return -errno;
-	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
-		struct address at = {.port = local->port};
-		at.family = nic_address_of(i, at.ip);
-		if (strcmp(i->ifa_name, lease_name(f->queue->lease)) != 0 ||
-		    at.family == AF_UNSPEC || (at.family != local->family && !both))
-			continue;
-		const char *why = address_judge(f, &at);
-		if (why) {
-			denied = why;
-			continue;
-		}
-		r = f->steering->n < RULES_MOST ? rule_add(f, &at, NULL, &here) : -ENOSPC;
-		if (r < 0)
-			break;
-	}
-	freeifaddrs(list);
-	if (r != -EADDRNOTAVAIL || !denied)
-		return r;
-	f->why_copied = denied;
-	return -EACCES;
-}
-
-static int steering_add(struct flow *f, const struct address *local, const struct nic_place *place)
-{
-	struct address remote = address_of(&f->remote);
-	if (f->listener && local->any)
-		return steering_add_any(f, local);
-	return rule_add(f, local, f->listener ? NULL : &remote, place);
-}
-
-static int place_find(const struct flow *f, const struct address *local, int netns,
-		      struct nic_place *ret, struct nic_place *ret_own)
-{
-	struct nic_places *places;
-	int r = nic_places_open(&places);
-	if (r < 0)
-		return r;
-	*ret_own = (struct nic_place){.kind = NIC_PLACE_LOCAL};
-	if (netns >= 0) {
-		ret_own->kind = NIC_PLACE_NETKIT;
-		r = nic_netns_number(places, netns, &ret_own->netns);
-	}
-	if (r == 0)
-		r = nic_place_find(places, lease_name(f->queue->lease), local->family, local->ip,
-				   ret);
-	nic_places_close(places);
-	return r;
-}
-
-/*
- * A socket in a container: its address is its own only if packets for it are routed there, and what
- * the NIC puts into the area gets there only through netkit. Returns why it does not, or NULL.
- */
-static const char *why_not_there(const struct flow *f, const struct address *local,
-				 struct nic_place *ret)
-{
-	struct nic_place own;
-	if (local->any)
-		return "A listener of another network namespace than the NIC is steered only if it "
-		       "is bound to an address.";
-	_cleanup_(fd_closep) int netns = socket_netns(f->sock);
-	int r = netns < 0 ? netns : place_find(f, local, netns, ret, &own);
-	if (r == 0 && !nic_place_same(ret, &own))
-		r = -EXDEV;
-	return r < 0 ? sentence(r) : NULL;
-}
-
-/* Is every packet that the rule will match this socket's? Returns why not, or NULL. */
-static const char *why_not_its_own(const struct flow *f, const struct address *local,
-				   struct nic_place *ret)
-{
-	struct nic_place own;
-	if (!socket_is_of_our_netns(f->sock))
-		return why_not_there(f, local, ret);
-	int r = local->any ? 0 : place_find(f, local, -1, ret, &own);
-	if (r < 0)
-		return sentence(r);
-	return local->any || nic_place_same(ret, &own)
-		       ? NULL
-		       : "The socket's local address is not one of this machine's.";
-}
-
-/*
- * Connections outlive their listener, and whoever listens next on the port need not be the same
- * user. What zcrxd itself opened it handed out to anybody.
- */
-static bool port_is_of_others(const struct flow *f, uint16_t port)
-{
-	uid_t owner = socket_owner(f->sock);
-	if (owner == geteuid())
-		owner = (uid_t)-1;
-	return nic_port_of_others(port, owner) != 0;
-}
-
-/* Returns why there is to be no rule, or NULL. */
-static const char *why_not(const struct flow *f, const struct address *local, struct nic_place *ret)
-{
-	const char *why = why_not_its_own(f, local, ret);
-	if (!why && !(f->listener && local->any))
-		why = judge_steer(f, &f->local);
-	if (!why && f->listener && socket_is_of_our_netns(f->sock) &&
-	    port_is_of_others(f, local->port))
-		why = others_have_it;
-	return why;
-}
 
 void steer_start(struct flow *f)
 {
-	struct address local = address_of(&f->local);
-	struct nic_place place = {.kind = NIC_PLACE_NONE};
-	if (!f->queue->lease)
-		return;
-	const char *why = why_not(f, &local, &place);
-	f->why_copied = why;
-	if (why)
+	const struct queue *q = f->queue;
+	if (!q->lease)
 		return;
 	f->steering = calloc(1, sizeof(*f->steering));
-	int r = -ENOMEM;
-	if (f->steering) {
-		f->steering->flows = 1;
-		r = steering_add(f, &local, &place);
+	if (!f->steering) {
+		f->why_copied = "zcrxd is out of memory.";
+		return;
 	}
-	if (r < 0 && !f->why_copied)
-		f->why_copied = sentence(r);
-	if (r < 0)
+	f->steering->flows = 1;
+	const struct steer_wish wish = {.class = q->client->class,
+					.sock = f->sock,
+					.listener = f->listener,
+					.local = f->local,
+					.remote = f->remote};
+	f->why_copied = steered_set(&f->steering->set, q->lease, &wish);
+	if (f->why_copied)
 		steer_stop(f);
 }
 
 /* Its rule, or NULL: not all addresses of a listener on all of them need have one. */
 static const struct lease_rule *rule_of(const struct steering *s, const struct msg_addr *local)
 {
-	struct address a = address_of(local);
-	for (uint32_t i = 0; i < s->n; i++)
-		if (s->locals[i].family == a.family &&
-		    memcmp(s->locals[i].ip, a.ip, sizeof(a.ip)) == 0)
-			return s->rules[i];
+	struct msg_addr a = range_addr_unmapped(local);
+	for (uint32_t i = 0; i < s->set.n; i++)
+		if (s->set.locals[i].family == a.family &&
+		    memcmp(s->set.locals[i].ip, a.ip, sizeof(a.ip)) == 0)
+			return s->set.rules[i];
 	return NULL;
 }
 
@@ -263,8 +53,8 @@ static const char *why_of(const struct flow *f)
 	const struct steering *s = f->steering;
 	const struct lease_rule *rule = rule_of(s, &f->local);
 	const char *why = rule ? rule_why(rule) : NULL;
-	for (uint32_t i = 0; !rule && i < s->n && !why; i++)
-		why = rule_why(s->rules[i]);
+	for (uint32_t i = 0; !rule && i < s->set.n && !why; i++)
+		why = rule_why(s->set.rules[i]);
 	return why;
 }
 
@@ -280,7 +70,7 @@ void steer_share(struct flow *f, const struct flow *listener)
 {
 	bool shared = listener->steering && rule_of(listener->steering, &f->local);
 	if (!shared && f->queue->lease &&
-	    (listener->why_copied == others_have_it ||
+	    (steered_is_each(listener->why_copied) ||
 	     policy_steers_each(f->queue->client->class, &f->local))) {
 		steer_start(f);
 		return;
@@ -299,8 +89,8 @@ void steer_share(struct flow *f, const struct flow *listener)
 
 static void steering_drop(const struct flow *f, struct steering *s)
 {
-	while (s->n > 0)
-		lease_unsteer(f->queue->lease, s->rules[--s->n]);
+	while (s->set.n > 0)
+		lease_unsteer(f->queue->lease, s->set.rules[--s->set.n]);
 	free(s);
 }
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/grant/flight.h"
+#include "daemon/pump/flight.h"
 #include "proto/wire.h"
 
 enum {

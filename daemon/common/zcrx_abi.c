@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/backend/zcrx_abi.h"
+#include "daemon/common/zcrx_abi.h"
 
 #define FEATURE_EVENT (1u << 1) /* ZCRX_FEATURE_EVENT */
 #define QUERY_EVENT   3u        /* IO_URING_QUERY_ZCRX_EVENT */

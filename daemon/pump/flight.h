@@ -8,14 +8,12 @@
  * with unread ones therefore outlives its session or queue: only its sender can ask whether they
  * were read (SIOCOUTQ), and a process that exits may have passed its end on.
  *
- * A user gets 1024 at most, and never more than an eighth of what nobody has. So whoever comes
- * finds some, although many read nothing.
- *
  * Any thread may call; a flight belongs to one at a time.
  */
 #ifndef ZCRXD_FLIGHT_H
 #define ZCRXD_FLIGHT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -55,6 +53,7 @@ struct flight *flight_free(struct flight *f);
  */
 int flights_open(void);
 void flights_look(void);
+bool flights_any(void);
 void flights_close(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/backend/udmabuf.h"
+#include "daemon/grant/udmabuf.h"
 
 #include <errno.h>
 #include <fcntl.h>

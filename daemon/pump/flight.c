@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/grant/flight.h"
+#include "daemon/pump/flight.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/queue.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "daemon/grant/flight_reader.h"
 #include "daemon/common/loop.h"
-#include "policy/policy.h"
 #include "proto/wire.h"
-
-#define USER_MOST 1024u
 
 /*
  * Less than any unread datagram is charged. The kernel tells us about room while the datagram just
@@ -25,73 +21,26 @@
  */
 #define DATAGRAM_LEAST 256
 
-/* A user of a class, as long as it has flights. */
-struct reader {
-	LIST_ENTRY(reader) link;
-	char class[POLICY_NAME_BYTES];
-	uid_t uid;
-	uint32_t flights, unread;
-};
-
 struct flight {
 	LIST_ENTRY(flight) link; /* if its owner has gone */
 	int sock;
 	uint32_t each, unread;
-	struct reader *reader;
+	struct flight_reader *reader;
 	struct source source; /* if its owner has gone */
 };
 
 static struct {
 	pthread_mutex_t lock;
-	LIST_HEAD(, reader) readers;
 	LIST_HEAD(, flight) left;
-	uint32_t unread, most; /* all together; most is 0 before the first one */
 	struct loop loop;
 } flights = {.lock = PTHREAD_MUTEX_INITIALIZER, .loop = {.epoll = -1}};
-
-/* Others of zcrxd's user may have some in flight, too. */
-static uint32_t most(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT32_MAX)
-		return INT32_MAX;
-	return (uint32_t)limit.rlim_cur - (uint32_t)limit.rlim_cur / 4;
-}
-
-static struct reader *reader_get(const char *class, uid_t uid)
-{
-	struct reader *r;
-	LIST_FOREACH (r, &flights.readers, link)
-		if (r->uid == uid && strcmp(r->class, class) == 0)
-			break;
-	if (!r && (r = calloc(1, sizeof(*r)))) {
-		strncat(r->class, class, sizeof(r->class) - 1);
-		r->uid = uid;
-		LIST_INSERT_HEAD(&flights.readers, r, link);
-	}
-	if (r)
-		r->flights++;
-	return r;
-}
-
-static void reader_put(struct reader *r)
-{
-	if (--r->flights > 0)
-		return;
-	LIST_REMOVE(r, link);
-	free(r);
-}
 
 struct flight *flight_new(int sock, const char *class, uid_t uid, uint32_t each)
 {
 	struct flight *f = calloc(1, sizeof(*f));
 	if (!f)
 		return NULL;
-	pthread_mutex_lock(&flights.lock);
-	if (!flights.most)
-		flights.most = most();
-	struct reader *r = reader_get(class, uid);
-	pthread_mutex_unlock(&flights.lock);
+	struct flight_reader *r = flight_reader_get(class, uid);
 	if (!r) {
 		free(f);
 		return NULL;
@@ -100,41 +49,27 @@ struct flight *flight_new(int sock, const char *class, uid_t uid, uint32_t each)
 	return f;
 }
 
+static void release(struct flight *f, uint32_t n)
+{
+	f->unread -= n;
+	flight_reader_release(f->reader, n);
+}
+
 struct flight *flight_free(struct flight *f)
 {
 	if (!f)
 		return NULL;
-	pthread_mutex_lock(&flights.lock);
-	flights.unread -= f->unread;
-	f->reader->unread -= f->unread;
-	reader_put(f->reader);
-	pthread_mutex_unlock(&flights.lock);
+	release(f, f->unread);
+	flight_reader_put(f->reader);
 	free(f);
 	return NULL;
 }
 
 static bool charge(struct flight *f, uint32_t n)
 {
-	struct reader *r = f->reader;
-	pthread_mutex_lock(&flights.lock);
-	uint32_t left = flights.most > flights.unread ? flights.most - flights.unread : 0;
-	bool room = r->unread + n <= USER_MOST && r->unread + n <= left / 8;
-	if (room) {
-		r->unread += n;
-		flights.unread += n;
-		f->unread += n;
-	}
-	pthread_mutex_unlock(&flights.lock);
+	bool room = flight_reader_charge(f->reader, n);
+	f->unread += room ? n : 0;
 	return room;
-}
-
-static void release(struct flight *f, uint32_t n)
-{
-	pthread_mutex_lock(&flights.lock);
-	f->unread -= n;
-	f->reader->unread -= n;
-	flights.unread -= n;
-	pthread_mutex_unlock(&flights.lock);
 }
 
 uint32_t flight_unread(struct flight *f)
@@ -218,6 +153,14 @@ int flights_open(void)
 void flights_look(void)
 {
 	loop_turn(&flights.loop, 0);
+}
+
+bool flights_any(void)
+{
+	pthread_mutex_lock(&flights.lock);
+	bool any = !LIST_EMPTY(&flights.left);
+	pthread_mutex_unlock(&flights.lock);
+	return any;
 }
 
 void flights_close(void)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Charges are the broker's to make: each is a round trip, each release a message. Requests come by
+ * the dozen, so their rate is asked for ahead, and what is left of a second goes with it.
+ */
+#include "daemon/grant/account.h"
+
+#include <pthread.h>
+
+#include "daemon/ask/ask.h"
+#include "daemon/grant/files.h"
+
+#define NS_A_SECOND 1000000000ull
+#define AHEAD_MOST  32u
+
+struct user {
+	pthread_mutex_t lock;
+	uint32_t credit, ahead; /* requests left, and how many were asked for last */
+	uint64_t at_ns;         /* then */
+};
+
+static struct user user = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+struct user *ask_user(void)
+{
+	return &user;
+}
+
+int account_charge(struct user *u, enum account_kind kind, uint64_t n)
+{
+	union link_any m = {.as_CHARGE = {.kind = kind, .n = n}};
+	(void)u;
+	return ask(&m, LINK_CHARGE, NULL, NULL);
+}
+
+void account_release(struct user *u, enum account_kind kind, uint64_t n)
+{
+	union link_any m = {.as_RELEASE = {.kind = kind, .n = n}};
+	(void)u;
+	if (n > 0)
+		ask_tell(&m, LINK_RELEASE, NULL);
+}
+
+bool account_request(struct user *u, uint64_t now_ns)
+{
+	pthread_mutex_lock(&u->lock);
+	bool over = now_ns >= u->at_ns + NS_A_SECOND;
+	if (over || u->credit == 0) {
+		uint32_t ahead = over ? 1 : u->ahead * 2;
+		union link_any m = {.as_REQUESTS = {.n = ahead < AHEAD_MOST ? ahead : AHEAD_MOST}};
+		u->ahead = m.as_REQUESTS.n;
+		u->at_ns = over ? now_ns : u->at_ns;
+		u->credit = ask(&m, LINK_REQUESTS, NULL, NULL) == 0 ? m.re_REQUESTS.n : 0;
+	}
+	bool within = u->credit > 0;
+	u->credit -= within;
+	pthread_mutex_unlock(&u->lock);
+	return within;
+}
+
+int files_account(struct user *u, enum account_kind kind, uint64_t n)
+{
+	return account_charge(u, kind, n);
+}
+
+int files_charge(struct user *u, int fd, uint64_t bytes)
+{
+	union link_any m = {.as_FILE = {.hdr.nfds = 1, .bytes = bytes}};
+	(void)u;
+	return ask(&m, LINK_FILE, &fd, NULL);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ask/ask.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "proto/wire.h"
+
+#define SEND_S 10  /* the broker reads within that time, or is no use */
+#define WAIT_S 300 /* a NIC may take minutes to be made ready */
+
+struct waiter {
+	LIST_ENTRY(waiter) link;
+	uint32_t serial;
+	uint16_t type;
+	union link_any *reply;
+	int *fds;
+	int result; /* 1: it waits */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t came;
+	LIST_HEAD(, waiter) waiters;
+	int link;
+	uint32_t serial;
+	bool broken;
+} asking = {.lock = PTHREAD_MUTEX_INITIALIZER, .link = -1};
+
+void ask_init(int link)
+{
+	pthread_condattr_t attributes;
+	struct timeval limit = {.tv_sec = SEND_S};
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&asking.came, &attributes);
+	pthread_condattr_destroy(&attributes);
+	setsockopt(link, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	asking.link = link;
+}
+
+static int send_as(union link_any *m, uint16_t type, uint32_t serial, const int *fds)
+{
+	m->hdr.type = type;
+	m->hdr.size = link_bytes(type);
+	m->hdr.serial = serial;
+	m->hdr.error = 0;
+	return wire_send(asking.link, &m->hdr, fds, 0);
+}
+
+static void wait_for(struct waiter *w)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += WAIT_S;
+	while (w->result > 0 && !asking.broken)
+		if (pthread_cond_timedwait(&asking.came, &asking.lock, &until) != 0)
+			break;
+	if (w->result > 0)
+		w->result = -EPIPE;
+}
+
+int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds)
+{
+	struct waiter w = {.type = type, .reply = m, .fds = ret_fds, .result = 1};
+	pthread_mutex_lock(&asking.lock);
+	if (++asking.serial == 0)
+		asking.serial = 1;
+	w.serial = asking.serial;
+	LIST_INSERT_HEAD(&asking.waiters, &w, link);
+	bool broken = asking.broken;
+	pthread_mutex_unlock(&asking.lock);
+	int sent = broken ? -EPIPE : send_as(m, type, w.serial, fds);
+	pthread_mutex_lock(&asking.lock);
+	if (sent == 0)
+		wait_for(&w);
+	else
+		w.result = -EPIPE;
+	LIST_REMOVE(&w, link);
+	pthread_mutex_unlock(&asking.lock);
+	if (w.result == -EPIPE)
+		memset(m, 0, sizeof(*m));
+	return w.result;
+}
+
+void ask_tell(union link_any *m, uint16_t type, const int *fds)
+{
+	/* Without a broker there is nobody to be told: the next one asks what there is. */
+	(void)send_as(m, type, 0, fds);
+}
+
+static void hand_over(struct waiter *w, const union link_any *m, uint32_t len, int *fds,
+		      uint32_t nfds)
+{
+	/* The message may be in use by its sender until the reply is there. */
+	memcpy(w->reply, m, sizeof(*m));
+	w->result = link_check_reply(m, len, nfds, w->type) < 0 ? -EBADMSG : m->hdr.error;
+	for (uint32_t i = 0; i < nfds && w->fds && w->result == 0; i++) {
+		w->fds[i] = fds[i];
+		fds[i] = -1;
+	}
+}
+
+void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
+{
+	struct waiter *w;
+	pthread_mutex_lock(&asking.lock);
+	LIST_FOREACH (w, &asking.waiters, link)
+		if (w->serial == m->hdr.serial && w->result > 0)
+			break;
+	if (w)
+		hand_over(w, m, len, fds, nfds);
+	pthread_cond_broadcast(&asking.came);
+	pthread_mutex_unlock(&asking.lock);
+	wire_close(fds, nfds);
+}
+
+void ask_break(void)
+{
+	pthread_mutex_lock(&asking.lock);
+	asking.broken = true;
+	pthread_cond_broadcast(&asking.came);
+	pthread_mutex_unlock(&asking.lock);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pump's end of the link (daemon/link/link.h). The modules beside this one implement the
+ * headers of daemon/grant by asking the broker.
+ *
+ * Any thread asks and waits for its own reply; the pump's first thread alone reads the link and
+ * hands out what came.
+ */
+#ifndef ZCRXD_ASK_H
+#define ZCRXD_ASK_H
+
+#include <stdint.h>
+
+#include "daemon/link/link.h"
+
+struct user;
+
+/* Borrows the link. Before the second thread. */
+void ask_init(int link);
+
+/*
+ * Sends a request, of which hdr.nfds descriptors stay the caller's, and waits for the reply: at
+ * most as long as changing a NIC may take. type and size are filled in. *m becomes the reply;
+ * ret_fds may be NULL for a reply without descriptors. Returns 0 or the broker's error; -EPIPE
+ * without a broker, and *m is then zero.
+ */
+int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds);
+
+/* Sends what has no reply. */
+void ask_tell(union link_any *m, uint16_t type, const int *fds);
+
+/* On the first thread: a reply came; takes its descriptors over. */
+void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds);
+
+/* There is no broker any more: whoever waits, or asks from now on, is told. */
+void ask_break(void);
+
+/* The client's user, to whom everything is charged. */
+struct user *ask_user(void);
+
+/* What START said. */
+void ask_zcrx_refused(const char *why);
+void ask_leases(bool any);
+
+/* On the first thread. A message of the type CLASS. Returns 0 or a negative errno. */
+int ask_class(const struct link_class *m);
+bool ask_has_class(void);
+
+/* On the first thread. A message of the type NEWS. */
+void ask_news(const struct link_news *m);
+
+#endif

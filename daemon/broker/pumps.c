@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/broker/pumps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "daemon/broker/admission.h"
+#include "daemon/broker/serve.h"
+#include "daemon/common/log.h"
+#include "daemon/grant/account.h"
+#include "daemon/grant/classes.h"
+#include "daemon/grant/flight_reader.h"
+#include "daemon/grant/kernel.h"
+#include "daemon/grant/lease.h"
+#include "daemon/link/start.h"
+#include "proto/wire.h"
+
+#define JOBS_MOST       64u /* of one pump; then its link is not read until one is over */
+#define MESSAGES_A_TURN 64  /* of one pump; then others have their turn */
+
+/* ---- what a pump is told ---- */
+
+static int tell(struct pump *p, union link_any *m, uint16_t type)
+{
+	m->hdr.type = type;
+	m->hdr.size = link_bytes(type);
+	m->hdr.serial = 0;
+	return wire_send(p->sock, &m->hdr, NULL, MSG_DONTWAIT);
+}
+
+const struct policy_class *pump_class(const struct pump *p, struct classes **ret)
+{
+	*ret = classes_get();
+	const struct policy_class *class = policy_class_of(classes_policy(*ret), &p->is);
+	return class && strcmp(class->name, p->who.class) == 0 ? class : &policy_nobody;
+}
+
+static int tell_class(struct pump *p)
+{
+	struct classes *classes;
+	const struct policy_class *c = pump_class(p, &classes);
+	uint32_t all = c->local.n + c->remote.n, first = 0;
+	int r;
+	do {
+		union link_any m = {.as_CLASS = {.nobody = c == &policy_nobody,
+						 .backends = c->backends,
+						 .host = c->host,
+						 .udmabuf = c->udmabuf,
+						 .nics = c->nics.n,
+						 .ranges_local = c->local.n,
+						 .ranges_remote = c->remote.n,
+						 .given = c->local.given | c->remote.given << 1,
+						 .limits = c->limits,
+						 .first = first}};
+		struct link_class *part = &m.as_CLASS;
+		for (; part->n < LINK_RANGES_MOST && first < all; first++)
+			part->ranges[part->n++] = first < c->local.n
+							  ? c->local.ranges[first]
+							  : c->remote.ranges[first - c->local.n];
+		r = tell(p, &m, LINK_CLASS);
+	} while (r == 0 && first < all);
+	classes_put(classes);
+	return r;
+}
+
+static int tell_start(struct pump *p)
+{
+	const char *refused = kernel_refuses_zcrx();
+	union link_any m = {.as_START = {.version = LINK_VERSION,
+					 .client = p->id,
+					 .pid = p->who.pid,
+					 .uid = p->who.uid,
+					 .gid = p->who.gid,
+					 .verbose = p->all->verbose,
+					 .leases = leases_any()}};
+	snprintf(m.as_START.socket, sizeof(m.as_START.socket), "%s", p->who.socket);
+	snprintf(m.as_START.class, sizeof(m.as_START.class), "%s", p->who.class);
+	snprintf(m.as_START.zcrx_refused, sizeof(m.as_START.zcrx_refused), "%s",
+		 refused ? refused : "");
+	int r = tell(p, &m, LINK_START);
+	return r < 0 ? r : tell_class(p);
+}
+
+void pumps_policy(struct pumps *all)
+{
+	struct pump *p;
+	TAILQ_FOREACH (p, &all->list, link)
+		if (!p->dead && tell_class(p) < 0)
+			pump_break(p, "does not read its link");
+}
+
+/* ---- its end ---- */
+
+void pump_break(struct pump *p, const char *what)
+{
+	if (p->broken)
+		return;
+	p->broken = true;
+	log_warn("the pump of client %u (pid %d) %s: it is ended", p->id, (int)p->who.pid, what);
+	sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
+	pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
+}
+
+static void job_free(struct job *j)
+{
+	wire_close(j->fds, j->m.hdr.nfds);
+	free(j);
+}
+
+static void pump_free(struct pump *p)
+{
+	struct job *j;
+	sd_event_source_disable_unref(p->io);
+	sd_event_source_disable_unref(p->exit);
+	sd_event_source_disable_unref(p->news);
+	while ((j = STAILQ_FIRST(&p->jobs))) {
+		STAILQ_REMOVE_HEAD(&p->jobs, link);
+		job_free(j);
+	}
+	fd_close(p->sock);
+	fd_close(p->pidfd);
+	fd_close(p->poke);
+	if (p->reader)
+		flight_reader_put(p->reader);
+	identity_done(&p->is);
+	pthread_mutex_destroy(&p->lock);
+	free(p->shown);
+	free(p);
+}
+
+static void is_shown(struct pumps *all)
+{
+	const struct pump *p;
+	TAILQ_FOREACH (p, &all->list, link)
+		if (p->awaited)
+			return;
+	if (all->on_shown)
+		all->on_shown(all->shown_data);
+}
+
+/* Nothing of it is left. */
+static void bury(struct pump *p)
+{
+	struct pumps *all = p->all;
+	struct client_identity who = p->who;
+	bool awaited = p->awaited;
+	TAILQ_REMOVE(&all->list, p, link);
+	serve_release(p);
+	pump_free(p);
+	admission_over(&who);
+	if (awaited)
+		is_shown(all);
+	if (TAILQ_EMPTY(&all->list) && all->on_empty)
+		all->on_empty(all->empty_data);
+}
+
+static void end_leases(void *data)
+{
+	serve_end_leases(data);
+}
+
+/* What is under way for it is waited for. Then its leases end, then all the rest. */
+static void wind_up(struct pump *p)
+{
+	if (p->working)
+		return;
+	if (!p->ended && !LIST_EMPTY(&p->leases)) {
+		p->working = p->ended = true;
+		work_start(&p->work, end_leases, p, p->all->wake);
+		return;
+	}
+	bury(p);
+}
+
+/* ---- what it asks for ---- */
+
+static void run_job(void *data)
+{
+	struct pump *p = data;
+	serve_job(p, STAILQ_FIRST(&p->jobs));
+}
+
+static void job_start(struct pump *p)
+{
+	if (p->working || p->dead || STAILQ_EMPTY(&p->jobs))
+		return;
+	p->working = true;
+	work_start(&p->work, run_job, p, p->all->wake);
+}
+
+/* Takes the descriptors over. */
+static void job_add(struct pump *p, const union link_any *m, int *fds, uint32_t nfds)
+{
+	struct job *j = malloc(sizeof(*j));
+	if (!j) {
+		wire_close(fds, nfds);
+		return pump_break(p, "finds no memory");
+	}
+	j->m = *m;
+	for (uint32_t i = 0; i < nfds; i++)
+		j->fds[i] = fds[i];
+	STAILQ_INSERT_TAIL(&p->jobs, j, link);
+	if (++p->n_jobs >= JOBS_MOST)
+		sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
+	job_start(p);
+}
+
+static void job_over(struct pump *p)
+{
+	struct job *j;
+	work_join(&p->work);
+	p->working = false;
+	if (!p->ended && (j = STAILQ_FIRST(&p->jobs))) {
+		STAILQ_REMOVE_HEAD(&p->jobs, link);
+		job_free(j);
+		p->n_jobs--;
+	}
+	if (p->dead)
+		return wind_up(p);
+	if (!p->broken && p->n_jobs < JOBS_MOST)
+		sd_event_source_set_enabled(p->io, SD_EVENT_ON);
+	job_start(p);
+}
+
+static int woken(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct pumps *all = data;
+	struct pump *p, *next;
+	eventfd_t count;
+	(void)source;
+	(void)events;
+	eventfd_read(fd, &count);
+	for (p = TAILQ_FIRST(&all->list); p; p = next) {
+		next = TAILQ_NEXT(p, link);
+		if (p->working && work_is_over(&p->work))
+			job_over(p);
+	}
+	return 0;
+}
+
+static void message(struct pump *p, const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
+{
+	if (link_check(m, len, nfds, true) < 0) {
+		wire_close(fds, nfds);
+		return pump_break(p, "sent what no pump sends");
+	}
+	if (link_is_slow(m->hdr.type))
+		return job_add(p, m, fds, nfds);
+	serve_message(p, m, fds, nfds);
+	wire_close(fds, nfds);
+	if (m->hdr.type == LINK_SHOWN && p->awaited) {
+		p->awaited = false;
+		is_shown(p->all);
+	}
+}
+
+static int ready(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct pump *p = data;
+	(void)events;
+	for (int i = 0; i < MESSAGES_A_TURN && !p->broken && p->n_jobs < JOBS_MOST; i++) {
+		union link_any m;
+		int fds[MSG_FDS_MAX];
+		uint32_t nfds = 0;
+		int n = wire_recv(fd, &m.any, fds, &nfds, MSG_DONTWAIT);
+		if (n == -EAGAIN || n == -EINTR)
+			return 0;
+		if (n == 0 || n == -ECONNRESET) /* the process ends */
+			return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		if (n < (int)sizeof(m.hdr)) {
+			pump_break(p, "sent what no pump sends");
+			return 0;
+		}
+		message(p, &m, (uint32_t)n, fds, nfds);
+	}
+	return 0;
+}
+
+static int exited(sd_event_source *source, const siginfo_t *info, void *data)
+{
+	struct pump *p = data;
+	(void)source;
+	p->dead = true;
+	if (!p->broken)
+		ready(p->io, p->sock, 0, p); /* what it said last */
+	sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
+	sd_event_source_set_enabled(p->news, SD_EVENT_OFF);
+	bool crashed = info->si_code != CLD_EXITED || info->si_status != 0;
+	if (crashed && !p->broken)
+		log_warn("the pump of client %u (pid %d) ended with %s %d", p->id,
+			 (int)p->who.pid, info->si_code == CLD_EXITED ? "status" : "signal",
+			 info->si_status);
+	wind_up(p);
+	return 0;
+}
+
+static int news(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	eventfd_t count;
+	(void)source;
+	(void)events;
+	eventfd_read(fd, &count);
+	serve_news(data);
+	return 0;
+}
+
+/* ---- its beginning ---- */
+
+extern char **environ;
+
+/* Beyond the numbers they are to have there. */
+#define ASIDE 16
+
+static int spawn(const char *path, int link, int client, pid_t *ret)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	sigset_t none, defaults;
+	char *const argv[] = {(char[]){"zcrx-pump"}, NULL};
+	sigemptyset(&none);
+	sigfillset(&defaults);
+	posix_spawn_file_actions_init(&files);
+	posix_spawnattr_init(&attributes);
+	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDWR, 0);
+	posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&files, link, START_LINK);
+	posix_spawn_file_actions_adddup2(&files, client, START_CLIENT);
+	posix_spawn_file_actions_addclosefrom_np(&files, START_CLIENT + 1);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setpgroup(&attributes, 0);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+						      POSIX_SPAWN_SETPGROUP);
+	int r = -posix_spawn(ret, path, &files, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&files);
+	return r;
+}
+
+static int process_start(struct pump *p, int client)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	p->sock = pair[0];
+	_cleanup_(fd_closep) int link = fcntl(pair[1], F_DUPFD_CLOEXEC, ASIDE);
+	fd_close(pair[1]);
+	_cleanup_(fd_closep) int aside = fcntl(client, F_DUPFD_CLOEXEC, ASIDE);
+	if (link < 0 || aside < 0)
+		return -errno;
+	int r = tell_start(p);
+	if (r == 0)
+		r = spawn(p->all->path, link, aside, &p->pid);
+	if (r == -ENOENT || r == -EACCES)
+		log_error("%s cannot be started: %s", p->all->path, strerrordesc_np(-r));
+	if (r < 0)
+		return r == -EACCES ? -ENOENT : r;
+	p->pidfd = pidfd_open(p->pid, 0);
+	return p->pidfd < 0 ? -errno : 0;
+}
+
+static int watch(struct pump *p)
+{
+	sd_event *event = p->all->event;
+	int r = sd_event_add_io(event, &p->io, p->sock, EPOLLIN, ready, p);
+	if (r >= 0)
+		r = sd_event_add_io(event, &p->news, p->poke, EPOLLIN, news, p);
+	if (r >= 0)
+		r = sd_event_add_child_pidfd(event, &p->exit, p->pidfd, WEXITED, exited, p);
+	return r < 0 ? r : 0;
+}
+
+int pump_start(struct pumps *all, int client, uint32_t id, const struct client_identity *who)
+{
+	struct pump *p = calloc(1, sizeof(*p));
+	pid_t pid;
+	if (!p)
+		return -ENOMEM;
+	*p = (struct pump){.all = all, .id = id, .who = *who, .sock = -1, .pidfd = -1};
+	pthread_mutex_init(&p->lock, NULL);
+	STAILQ_INIT(&p->jobs);
+	p->is.socket = *p->who.socket ? p->who.socket : NULL;
+	p->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	p->reader = flight_reader_get(who->class, who->uid);
+	int r = !p->reader ? -ENOMEM : p->poke < 0 ? -errno : 0;
+	if (r == 0)
+		r = identity_read(&p->is, &pid, client);
+	if (r == 0)
+		r = process_start(p, client);
+	if (r == 0)
+		r = watch(p);
+	if (r < 0) {
+		if (p->pid > 0) {
+			kill(p->pid, SIGKILL);
+			waitpid(p->pid, NULL, 0);
+		}
+		pump_free(p);
+		return r;
+	}
+	TAILQ_INSERT_TAIL(&all->list, p, link);
+	return 0;
+}
+
+/* ---- all ---- */
+
+/* Beside the broker, as in a build, or where it is installed. */
+static char *path_find(void)
+{
+	static const char *const places[] = {"zcrx-pump", ZCRXD_PUMP_FROM_SBIN};
+	char *exe = realpath("/proc/self/exe", NULL), *path = NULL;
+	char *slash = exe ? strrchr(exe, '/') : NULL;
+	for (size_t i = 0; slash && i < 2; i++) {
+		if (asprintf(&path, "%.*s/%s", (int)(slash - exe), exe, places[i]) < 0)
+			path = NULL;
+		if (!path || access(path, X_OK) == 0)
+			break;
+		if (i == 0) {
+			free(path);
+			path = NULL;
+		}
+	}
+	free(exe);
+	return path;
+}
+
+int pumps_init(struct pumps *all, sd_event *event, bool verbose)
+{
+	*all = (struct pumps){.event = event, .verbose = verbose, .path = path_find()};
+	TAILQ_INIT(&all->list);
+	all->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (all->wake < 0 || !all->path)
+		return all->wake < 0 ? -errno : -ENOMEM;
+	int r = sd_event_add_io(event, &all->wake_io, all->wake, EPOLLIN, woken, all);
+	return r < 0 ? r : 0;
+}
+
+void pumps_done(struct pumps *all)
+{
+	sd_event_source_disable_unref(all->wake_io);
+	fd_close(all->wake);
+	free(all->path);
+}
+
+void pumps_stop(struct pumps *all)
+{
+	struct pump *p;
+	TAILQ_FOREACH (p, &all->list, link)
+		if (!p->dead && tell(p, &(union link_any){0}, LINK_STOP) < 0)
+			pump_break(p, "does not read its link");
+}
+
+void pumps_kill(struct pumps *all)
+{
+	const struct pump *p;
+	TAILQ_FOREACH (p, &all->list, link)
+		pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
+}
+
+bool pumps_show(struct pumps *all)
+{
+	struct pump *p;
+	bool any = false;
+	TAILQ_FOREACH (p, &all->list, link) {
+		if (p->dead || p->over || p->broken)
+			continue;
+		p->awaited = tell(p, &(union link_any){0}, LINK_SHOW) == 0;
+		any |= p->awaited;
+	}
+	return any;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/broker/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "daemon/broker/serve_lease.h"
+#include "daemon/grant/account.h"
+#include "daemon/grant/classes.h"
+#include "daemon/grant/files.h"
+#include "daemon/grant/flight_reader.h"
+#include "daemon/grant/hosted.h"
+#include "daemon/grant/log_client.h"
+#include "daemon/grant/udmabuf.h"
+#include "proto/wire.h"
+
+#define KEPT_MOST 4096u
+
+/* A dma-buf that was made for the client. */
+struct held_kept {
+	LIST_ENTRY(held_kept) link;
+	uint32_t id;
+	struct kept *kept;
+};
+
+void serve_reply(struct pump *p, union link_any *m, const struct msg_hdr *request, int error,
+		 int fd)
+{
+	m->hdr = (struct msg_hdr){.size = link_reply_bytes(request->type),
+				  .type = request->type,
+				  .serial = request->serial,
+				  .error = error,
+				  .nfds = error == 0 && fd >= 0};
+	/* A pump that reads no replies waits for none: it ends with its client. */
+	(void)wire_send(p->sock, &m->hdr, &fd, MSG_DONTWAIT);
+}
+
+/* What a pump is charged by kind. A session is the broker's to charge, and files have their own. */
+static bool is_amount(const struct link_amount *m)
+{
+	return m->kind < ACCOUNT_KINDS && m->kind != ACCOUNT_SESSIONS && m->kind != ACCOUNT_FILES;
+}
+
+static int charge(struct pump *p, const struct link_amount *m)
+{
+	if (!is_amount(m))
+		return -EINVAL;
+	int r = files_account(p->who.user, m->kind, m->n);
+	p->charged[m->kind] += r == 0 ? m->n : 0;
+	return r;
+}
+
+static void release(struct pump *p, const struct link_amount *m)
+{
+	if (!is_amount(m) || m->n > p->charged[m->kind])
+		return pump_break(p, "releases more than it was charged");
+	p->charged[m->kind] -= m->n;
+	account_release(p->who.user, m->kind, m->n);
+}
+
+/* So many of those that were asked for as are within the rate. */
+static uint32_t requests(struct pump *p, uint32_t n)
+{
+	uint32_t within = 0;
+	uint64_t now = clock_ns();
+	while (within < n && within < 32 && account_request(p->who.user, now))
+		within++;
+	return within;
+}
+
+static int flight(struct pump *p, uint32_t n)
+{
+	if (!flight_reader_charge(p->reader, n))
+		return -EBUSY;
+	p->in_flight += n;
+	return 0;
+}
+
+static void landed(struct pump *p, uint32_t n)
+{
+	if (n > p->in_flight)
+		return pump_break(p, "lands more than it sent");
+	p->in_flight -= n;
+	flight_reader_release(p->reader, n);
+}
+
+/* Only a memfd: what else it is, looking at it may wait for whoever made it. */
+static int file(struct pump *p, int fd, uint64_t bytes)
+{
+	return fcntl(fd, F_GET_SEALS) < 0 ? -EINVAL : files_charge(p->who.user, fd, bytes);
+}
+
+static void log_line(const struct pump *p, struct link_log *m)
+{
+	if (m->cause >= LOG_CAUSES || m->priority > 7)
+		return;
+	m->line[sizeof(m->line) - 1] = '\0';
+	log_client((int)m->priority, p->who.uid, p->who.class, m->cause, "%s", m->line);
+}
+
+static void shown(struct pump *p, int fd)
+{
+	struct stat st;
+	size_t most = sizeof(struct shown_head) + SHOWN_QUEUES_MOST * sizeof(struct shown_queue) +
+		      SHOWN_FLOWS_MOST * sizeof(struct shown_flow);
+	if (fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &st) < 0 ||
+	    st.st_size < (off_t)sizeof(struct shown_head) || (size_t)st.st_size > most)
+		return;
+	struct shown_head *head = malloc((size_t)st.st_size);
+	if (head && pread(fd, head, (size_t)st.st_size, 0) == (ssize_t)st.st_size) {
+		free(p->shown);
+		p->shown = head;
+		p->shown_bytes = (size_t)st.st_size;
+		head = NULL;
+	}
+	free(head);
+}
+
+static void host(struct pump *p, const struct link_host *m)
+{
+	struct classes *classes;
+	const struct policy_class *class = pump_class(p, &classes);
+	const struct policy_request ask = {.what = POLICY_FLOW,
+					   .listening = m->flags & MSG_FLOW_LISTEN,
+					   .receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY,
+					   .local = m->local,
+					   .remote = m->remote};
+	struct policy_verdict v = policy_judge(class, &ask);
+	union link_any reply = {.re_HOST = {.reason = v.reason}};
+	const struct msg_flow_host wish = {.flags = m->flags,
+					   .backlog = m->backlog,
+					   .local = m->local,
+					   .remote = m->remote};
+	_cleanup_(fd_closep) int fd = v.reason ? -EACCES : hosted_open(&wish, m->towards);
+	if (v.reason)
+		strncat(reply.re_HOST.text, v.why, sizeof(reply.re_HOST.text) - 1);
+	classes_put(classes);
+	serve_reply(p, &reply, &m->hdr, fd < 0 ? fd : 0, fd);
+}
+
+/* ---- dma-bufs ---- */
+
+static void keep(struct pump *p, struct held_kept *k)
+{
+	LIST_REMOVE(k, link);
+	if (p->charged[ACCOUNT_AREAS] > 0) {
+		p->charged[ACCOUNT_AREAS]--; /* goes with it */
+		files_keep(k->kept);
+	}
+	free(k);
+}
+
+static void keep_id(struct pump *p, uint32_t id)
+{
+	struct held_kept *k;
+	LIST_FOREACH (k, &p->kept, link)
+		if (k->id == id)
+			return keep(p, k);
+	pump_break(p, "keeps what it has not");
+}
+
+/* On the pump's own thread; the list is looked at by others only while that does nothing. */
+static int udmabuf(struct pump *p, const struct job *j, union link_any *reply)
+{
+	struct classes *classes;
+	bool may = pump_class(p, &classes)->udmabuf;
+	struct held_kept *k = calloc(1, sizeof(*k));
+	static uint32_t last_id;
+	classes_put(classes);
+	int r = !k ? -ENOMEM : !may ? -EACCES : fcntl(j->fds[0], F_GET_SEALS) < 0 ? -EINVAL : 0;
+	int dmabuf = r < 0 ? r : udmabuf_new(j->fds[0], j->m.as_UDMABUF.bytes);
+	_cleanup_(fd_closep) int memfd = dmabuf < 0 ? -1 : fcntl(j->fds[0], F_DUPFD_CLOEXEC, 0);
+	r = dmabuf < 0 ? dmabuf : memfd < 0 ? -errno : 0;
+	if (r == 0)
+		r = files_keep_later(&k->kept, p->who.user, memfd, dmabuf);
+	if (r < 0) {
+		fd_close(dmabuf);
+		free(k);
+		return r;
+	}
+	fd_steal(&memfd);
+	k->id = reply->re_UDMABUF.id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&p->lock);
+	LIST_INSERT_HEAD(&p->kept, k, link);
+	pthread_mutex_unlock(&p->lock);
+	return dmabuf;
+}
+
+/* ---- all of it ---- */
+
+static void ask(struct pump *p, const union link_any *m, const int *fds)
+{
+	union link_any reply = {0};
+	int r = -EBADMSG;
+	switch ((int)m->hdr.type) {
+	case LINK_CHARGE:
+		r = charge(p, &m->as_CHARGE);
+		break;
+	case LINK_REQUESTS:
+		reply.re_REQUESTS.n = requests(p, m->as_REQUESTS.n);
+		r = 0;
+		break;
+	case LINK_FILE:
+		r = file(p, fds[0], m->as_FILE.bytes);
+		break;
+	case LINK_FLIGHT:
+		r = flight(p, m->as_FLIGHT.n);
+		break;
+	default:
+		break;
+	}
+	serve_reply(p, &reply, &m->hdr, r, -1);
+}
+
+void serve_message(struct pump *p, const union link_any *m, int *fds, uint32_t nfds)
+{
+	(void)nfds;
+	switch ((int)m->hdr.type) {
+	case LINK_RELEASE:
+		return release(p, &m->as_RELEASE);
+	case LINK_LANDED:
+		return landed(p, m->as_LANDED.n);
+	case LINK_LOG: {
+		struct link_log copy = m->as_LOG;
+		return log_line(p, &copy);
+	}
+	case LINK_SHOWN:
+		return shown(p, fds[0]);
+	case LINK_OVER:
+		p->over = true;
+		return;
+	case LINK_HOST:
+		return host(p, &m->as_HOST);
+	case LINK_KEEP:
+		return keep_id(p, m->as_KEEP.id);
+	default:
+		return ask(p, m, fds);
+	}
+}
+
+void serve_job(struct pump *p, struct job *j)
+{
+	union link_any reply = {0};
+	int r, fd = -1;
+	switch ((int)j->m.hdr.type) {
+	case LINK_UDMABUF:
+		r = udmabuf(p, j, &reply);
+		serve_reply(p, &reply, &j->m.hdr, r < 0 ? r : 0, r); /* the descriptor is kept */
+		return;
+	default:
+		r = serve_lease_job(p, j, &reply, &fd);
+	}
+	serve_reply(p, &reply, &j->m.hdr, r, fd);
+	fd_close(fd);
+}
+
+void serve_release(struct pump *p)
+{
+	while (!LIST_EMPTY(&p->kept))
+		keep(p, LIST_FIRST(&p->kept));
+	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
+		account_release(p->who.user, kind, p->charged[kind]);
+	flight_reader_release(p->reader, p->in_flight);
+}

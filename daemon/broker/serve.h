@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a pump asks for and says. Each message is judged as if it came from a hostile program: a
+ * pump gets no more than the policy and the limits give its client.
+ */
+#ifndef ZCRXD_SERVE_H
+#define ZCRXD_SERVE_H
+
+#include "daemon/broker/pumps.h"
+
+/* On the control thread: a message that link_check() found well-formed, with its descriptors. */
+void serve_message(struct pump *p, const union link_any *m, int *fds, uint32_t nfds);
+
+/* On the pump's own thread, for what may take long. */
+void serve_job(struct pump *p, struct job *j);
+
+/* There is news of a lease. */
+void serve_news(struct pump *p);
+
+/* The process has ended. The first may wait for NICs, and is called on the pump's own thread. */
+void serve_end_leases(struct pump *p);
+void serve_release(struct pump *p);
+
+/* Sends *m as the reply; the descriptor (or -1) stays the caller's. By any thread. */
+void serve_reply(struct pump *p, union link_any *m, const struct msg_hdr *request, int error,
+		 int fd);
+
+#endif

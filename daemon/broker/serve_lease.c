@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/broker/serve_lease.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+
+#include "base/fd.h"
+#include "daemon/broker/serve.h"
+#include "daemon/grant/attach.h"
+#include "daemon/grant/classes.h"
+#include "daemon/grant/lease.h"
+#include "daemon/grant/rules.h"
+#include "daemon/grant/steered.h"
+#include "proto/reason.h"
+#include "proto/wire.h"
+
+#define LEASES_MOST 1024u
+
+struct held_rule {
+	LIST_ENTRY(held_rule) link;
+	uint32_t id;
+	struct lease_rule *rule;
+	const char *why; /* as it was told */
+};
+
+struct held_lease {
+	LIST_ENTRY(held_lease) link;
+	uint32_t id;
+	struct lease *lease;
+	uint32_t lost; /* as it was told */
+	LIST_HEAD(, held_rule) rules;
+};
+
+static struct held_lease *lease_find(struct pump *p, uint32_t id)
+{
+	struct held_lease *h;
+	LIST_FOREACH (h, &p->leases, link)
+		if (h->id == id)
+			return h;
+	return NULL;
+}
+
+static struct held_rule *rule_find(const struct held_lease *h, uint32_t id)
+{
+	struct held_rule *rule;
+	LIST_FOREACH (rule, &h->rules, link)
+		if (rule->id == id)
+			return rule;
+	return NULL;
+}
+
+/* The lease itself, once; its rules went before. */
+static void lease_drop(struct pump *p, struct held_lease *h)
+{
+	struct held_rule *rule;
+	pthread_mutex_lock(&p->lock);
+	LIST_REMOVE(h, link);
+	pthread_mutex_unlock(&p->lock);
+	while ((rule = LIST_FIRST(&h->rules))) {
+		LIST_REMOVE(rule, link);
+		lease_unsteer(h->lease, rule->rule);
+		free(rule);
+	}
+	lease_end(h->lease);
+	free(h);
+}
+
+static int judge(const struct policy_class *class, const struct link_lease *m, char *why)
+{
+	const struct policy_request r = {.what = POLICY_BACKEND, .backend = m->backend};
+	if (m->backend != MSG_BACKEND_ZCRX && m->backend != MSG_BACKEND_DEVMEM)
+		return -EINVAL;
+	struct policy_verdict v = policy_judge(class, &r);
+	snprintf(why, LINK_TEXT_BYTES, "%s", v.reason ? v.why : "");
+	return v.reason ? -EACCES : 0;
+}
+
+static int take(struct pump *p, const struct link_lease *m, struct link_lease_reply *ret)
+{
+	struct classes *classes;
+	char nic[sizeof(m->nic)], why[NIC_SENTENCE_BYTES] = "";
+	snprintf(nic, sizeof(nic), "%.*s", (int)sizeof(nic) - 1, m->nic);
+	if (m->n == 0 || m->n > LEASE_QUEUES_MOST || lease_find(p, m->lease))
+		return -EINVAL;
+	struct held_lease *h = calloc(1, sizeof(*h));
+	if (!h)
+		return -ENOMEM;
+	h->id = m->lease;
+	struct lease_wish wish = {.class = pump_class(p, &classes),
+				  .user = p->who.user,
+				  .backend = m->backend,
+				  .nic = nic,
+				  .n = m->n,
+				  .poke = p->poke};
+	int r = judge(wish.class, m, ret->text);
+	if (r == 0)
+		r = lease_take(&h->lease, &wish, why);
+	classes_put(classes);
+	if (r < 0) {
+		if (!*ret->text)
+			snprintf(ret->text, sizeof(ret->text), "%s", why);
+		free(h);
+		return r;
+	}
+	const uint32_t *rxqs;
+	lease_where(h->lease, &ret->ifindex, &rxqs, &ret->n);
+	memcpy(ret->rxqs, rxqs, ret->n * sizeof(*rxqs));
+	snprintf(ret->nic, sizeof(ret->nic), "%s", lease_name(h->lease));
+	pthread_mutex_lock(&p->lock);
+	LIST_INSERT_HEAD(&p->leases, h, link);
+	pthread_mutex_unlock(&p->lock);
+	return 0;
+}
+
+/* ---- rules ---- */
+
+static void rules_hold(struct pump *p, struct held_lease *h, uint32_t first,
+		       const struct steered *set)
+{
+	for (uint32_t i = 0; i < set->n; i++) {
+		struct held_rule *rule = calloc(1, sizeof(*rule));
+		if (!rule) {
+			lease_unsteer(h->lease, set->rules[i]);
+			continue; /* the pump does not get it back: it goes nowhere */
+		}
+		rule->id = first + i;
+		rule->rule = set->rules[i];
+		pthread_mutex_lock(&p->lock);
+		LIST_INSERT_HEAD(&h->rules, rule, link);
+		pthread_mutex_unlock(&p->lock);
+	}
+}
+
+static int steer(struct pump *p, const struct link_steer *m, int sock,
+		 struct link_steer_reply *ret)
+{
+	struct held_lease *h = lease_find(p, m->lease);
+	struct steered set;
+	struct classes *classes;
+	if (!h)
+		return -ENOENT;
+	for (uint32_t i = 0; i < STEERED_RULES_MOST; i++)
+		if (rule_find(h, m->rule + i))
+			return -EINVAL;
+	const struct steer_wish wish = {.class = pump_class(p, &classes),
+					.sock = sock,
+					.listener = m->listener,
+					.local = m->local,
+					.remote = m->remote};
+	const char *why = steered_set(&set, h->lease, &wish);
+	snprintf(ret->text, sizeof(ret->text), "%s", why ? why : "");
+	ret->each = why && steered_is_each(why);
+	ret->n = set.n;
+	memcpy(ret->locals, set.locals, sizeof(ret->locals));
+	rules_hold(p, h, m->rule, &set);
+	classes_put(classes);
+	return 0;
+}
+
+static int unsteer(struct pump *p, const struct link_rule *m)
+{
+	struct held_lease *h = lease_find(p, m->lease);
+	struct held_rule *rule = h ? rule_find(h, m->rule) : NULL;
+	if (!rule)
+		return -ENOENT;
+	pthread_mutex_lock(&p->lock);
+	LIST_REMOVE(rule, link);
+	pthread_mutex_unlock(&p->lock);
+	lease_unsteer(h->lease, rule->rule);
+	free(rule);
+	return 0;
+}
+
+/* ---- queues ---- */
+
+/*
+ * TODO: in a hand, a short process with a deadline: whoever holds the ring's lock in a page fault
+ * that it serves itself makes this thread wait for as long as it likes.
+ */
+static int zcrx(struct pump *p, const struct job *j, struct link_zcrx_reply *ret)
+{
+	const struct link_zcrx *m = &j->m.as_ZCRX;
+	struct held_lease *h = lease_find(p, m->lease);
+	if (!h)
+		return -ENOENT;
+	bool memory = fcntl(j->fds[0], F_GET_SEALS) >= 0 &&
+		      (m->dmabuf || fcntl(j->fds[1], F_GET_SEALS) >= 0);
+	if (!memory)
+		return -EINVAL;
+	_cleanup_(fd_closep) int ring = pidfd_getfd(p->pidfd, m->ring, 0);
+	if (ring < 0)
+		return -errno;
+	struct attach_zcrx a = {.lease = h->lease,
+				.ring = ring,
+				.rq_entries = m->rq_entries,
+				.chunk_bytes = m->chunk_bytes,
+				.refills = j->fds[0],
+				.refills_offset = m->rq_offset,
+				.refills_bytes = m->rq_bytes,
+				.area = j->fds[1],
+				.is_dmabuf = m->dmabuf,
+				.area_bytes = m->area_bytes,
+				.events = m->events,
+				.event_data = m->event_data,
+				.stats_offset = m->stats_offset};
+	int r = attach_zcrx(&a);
+	*ret = (struct link_zcrx_reply){.id = a.id,
+					.head = a.head,
+					.tail = a.tail,
+					.rqes = a.rqes,
+					.token = a.token};
+	return r;
+}
+
+static int devmem(struct pump *p, const struct job *j, struct link_devmem_reply *ret, int *ret_fd)
+{
+	const struct held_lease *h = lease_find(p, j->m.as_DEVMEM.lease);
+	return h ? attach_devmem(ret_fd, &ret->id, h->lease, j->fds[0]) : -ENOENT;
+}
+
+int serve_lease_job(struct pump *p, const struct job *j, union link_any *reply, int *ret_fd)
+{
+	const union link_any *m = &j->m;
+	struct held_lease *h;
+	switch ((int)m->hdr.type) {
+	case LINK_LEASE:
+		return take(p, &m->as_LEASE, &reply->re_LEASE);
+	case LINK_LEASE_END:
+		h = lease_find(p, m->as_LEASE_END.id);
+		if (h)
+			lease_drop(p, h);
+		return h ? 0 : -ENOENT;
+	case LINK_STEER:
+		return steer(p, &m->as_STEER, j->fds[0], &reply->re_STEER);
+	case LINK_UNSTEER:
+		return unsteer(p, &m->as_UNSTEER);
+	case LINK_ZCRX:
+		return zcrx(p, j, &reply->re_ZCRX);
+	case LINK_DEVMEM:
+		return devmem(p, j, &reply->re_DEVMEM, ret_fd);
+	default:
+		return -EBADMSG;
+	}
+}
+
+void serve_end_leases(struct pump *p)
+{
+	while (!LIST_EMPTY(&p->leases))
+		lease_drop(p, LIST_FIRST(&p->leases));
+}
+
+/* ---- news ---- */
+
+static void tell_news(struct pump *p, const struct held_lease *h, uint32_t reason, uint32_t rule,
+		      const char *text)
+{
+	union link_any m = {.as_NEWS = {.lease = h->id, .reason = reason, .rule = rule}};
+	m.hdr.type = LINK_NEWS;
+	m.hdr.size = link_bytes(LINK_NEWS);
+	snprintf(m.as_NEWS.text, sizeof(m.as_NEWS.text), "%s", text ? text : "");
+	(void)wire_send(p->sock, &m.hdr, NULL, MSG_DONTWAIT);
+}
+
+static void look(struct pump *p, struct held_lease *h)
+{
+	const char *why;
+	struct held_rule *rule;
+	if (!lease_has_news(h->lease))
+		return;
+	uint32_t reason = lease_lost(h->lease, &why);
+	if (reason && !h->lost)
+		tell_news(p, h, reason, 0, why);
+	h->lost = reason;
+	LIST_FOREACH (rule, &h->rules, link) {
+		why = rule_why(rule->rule);
+		if (why != rule->why)
+			tell_news(p, h, 0, rule->id, why);
+		rule->why = why;
+	}
+}
+
+void serve_news(struct pump *p)
+{
+	struct held_lease *h;
+	pthread_mutex_lock(&p->lock);
+	LIST_FOREACH (h, &p->leases, link)
+		look(p, h);
+	pthread_mutex_unlock(&p->lock);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Leases, rules, and what takes privilege with a queue: on the pump's own thread, one by one. */
+#ifndef ZCRXD_SERVE_LEASE_H
+#define ZCRXD_SERVE_LEASE_H
+
+#include "daemon/broker/pumps.h"
+
+/* Returns the reply's error; *ret_fd is a descriptor that goes with it, or stays -1. */
+int serve_lease_job(struct pump *p, const struct job *j, union link_any *reply, int *ret_fd);
+
+#endif

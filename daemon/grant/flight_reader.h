@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How many descriptors are in flight to each user of a class (daemon/pump/flight.h): a user gets
+ * 1024 at most, and never more than an eighth of what nobody has. So whoever comes finds some,
+ * although many read nothing.
+ *
+ * Any thread may call.
+ */
+#ifndef ZCRXD_FLIGHT_READER_H
+#define ZCRXD_FLIGHT_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct flight_reader;
+
+/* A reference to the user of the class; NULL without memory. */
+struct flight_reader *flight_reader_get(const char *class, uid_t uid);
+void flight_reader_put(struct flight_reader *r);
+
+/* n more are in flight to it, if it may have them. */
+bool flight_reader_charge(struct flight_reader *r, uint32_t n);
+void flight_reader_release(struct flight_reader *r, uint32_t n);
+
+#endif

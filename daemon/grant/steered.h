@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which packets are led to a leased queue for a socket: those that are certainly the socket's, and
+ * that the policy lets its user have. Called on a thread that may wait for a NIC; nothing here
+ * takes the socket's lock, which its owner could hold.
+ */
+#ifndef ZCRXD_STEERED_H
+#define ZCRXD_STEERED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/msg.h"
+
+#define STEERED_RULES_MOST 16 /* a listener on all addresses has one for each of the NIC's */
+
+struct lease;
+struct lease_rule;
+struct policy_class;
+
+struct steer_wish {
+	const struct policy_class *class;
+	int sock;
+	bool listener;
+	struct msg_addr local, remote; /* the socket's */
+};
+
+struct steered {
+	uint32_t n;
+	struct lease_rule *rules[STEERED_RULES_MOST];
+	struct msg_addr locals[STEERED_RULES_MOST]; /* the rules' */
+};
+
+/*
+ * Sets the rules. Returns NULL, or why there are none, a constant; what is in *ret either way is
+ * to be undone with lease_unsteer().
+ */
+const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish);
+
+/* Is it why a listener has no rule though each of its connections can have one? */
+bool steered_is_each(const char *why);
+
+#endif

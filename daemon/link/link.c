@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/link/link.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/size.h"
+
+enum {
+	QUICK,
+	SLOW
+};
+
+struct rule {
+	const char *name;
+	uint32_t request_bytes, reply_bytes;
+	uint16_t type;
+	uint8_t fds_least, fds_most, fds_back;
+	uint8_t who;
+	bool slow;
+};
+
+static const struct rule rules[] = {
+#define X(name, number, request, reply, least, most, back, who, pace)                     \
+	{#name, sizeof(struct request), sizeof(struct reply), number, least, most, back, \
+	 LINK_##who, (pace) == SLOW},
+	LINK_TABLE(X)
+#undef X
+};
+
+static const struct rule *rule_find(uint16_t type)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(rules); i++)
+		if (rules[i].type == type)
+			return &rules[i];
+	return NULL;
+}
+
+/* A struct of the release before may be shorter than ours, and one of the next longer. */
+static bool fits(const union link_any *m, uint32_t len, uint32_t nfds)
+{
+	return len >= sizeof(m->hdr) && len <= sizeof(*m) && len % 8 == 0 && m->hdr.size == len &&
+	       m->hdr.nfds == nfds;
+}
+
+int link_check(const union link_any *m, uint32_t len, uint32_t nfds, bool from_pump)
+{
+	if (!fits(m, len, nfds) || m->hdr.error)
+		return -EBADMSG;
+	const struct rule *rule = rule_find(m->hdr.type);
+	if (!rule || from_pump == (rule->who == LINK_BROKER_TELLS) ||
+	    (rule->who == LINK_PUMP_ASKS) != (m->hdr.serial != 0) || len < rule->request_bytes ||
+	    nfds < rule->fds_least || nfds > rule->fds_most)
+		return -EBADMSG;
+	return 0;
+}
+
+int link_check_reply(const union link_any *m, uint32_t len, uint32_t nfds, uint16_t type)
+{
+	const struct rule *rule = rule_find(type);
+	if (!rule || !fits(m, len, nfds) || m->hdr.type != type || len < rule->reply_bytes ||
+	    m->hdr.error > 0 || nfds != (m->hdr.error ? 0 : rule->fds_back))
+		return -EBADMSG;
+	return 0;
+}
+
+const char *link_name(uint16_t type)
+{
+	const struct rule *rule = rule_find(type);
+	return rule ? rule->name : "?";
+}
+
+bool link_is_asked(uint16_t type)
+{
+	const struct rule *rule = rule_find(type);
+	return rule && rule->who == LINK_PUMP_ASKS;
+}
+
+bool link_is_slow(uint16_t type)
+{
+	const struct rule *rule = rule_find(type);
+	return rule && rule->slow;
+}
+
+uint32_t link_bytes(uint16_t type)
+{
+	const struct rule *rule = rule_find(type);
+	return rule ? rule->request_bytes : 0;
+}
+
+uint32_t link_reply_bytes(uint16_t type)
+{
+	const struct rule *rule = rule_find(type);
+	return rule ? rule->reply_bytes : 0;
+}

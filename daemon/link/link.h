@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The link between the broker (zcrxd) and one pump (zcrx-pump): a SOCK_SEQPACKET pair, one datagram
+ * a message, with the header and the descriptors of proto/wire.h.
+ *
+ * LINK_TABLE is the grammar; the numbers, the size asserts, the checker and the broker's handlers
+ * expand from it. Structs only grow at the end, so that a broker understands the pumps of the
+ * release before. What the broker gets from a pump it judges as if it came from a hostile program:
+ * a pump handles what its client sends.
+ */
+#ifndef ZCRXD_LINK_H
+#define ZCRXD_LINK_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy/limits.h"
+#include "policy/range.h"
+#include "proto/msg.h"
+
+#define LINK_VERSION     1u
+#define LINK_NAME_BYTES  32
+#define LINK_TEXT_BYTES  240
+#define LINK_RANGES_MOST 128u /* with one message */
+#define LINK_RULES_MOST  16u  /* of one STEER */
+#define LINK_RXQS_MOST   16u
+
+struct link_nothing {
+	struct msg_hdr hdr;
+};
+
+/* The first message: for whom the pump is. */
+struct link_start {
+	struct msg_hdr hdr;
+	uint32_t version;
+	uint32_t client; /* its number */
+	int32_t pid;
+	uint32_t uid, gid;
+	uint32_t verbose;
+	uint32_t leases; /* 1: there are NICs whose queues can be leased */
+	uint32_t pad;
+	char socket[LINK_NAME_BYTES];
+	char class[LINK_NAME_BYTES];
+	char zcrx_refused[LINK_TEXT_BYTES]; /* why nobody gets zcrx on this kernel, or "" */
+};
+
+/*
+ * What the client's class allows, so that the pump can refuse at once and say why; what needs the
+ * broker is judged there again. A class with many ranges takes several messages in a row.
+ */
+struct link_class {
+	struct msg_hdr hdr;
+	uint32_t nobody; /* 1: the client may do nothing new, and the rest says nothing */
+	uint32_t backends, host, udmabuf;
+	uint32_t nics; /* how many it may lease of */
+	uint32_t ranges_local, ranges_remote; /* in all */
+	uint32_t given;                       /* bit 0: local is given by the file, bit 1: remote */
+	struct limits limits;
+	uint32_t first, n; /* of the ranges, the local ones first, these */
+	struct range ranges[LINK_RANGES_MOST];
+};
+
+/* So many more of a kind (enum account_kind), or so many less. */
+struct link_amount {
+	struct msg_hdr hdr;
+	uint32_t kind, pad;
+	uint64_t n;
+};
+
+struct link_count {
+	struct msg_hdr hdr;
+	uint32_t n, pad;
+};
+
+struct link_bytes {
+	struct msg_hdr hdr; /* + the memfd */
+	uint64_t bytes;
+};
+
+/* A line for the log: enum log_cause, syslog's priority. */
+struct link_log {
+	struct msg_hdr hdr;
+	uint32_t cause, priority;
+	char line[512];
+};
+
+/* A socket of the broker's network namespace. */
+struct link_host {
+	struct msg_hdr hdr;
+	uint32_t flags; /* MSG_FLOW_LISTEN, MSG_FLOW_RECEIVE_ONLY */
+	uint32_t backlog;
+	uint32_t towards; /* 1: bound to the address that packets to `remote` leave from */
+	uint32_t pad;
+	struct msg_addr local, remote;
+};
+
+/* hdr.error, and why: a reason of proto/reason.h if the policy says no, and a sentence or "". */
+struct link_refusal {
+	struct msg_hdr hdr;
+	uint32_t reason, pad;
+	char text[LINK_TEXT_BYTES];
+};
+
+struct link_lease {
+	struct msg_hdr hdr;
+	uint32_t lease;   /* its number from now on: one that the pump has not in use */
+	uint32_t n;       /* queues */
+	uint32_t backend; /* enum msg_backend */
+	uint32_t pad;
+	char nic[16]; /* "": any */
+};
+
+struct link_lease_reply {
+	struct msg_hdr hdr; /* with an error: text */
+	uint32_t ifindex, n;
+	uint32_t rxqs[LINK_RXQS_MOST];
+	char nic[16];
+	char text[LINK_TEXT_BYTES];
+};
+
+/* A flow's packets to the lease's queues. */
+struct link_steer {
+	struct msg_hdr hdr; /* + the socket */
+	uint32_t lease, listener;
+	uint32_t rule, pad; /* the first rule's number; the others' follow */
+	struct msg_addr local, remote;
+};
+
+/* The rules there are now; none, and a sentence, if it is not steered. */
+struct link_steer_reply {
+	struct msg_hdr hdr;
+	uint32_t n, each; /* each: not the listener, but each of its connections is to be steered */
+	struct msg_addr locals[LINK_RULES_MOST];
+	char text[LINK_TEXT_BYTES];
+};
+
+struct link_rule {
+	struct msg_hdr hdr;
+	uint32_t lease, rule;
+};
+
+/* The lease is lost (reason), or a rule brings packets no more, or again (rule; text ""). */
+struct link_news {
+	struct msg_hdr hdr;
+	uint32_t lease, reason;
+	uint32_t rule, pad; /* 0: it is about the lease */
+	char text[LINK_TEXT_BYTES];
+};
+
+/* Registers the lease's queue on a ring of the pump's that is not enabled yet. */
+struct link_zcrx {
+	struct msg_hdr hdr; /* + the memory of the refills, + the area */
+	uint32_t lease;
+	int32_t ring; /* the pump's descriptor */
+	uint32_t rq_entries, chunk_bytes;
+	uint64_t rq_offset, rq_bytes; /* of the refill ring in its memory */
+	uint64_t area_bytes;
+	uint32_t dmabuf; /* 1: the area is one */
+	uint32_t events; /* 1: the kernel is to tell when it finds no buffers, and to count */
+	uint64_t event_data, stats_offset; /* stats: in the refill ring */
+};
+
+struct link_zcrx_reply {
+	struct msg_hdr hdr;
+	uint32_t id, head, tail, rqes;
+	uint64_t token;
+};
+
+struct link_devmem {
+	struct msg_hdr hdr; /* + the dma-buf */
+	uint32_t lease, pad;
+};
+
+struct link_devmem_reply {
+	struct msg_hdr hdr; /* + the netlink socket: the binding lives as long as it */
+	uint32_t id, pad;
+};
+
+struct link_id {
+	struct msg_hdr hdr;
+	uint32_t id, pad;
+};
+
+/*
+ * NAME, number, struct of the request, struct of the reply, descriptors with the request (least,
+ * most), with the reply (most), who sends it and whether it is answered, whether the broker may need
+ * long for it: then it is carried out on a thread of the pump's own there.
+ */
+#define LINK_TABLE(X)                                                                    \
+	X(START, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)              \
+	X(CLASS, 2, link_class, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)              \
+	X(STOP, 3, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)             \
+	X(SHOW, 4, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)             \
+	X(NEWS, 5, link_news, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)                \
+	X(CHARGE, 16, link_amount, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)              \
+	X(RELEASE, 17, link_amount, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)            \
+	X(REQUESTS, 18, link_count, link_count, 0, 0, 0, PUMP_ASKS, QUICK)               \
+	X(FILE, 19, link_bytes, link_nothing, 1, 1, 0, PUMP_ASKS, QUICK)                 \
+	X(FLIGHT, 20, link_count, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)               \
+	X(LANDED, 21, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)              \
+	X(LOG, 22, link_log, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)                   \
+	X(SHOWN, 23, link_nothing, link_nothing, 1, 1, 0, PUMP_TELLS, QUICK)             \
+	X(OVER, 24, link_nothing, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)              \
+	X(HOST, 25, link_host, link_refusal, 0, 0, 1, PUMP_ASKS, QUICK)                  \
+	X(UDMABUF, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, SLOW)                    \
+	X(KEEP, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)                   \
+	X(LEASE, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)             \
+	X(LEASE_END, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)                \
+	X(STEER, 34, link_steer, link_steer_reply, 1, 1, 0, PUMP_ASKS, SLOW)             \
+	X(UNSTEER, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)                \
+	X(ZCRX, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, SLOW)                \
+	X(DEVMEM, 37, link_devmem, link_devmem_reply, 1, 1, 1, PUMP_ASKS, SLOW)
+
+enum link_type {
+#define X(name, number, ...) LINK_##name = number,
+	LINK_TABLE(X)
+#undef X
+};
+
+enum link_who {
+	LINK_BROKER_TELLS,
+	LINK_PUMP_TELLS,
+	LINK_PUMP_ASKS, /* and gets one reply, with its serial */
+};
+
+/* Room for any message, aligned for all of them. */
+union link_any {
+	union msg_any any;
+	struct msg_hdr hdr;
+#define X(name, number, request, reply, ...) struct request as_##name;
+	LINK_TABLE(X)
+#undef X
+#define X(name, number, request, reply, ...) struct reply re_##name;
+	LINK_TABLE(X)
+#undef X
+};
+
+#define X(name, number, request, reply, least, most, back, who, pace)                           \
+	static_assert(sizeof(struct request) % 8 == 0 && sizeof(struct reply) % 8 == 0, #name); \
+	static_assert(least <= most && most <= MSG_FDS_MAX && back <= MSG_FDS_MAX, #name);
+LINK_TABLE(X)
+#undef X
+static_assert(sizeof(union link_any) == MSG_BYTES_MAX, "a message has room in a datagram");
+
+/*
+ * Is this message of len bytes with nfds descriptors what that side may send? m is zero behind len.
+ * Returns 0 or -EBADMSG. Pure.
+ */
+int link_check(const union link_any *m, uint32_t len, uint32_t nfds, bool from_pump);
+
+/* The same for the reply to a request of this type. */
+int link_check_reply(const union link_any *m, uint32_t len, uint32_t nfds, uint16_t type);
+
+/* "?" if there is none such. */
+const char *link_name(uint16_t type);
+bool link_is_asked(uint16_t type);
+bool link_is_slow(uint16_t type);
+uint32_t link_bytes(uint16_t type);
+uint32_t link_reply_bytes(uint16_t type);
+
+#endif

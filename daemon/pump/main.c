@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zcrx-pump: what one client has, in a process of its own, without any privilege. The broker
+ * (zcrxd) starts it with the client's socket and the link, and nothing else.
+ *
+ * This thread reads the link and touches nothing that the client could make wait; the client has
+ * its own (client.h). The process ends when the client has gone and has read, or dropped, every
+ * descriptor it was sent.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "daemon/ask/ask.h"
+#include "daemon/common/log.h"
+#include "daemon/link/start.h"
+#include "daemon/pump/client.h"
+#include "daemon/pump/flight.h"
+#include "daemon/pump/shown.h"
+#include "proto/wire.h"
+
+#define START_MS 10000 /* START and CLASS are sent before the process is started */
+
+struct pump {
+	struct client_identity who;
+	uint32_t id;
+	struct client *client; /* NULL: it has gone */
+	int ended;             /* eventfd: the client's thread has ended */
+	int flights;           /* what it has not read yet; or -1 */
+};
+
+static void show(struct pump *p)
+{
+	_cleanup_(fd_closep) int fd = p->client ? shown_make(p->client) : -1;
+	if (fd >= 0)
+		ask_tell(&(union link_any){.as_SHOWN = {.hdr.nfds = 1}}, LINK_SHOWN, &fd);
+}
+
+static int start(struct pump *p, const struct link_start *m)
+{
+	if (m->version != LINK_VERSION || p->id)
+		return -EPROTO;
+	p->id = m->client;
+	p->who = (struct client_identity){.pid = m->pid,
+					  .uid = m->uid,
+					  .gid = m->gid,
+					  .user = ask_user()};
+	snprintf(p->who.socket, sizeof(p->who.socket), "%s", m->socket);
+	snprintf(p->who.class, sizeof(p->who.class), "%s", m->class);
+	log_init(m->verbose);
+	ask_leases(m->leases);
+	ask_zcrx_refused(m->zcrx_refused);
+	return 0;
+}
+
+/* A message of the broker's. Returns 0 or a negative errno. */
+static int take(struct pump *p, const union link_any *m)
+{
+	switch ((int)m->hdr.type) {
+	case LINK_START:
+		return start(p, &m->as_START);
+	case LINK_CLASS:
+		return ask_class(&m->as_CLASS);
+	case LINK_NEWS:
+		ask_news(&m->as_NEWS);
+		return 0;
+	case LINK_STOP:
+		if (p->client)
+			client_stop(p->client);
+		return 0;
+	case LINK_SHOW:
+		show(p);
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+/* The next message. Returns 0, or a negative errno: then there is no broker any more. */
+static int link_turn(struct pump *p)
+{
+	union link_any m;
+	int fds[MSG_FDS_MAX];
+	uint32_t nfds = 0;
+	int n = wire_recv(START_LINK, &m.any, fds, &nfds, MSG_DONTWAIT);
+	if (n == -EAGAIN || n == -EINTR)
+		return 0;
+	if (n <= 0)
+		return n < 0 ? n : -EPIPE;
+	if (n >= (int)sizeof(m.hdr) && m.hdr.serial) {
+		ask_replied(&m, (uint32_t)n, fds, nfds);
+		return 0;
+	}
+	int r = link_check(&m, (uint32_t)n, nfds, false);
+	wire_close(fds, nfds);
+	return r < 0 ? r : take(p, &m);
+}
+
+/* START, and all of CLASS, which were sent together. */
+static int begin(struct pump *p)
+{
+	struct pollfd in = {.fd = START_LINK, .events = POLLIN};
+	int r = 0;
+	while (r == 0 && !ask_has_class())
+		r = poll(&in, 1, START_MS) == 1 ? link_turn(p) : -ETIMEDOUT;
+	p->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	p->flights = flights_open();
+	if (r == 0 && (p->ended < 0 || p->flights < 0))
+		r = -EMFILE;
+	return r < 0 ? r
+		     : client_start(&p->client, START_CLIENT, p->id, &p->who, p->ended);
+}
+
+static void client_gone(struct pump *p)
+{
+	p->client = (client_free(p->client), NULL);
+	ask_tell(&(union link_any){0}, LINK_OVER, NULL);
+}
+
+static void broker_gone(struct pump *p, struct pollfd *link)
+{
+	link->fd = -1;
+	ask_break();
+	if (p->client)
+		client_stop(p->client);
+}
+
+static void serve(struct pump *p)
+{
+	struct pollfd in[] = {{.fd = START_LINK, .events = POLLIN},
+			      {.fd = p->ended, .events = POLLIN},
+			      {.fd = p->flights, .events = POLLIN}};
+	eventfd_t count;
+	while (p->client || flights_any()) {
+		poll(in, 3, -1);
+		if (in[0].revents && link_turn(p) < 0)
+			broker_gone(p, &in[0]);
+		if (in[2].revents)
+			flights_look();
+		if (p->client && eventfd_read(p->ended, &count) == 0)
+			client_gone(p);
+		if (!p->client && in[0].fd < 0)
+			return; /* nobody counts what is in flight any more */
+	}
+}
+
+int main(void)
+{
+	struct pump p = {.ended = -1, .flights = -1};
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
+	if (fcntl(START_LINK, F_GETFD) < 0 || fcntl(START_CLIENT, F_GETFD) < 0) {
+		fprintf(stderr, "zcrx-pump is started by zcrxd, one for each client.\n");
+		return 2;
+	}
+	ask_init(START_LINK);
+	int r = begin(&p);
+	if (r < 0) {
+		log_error("zcrx-pump: %s", strerrordesc_np(-r));
+		return EXIT_FAILURE;
+	}
+	serve(&p);
+	return EXIT_SUCCESS;
+}
