@@ -6,7 +6,7 @@
 #ifndef ZCRXD_ADMISSION_H
 #define ZCRXD_ADMISSION_H
 
-#include "daemon/pump/model.h"
+#include "daemon/grant/identity.h"
 
 /*
  * Fills in who connected to the class's socket ("": the shared one), and charges the session.

@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "daemon/broker/admission.h"
 #include "daemon/broker/serve.h"
+#include "daemon/broker/serve_lease.h"
 #include "daemon/common/log.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
@@ -39,13 +40,6 @@ static int tell(struct pump *p, union link_any *m, uint16_t type)
 	m->hdr.size = link_bytes(type);
 	m->hdr.serial = 0;
 	return wire_send(p->sock, &m->hdr, NULL, MSG_DONTWAIT);
-}
-
-const struct policy_class *pump_class(const struct pump *p, struct classes **ret)
-{
-	*ret = classes_get();
-	const struct policy_class *class = policy_class_of(classes_policy(*ret), &p->is);
-	return class && strcmp(class->name, p->who.class) == 0 ? class : &policy_nobody;
 }
 
 static int tell_class(struct pump *p)
@@ -104,16 +98,6 @@ void pumps_policy(struct pumps *all)
 
 /* ---- its end ---- */
 
-void pump_break(struct pump *p, const char *what)
-{
-	if (p->broken)
-		return;
-	p->broken = true;
-	log_warn("the pump of client %u (pid %d) %s: it is ended", p->id, (int)p->who.pid, what);
-	sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
-	pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
-}
-
 static void job_free(struct job *j)
 {
 	wire_close(j->fds, j->m.hdr.nfds);
@@ -169,7 +153,7 @@ static void bury(struct pump *p)
 
 static void end_leases(void *data)
 {
-	serve_end_leases(data);
+	serve_lease_end_all(data);
 }
 
 /* What is under way for it is waited for. Then its leases end, then all the rest. */
@@ -261,7 +245,7 @@ static void message(struct pump *p, const union link_any *m, uint32_t len, int *
 		return job_add(p, m, fds, nfds);
 	serve_message(p, m, fds, nfds);
 	wire_close(fds, nfds);
-	if (m->hdr.type == LINK_SHOWN && p->awaited) {
+	if ((m->hdr.type == LINK_SHOWN || m->hdr.type == LINK_OVER) && p->awaited) {
 		p->awaited = false;
 		is_shown(p->all);
 	}
@@ -313,7 +297,7 @@ static int news(sd_event_source *source, int fd, uint32_t events, void *data)
 	(void)source;
 	(void)events;
 	eventfd_read(fd, &count);
-	serve_news(data);
+	serve_lease_news(data);
 	return 0;
 }
 

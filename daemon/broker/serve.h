@@ -6,7 +6,7 @@
 #ifndef ZCRXD_SERVE_H
 #define ZCRXD_SERVE_H
 
-#include "daemon/broker/pumps.h"
+#include "daemon/broker/pump.h"
 
 /* On the control thread: a message that link_check() found well-formed, with its descriptors. */
 void serve_message(struct pump *p, const union link_any *m, int *fds, uint32_t nfds);
@@ -14,11 +14,7 @@ void serve_message(struct pump *p, const union link_any *m, int *fds, uint32_t n
 /* On the pump's own thread, for what may take long. */
 void serve_job(struct pump *p, struct job *j);
 
-/* There is news of a lease. */
-void serve_news(struct pump *p);
-
-/* The process has ended. The first may wait for NICs, and is called on the pump's own thread. */
-void serve_end_leases(struct pump *p);
+/* The process has ended: what it was charged is given back. */
 void serve_release(struct pump *p);
 
 /* Sends *m as the reply; the descriptor (or -1) stays the caller's. By any thread. */

@@ -9,7 +9,6 @@
 #include <sys/pidfd.h>
 
 #include "base/fd.h"
-#include "daemon/broker/serve.h"
 #include "daemon/grant/attach.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/lease.h"
@@ -247,7 +246,7 @@ int serve_lease_job(struct pump *p, const struct job *j, union link_any *reply, 
 	}
 }
 
-void serve_end_leases(struct pump *p)
+void serve_lease_end_all(struct pump *p)
 {
 	while (!LIST_EMPTY(&p->leases))
 		lease_drop(p, LIST_FIRST(&p->leases));
@@ -283,7 +282,7 @@ static void look(struct pump *p, struct held_lease *h)
 	}
 }
 
-void serve_news(struct pump *p)
+void serve_lease_news(struct pump *p)
 {
 	struct held_lease *h;
 	pthread_mutex_lock(&p->lock);

@@ -15,7 +15,7 @@
 #define READERS_MOST         64u /* at once; not counting root's */
 #define READERS_OF_USER_MOST 4u
 #define READER_USEC          5000000ull
-#define SHOW_USEC            200000ull  /* for pumps to show their clients */
+#define SHOW_USEC            100000ull  /* for pumps to show their clients */
 #define PAUSE_USEC           100000ull  /* between two documents, at least */
 #define PAUSE_COSTS          4u         /* ... and so many times what one costs */
 #define BYTES_MOST           (8u << 20) /* of documents that are being read, but the newest */
@@ -269,7 +269,7 @@ int status_init(struct status *s, sd_event *event, struct pumps *pumps, struct r
 	if (r >= 0)
 		r = sd_event_source_set_enabled(s->pause, SD_EVENT_OFF);
 	if (r >= 0)
-		r = sd_event_add_time(event, &s->late, CLOCK_MONOTONIC, 0, 0, show_late, s);
+		r = sd_event_add_time(event, &s->late, CLOCK_MONOTONIC, 0, 1000, show_late, s);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(s->late, SD_EVENT_OFF);
 	pumps->on_shown = pumps_have_shown;

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +23,7 @@
 #include "daemon/link/start.h"
 #include "daemon/pump/client.h"
 #include "daemon/pump/flight.h"
+#include "daemon/pump/lower.h"
 #include "daemon/pump/shown.h"
 #include "proto/wire.h"
 
@@ -155,14 +155,15 @@ static void serve(struct pump *p)
 int main(void)
 {
 	struct pump p = {.ended = -1, .flights = -1};
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
 	if (fcntl(START_LINK, F_GETFD) < 0 || fcntl(START_CLIENT, F_GETFD) < 0) {
 		fprintf(stderr, "zcrx-pump is started by zcrxd, one for each client.\n");
 		return 2;
 	}
 	ask_init(START_LINK);
-	int r = begin(&p);
+	int r = lower_self();
+	if (r == 0)
+		r = begin(&p);
 	if (r < 0) {
 		log_error("zcrx-pump: %s", strerrordesc_np(-r));
 		return EXIT_FAILURE;

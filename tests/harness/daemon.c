@@ -167,6 +167,29 @@ void harness_daemon_kill(struct harness_daemon *d)
 	clean(d);
 }
 
+int harness_daemon_processes(const struct harness_daemon *d, pid_t *ret, int room)
+{
+	char path[64];
+	int n = 1, pid;
+	ret[0] = d->pid;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)d->pid, (int)d->pid);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return n;
+	while (n < room && fscanf(f, "%d", &pid) == 1) /* NOLINT(cert-err34-c) */
+		ret[n++] = pid;
+	fclose(f);
+	return n;
+}
+
+void harness_pump_kill(const struct harness_daemon *d)
+{
+	pid_t all[64];
+	int n = harness_daemon_processes(d, all, 64);
+	assert_true(n > 1);
+	assert_int_equal(kill(all[n - 1], SIGKILL), 0);
+}
+
 char *harness_status(const struct harness_daemon *d)
 {
 	struct sockaddr_un at;

@@ -46,6 +46,12 @@ void harness_daemon_stop(struct harness_daemon *d);
 /* SIGKILL. Does nothing when it is not running. */
 void harness_daemon_kill(struct harness_daemon *d);
 
+/* The broker and its pumps, as many as there is room for; returns how many. */
+int harness_daemon_processes(const struct harness_daemon *d, pid_t *ret, int room);
+
+/* Ends a client's pump, whose broker stays; there is one, or the last one is meant. */
+void harness_pump_kill(const struct harness_daemon *d);
+
 /* The document of the status socket as text. The caller frees it. */
 char *harness_status(const struct harness_daemon *d);
 

@@ -283,7 +283,10 @@ static void lost_then_served_by_another(int signal, int error)
 		if (harness_receive_some(&r) == 0)
 			zcrx_wait(r.q, 1000);
 	uint64_t since = harness_now_ms();
-	kill(zcrxd.pid, signal);
+	if (signal == SIGKILL)
+		harness_pump_kill(&zcrxd);
+	else
+		kill(zcrxd.pid, signal);
 	harness_receive(&r);
 	assert_in_range(harness_now_ms() - since, 0, AT_ONCE_MS);
 	assert_int_equal(r.lost, error);
@@ -293,8 +296,6 @@ static void lost_then_served_by_another(int signal, int error)
 	close(adopted[1]);
 	close(idle);
 	assert_true(harness_send_wait(sender) < 0);
-	if (signal == SIGKILL)
-		harness_daemon_kill(&zcrxd);
 	world_stop();
 
 	world_start(NULL);
@@ -311,7 +312,7 @@ static void lost_then_served_by_another(int signal, int error)
 	world_stop();
 }
 
-static void a_killed_daemon_is_noticed_at_once(void **state)
+static void a_killed_pump_is_noticed_at_once(void **state)
 {
 	(void)state;
 	lost_then_served_by_another(SIGKILL, -ECONNRESET);
@@ -334,7 +335,7 @@ int main(void)
 		WORLD_CASE(what_waits_while_paused_comes_when_resumed),
 	};
 	const struct CMUnitTest ends[] = {
-		cmocka_unit_test(a_killed_daemon_is_noticed_at_once),
+		cmocka_unit_test(a_killed_pump_is_noticed_at_once),
 		cmocka_unit_test(a_stopped_daemon_says_so_at_once),
 	};
 	int failed = cmocka_run_group_tests(tests, world_setup, world_teardown);

@@ -404,7 +404,7 @@ static void clients_do_not_hold_each_other_up(void **state)
 
 /* ---- the end of the daemon ---- */
 
-static void a_killed_daemon_is_a_lost_queue_and_a_new_one_serves_again(void **state)
+static void a_killed_pump_is_a_lost_queue_and_a_new_one_serves_again(void **state)
 {
 	(void)state;
 	struct harness_stream s = {.seed = 1};
@@ -414,7 +414,7 @@ static void a_killed_daemon_is_a_lost_queue_and_a_new_one_serves_again(void **st
 		harness_send(adopt_pair(&r, &s), 1, 1ull << 40, HARNESS_FIN);
 	while (s.bytes < MIB)
 		harness_receive_some(&r);
-	harness_daemon_kill(&zcrxd);
+	harness_pump_kill(&zcrxd);
 	harness_receive(&r);
 	assert_int_equal(r.lost, -ECONNRESET);
 	assert_false(s.ended);
@@ -422,7 +422,6 @@ static void a_killed_daemon_is_a_lost_queue_and_a_new_one_serves_again(void **st
 	assert_int_equal(zcrx_area_new(r.z, &r.area, 4096, 0), -ECONNRESET);
 	zcrx_close(r.z);
 
-	harness_daemon_start(&zcrxd, NULL);
 	s = (struct harness_stream){.seed = 2};
 	r = (struct harness_receiver){.streams = &s, .count = 1};
 	harness_receiver_open(&r, &zcrxd, AREA, NULL);
@@ -467,7 +466,7 @@ int main(void)
 		TEST(an_imported_memfd_receives),
 		TEST(two_queues_of_one_connection_run_on_two_threads),
 		TEST(clients_do_not_hold_each_other_up),
-		TEST(a_killed_daemon_is_a_lost_queue_and_a_new_one_serves_again),
+		TEST(a_killed_pump_is_a_lost_queue_and_a_new_one_serves_again),
 		TEST(a_daemon_that_stops_says_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

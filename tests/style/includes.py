@@ -25,9 +25,14 @@ FOLDERS = {
     "policy": ("base", "proto", "nic"),
     "daemon/common": ("base", "proto"),
     "daemon/grant": ("base", "proto", "nic", "policy", "daemon/common"),
-    "daemon/backend": ("base", "proto", "nic", "daemon/common", "daemon/grant/account", "daemon/grant/files"),
-    "daemon/pump": ("base", "proto", "nic", "policy", "daemon/common", "daemon/backend", "daemon/grant"),
-    "daemon/broker": ("base", "proto", "nic", "policy", "daemon/common", "daemon/grant", "daemon/pump"),
+    "daemon/link": ("base", "proto", "policy", "daemon/common"),
+    # It implements the headers of daemon/grant.
+    "daemon/ask": ("base", "proto", "nic", "policy", "daemon/common", "daemon/link", "daemon/grant"),
+    "daemon/backend": ("base", "proto", "nic", "daemon/common", "daemon/grant/account", "daemon/grant/attach",
+                       "daemon/grant/files", "daemon/grant/udmabuf"),
+    "daemon/pump": ("base", "proto", "nic", "policy", "daemon/common", "daemon/link", "daemon/ask", "daemon/backend",
+                    "daemon/grant"),
+    "daemon/broker": ("base", "proto", "nic", "policy", "daemon/common", "daemon/link", "daemon/grant"),
     "tools": ("base", "lib", "proto", "nic", "policy"),
     "examples": ("lib",),
     "bench": ("base", "lib", "nic"),
@@ -40,8 +45,8 @@ BLIND = (
     (r"tools/(?!ctl/(zcrxctl|status|policy)$).*", r"proto/(msg|reason|ring)"),
 )
 # system header -> at most this many modules of the project include it. sockios.h: one for ethtool, one
-# for the network namespace of a socket.
-WRAPPED = {"netlink/": 1, "xf86drm": 1, "linux/sockios.h": 2, "systemd/sd-bus": 0}
+# for the network namespace of a socket, one for what waits in a socket.
+WRAPPED = {"netlink/": 1, "xf86drm": 1, "linux/sockios.h": 3, "systemd/sd-bus": 0}
 # (folders, what they never call, who does it for them)
 CALLS = (
     (("lib", "daemon"), r"\bm(?:un)?map\((?!2\))", "proto/mapping"),

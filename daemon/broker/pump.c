@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/broker/pump.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+
+#include "daemon/common/log.h"
+#include "daemon/grant/classes.h"
+
+const struct policy_class *pump_class(const struct pump *p, struct classes **ret)
+{
+	*ret = classes_get();
+	const struct policy_class *class = policy_class_of(classes_policy(*ret), &p->is);
+	return class && strcmp(class->name, p->who.class) == 0 ? class : &policy_nobody;
+}
+
+void pump_break(struct pump *p, const char *what)
+{
+	if (p->broken)
+		return;
+	p->broken = true;
+	log_warn("the pump of client %u (pid %d) %s: it is ended", p->id, (int)p->who.pid, what);
+	sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
+	pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One pump as the broker knows it: its process, its link, what it was charged and what it holds.
+ */
+#ifndef ZCRXD_BROKER_PUMP_H
+#define ZCRXD_BROKER_PUMP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/common/work.h"
+#include "daemon/grant/identity.h"
+#include "daemon/link/link.h"
+#include "daemon/link/shown.h"
+
+struct classes;
+struct flight_reader;
+struct held_kept;
+struct held_lease;
+struct pumps;
+
+/* Something asked for that may take long. */
+struct job {
+	STAILQ_ENTRY(job) link;
+	union link_any m;
+	int fds[MSG_FDS_MAX];
+};
+
+struct pump {
+	TAILQ_ENTRY(pump) link;
+	struct pumps *all;
+	uint32_t id; /* its client's */
+	pid_t pid;
+	int pidfd, sock; /* sock: the link */
+	sd_event_source *io, *exit, *news;
+	struct client_identity who;
+	struct policy_identity is; /* as of its connect */
+	bool over;                 /* the client has gone; what it has not read yet has not */
+	bool dead;                 /* the process has ended */
+	bool broken;               /* it was ended for what it sent */
+
+	uint64_t charged[ACCOUNT_KINDS];
+	struct flight_reader *reader;
+	uint32_t in_flight;
+	LIST_HEAD(, held_kept) kept;
+
+	pthread_mutex_t lock; /* of the list of leases */
+	LIST_HEAD(, held_lease) leases;
+	int poke; /* eventfd: news of a lease */
+	STAILQ_HEAD(, job) jobs;
+	uint32_t n_jobs;
+	struct work work; /* the first job, or, once it is dead, the end of its leases */
+	bool working, ended;
+
+	bool awaited;              /* it was asked to show its client */
+	struct shown_head *shown;  /* what it showed last, or NULL */
+	size_t shown_bytes;
+};
+
+/*
+ * The client's class now, or policy_nobody; a reference on the classes goes with it. By any thread.
+ */
+const struct policy_class *pump_class(const struct pump *p, struct classes **ret);
+
+/* It sent what no pump sends: it ends. */
+void pump_break(struct pump *p, const char *what);
+
+#endif
