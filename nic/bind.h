@@ -22,7 +22,8 @@ enum {
 int nic_bind(struct nic_binding **ret, uint32_t ifindex, const uint32_t *queues, uint32_t n,
 	     int dmabuf);
 
-/* Closes the socket: if nobody else has it, the queues restart with ordinary memory. NULL is fine. */
+/* Closes the socket: if nobody else has it, the queues restart with ordinary memory. NULL is fine.
+ */
 struct nic_binding *nic_unbind(struct nic_binding *b);
 
 /* The kernel's number of it, which comes with every fragment. */

@@ -282,9 +282,9 @@ const char *steered_set(struct steered *ret, struct lease *l, const struct steer
 	memcpy(ret->locals, reply->locals, n * sizeof(ret->locals[0]));
 	if (r == 0 && !*reply->text)
 		return NULL;
-	return reply->each ? each_instead
+	return reply->each    ? each_instead
 	       : *reply->text ? constant(reply->text)
-			    : "zcrxd's broker does not answer.";
+			      : "zcrxd's broker does not answer.";
 }
 
 bool steered_is_each(const char *why)

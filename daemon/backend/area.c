@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "daemon/grant/udmabuf.h"
 #include "daemon/common/answer.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/files.h"
+#include "daemon/grant/udmabuf.h"
 #include "proto/mapping.h"
 #include "proto/msg.h"
 #include "proto/reason.h"

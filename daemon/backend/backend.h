@@ -27,11 +27,11 @@ struct lease;
 
 struct backend_place {
 	const struct area *area;
-	struct side *side;     /* for what cannot be placed in the area, or NULL */
-	uint32_t buffer_bytes; /* wished for; open() may lower it */
+	struct side *side;         /* for what cannot be placed in the area, or NULL */
+	uint32_t buffer_bytes;     /* wished for; open() may lower it */
 	const struct lease *lease; /* of hardware queues, for backends that take them, or NULL */
-	uint64_t token;     /* open() says: to be or-ed into refills */
-	bool copies_untold; /* likewise: the kernel copies and does not say so */
+	uint64_t token;            /* open() says: to be or-ed into refills */
+	bool copies_untold;        /* likewise: the kernel copies and does not say so */
 };
 
 struct backend {

@@ -89,8 +89,8 @@ bool rings_refill_pending(const struct rings *r);
 
 /*
  * Where the kernel takes the refills itself (zcrx): the part of the rq memfd it is to lay the ring
- * out in, and where it did, from the part's beginning. Then nothing is taken here, only noted; how many the kernel has
- * not taken, the client can make us believe.
+ * out in, and where it did, from the part's beginning. Then nothing is taken here, only noted; how
+ * many the kernel has not taken, the client can make us believe.
  */
 void rings_refill_region(const struct rings *r, uint64_t *ret_offset, uint64_t *ret_bytes);
 void rings_place_refills(struct rings *r, uint32_t head, uint32_t tail, uint32_t rqes);

@@ -55,8 +55,8 @@ struct pump {
 	struct work work; /* the first job, or, once it is dead, the end of its leases */
 	bool working, ended;
 
-	bool awaited;              /* it was asked to show its client */
-	struct shown_head *shown;  /* what it showed last, or NULL */
+	bool awaited;             /* it was asked to show its client */
+	struct shown_head *shown; /* what it showed last, or NULL */
 	size_t shown_bytes;
 };
 

@@ -284,9 +284,8 @@ static int exited(sd_event_source *source, const siginfo_t *info, void *data)
 	sd_event_source_set_enabled(p->news, SD_EVENT_OFF);
 	bool crashed = info->si_code != CLD_EXITED || info->si_status != 0;
 	if (crashed && !p->broken)
-		log_warn("the pump of client %u (pid %d) ended with %s %d", p->id,
-			 (int)p->who.pid, info->si_code == CLD_EXITED ? "status" : "signal",
-			 info->si_status);
+		log_warn("the pump of client %u (pid %d) ended with %s %d", p->id, (int)p->who.pid,
+			 info->si_code == CLD_EXITED ? "status" : "signal", info->si_status);
 	wind_up(p);
 	return 0;
 }

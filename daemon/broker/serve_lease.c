@@ -134,8 +134,7 @@ static void rules_hold(struct pump *p, struct held_lease *h, uint32_t first,
 	}
 }
 
-static int steer(struct pump *p, const struct link_steer *m, int sock,
-		 struct link_steer_reply *ret)
+static int steer(struct pump *p, const struct link_steer *m, int sock, struct link_steer_reply *ret)
 {
 	struct held_lease *h = lease_find(p, m->lease);
 	struct steered set;

@@ -30,12 +30,11 @@ static void add_text(struct json_object *o, const char *key, const char *text)
 	free(copy);
 }
 
-/* The same of what a pump wrote. */
-static void add_sized(struct json_object *o, const char *key, const char *text, size_t room)
+/* What a pump wrote may have no end. */
+static const char *sized(char copy[LINK_TEXT_BYTES], const char *text, size_t room)
 {
-	char copy[LINK_TEXT_BYTES];
-	snprintf(copy, sizeof(copy), "%.*s", (int)room - 1, text);
-	add_text(o, key, copy);
+	snprintf(copy, LINK_TEXT_BYTES, "%.*s", (int)room - 1, text);
+	return copy;
 }
 
 static void add_address(struct json_object *o, const char *key, const struct msg_addr *a)
@@ -58,13 +57,14 @@ static struct json_object *flow_json(const struct shown_flow *f)
 {
 	static const char *const states[] = {"opening", "idle", "receiving", "ended", "closed"};
 	struct json_object *o = json_object_new_object();
+	char copy[LINK_TEXT_BYTES];
 	add_number(o, "id", f->id);
 	add_text(o, "kind", f->listener ? "listener" : "connected");
 	add_address(o, "local", &f->local);
 	add_address(o, "remote", &f->remote);
 	add_number(o, "bytes", f->bytes);
 	add_copied(o, f->copies_untold, f->bytes_copied);
-	add_sized(o, "why_copied", f->why_copied, sizeof(f->why_copied));
+	add_text(o, "why_copied", sized(copy, f->why_copied, sizeof(f->why_copied)));
 	json_object_object_add(o, "paused", json_object_new_boolean(f->paused));
 	add_text(o, "state", f->state < ARRAY_LENGTH(states) ? states[f->state] : "");
 	return o;

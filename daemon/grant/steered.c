@@ -69,7 +69,8 @@ static bool is_of_our_netns(int sock)
 	return cookie && cookie == netns_cookie(sock);
 }
 
-/* A descriptor of the socket's network namespace, or a negative errno. Takes CAP_NET_ADMIN there. */
+/* A descriptor of the socket's network namespace, or a negative errno. Takes CAP_NET_ADMIN there.
+ */
 static int netns_of(int sock)
 {
 	int fd = ioctl(sock, SIOCGSKNS);
@@ -169,8 +170,8 @@ static int steering_add_any(struct steering *s, const struct address *local)
 	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
 		struct address at = {.port = local->port};
 		at.family = nic_address_of(i, at.ip);
-		if (strcmp(i->ifa_name, lease_name(s->lease)) != 0 ||
-		    at.family == AF_UNSPEC || (at.family != local->family && !both))
+		if (strcmp(i->ifa_name, lease_name(s->lease)) != 0 || at.family == AF_UNSPEC ||
+		    (at.family != local->family && !both))
 			continue;
 		const char *why = address_judge(s, &at);
 		if (why) {
@@ -188,7 +189,8 @@ static int steering_add_any(struct steering *s, const struct address *local)
 	return -EACCES;
 }
 
-static int steering_add(struct steering *s, const struct address *local, const struct nic_place *place)
+static int steering_add(struct steering *s, const struct address *local,
+			const struct nic_place *place)
 {
 	struct address remote = address_of(&s->wish->remote);
 	if (s->wish->listener && local->any)
@@ -209,8 +211,7 @@ static int place_find(const struct steering *s, const struct address *local, int
 		r = nic_netns_number(places, netns, &ret_own->netns);
 	}
 	if (r == 0)
-		r = nic_place_find(places, lease_name(s->lease), local->family, local->ip,
-				   ret);
+		r = nic_place_find(places, lease_name(s->lease), local->family, local->ip, ret);
 	nic_places_close(places);
 	return r;
 }
@@ -261,7 +262,8 @@ static bool port_is_of_others(const struct steering *s, uint16_t port)
 }
 
 /* Returns why there is to be no rule, or NULL. */
-static const char *why_not(const struct steering *s, const struct address *local, struct nic_place *ret)
+static const char *why_not(const struct steering *s, const struct address *local,
+			   struct nic_place *ret)
 {
 	const char *why = why_not_its_own(s, local, ret);
 	if (!why && !(s->wish->listener && local->any))

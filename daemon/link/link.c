@@ -21,8 +21,8 @@ struct rule {
 };
 
 static const struct rule rules[] = {
-#define X(name, number, request, reply, least, most, back, who, pace)                     \
-	{#name, sizeof(struct request), sizeof(struct reply), number, least, most, back, \
+#define X(name, number, request, reply, least, most, back, who, pace)                         \
+	{#name,      sizeof(struct request), sizeof(struct reply), number, least, most, back, \
 	 LINK_##who, (pace) == SLOW},
 	LINK_TABLE(X)
 #undef X

@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
-#include "daemon/grant/flight_reader.h"
 #include "daemon/common/loop.h"
+#include "daemon/grant/flight_reader.h"
 #include "proto/wire.h"
 
 /*

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "daemon/pump/control.h"
 #include "daemon/common/address.h"
 #include "daemon/grant/hosted.h"
+#include "daemon/pump/control.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/judge.h"

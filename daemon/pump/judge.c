@@ -9,7 +9,8 @@ void judge_update(struct client *c)
 	if (c->classes && classes_in_force(c->classes))
 		return;
 	struct classes *old = c->classes, *new = classes_get();
-	const struct policy_class *class = classes_class(new, c->session.sock, c->who.socket, c->who.class);
+	const struct policy_class *class =
+		classes_class(new, c->session.sock, c->who.socket, c->who.class);
 	pthread_mutex_lock(&c->lock);
 	c->classes = new;
 	c->class = class;

@@ -115,8 +115,7 @@ static int begin(struct pump *p)
 	p->flights = flights_open();
 	if (r == 0 && (p->ended < 0 || p->flights < 0))
 		r = -EMFILE;
-	return r < 0 ? r
-		     : client_start(&p->client, START_CLIENT, p->id, &p->who, p->ended);
+	return r < 0 ? r : client_start(&p->client, START_CLIENT, p->id, &p->who, p->ended);
 }
 
 static void client_gone(struct pump *p)

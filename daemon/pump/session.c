@@ -8,9 +8,9 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
-#include "daemon/pump/flight.h"
 #include "daemon/common/refuse.h"
 #include "daemon/grant/log_client.h"
+#include "daemon/pump/flight.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/host.h"

@@ -257,8 +257,10 @@ static uint64_t cpu_of_ended(void)
 	const char *after = got ? strrchr(line, ')') : NULL;
 	assert_non_null(after);
 	/* NOLINTNEXTLINE(cert-err34-c): fields 16 and 17, cutime and cstime */
-	assert_int_equal(sscanf(after, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lu %lu",
-				&user, &system), 2);
+	assert_int_equal(sscanf(after,
+				") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lu %lu",
+				&user, &system),
+			 2);
 	return (user + system) * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
@@ -288,7 +290,7 @@ static bool threads_sleep(pid_t pid)
 	DIR *d = opendir(path);
 	const struct dirent *e;
 	if (!d)
-		return true; /* it has ended */
+		return true;     /* it has ended */
 	while ((e = readdir(d))) /* NOLINT(concurrency-mt-unsafe) */
 		if (e->d_name[0] != '.' && atoi(e->d_name) != gettid() && /* NOLINT */
 		    wants_to_run(pid, e->d_name))
