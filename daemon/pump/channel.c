@@ -60,7 +60,7 @@ void channel_forget(struct queue *q, struct flow *f)
 		TAILQ_REMOVE(&q->news, f, news);
 	f->is_news = false;
 	if (q->listeners_wait && TAILQ_EMPTY(&q->news))
-		q->active = true;
+		schedule_now(&q->schedule);
 }
 
 static int event_send(struct queue *q, union msg_any *m, uint16_t type, size_t size, int fd)
@@ -126,7 +126,8 @@ void channel_lost(struct queue *q)
 /* The queue closes with its next turn. */
 static void hang_up(struct queue *q)
 {
-	q->closing = q->active = true;
+	q->closing = true;
+	schedule_now(&q->schedule);
 }
 
 /* Without memory for it the client would sleep on. */
@@ -176,7 +177,7 @@ void channel_ready(void *owner, uint32_t events)
 		return hang_up(q);
 	if (events & EPOLLIN) {
 		q->kicked = true;
-		channel_ask(q);
+		schedule_ask(&q->schedule, clock_ns());
 	}
 	channel_flush(q);
 }
@@ -191,14 +192,4 @@ void channel_take_kicks(struct queue *q)
 		if (n == 0 || (n < 0 && errno != EAGAIN))
 			hang_up(q);
 	}
-}
-
-void channel_ask(struct queue *q)
-{
-	uint64_t until = backoff_until(&q->backoff, clock_ns());
-	q->asked = true;
-	if (until)
-		queue_look_by(q, until);
-	else
-		q->active = true;
 }

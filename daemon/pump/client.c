@@ -127,11 +127,9 @@ static void queue_work(struct client *c, struct queue *q, uint64_t now)
 {
 	if (q->lease && lease_has_news(q->lease))
 		queue_look_at_lease(q);
-	if (q->look_ns && q->look_ns <= now)
-		q->active = true;
 	if (q->closing && !q->quiet)
 		control_let_go(c, q);
-	if (q->active && q->due_ns <= now && !q->quiet)
+	if (!q->quiet && schedule_when(&q->schedule) <= now)
 		queue_turn(q);
 }
 
@@ -154,9 +152,9 @@ static uint64_t turn(struct client *c)
 		if (q->quiet) {
 			if (queue_ended(q))
 				queue_gone(c, q);
-		} else if (q->active || q->look_ns) {
-			uint64_t at = q->active ? q->due_ns : q->look_ns;
-			c->gathering |= q->active;
+		} else {
+			uint64_t at = schedule_when(&q->schedule);
+			c->gathering |= q->schedule.active;
 			next_ns = at < next_ns ? at : next_ns;
 		}
 	}

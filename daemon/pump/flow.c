@@ -104,7 +104,7 @@ static void cancel(struct flow *f)
 	io_uring_prep_cancel64(sqe, f->id, 0);
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 	sqe->user_data = CANCEL | f->id;
-	q->active = true;
+	schedule_now(&q->schedule);
 }
 
 void flow_stop(struct flow *f)
@@ -176,7 +176,7 @@ void flow_arm(struct flow *f)
 	f->drain = false;
 	(f->draining ? q->backend->drain : q->backend->arm)(q->buffers, &q->ring, f->sock, f->id);
 	flows_set_state(f, FLOW_ARMED);
-	q->active = true;
+	schedule_now(&q->schedule);
 }
 
 bool flow_is_settled(const struct flow *f)

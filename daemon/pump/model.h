@@ -34,8 +34,7 @@
 #include "daemon/common/uring.h"
 #include "daemon/common/work.h"
 #include "daemon/grant/account.h"
-#include "daemon/pump/backoff.h"
-#include "daemon/pump/pace.h"
+#include "daemon/pump/schedule.h"
 #include "policy/policy.h"
 #include "proto/msg.h"
 
@@ -159,29 +158,16 @@ struct queue {
 	uint32_t lost_reason;
 	const char *lost_text; /* the lease's sentence, or NULL */
 	bool listeners_wait;   /* for the news to be told: then they accept again */
-	struct pace pace;
-	uint64_t due_ns;                /* not before then; 0: at once */
-	uint64_t look_ns, look_step_ns; /* a turn then, even if nothing happens; 0: none */
-	uint64_t nudge_ns;              /* likewise */
-	bool active;                    /* has work: takes turns until it has none */
-	bool kicked;                    /* there may be kicks to read */
-	bool asked;                     /* the client asks for a turn */
-	struct backoff backoff;         /* when it gets it */
-	bool held;                      /* completions wait for room that the client has to make */
-	bool ending;                    /* ... and its hardware is let go of, by `work` */
+	struct schedule schedule;
+	bool kicked; /* there may be kicks to read */
+	bool held;   /* completions wait for room that the client has to make */
+	bool ending; /* ... and its hardware is let go of, by `work` */
 	struct work work;
 	struct lease *leaving; /* by that */
 	bool closing;          /* has one more turn, */
 	bool quiet;            /* ... which it had: no flow is left, nobody writes its memory */
 	bool reply;            /* ... and QUEUE_CLOSE is to be answered */
 };
-
-/* A turn by then at the latest. */
-static inline void queue_look_by(struct queue *q, uint64_t ns)
-{
-	if (!q->look_ns || q->look_ns > ns)
-		q->look_ns = ns;
-}
 
 /* The control socket. */
 struct session {

@@ -27,7 +27,7 @@ static void ring_ready(void *owner, uint32_t events)
 {
 	struct queue *q = owner;
 	(void)events;
-	q->active = true;
+	schedule_now(&q->schedule);
 }
 
 static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_channel)
@@ -136,8 +136,7 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 			    .rings = {.cq_fd = -1, .rq_fd = -1},
 			    .ring = URING_NULL,
 			    .buffer_bytes = wish->buffer_bytes,
-			    .lease = wish->lease,
-			    .active = true};
+			    .lease = wish->lease};
 	TAILQ_INIT(&q->flows);
 	TAILQ_INIT(&q->waiting);
 	TAILQ_INIT(&q->dead);
@@ -145,8 +144,8 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	TAILQ_INIT(&q->fresh);
 	TAILQ_INIT(&q->news);
 	snprintf(q->why_not, sizeof(q->why_not), "%s", wish->why_not);
-	pace_init(&q->pace, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries,
-		  q->backend->pace_us);
+	schedule_init(&q->schedule, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries,
+		      q->backend->pace_us);
 	return q;
 }
 
@@ -226,7 +225,8 @@ struct queue *queue_free(struct queue *q)
 
 void queue_close(struct queue *q)
 {
-	q->closing = q->active = true;
+	q->closing = true;
+	schedule_now(&q->schedule);
 }
 
 void queue_lose(struct queue *q, int error, uint32_t reason)
