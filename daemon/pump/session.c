@@ -81,7 +81,7 @@ static void answer_send(struct client *c, const struct msg_hdr *request, uint32_
 		refusal_make(&s->reply, reason, a->error, a->text);
 		refusal_log(c, request);
 	} else {
-		s->reply.hdr = (struct msg_hdr){.size = request_reply_bytes(request->type),
+		s->reply.hdr = (struct msg_hdr){.size = msg_reply_bytes(request->type),
 						.nfds = (uint16_t)a->nfds};
 	}
 	s->reply.hdr.type = request->type;
@@ -105,11 +105,11 @@ static void handle(struct client *c, const union msg_any *m, uint32_t len, int *
 {
 	struct session *s = &c->session;
 	memset(&s->reply, 0, sizeof(s->reply));
-	struct answer a = {.reply = &s->reply, .fds = s->reply_fds};
+	struct answer a = {.reply = &s->reply, .brought = fds, .fds = s->reply_fds};
 	uint32_t reason = REASON_NONE;
 	judge_update(c);
 	if (msg_check(m, len, nfds, s->state, &reason) == 0)
-		reason = request_handle(c, m, fds, &a);
+		reason = request_handle(c, m, &a);
 	if (reason == REQUEST_PENDING) {
 		s->pending = m->hdr;
 		watch(c, 0);

@@ -79,12 +79,15 @@ def check_names():
     expect("constants", sorted(tables.constants), sorted(a or b for a, b in found))
 
 
+def fds(least, most):
+    return least if least == most else f"{least}..{most}"
+
+
 def check_messages():
     found = {}
-    for name, number, event, reply, least, most, state in re.findall(
-            r"X\((\w+), (\d+), (\w+), (\w+), (\d), (\d), (\w+)\)", header("msg.h")):
-        fds = least if least == most else f"{least}..{most}"
-        found[name] = (int(number), event, "" if state == "EVENT" else reply, fds, state)
+    for name, number, body, least, most, reply, reply_least, reply_most, state in re.findall(
+            r"X\((\w+), (\d+), (\w+), (\d), (\d)(?:, (\w+), (\d), (\d), (\w+))?\)", header("msg.h")):
+        found[name] = (int(number), body, fds(least, most), reply, fds(reply_least, reply_most), state or "EVENT")
     expect("messages", tables.messages, found)
 
 
