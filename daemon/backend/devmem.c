@@ -19,6 +19,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/counter.h"
 #include "base/size.h"
 #include "daemon/backend/area.h"
@@ -61,7 +62,7 @@ struct message {
 };
 
 struct devmem {
-	struct uring *ring;
+	struct backend backend;
 	struct rings *rings;
 	struct side *side;
 	struct nic_binding *binding;
@@ -76,6 +77,11 @@ struct devmem {
 	bool dropped;  /* ... and something would have */
 };
 
+static struct devmem *devmem_of(struct backend *backend)
+{
+	return container_of(backend, struct devmem, backend);
+}
+
 static uint32_t devmem_buffer_bytes(uint64_t area_bytes, uint32_t wish)
 {
 	(void)area_bytes;
@@ -83,43 +89,44 @@ static uint32_t devmem_buffer_bytes(uint64_t area_bytes, uint32_t wish)
 	return (uint32_t)sysconf(_SC_PAGESIZE); /* net/core/devmem.c: the chunks of its pool */
 }
 
-static uint32_t devmem_refills(uint32_t buffers)
+static uint32_t devmem_refill_entries(uint32_t buffers)
 {
 	/* A niov can hold the ends of several fragments, and each is given back by itself. */
 	return buffers > UINT32_MAX / 4 ? UINT32_MAX : buffers * 4;
 }
 
-static void devmem_close(void *data, struct uring *ring)
+static void devmem_close(struct backend *backend)
 {
-	struct devmem *b = data;
-	(void)ring;
+	struct devmem *b = devmem_of(backend);
 	nic_unbind(b->binding);
 	giveback_done(&b->back);
 	free(b->by_index);
 	free(b);
 }
 
-static int devmem_open(void **ret, struct uring *ring, struct rings *rings,
-		       struct backend_place *place)
+static int devmem_open(struct backend **ret, const struct backend_setup *setup)
 {
+	struct rings *rings = setup->rings;
 	struct devmem *b = calloc(1, sizeof(*b));
 	if (!b)
 		return -ENOMEM;
-	b->ring = ring;
+	b->backend = (struct backend){.ops = &backend_devmem,
+				      .ring = setup->ring,
+				      .buffer_bytes = setup->buffer_bytes};
 	b->rings = rings;
-	b->side = place->side;
-	b->area_bytes = place->area->bytes;
+	b->side = setup->side;
+	b->area_bytes = setup->area->bytes;
 	b->header.msg_controllen = CONTROL_BYTES;
-	int r = giveback_init(&b->back, ring, rings->daemon, b->area_bytes, place->buffer_bytes,
-			      rings->layout.rq_entries);
+	int r = giveback_init(&b->back, setup->ring, rings->daemon, b->area_bytes,
+			      setup->buffer_bytes, rings->layout.rq_entries);
 	if (r == 0)
-		r = nic_bind(&b->binding, place->ifindex, place->rxqs, place->n_rxqs,
-			     place->area->dmabuf);
+		r = nic_bind(&b->binding, setup->ifindex, setup->rxqs, setup->n_rxqs,
+			     setup->area->dmabuf);
 	if (r < 0) {
-		devmem_close(b, ring);
+		devmem_close(&b->backend);
 		return r;
 	}
-	*ret = b;
+	*ret = &b->backend;
 	return 0;
 }
 
@@ -129,7 +136,7 @@ static struct stream *stream_find(const struct devmem *b, uint32_t id)
 {
 	uint32_t index = flow_id_index(id);
 	struct stream *s = index < b->indices ? b->by_index[index].stream : NULL;
-	return s && s->back.id == id ? s : NULL;
+	return s && s->back.stream.id == id ? s : NULL;
 }
 
 static int index_make(struct devmem *b, uint32_t index)
@@ -146,60 +153,58 @@ static int index_make(struct devmem *b, uint32_t index)
 	return 0;
 }
 
-static int devmem_join(void *data, void **ret_stream, int sock, uint32_t id)
+static int devmem_join(struct backend *backend, struct backend_stream **ret, int sock, uint32_t id)
 {
-	struct devmem *b = data;
+	struct devmem *b = devmem_of(backend);
 	if (index_make(b, flow_id_index(id)) < 0)
 		return -ENOMEM;
 	struct stream *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	s->back = (struct giveback_stream){.sock = sock, .id = id, .tokens.due = TOKENS_NONE};
+	s->back = (struct giveback_stream){.stream = {.sock = sock, .id = id},
+					   .tokens.due = TOKENS_NONE};
 	b->by_index[flow_id_index(id)].stream = s;
-	*ret_stream = s;
+	*ret = &s->back.stream;
 	return 0;
 }
 
-static bool devmem_settled(void *data, const void *stream)
+static bool devmem_is_settled(struct backend_stream *s)
 {
-	const struct stream *s = stream;
-	(void)data;
-	return giveback_is_settled(&s->back);
+	return giveback_is_settled(container_of(s, struct giveback_stream, stream));
 }
 
-static uint32_t devmem_settled_next(void *data)
+static uint32_t devmem_next_settled(struct backend *backend)
 {
-	struct devmem *b = data;
+	struct devmem *b = devmem_of(backend);
 	return giveback_next(&b->back);
 }
 
-static void devmem_leave(void *data, void *stream)
+static void devmem_leave(struct backend *backend, struct backend_stream *s)
 {
-	struct devmem *b = data;
-	struct stream *s = stream;
-	b->by_index[flow_id_index(s->back.id)].stream = NULL;
-	free(s);
+	struct devmem *b = devmem_of(backend);
+	b->by_index[flow_id_index(s->id)].stream = NULL;
+	free(container_of(s, struct stream, back.stream));
 }
 
-static void devmem_arm(void *data, struct uring *ring, int sock, uint64_t user_data)
+static void devmem_arm(struct backend *backend, int sock, uint64_t user_data)
 {
-	struct devmem *b = data;
-	struct io_uring_sqe *sqe = uring_sqe(ring);
+	struct devmem *b = devmem_of(backend);
+	struct io_uring_sqe *sqe = uring_sqe(backend->ring);
 	io_uring_prep_recvmsg_multishot(sqe, sock, &b->header, MSG_SOCK_DEVMEM);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = SIDE_GROUP;
 	sqe->user_data = user_data;
 }
 
-static bool devmem_refill(void *data, uint64_t off)
+static bool devmem_refill(struct backend *backend, uint64_t off)
 {
-	struct devmem *b = data;
+	struct devmem *b = devmem_of(backend);
 	return tokens_refill(&b->back.tokens, off) != NULL;
 }
 
-static uint32_t devmem_post(void *data)
+static uint32_t devmem_replenish(struct backend *backend)
 {
-	struct devmem *b = data;
+	struct devmem *b = devmem_of(backend);
 	giveback_turn(&b->back);
 	return b->side->posted ? UINT32_MAX : 0;
 }
@@ -222,7 +227,7 @@ static bool plain_take(struct devmem *b, uint32_t bytes)
 	if (!m->stream->error && !b->ending) {
 		if (!side_give(b->side, m->slot))
 			return false;
-		complete(b, m->stream->back.id, bytes,
+		complete(b, m->stream->back.stream.id, bytes,
 			 IORING_CQE_F_BUFFER | m->slot << IORING_CQE_BUFFER_SHIFT, m->at);
 	}
 	m->at += bytes;
@@ -248,7 +253,7 @@ static bool fragment_take(struct devmem *b, const struct dmabuf_cmsg *f)
 		tokens_reject(&b->back.tokens, &s->back.tokens, f->frag_token);
 	} else {
 		tokens_lend(&b->back.tokens, &s->back.tokens, f->frag_offset, f->frag_token);
-		complete(b, s->back.id, f->frag_size, 0, f->frag_offset);
+		complete(b, s->back.stream.id, f->frag_size, 0, f->frag_offset);
 	}
 	return true;
 }
@@ -311,7 +316,7 @@ static int32_t last_of(const struct message *m, const struct io_uring_cqe *cqe)
 
 static void cancel(struct devmem *b, uint64_t user_data)
 {
-	struct io_uring_sqe *sqe = uring_sqe(b->ring);
+	struct io_uring_sqe *sqe = uring_sqe(b->backend.ring);
 	io_uring_prep_cancel64(sqe, user_data, 0);
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 	sqe->user_data = CANCEL;
@@ -342,16 +347,16 @@ static bool translate(struct devmem *b, const struct io_uring_cqe *cqe)
 	return true;
 }
 
-static bool devmem_reap(void *data, bool *ret_held)
+static bool devmem_reap(struct backend *backend, bool *ret_held)
 {
-	struct devmem *b = data;
+	struct devmem *b = devmem_of(backend);
 	struct io_uring_cqe *cqe;
 	bool room = true, any = giveback_reap(&b->back);
-	while (room && (cqe = uring_peek(b->ring))) {
+	while (room && (cqe = uring_peek(b->backend.ring))) {
 		any |= giveback_reap(&b->back); /* those do not wait for room: they make some */
 		room = giveback_is_ours(cqe) || cqe->user_data == CANCEL || translate(b, cqe);
 		if (room)
-			io_uring_cqe_seen(&b->ring->io, cqe);
+			io_uring_cqe_seen(&b->backend.ring->io, cqe);
 		any |= room;
 	}
 	count_set(&b->rings->daemon->lent, b->lent);
@@ -361,38 +366,46 @@ static bool devmem_reap(void *data, bool *ret_held)
 }
 
 /* What is given back makes room in the ledger for the next messages. */
-static bool devmem_end(void *data, struct uring *ring)
+static bool devmem_end(struct backend *backend)
 {
-	struct devmem *b = data;
+	struct devmem *b = devmem_of(backend);
 	bool held;
 	b->ending = true;
 	do {
 		giveback_all(&b->back);
-		uring_enter(ring);
-	} while (devmem_reap(b, &held) || uring_overflown(ring));
+		uring_enter(backend->ring);
+	} while (devmem_reap(backend, &held) || uring_overflown(backend->ring));
 	giveback_all(&b->back);
-	return b->dropped || uring_lost(ring);
+	return b->dropped || uring_lost(backend->ring);
 }
 
-const struct backend backend_devmem = {
+static const struct backend_loans loans = {
+	.join = devmem_join,
+	.is_settled = devmem_is_settled,
+	.next_settled = devmem_next_settled,
+	.leave = devmem_leave,
+};
+
+static const struct backend_private_ring private_ring = {
+	.reap = devmem_reap,
+};
+
+const struct backend_ops backend_devmem = {
 	.name = "devmem",
 	.number = MSG_BACKEND_DEVMEM,
 	.format = MSG_FORMAT_ZCRX,
 	.cqe_bytes = sizeof(struct ring_cqe),
-	.has_side = true,
-	.pace_us = BACKEND_PACE_US_MOST,
-	.area_bytes_most = TOKENS_AREA_BYTES_MOST,
+	.needs_side = true,
+	.pace_us = BACKEND_PACE_US_MAX,
+	.area_bytes_max = TOKENS_AREA_BYTES_MOST,
 	.buffer_bytes = devmem_buffer_bytes,
-	.refills = devmem_refills,
+	.refill_entries = devmem_refill_entries,
 	.open = devmem_open,
 	.close = devmem_close,
 	.arm = devmem_arm,
-	.join = devmem_join,
-	.end = devmem_end,
-	.settled = devmem_settled,
-	.settled_next = devmem_settled_next,
-	.leave = devmem_leave,
-	.reap = devmem_reap,
+	.replenish = devmem_replenish,
 	.refill = devmem_refill,
-	.post = devmem_post,
+	.end = devmem_end,
+	.loans = &loans,
+	.private_ring = &private_ring,
 };

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include "base/container.h"
 #include "base/counter.h"
 #include "proto/ring.h"
 
@@ -18,6 +19,11 @@
 #endif
 
 #define CALL (1ull << 33) /* user_data of a call: this and its index */
+
+static struct giveback_stream *giveback_stream_of(struct tokens_stream *tokens)
+{
+	return container_of(tokens, struct giveback_stream, tokens);
+}
 
 int giveback_init(struct giveback *g, struct uring *ring, struct ring_daemon *counts,
 		  uint64_t area_bytes, uint32_t niov_bytes, uint32_t tokens)
@@ -51,7 +57,7 @@ bool giveback_is_short(const struct giveback *g)
 static void call_issue(struct giveback *g, struct giveback_call *c)
 {
 	struct io_uring_sqe *sqe = uring_sqe(g->ring);
-	io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_SETSOCKOPT, c->stream->sock, SOL_SOCKET,
+	io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_SETSOCKOPT, c->stream->stream.sock, SOL_SOCKET,
 			       SO_DEVMEM_DONTNEED, c->ranges, (int)(c->n * sizeof(c->ranges[0])));
 	sqe->user_data = CALL | (uint64_t)(c - g->calls);
 }
@@ -70,7 +76,7 @@ static void call_end(struct giveback *g, struct giveback_call *c)
 	count_add(&g->counts->returned, c->returned);
 	count_add(&g->counts->missed, c->count - c->returned);
 	c->stream->calls--;
-	g->paid[g->n_paid++] = c->stream->id;
+	g->paid[g->n_paid++] = c->stream->stream.id;
 	c->stream = NULL;
 }
 
@@ -78,7 +84,7 @@ static void call_at_once(struct giveback *g, struct giveback_call *c)
 {
 	int r;
 	do {
-		r = setsockopt(c->stream->sock, SOL_SOCKET, SO_DEVMEM_DONTNEED, c->ranges,
+		r = setsockopt(c->stream->stream.sock, SOL_SOCKET, SO_DEVMEM_DONTNEED, c->ranges,
 			       (socklen_t)(c->n * sizeof(c->ranges[0])));
 	} while (falls_short(c, r));
 	call_end(g, c);
@@ -126,7 +132,7 @@ void giveback_turn(struct giveback *g)
 	g->received = false;
 	while (left > 0 && g->n_paid < GIVEBACK_CALLS && (due = TAILQ_FIRST(&g->tokens.due)) &&
 	       (c = at_once ? &alone : call_free(g))) {
-		*c = (struct giveback_call){.stream = (struct giveback_stream *)due};
+		*c = (struct giveback_call){.stream = giveback_stream_of(due)};
 		c->n = tokens_take(&g->tokens, due, left, c->ranges, &c->count);
 		left -= c->count;
 		c->stream->calls++;
@@ -163,7 +169,7 @@ void giveback_all(struct giveback *g)
 	g->n_paid = 0; /* nobody asks any more */
 	tokens_recall(&g->tokens);
 	while ((due = TAILQ_FIRST(&g->tokens.due))) {
-		struct giveback_call c = {.stream = (struct giveback_stream *)due};
+		struct giveback_call c = {.stream = giveback_stream_of(due)};
 		c.n = tokens_take(&g->tokens, due, TOKENS_BATCH_MOST, c.ranges, &c.count);
 		c.stream->calls++;
 		call_at_once(g, &c);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/backend/backend.h"
 #include "daemon/backend/tokens.h"
 #include "daemon/common/uring.h"
 
@@ -20,9 +21,8 @@ struct ring_daemon;
 #define GIVEBACK_CALLS 8u /* under way at a time, or made at once in a turn */
 
 struct giveback_stream {
-	struct tokens_stream tokens; /* first: the ledger knows streams by it */
-	int sock;
-	uint32_t id;    /* the owner's, not 0 */
+	struct backend_stream stream; /* its id is not 0 */
+	struct tokens_stream tokens;
 	uint32_t calls; /* under way */
 };
 

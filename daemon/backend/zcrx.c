@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/counter.h"
 #include "base/size.h"
 #include "daemon/backend/area.h"
@@ -40,7 +41,7 @@
  * buffer's offset in 32 bits: of a larger area completions would name the wrong bytes, and refills
  * free the wrong buffers, silently.
  */
-#define AREA_BYTES_MOST (1ull << 32)
+#define AREA_BYTES_MAX (1ull << 32)
 
 #define EVENT (1ull << 34) /* user_data of events: no flow's */
 
@@ -52,7 +53,7 @@ struct drain {
 };
 
 struct zcrx {
-	struct uring *ring;
+	struct backend backend;
 	struct rings *rings;
 	struct side *side; /* NULL: the area is no dma-buf */
 	struct drain *drain;
@@ -66,6 +67,11 @@ struct zcrx {
 	const struct zcrx_statistics *stats; /* in the client's reach: to be shown, not trusted */
 };
 
+static struct zcrx *zcrx_of(struct backend *backend)
+{
+	return container_of(backend, struct zcrx, backend);
+}
+
 static uint32_t page_bytes(void)
 {
 	return (uint32_t)sysconf(_SC_PAGESIZE);
@@ -78,7 +84,7 @@ static uint32_t zcrx_buffer_bytes(uint64_t area_bytes, uint32_t wish)
 	return bytes < page_bytes() ? page_bytes() : bytes;
 }
 
-static uint32_t zcrx_refills(uint32_t buffers)
+static uint32_t zcrx_refill_entries(uint32_t buffers)
 {
 	/* Several completions can lie in one buffer, and each is given back by itself. */
 	return buffers > UINT32_MAX / 4 ? UINT32_MAX : buffers * 4;
@@ -91,20 +97,20 @@ struct registration {
 	struct zcrx_events events;
 };
 
-static int try(struct zcrx *b, const struct backend_place *place, struct registration *r)
+static int try(struct zcrx *b, const struct backend_setup *setup, struct registration *r)
 {
 	uint64_t region_bytes;
 	void *region = rings_refill_region(b->rings, &region_bytes);
-	uint32_t entries = b->rings->layout.rq_entries, chunk = place->buffer_bytes;
+	uint32_t entries = b->rings->layout.rq_entries, chunk = b->backend.buffer_bytes;
 	*r = (struct registration){
-		.ifq = {.if_idx = place->ifindex,
-			.if_rxq = place->rxqs[0],
+		.ifq = {.if_idx = setup->ifindex,
+			.if_rxq = setup->rxqs[0],
 			.rq_entries = entries,
 			.area_ptr = (uintptr_t)&r->area,
 			.region_ptr = (uintptr_t)&r->region,
 			.rx_buf_len = chunk == page_bytes() ? 0 : chunk,
 			.__resv = {b->abi.events ? (uintptr_t)&r->events : 0}},
-		.area = {.len = place->area->bytes},
+		.area = {.len = setup->area->bytes},
 		.region = {.user_addr = (uintptr_t)region,
 			   .size = region_bytes,
 			   .flags = IORING_MEM_REGION_TYPE_USER},
@@ -113,76 +119,76 @@ static int try(struct zcrx *b, const struct backend_place *place, struct registr
 			   .flags = ZCRX_EVENTS_STATS,
 			   .stats_offset = region_bytes - ZCRX_STATISTICS_BYTES},
 	};
-	if (place->area->dmabuf >= 0) {
+	if (setup->area->dmabuf >= 0) {
 		r->area.flags = IORING_ZCRX_AREA_DMABUF;
-		r->area.dmabuf_fd = (uint32_t)place->area->dmabuf;
+		r->area.dmabuf_fd = (uint32_t)setup->area->dmabuf;
 	} else {
-		r->area.addr = (uintptr_t)place->area->base;
+		r->area.addr = (uintptr_t)setup->area->base;
 	}
-	return io_uring_register_ifq(&b->ring->io, &r->ifq);
+	return io_uring_register_ifq(&b->backend.ring->io, &r->ifq);
 }
 
-static int try_patiently(struct zcrx *b, const struct backend_place *place, struct registration *r)
+static int try_patiently(struct zcrx *b, const struct backend_setup *setup, struct registration *r)
 {
 	int e, tries = 0;
-	while ((e = try(b, place, r)) == -EEXIST && tries++ < EEXIST_TRIES)
+	while ((e = try(b, setup, r)) == -EEXIST && tries++ < EEXIST_TRIES)
 		nanosleep(&(struct timespec){.tv_nsec = EEXIST_PAUSE_NS}, NULL);
 	return e;
 }
 
 /* Buffers of more than a page take a kernel, a NIC and memory that can; else they are pages. */
-static int attach(struct zcrx *b, struct backend_place *place, struct registration *r)
+static int attach(struct zcrx *b, const struct backend_setup *setup, struct registration *r)
 {
 	int e = -EOPNOTSUPP;
-	if (place->buffer_bytes == page_bytes() || b->abi.large_buffers)
-		e = try_patiently(b, place, r);
-	if (e == 0 || place->buffer_bytes == page_bytes())
+	if (b->backend.buffer_bytes == page_bytes() || b->abi.large_buffers)
+		e = try_patiently(b, setup, r);
+	if (e == 0 || b->backend.buffer_bytes == page_bytes())
 		return e;
-	place->buffer_bytes = page_bytes();
-	return try_patiently(b, place, r);
+	b->backend.buffer_bytes = page_bytes();
+	return try_patiently(b, setup, r);
 }
 
 /* The hardware queue goes back when the ring does. */
-static void zcrx_close(void *data, struct uring *ring)
+static void zcrx_close(struct backend *backend)
 {
-	struct zcrx *b = data;
-	(void)ring;
+	struct zcrx *b = zcrx_of(backend);
 	free(b->drain);
 	free(b);
 }
 
-static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
-		     struct backend_place *place)
+static int zcrx_open(struct backend **ret, const struct backend_setup *setup)
 {
 	struct zcrx *b = calloc(1, sizeof(*b));
 	struct registration r;
 	if (!b)
 		return -ENOMEM;
-	*b = (struct zcrx){.ring = ring,
-			   .rings = rings,
-			   .side = place->side,
+	*b = (struct zcrx){.backend = {.ops = &backend_zcrx,
+				       .ring = setup->ring,
+				       .buffer_bytes = setup->buffer_bytes},
+			   .rings = setup->rings,
+			   .side = setup->side,
 			   .abi = zcrx_abi_query()};
 	if (b->side)
 		b->drain = malloc(sizeof(*b->drain));
-	int e = b->side && !b->drain ? -ENOMEM : attach(b, place, &r);
+	int e = b->side && !b->drain ? -ENOMEM : attach(b, setup, &r);
 	if (e < 0) {
-		zcrx_close(b, ring);
+		zcrx_close(&b->backend);
 		return e;
 	}
 	b->ifq = r.ifq.zcrx_id;
 	if (b->abi.events && !b->side)
 		b->stats = (const void *)((uintptr_t)r.region.user_addr + r.events.stats_offset);
-	place->copies_untold = !b->stats && !b->side;
-	place->token = r.area.rq_area_token;
-	rings_place_refills(rings, r.ifq.offsets.head, r.ifq.offsets.tail, r.ifq.offsets.rqes);
-	*ret = b;
+	b->backend.copies_untold = !b->stats && !b->side;
+	b->backend.area_token = r.area.rq_area_token;
+	rings_place_refills(b->rings, r.ifq.offsets.head, r.ifq.offsets.tail, r.ifq.offsets.rqes);
+	*ret = &b->backend;
 	return 0;
 }
 
-static void zcrx_arm(void *data, struct uring *ring, int sock, uint64_t user_data)
+static void zcrx_arm(struct backend *backend, int sock, uint64_t user_data)
 {
-	struct zcrx *b = data;
-	struct io_uring_sqe *sqe = uring_sqe(ring);
+	struct zcrx *b = zcrx_of(backend);
+	struct io_uring_sqe *sqe = uring_sqe(backend->ring);
 	b->drought.armed = true;
 	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, sock, NULL, 0, 0);
 	sqe->ioprio |= IORING_RECV_MULTISHOT;
@@ -194,12 +200,12 @@ static void zcrx_arm(void *data, struct uring *ring, int sock, uint64_t user_dat
  * As of devmem: it also takes the linear part of a packet whose rest the CPU cannot read, where
  * plain recv ends with -EFAULT. It says so in control messages, which nobody needs.
  */
-static void zcrx_drain(void *data, struct uring *ring, int sock, uint64_t user_data)
+static void zcrx_drain(struct backend *backend, int sock, uint64_t user_data)
 {
-	struct zcrx *b = data;
-	struct io_uring_sqe *sqe = uring_sqe(ring);
+	struct zcrx *b = zcrx_of(backend);
+	struct io_uring_sqe *sqe = uring_sqe(backend->ring);
 	struct drain *d = b->drain;
-	struct msghdr *header = &d->headers[sqe - ring->io.sq.sqes];
+	struct msghdr *header = &d->headers[sqe - backend->ring->io.sq.sqes];
 	d->iov = (struct iovec){.iov_len = SIDE_SLOT_BYTES};
 	*header = (struct msghdr){.msg_iov = &d->iov,
 				  .msg_iovlen = 1,
@@ -211,9 +217,9 @@ static void zcrx_drain(void *data, struct uring *ring, int sock, uint64_t user_d
 	sqe->user_data = user_data;
 }
 
-static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
+static void zcrx_received(struct backend *backend, const struct io_uring_cqe *cqe)
 {
-	struct zcrx *b = data;
+	struct zcrx *b = zcrx_of(backend);
 	if (cqe->user_data == EVENT) {
 		b->event = true;
 		count_add(&b->rings->daemon->starvations, 1);
@@ -234,7 +240,7 @@ static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
 static bool control(struct zcrx *b, uint32_t op)
 {
 	struct zcrx_ctrl ctrl = {.zcrx_id = b->ifq, .op = op};
-	return io_uring_register_zcrx_ctrl(&b->ring->io, &ctrl) >= 0;
+	return io_uring_register_zcrx_ctrl(&b->backend.ring->io, &ctrl) >= 0;
 }
 
 /* The kernel takes all refills there are. */
@@ -266,10 +272,10 @@ static bool given_back(struct zcrx *b)
 	return given > 0;
 }
 
-static uint32_t zcrx_post(void *data)
+static uint32_t zcrx_replenish(struct backend *backend)
 {
-	struct zcrx *b = data;
-	/* First: what is given back from here on, a flush may miss. */
+	struct zcrx *b = zcrx_of(backend);
+	/* Before the flush: a refill that comes later may miss the flush, and is news next time. */
 	bool news = given_back(b);
 	uint32_t untaken = rings_refill_untaken(b->rings);
 	b->flushed &= !news;
@@ -290,28 +296,28 @@ static uint32_t zcrx_post(void *data)
 	return drought_arms(&b->drought, clock_ns());
 }
 
-static uint64_t zcrx_copied(const void *data)
+static uint64_t zcrx_copied(struct backend *backend)
 {
-	const struct zcrx *b = data;
+	const struct zcrx *b = zcrx_of(backend);
 	return b->stats ? __atomic_load_n(&b->stats->copied_bytes, __ATOMIC_RELAXED) : 0;
 }
 
-const struct backend backend_zcrx = {
+const struct backend_ops backend_zcrx = {
 	.name = "zcrx",
 	.number = MSG_BACKEND_ZCRX,
 	.format = MSG_FORMAT_ZCRX,
 	.cqe_bytes = 2 * sizeof(struct io_uring_cqe),
-	.has_side = true,
+	.needs_side = true,
 	.tries_again = true,
-	.pace_us = BACKEND_PACE_US_MOST,
-	.area_bytes_most = AREA_BYTES_MOST,
+	.pace_us = BACKEND_PACE_US_MAX,
+	.area_bytes_max = AREA_BYTES_MAX,
 	.buffer_bytes = zcrx_buffer_bytes,
-	.refills = zcrx_refills,
+	.refill_entries = zcrx_refill_entries,
 	.open = zcrx_open,
 	.close = zcrx_close,
 	.arm = zcrx_arm,
+	.replenish = zcrx_replenish,
 	.drain = zcrx_drain,
 	.received = zcrx_received,
-	.post = zcrx_post,
 	.copied = zcrx_copied,
 };

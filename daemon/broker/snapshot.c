@@ -64,7 +64,7 @@ static void queue_copy(struct snapshot_queue *to, const struct queue *q)
 	const uint32_t *rxqs;
 	*to = (struct snapshot_queue){
 		.id = q->id,
-		.backend = q->backend->name,
+		.backend = q->backend_name,
 		.area_bytes = q->area->bytes,
 		.buffer_bytes = q->buffer_bytes,
 		.cq_entries = q->rings.layout.cq_entries,

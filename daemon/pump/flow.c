@@ -51,7 +51,7 @@ static void share(struct queue *q, struct flow *f)
 void flow_open(struct flow *f)
 {
 	flows_link(f);
-	if (!f->listener && f->queue->backend->end)
+	if (!f->listener && f->queue->backend->ops->end)
 		f->taken = socket_taken(f->sock);
 	share(f->queue, f);
 	if (!f->steering && !f->why_copied)
@@ -133,7 +133,7 @@ void flow_free(struct flow *f)
 	flows_forget(f);
 	channel_forget(q, f);
 	if (f->stream)
-		q->backend->leave(q->buffers, f->stream);
+		q->backend->ops->loans->leave(q->backend, f->stream);
 	pthread_mutex_lock(&q->client->lock);
 	TAILQ_REMOVE(&q->flows, f, link);
 	q->flow_count--;
@@ -168,21 +168,21 @@ static void accept_next(struct flow *f)
 void flow_arm(struct flow *f)
 {
 	struct queue *q = f->queue;
-	bool first = q->backend->join && !f->stream;
+	const struct backend_ops *ops = q->backend->ops;
 	if (flow_watch(f, FLOW_WAIT_DATA) < 0 ||
-	    (first && q->backend->join(q->buffers, &f->stream, f->sock, f->id) < 0))
+	    (ops->loans && !f->stream &&
+	     ops->loans->join(q->backend, &f->stream, f->sock, f->id) < 0))
 		return flow_end(f, -ENOMEM, REASON_DAEMON_LIMIT);
 	f->draining = f->drain;
 	f->drain = false;
-	(f->draining ? q->backend->drain : q->backend->arm)(q->buffers, &q->ring, f->sock, f->id);
+	(f->draining ? ops->drain : ops->arm)(q->backend, f->sock, f->id);
 	flows_set_state(f, FLOW_ARMED);
 	schedule_now(&q->schedule);
 }
 
 bool flow_is_settled(const struct flow *f)
 {
-	const struct queue *q = f->queue;
-	return !f->stream || q->backend->settled(q->buffers, f->stream);
+	return !f->stream || f->queue->backend->ops->loans->is_settled(f->stream);
 }
 
 /* Lets go of the socket, unless the backend still owes it something. */
@@ -258,7 +258,7 @@ static bool unplaceable(struct flow *f, int res)
 {
 	const struct queue *q = f->queue;
 	bool placeable = res == -EFAULT || res == -ENODEV; /* to the drain */
-	if (!q->side || !q->backend->drain || (f->draining ? !placeable : res != -ENOMEM))
+	if (!q->side || !q->backend->ops->drain || (f->draining ? !placeable : res != -ENOMEM))
 		return false;
 	f->drain = !f->draining;
 	return ++f->stuck < STUCK_MOST;
@@ -278,7 +278,7 @@ static uint32_t reason_of(const struct flow *f, int error)
 		return REASON_LOCAL;
 	case EFAULT: /* data that the kernel has and cannot let us have */
 	case ENODEV:
-		return f->queue->backend->copies ? REASON_AREA_MEMORY : REASON_UNPLACEABLE;
+		return f->queue->backend->ops->copies ? REASON_AREA_MEMORY : REASON_UNPLACEABLE;
 	case ETIMEDOUT:
 	case ECONNREFUSED:
 	case EHOSTUNREACH:

@@ -105,11 +105,11 @@ struct flow {
 	uint32_t reason;
 	uint32_t end; /* CQ position */
 	uint64_t bytes, bytes_copied;
-	uint64_t copied_row;       /* while steered: bytes since the last that were not copied */
-	uint64_t noted_ns;         /* when it brought data, while it waits on `fresh` */
-	uint64_t taken;            /* from the socket before the first of them: socket_taken() */
-	void *stream;              /* the backend's, or NULL; its socket is kept open */
-	struct steering *steering; /* to the leased hardware queue, or NULL */
+	uint64_t copied_row; /* while steered: bytes since the last that were not copied */
+	uint64_t noted_ns;   /* when it brought data, while it waits on `fresh` */
+	uint64_t taken;      /* from the socket before the first of them: socket_taken() */
+	struct backend_stream *stream; /* joined, or NULL; then the socket is kept open */
+	struct steering *steering;     /* to the leased hardware queue, or NULL */
 	/* Why its packets do not come there, or NULL; a constant, which status reads, too. */
 	const char *_Atomic why_copied;
 };
@@ -130,12 +130,11 @@ struct queue {
 	struct client *client;
 	uint32_t id;
 	struct area *area;
-	const struct backend *backend;
-	void *buffers; /* the backend's */
+	struct backend *backend;  /* NULL: it is not open, or is closed again */
+	const char *backend_name; /* a constant; status reads it, whether the backend is open */
 	uint32_t buffer_bytes;
 	struct lease *lease; /* of a hardware queue, or NULL */
-	uint64_t token;      /* to be or-ed into refills */
-	uint64_t untold;     /* of backend->copied(): what was shared out among the flows */
+	uint64_t untold;     /* of backend_ops->copied(): what was shared out among the flows */
 	bool copies_untold;  /* there is no telling what was copied */
 	bool rows;           /* some flow had a copied_row */
 	char why_not[MSG_TEXT_BYTES]; /* why no better backend was given, "" */

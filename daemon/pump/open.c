@@ -53,7 +53,7 @@ static uint32_t wish_check(const struct msg_queue_open *m, struct answer *a)
 	if (m->flags & ~MSG_QUEUE_NO_COPY)
 		return REASON_UNKNOWN_FLAG;
 	if (m->backend > MSG_BACKEND_ZCRX || m->cq_entries > ENTRIES_MOST ||
-	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BACKEND_BUFFER_BYTES_MOST ||
+	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BACKEND_BUFFER_BYTES_MAX ||
 	    m->rx_queues > LEASE_QUEUES_MOST)
 		return REASON_VALUE;
 	if (!is_nic(m)) {
@@ -68,14 +68,14 @@ static uint32_t wish_size(struct opening *o)
 {
 	const struct msg_queue_open *m = o->m;
 	struct queue_wish *w = &o->wish;
-	w->buffer_bytes = w->backend->buffer_bytes(w->area->bytes, m->buffer_bytes);
+	w->buffer_bytes = w->ops->buffer_bytes(w->area->bytes, m->buffer_bytes);
 	if (w->buffer_bytes > w->area->bytes) {
 		o->answer->text =
 			"The area is smaller than one buffer; make it larger or ask for smaller buffers.";
 		return REASON_VALUE;
 	}
 	uint32_t cq = m->cq_entries ? m->cq_entries : CQ_ENTRIES_DEFAULT;
-	uint32_t rq = w->backend->refills((uint32_t)(w->area->bytes / w->buffer_bytes));
+	uint32_t rq = w->ops->refill_entries((uint32_t)(w->area->bytes / w->buffer_bytes));
 	rq = m->rq_entries > rq ? m->rq_entries : rq;
 	w->cq_entries = round_up_pow2(cq < CQ_ENTRIES_LEAST ? CQ_ENTRIES_LEAST : cq);
 	w->rq_entries = round_up_pow2(rq > ENTRIES_MOST ? ENTRIES_MOST : rq);
@@ -85,7 +85,7 @@ static uint32_t wish_size(struct opening *o)
 /* What the class and the sizes say to the backend. */
 static uint32_t wish_judge(struct opening *o)
 {
-	uint32_t reason = judge_backend(o->client, o->wish.backend->number, o->answer);
+	uint32_t reason = judge_backend(o->client, o->wish.ops->number, o->answer);
 	return reason ? reason : wish_size(o);
 }
 
@@ -127,39 +127,39 @@ static void kernel_refused(struct opening *o, const char *nic, uint32_t rxq)
 	if (!busy || !held_by_another(a, nic, rxq))
 		snprintf(a->text_room, sizeof(a->text_room),
 			 "The kernel refused %s on queue %u of %s: %s. See zcrxctl doctor.",
-			 o->wish.backend->name, rxq, nic, strerrordesc_np(-a->error));
+			 o->wish.ops->name, rxq, nic, strerrordesc_np(-a->error));
 	a->text = a->text_room;
 }
 
 /* The best first; copy, the last, takes no hardware queue. */
-static const struct backend *const backends[] = {&backend_zcrx, &backend_devmem, &backend_copy};
+static const struct backend_ops *const backends[] = {&backend_zcrx, &backend_devmem, &backend_copy};
 
 uint64_t open_area_bytes_most(void)
 {
 	uint64_t most = 0;
 	for (size_t i = 0; i < ARRAY_LENGTH(backends); i++)
-		if (backends[i]->area_bytes_most > most)
-			most = backends[i]->area_bytes_most;
+		if (backends[i]->area_bytes_max > most)
+			most = backends[i]->area_bytes_max;
 	return most;
 }
 
 /* What the backend cannot, whatever the NIC can; NULL if nothing. */
 static const char *cannot(struct opening *o)
 {
-	const struct backend *b = o->wish.backend;
-	if (b == &backend_zcrx && o->m->rx_queues > 1)
+	const struct backend_ops *ops = o->wish.ops;
+	if (ops == &backend_zcrx && o->m->rx_queues > 1)
 		return "The backend zcrx receives on one hardware queue; ask for one, or for devmem.";
-	if (b == &backend_devmem && o->wish.area->dmabuf < 0)
+	if (ops == &backend_devmem && o->wish.area->dmabuf < 0)
 		return "The backend devmem receives into dma-bufs only; bring one.";
 	/* Whoever may not lease is told that instead. */
-	if (b == &backend_zcrx && o->client->class->nics.n > 0 && kernel_refuses_zcrx())
+	if (ops == &backend_zcrx && o->client->class->nics.n > 0 && kernel_refuses_zcrx())
 		return kernel_refuses_zcrx();
-	if (o->wish.area->bytes <= b->area_bytes_most)
+	if (o->wish.area->bytes <= ops->area_bytes_max)
 		return NULL;
 	snprintf(
 		o->answer->text_room, sizeof(o->answer->text_room),
 		"The backend %s receives into areas of at most %u GiB; take a smaller one, or several.",
-		b->name, (unsigned)(b->area_bytes_most >> 30));
+		ops->name, (unsigned)(ops->area_bytes_max >> 30));
 	return o->answer->text_room;
 }
 
@@ -181,13 +181,13 @@ static uint32_t lease_refused(int error)
 }
 
 /* By a backend that takes hardware queues, if there are any and it works. */
-static uint32_t open_leased(struct opening *o, const struct backend *backend)
+static uint32_t open_leased(struct opening *o, const struct backend_ops *ops)
 {
 	struct answer *a = o->answer;
 	a->error = 0; /* that of another backend */
 	uint32_t ifindex, n;
 	const uint32_t *rxqs;
-	o->wish.backend = backend;
+	o->wish.ops = ops;
 	a->text = cannot(o);
 	if (a->text)
 		return REASON_BACKEND;
@@ -218,19 +218,19 @@ static uint32_t open_copy(struct opening *o)
 	o->answer->error = 0; /* that of another backend */
 	if (!o->wish.area->base)
 		return REASON_AREA_KIND; /* and why not better, as it was said */
-	o->wish.backend = &backend_copy;
+	o->wish.ops = &backend_copy;
 	o->answer->text = cannot(o);
 	uint32_t reason = o->answer->text ? REASON_BACKEND : wish_judge(o);
 	return reason ? reason : open_judged(o);
 }
 
 /* Keeps the reasons of all backends that were tried, but none twice. */
-static void why_not(struct opening *o, const struct backend *backend, uint32_t reason)
+static void why_not(struct opening *o, const struct backend_ops *ops, uint32_t reason)
 {
 	struct queue_wish *w = &o->wish;
 	const char *text = o->answer->text ? o->answer->text : reason_text(reason);
 	size_t used = strlen(w->why_not);
-	if (backend == &backend_devmem && w->area->dmabuf < 0)
+	if (ops == &backend_devmem && w->area->dmabuf < 0)
 		return; /* nobody expected it */
 	if (used == 0)
 		snprintf(w->why_not, sizeof(w->why_not), "%s", text);
@@ -270,8 +270,8 @@ static uint32_t reply_fill(struct opening *o)
 	const struct queue *q = o->queue;
 	struct msg_queue_open_reply *reply = &a->reply->queue_open_reply;
 	reply->queue_id = q->id;
-	reply->backend = q->backend->number;
-	reply->format = q->backend->format;
+	reply->backend = q->backend->ops->number;
+	reply->format = q->backend->ops->format;
 	reply->buffer_bytes = q->buffer_bytes;
 	if (q->lease) {
 		const uint32_t *rxqs;
@@ -279,7 +279,7 @@ static uint32_t reply_fill(struct opening *o)
 		lease_where(q->lease, &reply->ifindex, &rxqs, &n);
 		reply->rxq = rxqs[0];
 	}
-	reply->area_token = q->token;
+	reply->area_token = q->backend->area_token;
 	reply->rings = q->rings.layout;
 	reply->why_not = *q->why_not ? REASON_BACKEND : REASON_NONE;
 	snprintf(reply->why_text, sizeof(reply->why_text), "%s", q->why_not);

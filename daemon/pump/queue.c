@@ -18,9 +18,9 @@
 #include "proto/reason.h"
 
 /* A NIC that fills a dma-buf leaves over what it cannot place there, and no CPU may. */
-static bool needs_side(const struct queue *q)
+static bool needs_side(const struct queue_wish *wish)
 {
-	return q->backend->has_side && q->area->dmabuf >= 0;
+	return wish->ops->needs_side && wish->area->dmabuf >= 0;
 }
 
 static void ring_ready(void *owner, uint32_t events)
@@ -35,32 +35,33 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 	struct user *user = q->client->who.user;
 	struct rings_wish rings = {.cq_entries = wish->cq_entries,
 				   .rq_entries = wish->rq_entries,
-				   .cqe_bytes = q->backend->cqe_bytes,
-				   .kernel_writes = !q->backend->reap,
+				   .cqe_bytes = wish->ops->cqe_bytes,
+				   .kernel_writes = !wish->ops->private_ring,
 				   .patient = wish->patient};
 	int r = rings_init(&q->rings, &q->ring, user, &rings);
 	if (r == 0)
 		r = uring_eventfd(&q->ring, true);
 	if (r < 0)
 		return r;
-	if (needs_side(q)) {
+	if (needs_side(wish)) {
 		r = side_new(&q->side, &q->ring, user);
 		if (r < 0)
 			return r;
 		q->rings.layout.side_map_bytes = (uint32_t)side_bytes();
 		q->rings.layout.side_slot_bytes = SIDE_SLOT_BYTES;
 	}
-	struct backend_place place = {.area = q->area,
+	struct backend_setup setup = {.ring = &q->ring,
+				      .rings = &q->rings,
 				      .side = q->side,
+				      .area = q->area,
 				      .buffer_bytes = wish->buffer_bytes};
 	if (q->lease)
-		lease_where(q->lease, &place.ifindex, &place.rxqs, &place.n_rxqs);
-	r = q->backend->open(&q->buffers, &q->ring, &q->rings, &place);
+		lease_where(q->lease, &setup.ifindex, &setup.rxqs, &setup.n_rxqs);
+	r = wish->ops->open(&q->backend, &setup);
 	if (r < 0)
 		return r;
-	q->buffer_bytes = place.buffer_bytes;
-	q->token = place.token;
-	q->copies_untold = place.copies_untold;
+	q->buffer_bytes = q->backend->buffer_bytes;
+	q->copies_untold = q->backend->copies_untold;
 	return channel_open(q, ret_channel);
 }
 
@@ -79,9 +80,9 @@ static int watch(struct queue *q)
 static void leave(void *data)
 {
 	struct queue *q = data;
-	if (q->buffers)
-		q->backend->close(q->buffers, &q->ring);
-	q->buffers = NULL;
+	if (q->backend)
+		q->backend->ops->close(q->backend);
+	q->backend = NULL;
 	uring_done(&q->ring);
 	lease_end(q->leaving);
 	q->leaving = NULL;
@@ -131,7 +132,7 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 		return NULL;
 	*q = (struct queue){.client = c,
 			    .area = wish->area,
-			    .backend = wish->backend,
+			    .backend_name = wish->ops->name,
 			    .channel = -1,
 			    .rings = {.cq_fd = -1, .rq_fd = -1},
 			    .ring = URING_NULL,
@@ -145,7 +146,7 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	TAILQ_INIT(&q->news);
 	snprintf(q->why_not, sizeof(q->why_not), "%s", wish->why_not);
 	schedule_init(&q->schedule, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries,
-		      q->backend->pace_us);
+		      wish->ops->pace_us);
 	return q;
 }
 

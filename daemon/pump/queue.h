@@ -7,8 +7,8 @@
 
 struct queue_wish {
 	struct area *area;
-	const struct backend *backend;
-	char why_not[MSG_TEXT_BYTES]; /* why no better one, "" */
+	const struct backend_ops *ops; /* of the backend that is to be opened */
+	char why_not[MSG_TEXT_BYTES];  /* why no better one, "" */
 	uint32_t cq_entries, rq_entries, buffer_bytes;
 	struct lease *lease; /* of a hardware queue, used up in any case; or NULL */
 	bool patient;        /* it may wait for locked memory: uring.h */

@@ -31,11 +31,12 @@ struct turn {
  */
 static uint32_t scan(struct queue *q)
 {
+	const struct backend_ops *ops = q->backend->ops;
 	uint32_t tail = ring_load(q->rings.cq_tail), data = tally(q, tail);
 	while (q->scanned != tail) {
 		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, q->scanned++);
-		if (q->backend->received)
-			q->backend->received(q->buffers, cqe);
+		if (ops->received)
+			ops->received(q->backend, cqe);
 		if (cqe->res > 0 && cqe->flags & IORING_CQE_F_MORE)
 			continue;
 		struct flow *f = flow_find(q->client, (uint32_t)cqe->user_data);
@@ -51,16 +52,17 @@ static uint32_t scan(struct queue *q)
  */
 static bool take_refills(struct queue *q)
 {
+	const struct backend_ops *ops = q->backend->ops;
 	struct ring_rqe entry;
 	uint32_t taken = 0, refused = 0;
 	if (q->side && !side_back(q->side, ring_load(&q->rings.client->side_head)))
 		count_add(&q->rings.daemon->heads_refused, 1);
-	if (!q->backend->refill)
+	if (!ops->refill)
 		return false;
 	for (uint32_t i = 0; i <= q->rings.rq_mask && refused < REFUSALS_A_TURN &&
 			     rings_refill_next(&q->rings, &entry, &refused);
 	     i++) {
-		if (entry.pad == 0 && q->backend->refill(q->buffers, entry.off))
+		if (entry.pad == 0 && ops->refill(q->backend, entry.off))
 			taken++;
 		else
 			refused++;
@@ -94,6 +96,7 @@ static void move_head(struct queue *q)
 /* However many are dead: a turn looks at those only with which something has happened. */
 static void bury(struct queue *q)
 {
+	const struct backend_loans *loans = q->backend->ops->loans;
 	struct flow *f;
 	uint32_t id;
 	while ((f = TAILQ_FIRST(&q->dead)) && (int32_t)(q->head - f->end) >= 0)
@@ -101,7 +104,7 @@ static void bury(struct queue *q)
 			flow_free(f);
 		else
 			flows_wait_on(f, &q->owed);
-	while (q->backend->settled_next && (id = q->backend->settled_next(q->buffers)) != 0) {
+	while (loans && (id = loans->next_settled(q->backend)) != 0) {
 		f = flow_find(q->client, id);
 		if (f && f->waits_on == &q->owed && flow_is_settled(f))
 			flow_free(f);
@@ -121,7 +124,7 @@ static bool crowded(const struct queue *q)
 static bool arm_waiting(struct queue *q)
 {
 	struct flow *f;
-	uint32_t budget = q->backend->post(q->buffers);
+	uint32_t budget = q->backend->ops->replenish(q->backend);
 	uint32_t room = q->rings.layout.cq_entries - (q->scanned - q->head);
 	if (crowded(q) || uring_overflown(&q->ring))
 		budget = 0;
@@ -182,7 +185,8 @@ static uint32_t position(const struct queue *q)
  */
 static bool reap(struct queue *q)
 {
-	return q->backend->reap && q->backend->reap(q->buffers, &q->held);
+	const struct backend_private_ring *private = q->backend->ops->private_ring;
+	return private && private->reap(q->backend, &q->held);
 }
 
 static void entered(struct queue *q, int r)
@@ -220,7 +224,7 @@ static bool is_owed(const struct queue *q)
 {
 	const struct ring_daemon *d = q->rings.daemon;
 	bool lent = d->lent != d->returned + d->missed;
-	return lent || (q->backend->tries_again && !TAILQ_EMPTY(&q->waiting));
+	return lent || (q->backend->ops->tries_again && !TAILQ_EMPTY(&q->waiting));
 }
 
 /* It need not be kicked now. */
@@ -253,7 +257,8 @@ static void last_turn(struct queue *q)
 	channel_flush(q);
 	TAILQ_FOREACH (f, &q->flows, link)
 		steer_stop(f);
-	bool torn = q->backend->end && q->backend->end(q->buffers, &q->ring);
+	const struct backend_ops *ops = q->backend->ops;
+	bool torn = ops->end && ops->end(q->backend);
 	while ((f = TAILQ_FIRST(&q->flows)))
 		flow_drop(f, torn);
 	if (q->lost)
@@ -270,7 +275,7 @@ static void rest(struct queue *q, const struct turn *t, uint64_t now)
 	struct schedule *s = &q->schedule;
 	bool asks = t->refused || q->kicked || (waits_for_client(q) && client_gave(q));
 	schedule_rest(s);
-	if (t->data && q->backend->reap)
+	if (t->data && q->backend->ops->private_ring)
 		return schedule_now(s);
 	if (asks)
 		schedule_ask(s, now);

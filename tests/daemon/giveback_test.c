@@ -34,8 +34,7 @@ static int setup(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	close(pair[1]);
 	for (uint32_t i = 0; i < STREAMS; i++) {
-		streams[i] = (struct giveback_stream){.sock = pair[0],
-						      .id = i + 1,
+		streams[i] = (struct giveback_stream){.stream = {.sock = pair[0], .id = i + 1},
 						      .tokens.due = TOKENS_NONE};
 		tokens_reject(&g.tokens, &streams[i].tokens, i);
 	}
@@ -45,7 +44,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	close(streams[0].sock);
+	close(streams[0].stream.sock);
 	giveback_done(&g);
 	uring_done(&ring);
 	return 0;

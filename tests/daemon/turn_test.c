@@ -178,13 +178,13 @@ static void an_area_without_memory_is_told_as_that(void **state)
 {
 	(void)state;
 	struct flow *f;
-	static const struct backend copies = {.name = "copies", .copies = true};
-	const struct backend *const backends[] = {&copies, queue->backend};
+	static const struct backend_ops copies = {.name = "copies", .copies = true};
+	const struct backend_ops *const kinds[] = {&copies, queue->backend->ops};
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
 		flows_link(f);
 		f->state = FLOW_ARMED;
-		queue->backend = backends[i];
+		queue->backend->ops = kinds[i];
 		flow_received(f, &(struct io_uring_cqe){.user_data = f->id, .res = -EFAULT});
 		assert_int_equal(f->reason, i ? REASON_UNPLACEABLE : REASON_AREA_MEMORY);
 	}
