@@ -7,8 +7,6 @@
 
 #include "proto/reason.h"
 
-#define ALL_BACKENDS (1u << MSG_BACKEND_COPY | 1u << MSG_BACKEND_DEVMEM | 1u << MSG_BACKEND_ZCRX)
-
 /* What it has it may give back, at this rate. */
 const struct policy_class policy_nobody = {.name = "-", .limits = {.requests_per_second = 1000}};
 
@@ -26,7 +24,7 @@ static const struct policy_class defaults = {
 		   .requests_per_second = 10000,
 		   .leases_per_minute = 60,
 		   .most_users = 16},
-	.backends = ALL_BACKENDS,
+	.backends = BACKENDS_ALL,
 };
 
 static int ports_allow(struct range_list *list, uint16_t first)
@@ -159,7 +157,7 @@ bool policy_leases(const struct policy_class *c, const char *nic)
 static struct policy_verdict judge_backend(const struct policy_class *c,
 					   const struct policy_request *r)
 {
-	if (r->backend < 32 && c->backends & 1u << r->backend)
+	if (c->backends & backend_bit(r->backend))
 		return yes;
 	return (struct policy_verdict){
 		REASON_DENIED, "Your class may not use this backend; the administrator can add it "

@@ -16,6 +16,8 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "proto/backend.h"
+
 #define MSG_VERSION    1u
 #define MSG_BYTES_MAX  4096u
 #define MSG_FDS_MAX    4u
@@ -44,13 +46,6 @@ struct msg_fail {
 	uint32_t reason; /* enum reason, proto/reason.h */
 	uint32_t detail; /* a number that goes with the reason, or 0 */
 	char text[MSG_TEXT_BYTES];
-};
-
-enum msg_backend {
-	MSG_BACKEND_AUTO = 0,
-	MSG_BACKEND_COPY = 1,
-	MSG_BACKEND_DEVMEM = 2,
-	MSG_BACKEND_ZCRX = 3,
 };
 
 enum msg_format {
@@ -112,7 +107,7 @@ struct msg_area_del {
 struct msg_queue_open {
 	struct msg_hdr hdr;
 	uint32_t area_id;
-	uint32_t backend;    /* enum msg_backend */
+	uint32_t backend;    /* enum msg_backend, proto/backend.h */
 	uint32_t flags;      /* MSG_QUEUE_* */
 	uint32_t cq_entries; /* here and below 0 = the daemon's choice */
 	uint32_t rq_entries;

@@ -83,8 +83,7 @@ struct backend_private_ring {
  * the comment says so.
  */
 struct backend_ops {
-	const char *name;
-	uint32_t number;    /* enum msg_backend */
+	uint32_t number;    /* enum msg_backend, proto/backend.h */
 	uint32_t format;    /* enum msg_format */
 	uint32_t cqe_bytes; /* of the client's CQ: 16 or 32 */
 	bool copies;        /* the kernel copies every byte */

@@ -160,7 +160,6 @@ static bool copy_end(struct backend *backend)
 }
 
 const struct backend_ops backend_copy = {
-	.name = "copy",
 	.number = MSG_BACKEND_COPY,
 	.format = MSG_FORMAT_BUFFER_ID,
 	.cqe_bytes = sizeof(struct io_uring_cqe),

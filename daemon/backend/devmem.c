@@ -391,7 +391,6 @@ static const struct backend_private_ring private_ring = {
 };
 
 const struct backend_ops backend_devmem = {
-	.name = "devmem",
 	.number = MSG_BACKEND_DEVMEM,
 	.format = MSG_FORMAT_ZCRX,
 	.cqe_bytes = sizeof(struct ring_cqe),

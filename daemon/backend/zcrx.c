@@ -303,7 +303,6 @@ static uint64_t zcrx_copied(struct backend *backend)
 }
 
 const struct backend_ops backend_zcrx = {
-	.name = "zcrx",
 	.number = MSG_BACKEND_ZCRX,
 	.format = MSG_FORMAT_ZCRX,
 	.cqe_bytes = 2 * sizeof(struct io_uring_cqe),

@@ -52,7 +52,7 @@ static uint32_t wish_check(const struct msg_queue_open *m, struct answer *a)
 {
 	if (m->flags & ~MSG_QUEUE_NO_COPY)
 		return REASON_UNKNOWN_FLAG;
-	if (m->backend > MSG_BACKEND_ZCRX || m->cq_entries > ENTRIES_MOST ||
+	if ((m->backend && !backend_bit(m->backend)) || m->cq_entries > ENTRIES_MOST ||
 	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BACKEND_BUFFER_BYTES_MAX ||
 	    m->rx_queues > LEASE_QUEUES_MOST)
 		return REASON_VALUE;
@@ -127,7 +127,7 @@ static void kernel_refused(struct opening *o, const char *nic, uint32_t rxq)
 	if (!busy || !held_by_another(a, nic, rxq))
 		snprintf(a->text_room, sizeof(a->text_room),
 			 "The kernel refused %s on queue %u of %s: %s. See zcrxctl doctor.",
-			 o->wish.ops->name, rxq, nic, strerrordesc_np(-a->error));
+			 backend_name(o->wish.ops->number), rxq, nic, strerrordesc_np(-a->error));
 	a->text = a->text_room;
 }
 
@@ -159,7 +159,7 @@ static const char *cannot(struct opening *o)
 	snprintf(
 		o->answer->text_room, sizeof(o->answer->text_room),
 		"The backend %s receives into areas of at most %u GiB; take a smaller one, or several.",
-		ops->name, (unsigned)(ops->area_bytes_max >> 30));
+		backend_name(ops->number), (unsigned)(ops->area_bytes_max >> 30));
 	return o->answer->text_room;
 }
 

@@ -132,7 +132,7 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 		return NULL;
 	*q = (struct queue){.client = c,
 			    .area = wish->area,
-			    .backend_name = wish->ops->name,
+			    .backend_name = backend_name(wish->ops->number),
 			    .channel = -1,
 			    .rings = {.cq_fd = -1, .rq_fd = -1},
 			    .ring = URING_NULL,

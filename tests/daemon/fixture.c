@@ -87,8 +87,7 @@ static uint32_t fake_replenish(struct backend *b)
 
 static const struct backend_private_ring private_ring = {.reap = fake_reap};
 
-static const struct backend_ops ops = {.name = "fake",
-				       .cqe_bytes = 32,
+static const struct backend_ops ops = {.cqe_bytes = 32,
 				       .open = fake_open,
 				       .close = fake_close,
 				       .arm = fake_arm,

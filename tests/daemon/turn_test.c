@@ -178,7 +178,7 @@ static void an_area_without_memory_is_told_as_that(void **state)
 {
 	(void)state;
 	struct flow *f;
-	static const struct backend_ops copies = {.name = "copies", .copies = true};
+	static const struct backend_ops copies = {.copies = true};
 	const struct backend_ops *const kinds[] = {&copies, queue->backend->ops};
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);

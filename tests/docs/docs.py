@@ -10,6 +10,7 @@ usage: docs.py C-COMPILER PROGRAM...
 - README.md has at most 1000 words, and its receive loop is the one of examples/recv.c.
 - Commands that README.md and others tell to type are there, with their options; so are files that any document names.
 - docs/status.md has every field that daemon/broker/status_text.c puts into an object, with its type, and no others.
+- The pages that tell how to choose a backend name each of proto/backend.h.
 - Links between the documents lead somewhere, and the tests that docs/security.md names are there.
 """
 import glob
@@ -179,6 +180,15 @@ def check_status():
                 problems.append(f"docs/status.md, {heading}: {name} is no {rows[name]}")
 
 
+def check_backends():
+    """A page that lets its reader choose a backend names all of them."""
+    names = set(re.findall(r'X\(\w+, \d+, "(\w+)"', text("proto", "backend.h")))
+    for page, start in ("zcrxd.conf.5", "*backends* ="), ("zcrxctl.8", "*--backend*"), ("zcrx-cat.1", "*-b*, *--backend*"):
+        said = PAGES[page].split(f"\n{start}")[1].split("\n\n")[0]
+        if len(names) < 3 or names - set(re.findall(r"\w+", said)):
+            problems.append(f"{page}: the paragraph of {start} does not name all of {sorted(names)}")
+
+
 def anchors(markdown):
     for title in re.findall(r"^#+ (.*)$", markdown, re.M):
         yield re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
@@ -238,6 +248,7 @@ check_links()
 check_tests()
 check_readme()
 check_commands()
+check_backends()
 check_status()
 for program in programs:
     check_options(program)
