@@ -30,7 +30,7 @@ FOLDERS = {
     "daemon/broker": ("base", "proto", "nic", "policy", "daemon/common", "daemon/grant", "daemon/pump"),
     "tools": ("base", "lib", "proto", "nic", "policy"),
     "examples": ("lib",),
-    "bench": ("base", "lib", "nic"),
+    "bench": ("base", "lib", "nic", "daemon/backend/devmem"),
 }
 PUBLIC = {"zcrx.h": "lib/zcrx.h", "zcrx-mem.h": "lib/mem/zcrx-mem.h"}
 # (modules, what they never include)
