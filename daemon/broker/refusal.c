@@ -8,7 +8,7 @@
 
 #include "daemon/broker/listening.h"
 #include "daemon/common/work.h"
-#include "daemon/pump/session.h"
+#include "daemon/pump/reply.h"
 #include "policy/policy.h"
 #include "proto/reason.h"
 
@@ -33,7 +33,7 @@ static void turn_away(void *data)
 {
 	const struct refusal *f = data;
 	if (f->reason)
-		session_refuse(f->sock, f->reason);
+		reply_refuse(f->sock, f->reason);
 	close(f->sock);
 }
 

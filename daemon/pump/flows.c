@@ -196,6 +196,12 @@ struct flow *flow_find(struct client *c, uint32_t id)
 	return f && f->id == id ? f : NULL;
 }
 
+struct flow *flow_find_known(struct client *c, uint32_t id)
+{
+	struct flow *f = flow_find(c, id);
+	return f && !f->closing && f->state != FLOW_OPENING ? f : NULL;
+}
+
 void flows_forget(struct flow *f)
 {
 	if (f->waits_on)

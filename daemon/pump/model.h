@@ -4,9 +4,10 @@
  * downwards:
  *
  *   client    the thread: starts, turns, winds up
- *   session   the control socket        request, host   what a request does
+ *   session   reads requests      request, open, host, close   what a request does
+ *   pending   a request that is not answered yet      reply   what the client is told
  *   judge     what its class may do
- *   turn      a queue's turn          tally         what it counts
+ *   turn      a queue's turn      schedule   when it is      tally   what it counts
  *   queue     a queue's beginning and end
  *   flow      a stream's life
  *   channel   what the client is told   control   accept, connect
@@ -43,6 +44,7 @@ struct client;
 struct flight;
 struct queue;
 struct opening;
+struct pending_kind;
 struct lease;
 struct side;
 struct steering;
@@ -165,7 +167,27 @@ struct queue {
 	struct lease *leaving; /* by that */
 	bool closing;          /* has one more turn, */
 	bool quiet;            /* ... which it had: no flow is left, nobody writes its memory */
-	bool reply;            /* ... and QUEUE_CLOSE is to be answered */
+};
+
+/* A request that is not answered yet: pending.h. */
+struct pending {
+	const struct pending_kind *kind; /* NULL: there is none */
+	struct msg_hdr request;
+	union {
+		struct opening *opening;   /* QUEUE_OPEN: what has come of it so far */
+		struct connecting {        /* FLOW_HOST */
+			struct flow *flow; /* in no list yet */
+			bool is_over;
+			int result;
+			struct sockaddr_storage to;    /* the operation points to it */
+			struct __kernel_timespec time; /* likewise */
+		} connecting;
+		uint32_t queue_id; /* QUEUE_CLOSE */
+		struct {           /* FLOW_CLOSE of a listener */
+			uint32_t id;
+			uint64_t until_ns;
+		} listener;
+	};
 };
 
 /* The control socket. */
@@ -174,13 +196,8 @@ struct session {
 	struct flight *flight; /* on it */
 	struct source source;
 	enum msg_state state;
-	char name[32];           /* read by others under the client's lock */
-	struct msg_hdr pending;  /* type != 0: this request is under way */
-	struct flow *connecting; /* FLOW_HOST's, with what its operations point to */
-	uint32_t closing;        /* FLOW_CLOSE's listener, or 0 */
-	uint64_t closing_until_ns;
-	struct sockaddr_storage connect_to;
-	struct __kernel_timespec connect_time;
+	char name[32]; /* read by others under the client's lock */
+	struct pending pending;
 	union msg_any reply; /* being made */
 	int reply_fds[MSG_FDS_MAX];
 	bool unsent; /* the reply is to be sent again */
@@ -238,7 +255,6 @@ struct client {
 	uint64_t retry_at_ns; /* then it is tried again; 0: not decided yet */
 	bool done;
 	struct session session;
-	struct opening *opening; /* QUEUE_OPEN under way */
 };
 
 #endif

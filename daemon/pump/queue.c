@@ -209,6 +209,15 @@ int queue_start(struct queue *q)
 	return 0;
 }
 
+struct queue *queue_find(struct client *c, uint32_t id)
+{
+	struct queue *q;
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (q->id == id && !q->closing)
+			return q;
+	return NULL;
+}
+
 void queue_discard(struct queue *q)
 {
 	destroy(q);

@@ -24,6 +24,9 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 /* The client's thread takes it over. Returns 0 or a negative errno; then it is to be discarded. */
 int queue_start(struct queue *q);
 
+/* The client's queue of that id, unless it closes; or NULL. */
+struct queue *queue_find(struct client *c, uint32_t id);
+
 /* Frees a queue that was never started; may block. */
 void queue_discard(struct queue *q);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "daemon/pump/close.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/host.h"
@@ -17,8 +17,6 @@
 #include "daemon/pump/socket.h"
 #include "proto/reason.h"
 #include "proto/text.h"
-
-#define ANNOUNCE_NS 1000000000u /* for a closed listener's connections; part of the protocol */
 
 static uint32_t on_msg_hello(struct client *c, const struct msg_hello *m, struct answer *a)
 {
@@ -104,25 +102,11 @@ static uint32_t on_msg_queue_open(struct client *c, const struct msg_queue_open 
 	return open_queue(c, area_find(c, m->area_id), m, a);
 }
 
-static struct queue *queue_find(struct client *c, uint32_t id)
-{
-	struct queue *q;
-	TAILQ_FOREACH (q, &c->queues, link)
-		if (q->id == id && !q->closing)
-			return q;
-	return NULL;
-}
-
 static uint32_t on_msg_queue_close(struct client *c, const struct msg_queue_close *m,
 				   struct answer *a)
 {
-	struct queue *q = queue_find(c, m->queue_id);
 	(void)a;
-	if (!q)
-		return REASON_NO_OBJECT;
-	q->reply = true;
-	queue_close(q);
-	return REQUEST_PENDING;
+	return close_queue(c, m);
 }
 
 static uint32_t on_msg_flow_adopt(struct client *c, const struct msg_flow_adopt *m,
@@ -155,16 +139,10 @@ static uint32_t on_msg_flow_adopt(struct client *c, const struct msg_flow_adopt 
 	return REASON_NONE;
 }
 
-static struct flow *flow_wanted(struct client *c, uint32_t id)
-{
-	struct flow *f = flow_find(c, id);
-	return f && !f->closing && f->state != FLOW_OPENING ? f : NULL;
-}
-
 static uint32_t on_msg_flow_pause(struct client *c, const struct msg_flow_pause *m,
 				  struct answer *a)
 {
-	struct flow *f = flow_wanted(c, m->flow_id);
+	struct flow *f = flow_find_known(c, m->flow_id);
 	(void)a;
 	if (!f)
 		return REASON_NO_OBJECT;
@@ -177,19 +155,8 @@ static uint32_t on_msg_flow_pause(struct client *c, const struct msg_flow_pause 
 static uint32_t on_msg_flow_close(struct client *c, const struct msg_flow_close *m,
 				  struct answer *a)
 {
-	struct flow *f = flow_wanted(c, m->flow_id);
 	(void)a;
-	if (m->flags & ~MSG_CLOSE_ABORT)
-		return REASON_UNKNOWN_FLAG;
-	if (!f)
-		return REASON_NO_OBJECT;
-	bool listener = f->listener;
-	flow_close(f, m->flags & MSG_CLOSE_ABORT);
-	if (!listener)
-		return REASON_NONE;
-	c->session.closing = m->flow_id;
-	c->session.closing_until_ns = clock_ns() + ANNOUNCE_NS;
-	return REQUEST_PENDING;
+	return close_flow(c, m);
 }
 
 static uint32_t on_msg_flow_host(struct client *c, const struct msg_flow_host *m, struct answer *a)

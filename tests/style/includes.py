@@ -45,7 +45,7 @@ WRAPPED = {"netlink/": 1, "xf86drm": 1, "linux/sockios.h": 2, "systemd/sd-bus": 
 # (folders, what they never call, who does it for them)
 CALLS = (
     (("lib", "daemon"), r"\bm(?:un)?map\((?!2\))", "proto/mapping"),
-    (("daemon",), r"\bepoll_\w+\(", "daemon/common/loop"),
+    (("daemon",), r"\bepoll_\w+\((?!2\))", "daemon/common/loop"),
 )
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)
