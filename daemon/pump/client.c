@@ -22,6 +22,7 @@
 #include "daemon/pump/flows.h"
 #include "daemon/pump/host.h"
 #include "daemon/pump/judge.h"
+#include "daemon/pump/life.h"
 #include "daemon/pump/pending.h"
 #include "daemon/pump/queue.h"
 #include "daemon/pump/reply.h"
@@ -76,8 +77,7 @@ static void lose_all(struct client *c, int error, uint32_t reason)
 {
 	struct queue *q;
 	TAILQ_FOREACH (q, &c->queues, link)
-		if (!q->closing)
-			queue_lose(q, error, reason);
+		life_lose(q, error, reason, NULL);
 	c->done = true;
 }
 
@@ -121,9 +121,9 @@ static void queue_work(struct client *c, struct queue *q, uint64_t now)
 {
 	if (q->lease && lease_has_news(q->lease))
 		queue_look_at_lease(q);
-	if (q->closing && !q->quiet)
+	if (q->life == LIFE_CLOSING)
 		control_let_go(c, q);
-	if (!q->quiet && schedule_when(&q->schedule) <= now)
+	if (q->life < LIFE_QUIET && schedule_when(&q->schedule) <= now)
 		queue_turn(q);
 }
 
@@ -141,7 +141,7 @@ static uint64_t turn(struct client *c)
 	for (q = TAILQ_FIRST(&c->queues); q; q = next) {
 		next = TAILQ_NEXT(q, link);
 		queue_work(c, q, now);
-		if (q->quiet) {
+		if (q->life >= LIFE_QUIET) {
 			if (queue_ended(q))
 				queue_free(q);
 		} else {
@@ -165,7 +165,7 @@ static void retry(struct client *c)
 	c->retry_at_ns = 0;
 	session_resume(c);
 	TAILQ_FOREACH (q, &c->queues, link) {
-		if (q->closing)
+		if (queue_is_closing(q))
 			continue;
 		channel_flush(q);
 		queue_listen(q);
@@ -225,7 +225,7 @@ static void wind_up(struct client *c)
 	struct area *a;
 	session_abandon(c);
 	TAILQ_FOREACH (q, &c->queues, link)
-		queue_close(q);
+		life_close(q);
 	while (!TAILQ_EMPTY(&c->queues)) {
 		uint64_t wait = turn(c);
 		if (!TAILQ_EMPTY(&c->queues))

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/life.h"
 #include "daemon/pump/pending.h"
 #include "daemon/pump/queue.h"
 #include "proto/reason.h"
@@ -31,7 +32,7 @@ uint32_t close_queue(struct client *c, const struct msg_queue_close *m)
 		return REASON_NO_OBJECT;
 	pending_begin(c, &m->hdr, &kind);
 	c->session.pending.queue_id = q->id;
-	queue_close(q);
+	life_close(q);
 	return REQUEST_PENDING;
 }
 
@@ -48,7 +49,7 @@ static uint64_t listener_look(struct client *c, uint64_t now_ns)
 		flow_give_up(f);
 	if (f)
 		flow_attend(f);
-	if (f && f->queue->closing)
+	if (f && queue_is_closing(f->queue))
 		return LOOP_FOREVER;
 	if (f && f->state != FLOW_DEAD)
 		return now_ns < until_ns ? until_ns : now_ns + GIVE_UP_NS;

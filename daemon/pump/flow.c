@@ -35,7 +35,7 @@ static void limit(struct flow *f)
 /* f: one that is new, or NULL: one has gone. */
 static void share(struct queue *q, struct flow *f)
 {
-	if (!q->lease || q->closing)
+	if (!q->lease || queue_is_closing(q))
 		return;
 	bool few = q->flow_count > 0 && q->flow_count < q->shares / 4;
 	if (q->flow_count > q->shares || few) {
@@ -88,7 +88,7 @@ void flow_close(struct flow *f, bool abort)
 void flow_give_up(struct flow *listener)
 {
 	struct flow *f;
-	while (!listener->queue->closing && (f = unannounced(listener)))
+	while (!queue_is_closing(listener->queue) && (f = unannounced(listener)))
 		flow_close(f, true);
 }
 
@@ -207,7 +207,7 @@ static void die(struct flow *f)
 
 void flow_attend(struct flow *f)
 {
-	if (f->queue->closing)
+	if (queue_is_closing(f->queue))
 		return;
 	switch (f->state) {
 	case FLOW_ARMED:

@@ -107,7 +107,7 @@ void host_connected(struct client *c, uint32_t flow_id, int result)
 static uint32_t connected(struct flow *f, int result, struct answer *a)
 {
 	uint32_t reason = REASON_NONE;
-	if (f->queue->closing)
+	if (queue_is_closing(f->queue))
 		reason = REASON_NO_OBJECT;
 	else if (result < 0)
 		reason = refuse(a, result);

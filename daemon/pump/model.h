@@ -8,7 +8,7 @@
  *   pending   a request that is not answered yet      reply   what the client is told
  *   judge     what its class may do
  *   turn      a queue's turn      schedule   when it is      tally   what it counts
- *   queue     a queue's beginning and end
+ *   queue     a queue's beginning and end      life   the states in between
  *   flow      a stream's life
  *   channel   what the client is told   control   accept, connect
  *   flows     ids and lists
@@ -126,6 +126,23 @@ static inline bool flow_is_paused(const struct flow *f)
 	return __atomic_load_n(&f->paused, __ATOMIC_RELAXED);
 }
 
+/* The states of a queue's life, which life.h draws. */
+enum life {
+	LIFE_MADE,
+	LIFE_RUNNING,
+	LIFE_CLOSING,
+	LIFE_QUIET,
+	LIFE_LEAVING,
+	LIFE_GONE
+};
+
+/* Why a queue is lost. */
+struct loss {
+	int error;
+	uint32_t reason;
+	const char *text; /* a sentence that is more exact than the reason's, or NULL; a constant */
+};
+
 /* A queue: one io_uring that receives into one area. */
 struct queue {
 	TAILQ_ENTRY(queue) link;
@@ -155,19 +172,22 @@ struct queue {
 	struct flow_list owed;       /* dead, too, and past that */
 	struct flow_list fresh;      /* armed, and to be nudged */
 	uint32_t flow_count, shares; /* of flows; and into how many the area is cut for them */
-	int lost;                    /* error to tell the client, then it closes */
-	uint32_t lost_reason;
-	const char *lost_text; /* the lease's sentence, or NULL */
-	bool listeners_wait;   /* for the news to be told: then they accept again */
+	bool listeners_wait;         /* for the news to be told: then they accept again */
 	struct schedule schedule;
 	bool kicked; /* there may be kicks to read */
 	bool held;   /* completions wait for room that the client has to make */
-	bool ending; /* ... and its hardware is let go of, by `work` */
-	struct work work;
-	struct lease *leaving; /* by that */
-	bool closing;          /* has one more turn, */
-	bool quiet;            /* ... which it had: no flow is left, nobody writes its memory */
+
+	enum life life;
+	struct loss lost;      /* what to tell the client in the end; error 0: nothing */
+	struct work work;      /* lets go of the hardware */
+	struct lease *leaving; /* the lease that the work lets go of, or NULL */
 };
+
+/* Its last turn comes, or is over. */
+static inline bool queue_is_closing(const struct queue *q)
+{
+	return q->life >= LIFE_CLOSING;
+}
 
 /* A request that is not answered yet: pending.h. */
 struct pending {

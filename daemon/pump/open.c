@@ -13,6 +13,7 @@
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/lease.h"
 #include "daemon/pump/judge.h"
+#include "daemon/pump/life.h"
 #include "daemon/pump/pending.h"
 #include "daemon/pump/queue.h"
 #include "daemon/pump/reply.h"
@@ -332,7 +333,7 @@ static void finish(struct opening *o)
 	}
 	o->reason = reply_fill(o);
 	if (o->reason)
-		queue_close(o->queue);
+		life_close(o->queue);
 }
 
 static uint64_t look(struct client *c, uint64_t now_ns)

@@ -2,6 +2,7 @@
 #include "daemon/pump/queue.h"
 #include "daemon/grant/account.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "daemon/pump/channel.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/life.h"
 #include "daemon/pump/steer.h"
 #include "proto/reason.h"
 
@@ -101,17 +103,18 @@ static void leave_prepare(struct queue *q)
 
 bool queue_ended(struct queue *q)
 {
-	if (!q->lease && !q->ending)
-		return true;
-	if (!q->ending) {
-		q->ending = true;
+	if (q->life == LIFE_QUIET && !q->lease)
+		life_step(q, LIFE_GONE);
+	if (q->life == LIFE_QUIET) {
+		life_step(q, LIFE_LEAVING);
 		leave_prepare(q);
 		work_start(&q->work, leave, q, q->client->poke);
 	}
-	if (!work_is_over(&q->work))
-		return false;
-	work_join(&q->work);
-	return true;
+	if (q->life == LIFE_LEAVING && work_is_over(&q->work)) {
+		work_join(&q->work);
+		life_step(q, LIFE_GONE);
+	}
+	return q->life == LIFE_GONE;
 }
 
 /* Frees what queue_new() acquired, in whatever state. */
@@ -202,6 +205,7 @@ int queue_start(struct queue *q)
 		r = watch(q);
 	if (r < 0)
 		return r;
+	life_step(q, LIFE_RUNNING);
 	pthread_mutex_lock(&c->lock);
 	q->id = ++c->next_id;
 	TAILQ_INSERT_TAIL(&c->queues, q, link);
@@ -213,7 +217,7 @@ struct queue *queue_find(struct client *c, uint32_t id)
 {
 	struct queue *q;
 	TAILQ_FOREACH (q, &c->queues, link)
-		if (q->id == id && !q->closing)
+		if (q->id == id && !queue_is_closing(q))
 			return q;
 	return NULL;
 }
@@ -226,6 +230,7 @@ void queue_discard(struct queue *q)
 struct queue *queue_free(struct queue *q)
 {
 	struct client *c = q->client;
+	assert(q->life == LIFE_GONE);
 	pthread_mutex_lock(&c->lock);
 	TAILQ_REMOVE(&c->queues, q, link);
 	pthread_mutex_unlock(&c->lock);
@@ -233,29 +238,15 @@ struct queue *queue_free(struct queue *q)
 	return NULL;
 }
 
-void queue_close(struct queue *q)
-{
-	q->closing = true;
-	schedule_now(&q->schedule);
-}
-
-void queue_lose(struct queue *q, int error, uint32_t reason)
-{
-	q->lost = error;
-	q->lost_reason = reason;
-	queue_close(q);
-}
-
 void queue_look_at_lease(struct queue *q)
 {
 	const char *why;
 	uint32_t reason = lease_lost(q->lease, &why);
-	if (q->closing || q->lost)
+	if (queue_is_closing(q))
 		return;
 	if (!reason)
 		return steer_look(q);
-	q->lost_text = why;
-	queue_lose(q, reason_error(reason), reason);
+	life_lose(q, reason_error(reason), reason, why);
 }
 
 void queue_listen(struct queue *q)

@@ -30,18 +30,12 @@ struct queue *queue_find(struct client *c, uint32_t id);
 /* Frees a queue that was never started; may block. */
 void queue_discard(struct queue *q);
 
-/* Its next turn ends all flows, after which it is quiet. */
-void queue_close(struct queue *q);
-
-/* The same, and the client is told QUEUE_LOST in the end. */
-void queue_lose(struct queue *q, int error, uint32_t reason);
-
 /* There is news of its lease. */
 void queue_look_at_lease(struct queue *q);
 
 /*
- * Of a queue that is quiet the caller has the hardware let go of, which may take a while, and frees
- * it when that has ended.
+ * Of a QUIET queue: has its hardware let go of, which may take a while. True once the queue is
+ * GONE, to be freed.
  */
 bool queue_ended(struct queue *q);
 struct queue *queue_free(struct queue *q);

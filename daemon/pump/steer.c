@@ -316,7 +316,7 @@ static void listener_stop(const struct flow *listener, struct steering *s)
 		if (f->steering != s)
 			continue;
 		f->steering = NULL;
-		if (!f->closing && !f->queue->closing && flow_state(f) < FLOW_ENDED)
+		if (!f->closing && !queue_is_closing(f->queue) && flow_state(f) < FLOW_ENDED)
 			steer_start(f);
 	}
 }

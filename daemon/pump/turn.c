@@ -7,6 +7,7 @@
 #include "daemon/pump/channel.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/life.h"
 #include "daemon/pump/nudge.h"
 #include "daemon/pump/queue.h"
 #include "daemon/pump/steer.h"
@@ -192,8 +193,8 @@ static bool reap(struct queue *q)
 static void entered(struct queue *q, int r)
 {
 	count_add(&q->rings.daemon->enters, 1);
-	if (r < 0 && !q->lost)
-		queue_lose(q, r, REASON_KERNEL);
+	if (r < 0)
+		life_lose(q, r, REASON_KERNEL, NULL);
 }
 
 /*
@@ -203,7 +204,7 @@ static void entered(struct queue *q, int r)
 static bool settle(struct queue *q)
 {
 	entered(q, uring_enter(&q->ring));
-	bool came = reap(q) || q->closing || ring_load(q->rings.cq_tail) != q->scanned;
+	bool came = reap(q) || queue_is_closing(q) || ring_load(q->rings.cq_tail) != q->scanned;
 	return !uring_pending(&q->ring, came, q->flow_count) && !came;
 }
 
@@ -244,11 +245,11 @@ static void begin(struct queue *q)
 static void last_turn(struct queue *q)
 {
 	struct flow *f;
-	schedule_stop(&q->schedule);
 	move_head(q);
 	TAILQ_FOREACH (f, &q->flows, link)
 		flow_stop(f);
 	if (!uring_stop(&q->ring)) {
+		schedule_stop(&q->schedule);
 		schedule_by(&q->schedule, clock_ns() + SCHEDULE_LOOK_FIRST_NS);
 		return;
 	}
@@ -261,9 +262,10 @@ static void last_turn(struct queue *q)
 	bool torn = ops->end && ops->end(q->backend);
 	while ((f = TAILQ_FIRST(&q->flows)))
 		flow_drop(f, torn);
-	if (q->lost)
+	if (q->lost.error)
 		channel_lost(q);
-	q->quiet = true;
+	schedule_stop(&q->schedule);
+	life_step(q, LIFE_QUIET);
 }
 
 /*
@@ -298,7 +300,7 @@ static void end(struct queue *q, const struct turn *t)
 					.found = t->found};
 	if (schedule_count(s, &brought))
 		count_add(&q->rings.daemon->in_vain, 1);
-	if (q->closing || io_uring_sq_ready(&q->ring.io))
+	if (queue_is_closing(q) || io_uring_sq_ready(&q->ring.io))
 		return;
 	if (t->starved || !schedule_gather(s, now))
 		rest(q, t, now);
@@ -317,7 +319,7 @@ static bool is_news(const struct queue *q, const struct turn *t, uint32_t untake
 
 void queue_turn(struct queue *q)
 {
-	if (q->closing)
+	if (queue_is_closing(q))
 		return last_turn(q);
 	struct turn t = {.began_ns = clock_ns()};
 	uint32_t before = position(q);

@@ -12,9 +12,10 @@
 
 #include <cmocka.h>
 
-#include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/life.h"
 #include "daemon/pump/queue.h"
+#include "daemon/pump/turn.h"
 #include "tests/daemon/payer.h"
 
 #define PAGES 16ull
@@ -125,8 +126,10 @@ int fixture_open(void **state)
 int fixture_close(void **state)
 {
 	(void)state;
-	while (!TAILQ_EMPTY(&queue->flows))
-		flow_free(TAILQ_FIRST(&queue->flows));
+	life_close(queue);
+	while (queue->life != LIFE_QUIET)
+		queue_turn(queue);
+	assert_true(queue_ended(queue));
 	queue_free(queue);
 	close(channel);
 	close(sock[0]);

@@ -14,6 +14,7 @@
 #include "daemon/pump/channel.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/life.h"
 #include "daemon/pump/nudge.h"
 #include "daemon/pump/queue.h"
 #include "daemon/pump/turn.h"
@@ -124,13 +125,13 @@ static void a_queue_that_lost_completions_is_lost_and_closes(void **state)
 		f->cancelling = i;     /* by a cancellation */
 	}
 	queue_turn(queue);
-	assert_int_equal(queue->lost, 0);
+	assert_int_equal(queue->lost.error, 0);
 	*queue->ring.io.cq.koverflow = 1;
 	schedule_now(&queue->schedule);
 	for (int i = 0; i < 8 && queue->schedule.active; i++)
 		queue_turn(queue);
-	assert_int_equal(queue->lost, -EBADR);
-	assert_true(queue->quiet);
+	assert_int_equal(queue->lost.error, -EBADR);
+	assert_int_equal(queue->life, LIFE_QUIET);
 }
 
 /* ... however many there were: nothing has to be heard of an operation. */
@@ -145,9 +146,9 @@ static void a_queue_closes_though_nobody_hears_of_its_operations(void **state)
 	queue_turn(queue);
 	assert_int_equal(flow_state(f), FLOW_ARMED);
 	fake.deaf = true;
-	queue_close(queue);
+	life_close(queue);
 	queue_turn(queue);
-	assert_true(queue->quiet);
+	assert_int_equal(queue->life, LIFE_QUIET);
 	assert_true(TAILQ_EMPTY(&queue->flows));
 	assert_int_equal(send(sock[0], "x", 1, MSG_NOSIGNAL), 1); /* and wakes nobody */
 	uint32_t tail = *queue->ring.io.cq.ktail;
