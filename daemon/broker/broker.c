@@ -17,7 +17,7 @@
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
 #include "daemon/grant/flight.h"
-#include "daemon/grant/lease.h"
+#include "daemon/grant/leases.h"
 #include "daemon/grant/log_client.h"
 #include "daemon/pump/client.h"
 #include "nic/netlink.h"

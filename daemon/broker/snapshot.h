@@ -25,7 +25,7 @@ struct snapshot_queue {
 	const char *backend;
 	char why_not[sizeof(((struct queue *)NULL)->why_not)];
 	uint32_t ifindex, n_rxqs; /* no hardware queues: 0 */
-	uint32_t rxqs[LEASE_QUEUES_MOST];
+	uint32_t rxqs[LEASE_QUEUES_MAX];
 	uint64_t area_bytes;
 	uint32_t buffer_bytes, cq_entries;
 	bool copies_untold;

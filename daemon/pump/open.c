@@ -12,6 +12,7 @@
 #include "daemon/grant/files.h"
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/lease.h"
+#include "daemon/grant/leases.h"
 #include "daemon/pump/judge.h"
 #include "daemon/pump/life.h"
 #include "daemon/pump/pending.h"
@@ -55,7 +56,7 @@ static uint32_t wish_check(const struct msg_queue_open *m, struct answer *a)
 		return REASON_UNKNOWN_FLAG;
 	if ((m->backend && !backend_bit(m->backend)) || m->cq_entries > ENTRIES_MOST ||
 	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BACKEND_BUFFER_BYTES_MAX ||
-	    m->rx_queues > LEASE_QUEUES_MOST)
+	    m->rx_queues > LEASE_QUEUES_MAX)
 		return REASON_VALUE;
 	if (!is_nic(m)) {
 		a->text = "What was asked for as nic is not the name of an interface.";
