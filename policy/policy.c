@@ -134,8 +134,8 @@ static bool local_has_all(const struct policy_class *c, uint32_t family, uint16_
 
 bool policy_steers_each(const struct policy_class *c, const struct msg_addr *local)
 {
-	struct msg_addr a = range_addr_unmapped(local);
-	bool both = a.family == 6 && range_addr_is_any(&a);
+	struct msg_addr a = addr_unmapped(local);
+	bool both = a.family == 6 && addr_is_any(&a);
 	return !range_list_has_all(&c->remote, a.family) ||
 	       (both && !range_list_has_all(&c->remote, 4));
 }
@@ -199,12 +199,11 @@ static struct policy_verdict judge_steer(const struct policy_class *c,
 /* What a socket is bound to, if it is: the kernel's own choice needs no leave. */
 static bool may_bind(const struct policy_class *c, const struct policy_request *r)
 {
-	struct msg_addr a = range_addr_unmapped(&r->local);
+	struct msg_addr a = addr_unmapped(&r->local);
 	if (r->listening)
-		return range_addr_is_any(&a) ? local_has_all(c, a.family, a.port)
-					     : range_list_has(&c->local, &a);
-	return !a.family || (range_addr_is_any(&a) && !r->local.port) ||
-	       range_list_has(&c->local, &a);
+		return addr_is_any(&a) ? local_has_all(c, a.family, a.port)
+				       : range_list_has(&c->local, &a);
+	return !a.family || (addr_is_any(&a) && !r->local.port) || range_list_has(&c->local, &a);
 }
 
 static struct policy_verdict judge_flow(const struct policy_class *c,

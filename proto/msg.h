@@ -16,6 +16,7 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "proto/addr.h"
 #include "proto/backend.h"
 
 #define MSG_VERSION    1u
@@ -32,13 +33,6 @@ struct msg_hdr {
 	uint16_t nfds;
 	uint32_t serial; /* chosen by the client, repeated in the reply; 0 marks an event */
 	int32_t error;   /* 0, or a negative errno: then the message is a struct msg_fail */
-};
-
-struct msg_addr {
-	uint16_t family; /* 4, 6, or 0 for none */
-	uint16_t port;   /* native endian */
-	uint32_t scope;  /* IPv6 scope id */
-	uint8_t ip[16];  /* network order; IPv4 uses the first four */
 };
 
 struct msg_fail {
@@ -275,8 +269,9 @@ MSG_REQUESTS(X)
 MSG_EVENTS(X)
 #undef X
 #undef MSG_FITS
-static_assert(sizeof(struct msg_hdr) == 16 && sizeof(struct msg_addr) == 24, "wire");
-static_assert(sizeof(struct msg_fail) == 264 && sizeof(struct msg_rings) == 64, "wire");
+static_assert(sizeof(struct msg_hdr) == 16 && sizeof(struct msg_fail) == 264 &&
+		      sizeof(struct msg_rings) == 64,
+	      "wire");
 
 /* Room for any message, aligned for all of them. */
 union msg_any {

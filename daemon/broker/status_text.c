@@ -2,7 +2,6 @@
 #include "daemon/broker/status_text.h"
 #include "daemon/grant/account.h"
 
-#include <arpa/inet.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,11 +30,8 @@ static void add_text(struct json_object *o, const char *key, const char *text)
 
 static void add_address(struct json_object *o, const char *key, const struct msg_addr *a)
 {
-	char ip[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN + 10] = "";
-	if (a->family == 4 && inet_ntop(AF_INET, a->ip, ip, sizeof(ip)))
-		snprintf(text, sizeof(text), "%s:%u", ip, a->port);
-	else if (a->family == 6 && inet_ntop(AF_INET6, a->ip, ip, sizeof(ip)))
-		snprintf(text, sizeof(text), "[%s]:%u", ip, a->port);
+	char text[ADDR_TEXT_BYTES];
+	addr_text(a, text);
 	add_text(o, key, text);
 }
 

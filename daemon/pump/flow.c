@@ -332,7 +332,7 @@ static void announce(struct flow *listener, int sock)
 	f->listener_id = listener->id;
 	flow_identify(f, socket_cookie(sock));
 	f->receive_only = listener->receive_only;
-	socket_addresses(sock, &f->local, &f->remote);
+	addr_of_socket(sock, &f->local, &f->remote);
 	steer_share(f, listener);
 	flows_link(f);
 	share(f->queue, f);

@@ -15,7 +15,6 @@
 #include "daemon/pump/reply.h"
 #include "daemon/pump/socket.h"
 #include "daemon/pump/steer.h"
-#include "policy/range.h"
 #include "proto/reason.h"
 
 #define CONNECT_MS_DEFAULT 30000u
@@ -24,7 +23,7 @@ static const struct pending_kind connecting;
 
 void host_reply(struct flow *f, struct answer *a)
 {
-	socket_addresses(f->sock, &f->local, &f->remote);
+	addr_of_socket(f->sock, &f->local, &f->remote);
 	a->reply->flow_reply.flow_id = f->id;
 	a->reply->flow_reply.local = f->local;
 	a->reply->flow_reply.remote = f->remote;
@@ -80,10 +79,9 @@ static void steer_ahead(struct flow *f, const struct msg_flow_host *m)
 	if (!f->queue->lease ||
 	    (m->local.family == 0 && socket_bind_towards(f->sock, &m->remote) < 0))
 		return;
-	socket_addresses(f->sock, &f->local, NULL);
+	addr_of_socket(f->sock, &f->local, NULL);
 	f->remote = m->remote;
-	struct msg_addr local = range_addr_unmapped(&f->local);
-	if (!range_addr_is_any(&local))
+	if (!addr_is_any(&f->local))
 		steer_start(f);
 }
 
@@ -146,7 +144,7 @@ static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
 	pending_begin(c, &m->hdr, &connecting);
 	w->flow = f;
 	w->time = (struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000LL};
-	socklen_t len = socket_address(&m->remote, &w->to);
+	socklen_t len = addr_to_sockaddr(&m->remote, &w->to);
 	steer_ahead(f, m);
 	uring_sqes_together(&c->control, 2);
 	flow_watch(f, FLOW_WAIT_CONTROL); /* if it cannot be, the ring's eventfd tells it later */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pump/socket.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -151,57 +150,6 @@ uid_t socket_owner(int sock)
 	return fstat(sock, &st) < 0 ? (uid_t)-1 : st.st_uid;
 }
 
-static struct msg_addr address(const struct sockaddr_storage *sa)
-{
-	struct msg_addr a = {0};
-	if (sa->ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)sa;
-		a.family = 4;
-		a.port = ntohs(in->sin_port);
-		memcpy(a.ip, &in->sin_addr, 4);
-	} else if (sa->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)sa;
-		a.family = 6;
-		a.port = ntohs(in6->sin6_port);
-		a.scope = in6->sin6_scope_id;
-		memcpy(a.ip, &in6->sin6_addr, 16);
-	}
-	return a;
-}
-
-void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote)
-{
-	struct sockaddr_storage sa = {0};
-	socklen_t len = sizeof(sa);
-	if (getsockname(sock, (struct sockaddr *)&sa, &len) == 0)
-		*local = address(&sa);
-	sa = (struct sockaddr_storage){0};
-	len = sizeof(sa);
-	if (remote && getpeername(sock, (struct sockaddr *)&sa, &len) == 0)
-		*remote = address(&sa);
-}
-
-unsigned socket_address(const struct msg_addr *a, struct sockaddr_storage *ret)
-{
-	*ret = (struct sockaddr_storage){0};
-	if (a->family == 4) {
-		struct sockaddr_in *in = (void *)ret;
-		in->sin_family = AF_INET;
-		in->sin_port = htons(a->port);
-		memcpy(&in->sin_addr, a->ip, 4);
-		return sizeof(*in);
-	}
-	if (a->family == 6) {
-		struct sockaddr_in6 *in6 = (void *)ret;
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(a->port);
-		in6->sin6_scope_id = a->scope;
-		memcpy(&in6->sin6_addr, a->ip, 16);
-		return sizeof(*in6);
-	}
-	return 0;
-}
-
 void socket_abort(int sock)
 {
 	(void)connect(sock, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
@@ -252,9 +200,9 @@ int socket_open(const struct msg_addr *local, const struct msg_addr *remote, boo
 		uint32_t backlog)
 {
 	struct sockaddr_storage sa;
-	socklen_t len = socket_address(local, &sa);
-	int family = (listening ? local : remote)->family == 4 ? AF_INET : AF_INET6;
-	_cleanup_(fd_closep) int sock = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+	socklen_t len = addr_to_sockaddr(local, &sa);
+	_cleanup_(fd_closep) int sock = socket(addr_family(listening ? local : remote),
+					       SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
 	if (sock < 0)
 		return -errno;
 	int on = 1;
@@ -271,13 +219,13 @@ int socket_bind_towards(int sock, const struct msg_addr *remote)
 {
 	struct sockaddr_storage sa;
 	struct msg_addr local = {0};
-	socklen_t len = socket_address(remote, &sa);
+	socklen_t len = addr_to_sockaddr(remote, &sa);
 	/* Connecting a datagram socket sends nothing, and looks the route up. */
 	_cleanup_(fd_closep) int route = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (route < 0 || connect(route, (struct sockaddr *)&sa, len) < 0)
 		return -errno;
-	socket_addresses(route, &local, NULL);
+	addr_of_socket(route, &local, NULL);
 	local.port = 0;
-	len = socket_address(&local, &sa);
+	len = addr_to_sockaddr(&local, &sa);
 	return bind(sock, (struct sockaddr *)&sa, len) < 0 ? -errno : 0;
 }

@@ -38,9 +38,6 @@ int socket_netns(int sock);
 
 bool socket_is_v6only(int sock);
 
-/* Both addresses; family 0 where there is none. The remote one only if it is asked for. */
-void socket_addresses(int sock, struct msg_addr *local, struct msg_addr *remote);
-
 /*
  * Payload that waits in the socket takes at most this much memory, if it is less than the kernel
  * would let it have; has_one: than an earlier limit, its listener's if it was accepted, lets it.
@@ -72,10 +69,5 @@ int socket_bind_towards(int sock, const struct msg_addr *remote);
 
 /* Resets the connection, whoever else holds it; what it has not delivered is freed. */
 void socket_abort(int sock);
-
-struct sockaddr_storage;
-
-/* Returns the length, 0 for an address of no known family. */
-unsigned socket_address(const struct msg_addr *a, struct sockaddr_storage *ret);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,37 +23,12 @@ static const char others_have_it[] =
 	"Another user's sockets have the local port, or it cannot be told whether they do; "
 	"connections are steered one by one.";
 
-static const uint8_t zero[16];
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-/* An address of the family it really has: an IPv4 address can come in an IPv6 one. */
-struct address {
-	int family;
-	uint8_t ip[16];
-	bool any;
-	uint16_t port;
-};
-
 struct steering {
 	uint32_t flows;
 	uint32_t n;
 	struct lease_rule *rules[RULES_MOST];
-	struct address locals[RULES_MOST]; /* the rules' */
+	struct msg_addr locals[RULES_MOST]; /* the rules' */
 };
-
-static struct address address_of(const struct msg_addr *a)
-{
-	struct address r = {.family = a->family == 4 ? AF_INET : AF_INET6, .port = a->port};
-	size_t bytes = a->family == 4 ? 4 : 16;
-	memcpy(r.ip, a->ip, bytes);
-	if (r.family == AF_INET6 && memcmp(a->ip, mapped, sizeof(mapped)) == 0) {
-		r.family = AF_INET;
-		memset(r.ip, 0, sizeof(r.ip));
-		memcpy(r.ip, a->ip + sizeof(mapped), 4);
-	}
-	r.any = memcmp(r.ip, zero, sizeof(zero)) == 0;
-	return r;
-}
 
 static const char *sentence(int error)
 {
@@ -82,10 +56,10 @@ static const char *sentence(int error)
 	}
 }
 
-static int rule_add(struct flow *f, const struct address *local, const struct address *remote,
+static int rule_add(struct flow *f, const struct msg_addr *local, const struct msg_addr *remote,
 		    const struct nic_place *place)
 {
-	struct nic_rule rule = {.family = local->family, .local_port = local->port};
+	struct nic_rule rule = {.family = addr_family(local), .local_port = local->port};
 	memcpy(rule.local, local->ip, sizeof(rule.local));
 	if (remote) {
 		rule.remote_port = remote->port;
@@ -98,20 +72,13 @@ static int rule_add(struct flow *f, const struct address *local, const struct ad
 	return r;
 }
 
-static const char *address_judge(const struct flow *f, const struct address *a)
-{
-	struct msg_addr local = {.family = a->family == AF_INET ? 4 : 6, .port = a->port};
-	memcpy(local.ip, a->ip, sizeof(local.ip));
-	return judge_steer(f, &local);
-}
-
 /*
  * A listener on all addresses: a rule without one would take packets that are only passing through.
  * An address that comes later is not steered.
  */
-static int steering_add_any(struct flow *f, const struct address *local)
+static int steering_add_any(struct flow *f, const struct msg_addr *local)
 {
-	bool both = local->family == AF_INET6 && !socket_is_v6only(f->sock);
+	bool both = local->family == 6 && !socket_is_v6only(f->sock);
 	const struct nic_place here = {.kind = NIC_PLACE_LOCAL};
 	struct ifaddrs *list;
 	const char *denied = NULL;
@@ -119,12 +86,12 @@ static int steering_add_any(struct flow *f, const struct address *local)
 	if (getifaddrs(&list) < 0)
 		return -errno;
 	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
-		struct address at = {.port = local->port};
-		at.family = nic_address_of(i, at.ip);
+		struct msg_addr at;
 		if (strcmp(i->ifa_name, lease_name(f->queue->lease)) != 0 ||
-		    at.family == AF_UNSPEC || (at.family != local->family && !both))
+		    nic_address_of(i, &at) < 0 || (at.family != local->family && !both))
 			continue;
-		const char *why = address_judge(f, &at);
+		at.port = local->port;
+		const char *why = judge_steer(f, &at);
 		if (why) {
 			denied = why;
 			continue;
@@ -140,15 +107,15 @@ static int steering_add_any(struct flow *f, const struct address *local)
 	return -EACCES;
 }
 
-static int steering_add(struct flow *f, const struct address *local, const struct nic_place *place)
+static int steering_add(struct flow *f, const struct msg_addr *local, const struct nic_place *place)
 {
-	struct address remote = address_of(&f->remote);
-	if (f->listener && local->any)
+	struct msg_addr remote = addr_unmapped(&f->remote);
+	if (f->listener && addr_is_any(local))
 		return steering_add_any(f, local);
 	return rule_add(f, local, f->listener ? NULL : &remote, place);
 }
 
-static int place_find(const struct flow *f, const struct address *local, int netns,
+static int place_find(const struct flow *f, const struct msg_addr *local, int netns,
 		      struct nic_place *ret, struct nic_place *ret_own)
 {
 	struct nic_places *places;
@@ -161,8 +128,8 @@ static int place_find(const struct flow *f, const struct address *local, int net
 		r = nic_netns_number(places, netns, &ret_own->netns);
 	}
 	if (r == 0)
-		r = nic_place_find(places, lease_name(f->queue->lease), local->family, local->ip,
-				   ret);
+		r = nic_place_find(places, lease_name(f->queue->lease), addr_family(local),
+				   local->ip, ret);
 	nic_places_close(places);
 	return r;
 }
@@ -171,11 +138,11 @@ static int place_find(const struct flow *f, const struct address *local, int net
  * A socket in a container: its address is its own only if packets for it are routed there, and what
  * the NIC puts into the area gets there only through netkit. Returns why it does not, or NULL.
  */
-static const char *why_not_there(const struct flow *f, const struct address *local,
+static const char *why_not_there(const struct flow *f, const struct msg_addr *local,
 				 struct nic_place *ret)
 {
 	struct nic_place own;
-	if (local->any)
+	if (addr_is_any(local))
 		return "A listener of another network namespace than the NIC is steered only if it "
 		       "is bound to an address.";
 	_cleanup_(fd_closep) int netns = socket_netns(f->sock);
@@ -186,16 +153,16 @@ static const char *why_not_there(const struct flow *f, const struct address *loc
 }
 
 /* Is every packet that the rule will match this socket's? Returns why not, or NULL. */
-static const char *why_not_its_own(const struct flow *f, const struct address *local,
+static const char *why_not_its_own(const struct flow *f, const struct msg_addr *local,
 				   struct nic_place *ret)
 {
 	struct nic_place own;
 	if (!socket_is_of_our_netns(f->sock))
 		return why_not_there(f, local, ret);
-	int r = local->any ? 0 : place_find(f, local, -1, ret, &own);
+	int r = addr_is_any(local) ? 0 : place_find(f, local, -1, ret, &own);
 	if (r < 0)
 		return sentence(r);
-	return local->any || nic_place_same(ret, &own)
+	return addr_is_any(local) || nic_place_same(ret, &own)
 		       ? NULL
 		       : "The socket's local address is not one of this machine's.";
 }
@@ -213,10 +180,11 @@ static bool port_is_of_others(const struct flow *f, uint16_t port)
 }
 
 /* Returns why there is to be no rule, or NULL. */
-static const char *why_not(const struct flow *f, const struct address *local, struct nic_place *ret)
+static const char *why_not(const struct flow *f, const struct msg_addr *local,
+			   struct nic_place *ret)
 {
 	const char *why = why_not_its_own(f, local, ret);
-	if (!why && !(f->listener && local->any))
+	if (!why && !(f->listener && addr_is_any(local)))
 		why = judge_steer(f, &f->local);
 	if (!why && f->listener && socket_is_of_our_netns(f->sock) &&
 	    port_is_of_others(f, local->port))
@@ -226,7 +194,7 @@ static const char *why_not(const struct flow *f, const struct address *local, st
 
 void steer_start(struct flow *f)
 {
-	struct address local = address_of(&f->local);
+	struct msg_addr local = addr_unmapped(&f->local);
 	struct nic_place place = {.kind = NIC_PLACE_NONE};
 	if (!f->queue->lease)
 		return;
@@ -249,10 +217,8 @@ void steer_start(struct flow *f)
 /* Its rule, or NULL: not all addresses of a listener on all of them need have one. */
 static const struct lease_rule *rule_of(const struct steering *s, const struct msg_addr *local)
 {
-	struct address a = address_of(local);
 	for (uint32_t i = 0; i < s->n; i++)
-		if (s->locals[i].family == a.family &&
-		    memcmp(s->locals[i].ip, a.ip, sizeof(a.ip)) == 0)
+		if (addr_same_ip(&s->locals[i], local))
 			return s->rules[i];
 	return NULL;
 }

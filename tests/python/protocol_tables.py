@@ -72,7 +72,7 @@ def check_compiled(compiler):
 
 
 def check_names():
-    found = re.findall(r"^struct ((?:msg|ring)_\w+) \{", header("msg.h") + header("ring.h"), re.M)
+    found = re.findall(r"^struct ((?:msg|ring)_\w+) \{", header("addr.h") + header("msg.h") + header("ring.h"), re.M)
     expect("structs", sorted(tables.structs), sorted(found + ["io_uring_cqe"]))
     found = re.findall(r"\b(MSG_(?:AREA|FORMAT)_[A-Z_]+) =|#define ((?:MSG|RING|FLOW_ID)_[A-Z_0-9]+)\s+0?x?\d",
                        header("msg.h") + header("ring.h") + header("flow_id.h"))

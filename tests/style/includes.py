@@ -20,7 +20,7 @@ from tree import files, finish, text
 FOLDERS = {
     "base": (),
     "proto": ("base",),
-    "nic": ("base",),
+    "nic": ("base", "proto/addr"),
     "lib": ("base", "proto"),
     "policy": ("base", "proto", "nic"),
     "daemon/common": ("base", "proto"),
