@@ -4,9 +4,9 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "lib/addr.h"
 #include "lib/channel.h"
 #include "lib/request.h"
 #include "lib/zcrx.h"
@@ -157,7 +157,7 @@ static int flow_open(struct zcrx_flow *f, const struct sockaddr *addr, socklen_t
 {
 	struct zcrx *z = f->queue->z;
 	struct msg_addr m;
-	int error = addr_from_socket(&m, addr, len);
+	int error = addr_from_sockaddr(&m, addr, len);
 	if (error)
 		return refuse(z, error, "The address is neither IPv4 nor IPv6, or cut short.");
 	if (flags & ~(ZCRX_FLOW_HOST | ZCRX_FLOW_RECEIVE_ONLY) || flags == ZCRX_FLOW_RECEIVE_ONLY)
@@ -228,14 +228,26 @@ int zcrx_flow_socket(const struct zcrx_flow *f)
 	return f->sock;
 }
 
+/* As getsockname(2): cuts at *len and sets it to the full length. */
+static int address_show(const struct msg_addr *a, struct sockaddr *ret, socklen_t *len)
+{
+	struct sockaddr_storage sa;
+	socklen_t full = addr_to_sockaddr(a, &sa);
+	if (full == 0)
+		return -ENOTCONN;
+	memcpy(ret, &sa, *len < full ? *len : full);
+	*len = full;
+	return 0;
+}
+
 int zcrx_flow_local(const struct zcrx_flow *f, struct sockaddr *addr, socklen_t *len)
 {
-	return addr_to_socket(&f->local, addr, len);
+	return address_show(&f->local, addr, len);
 }
 
 int zcrx_flow_remote(const struct zcrx_flow *f, struct sockaddr *addr, socklen_t *len)
 {
-	return addr_to_socket(&f->remote, addr, len);
+	return address_show(&f->remote, addr, len);
 }
 
 void zcrx_flow_set_user(struct zcrx_flow *f, void *user)

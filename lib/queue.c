@@ -12,12 +12,11 @@
 #include "proto/text.h"
 #include "proto/wire.h"
 
-static_assert((int)ZCRX_BACKEND_AUTO == (int)MSG_BACKEND_AUTO &&
-		      (int)ZCRX_BACKEND_COPY == (int)MSG_BACKEND_COPY &&
-		      (int)ZCRX_BACKEND_DEVMEM == (int)MSG_BACKEND_DEVMEM &&
-		      (int)ZCRX_BACKEND_ZCRX == (int)MSG_BACKEND_ZCRX &&
+#define X(NAME, ...) &&(int)ZCRX_BACKEND_##NAME == (int)MSG_BACKEND_##NAME
+static_assert((int)ZCRX_BACKEND_AUTO == (int)MSG_BACKEND_AUTO BACKEND_TABLE(X) &&
 		      ZCRX_QUEUE_NO_COPY == MSG_QUEUE_NO_COPY,
 	      "the library's names for the protocol's numbers");
+#undef X
 
 /* In the order of the reply. */
 enum {

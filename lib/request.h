@@ -39,7 +39,7 @@ struct request {
 	int also;
 };
 
-/* The header of a request: its struct's name without msg_, and its name in MSG_TABLE. */
+/* The header of a request: its struct's name without msg_, and its name in MSG_REQUESTS. */
 #define REQUEST_HDR(name, NAME)                                       \
 	{                                                             \
 		.size = sizeof(struct msg_##name), .type = MSG_##NAME \

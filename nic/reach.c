@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "nic/netlink.h"
+#include "proto/addr.h"
 
 #define UNKNOWN UINT32_MAX
 
@@ -33,20 +34,11 @@ struct device {
 	uint32_t netns; /* of the peer */
 };
 
-int nic_address_of(const struct ifaddrs *i, uint8_t ret[16])
+int nic_address_of(const struct ifaddrs *i, struct msg_addr *ret)
 {
-	const struct sockaddr_in *in = (const void *)i->ifa_addr;
-	const struct sockaddr_in6 *in6 = (const void *)i->ifa_addr;
-	int family = i->ifa_addr ? i->ifa_addr->sa_family : AF_UNSPEC;
-
-	memset(ret, 0, 16);
-	if (family == AF_INET)
-		memcpy(ret, &in->sin_addr, 4);
-	else if (family == AF_INET6)
-		memcpy(ret, &in6->sin6_addr, 16);
-	else
-		family = AF_UNSPEC;
-	return family;
+	/* An address without a length is the kernel's, and whole. */
+	return i->ifa_addr ? addr_from_sockaddr(ret, i->ifa_addr, sizeof(struct sockaddr_in6))
+			   : -EADDRNOTAVAIL;
 }
 
 static void on_route(void *arg, struct attrs attrs)
@@ -148,11 +140,11 @@ static bool is_link_local(int family, const uint8_t ip[16])
 static bool is_local(const struct nic_places *p, const char *nic, int family, const uint8_t ip[16])
 {
 	bool any_interface = !is_link_local(family, ip);
-	uint8_t found[16];
+	struct msg_addr found;
 
 	for (const struct ifaddrs *i = p->addresses; i; i = i->ifa_next) {
-		if (nic_address_of(i, found) != family ||
-		    memcmp(found, ip, family == AF_INET ? 4 : 16) != 0)
+		if (nic_address_of(i, &found) < 0 || addr_family(&found) != family ||
+		    memcmp(found.ip, ip, family == AF_INET ? 4 : 16) != 0)
 			continue;
 		if (any_interface || strcmp(i->ifa_name, nic) == 0)
 			return true;

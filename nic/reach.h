@@ -27,9 +27,10 @@ static inline bool nic_place_same(const struct nic_place *a, const struct nic_pl
 }
 
 struct ifaddrs;
+struct msg_addr;
 
-/* The family of an interface's address and the address; AF_UNSPEC for what is not of IP. */
-int nic_address_of(const struct ifaddrs *i, uint8_t ret[16]);
+/* The address of an interface. Returns 0 or a negative errno for what is not of IP. */
+int nic_address_of(const struct ifaddrs *i, struct msg_addr *ret);
 
 /* The local addresses of this moment, and a way to ask for routes. */
 struct nic_places;

@@ -6,11 +6,6 @@
 
 #include "policy/lists.h"
 
-static bool may(const struct policy_class *c, uint32_t backend)
-{
-	return c->backends & 1u << backend;
-}
-
 static void ids(const char *what, const struct policy_ids *list, const char *between, FILE *out)
 {
 	if (list->n == 0)
@@ -33,17 +28,15 @@ void explain_who(const struct policy_class *c, FILE *out)
 
 static void backends(const struct policy_class *c, const char *start, FILE *out)
 {
-	bool zero_copy = may(c, MSG_BACKEND_ZCRX) || may(c, MSG_BACKEND_DEVMEM);
+	char names[128];
+	backend_names(c->backends & BACKENDS_LEASED, ", ", names, sizeof(names));
 	fprintf(out, "%sIt may %sreceive by copy.\n", start,
-		may(c, MSG_BACKEND_COPY) ? "" : "not ");
-	if (c->nics.n == 0 || !zero_copy) {
+		c->backends & BACKEND_BIT_COPY ? "" : "not ");
+	if (c->nics.n == 0 || !*names) {
 		fprintf(out, "%sIt may not lease hardware queues.\n", start);
 		return;
 	}
-	fprintf(out, "%sIt may receive without a copy (%s%s%s) on hardware queues of ", start,
-		may(c, MSG_BACKEND_ZCRX) ? "zcrx" : "",
-		may(c, MSG_BACKEND_ZCRX) && may(c, MSG_BACKEND_DEVMEM) ? ", " : "",
-		may(c, MSG_BACKEND_DEVMEM) ? "devmem" : "");
+	fprintf(out, "%sIt may receive without a copy (%s) on hardware queues of ", start, names);
 	list_nics_print(&c->nics, out);
 	fprintf(out, ".\n%sEach user may lease up to %" PRIu64 " times a minute.\n", start,
 		c->limits.leases_per_minute);

@@ -10,15 +10,6 @@
 #include "nic/queues.h"
 #include "policy/lists.h"
 
-static const struct {
-	const char *name;
-	uint32_t number;
-} backends[] = {
-	{"copy", MSG_BACKEND_COPY},
-	{"devmem", MSG_BACKEND_DEVMEM},
-	{"zcrx", MSG_BACKEND_ZCRX},
-};
-
 static const char *const hosts[] = {
 	[POLICY_HOST_NO] = "no",
 	[POLICY_HOST_RECEIVE_ONLY] = "receive-only",
@@ -69,12 +60,9 @@ static int parse_text(const char *value, char **ret)
 }
 
 /* 0: there is no such backend */
-static uint32_t backend_find(const char *name)
+static uint32_t backend_parse(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(backends); i++)
-		if (strcmp(backends[i].name, name) == 0)
-			return 1u << backends[i].number;
-	return 0;
+	return backend_bit(backend_find(name));
 }
 
 /* Names separated by blanks, each of which is a bit. */
@@ -139,7 +127,7 @@ int key_parse(const struct key *key, void *object, const char *value)
 	case KEY_GROUPS:
 		return list_groups(field, value);
 	case KEY_BACKENDS:
-		return parse_set(value, backend_find, field);
+		return parse_set(value, backend_parse, field);
 	case KEY_NICS:
 		return list_nics(field, value);
 	case KEY_ADDRESSES:
@@ -164,7 +152,7 @@ const char *key_expected(const struct key *key)
 		[KEY_QUEUES] = "numbers and ranges, such as 2-5,7",
 		[KEY_USERS] = "names of users, uids and ranges of them, such as alice 2000-2999",
 		[KEY_GROUPS] = "names of groups, gids and ranges of them, such as video 2000-2999",
-		[KEY_BACKENDS] = "some of copy, devmem, zcrx",
+		[KEY_BACKENDS] = "some of these backends:" BACKEND_NAMES,
 		[KEY_NICS] = "interfaces, with queues if you like, such as eth0 eth1:2-5,7",
 		[KEY_ADDRESSES] = "addresses, with ports if you like, such as 10.0.0.0/8 [::]:80",
 		[KEY_HOST] = "no, receive-only or yes",
@@ -176,13 +164,9 @@ const char *key_expected(const struct key *key)
 
 static void backends_print(uint32_t set, FILE *out)
 {
-	const char *blank = "";
-	for (size_t i = 0; i < ARRAY_LENGTH(backends); i++) {
-		if (!(set & 1u << backends[i].number))
-			continue;
-		fprintf(out, "%s%s", blank, backends[i].name);
-		blank = " ";
-	}
+	char names[128];
+	backend_names(set, " ", names, sizeof(names));
+	fputs(names, out);
 }
 
 static void holes_print(uint32_t set, FILE *out)

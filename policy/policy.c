@@ -7,8 +7,6 @@
 
 #include "proto/reason.h"
 
-#define ALL_BACKENDS (1u << MSG_BACKEND_COPY | 1u << MSG_BACKEND_DEVMEM | 1u << MSG_BACKEND_ZCRX)
-
 /* What it has it may give back, at this rate. */
 const struct policy_class policy_nobody = {.name = "-", .limits = {.requests_per_second = 1000}};
 
@@ -26,7 +24,7 @@ static const struct policy_class defaults = {
 		   .requests_per_second = 10000,
 		   .leases_per_minute = 60,
 		   .most_users = 16},
-	.backends = ALL_BACKENDS,
+	.backends = BACKENDS_ALL,
 };
 
 static int ports_allow(struct range_list *list, uint16_t first)
@@ -136,8 +134,8 @@ static bool local_has_all(const struct policy_class *c, uint32_t family, uint16_
 
 bool policy_steers_each(const struct policy_class *c, const struct msg_addr *local)
 {
-	struct msg_addr a = range_addr_unmapped(local);
-	bool both = a.family == 6 && range_addr_is_any(&a);
+	struct msg_addr a = addr_unmapped(local);
+	bool both = a.family == 6 && addr_is_any(&a);
 	return !range_list_has_all(&c->remote, a.family) ||
 	       (both && !range_list_has_all(&c->remote, 4));
 }
@@ -159,7 +157,7 @@ bool policy_leases(const struct policy_class *c, const char *nic)
 static struct policy_verdict judge_backend(const struct policy_class *c,
 					   const struct policy_request *r)
 {
-	if (r->backend < 32 && c->backends & 1u << r->backend)
+	if (c->backends & backend_bit(r->backend))
 		return yes;
 	return (struct policy_verdict){
 		REASON_DENIED, "Your class may not use this backend; the administrator can add it "
@@ -201,12 +199,11 @@ static struct policy_verdict judge_steer(const struct policy_class *c,
 /* What a socket is bound to, if it is: the kernel's own choice needs no leave. */
 static bool may_bind(const struct policy_class *c, const struct policy_request *r)
 {
-	struct msg_addr a = range_addr_unmapped(&r->local);
+	struct msg_addr a = addr_unmapped(&r->local);
 	if (r->listening)
-		return range_addr_is_any(&a) ? local_has_all(c, a.family, a.port)
-					     : range_list_has(&c->local, &a);
-	return !a.family || (range_addr_is_any(&a) && !r->local.port) ||
-	       range_list_has(&c->local, &a);
+		return addr_is_any(&a) ? local_has_all(c, a.family, a.port)
+				       : range_list_has(&c->local, &a);
+	return !a.family || (addr_is_any(&a) && !r->local.port) || range_list_has(&c->local, &a);
 }
 
 static struct policy_verdict judge_flow(const struct policy_class *c,

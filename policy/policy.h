@@ -58,7 +58,7 @@ struct policy_class {
 	mode_t mode;
 	struct policy_ids users, groups;
 	struct limits limits;
-	uint32_t backends; /* bits 1 << MSG_BACKEND_* */
+	uint32_t backends; /* enum backend_set */
 	struct policy_nics nics;
 	/* Of what may be steered, and received with sockets of the daemon's namespace. */
 	struct range_list local, remote;

@@ -3,25 +3,6 @@
 
 #include <string.h>
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-bool range_addr_is_any(const struct msg_addr *a)
-{
-	static const uint8_t zero[16];
-	return memcmp(a->ip, zero, sizeof(zero)) == 0;
-}
-
-struct msg_addr range_addr_unmapped(const struct msg_addr *a)
-{
-	struct msg_addr r = *a;
-	if (a->family != 6 || memcmp(a->ip, mapped, sizeof(mapped)) != 0)
-		return r;
-	r.family = 4;
-	memset(r.ip, 0, sizeof(r.ip));
-	memcpy(r.ip, a->ip + sizeof(mapped), 4);
-	return r;
-}
-
 static bool same_bits(const uint8_t *a, const uint8_t *b, uint32_t bits)
 {
 	uint32_t whole = bits / 8, rest = bits % 8;
@@ -44,7 +25,7 @@ static bool range_has(const struct range *r, const struct msg_addr *a)
 
 bool range_list_has(const struct range_list *list, const struct msg_addr *address)
 {
-	struct msg_addr a = range_addr_unmapped(address);
+	struct msg_addr a = addr_unmapped(address);
 	bool has = false;
 	for (uint32_t i = 0; i < list->n && !has; i++)
 		has = range_has(&list->ranges[i], &a);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/msg.h"
+#include "proto/addr.h"
 
 #define RANGE_PORT_LEAST 1024 /* unless the file says otherwise; the kernel picks from here on */
 #define RANGE_PORT_MOST  65535
@@ -31,11 +31,5 @@ bool range_list_has_port(const struct range_list *list, uint32_t family, uint16_
 
 /* Every address of a family, with every port. */
 bool range_list_has_all(const struct range_list *list, uint32_t family);
-
-/* The family it really has: an IPv4 address can come in an IPv6 one. */
-struct msg_addr range_addr_unmapped(const struct msg_addr *a);
-
-/* Does it stand for all addresses of its family? */
-bool range_addr_is_any(const struct msg_addr *a);
 
 #endif

@@ -7,24 +7,30 @@
 
 #include "proto/reason.h"
 
-enum {
-	NEW = MSG_STATE_NEW,
-	READY = MSG_STATE_READY,
-	EVENT = MSG_STATE_EVENT
+struct body {
+	uint16_t bytes;
+	uint8_t fds_min, fds_max;
 };
 
 struct rule {
 	const char *name;
 	uint16_t type;
-	uint16_t request_bytes, reply_bytes;
-	uint8_t fds_min, fds_max;
-	uint8_t state;
+	enum msg_state state;
+	struct body message, reply; /* an event has no reply */
 };
 
 static const struct rule rules[] = {
-#define X(name, number, request, reply, fds_min, fds_max, state) \
-	{#name, number, sizeof(struct request), sizeof(struct reply), fds_min, fds_max, state},
-	MSG_TABLE(X)
+#define X(name, number, request, least, most, reply, reply_least, reply_most, state) \
+	{#name,                                                                      \
+	 number,                                                                     \
+	 MSG_STATE_##state,                                                          \
+	 {sizeof(struct request), least, most},                                      \
+	 {sizeof(struct reply), reply_least, reply_most}},
+	MSG_REQUESTS(X)
+#undef X
+#define X(name, number, event, least, most) \
+	{#name, number, MSG_STATE_EVENT, {sizeof(struct event), least, most}, {0, 0, 0}},
+		MSG_EVENTS(X)
 #undef X
 };
 
@@ -43,11 +49,12 @@ static bool header_fits(const union msg_any *m, uint32_t len, uint32_t nfds)
 }
 
 /* Version 1's size is the least; what lies beyond the size we know must be zero. */
-static uint32_t body_check(const union msg_any *m, uint32_t len, uint32_t known)
+static uint32_t body_check(const union msg_any *m, uint32_t len, uint32_t nfds,
+			   const struct body *known)
 {
-	if (len < known)
+	if (nfds < known->fds_min || nfds > known->fds_max || len < known->bytes)
 		return REASON_MALFORMED;
-	for (uint32_t i = known / 8; i < len / 8; i++)
+	for (uint32_t i = known->bytes / 8u; i < len / 8; i++)
 		if (m->words[i])
 			return REASON_UNKNOWN_FIELD;
 	return REASON_NONE;
@@ -62,15 +69,12 @@ int msg_check(const union msg_any *m, uint32_t len, uint32_t nfds, enum msg_stat
 		goto refuse;
 	const struct rule *rule = rule_find(m->hdr.type);
 	reason = REASON_UNKNOWN_REQUEST;
-	if (!rule || event != (rule->state == EVENT))
+	if (!rule || event != (rule->state == MSG_STATE_EVENT))
 		goto refuse;
 	reason = REASON_STATE;
 	if (!(rule->state & state))
 		goto refuse;
-	reason = REASON_MALFORMED;
-	if (nfds < rule->fds_min || nfds > rule->fds_max)
-		goto refuse;
-	reason = body_check(m, len, rule->request_bytes);
+	reason = body_check(m, len, nfds, &rule->message);
 	if (reason)
 		goto refuse;
 	return 0;
@@ -82,14 +86,18 @@ refuse:
 int msg_check_reply(const union msg_any *m, uint32_t len, uint32_t nfds, uint16_t type,
 		    uint32_t serial)
 {
+	static const struct body refusal = {sizeof(struct msg_fail), 0, 0};
 	const struct rule *rule = rule_find(type);
-	if (!rule || !header_fits(m, len, nfds) || m->hdr.type != type || m->hdr.serial != serial)
+	if (!rule || rule->state == MSG_STATE_EVENT || !header_fits(m, len, nfds) ||
+	    m->hdr.type != type || m->hdr.serial != serial || m->hdr.error > 0)
 		return -EBADMSG;
-	if (m->hdr.error > 0 || (m->hdr.error < 0 && nfds > 0))
-		return -EBADMSG;
-	uint32_t known = m->hdr.error ? sizeof(struct msg_fail) : rule->reply_bytes;
-	uint32_t reason = body_check(m, len, known);
-	return reason_error(reason);
+	return reason_error(body_check(m, len, nfds, m->hdr.error ? &refusal : &rule->reply));
+}
+
+uint32_t msg_reply_bytes(uint16_t type)
+{
+	const struct rule *rule = rule_find(type);
+	return rule && rule->state != MSG_STATE_EVENT ? rule->reply.bytes : sizeof(struct msg_ok);
 }
 
 const char *msg_name(uint16_t type)

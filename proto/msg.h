@@ -6,8 +6,9 @@
  * them: the *control socket* a client connects to (requests and their replies, in order, one at a
  * time) and the *queue channel* that comes with every queue (events, one-byte wake-ups and kicks).
  *
- * MSG_TABLE is the grammar; the enum, the size asserts and the checker expand from it. Structs only
- * ever grow at the end. All fields are native endian, 8-byte aligned as a whole, padding is zero.
+ * MSG_REQUESTS and MSG_EVENTS are the grammar; the enum, the size asserts, the checker and the
+ * daemon's dispatcher expand from them. Structs only ever grow at the end. All fields are native
+ * endian, 8-byte aligned as a whole, padding is zero.
  */
 #ifndef ZCRX_PROTO_MSG_H
 #define ZCRX_PROTO_MSG_H
@@ -15,10 +16,16 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "proto/addr.h"
+#include "proto/backend.h"
+
 #define MSG_VERSION    1u
 #define MSG_BYTES_MAX  4096u
 #define MSG_FDS_MAX    4u
 #define MSG_TEXT_BYTES 240u /* of a sentence, its NUL included */
+
+/* Requests have the numbers below it. */
+#define MSG_FIRST_EVENT 64u
 
 struct msg_hdr {
 	uint32_t size; /* length of the whole datagram, a multiple of 8 */
@@ -28,25 +35,11 @@ struct msg_hdr {
 	int32_t error;   /* 0, or a negative errno: then the message is a struct msg_fail */
 };
 
-struct msg_addr {
-	uint16_t family; /* 4, 6, or 0 for none */
-	uint16_t port;   /* native endian */
-	uint32_t scope;  /* IPv6 scope id */
-	uint8_t ip[16];  /* network order; IPv4 uses the first four */
-};
-
 struct msg_fail {
 	struct msg_hdr hdr;
 	uint32_t reason; /* enum reason, proto/reason.h */
 	uint32_t detail; /* a number that goes with the reason, or 0 */
 	char text[MSG_TEXT_BYTES];
-};
-
-enum msg_backend {
-	MSG_BACKEND_AUTO = 0,
-	MSG_BACKEND_COPY = 1,
-	MSG_BACKEND_DEVMEM = 2,
-	MSG_BACKEND_ZCRX = 3,
 };
 
 enum msg_format {
@@ -108,7 +101,7 @@ struct msg_area_del {
 struct msg_queue_open {
 	struct msg_hdr hdr;
 	uint32_t area_id;
-	uint32_t backend;    /* enum msg_backend */
+	uint32_t backend;    /* enum msg_backend, proto/backend.h */
 	uint32_t flags;      /* MSG_QUEUE_* */
 	uint32_t cq_entries; /* here and below 0 = the daemon's choice */
 	uint32_t rq_entries;
@@ -232,37 +225,53 @@ struct msg_queue_lost {
 };
 
 /*
- * The grammar: NAME, number, struct of the request or event, struct of the reply,
- * fds with the request or event (at least, at most), sessions state it is allowed in.
+ * The grammar. Of a request: NAME, number, its struct and how many descriptors come with it (at
+ * least, at most), the struct of the reply and how many come with that, the state of a connection
+ * that it is allowed in. The daemon's handler of a request is called on_ and the name of its struct
+ * (daemon/pump/request.c).
  */
-#define MSG_TABLE(X)                                                        \
-	X(HELLO, 1, msg_hello, msg_hello_reply, 0, 0, NEW)                  \
-	X(AREA_ADD, 2, msg_area_add, msg_area_add_reply, 1, 1, READY)       \
-	X(AREA_DEL, 3, msg_area_del, msg_ok, 0, 0, READY)                   \
-	X(QUEUE_OPEN, 4, msg_queue_open, msg_queue_open_reply, 0, 0, READY) \
-	X(QUEUE_CLOSE, 5, msg_queue_close, msg_ok, 0, 0, READY)             \
-	X(FLOW_ADOPT, 6, msg_flow_adopt, msg_flow_reply, 1, 1, READY)       \
-	X(FLOW_HOST, 7, msg_flow_host, msg_flow_reply, 0, 0, READY)         \
-	X(FLOW_PAUSE, 8, msg_flow_pause, msg_ok, 0, 0, READY)               \
-	X(FLOW_CLOSE, 9, msg_flow_close, msg_ok, 0, 0, READY)               \
-	X(FLOW_OPENED, 64, msg_flow_opened, msg_ok, 0, 1, EVENT)            \
-	X(FLOW_CLOSED, 65, msg_flow_closed, msg_ok, 0, 0, EVENT)            \
-	X(QUEUE_LOST, 66, msg_queue_lost, msg_ok, 0, 0, EVENT)
+#define MSG_REQUESTS(X)                                                           \
+	X(HELLO, 1, msg_hello, 0, 0, msg_hello_reply, 0, 0, NEW)                  \
+	X(AREA_ADD, 2, msg_area_add, 1, 1, msg_area_add_reply, 0, 1, READY)       \
+	X(AREA_DEL, 3, msg_area_del, 0, 0, msg_ok, 0, 0, READY)                   \
+	X(QUEUE_OPEN, 4, msg_queue_open, 0, 0, msg_queue_open_reply, 3, 4, READY) \
+	X(QUEUE_CLOSE, 5, msg_queue_close, 0, 0, msg_ok, 0, 0, READY)             \
+	X(FLOW_ADOPT, 6, msg_flow_adopt, 1, 1, msg_flow_reply, 0, 0, READY)       \
+	X(FLOW_HOST, 7, msg_flow_host, 0, 0, msg_flow_reply, 0, 1, READY)         \
+	X(FLOW_PAUSE, 8, msg_flow_pause, 0, 0, msg_ok, 0, 0, READY)               \
+	X(FLOW_CLOSE, 9, msg_flow_close, 0, 0, msg_ok, 0, 0, READY)
+
+/* Of an event: NAME, number, its struct, how many descriptors come with it. */
+#define MSG_EVENTS(X)                             \
+	X(FLOW_OPENED, 64, msg_flow_opened, 0, 1) \
+	X(FLOW_CLOSED, 65, msg_flow_closed, 0, 0) \
+	X(QUEUE_LOST, 66, msg_queue_lost, 0, 0)
 
 enum msg_type {
-#define X(name, number, request, reply, fds_min, fds_max, state) MSG_##name = number,
-	MSG_TABLE(X)
+#define X(name, number, ...) MSG_##name = number,
+	MSG_REQUESTS(X) MSG_EVENTS(X)
 #undef X
 };
 
-#define X(name, number, request, reply, fds_min, fds_max, state)                                \
-	static_assert(sizeof(struct request) % 8 == 0 && sizeof(struct reply) % 8 == 0, #name); \
-	static_assert(sizeof(struct request) <= MSG_BYTES_MAX, #name);                          \
-	static_assert(sizeof(struct reply) <= MSG_BYTES_MAX, #name);
-MSG_TABLE(X)
+#define MSG_FITS(s) (sizeof(struct s) % 8 == 0 && sizeof(struct s) <= MSG_BYTES_MAX)
+#define X(name, number, request, least, most, reply, reply_least, reply_most, state)             \
+	static_assert(MSG_FITS(request) && least <= most && most <= MSG_FDS_MAX &&               \
+			      number < MSG_FIRST_EVENT,                                          \
+		      #name);                                                                    \
+	static_assert(MSG_FITS(reply) && reply_least <= reply_most && reply_most <= MSG_FDS_MAX, \
+		      #name);
+MSG_REQUESTS(X)
 #undef X
-static_assert(sizeof(struct msg_hdr) == 16 && sizeof(struct msg_addr) == 24, "wire");
-static_assert(sizeof(struct msg_fail) == 264 && sizeof(struct msg_rings) == 64, "wire");
+#define X(name, number, event, least, most)                                      \
+	static_assert(MSG_FITS(event) && least <= most && most <= MSG_FDS_MAX && \
+			      number >= MSG_FIRST_EVENT,                         \
+		      #name);
+MSG_EVENTS(X)
+#undef X
+#undef MSG_FITS
+static_assert(sizeof(struct msg_hdr) == 16 && sizeof(struct msg_fail) == 264 &&
+		      sizeof(struct msg_rings) == 64,
+	      "wire");
 
 /* Room for any message, aligned for all of them. */
 union msg_any {
@@ -304,11 +313,15 @@ int msg_check(const union msg_any *m, uint32_t len, uint32_t nfds, enum msg_stat
 	      uint32_t *ret_reason);
 
 /*
- * The same for the reply to a request of the given type and serial. A refusal (struct msg_fail) is
- * well-formed: 0 is returned and hdr.error is what it says.
+ * The same for the reply to a request of the given type and serial. How many descriptors come with
+ * one reply can depend on more than its type: then they are checked to be within the table's
+ * bounds. A refusal (struct msg_fail) is well-formed: 0 is returned and hdr.error is what it says.
  */
 int msg_check_reply(const union msg_any *m, uint32_t len, uint32_t nfds, uint16_t type,
 		    uint32_t serial);
+
+/* Bytes of the reply to a request that is granted; those of a bare header if it is unknown. */
+uint32_t msg_reply_bytes(uint16_t type);
 
 /* Name of a message type, "?" if unknown. */
 const char *msg_name(uint16_t type);

@@ -16,6 +16,7 @@
 #include "daemon/ask/ask.h"
 #include "daemon/ask/lease.h"
 #include "daemon/grant/kernel.h"
+#include "daemon/grant/leases.h"
 #include "daemon/grant/rules.h"
 #include "daemon/grant/steered.h"
 #include "proto/text.h"
@@ -31,7 +32,7 @@ struct lease {
 	uint32_t id;
 	char nic[16];
 	uint32_t ifindex, n;
-	uint32_t rxqs[LEASE_QUEUES_MOST];
+	uint32_t rxqs[LEASE_QUEUES_MAX];
 	int poke;
 	bool news;       /* atomic */
 	uint32_t reason; /* atomic; REASON_NONE, or the lease is lost */
@@ -144,7 +145,7 @@ int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_S
 		return r;
 	}
 	l->ifindex = reply->ifindex;
-	l->n = reply->n < LEASE_QUEUES_MOST ? reply->n : LEASE_QUEUES_MOST;
+	l->n = reply->n < LEASE_QUEUES_MAX ? reply->n : LEASE_QUEUES_MAX;
 	memcpy(l->rxqs, reply->rxqs, l->n * sizeof(l->rxqs[0]));
 	snprintf(l->nic, sizeof(l->nic), "%.*s", (int)sizeof(reply->nic) - 1, reply->nic);
 	*ret = l;

@@ -3,80 +3,50 @@
  * The devmem backend: the client's dma-buf is bound to its hardware queues, the NIC writes payload
  * there, and recvmsg says where (the kernel's Documentation/networking/devmem.rst). The completions
  * are ours: a multishot recvmsg for each stream runs on a private ring, and what its messages say
- * becomes completions as zcrx's kernel would write them.
- *
- * A message lies in a slot of the side buffer, which is where recvmsg puts bytes that are not in
- * the dma-buf; the slot returns when the client is done with those, most often at once. Fragments
- * of the dma-buf are tokens (tokens.h), lent until the client refills them, and then given back
- * (giveback.h).
- *
- * When the shared CQ is full, or too many tokens are out, a message waits where it is.
+ * becomes completions as zcrx's kernel would write them (messages.h). Fragments of the dma-buf are
+ * tokens (tokens.h), lent until the client refills them, and then given back (giveback.h).
  */
+#include "daemon/backend/devmem.h"
+
 #include <errno.h>
-#include <linux/uio.h> /* first: its struct iovec instead of the C library's, see CMakeLists.txt */
 #include <stdlib.h>
-#include <string.h>
-#include <sys/queue.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/counter.h"
 #include "base/fd.h"
-#include "base/size.h"
 #include "daemon/backend/area.h"
 #include "daemon/backend/backend.h"
-#include "daemon/backend/giveback.h"
+#include "daemon/backend/messages.h"
 #include "daemon/backend/rings.h"
 #include "daemon/backend/side.h"
 #include "daemon/grant/attach.h"
-#include "proto/flow_id.h"
 #include "proto/msg.h"
 
-#ifndef MSG_SOCK_DEVMEM /* older C libraries */
-#define MSG_SOCK_DEVMEM 0x2000000
-#endif
-
-/* Room for control messages: what does not fit comes with the next message. */
-#define FRAGMENTS_MOST 128u
-#define CONTROL_BYTES  (FRAGMENTS_MOST * CMSG_SPACE(sizeof(struct dmabuf_cmsg)))
-
-#define CANCEL (1ull << 34) /* user_data of our cancellations */
-
-struct stream {
-	struct giveback_stream back;
-	int error; /* ends the stream */
-};
-
-struct index {
-	struct stream *stream; /* or NULL */
-};
-
-/* A message that is being made completions of. */
-struct message {
-	bool active;
-	uint32_t slot;
-	struct stream *stream;
-	struct io_uring_recvmsg_out *out;
-	struct cmsghdr *next;
-	uint32_t at;    /* of the bytes that are not in the dma-buf, in the slot */
-	uint32_t plain; /* bytes of a message without a word about them */
-};
-
 struct devmem {
-	struct uring *ring;
-	struct rings *rings;
-	struct side *side;
+	struct backend backend;
 	int binding; /* a socket, which it lives as long as, or -1 */
 	uint32_t binding_id;
-	uint64_t area_bytes;
 	struct giveback back;
-	struct index *by_index; /* streams by the lower half of their ids */
-	uint32_t indices;
-	struct msghdr header;
-	struct message message;
-	uint64_t lent; /* fragments, in all */
-	bool ending;   /* nothing goes to the client any more */
-	bool dropped;  /* ... and something would have */
+	struct messages messages;
 };
+
+static const struct giveback_tuning *tuning = &giveback_tuning;
+
+void devmem_tune(const struct giveback_tuning *other)
+{
+	tuning = other;
+}
+
+static struct devmem *devmem_of(struct backend *backend)
+{
+	return container_of(backend, struct devmem, backend);
+}
+
+static struct stream *stream_of(struct backend_stream *s)
+{
+	return container_of(s, struct stream, back.stream);
+}
 
 static uint32_t devmem_buffer_bytes(uint64_t area_bytes, uint32_t wish)
 {
@@ -85,316 +55,164 @@ static uint32_t devmem_buffer_bytes(uint64_t area_bytes, uint32_t wish)
 	return (uint32_t)sysconf(_SC_PAGESIZE); /* net/core/devmem.c: the chunks of its pool */
 }
 
-static uint32_t devmem_refills(uint32_t buffers)
+static uint32_t devmem_refill_entries(uint32_t buffers)
 {
 	/* A niov can hold the ends of several fragments, and each is given back by itself. */
 	return buffers > UINT32_MAX / 4 ? UINT32_MAX : buffers * 4;
 }
 
-static void devmem_close(void *data, struct uring *ring)
+static void devmem_close(struct backend *backend)
 {
-	struct devmem *b = data;
-	(void)ring;
+	struct devmem *b = devmem_of(backend);
 	fd_close(b->binding);
 	giveback_done(&b->back);
-	free(b->by_index);
+	streams_done(&b->messages.streams);
 	free(b);
 }
 
-static int devmem_open(void **ret, struct uring *ring, struct rings *rings,
-		       struct backend_place *place)
+static int acquire(struct devmem *b, const struct backend_setup *setup)
+{
+	struct giveback_setup back = {.ring = setup->ring,
+				      .counts = setup->rings->daemon,
+				      .area_bytes = setup->area->bytes,
+				      .niov_bytes = setup->buffer_bytes,
+				      .tokens_max = setup->rings->layout.rq_entries};
+	int r = giveback_init(&b->back, &back, tuning);
+	if (r < 0)
+		return r;
+	return attach_devmem(&b->binding, &b->binding_id, setup->lease, setup->area->dmabuf);
+}
+
+static int devmem_open(struct backend **ret, const struct backend_setup *setup)
 {
 	struct devmem *b = calloc(1, sizeof(*b));
 	if (!b)
 		return -ENOMEM;
 	b->binding = -1;
-	b->ring = ring;
-	b->rings = rings;
-	b->side = place->side;
-	b->area_bytes = place->area->bytes;
-	b->header.msg_controllen = CONTROL_BYTES;
-	int r = giveback_init(&b->back, ring, rings->daemon, b->area_bytes, place->buffer_bytes,
-			      rings->layout.rq_entries);
-	if (r == 0)
-		r = attach_devmem(&b->binding, &b->binding_id, place->lease, place->area->dmabuf);
+	b->backend = (struct backend){.ops = &backend_devmem,
+				      .ring = setup->ring,
+				      .buffer_bytes = setup->buffer_bytes};
+	int r = acquire(b, setup);
 	if (r < 0) {
-		devmem_close(b, ring);
+		devmem_close(&b->backend);
 		return r;
 	}
-	*ret = b;
+	b->messages = (struct messages){.ring = setup->ring,
+					.rings = setup->rings,
+					.side = setup->side,
+					.area_bytes = setup->area->bytes,
+					.dmabuf_id = b->binding_id};
+	*ret = &b->backend;
 	return 0;
 }
 
-/* ---- streams ---- */
-
-static struct stream *stream_find(const struct devmem *b, uint32_t id)
+static int devmem_join(struct backend *backend, struct backend_stream **ret, int sock, uint32_t id)
 {
-	uint32_t index = flow_id_index(id);
-	struct stream *s = index < b->indices ? b->by_index[index].stream : NULL;
-	return s && s->back.id == id ? s : NULL;
+	struct devmem *b = devmem_of(backend);
+	struct stream *s;
+	int r = streams_add(&b->messages.streams, &s, sock, id);
+	if (r == 0)
+		*ret = &s->back.stream;
+	return r;
 }
 
-static int index_make(struct devmem *b, uint32_t index)
+static bool devmem_is_settled(struct backend_stream *s)
 {
-	if (index < b->indices)
-		return 0;
-	uint32_t n = round_up_pow2(index + 1);
-	struct index *by_index = reallocarray(b->by_index, n, sizeof(*by_index));
-	if (!by_index)
-		return -ENOMEM;
-	memset(by_index + b->indices, 0, (n - b->indices) * sizeof(*by_index));
-	b->by_index = by_index;
-	b->indices = n;
-	return 0;
+	return giveback_is_settled(&stream_of(s)->back);
 }
 
-static int devmem_join(void *data, void **ret_stream, int sock, uint32_t id)
+static uint32_t devmem_next_settled(struct backend *backend)
 {
-	struct devmem *b = data;
-	if (index_make(b, flow_id_index(id)) < 0)
-		return -ENOMEM;
-	struct stream *s = calloc(1, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	s->back = (struct giveback_stream){.sock = sock, .id = id, .tokens.due = TOKENS_NONE};
-	b->by_index[flow_id_index(id)].stream = s;
-	*ret_stream = s;
-	return 0;
-}
-
-static bool devmem_settled(void *data, const void *stream)
-{
-	const struct stream *s = stream;
-	(void)data;
-	return giveback_is_settled(&s->back);
-}
-
-static uint32_t devmem_settled_next(void *data)
-{
-	struct devmem *b = data;
+	struct devmem *b = devmem_of(backend);
 	return giveback_next(&b->back);
 }
 
-static void devmem_leave(void *data, void *stream)
+static void devmem_leave(struct backend *backend, struct backend_stream *s)
 {
-	struct devmem *b = data;
-	struct stream *s = stream;
-	b->by_index[flow_id_index(s->back.id)].stream = NULL;
-	free(s);
+	struct devmem *b = devmem_of(backend);
+	streams_remove(&b->messages.streams, stream_of(s));
 }
 
-static void devmem_arm(void *data, struct uring *ring, int sock, uint64_t user_data)
+static void devmem_arm(struct backend *backend, int sock, uint64_t user_data)
 {
-	struct devmem *b = data;
-	struct io_uring_sqe *sqe = uring_sqe(ring);
-	io_uring_prep_recvmsg_multishot(sqe, sock, &b->header, MSG_SOCK_DEVMEM);
-	sqe->flags |= IOSQE_BUFFER_SELECT;
-	sqe->buf_group = SIDE_GROUP;
-	sqe->user_data = user_data;
+	struct devmem *b = devmem_of(backend);
+	messages_arm(&b->messages, sock, user_data);
 }
 
-static bool devmem_refill(void *data, uint64_t off)
+static bool devmem_refill(struct backend *backend, uint64_t off)
 {
-	struct devmem *b = data;
+	struct devmem *b = devmem_of(backend);
 	return tokens_refill(&b->back.tokens, off) != NULL;
 }
 
-static uint32_t devmem_post(void *data)
+static uint32_t devmem_replenish(struct backend *backend)
 {
-	struct devmem *b = data;
+	struct devmem *b = devmem_of(backend);
 	giveback_turn(&b->back);
-	return b->side->posted ? UINT32_MAX : 0;
+	return b->messages.side->posted ? UINT32_MAX : 0;
 }
 
-/* ---- messages ---- */
-
-static void complete(struct devmem *b, uint32_t id, uint32_t bytes, uint32_t flags, uint64_t off)
+static bool devmem_reap(struct backend *backend, bool *ret_held)
 {
-	rings_complete(b->rings, &(struct ring_cqe){.user_data = id,
-						    .res = (int32_t)bytes,
-						    .flags = IORING_CQE_F_MORE | flags,
-						    .off = off});
-}
-
-/* Bytes that are not in the dma-buf. False: there is no room for their completion. */
-static bool plain_take(struct devmem *b, uint32_t bytes)
-{
-	struct message *m = &b->message;
-	b->dropped |= b->ending;
-	if (!m->stream->error && !b->ending) {
-		if (!side_give(b->side, m->slot))
-			return false;
-		complete(b, m->stream->back.id, bytes,
-			 IORING_CQE_F_BUFFER | m->slot << IORING_CQE_BUFFER_SHIFT, m->at);
-	}
-	m->at += bytes;
-	return true;
-}
-
-/*
- * A fragment. One of another dma-buf came while the socket was steered to somebody else's queue: it
- * cannot be had any more, and the stream is at its end.
- */
-static bool fragment_take(struct devmem *b, const struct dmabuf_cmsg *f)
-{
-	struct message *m = &b->message;
-	struct stream *s = m->stream;
-	if (b->back.tokens.n_free == 0)
-		return false;
-	if (f->dmabuf_id != b->binding_id || f->frag_offset >= b->area_bytes ||
-	    f->frag_size > b->area_bytes - f->frag_offset)
-		s->error = -EFAULT;
-	b->lent++;
-	b->dropped |= b->ending;
-	if (s->error || b->ending) {
-		tokens_reject(&b->back.tokens, &s->back.tokens, f->frag_token);
-	} else {
-		tokens_lend(&b->back.tokens, &s->back.tokens, f->frag_offset, f->frag_token);
-		complete(b, s->back.id, f->frag_size, 0, f->frag_offset);
-	}
-	return true;
-}
-
-static bool control_take(struct devmem *b, const struct cmsghdr *c)
-{
-	const struct dmabuf_cmsg *f = (const void *)CMSG_DATA(c);
-	if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_DEVMEM_DMABUF)
-		return fragment_take(b, f);
-	if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_DEVMEM_LINEAR)
-		return plain_take(b, f->frag_size);
-	return true;
-}
-
-static void message_begin(struct devmem *b, const struct io_uring_cqe *cqe)
-{
-	struct message *m = &b->message;
-	uint32_t slot = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-	char *at = b->side->map + (size_t)slot * SIDE_SLOT_BYTES;
-	*m = (struct message){.active = true, .slot = slot};
-	m->stream = stream_find(b, (uint32_t)cqe->user_data);
-	m->out = io_uring_recvmsg_validate(at, cqe->res, &b->header);
-	side_take(b->side, slot);
-	if (!m->stream || !m->out)
-		return;
-	m->next = io_uring_recvmsg_cmsg_firsthdr(m->out, &b->header);
-	m->at = (uint32_t)((char *)io_uring_recvmsg_payload(m->out, &b->header) - at);
-	m->plain = m->next ? 0 : m->out->payloadlen;
-}
-
-static bool has_room(const struct devmem *b)
-{
-	return b->ending || rings_complete_room(b->rings) > 0;
-}
-
-/* Goes on with the message as far as there is room. True when it is done. */
-static bool message_take(struct devmem *b)
-{
-	struct message *m = &b->message;
-	while (m->next) {
-		if (!has_room(b) || !control_take(b, m->next))
-			return false;
-		m->next = io_uring_recvmsg_cmsg_nexthdr(m->out, &b->header, m->next);
-	}
-	if (m->plain > 0 && (!has_room(b) || !plain_take(b, m->plain)))
-		return false;
-	m->plain = 0;
-	return true;
-}
-
-/* The last completion of an operation; the end of the stream comes as an empty message. */
-static int32_t last_of(const struct message *m, const struct io_uring_cqe *cqe)
-{
-	if (m->stream && m->stream->error)
-		return m->stream->error;
-	if (!m->active)
-		return cqe->res;
-	return m->out && m->out->payloadlen == 0 ? 0 : -EAGAIN;
-}
-
-static void cancel(struct devmem *b, uint64_t user_data)
-{
-	struct io_uring_sqe *sqe = uring_sqe(b->ring);
-	io_uring_prep_cancel64(sqe, user_data, 0);
-	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-	sqe->user_data = CANCEL;
-}
-
-/* Makes completions of one of the private ring's. False: later, there is no room. */
-static bool translate(struct devmem *b, const struct io_uring_cqe *cqe)
-{
-	struct message *m = &b->message;
-	if (!m->active && cqe->flags & IORING_CQE_F_BUFFER)
-		message_begin(b, cqe);
-	if (m->active && !message_take(b))
-		return false;
-	if (b->ending) {
-		/* Nobody is told of ends any more. */
-	} else if (!(cqe->flags & IORING_CQE_F_MORE)) {
-		if (!has_room(b))
-			return false;
-		rings_complete(b->rings, &(struct ring_cqe){.user_data = cqe->user_data,
-							    .res = last_of(m, cqe)});
-	} else if (m->active && m->stream && m->stream->error) {
-		cancel(b, cqe->user_data);
-	}
-	b->back.received |= m->out && m->out->payloadlen > 0;
-	if (m->active)
-		side_drop(b->side, m->slot);
-	*m = (struct message){0};
-	return true;
-}
-
-static bool devmem_reap(void *data, bool *ret_held)
-{
-	struct devmem *b = data;
+	struct devmem *b = devmem_of(backend);
+	struct uring *ring = backend->ring;
+	struct rings *rings = b->messages.rings;
 	struct io_uring_cqe *cqe;
 	bool room = true, any = giveback_reap(&b->back);
-	while (room && (cqe = uring_peek(b->ring))) {
-		any |= giveback_reap(&b->back); /* those do not wait for room: they make some */
-		room = giveback_is_ours(cqe) || cqe->user_data == CANCEL || translate(b, cqe);
+	while (room && (cqe = uring_peek(ring))) {
+		/* Calls that are done wait for no room: they make some. */
+		any |= giveback_reap(&b->back);
+		room = giveback_is_ours(cqe) || messages_take(&b->messages, &b->back, cqe);
 		if (room)
-			io_uring_cqe_seen(&b->ring->io, cqe);
+			io_uring_cqe_seen(&ring->io, cqe);
 		any |= room;
 	}
-	count_set(&b->rings->daemon->lent, b->lent);
-	rings_complete_show(b->rings);
+	count_set(&rings->daemon->lent, b->messages.lent);
+	rings_complete_show(rings);
 	*ret_held = !room || giveback_is_short(&b->back);
 	return any;
 }
 
 /* What is given back makes room in the ledger for the next messages. */
-static bool devmem_end(void *data, struct uring *ring)
+static bool devmem_end(struct backend *backend)
 {
-	struct devmem *b = data;
+	struct devmem *b = devmem_of(backend);
 	bool held;
-	b->ending = true;
+	b->messages.ending = true;
 	do {
 		giveback_all(&b->back);
-		uring_enter(ring);
-	} while (devmem_reap(b, &held) || uring_overflown(ring));
+		uring_enter(backend->ring);
+	} while (devmem_reap(backend, &held) || uring_overflown(backend->ring));
 	giveback_all(&b->back);
-	return b->dropped || uring_lost(ring);
+	return b->messages.dropped || uring_lost(backend->ring);
 }
 
-const struct backend backend_devmem = {
-	.name = "devmem",
+static const struct backend_loans loans = {
+	.join = devmem_join,
+	.is_settled = devmem_is_settled,
+	.next_settled = devmem_next_settled,
+	.leave = devmem_leave,
+};
+
+static const struct backend_private_ring private_ring = {
+	.reap = devmem_reap,
+};
+
+const struct backend_ops backend_devmem = {
 	.number = MSG_BACKEND_DEVMEM,
 	.format = MSG_FORMAT_ZCRX,
 	.cqe_bytes = sizeof(struct ring_cqe),
-	.has_side = true,
-	.pace_us = BACKEND_PACE_US_MOST,
-	.area_bytes_most = TOKENS_AREA_BYTES_MOST,
+	.needs_side = true,
+	.pace_us = BACKEND_PACE_US_MAX,
+	.area_bytes_max = TOKENS_AREA_BYTES_MAX,
 	.buffer_bytes = devmem_buffer_bytes,
-	.refills = devmem_refills,
+	.refill_entries = devmem_refill_entries,
 	.open = devmem_open,
 	.close = devmem_close,
 	.arm = devmem_arm,
-	.join = devmem_join,
-	.end = devmem_end,
-	.settled = devmem_settled,
-	.settled_next = devmem_settled_next,
-	.leave = devmem_leave,
-	.reap = devmem_reap,
+	.replenish = devmem_replenish,
 	.refill = devmem_refill,
-	.post = devmem_post,
+	.end = devmem_end,
+	.loans = &loans,
+	.private_ring = &private_ring,
 };

@@ -3,27 +3,30 @@
 
 #include <sys/socket.h>
 
+#include "base/container.h"
 #include "base/counter.h"
 #include "proto/ring.h"
 
-/*
- * When tokens go back: bursts stall NICs (they refill their queues from this, under a lock), single
- * ones cost a call each. So once there are some, or nothing else happens; and while the NIC is
- * short of buffers, all of them. bench/vm --pacing compares other numbers.
- */
-#ifndef PACING              /* that measurement's own */
-#define BATCH          64u  /* tokens due that are worth a call */
-#define TURN_MOST      256u /* given back in a turn */
-#define LOW_WATER_PART 4u   /* of the niovs: if fewer are free the NIC is short */
-#endif
+#define CALL (1ull << 33) /* user_data of a call: this bit and its index */
 
-#define CALL (1ull << 33) /* user_data of a call: this and its index */
+const struct giveback_tuning giveback_tuning = {
+	.batch = 64,
+	.turn_max = 256,
+	.low_water_part = 4,
+};
 
-int giveback_init(struct giveback *g, struct uring *ring, struct ring_daemon *counts,
-		  uint64_t area_bytes, uint32_t niov_bytes, uint32_t tokens)
+static struct giveback_stream *giveback_stream_of(struct tokens_stream *tokens)
 {
-	*g = (struct giveback){.ring = ring, .counts = counts};
-	return tokens_init(&g->tokens, area_bytes, niov_bytes, tokens);
+	return container_of(tokens, struct giveback_stream, tokens);
+}
+
+int giveback_init(struct giveback *g, const struct giveback_setup *setup,
+		  const struct giveback_tuning *tuning)
+{
+	*g = (struct giveback){.ring = setup->ring, .counts = setup->counts, .tuning = *tuning};
+	int r = tokens_init(&g->tokens, setup->area_bytes, setup->niov_bytes, setup->tokens_max);
+	g->low_water = g->tokens.niovs / tuning->low_water_part;
+	return r;
 }
 
 void giveback_done(struct giveback *g)
@@ -45,18 +48,22 @@ bool giveback_is_short(const struct giveback *g)
 {
 	const struct tokens *t = &g->tokens;
 	uint32_t free = t->n_out < t->niovs ? t->niovs - t->n_out : 0;
-	return free < t->niovs / LOW_WATER_PART;
+	return free < g->low_water;
 }
 
 static void call_issue(struct giveback *g, struct giveback_call *c)
 {
 	struct io_uring_sqe *sqe = uring_sqe(g->ring);
-	io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_SETSOCKOPT, c->stream->sock, SOL_SOCKET,
-			       SO_DEVMEM_DONTNEED, c->ranges, (int)(c->n * sizeof(c->ranges[0])));
+	io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_SETSOCKOPT, c->stream->stream.sock, SOL_SOCKET,
+			       SO_DEVMEM_DONTNEED, c->ranges,
+			       (int)(c->n_ranges * sizeof(c->ranges[0])));
 	sqe->user_data = CALL | (uint64_t)(c - g->calls);
 }
 
-/* It is made once more then, but not again. */
+/*
+ * Counts what the kernel took. Returns true if it took too little and the call is to be made again,
+ * which happens once for each call.
+ */
 static bool falls_short(struct giveback_call *c, int res)
 {
 	bool again = c->again;
@@ -70,7 +77,7 @@ static void call_end(struct giveback *g, struct giveback_call *c)
 	count_add(&g->counts->returned, c->returned);
 	count_add(&g->counts->missed, c->count - c->returned);
 	c->stream->calls--;
-	g->paid[g->n_paid++] = c->stream->id;
+	g->paid[g->n_paid++] = c->stream->stream.id;
 	c->stream = NULL;
 }
 
@@ -78,8 +85,8 @@ static void call_at_once(struct giveback *g, struct giveback_call *c)
 {
 	int r;
 	do {
-		r = setsockopt(c->stream->sock, SOL_SOCKET, SO_DEVMEM_DONTNEED, c->ranges,
-			       (socklen_t)(c->n * sizeof(c->ranges[0])));
+		r = setsockopt(c->stream->stream.sock, SOL_SOCKET, SO_DEVMEM_DONTNEED, c->ranges,
+			       (socklen_t)(c->n_ranges * sizeof(c->ranges[0])));
 	} while (falls_short(c, r));
 	call_end(g, c);
 }
@@ -102,20 +109,20 @@ static struct giveback_call *call_free(struct giveback *g)
 	return NULL;
 }
 
-/* Of all that are due, how many now? */
+/* How many of the tokens that are due go back in this turn? */
 static uint32_t budget(const struct giveback *g)
 {
 	uint32_t due = g->tokens.n_due;
 	if (giveback_is_short(g))
 		return due;
-	if (due < BATCH && g->received)
+	if (due < g->tuning.batch && g->received)
 		return 0;
-	return due < TURN_MOST ? due : TURN_MOST;
+	return due < g->tuning.turn_max ? due : g->tuning.turn_max;
 }
 
 /*
- * While the CQ overflows, the completion of a call may lie behind messages that wait for what it
- * frees: then it is made without io_uring.
+ * While the CQ overflows, the completion of a call may lie behind messages that wait for what the
+ * call frees: then the call is made without io_uring.
  */
 void giveback_turn(struct giveback *g)
 {
@@ -126,8 +133,8 @@ void giveback_turn(struct giveback *g)
 	g->received = false;
 	while (left > 0 && g->n_paid < GIVEBACK_CALLS && (due = TAILQ_FIRST(&g->tokens.due)) &&
 	       (c = at_once ? &alone : call_free(g))) {
-		*c = (struct giveback_call){.stream = (struct giveback_stream *)due};
-		c->n = tokens_take(&g->tokens, due, left, c->ranges, &c->count);
+		*c = (struct giveback_call){.stream = giveback_stream_of(due)};
+		c->n_ranges = tokens_take(&g->tokens, due, left, c->ranges, &c->count);
 		left -= c->count;
 		c->stream->calls++;
 		(at_once ? call_at_once : call_issue)(g, c);
@@ -160,11 +167,11 @@ void giveback_all(struct giveback *g)
 {
 	struct tokens_stream *due;
 	g->ending = true;
-	g->n_paid = 0; /* nobody asks any more */
+	g->n_paid = 0; /* nobody calls giveback_next() any more */
 	tokens_recall(&g->tokens);
 	while ((due = TAILQ_FIRST(&g->tokens.due))) {
-		struct giveback_call c = {.stream = (struct giveback_stream *)due};
-		c.n = tokens_take(&g->tokens, due, TOKENS_BATCH_MOST, c.ranges, &c.count);
+		struct giveback_call c = {.stream = giveback_stream_of(due)};
+		c.n_ranges = tokens_take(&g->tokens, due, TOKENS_BATCH_MAX, c.ranges, &c.count);
 		c.stream->calls++;
 		call_at_once(g, &c);
 		g->n_paid = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * When and how the tokens of a devmem queue go back to the kernel: by SO_DEVMEM_DONTNEED on the
- * socket they came by, in few calls of many, which io_uring makes along with all others.
+ * socket they came by. A call takes many tokens, and io_uring makes it along with everything else.
  *
- * The invariant: a call has its ranges to itself until it was seen to be done, and a stream is owed
- * something as long as it has calls under way.
+ * Two invariants: nobody else touches a call's ranges until the call was seen to be done, and a
+ * stream is owed something as long as a call of its is under way.
  */
 #ifndef ZCRXD_GIVEBACK_H
 #define ZCRXD_GIVEBACK_H
@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/backend/backend.h"
 #include "daemon/backend/tokens.h"
 #include "daemon/common/uring.h"
 
@@ -19,63 +20,89 @@ struct ring_daemon;
 
 #define GIVEBACK_CALLS 8u /* under way at a time, or made at once in a turn */
 
+/*
+ * Bursts stall a NIC: it refills its queues from the same tokens, under a lock. Single tokens cost
+ * a call each. So tokens go back when some are due or nothing else happens, and all of them go back
+ * while the NIC is short of buffers.
+ */
+struct giveback_tuning {
+	uint32_t batch;          /* tokens due that are worth a call */
+	uint32_t turn_max;       /* tokens given back in a turn, unless the NIC is short */
+	uint32_t low_water_part; /* the NIC is short if less than this part of the area is free */
+};
+
+/* What zcrxd does. bench/vm --pacing compares it with other numbers. */
+extern const struct giveback_tuning giveback_tuning;
+
+/* What the tokens are of, and how they are given back. The pointers are borrowed. */
+struct giveback_setup {
+	struct uring *ring;
+	struct ring_daemon *counts; /* of tokens that went back */
+	uint64_t area_bytes;
+	uint32_t niov_bytes; /* the area consists of niovs of this size */
+	uint32_t tokens_max; /* tokens that can be out at a time */
+};
+
 struct giveback_stream {
-	struct tokens_stream tokens; /* first: the ledger knows streams by it */
-	int sock;
-	uint32_t id;    /* the owner's, not 0 */
+	struct backend_stream stream; /* its id is not 0 */
+	struct tokens_stream tokens;
 	uint32_t calls; /* under way */
 };
 
+/* One SO_DEVMEM_DONTNEED. */
 struct giveback_call {
-	struct giveback_stream *stream; /* NULL: free */
-	struct tokens_range ranges[TOKENS_RANGES_MOST];
-	uint32_t n, count;
-	uint32_t returned;
-	bool again;
+	struct giveback_stream *stream; /* NULL: the call is free */
+	struct tokens_range ranges[TOKENS_RANGES_MAX];
+	uint32_t n_ranges;
+	uint32_t count;    /* tokens in the ranges */
+	uint32_t returned; /* tokens that the kernel took */
+	bool again;        /* it was made once and fell short */
 };
 
 struct giveback {
 	struct uring *ring;
 	struct ring_daemon *counts;
+	struct giveback_tuning tuning;
+	uint32_t low_water; /* free niovs below which the NIC is short */
 	struct tokens tokens;
 	struct giveback_call calls[GIVEBACK_CALLS];
-	uint32_t paid[2 * GIVEBACK_CALLS]; /* ids of streams whose calls were done, */
-	uint32_t n_paid;                   /* since giveback_next() took them */
+	uint32_t paid[2 * GIVEBACK_CALLS]; /* ids of streams of which a call was done, */
+	uint32_t n_paid;                   /* ... that giveback_next() has not told yet */
 	uint32_t looked; /* position in the ring's CQ up to which calls were looked for */
-	bool ending;     /* no call is queued any more */
-	bool received;   /* something, since tokens were given back last: set by the owner */
+	bool ending;     /* calls are made at once from now on */
+	bool received;   /* data came since the last giveback_turn(); the owner sets it */
 };
 
-/* For an area of so many bytes, and at most so many tokens. Returns 0 or -ENOMEM. */
-int giveback_init(struct giveback *g, struct uring *ring, struct ring_daemon *counts,
-		  uint64_t area_bytes, uint32_t niov_bytes, uint32_t tokens);
+/* Returns 0 or -ENOMEM. */
+int giveback_init(struct giveback *g, const struct giveback_setup *setup,
+		  const struct giveback_tuning *tuning);
 void giveback_done(struct giveback *g);
 
-/* Is everything of the stream's back? */
+/* Are all of the stream's tokens back? */
 bool giveback_is_settled(const struct giveback_stream *s);
 
 /*
- * The id of a stream that a call was done of, which may have been its last; 0: there is none. To be
- * asked until then before each giveback_turn().
+ * The id of a stream of which a call was done, which may have been its last; 0: there is no other.
+ * The owner asks until the answer is 0 before each giveback_turn().
  */
 uint32_t giveback_next(struct giveback *g);
 
-/* The NIC has few buffers left to fill. */
+/* Does the NIC have few buffers left to fill? */
 bool giveback_is_short(const struct giveback *g);
 
-/* Queues calls for what should go back now, or makes them if the CQ overflows. */
+/* Queues calls for what is to go back now, or makes them at once if the CQ overflows. */
 void giveback_turn(struct giveback *g);
 
 /*
- * The queue ends, and nothing is under way on the ring: all that is out goes back now, whether the
- * client has refilled it or not.
+ * The queue ends, and nothing is under way on the ring: gives back all tokens that are out, whether
+ * the client has refilled them or not.
  */
 void giveback_all(struct giveback *g);
 
 /*
- * Looks for calls that are done up to the tail of the CQ, whatever has to wait before them. The
- * owner takes the completions away, and those that are a call's mean nothing to it. True if
- * something happened, or giveback_next() has something to tell.
+ * Looks for completions of calls up to the tail of the CQ, also behind others that have to wait.
+ * The owner consumes the completions; to it those of calls mean nothing. Returns true if a call was
+ * done, or giveback_next() has something to tell.
  */
 bool giveback_reap(struct giveback *g);
 bool giveback_is_ours(const struct io_uring_cqe *cqe);

@@ -112,16 +112,16 @@ static void due_pop(struct tokens *t, struct tokens_stream *s)
 }
 
 uint32_t tokens_take(struct tokens *t, struct tokens_stream *s, uint32_t most,
-		     struct tokens_range ranges[TOKENS_RANGES_MOST], uint32_t *ret_count)
+		     struct tokens_range ranges[TOKENS_RANGES_MAX], uint32_t *ret_count)
 {
 	uint32_t n_ranges = 0, n = 0;
-	if (most > TOKENS_BATCH_MOST)
-		most = TOKENS_BATCH_MOST;
+	if (most > TOKENS_BATCH_MAX)
+		most = TOKENS_BATCH_MAX;
 	for (; s->n_due > 0 && n < most; n++, due_pop(t, s)) {
 		uint32_t number = t->all[s->due].token;
 		if (n_ranges > 0 && range_grow(&ranges[n_ranges - 1], number))
 			continue;
-		if (n_ranges == TOKENS_RANGES_MOST)
+		if (n_ranges == TOKENS_RANGES_MAX)
 			break;
 		ranges[n_ranges++] = (struct tokens_range){number, 1};
 	}

@@ -19,7 +19,7 @@
 #define TOKENS_NONE UINT32_MAX
 
 /* A niov, which is 4096 bytes at least, has a number of 32 bits. */
-#define TOKENS_AREA_BYTES_MOST (4096ull << 31)
+#define TOKENS_AREA_BYTES_MAX (4096ull << 31)
 
 /* A stream's part. Zeroed but for due = TOKENS_NONE. */
 struct tokens_stream {
@@ -74,16 +74,16 @@ struct tokens_range {
 	uint32_t count;
 };
 
-#define TOKENS_RANGES_MOST 128u  /* that the kernel takes in one call, and */
-#define TOKENS_BATCH_MOST  1024u /* fragments */
+#define TOKENS_RANGES_MAX 128u  /* that the kernel takes in one call, and */
+#define TOKENS_BATCH_MAX  1024u /* fragments */
 
 /*
- * Takes at most `most` (and TOKENS_BATCH_MOST) of the stream's due tokens, those that follow upon
+ * Takes at most `most` (and TOKENS_BATCH_MAX) of the stream's due tokens, those that follow upon
  * each other either way as one range: that is how clients give back. It is not worth sorting for
- * others, whose calls take no less than TOKENS_RANGES_MOST. Returns the number of ranges;
+ * others, whose calls take no less than TOKENS_RANGES_MAX. Returns the number of ranges;
  * *ret_count is that of the tokens.
  */
 uint32_t tokens_take(struct tokens *t, struct tokens_stream *s, uint32_t most,
-		     struct tokens_range ranges[TOKENS_RANGES_MOST], uint32_t *ret_count);
+		     struct tokens_range ranges[TOKENS_RANGES_MAX], uint32_t *ret_count);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/counter.h"
 #include "base/size.h"
 #include "daemon/backend/area.h"
@@ -36,7 +37,7 @@
  * buffer's offset in 32 bits: of a larger area completions would name the wrong bytes, and refills
  * free the wrong buffers, silently.
  */
-#define AREA_BYTES_MOST (1ull << 32)
+#define AREA_BYTES_MAX (1ull << 32)
 
 #define EVENT (1ull << 34) /* user_data of events: no flow's */
 
@@ -48,7 +49,7 @@ struct drain {
 };
 
 struct zcrx {
-	struct uring *ring;
+	struct backend backend;
 	struct rings *rings;
 	struct side *side; /* NULL: the area is no dma-buf */
 	struct drain *drain;
@@ -62,6 +63,11 @@ struct zcrx {
 	const struct zcrx_statistics *stats; /* in the client's reach: to be shown, not trusted */
 };
 
+static struct zcrx *zcrx_of(struct backend *backend)
+{
+	return container_of(backend, struct zcrx, backend);
+}
+
 static uint32_t page_bytes(void)
 {
 	return (uint32_t)sysconf(_SC_PAGESIZE);
@@ -74,19 +80,19 @@ static uint32_t zcrx_buffer_bytes(uint64_t area_bytes, uint32_t wish)
 	return bytes < page_bytes() ? page_bytes() : bytes;
 }
 
-static uint32_t zcrx_refills(uint32_t buffers)
+static uint32_t zcrx_refill_entries(uint32_t buffers)
 {
 	/* Several completions can lie in one buffer, and each is given back by itself. */
 	return buffers > UINT32_MAX / 4 ? UINT32_MAX : buffers * 4;
 }
 
-static int try(struct zcrx *b, const struct backend_place *place, struct attach_zcrx *r)
+static int try(struct zcrx *b, const struct backend_setup *setup, struct attach_zcrx *r)
 {
-	const struct area *area = place->area;
-	uint32_t chunk = place->buffer_bytes;
+	const struct area *area = setup->area;
+	uint32_t chunk = b->backend.buffer_bytes;
 	bool is_dmabuf = area->dmabuf >= 0;
-	*r = (struct attach_zcrx){.lease = place->lease,
-				  .ring = b->ring->io.ring_fd,
+	*r = (struct attach_zcrx){.lease = setup->lease,
+				  .ring = b->backend.ring->io.ring_fd,
 				  .rq_entries = b->rings->layout.rq_entries,
 				  .chunk_bytes = chunk == page_bytes() ? 0 : chunk,
 				  .refills = b->rings->rq_fd,
@@ -101,58 +107,58 @@ static int try(struct zcrx *b, const struct backend_place *place, struct attach_
 }
 
 /* Buffers of more than a page take a kernel, a NIC and memory that can; else they are pages. */
-static int attach(struct zcrx *b, struct backend_place *place, struct attach_zcrx *r)
+static int attach(struct zcrx *b, const struct backend_setup *setup, struct attach_zcrx *r)
 {
 	int e = -EOPNOTSUPP;
-	if (place->buffer_bytes == page_bytes() || b->abi.large_buffers)
-		e = try(b, place, r);
-	if (e == 0 || place->buffer_bytes == page_bytes())
+	if (b->backend.buffer_bytes == page_bytes() || b->abi.large_buffers)
+		e = try(b, setup, r);
+	if (e == 0 || b->backend.buffer_bytes == page_bytes())
 		return e;
-	place->buffer_bytes = page_bytes();
-	return try(b, place, r);
+	b->backend.buffer_bytes = page_bytes();
+	return try(b, setup, r);
 }
 
 /* The hardware queue goes back when the ring does. */
-static void zcrx_close(void *data, struct uring *ring)
+static void zcrx_close(struct backend *backend)
 {
-	struct zcrx *b = data;
-	(void)ring;
+	struct zcrx *b = zcrx_of(backend);
 	free(b->drain);
 	free(b);
 }
 
-static int zcrx_open(void **ret, struct uring *ring, struct rings *rings,
-		     struct backend_place *place)
+static int zcrx_open(struct backend **ret, const struct backend_setup *setup)
 {
 	struct zcrx *b = calloc(1, sizeof(*b));
 	struct attach_zcrx r;
 	if (!b)
 		return -ENOMEM;
-	*b = (struct zcrx){.ring = ring,
-			   .rings = rings,
-			   .side = place->side,
+	*b = (struct zcrx){.backend = {.ops = &backend_zcrx,
+				       .ring = setup->ring,
+				       .buffer_bytes = setup->buffer_bytes},
+			   .rings = setup->rings,
+			   .side = setup->side,
 			   .abi = zcrx_abi_query()};
 	if (b->side)
 		b->drain = malloc(sizeof(*b->drain));
-	int e = b->side && !b->drain ? -ENOMEM : attach(b, place, &r);
+	int e = b->side && !b->drain ? -ENOMEM : attach(b, setup, &r);
 	if (e < 0) {
-		zcrx_close(b, ring);
+		zcrx_close(&b->backend);
 		return e;
 	}
 	b->ifq = r.id;
 	if (b->abi.events && !b->side)
-		b->stats = (const void *)(rings->rq + r.refills_offset + r.stats_offset);
-	place->copies_untold = !b->stats && !b->side;
-	place->token = r.token;
-	rings_place_refills(rings, r.head, r.tail, r.rqes);
-	*ret = b;
+		b->stats = (const void *)(b->rings->rq + r.refills_offset + r.stats_offset);
+	b->backend.copies_untold = !b->stats && !b->side;
+	b->backend.area_token = r.token;
+	rings_place_refills(b->rings, r.head, r.tail, r.rqes);
+	*ret = &b->backend;
 	return 0;
 }
 
-static void zcrx_arm(void *data, struct uring *ring, int sock, uint64_t user_data)
+static void zcrx_arm(struct backend *backend, int sock, uint64_t user_data)
 {
-	struct zcrx *b = data;
-	struct io_uring_sqe *sqe = uring_sqe(ring);
+	struct zcrx *b = zcrx_of(backend);
+	struct io_uring_sqe *sqe = uring_sqe(backend->ring);
 	b->drought.armed = true;
 	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, sock, NULL, 0, 0);
 	sqe->ioprio |= IORING_RECV_MULTISHOT;
@@ -164,12 +170,12 @@ static void zcrx_arm(void *data, struct uring *ring, int sock, uint64_t user_dat
  * As of devmem: it also takes the linear part of a packet whose rest the CPU cannot read, where
  * plain recv ends with -EFAULT. It says so in control messages, which nobody needs.
  */
-static void zcrx_drain(void *data, struct uring *ring, int sock, uint64_t user_data)
+static void zcrx_drain(struct backend *backend, int sock, uint64_t user_data)
 {
-	struct zcrx *b = data;
-	struct io_uring_sqe *sqe = uring_sqe(ring);
+	struct zcrx *b = zcrx_of(backend);
+	struct io_uring_sqe *sqe = uring_sqe(backend->ring);
 	struct drain *d = b->drain;
-	struct msghdr *header = &d->headers[sqe - ring->io.sq.sqes];
+	struct msghdr *header = &d->headers[sqe - backend->ring->io.sq.sqes];
 	d->iov = (struct iovec){.iov_len = SIDE_SLOT_BYTES};
 	*header = (struct msghdr){.msg_iov = &d->iov,
 				  .msg_iovlen = 1,
@@ -181,9 +187,9 @@ static void zcrx_drain(void *data, struct uring *ring, int sock, uint64_t user_d
 	sqe->user_data = user_data;
 }
 
-static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
+static void zcrx_received(struct backend *backend, const struct io_uring_cqe *cqe)
 {
-	struct zcrx *b = data;
+	struct zcrx *b = zcrx_of(backend);
 	if (cqe->user_data == EVENT) {
 		b->event = true;
 		count_add(&b->rings->daemon->starvations, 1);
@@ -204,7 +210,7 @@ static void zcrx_received(void *data, const struct io_uring_cqe *cqe)
 static bool control(struct zcrx *b, uint32_t op)
 {
 	struct zcrx_ctrl ctrl = {.zcrx_id = b->ifq, .op = op};
-	return io_uring_register_zcrx_ctrl(&b->ring->io, &ctrl) >= 0;
+	return io_uring_register_zcrx_ctrl(&b->backend.ring->io, &ctrl) >= 0;
 }
 
 /* The kernel takes all refills there are. */
@@ -236,10 +242,10 @@ static bool given_back(struct zcrx *b)
 	return given > 0;
 }
 
-static uint32_t zcrx_post(void *data)
+static uint32_t zcrx_replenish(struct backend *backend)
 {
-	struct zcrx *b = data;
-	/* First: what is given back from here on, a flush may miss. */
+	struct zcrx *b = zcrx_of(backend);
+	/* Before the flush: a refill that comes later may miss the flush, and is news next time. */
 	bool news = given_back(b);
 	uint32_t untaken = rings_refill_untaken(b->rings);
 	b->flushed &= !news;
@@ -260,28 +266,27 @@ static uint32_t zcrx_post(void *data)
 	return drought_arms(&b->drought, clock_ns());
 }
 
-static uint64_t zcrx_copied(const void *data)
+static uint64_t zcrx_copied(struct backend *backend)
 {
-	const struct zcrx *b = data;
+	const struct zcrx *b = zcrx_of(backend);
 	return b->stats ? __atomic_load_n(&b->stats->copied_bytes, __ATOMIC_RELAXED) : 0;
 }
 
-const struct backend backend_zcrx = {
-	.name = "zcrx",
+const struct backend_ops backend_zcrx = {
 	.number = MSG_BACKEND_ZCRX,
 	.format = MSG_FORMAT_ZCRX,
 	.cqe_bytes = 2 * sizeof(struct io_uring_cqe),
-	.has_side = true,
+	.needs_side = true,
 	.tries_again = true,
-	.pace_us = BACKEND_PACE_US_MOST,
-	.area_bytes_most = AREA_BYTES_MOST,
+	.pace_us = BACKEND_PACE_US_MAX,
+	.area_bytes_max = AREA_BYTES_MAX,
 	.buffer_bytes = zcrx_buffer_bytes,
-	.refills = zcrx_refills,
+	.refill_entries = zcrx_refill_entries,
 	.open = zcrx_open,
 	.close = zcrx_close,
 	.arm = zcrx_arm,
+	.replenish = zcrx_replenish,
 	.drain = zcrx_drain,
 	.received = zcrx_received,
-	.post = zcrx_post,
 	.copied = zcrx_copied,
 };

@@ -16,7 +16,7 @@
 #include "daemon/common/log.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
-#include "daemon/grant/lease.h"
+#include "daemon/grant/leases.h"
 #include "daemon/grant/log_client.h"
 #include "nic/netlink.h"
 #include "proto/reason.h"

@@ -15,7 +15,7 @@
 #include "daemon/broker/reload.h"
 #include "daemon/common/log.h"
 #include "daemon/grant/kernel.h"
-#include "daemon/grant/lease.h"
+#include "daemon/grant/leases.h"
 #include "policy/config_file.h"
 
 #define CONFIG_PATH "/etc/zcrxd/zcrxd.conf"

@@ -25,7 +25,7 @@
 #include "daemon/grant/classes.h"
 #include "daemon/grant/flight_reader.h"
 #include "daemon/grant/kernel.h"
-#include "daemon/grant/lease.h"
+#include "daemon/grant/leases.h"
 #include "daemon/link/start.h"
 #include "proto/wire.h"
 

@@ -83,7 +83,7 @@ static int take(struct pump *p, const struct link_lease *m, struct link_lease_re
 	struct classes *classes;
 	char nic[sizeof(m->nic)], why[NIC_SENTENCE_BYTES] = "";
 	snprintf(nic, sizeof(nic), "%.*s", (int)sizeof(nic) - 1, m->nic);
-	if (m->n == 0 || m->n > LEASE_QUEUES_MOST || lease_find(p, m->lease))
+	if (m->n == 0 || m->n > LEASE_QUEUES_MAX || lease_find(p, m->lease))
 		return -EINVAL;
 	struct held_lease *h = calloc(1, sizeof(*h));
 	if (!h)

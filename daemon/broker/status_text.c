@@ -2,7 +2,6 @@
 #include "daemon/broker/status_text.h"
 #include "daemon/grant/account.h"
 
-#include <arpa/inet.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "base/size.h"
 #include "daemon/grant/classes.h"
 #include "policy/explain.h"
+#include "proto/backend.h"
 #include "proto/text.h"
 
 static void add_number(struct json_object *o, const char *key, uint64_t n)
@@ -39,11 +39,8 @@ static const char *sized(char copy[LINK_TEXT_BYTES], const char *text, size_t ro
 
 static void add_address(struct json_object *o, const char *key, const struct msg_addr *a)
 {
-	char ip[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN + 10] = "";
-	if (a->family == 4 && inet_ntop(AF_INET, a->ip, ip, sizeof(ip)))
-		snprintf(text, sizeof(text), "%s:%u", ip, a->port);
-	else if (a->family == 6 && inet_ntop(AF_INET6, a->ip, ip, sizeof(ip)))
-		snprintf(text, sizeof(text), "[%s]:%u", ip, a->port);
+	char text[ADDR_TEXT_BYTES];
+	addr_text(a, text);
 	add_text(o, key, text);
 }
 
@@ -68,14 +65,6 @@ static struct json_object *flow_json(const struct shown_flow *f)
 	json_object_object_add(o, "paused", json_object_new_boolean(f->paused));
 	add_text(o, "state", f->state < ARRAY_LENGTH(states) ? states[f->state] : "");
 	return o;
-}
-
-static const char *backend_name(uint32_t number)
-{
-	static const char *const names[] = {[MSG_BACKEND_COPY] = "copy",
-					    [MSG_BACKEND_DEVMEM] = "devmem",
-					    [MSG_BACKEND_ZCRX] = "zcrx"};
-	return number < ARRAY_LENGTH(names) && names[number] ? names[number] : "";
 }
 
 static void add_counters(struct json_object *o, const struct shown_queue *q)

@@ -12,6 +12,7 @@
 
 struct answer {
 	union msg_any *reply; /* zeroed; header and size are the session's */
+	int *brought;         /* the request's descriptors; one that is kept is replaced by -1 */
 	int *fds;             /* descriptors for the client, closed once sent */
 	uint32_t nfds;
 	int error;                      /* refusal: a more exact errno than the reason's, or 0 */

@@ -210,18 +210,9 @@ void account_limits(const struct limits *(*find)(const char *pool, void *data), 
 	pthread_mutex_unlock(&accounts.lock);
 }
 
-/*
- * A file of memory is one for each area and three for each queue, and as many for what was closed
- * and is still held.
- */
 uint64_t account_most(const struct limits *l, enum account_kind kind)
 {
-	uint64_t areas = l->most[ACCOUNT_AREAS], queues = l->most[ACCOUNT_QUEUES], n;
-	if (kind != ACCOUNT_FILES)
-		return l->most[kind];
-	bool too_many = __builtin_mul_overflow(queues, 3, &n) ||
-			__builtin_add_overflow(n, areas, &n) || __builtin_mul_overflow(n, 2, &n);
-	return too_many ? UINT64_MAX : n;
+	return kind == ACCOUNT_FILES ? limits_files(l) : l->most[kind];
 }
 
 int account_charge(struct user *u, enum account_kind kind, uint64_t n)

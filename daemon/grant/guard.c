@@ -12,29 +12,31 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/size.h"
 #include "daemon/common/log.h"
+#include "daemon/grant/facts.h"
 #include "daemon/grant/log_client.h"
 #include "nic/ethtool.h"
 #include "proto/reason.h"
 
 #define STACK_BYTES    (256u << 10)
 #define NS_A_MS        1000000ull
-#define SETTLE_MS      20u   /* changes come in bursts */
-#define POLL_MS        2000u /* of what the kernel does not tell */
-#define IDLE_PARTS     50u   /* so many times as long as a look took is waited for the next one */
-#define BUSY_PARTS     4u    /* so many times as long while the kernel tells of changes */
-#define IDLE_MOST_MS   5000u /* ... but no longer: meanwhile nobody looks */
-#define BUSY_MOST_MS   1000u
 #define UNLOCKED_TRIES 3
 
-struct facts {
-	struct nic_steering steering;
-	struct nic_own_rule *own;
-	uint32_t n;
-};
+/*
+ * The waits between two looks. Each gets longer with the time that the last look took, up to a
+ * limit, since nobody looks meanwhile.
+ */
+#define SETTLE_MS   20u   /* after the kernel told of a change: changes come in bursts */
+#define BUSY_PARTS  4u    /* ... and this many times as long as the last look took, */
+#define BUSY_MAX_MS 1000u /* ... at most so long */
+#define POLL_MS     2000u /* if the kernel told of none: it does not tell of all */
+#define IDLE_PARTS  50u   /* ... and this many times as long as the last look took, */
+#define IDLE_MAX_MS 5000u /* ... at most so long */
 
-/* told: to the client, who is not to learn addresses and ports of others. */
+/*
+ * The lease is lost. The client reads `told`, in which there are no addresses and ports of others;
+ * the log has `logged`.
+ */
 static void lose(struct guard *g, struct guarded *lease, uint32_t reason, const char *told,
 		 const char *logged)
 {
@@ -42,53 +44,15 @@ static void lose(struct guard *g, struct guarded *lease, uint32_t reason, const 
 		log_warn("%s: a lease is lost: %s", g->nic, logged);
 }
 
-/* Where the rules' addresses are now; where that cannot be told it is taken to be unchanged. */
-static void places_gather(const struct guard *g, struct facts *f)
-{
-	struct nic_places *places = NULL;
-	int r = f->n > 0 ? nic_places_open(&places) : 0;
-	for (uint32_t i = 0; i < f->n; i++) {
-		struct nic_own_rule *own = &f->own[i];
-		own->now = own->judged;
-		if (r == 0)
-			nic_place_find(places, g->nic, own->rule.family, own->rule.local,
-				       &own->now);
-	}
-	nic_places_close(places);
-}
-
-static void facts_gather(const struct guard *g, uint32_t ifindex, struct facts *f)
-{
-	nic_steering_gather(&f->steering, g->nic, ifindex);
-	places_gather(g, f);
-}
-
-static void facts_done(struct facts *f)
-{
-	nic_steering_done(&f->steering);
-	free(f->own);
-	*f = (struct facts){0};
-}
-
-static bool facts_copy(const struct guard *g, struct facts *f)
-{
-	*f = (struct facts){.own = rules_copy(&g->rules), .n = g->rules.n};
-	return f->own != NULL;
-}
-
-/* A NIC without rules has none of others'. */
-static int facts_error(const struct facts *f)
-{
-	int rules = f->steering.rules_err == -EOPNOTSUPP ? 0 : f->steering.rules_err;
-	return f->steering.rss_err ? f->steering.rss_err : rules;
-}
-
-/* The table that everything goes by but what rules steer: our queues leave it again. */
+/*
+ * The RSS table spreads all packets that no rule steers. If somebody put zcrxd's queues into it
+ * they are taken out again. Returns false if that failed.
+ */
 static bool table_mend(const struct guard *g, const struct facts *f)
 {
 	const struct nic_table *table = nic_steering_table(&f->steering, 0);
 	bool gone = false, in_table = false;
-	for (uint32_t i = 0; i < f->n; i++)
+	for (uint32_t i = 0; i < f->n_own; i++)
 		gone |= f->own[i].state == NIC_OWN_GONE;
 	for (uint32_t i = 0; i < g->queues->n; i++)
 		in_table |= nic_table_has(table, g->queues->ids[i]);
@@ -110,21 +74,6 @@ static void sentence(const struct guard *g, const struct nic_intruder *i,
 	snprintf(told, NIC_SENTENCE_BYTES, "%s: %s.", g->nic, text);
 }
 
-/* The first that counts. False: there is none. */
-static bool intruder_find(const struct facts *f, uint32_t queue, bool table_counts,
-			  struct nic_intruder *ret)
-{
-	struct nic_intruder found[2];
-	uint32_t n = nic_intruders(&f->steering, queue, found, ARRAY_LENGTH(found));
-	for (uint32_t i = 0; i < n && i < ARRAY_LENGTH(found); i++) {
-		if (found[i].kind == NIC_INTRUDER_TABLE && !table_counts)
-			continue;
-		*ret = found[i];
-		return true;
-	}
-	return false;
-}
-
 static void leases_judge(struct guard *g, const struct facts *f, bool table_is_right)
 {
 	struct nic_intruder intruder;
@@ -132,7 +81,7 @@ static void leases_judge(struct guard *g, const struct facts *f, bool table_is_r
 	struct guarded *lease;
 	LIST_FOREACH (lease, &g->leases, link)
 		for (uint32_t i = 0; i < lease->n; i++) {
-			if (!intruder_find(f, lease->rxqs[i], !table_is_right, &intruder))
+			if (!facts_intruder(f, lease->rxqs[i], !table_is_right, &intruder))
 				continue;
 			sentence(g, &intruder, told);
 			nic_intruder_text(&intruder, whole);
@@ -150,7 +99,7 @@ static void act(struct guard *g, struct facts *f)
 	g->blind = error != 0;
 	if (error)
 		return;
-	nic_exclusive_judge(&f->steering, f->own, f->n);
+	nic_exclusive_judge(&f->steering, f->own, f->n_own);
 	bool table_is_right = table_mend(g, f);
 	rules_mend(&g->rules, f->own);
 	leases_judge(g, f, table_is_right);
@@ -162,7 +111,7 @@ static bool is_gone(struct guard *g)
 	struct guarded *lease;
 	uint32_t ifindex;
 	int r = nic_index(g->nic, &ifindex);
-	/* Where it cannot be told, as without file descriptors, the next look will. */
+	/* If that cannot be told, for want of a file descriptor perhaps, the next look tells. */
 	if (r == 0 ? ifindex == g->ifindex : r != -ENODEV)
 		return false;
 	LIST_FOREACH (lease, &g->leases, link)
@@ -174,21 +123,25 @@ static void gather(struct guard *g, struct facts *f, bool locked)
 {
 	uint32_t ifindex = g->ifindex;
 	if (!locked)
-		pthread_mutex_unlock(g->lock);
+		pthread_mutex_unlock(&g->lock);
 	uint64_t begin = clock_ns();
-	facts_gather(g, ifindex, f);
+	facts_gather(f, g->nic, ifindex);
+	facts_gather_places(f, g->nic);
 	g->cost_ms = (clock_ns() - begin) / NS_A_MS;
 	if (!locked)
-		pthread_mutex_lock(g->lock);
+		pthread_mutex_lock(&g->lock);
 }
 
-/* False: what was gathered without the lock does not count, since rules or leases came or went. */
+/*
+ * Gathers the facts and acts on them. Returns false if they do not count: rules or leases came or
+ * went while they were gathered without the lock.
+ */
 static bool look_once(struct guard *g, bool locked)
 {
 	struct facts f;
 	bool done = true;
-	pthread_mutex_lock(g->lock);
-	if (!LIST_EMPTY(&g->leases) && !is_gone(g) && facts_copy(g, &f)) {
+	pthread_mutex_lock(&g->lock);
+	if (!LIST_EMPTY(&g->leases) && !is_gone(g) && facts_begin(&f, &g->rules) == 0) {
 		uint64_t changes = g->changes;
 		gather(g, &f, locked);
 		done = changes == g->changes;
@@ -196,11 +149,11 @@ static bool look_once(struct guard *g, bool locked)
 			act(g, &f);
 		facts_done(&f);
 	}
-	pthread_mutex_unlock(g->lock);
+	pthread_mutex_unlock(&g->lock);
 	return done;
 }
 
-/* Others wait for the lock: it is kept only where something changes all the time. */
+/* Others wait for the lock, so it is kept only if something changes all the time. */
 static void look(struct guard *g)
 {
 	for (int i = 0; i < UNLOCKED_TRIES; i++)
@@ -211,15 +164,15 @@ static void look(struct guard *g)
 
 static bool any_leases(struct guard *g)
 {
-	pthread_mutex_lock(g->lock);
+	pthread_mutex_lock(&g->lock);
 	bool any = !LIST_EMPTY(&g->leases);
-	pthread_mutex_unlock(g->lock);
+	pthread_mutex_unlock(&g->lock);
 	return any;
 }
 
-static uint64_t wait_ms(uint64_t least, uint64_t more, uint64_t most)
+static uint64_t wait_ms(uint64_t least, uint64_t more, uint64_t max)
 {
-	return least + more < most ? least + more : most;
+	return least + more < max ? least + more : max;
 }
 
 static void rest(uint64_t ms)
@@ -236,24 +189,24 @@ static void *run(void *data)
 	eventfd_t count;
 	while (!__atomic_load_n(&g->stop, __ATOMIC_ACQUIRE)) {
 		int wait = any_leases(g)
-				   ? (int)wait_ms(POLL_MS, g->cost_ms * IDLE_PARTS, IDLE_MOST_MS)
+				   ? (int)wait_ms(POLL_MS, g->cost_ms * IDLE_PARTS, IDLE_MAX_MS)
 				   : -1;
 		int n = poll(&wake, 1, wait);
 		if (__atomic_load_n(&g->stop, __ATOMIC_ACQUIRE))
 			break;
 		if (n > 0)
-			rest(wait_ms(SETTLE_MS, g->cost_ms * BUSY_PARTS, BUSY_MOST_MS));
+			rest(wait_ms(SETTLE_MS, g->cost_ms * BUSY_PARTS, BUSY_MAX_MS));
 		eventfd_read(g->wake, &count);
 		look(g);
 	}
 	return NULL;
 }
 
-int guard_init(struct guard *g, const char *nic, const struct nic_queues *queues,
-	       pthread_mutex_t *lock)
+int guard_init(struct guard *g, const char *nic, const struct nic_queues *queues)
 {
 	pthread_attr_t attributes;
-	*g = (struct guard){.nic = nic, .queues = queues, .lock = lock};
+	*g = (struct guard){.nic = nic, .queues = queues};
+	pthread_mutex_init(&g->lock, NULL);
 	rules_init(&g->rules, nic);
 	LIST_INIT(&g->leases);
 	g->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -281,15 +234,10 @@ void guard_look(struct guard *g)
 	eventfd_write(g->wake, 1);
 }
 
-/* They will be deleted as those of a zcrxd that died (nic/restore.h). */
-static void plain_rules_take(struct nic_steering *s)
-{
-	struct nic_rule plain;
-	for (uint32_t i = 0; i < s->n_rules; i++)
-		s->rules[i].own |= nic_rule_is_plain(&s->rules[i], &plain);
-}
-
-/* What a client is refused for is logged with the addresses that it is not told. */
+/*
+ * Are packets of others led to the queue? Then the client is told by whom, and the log has the
+ * addresses, too, which the client is not told.
+ */
 static bool is_reached(struct guard *g, const struct facts *f, uint32_t queue,
 		       char told[NIC_SENTENCE_BYTES])
 {
@@ -302,7 +250,7 @@ static bool is_reached(struct guard *g, const struct facts *f, uint32_t queue,
 			 g->nic, queue);
 		return true;
 	}
-	if (!intruder_find(f, queue, false, &intruder))
+	if (!facts_intruder(f, queue, false, &intruder))
 		return false;
 	sentence(g, &intruder, told);
 	nic_intruder_text(&intruder, whole);
@@ -316,15 +264,16 @@ int guard_survey(struct guard *g, uint32_t ifindex, bool left_behind, bool *aske
 	char told[NIC_SENTENCE_BYTES];
 	struct facts f;
 	*why = '\0';
-	g->changes++; /* rules that could not be deleted may go */
-	if (!facts_copy(g, &f))
-		return -ENOMEM;
-	nic_steering_gather(&f.steering, g->nic, ifindex);
-	int r = facts_error(&f);
+	g->changes++; /* rules_left() may delete rules */
+	int r = facts_begin(&f, &g->rules);
+	if (r < 0)
+		return r;
+	facts_gather(&f, g->nic, ifindex);
+	r = facts_error(&f);
 	if (r == 0)
-		nic_exclusive_judge(&f.steering, f.own, f.n);
+		nic_exclusive_judge(&f.steering, f.own, f.n_own);
 	if (left_behind)
-		plain_rules_take(&f.steering);
+		facts_adopt(&f);
 	for (uint32_t i = 0; i < g->queues->n && r == 0; i++) {
 		asked[i] = asked[i] && is_reached(g, &f, g->queues->ids[i], told);
 		if (asked[i] && !*why)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What whoever looks after a NIC (guard.h) has to tell whoever has a lease of it, who is another
- * thread: that the lease is lost, or that something became of its rules.
+ * A lease as the guard of its NIC sees it (guard.h): which queues it has, and what the guard's
+ * thread tells the thread that has the lease: that it is lost, or that something became of its
+ * rules.
  */
 #ifndef ZCRXD_GUARDED_H
 #define ZCRXD_GUARDED_H
@@ -12,25 +13,30 @@
 
 #include "nic/ready.h"
 
+#define LEASE_QUEUES_MAX 16
+
 struct guarded {
 	LIST_ENTRY(guarded) link;
-	const uint32_t *rxqs; /* borrowed */
-	uint32_t n;
-	int poke; /* eventfd, borrowed: written when there are news */
+	uint32_t rxqs[LEASE_QUEUES_MAX];
+	uint32_t n; /* of rxqs */
+	int poke;   /* eventfd, borrowed: written when there is news */
 
 	bool news;                    /* atomic */
-	uint32_t reason;              /* atomic; why it is lost, or REASON_NONE */
-	char why[NIC_SENTENCE_BYTES]; /* then a sentence */
+	uint32_t reason;              /* atomic: why it is lost, or REASON_NONE */
+	char why[NIC_SENTENCE_BYTES]; /* the sentence, once there is a reason */
 };
 
-/* With the NIC's lock held. Returns false if the lease was lost before. */
+/* The lease is lost. With the NIC's lock held. Returns false if it was lost before. */
 bool guarded_lose(struct guarded *lease, uint32_t reason, const char *why);
-/* Likewise: rule_why() of its rules changed. */
+
+/* rule_why() of some of its rules has changed. With the NIC's lock held. */
 void guarded_tell(struct guarded *lease);
 
-/* By any thread, as long as the lease lasts. Is there news since the last call? */
+/* Is there news since the last call? Any thread may ask as long as the lease lasts. */
 bool guarded_has_news(struct guarded *lease);
-/* The reason and a sentence if it is lost; REASON_NONE if not. */
+
+/* Returns the reason with a sentence if the lease is lost, REASON_NONE if not. Any thread may ask.
+ */
 uint32_t guarded_lost(const struct guarded *lease, const char **ret_why);
 
 #endif

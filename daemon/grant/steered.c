@@ -16,36 +16,12 @@
 #include "nic/others.h"
 #include "nic/reach.h"
 #include "policy/policy.h"
+#include "proto/addr.h"
 
 /* Of a listener that would take their packets; its own connections are steered one by one. */
 static const char others_have_it[] =
 	"Another user's sockets have the local port, or it cannot be told whether they do; "
 	"connections are steered one by one.";
-
-static const uint8_t zero[16];
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-/* An address of the family it really has: an IPv4 address can come in an IPv6 one. */
-struct address {
-	int family;
-	uint8_t ip[16];
-	bool any;
-	uint16_t port;
-};
-
-static struct address address_of(const struct msg_addr *a)
-{
-	struct address r = {.family = a->family == 4 ? AF_INET : AF_INET6, .port = a->port};
-	size_t bytes = a->family == 4 ? 4 : 16;
-	memcpy(r.ip, a->ip, bytes);
-	if (r.family == AF_INET6 && memcmp(a->ip, mapped, sizeof(mapped)) == 0) {
-		r.family = AF_INET;
-		memset(r.ip, 0, sizeof(r.ip));
-		memcpy(r.ip, a->ip + sizeof(mapped), 4);
-	}
-	r.any = memcmp(r.ip, zero, sizeof(zero)) == 0;
-	return r;
-}
 
 /* What is being steered, and the rules so far. */
 struct steering {
@@ -91,6 +67,17 @@ static uid_t owner_of(int sock)
 	return fstat(sock, &st) < 0 ? (uid_t)-1 : st.st_uid;
 }
 
+/* NULL, or why packets for the socket at this address are not steered. */
+static const char *judge(const struct steering *s, const struct msg_addr *local)
+{
+	const struct policy_request r = {.what = POLICY_STEER,
+					 .listening = s->wish->listener,
+					 .local = *local,
+					 .remote = s->wish->remote};
+	struct policy_verdict v = policy_judge(s->wish->class, &r);
+	return v.reason ? v.why : NULL;
+}
+
 static const char *sentence(int error)
 {
 	switch (error) {
@@ -117,10 +104,10 @@ static const char *sentence(int error)
 	}
 }
 
-static int rule_add(struct steering *s, const struct address *local, const struct address *remote,
+static int rule_add(struct steering *s, const struct msg_addr *local, const struct msg_addr *remote,
 		    const struct nic_place *place)
 {
-	struct nic_rule rule = {.family = local->family, .local_port = local->port};
+	struct nic_rule rule = {.family = addr_family(local), .local_port = local->port};
 	memcpy(rule.local, local->ip, sizeof(rule.local));
 	if (remote) {
 		rule.remote_port = remote->port;
@@ -128,39 +115,18 @@ static int rule_add(struct steering *s, const struct address *local, const struc
 	}
 	struct steered *set = s->set;
 	int r = lease_steer(s->lease, &rule, place, &set->rules[set->n]);
-	if (r < 0)
-		return r;
-	struct msg_addr *at = &set->locals[set->n++];
-	*at = (struct msg_addr){.family = local->family == AF_INET ? 4 : 6};
-	memcpy(at->ip, local->ip, sizeof(at->ip));
-	return 0;
-}
-
-/* NULL, or why packets for the socket at this address are not steered. */
-static const char *judge(const struct steering *s, const struct msg_addr *local)
-{
-	const struct policy_request r = {.what = POLICY_STEER,
-					 .listening = s->wish->listener,
-					 .local = *local,
-					 .remote = s->wish->remote};
-	struct policy_verdict v = policy_judge(s->wish->class, &r);
-	return v.reason ? v.why : NULL;
-}
-
-static const char *address_judge(const struct steering *s, const struct address *a)
-{
-	struct msg_addr local = {.family = a->family == AF_INET ? 4 : 6, .port = a->port};
-	memcpy(local.ip, a->ip, sizeof(local.ip));
-	return judge(s, &local);
+	if (r == 0)
+		set->locals[set->n++] = *local;
+	return r;
 }
 
 /*
  * A listener on all addresses: a rule without one would take packets that are only passing through.
  * An address that comes later is not steered.
  */
-static int steering_add_any(struct steering *s, const struct address *local)
+static int steering_add_any(struct steering *s, const struct msg_addr *local)
 {
-	bool both = local->family == AF_INET6 && !is_v6only(s->wish->sock);
+	bool both = local->family == 6 && !is_v6only(s->wish->sock);
 	const struct nic_place here = {.kind = NIC_PLACE_LOCAL};
 	struct ifaddrs *list;
 	const char *denied = NULL;
@@ -168,12 +134,12 @@ static int steering_add_any(struct steering *s, const struct address *local)
 	if (getifaddrs(&list) < 0)
 		return -errno;
 	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
-		struct address at = {.port = local->port};
-		at.family = nic_address_of(i, at.ip);
-		if (strcmp(i->ifa_name, lease_name(s->lease)) != 0 || at.family == AF_UNSPEC ||
-		    (at.family != local->family && !both))
+		struct msg_addr at;
+		if (strcmp(i->ifa_name, lease_name(s->lease)) != 0 ||
+		    nic_address_of(i, &at) < 0 || (at.family != local->family && !both))
 			continue;
-		const char *why = address_judge(s, &at);
+		at.port = local->port;
+		const char *why = judge(s, &at);
 		if (why) {
 			denied = why;
 			continue;
@@ -189,16 +155,15 @@ static int steering_add_any(struct steering *s, const struct address *local)
 	return -EACCES;
 }
 
-static int steering_add(struct steering *s, const struct address *local,
-			const struct nic_place *place)
+static int steering_add(struct steering *s, const struct msg_addr *local, const struct nic_place *place)
 {
-	struct address remote = address_of(&s->wish->remote);
-	if (s->wish->listener && local->any)
+	struct msg_addr remote = addr_unmapped(&s->wish->remote);
+	if (s->wish->listener && addr_is_any(local))
 		return steering_add_any(s, local);
 	return rule_add(s, local, s->wish->listener ? NULL : &remote, place);
 }
 
-static int place_find(const struct steering *s, const struct address *local, int netns,
+static int place_find(const struct steering *s, const struct msg_addr *local, int netns,
 		      struct nic_place *ret, struct nic_place *ret_own)
 {
 	struct nic_places *places;
@@ -211,7 +176,8 @@ static int place_find(const struct steering *s, const struct address *local, int
 		r = nic_netns_number(places, netns, &ret_own->netns);
 	}
 	if (r == 0)
-		r = nic_place_find(places, lease_name(s->lease), local->family, local->ip, ret);
+		r = nic_place_find(places, lease_name(s->lease), addr_family(local),
+				   local->ip, ret);
 	nic_places_close(places);
 	return r;
 }
@@ -220,11 +186,11 @@ static int place_find(const struct steering *s, const struct address *local, int
  * A socket in a container: its address is its own only if packets for it are routed there, and what
  * the NIC puts into the area gets there only through netkit. Returns why it does not, or NULL.
  */
-static const char *why_not_there(const struct steering *s, const struct address *local,
+static const char *why_not_there(const struct steering *s, const struct msg_addr *local,
 				 struct nic_place *ret)
 {
 	struct nic_place own;
-	if (local->any)
+	if (addr_is_any(local))
 		return "A listener of another network namespace than the NIC is steered only if it "
 		       "is bound to an address.";
 	_cleanup_(fd_closep) int netns = netns_of(s->wish->sock);
@@ -235,16 +201,16 @@ static const char *why_not_there(const struct steering *s, const struct address 
 }
 
 /* Is every packet that the rule will match this socket's? Returns why not, or NULL. */
-static const char *why_not_its_own(const struct steering *s, const struct address *local,
+static const char *why_not_its_own(const struct steering *s, const struct msg_addr *local,
 				   struct nic_place *ret)
 {
 	struct nic_place own;
 	if (!is_of_our_netns(s->wish->sock))
 		return why_not_there(s, local, ret);
-	int r = local->any ? 0 : place_find(s, local, -1, ret, &own);
+	int r = addr_is_any(local) ? 0 : place_find(s, local, -1, ret, &own);
 	if (r < 0)
 		return sentence(r);
-	return local->any || nic_place_same(ret, &own)
+	return addr_is_any(local) || nic_place_same(ret, &own)
 		       ? NULL
 		       : "The socket's local address is not one of this machine's.";
 }
@@ -262,11 +228,11 @@ static bool port_is_of_others(const struct steering *s, uint16_t port)
 }
 
 /* Returns why there is to be no rule, or NULL. */
-static const char *why_not(const struct steering *s, const struct address *local,
+static const char *why_not(const struct steering *s, const struct msg_addr *local,
 			   struct nic_place *ret)
 {
 	const char *why = why_not_its_own(s, local, ret);
-	if (!why && !(s->wish->listener && local->any))
+	if (!why && !(s->wish->listener && addr_is_any(local)))
 		why = judge(s, &s->wish->local);
 	if (!why && s->wish->listener && is_of_our_netns(s->wish->sock) &&
 	    port_is_of_others(s, local->port))
@@ -277,7 +243,7 @@ static const char *why_not(const struct steering *s, const struct address *local
 const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish)
 {
 	struct steering s = {.lease = l, .wish = wish, .set = ret};
-	struct address local = address_of(&wish->local);
+	struct msg_addr local = addr_unmapped(&wish->local);
 	struct nic_place place = {.kind = NIC_PLACE_NONE};
 	*ret = (struct steered){0};
 	const char *why = why_not(&s, &local, &place);

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "daemon/pump/flight.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/life.h"
 #include "proto/reason.h"
 #include "proto/text.h"
 
@@ -60,7 +61,7 @@ void channel_forget(struct queue *q, struct flow *f)
 		TAILQ_REMOVE(&q->news, f, news);
 	f->is_news = false;
 	if (q->listeners_wait && TAILQ_EMPTY(&q->news))
-		q->active = true;
+		schedule_now(&q->schedule);
 }
 
 static int event_send(struct queue *q, union msg_any *m, uint16_t type, size_t size, int fd)
@@ -78,7 +79,7 @@ static int event_send(struct queue *q, union msg_any *m, uint16_t type, size_t s
 static bool is_last(const struct queue *q, const struct flow *f)
 {
 	const struct flow *listener = flow_find(q->client, f->listener_id);
-	return q->closing || (listener && listener->closing);
+	return queue_is_closing(q) || (listener && listener->closing);
 }
 
 static int send_opened(struct queue *q, const struct flow *f)
@@ -114,19 +115,13 @@ void channel_lost(struct queue *q)
 {
 	union msg_any m = {0};
 	m.queue_lost.queue_id = q->id;
-	m.queue_lost.error = q->lost;
-	m.queue_lost.reason = q->lost_reason;
+	m.queue_lost.error = q->lost.error;
+	m.queue_lost.reason = q->lost.reason;
 	snprintf(m.queue_lost.text, sizeof(m.queue_lost.text), "%s",
-		 q->lost_text ? q->lost_text : reason_text(q->lost_reason));
+		 q->lost.text ? q->lost.text : reason_text(q->lost.reason));
 	text_clean(m.queue_lost.text, "");
 	/* If there is no room: the hang-up that follows says the same. */
 	event_send(q, &m, MSG_QUEUE_LOST, sizeof(m.queue_lost), -1);
-}
-
-/* The queue closes with its next turn. */
-static void hang_up(struct queue *q)
-{
-	q->closing = q->active = true;
 }
 
 /* Without memory for it the client would sleep on. */
@@ -149,7 +144,7 @@ void channel_flush(struct queue *q)
 		if (r == -EAGAIN || r == -EBUSY)
 			return;
 		if (r < 0)
-			return hang_up(q);
+			return life_close(q);
 		channel_forget(q, f);
 		if (f->state == FLOW_OPENING) {
 			flows_set_state(f, FLOW_IDLE);
@@ -170,13 +165,13 @@ void channel_wake(struct queue *q)
 void channel_ready(void *owner, uint32_t events)
 {
 	struct queue *q = owner;
-	if (q->closing)
+	if (queue_is_closing(q))
 		return;
 	if (events & (EPOLLHUP | EPOLLERR))
-		return hang_up(q);
+		return life_close(q);
 	if (events & EPOLLIN) {
 		q->kicked = true;
-		channel_ask(q);
+		schedule_ask(&q->schedule, clock_ns());
 	}
 	channel_flush(q);
 }
@@ -189,16 +184,6 @@ void channel_take_kicks(struct queue *q)
 		ssize_t n = recv(q->channel, &kick, sizeof(kick), MSG_DONTWAIT);
 		q->kicked = n > 0;
 		if (n == 0 || (n < 0 && errno != EAGAIN))
-			hang_up(q);
+			life_close(q);
 	}
-}
-
-void channel_ask(struct queue *q)
-{
-	uint64_t until = backoff_until(&q->backoff, clock_ns());
-	q->asked = true;
-	if (until)
-		queue_look_by(q, until);
-	else
-		q->active = true;
 }

@@ -42,7 +42,4 @@ void channel_ready(void *owner, uint32_t events);
 /* Takes kicks, some at a time; if there may be more, q->kicked stays. */
 void channel_take_kicks(struct queue *q);
 
-/* The client asks for a turn; it gets it now or later: backoff.h. */
-void channel_ask(struct queue *q);
-
 #endif

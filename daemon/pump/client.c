@@ -21,9 +21,12 @@
 #include "daemon/pump/flight.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/host.h"
 #include "daemon/pump/judge.h"
-#include "daemon/pump/open.h"
+#include "daemon/pump/life.h"
+#include "daemon/pump/pending.h"
 #include "daemon/pump/queue.h"
+#include "daemon/pump/reply.h"
 #include "daemon/pump/session.h"
 #include "daemon/pump/turn.h"
 #include "proto/reason.h"
@@ -47,7 +50,7 @@ static void control_complete(struct client *c, uint64_t user_data, int result)
 	enum control_op op = (enum control_op)(user_data >> 32);
 	uint32_t id = (uint32_t)user_data;
 	if (op == CONTROL_CONNECT)
-		session_connected(c, id, result);
+		host_connected(c, id, result);
 	if (op != CONTROL_ACCEPT)
 		return;
 	struct flow *f = flow_find(c, id);
@@ -75,8 +78,7 @@ static void lose_all(struct client *c, int error, uint32_t reason)
 {
 	struct queue *q;
 	TAILQ_FOREACH (q, &c->queues, link)
-		if (!q->closing)
-			queue_lose(q, error, reason);
+		life_lose(q, error, reason, NULL);
 	c->done = true;
 }
 
@@ -104,35 +106,25 @@ static void listener_let_go(struct client *c, uint32_t flow_id)
 static void control_let_go(struct client *c, struct queue *q)
 {
 	struct flow *f;
-	const struct flow *connecting = c->session.connecting;
+	const struct flow *connecting = host_connecting(c);
 	TAILQ_FOREACH (f, &q->flows, link)
 		if (f->listener && f->state == FLOW_ARMED)
 			listener_let_go(c, f->id);
-	if (connecting && connecting->queue == q)
-		control_stop(c, CONTROL_CONNECT, connecting->id);
+	if (!connecting || connecting->queue != q)
+		return;
+	control_stop(c, CONTROL_CONNECT, connecting->id);
 	control_scan(c);
-	connecting = c->session.connecting;
-	if (connecting && connecting->queue == q)
-		session_connected(c, connecting->id, -ECANCELED);
-}
-
-static void queue_gone(struct client *c, struct queue *q)
-{
-	bool reply = q->reply;
-	queue_free(q);
-	if (reply)
-		session_finish(c, REASON_NONE, &(struct answer){0});
+	host_connected(c, connecting->id, -ECANCELED); /* if its completion did not come */
+	pending_look(c, clock_ns());
 }
 
 static void queue_work(struct client *c, struct queue *q, uint64_t now)
 {
 	if (q->lease && lease_has_news(q->lease))
 		queue_look_at_lease(q);
-	if (q->look_ns && q->look_ns <= now)
-		q->active = true;
-	if (q->closing && !q->quiet)
+	if (q->life == LIFE_CLOSING)
 		control_let_go(c, q);
-	if (q->active && q->due_ns <= now && !q->quiet)
+	if (q->life < LIFE_QUIET && schedule_when(&q->schedule) <= now)
 		queue_turn(q);
 }
 
@@ -146,24 +138,22 @@ static uint64_t turn(struct client *c)
 	c->gathering = false;
 	if (c->control_active)
 		control_turn(c);
-	if (c->opening && !c->done)
-		session_opening(c);
 	struct queue *q, *next;
 	for (q = TAILQ_FIRST(&c->queues); q; q = next) {
 		next = TAILQ_NEXT(q, link);
 		queue_work(c, q, now);
-		if (q->quiet) {
+		if (q->life >= LIFE_QUIET) {
 			if (queue_ended(q))
-				queue_gone(c, q);
-		} else if (q->active || q->look_ns) {
-			uint64_t at = q->active ? q->due_ns : q->look_ns;
-			c->gathering |= q->active;
+				queue_free(q);
+		} else {
+			uint64_t at = schedule_when(&q->schedule);
+			c->gathering |= q->schedule.active;
 			next_ns = at < next_ns ? at : next_ns;
 		}
 	}
 	now = clock_ns();
-	uint64_t closing_ns = session_closing(c, now);
-	next_ns = closing_ns < next_ns ? closing_ns : next_ns;
+	uint64_t pending_ns = pending_look(c, now);
+	next_ns = pending_ns < next_ns ? pending_ns : next_ns;
 	if (c->control_active || next_ns <= now)
 		return 0;
 	return next_ns == LOOP_FOREVER ? LOOP_FOREVER : next_ns - now;
@@ -176,7 +166,7 @@ static void retry(struct client *c)
 	c->retry_at_ns = 0;
 	session_resume(c);
 	TAILQ_FOREACH (q, &c->queues, link) {
-		if (q->closing)
+		if (queue_is_closing(q))
 			continue;
 		channel_flush(q);
 		queue_listen(q);
@@ -236,13 +226,13 @@ static void wind_up(struct client *c)
 	struct area *a;
 	session_abandon(c);
 	TAILQ_FOREACH (q, &c->queues, link)
-		queue_close(q);
+		life_close(q);
 	while (!TAILQ_EMPTY(&c->queues)) {
 		uint64_t wait = turn(c);
 		if (!TAILQ_EMPTY(&c->queues))
 			wait_and_dispatch(c, wait);
 	}
-	open_abandon(c); /* may wait for a NIC: the other queues have ended by then */
+	pending_abandon(c); /* may wait for a NIC: the queues have ended by then */
 	while ((a = LIST_FIRST(&c->areas))) {
 		pthread_mutex_lock(&c->lock);
 		LIST_REMOVE(a, link);

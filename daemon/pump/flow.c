@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/size.h"
-#include "daemon/common/address.h"
 #include "daemon/pump/channel.h"
 #include "daemon/pump/control.h"
 #include "daemon/pump/flows.h"
@@ -36,7 +35,7 @@ static void limit(struct flow *f)
 /* f: one that is new, or NULL: one has gone. */
 static void share(struct queue *q, struct flow *f)
 {
-	if (!q->lease || q->closing)
+	if (!q->lease || queue_is_closing(q))
 		return;
 	bool few = q->flow_count > 0 && q->flow_count < q->shares / 4;
 	if (q->flow_count > q->shares || few) {
@@ -52,7 +51,7 @@ static void share(struct queue *q, struct flow *f)
 void flow_open(struct flow *f)
 {
 	flows_link(f);
-	if (!f->listener && f->queue->backend->end)
+	if (!f->listener && f->queue->backend->ops->end)
 		f->taken = socket_taken(f->sock);
 	share(f->queue, f);
 	if (!f->steering && !f->why_copied)
@@ -89,7 +88,7 @@ void flow_close(struct flow *f, bool abort)
 void flow_give_up(struct flow *listener)
 {
 	struct flow *f;
-	while (!listener->queue->closing && (f = unannounced(listener)))
+	while (!queue_is_closing(listener->queue) && (f = unannounced(listener)))
 		flow_close(f, true);
 }
 
@@ -105,7 +104,7 @@ static void cancel(struct flow *f)
 	io_uring_prep_cancel64(sqe, f->id, 0);
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 	sqe->user_data = CANCEL | f->id;
-	q->active = true;
+	schedule_now(&q->schedule);
 }
 
 void flow_stop(struct flow *f)
@@ -134,7 +133,7 @@ void flow_free(struct flow *f)
 	flows_forget(f);
 	channel_forget(q, f);
 	if (f->stream)
-		q->backend->leave(q->buffers, f->stream);
+		q->backend->ops->loans->leave(q->backend, f->stream);
 	pthread_mutex_lock(&q->client->lock);
 	TAILQ_REMOVE(&q->flows, f, link);
 	q->flow_count--;
@@ -169,21 +168,21 @@ static void accept_next(struct flow *f)
 void flow_arm(struct flow *f)
 {
 	struct queue *q = f->queue;
-	bool first = q->backend->join && !f->stream;
+	const struct backend_ops *ops = q->backend->ops;
 	if (flow_watch(f, FLOW_WAIT_DATA) < 0 ||
-	    (first && q->backend->join(q->buffers, &f->stream, f->sock, f->id) < 0))
+	    (ops->loans && !f->stream &&
+	     ops->loans->join(q->backend, &f->stream, f->sock, f->id) < 0))
 		return flow_end(f, -ENOMEM, REASON_DAEMON_LIMIT);
 	f->draining = f->drain;
 	f->drain = false;
-	(f->draining ? q->backend->drain : q->backend->arm)(q->buffers, &q->ring, f->sock, f->id);
+	(f->draining ? ops->drain : ops->arm)(q->backend, f->sock, f->id);
 	flows_set_state(f, FLOW_ARMED);
-	q->active = true;
+	schedule_now(&q->schedule);
 }
 
 bool flow_is_settled(const struct flow *f)
 {
-	const struct queue *q = f->queue;
-	return !f->stream || q->backend->settled(q->buffers, f->stream);
+	return !f->stream || f->queue->backend->ops->loans->is_settled(f->stream);
 }
 
 /* Lets go of the socket, unless the backend still owes it something. */
@@ -208,7 +207,7 @@ static void die(struct flow *f)
 
 void flow_attend(struct flow *f)
 {
-	if (f->queue->closing)
+	if (queue_is_closing(f->queue))
 		return;
 	switch (f->state) {
 	case FLOW_ARMED:
@@ -259,7 +258,7 @@ static bool unplaceable(struct flow *f, int res)
 {
 	const struct queue *q = f->queue;
 	bool placeable = res == -EFAULT || res == -ENODEV; /* to the drain */
-	if (!q->side || !q->backend->drain || (f->draining ? !placeable : res != -ENOMEM))
+	if (!q->side || !q->backend->ops->drain || (f->draining ? !placeable : res != -ENOMEM))
 		return false;
 	f->drain = !f->draining;
 	return ++f->stuck < STUCK_MOST;
@@ -279,7 +278,7 @@ static uint32_t reason_of(const struct flow *f, int error)
 		return REASON_LOCAL;
 	case EFAULT: /* data that the kernel has and cannot let us have */
 	case ENODEV:
-		return f->queue->backend->copies ? REASON_AREA_MEMORY : REASON_UNPLACEABLE;
+		return f->queue->backend->ops->copies ? REASON_AREA_MEMORY : REASON_UNPLACEABLE;
 	case ETIMEDOUT:
 	case ECONNREFUSED:
 	case EHOSTUNREACH:
@@ -333,7 +332,7 @@ static void announce(struct flow *listener, int sock)
 	f->listener_id = listener->id;
 	flow_identify(f, socket_cookie(sock));
 	f->receive_only = listener->receive_only;
-	socket_addresses(sock, &f->local, &f->remote);
+	addr_of_socket(sock, &f->local, &f->remote);
 	steer_share(f, listener);
 	flows_link(f);
 	share(f->queue, f);

@@ -161,7 +161,7 @@ static void data_ready(void *owner, uint32_t events)
 	struct flow *f = owner;
 	(void)events;
 	if (f->state == FLOW_ARMED)
-		f->queue->active = true;
+		schedule_now(&f->queue->schedule);
 	else
 		flow_unwatch(f);
 }
@@ -196,6 +196,12 @@ struct flow *flow_find(struct client *c, uint32_t id)
 	return f && f->id == id ? f : NULL;
 }
 
+struct flow *flow_find_known(struct client *c, uint32_t id)
+{
+	struct flow *f = flow_find(c, id);
+	return f && !f->closing && f->state != FLOW_OPENING ? f : NULL;
+}
+
 void flows_forget(struct flow *f)
 {
 	if (f->waits_on)
@@ -216,7 +222,8 @@ void flows_wait(struct flow *f)
 {
 	struct queue *q = f->queue;
 	struct flow_list *list = f->state == FLOW_DEAD ? &q->dead : &q->waiting;
-	q->active |= f->waits_on != list;
+	if (f->waits_on != list)
+		schedule_now(&q->schedule);
 	flows_wait_on(f, list);
 }
 

@@ -42,6 +42,9 @@ void flows_done(struct client *c);
 
 struct flow *flow_find(struct client *c, uint32_t id);
 
+/* The same, if the client was told of the flow and has not closed it. */
+struct flow *flow_find_known(struct client *c, uint32_t id);
+
 /* Puts it among its queue's flows. */
 void flows_link(struct flow *f);
 

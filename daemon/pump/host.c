@@ -7,22 +7,24 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "daemon/common/address.h"
 #include "daemon/grant/hosted.h"
 #include "daemon/pump/control.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/judge.h"
+#include "daemon/pump/pending.h"
+#include "daemon/pump/reply.h"
 #include "daemon/pump/socket.h"
 #include "daemon/pump/steer.h"
-#include "policy/range.h"
 #include "proto/reason.h"
 
 #define CONNECT_MS_DEFAULT 30000u
 
+static const struct pending_kind connecting;
+
 void host_reply(struct flow *f, struct answer *a)
 {
-	socket_addresses(f->sock, &f->local, &f->remote);
+	addr_of_socket(f->sock, &f->local, &f->remote);
 	a->reply->flow_reply.flow_id = f->id;
 	a->reply->flow_reply.local = f->local;
 	a->reply->flow_reply.remote = f->remote;
@@ -77,30 +79,80 @@ static void steer_ahead(struct flow *f, const struct msg_flow_host *m)
 {
 	if (!f->queue->lease)
 		return;
-	socket_addresses(f->sock, &f->local, NULL);
+	addr_of_socket(f->sock, &f->local, NULL);
 	f->remote = m->remote;
-	struct msg_addr local = range_addr_unmapped(&f->local);
-	if (!range_addr_is_any(&local))
+	if (!addr_is_any(&f->local))
 		steer_start(f);
 }
+
+struct flow *host_connecting(struct client *c)
+{
+	const struct pending *p = &c->session.pending;
+	return p->kind == &connecting ? p->connecting.flow : NULL;
+}
+
+void host_connected(struct client *c, uint32_t flow_id, int result)
+{
+	struct connecting *w = &c->session.pending.connecting;
+	const struct flow *f = host_connecting(c);
+	if (!f || f->id != flow_id || w->is_over)
+		return;
+	w->is_over = true;
+	w->result = result;
+}
+
+/* What to answer, with the socket unless the flow is receive-only. */
+static uint32_t connected(struct flow *f, int result, struct answer *a)
+{
+	uint32_t reason = REASON_NONE;
+	if (queue_is_closing(f->queue))
+		reason = REASON_NO_OBJECT;
+	else if (result < 0)
+		reason = refuse(a, result);
+	else
+		reason = hand_out(f, a);
+	if (reason) {
+		steer_stop(f);
+		flow_discard(f);
+		return reason;
+	}
+	flow_identify(f, socket_cookie(f->sock));
+	host_reply(f, a);
+	flow_open(f);
+	return REASON_NONE;
+}
+
+static uint64_t look(struct client *c, uint64_t now_ns)
+{
+	const struct connecting *w = &c->session.pending.connecting;
+	(void)now_ns;
+	if (!w->is_over)
+		return LOOP_FOREVER;
+	struct answer a = reply_begin(c);
+	pending_finish(c, connected(w->flow, w->result, &a), &a);
+	return 0;
+}
+
+/* A queue that closes ends the connecting of its flow, so nothing is left to abandon. */
+static const struct pending_kind connecting = {.look = look};
 
 static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
 {
 	struct client *c = f->queue->client;
-	struct session *s = &c->session;
+	struct connecting *w = &c->session.pending.connecting;
 	uint32_t ms = m->timeout_ms ? m->timeout_ms : CONNECT_MS_DEFAULT;
-	socklen_t len = socket_address(&m->remote, &s->connect_to);
-	s->connect_time =
-		(struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000LL};
-	s->connecting = f;
+	pending_begin(c, &m->hdr, &connecting);
+	w->flow = f;
+	w->time = (struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000LL};
+	socklen_t len = addr_to_sockaddr(&m->remote, &w->to);
 	steer_ahead(f, m);
 	uring_sqes_together(&c->control, 2);
 	flow_watch(f, FLOW_WAIT_CONTROL); /* if it cannot be, the ring's eventfd tells it later */
 	struct io_uring_sqe *sqe = control_sqe(c, CONTROL_CONNECT, f->id);
-	io_uring_prep_connect(sqe, f->sock, (struct sockaddr *)&s->connect_to, len);
+	io_uring_prep_connect(sqe, f->sock, (struct sockaddr *)&w->to, len);
 	sqe->flags |= IOSQE_IO_LINK;
 	sqe = control_sqe(c, CONTROL_IGNORE, 0);
-	io_uring_prep_link_timeout(sqe, &s->connect_time, 0);
+	io_uring_prep_link_timeout(sqe, &w->time, 0);
 	return REQUEST_PENDING;
 }
 
@@ -127,26 +179,4 @@ uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer
 	}
 	f->receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY;
 	return listening ? listener_open(f, a) : connect_start(f, m);
-}
-
-uint32_t host_connected(struct client *c, int result, struct answer *a)
-{
-	struct flow *f = c->session.connecting;
-	uint32_t reason = REASON_NONE;
-	c->session.connecting = NULL;
-	if (f->queue->closing)
-		reason = REASON_NO_OBJECT;
-	else if (result < 0)
-		reason = refuse(a, result);
-	else
-		reason = hand_out(f, a);
-	if (reason) {
-		steer_stop(f);
-		flow_discard(f);
-		return reason;
-	}
-	flow_identify(f, socket_cookie(f->sock));
-	host_reply(f, a);
-	flow_open(f);
-	return REASON_NONE;
 }

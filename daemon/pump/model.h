@@ -4,10 +4,11 @@
  * downwards:
  *
  *   client    the thread: starts, turns, winds up
- *   session   the control socket        request, host   what a request does
+ *   session   reads requests      request, open, host, close   what a request does
+ *   pending   a request that is not answered yet      reply   what the client is told
  *   judge     what its class may do
- *   turn      a queue's turn          tally         what it counts
- *   queue     a queue's beginning and end
+ *   turn      a queue's turn      schedule   when it is      tally   what it counts
+ *   queue     a queue's beginning and end      life   the states in between
  *   flow      a stream's life
  *   channel   what the client is told   control   accept, connect
  *   flows     ids and lists
@@ -35,8 +36,7 @@
 #include "daemon/common/work.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/identity.h"
-#include "daemon/pump/backoff.h"
-#include "daemon/pump/pace.h"
+#include "daemon/pump/schedule.h"
 #include "policy/policy.h"
 #include "proto/msg.h"
 
@@ -45,6 +45,7 @@ struct client;
 struct flight;
 struct queue;
 struct opening;
+struct pending_kind;
 struct lease;
 struct side;
 struct steering;
@@ -107,11 +108,11 @@ struct flow {
 	uint32_t reason;
 	uint32_t end; /* CQ position */
 	uint64_t bytes, bytes_copied;
-	uint64_t copied_row;       /* while steered: bytes since the last that were not copied */
-	uint64_t noted_ns;         /* when it brought data, while it waits on `fresh` */
-	uint64_t taken;            /* from the socket before the first of them: socket_taken() */
-	void *stream;              /* the backend's, or NULL; its socket is kept open */
-	struct steering *steering; /* to the leased hardware queue, or NULL */
+	uint64_t copied_row; /* while steered: bytes since the last that were not copied */
+	uint64_t noted_ns;   /* when it brought data, while it waits on `fresh` */
+	uint64_t taken;      /* from the socket before the first of them: socket_taken() */
+	struct backend_stream *stream; /* joined, or NULL; then the socket is kept open */
+	struct steering *steering;     /* to the leased hardware queue, or NULL */
 	/* Why its packets do not come there, or NULL; a constant, which status reads, too. */
 	const char *_Atomic why_copied;
 };
@@ -126,18 +127,34 @@ static inline bool flow_is_paused(const struct flow *f)
 	return __atomic_load_n(&f->paused, __ATOMIC_RELAXED);
 }
 
+/* The states of a queue's life, which life.h draws. */
+enum life {
+	LIFE_MADE,
+	LIFE_RUNNING,
+	LIFE_CLOSING,
+	LIFE_QUIET,
+	LIFE_LEAVING,
+	LIFE_GONE
+};
+
+/* Why a queue is lost. */
+struct loss {
+	int error;
+	uint32_t reason;
+	const char *text; /* a sentence that is more exact than the reason's, or NULL; a constant */
+};
+
 /* A queue: one io_uring that receives into one area. */
 struct queue {
 	TAILQ_ENTRY(queue) link;
 	struct client *client;
 	uint32_t id;
 	struct area *area;
-	const struct backend *backend;
-	void *buffers; /* the backend's */
+	struct backend *backend;  /* NULL: it is not open, or is closed again */
+	const char *backend_name; /* a constant; status reads it, whether the backend is open */
 	uint32_t buffer_bytes;
 	struct lease *lease; /* of a hardware queue, or NULL */
-	uint64_t token;      /* to be or-ed into refills */
-	uint64_t untold;     /* of backend->copied(): what was shared out among the flows */
+	uint64_t untold;     /* of backend_ops->copied(): what was shared out among the flows */
 	bool copies_untold;  /* there is no telling what was copied */
 	bool rows;           /* some flow had a copied_row */
 	char why_not[MSG_TEXT_BYTES]; /* why no better backend was given, "" */
@@ -156,33 +173,43 @@ struct queue {
 	struct flow_list owed;       /* dead, too, and past that */
 	struct flow_list fresh;      /* armed, and to be nudged */
 	uint32_t flow_count, shares; /* of flows; and into how many the area is cut for them */
-	int lost;                    /* error to tell the client, then it closes */
-	uint32_t lost_reason;
-	const char *lost_text; /* the lease's sentence, or NULL */
-	bool listeners_wait;   /* for the news to be told: then they accept again */
-	struct pace pace;
-	uint64_t due_ns;                /* not before then; 0: at once */
-	uint64_t look_ns, look_step_ns; /* a turn then, even if nothing happens; 0: none */
-	uint64_t nudge_ns;              /* likewise */
-	bool active;                    /* has work: takes turns until it has none */
-	bool kicked;                    /* there may be kicks to read */
-	bool asked;                     /* the client asks for a turn */
-	struct backoff backoff;         /* when it gets it */
-	bool held;                      /* completions wait for room that the client has to make */
-	bool ending;                    /* ... and its hardware is let go of, by `work` */
-	struct work work;
-	struct lease *leaving; /* by that */
-	bool closing;          /* has one more turn, */
-	bool quiet;            /* ... which it had: no flow is left, nobody writes its memory */
-	bool reply;            /* ... and QUEUE_CLOSE is to be answered */
+	bool listeners_wait;         /* for the news to be told: then they accept again */
+	struct schedule schedule;
+	bool kicked; /* there may be kicks to read */
+	bool held;   /* completions wait for room that the client has to make */
+
+	enum life life;
+	struct loss lost;      /* what to tell the client in the end; error 0: nothing */
+	struct work work;      /* lets go of the hardware */
+	struct lease *leaving; /* the lease that the work lets go of, or NULL */
 };
 
-/* A turn by then at the latest. */
-static inline void queue_look_by(struct queue *q, uint64_t ns)
+/* Its last turn comes, or is over. */
+static inline bool queue_is_closing(const struct queue *q)
 {
-	if (!q->look_ns || q->look_ns > ns)
-		q->look_ns = ns;
+	return q->life >= LIFE_CLOSING;
 }
+
+/* A request that is not answered yet: pending.h. */
+struct pending {
+	const struct pending_kind *kind; /* NULL: there is none */
+	struct msg_hdr request;
+	union {
+		struct opening *opening;   /* QUEUE_OPEN: what has come of it so far */
+		struct connecting {        /* FLOW_HOST */
+			struct flow *flow; /* in no list yet */
+			bool is_over;
+			int result;
+			struct sockaddr_storage to;    /* the operation points to it */
+			struct __kernel_timespec time; /* likewise */
+		} connecting;
+		uint32_t queue_id; /* QUEUE_CLOSE */
+		struct {           /* FLOW_CLOSE of a listener */
+			uint32_t id;
+			uint64_t until_ns;
+		} listener;
+	};
+};
 
 /* The control socket. */
 struct session {
@@ -190,13 +217,8 @@ struct session {
 	struct flight *flight; /* on it */
 	struct source source;
 	enum msg_state state;
-	char name[32];           /* read by others under the client's lock */
-	struct msg_hdr pending;  /* type != 0: this request is under way */
-	struct flow *connecting; /* FLOW_HOST's, with what its operations point to */
-	uint32_t closing;        /* FLOW_CLOSE's listener, or 0 */
-	uint64_t closing_until_ns;
-	struct sockaddr_storage connect_to;
-	struct __kernel_timespec connect_time;
+	char name[32]; /* read by others under the client's lock */
+	struct pending pending;
 	union msg_any reply; /* being made */
 	int reply_fds[MSG_FDS_MAX];
 	bool unsent; /* the reply is to be sent again */
@@ -244,7 +266,6 @@ struct client {
 	uint64_t retry_at_ns; /* then it is tried again; 0: not decided yet */
 	bool done;
 	struct session session;
-	struct opening *opening; /* QUEUE_OPEN under way */
 };
 
 #endif

@@ -18,7 +18,7 @@ void nudge_note(struct flow *f)
 		return;
 	f->noted_ns = clock_ns();
 	if (TAILQ_EMPTY(&q->fresh))
-		q->nudge_ns = f->noted_ns + LATER_NS;
+		q->schedule.nudge_ns = f->noted_ns + LATER_NS;
 	flows_wait_on(f, &q->fresh);
 }
 
@@ -32,7 +32,7 @@ static struct flow *due(const struct queue *q, uint64_t now_ns)
 void nudge(struct queue *q, uint64_t now_ns)
 {
 	struct flow *f;
-	if (!q->nudge_ns || q->nudge_ns > now_ns)
+	if (!q->schedule.nudge_ns || q->schedule.nudge_ns > now_ns)
 		return;
 	for (int i = 0; i < NUDGES_A_TURN && (f = due(q, now_ns)); i++) {
 		flows_forget(f);
@@ -40,5 +40,5 @@ void nudge(struct queue *q, uint64_t now_ns)
 			socket_nudge(f->sock);
 	}
 	f = TAILQ_FIRST(&q->fresh);
-	q->nudge_ns = !f ? 0 : due(q, now_ns) ? now_ns + NEXT_NS : f->noted_ns + LATER_NS;
+	q->schedule.nudge_ns = !f ? 0 : due(q, now_ns) ? now_ns + NEXT_NS : f->noted_ns + LATER_NS;
 }

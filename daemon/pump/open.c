@@ -12,8 +12,12 @@
 #include "daemon/grant/files.h"
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/lease.h"
+#include "daemon/grant/leases.h"
 #include "daemon/pump/judge.h"
+#include "daemon/pump/life.h"
+#include "daemon/pump/pending.h"
 #include "daemon/pump/queue.h"
+#include "daemon/pump/reply.h"
 #include "nic/holders.h"
 #include "nic/nic.h"
 #include "proto/reason.h"
@@ -31,9 +35,7 @@
 struct opening {
 	struct client *client;
 	struct msg_queue_open message;
-	const struct msg_queue_open *m; /* that */
-	struct answer room;
-	struct answer *answer; /* that */
+	struct answer answer;
 	struct queue_wish wish;
 	struct queue *queue;
 	int channel;
@@ -52,9 +54,9 @@ static uint32_t wish_check(const struct msg_queue_open *m, struct answer *a)
 {
 	if (m->flags & ~MSG_QUEUE_NO_COPY)
 		return REASON_UNKNOWN_FLAG;
-	if (m->backend > MSG_BACKEND_ZCRX || m->cq_entries > ENTRIES_MOST ||
-	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BACKEND_BUFFER_BYTES_MOST ||
-	    m->rx_queues > LEASE_QUEUES_MOST)
+	if ((m->backend && !backend_bit(m->backend)) || m->cq_entries > ENTRIES_MOST ||
+	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BACKEND_BUFFER_BYTES_MAX ||
+	    m->rx_queues > LEASE_QUEUES_MAX)
 		return REASON_VALUE;
 	if (!is_nic(m)) {
 		a->text = "What was asked for as nic is not the name of an interface.";
@@ -66,16 +68,16 @@ static uint32_t wish_check(const struct msg_queue_open *m, struct answer *a)
 /* The sizes that go with the backend. */
 static uint32_t wish_size(struct opening *o)
 {
-	const struct msg_queue_open *m = o->m;
+	const struct msg_queue_open *m = &o->message;
 	struct queue_wish *w = &o->wish;
-	w->buffer_bytes = w->backend->buffer_bytes(w->area->bytes, m->buffer_bytes);
+	w->buffer_bytes = w->ops->buffer_bytes(w->area->bytes, m->buffer_bytes);
 	if (w->buffer_bytes > w->area->bytes) {
-		o->answer->text =
+		o->answer.text =
 			"The area is smaller than one buffer; make it larger or ask for smaller buffers.";
 		return REASON_VALUE;
 	}
 	uint32_t cq = m->cq_entries ? m->cq_entries : CQ_ENTRIES_DEFAULT;
-	uint32_t rq = w->backend->refills((uint32_t)(w->area->bytes / w->buffer_bytes));
+	uint32_t rq = w->ops->refill_entries((uint32_t)(w->area->bytes / w->buffer_bytes));
 	rq = m->rq_entries > rq ? m->rq_entries : rq;
 	w->cq_entries = round_up_pow2(cq < CQ_ENTRIES_LEAST ? CQ_ENTRIES_LEAST : cq);
 	w->rq_entries = round_up_pow2(rq > ENTRIES_MOST ? ENTRIES_MOST : rq);
@@ -85,7 +87,7 @@ static uint32_t wish_size(struct opening *o)
 /* What the class and the sizes say to the backend. */
 static uint32_t wish_judge(struct opening *o)
 {
-	uint32_t reason = judge_backend(o->client, o->wish.backend->number, o->answer);
+	uint32_t reason = judge_backend(o->client, o->wish.ops->number, &o->answer);
 	return reason ? reason : wish_size(o);
 }
 
@@ -93,11 +95,11 @@ static uint32_t wish_judge(struct opening *o)
 static uint32_t open_judged(struct opening *o)
 {
 	uint32_t reason;
-	o->answer->error = queue_new(&o->queue, o->client, &o->wish, &o->channel, &reason);
+	o->answer.error = queue_new(&o->queue, o->client, &o->wish, &o->channel, &reason);
 	o->wish.lease = NULL;
-	if (o->answer->error == -ENOSPC)
-		o->answer->text = FILES_TOO_MANY;
-	return o->answer->error < 0 ? reason : REASON_NONE;
+	if (o->answer.error == -ENOSPC)
+		o->answer.text = FILES_TOO_MANY;
+	return o->answer.error < 0 ? reason : REASON_NONE;
 }
 
 /* By whom, as far as that can be seen from here. False: by nobody. */
@@ -122,45 +124,45 @@ static bool held_by_another(struct answer *a, const char *nic, uint32_t rxq)
 
 static void kernel_refused(struct opening *o, const char *nic, uint32_t rxq)
 {
-	struct answer *a = o->answer;
+	struct answer *a = &o->answer;
 	bool busy = a->error == -EEXIST || a->error == -EBUSY;
 	if (!busy || !held_by_another(a, nic, rxq))
 		snprintf(a->text_room, sizeof(a->text_room),
 			 "The kernel refused %s on queue %u of %s: %s. See zcrxctl doctor.",
-			 o->wish.backend->name, rxq, nic, strerrordesc_np(-a->error));
+			 backend_name(o->wish.ops->number), rxq, nic, strerrordesc_np(-a->error));
 	a->text = a->text_room;
 }
 
 /* The best first; copy, the last, takes no hardware queue. */
-static const struct backend *const backends[] = {&backend_zcrx, &backend_devmem, &backend_copy};
+static const struct backend_ops *const backends[] = {&backend_zcrx, &backend_devmem, &backend_copy};
 
 uint64_t open_area_bytes_most(void)
 {
 	uint64_t most = 0;
 	for (size_t i = 0; i < ARRAY_LENGTH(backends); i++)
-		if (backends[i]->area_bytes_most > most)
-			most = backends[i]->area_bytes_most;
+		if (backends[i]->area_bytes_max > most)
+			most = backends[i]->area_bytes_max;
 	return most;
 }
 
 /* What the backend cannot, whatever the NIC can; NULL if nothing. */
 static const char *cannot(struct opening *o)
 {
-	const struct backend *b = o->wish.backend;
-	if (b == &backend_zcrx && o->m->rx_queues > 1)
+	const struct backend_ops *ops = o->wish.ops;
+	if (ops == &backend_zcrx && o->message.rx_queues > 1)
 		return "The backend zcrx receives on one hardware queue; ask for one, or for devmem.";
-	if (b == &backend_devmem && o->wish.area->dmabuf < 0)
+	if (ops == &backend_devmem && o->wish.area->dmabuf < 0)
 		return "The backend devmem receives into dma-bufs only; bring one.";
 	/* Whoever may not lease is told that instead. */
-	if (b == &backend_zcrx && o->client->class->nics.n > 0 && kernel_refuses_zcrx())
+	if (ops == &backend_zcrx && o->client->class->nics.n > 0 && kernel_refuses_zcrx())
 		return kernel_refuses_zcrx();
-	if (o->wish.area->bytes <= b->area_bytes_most)
+	if (o->wish.area->bytes <= ops->area_bytes_max)
 		return NULL;
 	snprintf(
-		o->answer->text_room, sizeof(o->answer->text_room),
+		o->answer.text_room, sizeof(o->answer.text_room),
 		"The backend %s receives into areas of at most %u GiB; take a smaller one, or several.",
-		b->name, (unsigned)(b->area_bytes_most >> 30));
-	return o->answer->text_room;
+		backend_name(ops->number), (unsigned)(ops->area_bytes_max >> 30));
+	return o->answer.text_room;
 }
 
 /* Why there is no lease. */
@@ -181,13 +183,13 @@ static uint32_t lease_refused(int error)
 }
 
 /* By a backend that takes hardware queues, if there are any and it works. */
-static uint32_t open_leased(struct opening *o, const struct backend *backend)
+static uint32_t open_leased(struct opening *o, const struct backend_ops *ops)
 {
-	struct answer *a = o->answer;
+	struct answer *a = &o->answer;
 	a->error = 0; /* that of another backend */
 	uint32_t ifindex, n;
 	const uint32_t *rxqs;
-	o->wish.backend = backend;
+	o->wish.ops = ops;
 	a->text = cannot(o);
 	if (a->text)
 		return REASON_BACKEND;
@@ -196,9 +198,9 @@ static uint32_t open_leased(struct opening *o, const struct backend *backend)
 		return reason;
 	struct lease_wish wish = {.class = o->client->class,
 				  .user = o->client->who.user,
-				  .backend = backend->number,
-				  .nic = o->m->nic,
-				  .n = o->m->rx_queues ? o->m->rx_queues : 1,
+				  .backend = ops->number,
+				  .nic = o->message.nic,
+				  .n = o->message.rx_queues ? o->message.rx_queues : 1,
 				  .poke = o->client->poke};
 	int r = lease_take(&o->wish.lease, &wish, a->text_room);
 	if (r < 0) {
@@ -216,22 +218,22 @@ static uint32_t open_leased(struct opening *o, const struct backend *backend)
 
 static uint32_t open_copy(struct opening *o)
 {
-	o->answer->error = 0; /* that of another backend */
+	o->answer.error = 0; /* that of another backend */
 	if (!o->wish.area->base)
 		return REASON_AREA_KIND; /* and why not better, as it was said */
-	o->wish.backend = &backend_copy;
-	o->answer->text = cannot(o);
-	uint32_t reason = o->answer->text ? REASON_BACKEND : wish_judge(o);
+	o->wish.ops = &backend_copy;
+	o->answer.text = cannot(o);
+	uint32_t reason = o->answer.text ? REASON_BACKEND : wish_judge(o);
 	return reason ? reason : open_judged(o);
 }
 
 /* Keeps the reasons of all backends that were tried, but none twice. */
-static void why_not(struct opening *o, const struct backend *backend, uint32_t reason)
+static void why_not(struct opening *o, const struct backend_ops *ops, uint32_t reason)
 {
 	struct queue_wish *w = &o->wish;
-	const char *text = o->answer->text ? o->answer->text : reason_text(reason);
+	const char *text = o->answer.text ? o->answer.text : reason_text(reason);
 	size_t used = strlen(w->why_not);
-	if (backend == &backend_devmem && w->area->dmabuf < 0)
+	if (ops == &backend_devmem && w->area->dmabuf < 0)
 		return; /* nobody expected it */
 	if (used == 0)
 		snprintf(w->why_not, sizeof(w->why_not), "%s", text);
@@ -242,7 +244,7 @@ static void why_not(struct opening *o, const struct backend *backend, uint32_t r
 /* The best that works. */
 static uint32_t open_best(struct opening *o)
 {
-	const struct msg_queue_open *m = o->m;
+	const struct msg_queue_open *m = &o->message;
 	bool copy = !(m->flags & MSG_QUEUE_NO_COPY);
 	uint32_t reason = REASON_BACKEND;
 	if (m->backend == MSG_BACKEND_COPY)
@@ -259,20 +261,20 @@ static uint32_t open_best(struct opening *o)
 	if (copy)
 		reason = open_copy(o);
 	if (!copy || reason == REASON_AREA_KIND) {
-		snprintf(o->answer->text_room, sizeof(o->answer->text_room), "%s", o->wish.why_not);
-		o->answer->text = o->answer->text_room;
+		snprintf(o->answer.text_room, sizeof(o->answer.text_room), "%s", o->wish.why_not);
+		o->answer.text = o->answer.text_room;
 	}
 	return reason;
 }
 
 static uint32_t reply_fill(struct opening *o)
 {
-	struct answer *a = o->answer;
+	struct answer *a = &o->answer;
 	const struct queue *q = o->queue;
 	struct msg_queue_open_reply *reply = &a->reply->queue_open_reply;
 	reply->queue_id = q->id;
-	reply->backend = q->backend->number;
-	reply->format = q->backend->format;
+	reply->backend = q->backend->ops->number;
+	reply->format = q->backend->ops->format;
 	reply->buffer_bytes = q->buffer_bytes;
 	if (q->lease) {
 		const uint32_t *rxqs;
@@ -280,7 +282,7 @@ static uint32_t reply_fill(struct opening *o)
 		lease_where(q->lease, &reply->ifindex, &rxqs, &n);
 		reply->rxq = rxqs[0];
 	}
-	reply->area_token = q->token;
+	reply->area_token = q->backend->area_token;
 	reply->rings = q->rings.layout;
 	reply->why_not = *q->why_not ? REASON_BACKEND : REASON_NONE;
 	snprintf(reply->why_text, sizeof(reply->why_text), "%s", q->why_not);
@@ -305,7 +307,7 @@ static void run(void *data)
 static bool run_aside(struct opening *o)
 {
 	struct queue_wish impatient = {.area = o->wish.area};
-	o->room = (struct answer){.reply = o->room.reply, .fds = o->room.fds};
+	o->answer = reply_begin(o->client);
 	o->wish = impatient;
 	o->wish.patient = true;
 	if (work_try(&o->work, run, o, o->client->poke))
@@ -317,8 +319,54 @@ static bool run_aside(struct opening *o)
 /* It found no memory, and has not waited for any yet. */
 static bool is_short(const struct opening *o)
 {
-	return !o->queue && o->room.error == -ENOMEM && !o->wish.patient;
+	return !o->queue && o->answer.error == -ENOMEM && !o->wish.patient;
 }
+
+/* The queue, if there is one, becomes the client's. */
+static void finish(struct opening *o)
+{
+	int r = queue_start(o->queue);
+	if (r < 0) {
+		fd_close(o->channel);
+		queue_discard(o->queue);
+		o->answer.error = r;
+		o->reason = REASON_KERNEL;
+		return;
+	}
+	o->reason = reply_fill(o);
+	if (o->reason)
+		life_close(o->queue);
+}
+
+static uint64_t look(struct client *c, uint64_t now_ns)
+{
+	struct opening *o = c->session.pending.opening;
+	(void)now_ns;
+	if (c->done || !work_is_over(&o->work))
+		return LOOP_FOREVER;
+	work_join(&o->work);
+	if (is_short(o) && run_aside(o))
+		return LOOP_FOREVER;
+	if (o->queue)
+		finish(o);
+	pending_finish(c, o->reason, &o->answer);
+	free(o);
+	return 0;
+}
+
+/* May wait for a NIC. */
+static void abandon(struct client *c)
+{
+	struct opening *o = c->session.pending.opening;
+	work_join(&o->work);
+	if (o->queue) {
+		fd_close(o->channel);
+		queue_discard(o->queue);
+	}
+	free(o);
+}
+
+static const struct pending_kind kind = {.look = look, .abandon = abandon};
 
 uint32_t open_queue(struct client *c, struct area *area, const struct msg_queue_open *m,
 		    struct answer *a)
@@ -335,62 +383,13 @@ uint32_t open_queue(struct client *c, struct area *area, const struct msg_queue_
 		return REASON_DAEMON_LIMIT;
 	*o = (struct opening){.client = c,
 			      .message = *m,
-			      .room = {.reply = a->reply, .fds = a->fds},
+			      .answer = reply_begin(c),
+			      .channel = -1,
 			      .wish = {.area = area}};
-	o->m = &o->message;
-	o->answer = &o->room;
-	c->opening = o;
+	pending_begin(c, &m->hdr, &kind);
+	c->session.pending.opening = o;
 	bool may_block = leases_any() && m->backend != MSG_BACKEND_COPY;
 	if (!may_block || !run_aside(o))
 		work_do(&o->work, run, o, c->poke);
 	return REQUEST_PENDING;
-}
-
-/* The queue, if there is one, becomes the client's. */
-static void finish(struct opening *o)
-{
-	int r = queue_start(o->queue);
-	if (r < 0) {
-		fd_close(o->channel);
-		queue_discard(o->queue);
-		o->answer->error = r;
-		o->reason = REASON_KERNEL;
-		return;
-	}
-	o->reason = reply_fill(o);
-	if (o->reason)
-		queue_close(o->queue);
-}
-
-uint32_t open_turn(struct client *c, struct answer *a)
-{
-	struct opening *o = c->opening;
-	if (!work_is_over(&o->work))
-		return REQUEST_PENDING;
-	work_join(&o->work);
-	if (is_short(o) && run_aside(o))
-		return REQUEST_PENDING;
-	c->opening = NULL;
-	if (o->queue)
-		finish(o);
-	uint32_t reason = o->reason;
-	*a = o->room;
-	if (a->text == o->room.text_room)
-		a->text = a->text_room;
-	free(o);
-	return reason;
-}
-
-void open_abandon(struct client *c)
-{
-	struct opening *o = c->opening;
-	if (!o)
-		return;
-	work_join(&o->work);
-	c->opening = NULL;
-	if (o->queue) {
-		fd_close(o->channel);
-		queue_discard(o->queue);
-	}
-	free(o);
 }

@@ -13,10 +13,4 @@ uint64_t open_area_bytes_most(void);
 uint32_t open_queue(struct client *c, struct area *area, const struct msg_queue_open *m,
 		    struct answer *a);
 
-/* What has come of the request under way (client.opening)? REQUEST_PENDING if nothing yet. */
-uint32_t open_turn(struct client *c, struct answer *a);
-
-/* Waits for the request under way, if there is one, and leaves nothing of it. */
-void open_abandon(struct client *c);
-
 #endif

@@ -2,6 +2,7 @@
 #include "daemon/pump/queue.h"
 #include "daemon/grant/account.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,20 +15,21 @@
 #include "daemon/pump/channel.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/life.h"
 #include "daemon/pump/steer.h"
 #include "proto/reason.h"
 
 /* A NIC that fills a dma-buf leaves over what it cannot place there, and no CPU may. */
-static bool needs_side(const struct queue *q)
+static bool needs_side(const struct queue_wish *wish)
 {
-	return q->backend->has_side && q->area->dmabuf >= 0;
+	return wish->ops->needs_side && wish->area->dmabuf >= 0;
 }
 
 static void ring_ready(void *owner, uint32_t events)
 {
 	struct queue *q = owner;
 	(void)events;
-	q->active = true;
+	schedule_now(&q->schedule);
 }
 
 static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_channel)
@@ -35,31 +37,32 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 	struct user *user = q->client->who.user;
 	struct rings_wish rings = {.cq_entries = wish->cq_entries,
 				   .rq_entries = wish->rq_entries,
-				   .cqe_bytes = q->backend->cqe_bytes,
-				   .kernel_writes = !q->backend->reap,
+				   .cqe_bytes = wish->ops->cqe_bytes,
+				   .kernel_writes = !wish->ops->private_ring,
 				   .patient = wish->patient};
 	int r = rings_init(&q->rings, &q->ring, user, &rings);
 	if (r == 0)
 		r = uring_eventfd(&q->ring, true);
 	if (r < 0)
 		return r;
-	if (needs_side(q)) {
+	if (needs_side(wish)) {
 		r = side_new(&q->side, &q->ring, user);
 		if (r < 0)
 			return r;
 		q->rings.layout.side_map_bytes = (uint32_t)side_bytes();
 		q->rings.layout.side_slot_bytes = SIDE_SLOT_BYTES;
 	}
-	struct backend_place place = {.area = q->area,
+	struct backend_setup setup = {.ring = &q->ring,
+				      .rings = &q->rings,
 				      .side = q->side,
+				      .area = q->area,
 				      .buffer_bytes = wish->buffer_bytes,
 				      .lease = q->lease};
-	r = q->backend->open(&q->buffers, &q->ring, &q->rings, &place);
+	r = wish->ops->open(&q->backend, &setup);
 	if (r < 0)
 		return r;
-	q->buffer_bytes = place.buffer_bytes;
-	q->token = place.token;
-	q->copies_untold = place.copies_untold;
+	q->buffer_bytes = q->backend->buffer_bytes;
+	q->copies_untold = q->backend->copies_untold;
 	return channel_open(q, ret_channel);
 }
 
@@ -78,9 +81,9 @@ static int watch(struct queue *q)
 static void leave(void *data)
 {
 	struct queue *q = data;
-	if (q->buffers)
-		q->backend->close(q->buffers, &q->ring);
-	q->buffers = NULL;
+	if (q->backend)
+		q->backend->ops->close(q->backend);
+	q->backend = NULL;
 	uring_done(&q->ring);
 	lease_end(q->leaving);
 	q->leaving = NULL;
@@ -99,17 +102,18 @@ static void leave_prepare(struct queue *q)
 
 bool queue_ended(struct queue *q)
 {
-	if (!q->lease && !q->ending)
-		return true;
-	if (!q->ending) {
-		q->ending = true;
+	if (q->life == LIFE_QUIET && !q->lease)
+		life_step(q, LIFE_GONE);
+	if (q->life == LIFE_QUIET) {
+		life_step(q, LIFE_LEAVING);
 		leave_prepare(q);
 		work_start(&q->work, leave, q, q->client->poke);
 	}
-	if (!work_is_over(&q->work))
-		return false;
-	work_join(&q->work);
-	return true;
+	if (q->life == LIFE_LEAVING && work_is_over(&q->work)) {
+		work_join(&q->work);
+		life_step(q, LIFE_GONE);
+	}
+	return q->life == LIFE_GONE;
 }
 
 /* Frees what queue_new() acquired, in whatever state. */
@@ -130,13 +134,12 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 		return NULL;
 	*q = (struct queue){.client = c,
 			    .area = wish->area,
-			    .backend = wish->backend,
+			    .backend_name = backend_name(wish->ops->number),
 			    .channel = -1,
 			    .rings = {.cq_fd = -1, .rq_fd = -1},
 			    .ring = URING_NULL,
 			    .buffer_bytes = wish->buffer_bytes,
-			    .lease = wish->lease,
-			    .active = true};
+			    .lease = wish->lease};
 	TAILQ_INIT(&q->flows);
 	TAILQ_INIT(&q->waiting);
 	TAILQ_INIT(&q->dead);
@@ -144,8 +147,8 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	TAILQ_INIT(&q->fresh);
 	TAILQ_INIT(&q->news);
 	snprintf(q->why_not, sizeof(q->why_not), "%s", wish->why_not);
-	pace_init(&q->pace, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries,
-		  q->backend->pace_us);
+	schedule_init(&q->schedule, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries,
+		      wish->ops->pace_us);
 	return q;
 }
 
@@ -201,11 +204,21 @@ int queue_start(struct queue *q)
 		r = watch(q);
 	if (r < 0)
 		return r;
+	life_step(q, LIFE_RUNNING);
 	pthread_mutex_lock(&c->lock);
 	q->id = ++c->next_id;
 	TAILQ_INSERT_TAIL(&c->queues, q, link);
 	pthread_mutex_unlock(&c->lock);
 	return 0;
+}
+
+struct queue *queue_find(struct client *c, uint32_t id)
+{
+	struct queue *q;
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (q->id == id && !queue_is_closing(q))
+			return q;
+	return NULL;
 }
 
 void queue_discard(struct queue *q)
@@ -216,6 +229,7 @@ void queue_discard(struct queue *q)
 struct queue *queue_free(struct queue *q)
 {
 	struct client *c = q->client;
+	assert(q->life == LIFE_GONE);
 	pthread_mutex_lock(&c->lock);
 	TAILQ_REMOVE(&c->queues, q, link);
 	pthread_mutex_unlock(&c->lock);
@@ -223,28 +237,15 @@ struct queue *queue_free(struct queue *q)
 	return NULL;
 }
 
-void queue_close(struct queue *q)
-{
-	q->closing = q->active = true;
-}
-
-void queue_lose(struct queue *q, int error, uint32_t reason)
-{
-	q->lost = error;
-	q->lost_reason = reason;
-	queue_close(q);
-}
-
 void queue_look_at_lease(struct queue *q)
 {
 	const char *why;
 	uint32_t reason = lease_lost(q->lease, &why);
-	if (q->closing || q->lost)
+	if (queue_is_closing(q))
 		return;
 	if (!reason)
 		return steer_look(q);
-	q->lost_text = why;
-	queue_lose(q, reason_error(reason), reason);
+	life_lose(q, reason_error(reason), reason, why);
 }
 
 void queue_listen(struct queue *q)

@@ -7,8 +7,8 @@
 
 struct queue_wish {
 	struct area *area;
-	const struct backend *backend;
-	char why_not[MSG_TEXT_BYTES]; /* why no better one, "" */
+	const struct backend_ops *ops; /* of the backend that is to be opened */
+	char why_not[MSG_TEXT_BYTES];  /* why no better one, "" */
 	uint32_t cq_entries, rq_entries, buffer_bytes;
 	struct lease *lease; /* of a hardware queue, used up in any case; or NULL */
 	bool patient;        /* it may wait for locked memory: uring.h */
@@ -24,21 +24,18 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 /* The client's thread takes it over. Returns 0 or a negative errno; then it is to be discarded. */
 int queue_start(struct queue *q);
 
+/* The client's queue of that id, unless it closes; or NULL. */
+struct queue *queue_find(struct client *c, uint32_t id);
+
 /* Frees a queue that was never started; may block. */
 void queue_discard(struct queue *q);
-
-/* Its next turn ends all flows, after which it is quiet. */
-void queue_close(struct queue *q);
-
-/* The same, and the client is told QUEUE_LOST in the end. */
-void queue_lose(struct queue *q, int error, uint32_t reason);
 
 /* There is news of its lease. */
 void queue_look_at_lease(struct queue *q);
 
 /*
- * Of a queue that is quiet the caller has the hardware let go of, which may take a while, and frees
- * it when that has ended.
+ * Of a QUIET queue: has its hardware let go of, which may take a while. True once the queue is
+ * GONE, to be freed.
  */
 bool queue_ended(struct queue *q);
 struct queue *queue_free(struct queue *q);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "daemon/pump/close.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/host.h"
@@ -18,9 +18,7 @@
 #include "proto/reason.h"
 #include "proto/text.h"
 
-#define ANNOUNCE_NS 1000000000u /* for a closed listener's connections; part of the protocol */
-
-static uint32_t hello(struct client *c, const struct msg_hello *m, struct answer *a)
+static uint32_t on_msg_hello(struct client *c, const struct msg_hello *m, struct answer *a)
 {
 	if (m->version_min > MSG_VERSION || m->version_max < MSG_VERSION)
 		return REASON_VERSION;
@@ -60,8 +58,7 @@ static uint32_t area_show(struct area *area, struct answer *a)
 	return REASON_NONE;
 }
 
-static uint32_t area_add(struct client *c, const struct msg_area_add *m, const int *fds,
-			 struct answer *a)
+static uint32_t on_msg_area_add(struct client *c, const struct msg_area_add *m, struct answer *a)
 {
 	if (m->flags)
 		return REASON_UNKNOWN_FLAG;
@@ -71,7 +68,7 @@ static uint32_t area_add(struct client *c, const struct msg_area_add *m, const i
 		return REASON_DENIED;
 	}
 	struct area *area;
-	uint32_t reason = area_new(&area, c->who.user, fds[0], m, open_area_bytes_most(), a);
+	uint32_t reason = area_new(&area, c->who.user, a->brought[0], m, open_area_bytes_most(), a);
 	if (reason == REASON_NONE && m->kind == MSG_AREA_UDMABUF)
 		reason = area_show(area, a);
 	if (reason)
@@ -84,9 +81,10 @@ static uint32_t area_add(struct client *c, const struct msg_area_add *m, const i
 	return REASON_NONE;
 }
 
-static uint32_t area_del(struct client *c, const struct msg_area_del *m)
+static uint32_t on_msg_area_del(struct client *c, const struct msg_area_del *m, struct answer *a)
 {
 	struct area *area = area_find(c, m->area_id);
+	(void)a;
 	if (!area)
 		return REASON_NO_OBJECT;
 	if (area->in_use)
@@ -98,32 +96,21 @@ static uint32_t area_del(struct client *c, const struct msg_area_del *m)
 	return REASON_NONE;
 }
 
-static uint32_t queue_open(struct client *c, const struct msg_queue_open *m, struct answer *a)
+static uint32_t on_msg_queue_open(struct client *c, const struct msg_queue_open *m,
+				  struct answer *a)
 {
 	return open_queue(c, area_find(c, m->area_id), m, a);
 }
 
-static struct queue *queue_find(struct client *c, uint32_t id)
+static uint32_t on_msg_queue_close(struct client *c, const struct msg_queue_close *m,
+				   struct answer *a)
 {
-	struct queue *q;
-	TAILQ_FOREACH (q, &c->queues, link)
-		if (q->id == id && !q->closing)
-			return q;
-	return NULL;
+	(void)a;
+	return close_queue(c, m);
 }
 
-static uint32_t queue_shut(struct client *c, const struct msg_queue_close *m)
-{
-	struct queue *q = queue_find(c, m->queue_id);
-	if (!q)
-		return REASON_NO_OBJECT;
-	q->reply = true;
-	queue_close(q);
-	return REQUEST_PENDING;
-}
-
-static uint32_t flow_adopt(struct client *c, const struct msg_flow_adopt *m, int *fds,
-			   struct answer *a)
+static uint32_t on_msg_flow_adopt(struct client *c, const struct msg_flow_adopt *m,
+				  struct answer *a)
 {
 	if (m->flags & ~MSG_FLOW_LISTEN)
 		return REASON_UNKNOWN_FLAG;
@@ -131,17 +118,17 @@ static uint32_t flow_adopt(struct client *c, const struct msg_flow_adopt *m, int
 	if (!q)
 		return REASON_NO_OBJECT;
 	bool listener = m->flags & MSG_FLOW_LISTEN;
-	uint32_t reason = socket_check(fds[0], listener);
+	uint32_t reason = socket_check(a->brought[0], listener);
 	if (reason)
 		return reason;
-	uint64_t cookie = socket_cookie(fds[0]);
+	uint64_t cookie = socket_cookie(a->brought[0]);
 	if (flows_have(c, cookie)) /* two flows would tear its stream apart */
 		return REASON_SOCKET_TAKEN;
 	struct flow *f;
-	int r = flow_new(&f, q, fds[0]);
+	int r = flow_new(&f, q, a->brought[0]);
 	if (r < 0)
 		return r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT;
-	fds[0] = -1;
+	a->brought[0] = -1;
 	flow_identify(f, cookie);
 	if (listener && flow_listen(f) < 0) {
 		flow_discard(f);
@@ -152,15 +139,11 @@ static uint32_t flow_adopt(struct client *c, const struct msg_flow_adopt *m, int
 	return REASON_NONE;
 }
 
-static struct flow *flow_wanted(struct client *c, uint32_t id)
+static uint32_t on_msg_flow_pause(struct client *c, const struct msg_flow_pause *m,
+				  struct answer *a)
 {
-	struct flow *f = flow_find(c, id);
-	return f && !f->closing && f->state != FLOW_OPENING ? f : NULL;
-}
-
-static uint32_t flow_hold(struct client *c, const struct msg_flow_pause *m)
-{
-	struct flow *f = flow_wanted(c, m->flow_id);
+	struct flow *f = flow_find_known(c, m->flow_id);
+	(void)a;
 	if (!f)
 		return REASON_NO_OBJECT;
 	if (m->on > 1)
@@ -169,20 +152,17 @@ static uint32_t flow_hold(struct client *c, const struct msg_flow_pause *m)
 	return REASON_NONE;
 }
 
-static uint32_t flow_shut(struct client *c, const struct msg_flow_close *m)
+static uint32_t on_msg_flow_close(struct client *c, const struct msg_flow_close *m,
+				  struct answer *a)
 {
-	struct flow *f = flow_wanted(c, m->flow_id);
-	if (m->flags & ~MSG_CLOSE_ABORT)
-		return REASON_UNKNOWN_FLAG;
-	if (!f)
-		return REASON_NO_OBJECT;
-	bool listener = f->listener;
-	flow_close(f, m->flags & MSG_CLOSE_ABORT);
-	if (!listener)
-		return REASON_NONE;
-	c->session.closing = m->flow_id;
-	c->session.closing_until_ns = clock_ns() + ANNOUNCE_NS;
-	return REQUEST_PENDING;
+	(void)a;
+	return close_flow(c, m);
+}
+
+static uint32_t on_msg_flow_host(struct client *c, const struct msg_flow_host *m, struct answer *a)
+{
+	struct queue *q = queue_find(c, m->queue_id);
+	return q ? host_open(q, m, a) : REASON_NO_OBJECT;
 }
 
 static bool makes_new(uint16_t type)
@@ -191,46 +171,18 @@ static bool makes_new(uint16_t type)
 	       type == MSG_FLOW_HOST;
 }
 
-uint32_t request_handle(struct client *c, const union msg_any *m, int *fds, struct answer *a)
+uint32_t request_handle(struct client *c, const union msg_any *m, struct answer *a)
 {
 	uint32_t reason = makes_new(m->hdr.type) ? judge_new(c, a) : REASON_NONE;
 	if (reason)
 		return reason;
 	switch (m->hdr.type) {
-	case MSG_HELLO:
-		return hello(c, &m->hello, a);
-	case MSG_AREA_ADD:
-		return area_add(c, &m->area_add, fds, a);
-	case MSG_AREA_DEL:
-		return area_del(c, &m->area_del);
-	case MSG_QUEUE_OPEN:
-		return queue_open(c, &m->queue_open, a);
-	case MSG_QUEUE_CLOSE:
-		return queue_shut(c, &m->queue_close);
-	case MSG_FLOW_ADOPT:
-		return flow_adopt(c, &m->flow_adopt, fds, a);
-	case MSG_FLOW_HOST: {
-		struct queue *q = queue_find(c, m->flow_host.queue_id);
-		return q ? host_open(q, &m->flow_host, a) : REASON_NO_OBJECT;
-	}
-	case MSG_FLOW_PAUSE:
-		return flow_hold(c, &m->flow_pause);
-	case MSG_FLOW_CLOSE:
-		return flow_shut(c, &m->flow_close);
-	default:
-		return REASON_UNKNOWN_REQUEST;
-	}
-}
-
-uint32_t request_reply_bytes(uint16_t type)
-{
-	switch (type) {
-#define X(name, number, request, reply, fds_min, fds_max, state) \
-	case number:                                             \
-		return sizeof(struct reply);
-		MSG_TABLE(X)
+#define X(name, number, request, ...) \
+	case number:                  \
+		return on_##request(c, (const void *)m, a);
+		MSG_REQUESTS(X)
 #undef X
 	default:
-		return sizeof(struct msg_ok);
+		return REASON_UNKNOWN_REQUEST;
 	}
 }

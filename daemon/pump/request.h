@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each request does. A handler gets a checked message and its descriptors (what it keeps it
- * replaces by -1) and fills the reply. It returns REASON_NONE, or why it refused; REQUEST_PENDING
- * when the answer comes later.
+ * What each request does. Each request of MSG_REQUESTS has a handler, which gets the checked
+ * message and fills the answer. It returns REASON_NONE, or why it refused; REQUEST_PENDING when the
+ * answer comes later.
  */
 #ifndef ZCRXD_REQUEST_H
 #define ZCRXD_REQUEST_H
@@ -12,9 +12,6 @@
 #include "daemon/common/answer.h"
 #include "daemon/pump/model.h"
 
-uint32_t request_handle(struct client *c, const union msg_any *m, int *fds, struct answer *a);
-
-/* Size of the reply to a request type, in bytes. */
-uint32_t request_reply_bytes(uint16_t type);
+uint32_t request_handle(struct client *c, const union msg_any *m, struct answer *a);
 
 #endif

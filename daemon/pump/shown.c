@@ -13,6 +13,7 @@
 #include "daemon/grant/lease.h"
 #include "daemon/link/shown.h"
 #include "daemon/pump/tally.h"
+#include "proto/backend.h"
 
 static void flow_copy(struct shown_flow *to, const struct flow *f)
 {
@@ -55,7 +56,7 @@ static void queue_copy(struct shown_queue *to, const struct queue *q)
 	const uint32_t *rxqs;
 	*to = (struct shown_queue){
 		.id = q->id,
-		.backend = q->backend->number,
+		.backend = backend_find(q->backend_name),
 		.area_bytes = q->area->bytes,
 		.buffer_bytes = q->buffer_bytes,
 		.cq_entries = q->rings.layout.cq_entries,

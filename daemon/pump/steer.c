@@ -2,13 +2,11 @@
 #include "daemon/pump/steer.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
 #include "daemon/grant/steered.h"
 #include "daemon/pump/judge.h"
-#include "policy/range.h"
 
 struct steering {
 	uint32_t flows;
@@ -39,10 +37,8 @@ void steer_start(struct flow *f)
 /* Its rule, or NULL: not all addresses of a listener on all of them need have one. */
 static const struct lease_rule *rule_of(const struct steering *s, const struct msg_addr *local)
 {
-	struct msg_addr a = range_addr_unmapped(local);
 	for (uint32_t i = 0; i < s->set.n; i++)
-		if (s->set.locals[i].family == a.family &&
-		    memcmp(s->set.locals[i].ip, a.ip, sizeof(a.ip)) == 0)
+		if (addr_same_ip(&s->set.locals[i], local))
 			return s->set.rules[i];
 	return NULL;
 }
@@ -106,7 +102,7 @@ static void listener_stop(const struct flow *listener, struct steering *s)
 		if (f->steering != s)
 			continue;
 		f->steering = NULL;
-		if (!f->closing && !f->queue->closing && flow_state(f) < FLOW_ENDED)
+		if (!f->closing && !queue_is_closing(f->queue) && flow_state(f) < FLOW_ENDED)
 			steer_start(f);
 	}
 }

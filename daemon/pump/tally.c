@@ -21,7 +21,7 @@ static bool is_copied(const struct queue *q, const struct io_uring_cqe *cqe, con
 {
 	if (q->side)
 		return cqe->flags & IORING_CQE_F_BUFFER;
-	return q->backend->copies || (f && f->why_copied);
+	return q->backend->ops->copies || (f && f->why_copied);
 }
 
 /* A steered flow got bytes of which it is known whether they were copied. */
@@ -81,7 +81,7 @@ static void rows_add(struct queue *q, uint32_t tail, const struct sums *s, uint6
 		     uint64_t copied)
 {
 	bool all = s->several ? copied == others : copied >= others - others / 8;
-	if (q->side || q->backend->copies || q->copies_untold || others == 0 ||
+	if (q->side || q->backend->ops->copies || q->copies_untold || others == 0 ||
 	    (copied == 0 && !q->rows) || (s->several && copied > 0 && !all))
 		return;
 	for (uint32_t at = q->scanned; at != tail; at++) {
@@ -96,7 +96,8 @@ static void rows_add(struct queue *q, uint32_t tail, const struct sums *s, uint6
 /* What the kernel copied without saying of which flow, since it was last asked. */
 static uint64_t untold(struct queue *q)
 {
-	uint64_t all = q->backend->copied ? q->backend->copied(q->buffers) : 0;
+	const struct backend_ops *ops = q->backend->ops;
+	uint64_t all = ops->copied ? ops->copied(q->backend) : 0;
 	uint64_t more = all > q->untold ? all - q->untold : 0; /* the client can write it, too */
 	q->untold = all;
 	return more;

@@ -7,17 +7,24 @@
 #include "daemon/pump/channel.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/life.h"
 #include "daemon/pump/nudge.h"
 #include "daemon/pump/queue.h"
 #include "daemon/pump/steer.h"
 #include "daemon/pump/tally.h"
 #include "proto/reason.h"
 
-#define LOOK_FIRST_NS 4000000ull
-#define LOOK_MOST_NS  256000000ull
-
 /* What a client writes to the ring costs it less than reading it costs us. */
 #define REFUSALS_A_TURN 64u
+
+struct turn {
+	uint64_t began_ns;
+	uint32_t data;  /* completions with data */
+	uint64_t bytes; /* in these */
+	bool found;     /* completions, or something that the client gave */
+	bool starved;   /* flows wait for buffers or for room in the CQ */
+	bool refused;   /* as many refills as a turn reads */
+};
 
 /*
  * Everything the kernel has written since; returns the number of completions with data. Counts are
@@ -25,11 +32,12 @@
  */
 static uint32_t scan(struct queue *q)
 {
+	const struct backend_ops *ops = q->backend->ops;
 	uint32_t tail = ring_load(q->rings.cq_tail), data = tally(q, tail);
 	while (q->scanned != tail) {
 		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, q->scanned++);
-		if (q->backend->received)
-			q->backend->received(q->buffers, cqe);
+		if (ops->received)
+			ops->received(q->backend, cqe);
 		if (cqe->res > 0 && cqe->flags & IORING_CQE_F_MORE)
 			continue;
 		struct flow *f = flow_find(q->client, (uint32_t)cqe->user_data);
@@ -39,20 +47,23 @@ static uint32_t scan(struct queue *q)
 	return data;
 }
 
-static void take_refills(struct queue *q)
+/*
+ * Takes no more refills than the ring holds: a client that refills without end gets no endless
+ * turn. What is left has a turn to come. True if it stopped before since too many were refused.
+ */
+static bool take_refills(struct queue *q)
 {
+	const struct backend_ops *ops = q->backend->ops;
 	struct ring_rqe entry;
 	uint32_t taken = 0, refused = 0;
 	if (q->side && !side_back(q->side, ring_load(&q->rings.client->side_head)))
 		count_add(&q->rings.daemon->heads_refused, 1);
-	if (!q->backend->refill)
-		return;
-	/* No more a turn than the ring holds: a client that refills without end gets no endless
-	 * turn. What is left has a turn to come. */
+	if (!ops->refill)
+		return false;
 	for (uint32_t i = 0; i <= q->rings.rq_mask && refused < REFUSALS_A_TURN &&
 			     rings_refill_next(&q->rings, &entry, &refused);
 	     i++) {
-		if (entry.pad == 0 && q->backend->refill(q->buffers, entry.off))
+		if (entry.pad == 0 && ops->refill(q->backend, entry.off))
 			taken++;
 		else
 			refused++;
@@ -63,7 +74,7 @@ static void take_refills(struct queue *q)
 		count_add(&q->rings.daemon->refills, taken);
 	if (refused)
 		count_add(&q->rings.daemon->refills_refused, refused);
-	q->asked |= refused >= REFUSALS_A_TURN;
+	return refused >= REFUSALS_A_TURN;
 }
 
 /*
@@ -86,6 +97,7 @@ static void move_head(struct queue *q)
 /* However many are dead: a turn looks at those only with which something has happened. */
 static void bury(struct queue *q)
 {
+	const struct backend_loans *loans = q->backend->ops->loans;
 	struct flow *f;
 	uint32_t id;
 	while ((f = TAILQ_FIRST(&q->dead)) && (int32_t)(q->head - f->end) >= 0)
@@ -93,7 +105,7 @@ static void bury(struct queue *q)
 			flow_free(f);
 		else
 			flows_wait_on(f, &q->owed);
-	while (q->backend->settled_next && (id = q->backend->settled_next(q->buffers)) != 0) {
+	while (loans && (id = loans->next_settled(q->backend)) != 0) {
 		f = flow_find(q->client, id);
 		if (f && f->waits_on == &q->owed && flow_is_settled(f))
 			flow_free(f);
@@ -113,7 +125,7 @@ static bool crowded(const struct queue *q)
 static bool arm_waiting(struct queue *q)
 {
 	struct flow *f;
-	uint32_t budget = q->backend->post(q->buffers);
+	uint32_t budget = q->backend->ops->replenish(q->backend);
 	uint32_t room = q->rings.layout.cq_entries - (q->scanned - q->head);
 	if (crowded(q) || uring_overflown(&q->ring))
 		budget = 0;
@@ -161,15 +173,8 @@ static bool ask_for_kick(struct queue *q)
 	return client_gave(q);
 }
 
-/* It asks for a turn, if so or before. True if it gets one now. */
-static bool ask(struct queue *q, bool asks, uint64_t now)
-{
-	q->asked |= asks;
-	return q->asked && !backoff_until(&q->backoff, now);
-}
-
 /* Changes with whatever a turn finds. */
-static uint32_t found(const struct queue *q)
+static uint32_t position(const struct queue *q)
 {
 	return q->scanned + q->head + (q->side ? q->side->head : 0) +
 	       (uint32_t)count_get(&q->rings.daemon->refills);
@@ -181,14 +186,15 @@ static uint32_t found(const struct queue *q)
  */
 static bool reap(struct queue *q)
 {
-	return q->backend->reap && q->backend->reap(q->buffers, &q->held);
+	const struct backend_private_ring *private = q->backend->ops->private_ring;
+	return private && private->reap(q->backend, &q->held);
 }
 
 static void entered(struct queue *q, int r)
 {
 	count_add(&q->rings.daemon->enters, 1);
-	if (r < 0 && !q->lost)
-		queue_lose(q, r, REASON_KERNEL);
+	if (r < 0)
+		life_lose(q, r, REASON_KERNEL, NULL);
 }
 
 /*
@@ -198,7 +204,7 @@ static void entered(struct queue *q, int r)
 static bool settle(struct queue *q)
 {
 	entered(q, uring_enter(&q->ring));
-	bool came = reap(q) || q->closing || ring_load(q->rings.cq_tail) != q->scanned;
+	bool came = reap(q) || queue_is_closing(q) || ring_load(q->rings.cq_tail) != q->scanned;
 	return !uring_pending(&q->ring, came, q->flow_count) && !came;
 }
 
@@ -208,34 +214,18 @@ static void enter(struct queue *q)
 	bool submit = io_uring_sq_ready(&q->ring.io) > 0;
 	if (!submit && ring_load(q->rings.cq_tail) != q->scanned)
 		return;
-	int r = q->pace.wait_us && !submit
-			? uring_enter_fill(&q->ring, q->scanned - q->head + q->pace.goal)
+	int r = q->schedule.pace.wait_us && !submit
+			? uring_enter_fill(&q->ring, q->scanned - q->head + q->schedule.pace.goal)
 			: uring_enter(&q->ring);
 	entered(q, r);
 }
 
-/*
- * A client that gives buffers back while nothing else happens need not say so. Those that the
- * kernel lent to its socket are looked for after a while, then less and less often; so are those
- * that a flow waits for which may be free without the client's doing.
- */
-static void look_later(struct queue *q, uint64_t now, bool data)
+/* The client may give buffers back without saying so, and the queue waits for them. */
+static bool is_owed(const struct queue *q)
 {
 	const struct ring_daemon *d = q->rings.daemon;
-	bool owed = d->lent != d->returned + d->missed ||
-		    (q->backend->tries_again && !TAILQ_EMPTY(&q->waiting));
-	q->look_ns = q->nudge_ns;
-	if (q->asked && !q->active)
-		queue_look_by(q, backoff_until(&q->backoff, now));
-	if (data)
-		q->look_step_ns = 0;
-	if (q->active || !owed)
-		return;
-	if (!q->look_step_ns)
-		q->look_step_ns = LOOK_FIRST_NS;
-	else if (q->look_step_ns < LOOK_MOST_NS)
-		q->look_step_ns *= 2;
-	queue_look_by(q, now + q->look_step_ns);
+	bool lent = d->lent != d->returned + d->missed;
+	return lent || (q->backend->ops->tries_again && !TAILQ_EMPTY(&q->waiting));
 }
 
 /* It need not be kicked now. */
@@ -255,12 +245,12 @@ static void begin(struct queue *q)
 static void last_turn(struct queue *q)
 {
 	struct flow *f;
-	q->active = false;
 	move_head(q);
 	TAILQ_FOREACH (f, &q->flows, link)
 		flow_stop(f);
 	if (!uring_stop(&q->ring)) {
-		q->look_ns = clock_ns() + LOOK_FIRST_NS;
+		schedule_stop(&q->schedule);
+		schedule_by(&q->schedule, clock_ns() + SCHEDULE_LOOK_FIRST_NS);
 		return;
 	}
 	reap(q);
@@ -268,67 +258,91 @@ static void last_turn(struct queue *q)
 	channel_flush(q);
 	TAILQ_FOREACH (f, &q->flows, link)
 		steer_stop(f);
-	bool torn = q->backend->end && q->backend->end(q->buffers, &q->ring);
+	const struct backend_ops *ops = q->backend->ops;
+	bool torn = ops->end && ops->end(q->backend);
 	while ((f = TAILQ_FIRST(&q->flows)))
 		flow_drop(f, torn);
-	if (q->lost)
+	if (q->lost.error)
 		channel_lost(q);
-	q->quiet = true;
+	schedule_stop(&q->schedule);
+	life_step(q, LIFE_QUIET);
 }
 
-/* When is the next turn? */
-static void end(struct queue *q, uint64_t now, uint32_t wait_us, bool data)
+/*
+ * When there is nothing left to do the queue rests. A turn without data gives back what a batch was
+ * waited for, so one has to follow a turn with data.
+ */
+static void rest(struct queue *q, const struct turn *t, uint64_t now)
 {
-	q->due_ns = 0;
-	if (q->closing || io_uring_sq_ready(&q->ring.io))
+	struct schedule *s = &q->schedule;
+	bool asks = t->refused || q->kicked || (waits_for_client(q) && client_gave(q));
+	schedule_rest(s);
+	if (t->data && q->backend->ops->private_ring)
+		return schedule_now(s);
+	if (asks)
+		schedule_ask(s, now);
+	if (!s->active && !settle(q))
+		schedule_now(s);
+	if (!s->active && ask_for_kick(q))
+		schedule_ask(s, now);
+	if (!s->active && is_owed(q))
+		schedule_look(s, now);
+}
+
+static void end(struct queue *q, const struct turn *t)
+{
+	struct schedule *s = &q->schedule;
+	uint64_t now = clock_ns();
+	struct schedule_turn brought = {.began_ns = t->began_ns,
+					.now_ns = now,
+					.bytes = t->bytes,
+					.completions = t->data,
+					.found = t->found};
+	if (schedule_count(s, &brought))
+		count_add(&q->rings.daemon->in_vain, 1);
+	if (queue_is_closing(q) || io_uring_sq_ready(&q->ring.io))
 		return;
-	if (wait_us)
-		q->due_ns = now + wait_us * 1000ull;
-	else
-		/* A turn without data gives back what a batch was waited for. */
-		q->active = (data && q->backend->reap) ||
-			    ask(q, q->kicked || (waits_for_client(q) && client_gave(q)), now) ||
-			    !settle(q) || ask(q, ask_for_kick(q), now);
-	look_later(q, now, data);
+	if (t->starved || !schedule_gather(s, now))
+		rest(q, t, now);
+}
+
+/*
+ * Ends of receives fill the ring as well, and only the client can make room. Its dead flows stay
+ * until it has read their completions. Where the kernel took refills, it may have waited for room
+ * to write more.
+ */
+static bool is_news(const struct queue *q, const struct turn *t, uint32_t untaken)
+{
+	return t->data || crowded(q) || !TAILQ_EMPTY(&q->dead) ||
+	       rings_refill_untaken(&q->rings) < untaken;
 }
 
 void queue_turn(struct queue *q)
 {
-	if (q->closing)
+	if (queue_is_closing(q))
 		return last_turn(q);
-	uint64_t began = clock_ns();
-	bool asked = q->asked;
-	uint32_t before = found(q);
-	q->asked = false;
+	struct turn t = {.began_ns = clock_ns()};
+	uint32_t before = position(q);
+	uint64_t bytes = count_get(&q->rings.daemon->bytes);
+	schedule_begin(&q->schedule);
 	begin(q);
-	nudge(q, began);
+	nudge(q, t.began_ns);
 	enter(q);
 	reap(q);
-	uint64_t bytes = count_get(&q->rings.daemon->bytes);
-	uint32_t data = scan(q);
-	take_refills(q);
+	t.data = scan(q);
+	t.bytes = count_get(&q->rings.daemon->bytes) - bytes;
+	t.refused = take_refills(q);
 	move_head(q);
 	bury(q);
 	if (q->listeners_wait && TAILQ_EMPTY(&q->news))
 		queue_listen(q);
 	uint32_t untaken = rings_refill_untaken(&q->rings);
-	bool starved = arm_waiting(q);
-	if (rings_refill_untaken(&q->rings) < untaken)
-		channel_wake(q); /* it may have waited for room for refills */
-	if (starved && !q->rings.daemon->starved)
+	t.starved = arm_waiting(q);
+	if (t.starved && !q->rings.daemon->starved)
 		count_add(&q->rings.daemon->starvations, 1);
-	ring_store(&q->rings.daemon->starved, starved);
-	/*
-	 * Ends of receives fill the ring as well, and only the client can make room. And its dead
-	 * flows stay until it has read them.
-	 */
-	if (data || crowded(q) || !TAILQ_EMPTY(&q->dead))
+	ring_store(&q->rings.daemon->starved, t.starved);
+	if (is_news(q, &t, untaken))
 		channel_wake(q);
-	uint64_t now = clock_ns();
-	bytes = count_get(&q->rings.daemon->bytes) - bytes;
-	uint32_t wait_us = pace_next(&q->pace, began, now, data, bytes);
-	backoff_turn(&q->backoff, now, asked, found(q) != before);
-	if (asked && found(q) == before)
-		count_add(&q->rings.daemon->in_vain, 1);
-	end(q, now, starved ? 0 : wait_us, data);
+	t.found = position(q) != before;
+	end(q, &t);
 }

@@ -9,7 +9,7 @@
 
 #include "daemon/pump/model.h"
 
-/* One turn. Afterwards q->active says whether there is more to do, at q->due_ns. */
+/* One turn. Afterwards q->schedule says when the next one is. */
 void queue_turn(struct queue *q);
 
 #endif

@@ -41,9 +41,7 @@ static void refill(uint32_t wrong)
 /* Takes a turn if one is due. */
 static int turn_if_due(void)
 {
-	if (queue->look_ns && queue->look_ns <= clock_ns())
-		queue->active = true;
-	if (!queue->active)
+	if (schedule_when(&queue->schedule) > clock_ns())
 		return 0;
 	queue_turn(queue);
 	return 1;
@@ -53,12 +51,12 @@ static void a_turn_takes_some_refusals_and_leaves_the_rest_for_later(void **stat
 {
 	(void)state;
 	refill(RQ_ENTRIES - 1);
-	channel_ask(queue);
-	assert_true(queue->active);
+	schedule_ask(&queue->schedule, clock_ns());
+	assert_true(queue->schedule.active);
 	queue_turn(queue);
 	assert_int_equal(refused(), REFUSALS_A_TURN);
 	assert_int_equal(fake.refills, 0);
-	assert_false(queue->active);
+	assert_false(queue->schedule.active);
 	int n = 0;
 	while (fake.refills == 0)
 		n += turn_if_due();
@@ -73,7 +71,7 @@ static void who_asks_in_vain_is_heard_less_and_less_often(void **state)
 	int n = 0, asked = 0;
 	uint64_t until = clock_ns() + 1000 * BACKOFF_FIRST_NS;
 	while (clock_ns() < until) {
-		channel_ask(queue);
+		schedule_ask(&queue->schedule, clock_ns());
 		asked++;
 		n += turn_if_due();
 	}
@@ -81,14 +79,14 @@ static void who_asks_in_vain_is_heard_less_and_less_often(void **state)
 	assert_in_range(n, 3, 11);
 	assert_int_equal(count_get(&queue->rings.daemon->in_vain), n);
 	/* Data has its turn at once, and ends it. */
-	assert_false(queue->active);
-	assert_true(queue->backoff.step_ns > 0);
+	assert_false(queue->schedule.active);
+	assert_true(queue->schedule.backoff.step_ns > 0);
 	fake.completion_at = fake.reaps + 1;
-	queue->active = true;
+	schedule_now(&queue->schedule);
 	queue_turn(queue);
-	assert_int_equal(queue->backoff.step_ns, 0);
-	channel_ask(queue);
-	assert_true(queue->active);
+	assert_int_equal(queue->schedule.backoff.step_ns, 0);
+	schedule_ask(&queue->schedule, clock_ns());
+	assert_true(queue->schedule.active);
 }
 
 static bool kick_unread(void)
@@ -127,9 +125,9 @@ static void a_socket_of_which_nothing_is_received_wakes_once(void **state)
 	assert_int_equal(send(peer, "x", 1, 0), 1);
 	assert_int_equal(epoll_wait(client.loop.epoll, &e, 1, 1000), 1);
 	struct source *s = e.data.ptr;
-	queue->active = false;
+	queue->schedule.active = false;
 	s->ready(s->owner, e.events);
-	assert_false(queue->active);
+	assert_false(queue->schedule.active);
 	assert_int_equal(setsockopt(f->sock, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)), 0);
 	assert_int_equal(epoll_wait(client.loop.epoll, &e, 1, 0), 0);
 	/* Once it is received again, what came meanwhile wakes. */
@@ -138,7 +136,7 @@ static void a_socket_of_which_nothing_is_received_wakes_once(void **state)
 	assert_int_equal(epoll_wait(client.loop.epoll, &e, 1, 0), 1);
 	s = e.data.ptr;
 	s->ready(s->owner, e.events);
-	assert_true(queue->active);
+	assert_true(queue->schedule.active);
 	close(peer);
 }
 
@@ -153,7 +151,7 @@ static void a_turn_nudges_some_sockets_and_leaves_the_rest_for_later(void **stat
 		f->state = FLOW_ARMED;
 		nudge_note(f);
 	}
-	while (clock_ns() < queue->nudge_ns)
+	while (clock_ns() < queue->schedule.nudge_ns)
 		usleep(1000);
 	nudge(queue, clock_ns());
 	TAILQ_FOREACH (f, &queue->fresh, waiting)
@@ -167,8 +165,8 @@ static void a_turn_nudges_some_sockets_and_leaves_the_rest_for_later(void **stat
 	nudge_note(f);
 	while (TAILQ_FIRST(&queue->fresh) != f)
 		nudge(queue, clock_ns());
-	assert_true(queue->nudge_ns >= noted + 10000000);
-	while (queue->nudge_ns)
+	assert_true(queue->schedule.nudge_ns >= noted + 10000000);
+	while (queue->schedule.nudge_ns)
 		nudge(queue, clock_ns());
 	assert_true(TAILQ_EMPTY(&queue->fresh));
 }

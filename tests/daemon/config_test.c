@@ -107,7 +107,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(rest()->limits.requests_per_second, 7);
 	assert_int_equal(rest()->limits.most_users, 8);
 	assert_int_equal(rest()->limits.leases_per_minute, 9);
-	assert_int_equal(rest()->backends, 1 << MSG_BACKEND_COPY | 1 << MSG_BACKEND_ZCRX);
+	assert_int_equal(rest()->backends, BACKEND_BIT_COPY | BACKEND_BIT_ZCRX);
 	assert_int_equal(rest()->host, POLICY_HOST_YES);
 	assert_true(rest()->udmabuf);
 	assert_int_equal(read_text("[sockets]\ngroup=\n[class default]\nhost-flows=no\n"), 0);

@@ -21,14 +21,14 @@ enum {
 	FLOW = 77
 };
 
-static const struct backend *const copy = &backend_copy;
+static const struct backend_ops *const copy = &backend_copy;
 static uint32_t page;
 static struct uring ring;
 static struct area area;
-static void *buffers;
+static struct backend *backend;
 static int sock[2]; /* sender, receiver */
 
-static int setup(void **state)
+static int begin(void **state)
 {
 	(void)state;
 	page = (uint32_t)sysconf(_SC_PAGESIZE);
@@ -38,15 +38,15 @@ static int setup(void **state)
 	area.base =
 		mmap(NULL, area.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(area.base, MAP_FAILED);
-	struct backend_place place = {.area = &area, .buffer_bytes = page};
-	assert_int_equal(copy->open(&buffers, &ring, NULL, &place), 0);
+	struct backend_setup setup = {.ring = &ring, .area = &area, .buffer_bytes = page};
+	assert_int_equal(copy->open(&backend, &setup), 0);
 	return 0;
 }
 
-static int teardown(void **state)
+static int end(void **state)
 {
 	(void)state;
-	copy->close(buffers, &ring);
+	copy->close(backend);
 	uring_done(&ring);
 	munmap(area.base, area.bytes);
 	fd_close(sock[0]);
@@ -62,7 +62,7 @@ static struct io_uring_cqe take(void)
 	assert_int_equal(io_uring_peek_cqe(&ring.io, &at), 0);
 	cqe = *at;
 	io_uring_cqe_seen(&ring.io, at);
-	copy->received(buffers, &cqe);
+	copy->received(backend, &cqe);
 	return cqe;
 }
 
@@ -75,8 +75,8 @@ static bool nothing_came(void)
 
 static void arm(void)
 {
-	copy->post(buffers);
-	copy->arm(buffers, &ring, sock[1], FLOW);
+	copy->replenish(backend);
+	copy->arm(backend, sock[1], FLOW);
 	assert_true(nothing_came());
 }
 
@@ -131,7 +131,7 @@ static void receives_into_every_buffer_once(void **state)
 		assert_false(seen[id]);
 		seen[id] = true;
 	}
-	assert_int_equal(copy->post(buffers), 0);
+	assert_int_equal(copy->replenish(backend), 0);
 }
 
 static void a_buffer_comes_back_once(void **state)
@@ -139,14 +139,14 @@ static void a_buffer_comes_back_once(void **state)
 	(void)state;
 	arm();
 	uint64_t off = one_page('x');
-	assert_true(copy->refill(buffers, off));
-	assert_false(copy->refill(buffers, off));
+	assert_true(copy->refill(backend, off));
+	assert_false(copy->refill(backend, off));
 	uint64_t a = one_page('y'), b = one_page('z');
-	assert_true(copy->refill(buffers, b + page - 1)); /* any byte of it names a buffer */
-	assert_true(copy->refill(buffers, a + 1));
-	assert_false(copy->refill(buffers, a));
-	assert_false(copy->refill(buffers, b));
-	assert_int_equal(copy->post(buffers), BUFFERS);
+	assert_true(copy->refill(backend, b + page - 1)); /* any byte of it names a buffer */
+	assert_true(copy->refill(backend, a + 1));
+	assert_false(copy->refill(backend, a));
+	assert_false(copy->refill(backend, b));
+	assert_int_equal(copy->replenish(backend), BUFFERS);
 }
 
 static void what_is_not_the_clients_is_refused(void **state)
@@ -162,9 +162,9 @@ static void what_is_not_the_clients_is_refused(void **state)
 				  off | 1ull << 63,
 				  UINT64_MAX};
 	for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
-		assert_false(copy->refill(buffers, wrong[i]));
+		assert_false(copy->refill(backend, wrong[i]));
 	for (uint64_t id = 0; id < BUFFERS; id++)
-		assert_int_equal(copy->refill(buffers, id * page), id * page == off);
+		assert_int_equal(copy->refill(backend, id * page), id * page == off);
 }
 
 static void a_stream_without_buffers_stands_still_and_goes_on(void **state)
@@ -175,19 +175,19 @@ static void a_stream_without_buffers_stands_still_and_goes_on(void **state)
 	for (int round = 0; round < 20; round++) {
 		for (int i = 0; i < BUFFERS; i++)
 			off[i] = one_page((char)('a' + i + round));
-		assert_int_equal(copy->post(buffers), 0);
+		assert_int_equal(copy->replenish(backend), 0);
 		assert_int_equal(send(sock[0], "more", 4, 0), 4);
 		struct io_uring_cqe cqe = take();
 		assert_int_equal(cqe.res, -ENOBUFS);
 		assert_false(cqe.flags & IORING_CQE_F_MORE);
 		for (int i = 0; i < BUFFERS; i++)
-			assert_true(copy->refill(buffers, off[i]));
-		assert_int_equal(copy->post(buffers), BUFFERS);
-		copy->arm(buffers, &ring, sock[1], FLOW);
+			assert_true(copy->refill(backend, off[i]));
+		assert_int_equal(copy->replenish(backend), BUFFERS);
+		copy->arm(backend, sock[1], FLOW);
 		cqe = take();
 		assert_int_equal(cqe.res, 4);
-		assert_true(copy->refill(buffers, (uint64_t)(cqe.flags >> 16) * page));
-		copy->post(buffers);
+		assert_true(copy->refill(backend, (uint64_t)(cqe.flags >> 16) * page));
+		copy->replenish(backend);
 	}
 }
 
@@ -199,12 +199,12 @@ static void the_end_of_a_stream_takes_no_buffer(void **state)
 	struct io_uring_cqe cqe = take();
 	assert_int_equal(cqe.res, 0);
 	assert_false(cqe.flags & IORING_CQE_F_MORE);
-	assert_int_equal(copy->post(buffers), BUFFERS);
+	assert_int_equal(copy->replenish(backend), BUFFERS);
 	for (uint64_t id = 0; id < BUFFERS; id++)
-		assert_false(copy->refill(buffers, id * page));
+		assert_false(copy->refill(backend, id * page));
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {

@@ -12,9 +12,10 @@
 
 #include <cmocka.h>
 
-#include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/life.h"
 #include "daemon/pump/queue.h"
+#include "daemon/pump/turn.h"
 #include "tests/daemon/payer.h"
 
 #define PAGES 16ull
@@ -28,40 +29,39 @@ static const struct limits limits = {
 };
 
 struct fake fake;
+static const struct backend_ops ops;
 
-static int fake_open(void **ret, struct uring *ring, struct rings *rings,
-		     struct backend_place *place)
+static int fake_open(struct backend **ret, const struct backend_setup *setup)
 {
-	(void)place;
-	fake.rings = rings;
-	fake.ring = ring;
-	*ret = &fake;
+	fake.backend = (struct backend){.ops = &ops,
+					.ring = setup->ring,
+					.buffer_bytes = setup->buffer_bytes};
+	fake.rings = setup->rings;
+	*ret = &fake.backend;
 	return 0;
 }
 
-static void fake_close(void *b, struct uring *ring)
-{
-	(void)b, (void)ring;
-}
-
-static void fake_arm(void *b, struct uring *ring, int fd, uint64_t user_data)
+static void fake_close(struct backend *b)
 {
 	(void)b;
-	struct io_uring_sqe *sqe = uring_sqe(ring);
+}
+
+static void fake_arm(struct backend *b, int fd, uint64_t user_data)
+{
+	struct io_uring_sqe *sqe = uring_sqe(b->ring);
 	io_uring_prep_poll_add(sqe, fd, POLLIN);
 	sqe->user_data = user_data;
 	fake.arms++;
 }
 
-static bool fake_reap(void *b, bool *ret_held)
+static bool fake_reap(struct backend *b, bool *ret_held)
 {
-	(void)b;
 	struct io_uring_cqe *cqe;
 	bool something = ++fake.reaps == fake.something_at;
-	while (!fake.deaf && (cqe = uring_peek(fake.ring))) {
+	while (!fake.deaf && (cqe = uring_peek(b->ring))) {
 		rings_complete(fake.rings,
 			       &(struct ring_cqe){.user_data = cqe->user_data, .res = cqe->res});
-		io_uring_cqe_seen(&fake.ring->io, cqe);
+		io_uring_cqe_seen(&b->ring->io, cqe);
 	}
 	fake.buffers += something;
 	*ret_held = fake.reaps == fake.held_at;
@@ -73,27 +73,28 @@ static bool fake_reap(void *b, bool *ret_held)
 	return something || fake.reaps == fake.completion_at;
 }
 
-static bool fake_refill(void *b, uint64_t off)
+static bool fake_refill(struct backend *b, uint64_t off)
 {
 	(void)b;
 	fake.refills += off == 1;
 	return off == 1;
 }
 
-static uint32_t fake_post(void *b)
+static uint32_t fake_replenish(struct backend *b)
 {
 	(void)b;
 	return fake.buffers;
 }
 
-static const struct backend backend = {.name = "fake",
-				       .cqe_bytes = 32,
+static const struct backend_private_ring private_ring = {.reap = fake_reap};
+
+static const struct backend_ops ops = {.cqe_bytes = 32,
 				       .open = fake_open,
 				       .close = fake_close,
 				       .arm = fake_arm,
-				       .reap = fake_reap,
+				       .replenish = fake_replenish,
 				       .refill = fake_refill,
-				       .post = fake_post};
+				       .private_ring = &private_ring};
 
 struct client client;
 static struct area area = {.bytes = PAGES * 4096, .dmabuf = -1};
@@ -112,7 +113,7 @@ int fixture_open(void **state)
 
 	uint32_t reason;
 	struct queue_wish wish = {.area = &area,
-				  .backend = &backend,
+				  .ops = &ops,
 				  .cq_entries = CQ_ENTRIES,
 				  .rq_entries = RQ_ENTRIES,
 				  .buffer_bytes = 4096};
@@ -125,8 +126,10 @@ int fixture_open(void **state)
 int fixture_close(void **state)
 {
 	(void)state;
-	while (!TAILQ_EMPTY(&queue->flows))
-		flow_free(TAILQ_FIRST(&queue->flows));
+	life_close(queue);
+	while (queue->life != LIFE_QUIET)
+		queue_turn(queue);
+	assert_true(queue_ended(queue));
 	queue_free(queue);
 	close(channel);
 	close(sock[0]);

@@ -20,8 +20,8 @@ enum {
 
 /* What the backend does. */
 struct fake {
+	struct backend backend;
 	struct rings *rings;
-	struct uring *ring;
 	uint32_t reaps, something_at; /* the reap that takes something, which frees a buffer */
 	uint32_t held_at;             /* the reap that finds no room for it */
 	uint32_t completion_at;       /* the reap that makes a completion */

@@ -30,12 +30,16 @@ static int setup(void **state)
 	int pair[2];
 	counts = (struct ring_daemon){0};
 	assert_int_equal(uring_init_private(&ring, CQ_ENTRIES, false, false), 0);
-	assert_int_equal(giveback_init(&g, &ring, &counts, STREAMS * NIOV, NIOV, STREAMS), 0);
+	struct giveback_setup what = {.ring = &ring,
+				      .counts = &counts,
+				      .area_bytes = STREAMS * NIOV,
+				      .niov_bytes = NIOV,
+				      .tokens_max = STREAMS};
+	assert_int_equal(giveback_init(&g, &what, &giveback_tuning), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	close(pair[1]);
 	for (uint32_t i = 0; i < STREAMS; i++) {
-		streams[i] = (struct giveback_stream){.sock = pair[0],
-						      .id = i + 1,
+		streams[i] = (struct giveback_stream){.stream = {.sock = pair[0], .id = i + 1},
 						      .tokens.due = TOKENS_NONE};
 		tokens_reject(&g.tokens, &streams[i].tokens, i);
 	}
@@ -45,7 +49,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	close(streams[0].sock);
+	close(streams[0].stream.sock);
 	giveback_done(&g);
 	uring_done(&ring);
 	return 0;

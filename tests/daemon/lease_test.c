@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/lease.h"
+#include "daemon/grant/leases.h"
 #include "nic/journal.h"
 #include "nic/ntuple.h"
 #include "nic/restore.h"

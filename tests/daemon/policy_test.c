@@ -163,9 +163,10 @@ static void backends_are_those_that_are_listed(void **state)
 {
 	(void)state;
 	struct policy_request r = {.what = POLICY_BACKEND};
-	for (r.backend = MSG_BACKEND_COPY; r.backend <= MSG_BACKEND_ZCRX; r.backend++)
-		assert_int_equal(reason_of(rest, r), REASON_NONE);
-	rest->backends = 1 << MSG_BACKEND_COPY;
+	for (r.backend = 0; r.backend < 40; r.backend++)
+		assert_int_equal(reason_of(rest, r),
+				 backend_bit(r.backend) ? REASON_NONE : REASON_DENIED);
+	rest->backends = BACKEND_BIT_COPY;
 	r.backend = MSG_BACKEND_ZCRX;
 	assert_int_equal(reason_of(rest, r), REASON_DENIED);
 	r.backend = UINT32_MAX;
@@ -306,6 +307,21 @@ static void all_addresses_are_allowed_only_as_such(void **state)
 	assert_true(host_listens("::", 80));
 }
 
+/* Behind the four bytes of an IPv4 address a client may send anything. */
+static void all_addresses_are_known_by_their_four_bytes(void **state)
+{
+	(void)state;
+	rest->host = POLICY_HOST_RECEIVE_ONLY;
+	assert_int_equal(list_addresses(&rest->local, "0.0.0.0/1:80"), 0);
+	struct policy_request r = {.what = POLICY_FLOW,
+				   .listening = true,
+				   .receive_only = true,
+				   .local = address("0.0.0.0", 80)};
+	assert_int_equal(reason_of(rest, r), REASON_HOST_DENIED);
+	r.local.ip[4] = 1;
+	assert_int_equal(reason_of(rest, r), REASON_HOST_DENIED);
+}
+
 static void nobody_may_do_nothing(void **state)
 {
 	(void)state;
@@ -334,6 +350,7 @@ int main(void)
 		CASE(sockets_of_the_daemon_are_denied_receive_only_or_free),
 		CASE(who_only_receives_is_kept_to_the_lists),
 		CASE(all_addresses_are_allowed_only_as_such),
+		CASE(all_addresses_are_known_by_their_four_bytes),
 		CASE(nobody_may_do_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

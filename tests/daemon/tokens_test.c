@@ -17,7 +17,7 @@ enum {
 
 static struct tokens t;
 static struct tokens_stream streams[3];
-static struct tokens_range ranges[TOKENS_RANGES_MOST];
+static struct tokens_range ranges[TOKENS_RANGES_MAX];
 
 static int setup(void **state)
 {
@@ -125,7 +125,7 @@ static void more_ranges_than_a_call_takes_wait_for_the_next(void **state)
 		assert_non_null(tokens_refill(&t, i % NIOVS * NIOV));
 	}
 	while (tokens_take(&t, &streams[0], 1000, ranges, &count) > 0) {
-		assert_true(count <= TOKENS_RANGES_MOST);
+		assert_true(count <= TOKENS_RANGES_MAX);
 		all += count;
 		calls++;
 	}
@@ -142,7 +142,7 @@ static void a_call_takes_no_more_than_it_may(void **state)
 	assert_int_equal(tokens_take(&t, &streams[0], 10, ranges, &count), 1);
 	assert_int_equal(count, 10);
 	assert_int_equal(tokens_take(&t, &streams[0], UINT32_MAX, ranges, &count), 1);
-	assert_int_equal(count, TOKENS_BATCH_MOST);
+	assert_int_equal(count, TOKENS_BATCH_MAX);
 }
 
 static void all_that_is_out_can_be_recalled(void **state)

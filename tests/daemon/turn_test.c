@@ -14,6 +14,7 @@
 #include "daemon/pump/channel.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/life.h"
 #include "daemon/pump/nudge.h"
 #include "daemon/pump/queue.h"
 #include "daemon/pump/turn.h"
@@ -28,7 +29,7 @@ static void one_waits(void)
 	f->why_copied = "this is a test";
 	flow_open(f);
 	queue_turn(queue);
-	assert_false(queue->active);
+	assert_false(queue->schedule.active);
 	assert_int_equal(fake.arms, 0);
 }
 
@@ -39,11 +40,11 @@ static void what_waits_for_a_buffer_gets_one_that_came_before_sleep(void **state
 	/* A turn reaps first, and once more before it says that there is nothing to do. */
 	fake.reaps = 0;
 	fake.something_at = 2;
-	queue->active = true;
+	schedule_now(&queue->schedule);
 	queue_turn(queue);
 	assert_int_equal(fake.reaps, 2);
 	assert_int_equal(fake.arms, 0);
-	assert_true(queue->active);
+	assert_true(queue->schedule.active);
 	queue_turn(queue);
 	assert_int_equal(fake.arms, 1);
 }
@@ -53,10 +54,10 @@ static void a_turn_that_finds_nothing_is_the_last(void **state)
 	(void)state;
 	one_waits();
 	fake.reaps = 0;
-	queue->active = true;
+	schedule_now(&queue->schedule);
 	queue_turn(queue);
 	assert_int_equal(fake.reaps, 2);
-	assert_false(queue->active);
+	assert_false(queue->schedule.active);
 }
 
 static void what_waits_for_the_client_since_the_last_look_has_it_kicked(void **state)
@@ -65,7 +66,7 @@ static void what_waits_for_the_client_since_the_last_look_has_it_kicked(void **s
 	fake.held_at = 2;
 	queue_turn(queue);
 	assert_int_equal(fake.reaps, 2);
-	assert_false(queue->active);
+	assert_false(queue->schedule.active);
 	assert_int_not_equal(queue->rings.daemon->kick, 0);
 }
 
@@ -85,7 +86,7 @@ static void a_client_that_sleeps_is_woken_to_bury_its_dead(void **state)
 	assert_int_equal(flow_state(f), FLOW_DEAD);
 	assert_int_equal(ring_load(&queue->rings.client->wake), 0);
 	ring_store(&queue->rings.client->cq_head, 1);
-	queue->active = true;
+	schedule_now(&queue->schedule);
 	queue_turn(queue);
 	assert_true(TAILQ_EMPTY(&queue->flows));
 }
@@ -124,13 +125,13 @@ static void a_queue_that_lost_completions_is_lost_and_closes(void **state)
 		f->cancelling = i;     /* by a cancellation */
 	}
 	queue_turn(queue);
-	assert_int_equal(queue->lost, 0);
+	assert_int_equal(queue->lost.error, 0);
 	*queue->ring.io.cq.koverflow = 1;
-	queue->active = true;
-	for (int i = 0; i < 8 && queue->active; i++)
+	schedule_now(&queue->schedule);
+	for (int i = 0; i < 8 && queue->schedule.active; i++)
 		queue_turn(queue);
-	assert_int_equal(queue->lost, -EBADR);
-	assert_true(queue->quiet);
+	assert_int_equal(queue->lost.error, -EBADR);
+	assert_int_equal(queue->life, LIFE_QUIET);
 }
 
 /* ... however many there were: nothing has to be heard of an operation. */
@@ -145,9 +146,9 @@ static void a_queue_closes_though_nobody_hears_of_its_operations(void **state)
 	queue_turn(queue);
 	assert_int_equal(flow_state(f), FLOW_ARMED);
 	fake.deaf = true;
-	queue_close(queue);
+	life_close(queue);
 	queue_turn(queue);
-	assert_true(queue->quiet);
+	assert_int_equal(queue->life, LIFE_QUIET);
 	assert_true(TAILQ_EMPTY(&queue->flows));
 	assert_int_equal(send(sock[0], "x", 1, MSG_NOSIGNAL), 1); /* and wakes nobody */
 	uint32_t tail = *queue->ring.io.cq.ktail;
@@ -178,13 +179,13 @@ static void an_area_without_memory_is_told_as_that(void **state)
 {
 	(void)state;
 	struct flow *f;
-	static const struct backend copies = {.name = "copies", .copies = true};
-	const struct backend *const backends[] = {&copies, queue->backend};
+	static const struct backend_ops copies = {.copies = true};
+	const struct backend_ops *const kinds[] = {&copies, queue->backend->ops};
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
 		flows_link(f);
 		f->state = FLOW_ARMED;
-		queue->backend = backends[i];
+		queue->backend->ops = kinds[i];
 		flow_received(f, &(struct io_uring_cqe){.user_data = f->id, .res = -EFAULT});
 		assert_int_equal(f->reason, i ? REASON_UNPLACEABLE : REASON_AREA_MEMORY);
 	}
@@ -204,14 +205,14 @@ static void expect_second_edge(void (*happens)(int peer))
 	f->state = FLOW_ARMED;
 	nudge_note(f);
 	queue_turn(queue);
-	assert_false(queue->active);
+	assert_false(queue->schedule.active);
 	assert_int_equal(epoll_wait(epoll, &e, 1, 0), 0);
-	assert_int_not_equal(queue->look_ns, 0);
-	while (clock_ns() < queue->look_ns)
+	assert_int_not_equal(queue->schedule.look_ns, 0);
+	while (clock_ns() < queue->schedule.look_ns)
 		usleep(1000);
 	queue_turn(queue);
 	assert_int_equal(epoll_wait(epoll, &e, 1, 0), 1);
-	assert_int_equal(queue->look_ns, 0);
+	assert_int_equal(queue->schedule.look_ns, 0);
 	close(epoll);
 	close(peer);
 }

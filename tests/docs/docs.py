@@ -7,8 +7,10 @@ usage: docs.py C-COMPILER PROGRAM...
 - The example program of zcrx(3) compiles.
 - The manual of each PROGRAM lists the options that its --help lists, and no others.
 - zcrxd accepts the example configuration, whose keys are those of zcrxd.conf(5).
-- The receive loop of README.md is the one of examples/recv.c.
+- README.md has at most 1000 words, and its receive loop is the one of examples/recv.c.
+- Commands that README.md and others tell to type are there, with their options; so are files that any document names.
 - docs/status.md has every field that daemon/broker/status_text.c puts into an object, with its type, and no others.
+- The pages that tell how to choose a backend name each of proto/backend.h.
 - Links between the documents lead somewhere, and the tests that docs/security.md names are there.
 """
 import glob
@@ -18,8 +20,12 @@ import subprocess
 import sys
 import tempfile
 
+from commands import Commands
+
 ROOT = os.environ["ZCRX_SOURCE_DIR"]
 COMMANDS = {"zcrxctl": [["status"], ["doctor"], ["plan"], ["restore"], ["cdi"], ["policy"]]}
+WORDS_OF_README = 1000
+TYPED = ("README.md", "CONTRIBUTING.md", "kernel/README.md", "docs/benchmarks.md", "docs/operating.md")
 problems = []
 
 
@@ -116,8 +122,11 @@ def check_configuration(zcrxd):
         problems.append(f"zcrxd --check accepts nonsense: {message}")
 
 
-def check_loop():
-    loop = next(b for b in blocks(text("README.md")) if "zcrx_reap" in b)
+def check_readme():
+    page = text("README.md")
+    if len(page.split()) > WORDS_OF_README:
+        problems.append(f"README.md has {len(page.split())} words, at most {WORDS_OF_README} are allowed")
+    loop = next(b for b in blocks(page) if "zcrx_reap" in b)
     if squeeze(loop) not in squeeze(text("examples", "recv.c")):
         problems.append("the loop of README.md is not that of examples/recv.c")
 
@@ -171,15 +180,22 @@ def check_status():
                 problems.append(f"docs/status.md, {heading}: {name} is no {rows[name]}")
 
 
+def check_backends():
+    """A page that lets its reader choose a backend names all of them."""
+    names = set(re.findall(r'X\(\w+, \d+, "(\w+)"', text("proto", "backend.h")))
+    for page, start in ("zcrxd.conf.5", "*backends* ="), ("zcrxctl.8", "*--backend*"), ("zcrx-cat.1", "*-b*, *--backend*"):
+        said = PAGES[page].split(f"\n{start}")[1].split("\n\n")[0]
+        if len(names) < 3 or names - set(re.findall(r"\w+", said)):
+            problems.append(f"{page}: the paragraph of {start} does not name all of {sorted(names)}")
+
+
 def anchors(markdown):
     for title in re.findall(r"^#+ (.*)$", markdown, re.M):
         yield re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
 def check_links():
-    for name in glob.glob("**/*.md", root_dir=ROOT, recursive=True):
-        if name.startswith("build"):
-            continue
+    for name in documents():
         content = text(name)
         for target in re.findall(r"\]\(([^)\s]+)\)", content):
             path, _, anchor = target.partition("#")
@@ -190,6 +206,23 @@ def check_links():
                 problems.append(f"{name}: {target} leads nowhere")
             elif anchor and anchor not in anchors(text(file)):
                 problems.append(f"{name}: {target}: there is no such heading")
+
+
+def documents():
+    return [n for n in glob.glob("**/*.md", root_dir=ROOT, recursive=True) if not n.startswith("build")]
+
+
+def check_commands():
+    commands = Commands(ROOT, programs)
+    for name in TYPED:
+        commands.page(name, text(name))
+    for name in documents():
+        commands.paths(name, text(name))
+    for name, page in PAGES.items():
+        commands.paths(name, page)
+    problems.extend(commands.problems)
+    if commands.checked < 100:
+        problems.append(f"only {commands.checked} commands and files were found in the documents")
 
 
 def check_tests():
@@ -213,7 +246,9 @@ functions = check_header()
 check_example(compiler)
 check_links()
 check_tests()
-check_loop()
+check_readme()
+check_commands()
+check_backends()
 check_status()
 for program in programs:
     check_options(program)

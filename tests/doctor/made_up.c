@@ -24,6 +24,10 @@ static void machine_make(struct machine_facts *m)
 	m->limits.memlock_bytes = UINT64_MAX;
 	m->limits.nofile = 1048576;
 	m->limits.optmem_bytes = 131072;
+	m->limits.inotify_watches = 65536;
+	m->limits.inotify_wanted = 3584;
+	m->limits.epoll_watches = 400000;
+	m->limits.epoll_wanted = 16384;
 	m->limits.tcp_rmem_max_bytes = (uint64_t)32 << 20;
 }
 

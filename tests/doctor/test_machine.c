@@ -308,12 +308,37 @@ static void limits_that_cannot_be_read_are_left_out(void **state)
 		.memlock_err = -EPERM,
 		.nofile_err = -EPERM,
 		.optmem_err = -ENOENT,
+		.inotify_err = -ENOENT,
+		.epoll_err = -ENOENT,
 		.tcp_rmem_err = -ENOENT,
 	};
 	made_up_judge(m);
 	assert_verdict(about_machine(m, "memlock"), VERDICT_NOTE);
 	assert_null(about_machine(m, "optmem_max"));
 	assert_null(about_machine(m, "tcp_rmem"));
+	assert_null(about_machine(m, "inotify watches"));
+	assert_null(about_machine(m, "epoll watches"));
+}
+
+static void fewer_watches_than_the_classes_allow_are_a_hint(void **state)
+{
+	struct made_up *m = *state;
+	const struct finding *f;
+
+	m->machine->limits.inotify_watches = 3584;
+	made_up_judge(m);
+	assert_verdict(about_machine(m, "inotify watches"), VERDICT_OK);
+	m->machine->limits.inotify_watches = 3583;
+	m->machine->limits.epoll_watches = 8192;
+	made_up_judge(m);
+	f = about_machine(m, "inotify watches");
+	assert_verdict(f, VERDICT_HINT);
+	assert_string_equal(f->value, "3583");
+	assert_contains(f->action, "sysctl fs.inotify.max_user_watches=3584");
+	f = about_machine(m, "epoll watches");
+	assert_verdict(f, VERDICT_HINT);
+	assert_contains(f->action, "sysctl fs.epoll.max_user_watches=16384");
+	assert_int_equal(m->diagnosis.level, LEVEL_READY);
 }
 
 static void a_missing_udmabuf_says_how_to_get_it(void **state)
@@ -367,6 +392,7 @@ int main(void)
 		TEST(a_low_memlock_is_a_hint_and_a_tiny_one_a_fix),
 		TEST(low_limits_are_hints_with_the_command),
 		TEST(limits_that_cannot_be_read_are_left_out),
+		TEST(fewer_watches_than_the_classes_allow_are_a_hint),
 		TEST(a_missing_udmabuf_says_how_to_get_it),
 		TEST(a_machine_without_nics_says_so_and_copies),
 	};

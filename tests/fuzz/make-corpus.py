@@ -27,11 +27,11 @@ def enum(source, prefix):
 
 
 def grammar():
-    """NAME -> (number, bytes of the request or event, of the reply, fds at least, state)."""
+    """NAME -> (number, bytes of the request or event, of the reply, fds at least with the first and the second, state)."""
     sizes = dict(re.findall(r"^\*\*(\w+)\*\*: (\d+) bytes", read("docs", "protocol.md"), re.M))
-    rows = re.findall(r"X\((\w+), (\d+), (\w+), (\w+), (\d+), \d+, (\w+)\)", read("proto", "msg.h"))
-    return {name: (int(number), int(sizes[request]), int(sizes[reply]), int(fds), state)
-            for name, number, request, reply, fds, state in rows}
+    rows = re.findall(r"X\((\w+), (\d+), (\w+), (\d), \d(?:, (\w+), (\d), \d, (\w+))?\)", read("proto", "msg.h"))
+    return {name: (int(number), int(sizes[body]), int(sizes.get(reply, 0)), int(fds), int(reply_fds or 0), state or "EVENT")
+            for name, number, body, fds, reply, reply_fds, state in rows}
 
 
 TABLE = grammar()
@@ -50,15 +50,14 @@ def messages():
              "short": bytes([1, 0]) + header(16, 3)[:12],
              "unknown": bytes([1, 0]) + header(16, 40), "event": bytes([2, 0]) + header(16, 90, 0, 0),
              "errs": bytes([1, 0]) + header(24, 3, 0, 1, -5) + bytes(8)}
-    for name, (number, size, reply, nfds, state) in TABLE.items():
+    for name, (number, size, reply, nfds, reply_fds, state) in TABLE.items():
         where = ("NEW", "READY", "EVENT").index(state)
         serial = 0 if state == "EVENT" else 7
         start = bytes([where, nfds])
         seeds[name.lower()] = start + header(size, number, nfds, serial) + bytes(size - 16)
         if state != "EVENT":
-            nfds = 3 if name == "QUEUE_OPEN" else 0
-            asked = bytes([REPLY_STATE, nfds]) + struct.pack("=HI", number, 7)
-            seeds[name.lower() + "-reply"] = asked + header(reply, number, nfds, 7) + bytes(reply - 16)
+            asked = bytes([REPLY_STATE, reply_fds]) + struct.pack("=HI", number, 7)
+            seeds[name.lower() + "-reply"] = asked + header(reply, number, reply_fds, 7) + bytes(reply - 16)
     size = TABLE["AREA_DEL"][1]
     number = NUMBER["AREA_DEL"]
     seeds["grown"] = bytes([1, 0]) + header(size + 8, number) + bytes(size - 8)

@@ -26,14 +26,13 @@ static const struct kind {
 	uint32_t bytes;
 	uint16_t fds;
 } kinds[] = {
-#define X(name, number, request, reply, fds_min, fds_max, state) \
-	{number, sizeof(struct request), fds_min},
-	MSG_TABLE(X)
+#define X(name, number, request, fds_min, ...) {number, sizeof(struct request), fds_min},
+	MSG_REQUESTS(X)
 #undef X
 };
 
 enum {
-	REQUESTS = sizeof(kinds) / sizeof(kinds[0]) - 3 /* the last three are events */
+	REQUESTS = sizeof(kinds) / sizeof(kinds[0])
 };
 
 /* A well-formed request with so many copies of a descriptor; returns it unanswered. */

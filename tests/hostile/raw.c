@@ -84,10 +84,10 @@ void raw_ended(const struct raw *r)
 static uint32_t request_bytes(uint16_t type)
 {
 	switch (type) {
-#define X(name, number, request, reply, fds_min, fds_max, state) \
-	case number:                                             \
+#define X(name, number, request, ...) \
+	case number:                  \
 		return sizeof(struct request);
-		MSG_TABLE(X)
+		MSG_REQUESTS(X)
 #undef X
 	default:
 		return sizeof(struct msg_ok);

@@ -55,6 +55,21 @@ static void a_flow_knows_its_addresses(void **state)
 	assert_memory_equal(&remote.sin6_addr, &in6addr_loopback, 16);
 }
 
+static void an_address_is_written_as_far_as_there_is_room(void **state)
+{
+	(void)state;
+	struct zcrx_flow *f = client_adopt(&client, NULL, 0);
+	for (socklen_t room = 0; room < sizeof(struct sockaddr_in); room++) {
+		unsigned char out[sizeof(struct sockaddr_in)];
+		memset(out, 0xaa, sizeof(out));
+		socklen_t len = room;
+		assert_int_equal(zcrx_flow_local(f, (struct sockaddr *)(void *)out, &len), 0);
+		assert_int_equal(len, sizeof(struct sockaddr_in));
+		for (size_t i = room; i < sizeof(out); i++)
+			assert_int_equal(out[i], 0xaa);
+	}
+}
+
 static void adopting_nonsense_is_refused_here(void **state)
 {
 	(void)state;
@@ -321,6 +336,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_CASE(an_adopted_socket_stays_the_callers),
 		FIXTURE_CASE(a_flow_knows_its_addresses),
+		FIXTURE_CASE(an_address_is_written_as_far_as_there_is_room),
 		FIXTURE_CASE(adopting_nonsense_is_refused_here),
 		FIXTURE_CASE(listening_and_connecting_open_sockets_of_the_flow),
 		FIXTURE_CASE(what_the_network_refuses_is_said),

@@ -19,14 +19,21 @@ enum {
 static const struct kind {
 	const char *name;
 	uint16_t type;
-	uint32_t request_bytes, reply_bytes;
-	uint16_t fds_min, fds_max;
 	enum msg_state state;
+	uint32_t request_bytes;
+	uint16_t fds_min, fds_max;
+	uint32_t reply_bytes;
+	uint16_t reply_fds_min, reply_fds_max;
 } kinds[] = {
-#define X(name, number, request, reply, fds_min, fds_max, state)         \
-	{#name,   number,  sizeof(struct request), sizeof(struct reply), \
-	 fds_min, fds_max, MSG_STATE_##state},
-	MSG_TABLE(X)
+#define X(name, number, request, least, most, reply, reply_least, reply_most, state) \
+	{#name,     number, MSG_STATE_##state,    sizeof(struct request),            \
+	 least,     most,   sizeof(struct reply), reply_least,                       \
+	 reply_most},
+	MSG_REQUESTS(X)
+#undef X
+#define X(name, number, event, least, most) \
+	{#name, number, MSG_STATE_EVENT, sizeof(struct event), least, most, 0, 0, 0},
+		MSG_EVENTS(X)
 #undef X
 };
 
@@ -194,10 +201,10 @@ static void refuses_requests_with_an_error_or_without_a_serial(void **state)
 	}
 }
 
-static union msg_any make_reply(uint16_t type, uint32_t len)
+static union msg_any make_reply(uint16_t type, uint32_t len, uint16_t nfds)
 {
 	union msg_any m = {0};
-	m.hdr = (struct msg_hdr){.size = len, .type = type, .serial = SERIAL};
+	m.hdr = (struct msg_hdr){.size = len, .type = type, .nfds = nfds, .serial = SERIAL};
 	return m;
 }
 
@@ -205,22 +212,48 @@ static void checks_replies_of_every_length(void **state)
 {
 	(void)state;
 	for (const struct kind *k = kinds; k < kinds + KINDS; k++) {
+		uint16_t nfds = k->reply_fds_min;
+		if (k->state == MSG_STATE_EVENT)
+			continue;
 		for (uint32_t len = 0; len <= MSG_BYTES_MAX; len++) {
-			union msg_any m = make_reply(k->type, len);
+			union msg_any m = make_reply(k->type, len, nfds);
 			bool fits = len >= k->reply_bytes && len % 8 == 0;
-			assert_int_equal(msg_check_reply(&m, len, 0, k->type, SERIAL),
+			assert_int_equal(msg_check_reply(&m, len, nfds, k->type, SERIAL),
 					 fits ? 0 : -EBADMSG);
 		}
-		union msg_any m = make_reply(k->type, MSG_BYTES_MAX);
+		union msg_any m = make_reply(k->type, MSG_BYTES_MAX, nfds);
 		m.words[MSG_BYTES_MAX / 8 - 1] = 1;
-		assert_int_equal(msg_check_reply(&m, MSG_BYTES_MAX, 0, k->type, SERIAL), -E2BIG);
+		assert_int_equal(msg_check_reply(&m, MSG_BYTES_MAX, nfds, k->type, SERIAL), -E2BIG);
 	}
+}
+
+static void checks_the_descriptors_of_a_reply(void **state)
+{
+	(void)state;
+	for (const struct kind *k = kinds; k < kinds + KINDS; k++)
+		for (uint16_t nfds = 0; nfds <= MSG_FDS_MAX + 1; nfds++) {
+			union msg_any m = make_reply(k->type, MSG_BYTES_MAX, nfds);
+			bool fits = k->state != MSG_STATE_EVENT && nfds >= k->reply_fds_min &&
+				    nfds <= k->reply_fds_max;
+			assert_int_equal(msg_check_reply(&m, MSG_BYTES_MAX, nfds, k->type, SERIAL),
+					 fits ? 0 : -EBADMSG);
+		}
+}
+
+static void knows_how_long_the_reply_to_a_request_is(void **state)
+{
+	(void)state;
+	for (const struct kind *k = kinds; k < kinds + KINDS; k++)
+		assert_int_equal(msg_reply_bytes(k->type), k->state == MSG_STATE_EVENT
+								   ? sizeof(struct msg_hdr)
+								   : k->reply_bytes);
+	assert_int_equal(msg_reply_bytes(0), sizeof(struct msg_hdr));
 }
 
 static void refuses_a_reply_to_something_else(void **state)
 {
 	(void)state;
-	union msg_any m = make_reply(MSG_AREA_DEL, sizeof(struct msg_ok));
+	union msg_any m = make_reply(MSG_AREA_DEL, sizeof(struct msg_ok), 0);
 	assert_int_equal(msg_check_reply(&m, m.hdr.size, 0, MSG_AREA_DEL, SERIAL), 0);
 	assert_int_equal(msg_check_reply(&m, m.hdr.size, 0, MSG_QUEUE_CLOSE, SERIAL), -EBADMSG);
 	assert_int_equal(msg_check_reply(&m, m.hdr.size, 0, MSG_AREA_DEL, SERIAL + 1), -EBADMSG);
@@ -234,7 +267,7 @@ static void a_refusal_is_a_whole_one_without_descriptors(void **state)
 {
 	(void)state;
 	for (uint32_t len = 0; len <= 2 * sizeof(struct msg_fail); len++) {
-		union msg_any m = make_reply(MSG_QUEUE_OPEN, len);
+		union msg_any m = make_reply(MSG_QUEUE_OPEN, len, 0);
 		bool fits = len >= sizeof(struct msg_fail) && len % 8 == 0;
 		m.hdr.error = -EINVAL;
 		assert_int_equal(msg_check_reply(&m, len, 0, MSG_QUEUE_OPEN, SERIAL),
@@ -268,6 +301,8 @@ int main(void)
 		cmocka_unit_test(refuses_unknown_types_whatever_they_carry),
 		cmocka_unit_test(refuses_requests_with_an_error_or_without_a_serial),
 		cmocka_unit_test(checks_replies_of_every_length),
+		cmocka_unit_test(checks_the_descriptors_of_a_reply),
+		cmocka_unit_test(knows_how_long_the_reply_to_a_request_is),
 		cmocka_unit_test(refuses_a_reply_to_something_else),
 		cmocka_unit_test(a_refusal_is_a_whole_one_without_descriptors),
 		cmocka_unit_test(names_every_kind_and_nothing_else),

@@ -78,7 +78,7 @@ class Connection:
 
         meanwhile: a queue whose channel is read until the reply is there.
         """
-        number, body, answer, *_ = messages[name]
+        number, body, _, answer, *_ = messages[name]
         self.serial += 1
         header = {"size": structs[body].size + len(tail), "type": number, "nfds": len(fds),
                   "serial": self.serial}

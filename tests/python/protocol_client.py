@@ -291,7 +291,7 @@ class Refusals(Case):
     def test_unknown_requests_fields_and_states(self):
         self.refused("STATE", "HELLO", version_min=1, version_max=1)
         for number in (40, constants["MSG_BYTES_MAX"]):
-            messages["UNKNOWN"] = (number, "msg_ok", "msg_ok")
+            messages["UNKNOWN"] = (number, "msg_ok", "0", "msg_ok", "0", "READY")
             self.refused("UNKNOWN_REQUEST", "UNKNOWN")
         self.refused("UNKNOWN_FIELD", "AREA_DEL", tail=b"\1" + bytes(7), area_id=1)
         self.refused("NO_OBJECT", "AREA_DEL", tail=bytes(64), area_id=1)

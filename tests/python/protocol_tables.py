@@ -65,26 +65,31 @@ def check_compiled(compiler):
     with tempfile.NamedTemporaryFile("w", suffix=".c") as f:
         f.write("\n".join(assertions()) + "\n")
         f.flush()
-        done = subprocess.run([compiler, "-std=gnu17", "-fsyntax-only", "-I", PROTO, f.name],
+        done = subprocess.run([compiler, "-std=gnu17", "-fsyntax-only", "-I", PROTO, "-I", tables.ROOT, f.name],
                               stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         problems.append(done.stderr)
 
 
 def check_names():
-    found = re.findall(r"^struct ((?:msg|ring)_\w+) \{", header("msg.h") + header("ring.h"), re.M)
+    found = re.findall(r"^struct ((?:msg|ring)_\w+) \{", header("addr.h") + header("msg.h") + header("ring.h"), re.M)
     expect("structs", sorted(tables.structs), sorted(found + ["io_uring_cqe"]))
-    found = re.findall(r"\b(MSG_(?:AREA|BACKEND|FORMAT)_[A-Z_]+) =|#define ((?:MSG|RING|FLOW_ID)_[A-Z_0-9]+)\s+0?x?\d",
+    found = re.findall(r"\b(MSG_(?:AREA|FORMAT)_[A-Z_]+) =|#define ((?:MSG|RING|FLOW_ID)_[A-Z_0-9]+)\s+0?x?\d",
                        header("msg.h") + header("ring.h") + header("flow_id.h"))
-    expect("constants", sorted(tables.constants), sorted(a or b for a, b in found))
+    found = [a or b for a, b in found] + ["MSG_BACKEND_AUTO"]
+    found += ["MSG_BACKEND_" + name for name in re.findall(r"X\((\w+), \d+, \"", header("backend.h"))]
+    expect("constants", sorted(tables.constants), sorted(found))
+
+
+def fds(least, most):
+    return least if least == most else f"{least}..{most}"
 
 
 def check_messages():
     found = {}
-    for name, number, event, reply, least, most, state in re.findall(
-            r"X\((\w+), (\d+), (\w+), (\w+), (\d), (\d), (\w+)\)", header("msg.h")):
-        fds = least if least == most else f"{least}..{most}"
-        found[name] = (int(number), event, "" if state == "EVENT" else reply, fds, state)
+    for name, number, body, least, most, reply, reply_least, reply_most, state in re.findall(
+            r"X\((\w+), (\d+), (\w+), (\d), (\d)(?:, (\w+), (\d), (\d), (\w+))?\)", header("msg.h")):
+        found[name] = (int(number), body, fds(least, most), reply, fds(reply_least, reply_most), state or "EVENT")
     expect("messages", tables.messages, found)
 
 

@@ -84,8 +84,8 @@ def _structs():
 
 
 structs = dict(_structs())
-# name -> (number, struct of the request or event, struct of the reply or "", descriptors, state)
-messages = {r[0]: (int(r[1]), *r[2:6]) for r in table(["message", "number"])}
+# name -> (number, struct of the request or event, its descriptors, struct of the reply or "", its descriptors, state)
+messages = {r[0]: (int(r[1]), *r[2:7]) for r in table(["message", "number"])}
 # number -> (name, name of the errno, sentence)
 reasons = {int(r[0]): tuple(r[1:4]) for r in table(["number", "name", "errno"])}
 constants = {r[0]: int(r[1]) for r in table(["name", "value"])}

@@ -20,7 +20,7 @@ from tree import files, finish, text
 FOLDERS = {
     "base": (),
     "proto": ("base",),
-    "nic": ("base",),
+    "nic": ("base", "proto/addr"),
     "lib": ("base", "proto"),
     "policy": ("base", "proto", "nic"),
     "daemon/common": ("base", "proto"),
@@ -35,7 +35,7 @@ FOLDERS = {
     "daemon/broker": ("base", "proto", "nic", "policy", "daemon/common", "daemon/link", "daemon/grant"),
     "tools": ("base", "lib", "proto", "nic", "policy"),
     "examples": ("lib",),
-    "bench": ("base", "lib", "nic"),
+    "bench": ("base", "lib", "nic", "daemon/backend/devmem"),
 }
 PUBLIC = {"zcrx.h": "lib/zcrx.h", "zcrx-mem.h": "lib/mem/zcrx-mem.h"}
 # (modules, what they never include)
@@ -50,7 +50,7 @@ WRAPPED = {"netlink/": 1, "xf86drm": 1, "linux/sockios.h": 3, "systemd/sd-bus": 
 # (folders, what they never call, who does it for them)
 CALLS = (
     (("lib", "daemon"), r"\bm(?:un)?map\((?!2\))", "proto/mapping"),
-    (("daemon",), r"\bepoll_\w+\(", "daemon/common/loop"),
+    (("daemon",), r"\bepoll_\w+\((?!2\))", "daemon/common/loop"),
 )
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)

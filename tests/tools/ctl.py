@@ -201,5 +201,16 @@ class Others(world.Case):
         self.assertEqual(document.returncode, table.returncode)
         self.assertIsInstance(json.loads(document.stdout), dict)
 
+    def test_doctor_compares_watches_with_the_configuration(self):
+        with open("/proc/sys/fs/inotify/max_user_watches", encoding="ascii") as f:
+            watches = int(f.read())
+        for users, verdict in (1, "ok"), (watches // 4 + 1, "hint"):
+            with open(self.path("conf"), "w", encoding="ascii") as f:
+                f.write(f"[class default]\nmost-users={users}\nareas=2\nqueues=0\n")
+            said = self.run_tool(CTL, "doctor", "--json", "-c", self.path("conf"))
+            found = [f for f in json.loads(said.stdout)["machine"]["findings"] if f["subject"] == "inotify watches"]
+            self.assertEqual([(f["value"], f["verdict"]) for f in found], [(str(watches), verdict)])
+        self.assertIn(f"fs.inotify.max_user_watches={4 * (watches // 4 + 1)}", found[0]["action"])
+
 
 world.main()

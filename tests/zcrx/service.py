@@ -70,7 +70,8 @@ class Service:
 
     def start(self):
         self.process = subprocess.Popen(
-            [*as_user(DAEMON_UID, "net_admin", "ipc_lock"), ZCRXD, "-v", "-c", self.config],
+            ["prlimit", "--memlock=unlimited", *as_user(DAEMON_UID, "net_admin", "ipc_lock"), ZCRXD, "-v", "-c",
+             self.config],
             stderr=self.log, env=self.environment)
         until("zcrxd serves", lambda: os.path.exists(self.socket))
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/cat/options.h"
 
+#include "proto/backend.h"
 #include "tools/cat/say.h"
 #include "tools/cat/size.h"
 #include <zcrx.h>
@@ -81,21 +82,12 @@ static void version(void)
 
 static bool parse_backend(struct options *o, const char *text)
 {
-	static const char *const names[] = {
-		[ZCRX_BACKEND_AUTO] = "auto",
-		[ZCRX_BACKEND_COPY] = "copy",
-		[ZCRX_BACKEND_DEVMEM] = "devmem",
-		[ZCRX_BACKEND_ZCRX] = "zcrx",
-	};
-
-	for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			o->backend = i;
-			return true;
-		}
+	o->backend = backend_find(text);
+	if (o->backend == MSG_BACKEND_AUTO && strcmp(text, "auto") != 0) {
+		say("there is no backend %s, only these: auto" BACKEND_NAMES, text);
+		return false;
 	}
-	say("there is no backend %s: auto, copy, devmem or zcrx", text);
-	return false;
+	return true;
 }
 
 static bool parse_limits(struct options *o, int option, const char *text)

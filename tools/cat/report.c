@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/cat/report.h"
 
+#include "proto/backend.h"
 #include "tools/cat/waiter.h"
 #include <zcrx.h>
 
@@ -10,20 +11,6 @@
 enum {
 	NS_PER_S = 1000000000
 };
-
-static const char *backend_name(uint32_t backend)
-{
-	switch (backend) {
-	case ZCRX_BACKEND_COPY:
-		return "copy";
-	case ZCRX_BACKEND_DEVMEM:
-		return "devmem";
-	case ZCRX_BACKEND_ZCRX:
-		return "zcrx";
-	default:
-		return "unknown";
-	}
-}
 
 static double zero_copy_ratio(uint64_t bytes, uint64_t copied)
 {

@@ -70,15 +70,11 @@ static int lease_parse(struct asked *o, const char *text)
 
 static int backend_parse(const char *text, struct policy_request *r)
 {
-	static const char *const names[] = {[MSG_BACKEND_COPY] = "copy",
-					    [MSG_BACKEND_DEVMEM] = "devmem",
-					    [MSG_BACKEND_ZCRX] = "zcrx"};
-
 	r->what = POLICY_BACKEND;
-	for (r->backend = MSG_BACKEND_COPY; r->backend <= MSG_BACKEND_ZCRX; r->backend++)
-		if (strcmp(names[r->backend], text) == 0)
-			return 0;
-	return asked_wrong("--backend", text, "copy, devmem or zcrx");
+	r->backend = backend_find(text);
+	if (r->backend == MSG_BACKEND_AUTO)
+		return asked_wrong("--backend", text, "one of these:" BACKEND_NAMES);
+	return 0;
 }
 
 static int id_parse(const char *option, const char *text,

@@ -98,14 +98,28 @@ static bool any_queue_is_busy(const struct facts *facts)
 	return false;
 }
 
-/* Nothing, if the file cannot be read: it has told why. */
-static uint32_t fixed_holes(const char *path)
+/* *sum += users * n, at most UINT64_MAX. */
+static void add_for_users(uint64_t *sum, uint64_t users, uint64_t n)
+{
+	if (__builtin_mul_overflow(users, n, &n) || __builtin_add_overflow(*sum, n, sum))
+		*sum = UINT64_MAX;
+}
+
+/* What zcrxd.conf says. If the file cannot be read: nothing; settings_read() has said why. */
+static void settings_gather(struct machine_facts *m, const char *path)
 {
 	struct config c = {0};
-	uint32_t set = settings_read(&c, path) == 0 ? c.fixed_holes : 0;
+	int r = settings_read(&c, path);
 
+	if (r == 0)
+		m->kernel.fixed_holes = c.fixed_holes;
+	for (struct policy_class *k = r == 0 ? c.policy.classes : NULL; k; k = k->next) {
+		const struct limits *l = &k->limits;
+
+		add_for_users(&m->limits.inotify_wanted, l->most_users, limits_files(l));
+		add_for_users(&m->limits.epoll_wanted, l->most_users, l->most[ACCOUNT_FLOWS]);
+	}
 	config_done(&c);
-	return set;
 }
 
 static int facts_gather(struct facts *facts, char *const *names, const char *config)
@@ -127,9 +141,9 @@ static int facts_gather(struct facts *facts, char *const *names, const char *con
 		return r;
 	m->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	kernel_gather(&m->kernel);
-	m->kernel.fixed_holes = fixed_holes(config);
 	uring_gather(&m->uring);
 	limits_gather(&m->limits);
+	settings_gather(m, config);
 	if (any_queue_is_busy(facts))
 		nic_holders_get(&m->holders);
 	return 0;

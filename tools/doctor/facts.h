@@ -61,6 +61,15 @@ struct limit_facts {
 	uint64_t optmem_bytes;
 	int tcp_rmem_err;
 	uint64_t tcp_rmem_max_bytes;
+	/*
+	 * Watches of zcrxd's user: of inotify for each file of clients' memory, of epoll for each
+	 * socket that is received. The system's limits, and the most that all users of all classes
+	 * of zcrxd.conf together may need.
+	 */
+	int inotify_err;
+	uint64_t inotify_watches, inotify_wanted;
+	int epoll_err;
+	uint64_t epoll_watches, epoll_wanted;
 	int udmabuf_err; /* of opening /dev/udmabuf */
 };
 

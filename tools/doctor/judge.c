@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/backend.h"
+
 const char *size_text(char buf[TEXT_SIZE], uint64_t bytes)
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -80,6 +82,11 @@ static enum level level_overall(const struct facts *facts, const struct diagnosi
 
 static void machine_summary(const struct facts *facts, struct report *r)
 {
+	uint32_t can = (machine_can_zcrx(&facts->machine) ? BACKEND_BIT_ZCRX : 0) |
+		       (machine_can_devmem(&facts->machine) ? BACKEND_BIT_DEVMEM : 0);
+	char names[TEXT_SIZE];
+
+	backend_names(can, ", ", names, sizeof(names));
 	if (r->level == LEVEL_BROKEN)
 		snprintf(r->summary, sizeof(r->summary),
 			 "machine: zcrxd cannot run here until the FIX lines above are done.");
@@ -92,12 +99,7 @@ static void machine_summary(const struct facts *facts, struct report *r)
 			 "machine: no zero copy until the FIX lines above are done; clients get "
 			 "backend=copy.");
 	else
-		snprintf(r->summary, sizeof(r->summary), "machine: can do zero copy (%s%s%s).",
-			 machine_can_zcrx(&facts->machine) ? "zcrx" : "",
-			 machine_can_zcrx(&facts->machine) && machine_can_devmem(&facts->machine)
-				 ? ", "
-				 : "",
-			 machine_can_devmem(&facts->machine) ? "devmem" : "");
+		snprintf(r->summary, sizeof(r->summary), "machine: can do zero copy (%s).", names);
 }
 
 int judge(const struct facts *facts, struct diagnosis *ret)

@@ -249,6 +249,24 @@ static void judge_memlock(const struct limit_facts *l, struct report *r)
 			 "raise `ulimit -Hl` in /etc/security/limits.conf");
 }
 
+/* A limit of the system's for watches of zcrxd's user, beside what zcrxd.conf lets clients need. */
+static void judge_watches(const char *subject, uint64_t have, uint64_t wanted, const char *each,
+			  struct report *r)
+{
+	bool low = have < wanted;
+	char value[TEXT_SIZE];
+
+	snprintf(value, sizeof(value), "%" PRIu64, have);
+	report_add(r, subject, value, low ? VERDICT_HINT : VERDICT_OK,
+		   "zcrxd needs one for each %s; zcrxd.conf lets all users together have %" PRIu64,
+		   each, wanted);
+	if (low)
+		report_action(r,
+			      "sysctl fs.%.*s.max_user_watches=%" PRIu64
+			      ", or lower the limits of the classes in zcrxd.conf",
+			      (int)strcspn(subject, " "), subject, wanted);
+}
+
 static void judge_limits(const struct limit_facts *l, struct report *r)
 {
 	char value[TEXT_SIZE];
@@ -274,6 +292,12 @@ static void judge_limits(const struct limit_facts *l, struct report *r)
 		if (low)
 			report_action(r, "sysctl net.core.optmem_max=131072");
 	}
+	if (!l->inotify_err)
+		judge_watches("inotify watches", l->inotify_watches, l->inotify_wanted,
+			      "file of clients' memory", r);
+	if (!l->epoll_err)
+		judge_watches("epoll watches", l->epoll_watches, l->epoll_wanted,
+			      "socket that it receives", r);
 	if (!l->tcp_rmem_err) {
 		bool low = l->tcp_rmem_max_bytes < RMEM_COMFORT;
 

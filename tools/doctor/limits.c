@@ -72,5 +72,9 @@ void limits_gather(struct limit_facts *limits)
 	limits->optmem_err = sysctl_read("/proc/sys/net/core/optmem_max", 1, &limits->optmem_bytes);
 	limits->tcp_rmem_err =
 		sysctl_read("/proc/sys/net/ipv4/tcp_rmem", 3, &limits->tcp_rmem_max_bytes);
+	limits->inotify_err =
+		sysctl_read("/proc/sys/fs/inotify/max_user_watches", 1, &limits->inotify_watches);
+	limits->epoll_err =
+		sysctl_read("/proc/sys/fs/epoll/max_user_watches", 1, &limits->epoll_watches);
 	limits->udmabuf_err = device_open("/dev/udmabuf");
 }

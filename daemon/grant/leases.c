@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/grant/leases.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "daemon/common/log.h"
+#include "nic/ethtool.h"
+#include "nic/journal.h"
+#include "nic/restore.h"
+#include "policy/config.h"
+
+#define NS_A_SECOND 1000000000ull
+#define AGAIN_NS    50000000           /* between two tries to put back a NIC that comes and goes */
+#define LATER_NS    (60 * NS_A_SECOND) /* between two tries that fail for want of resources */
+
+static struct {
+	const char *dir; /* of the journal */
+	struct leases *nics;
+	uint32_t n;
+	int owing; /* eventfd */
+} all;
+
+static void say(bool trouble, const char *line)
+{
+	if (trouble)
+		log_warn("%s", line);
+	else
+		log_info("%s", line);
+}
+
+static void note_left_behind(void *arg, const char *name)
+{
+	(void)arg;
+	for (uint32_t i = 0; i < all.n; i++)
+		if (strcmp(all.nics[i].config->name, name) == 0)
+			all.nics[i].left_behind = all.nics[i].owed = true;
+}
+
+static void init(struct leases *nic, const struct config_nic *config)
+{
+	*nic = (struct leases){.config = config};
+	int r = guard_init(&nic->guard, config->name, &config->queues);
+	if (r == 0)
+		r = pick_init(&nic->pick, config);
+	nic->unready = r < 0;
+	if (r < 0)
+		log_error("%s cannot be looked after: %s; nothing of it is leased", config->name,
+			  strerrordesc_np(-r));
+}
+
+void leases_init(const struct config_nic *nics, const char *state_dir)
+{
+	uint32_t n = 0;
+	all.dir = state_dir;
+	all.owing = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	nic_put_back_all(state_dir, say);
+	for (const struct config_nic *c = nics; c; c = c->next)
+		n++;
+	all.nics = calloc(n + 1, sizeof(*all.nics));
+	for (const struct config_nic *c = nics; c && all.nics; c = c->next)
+		init(&all.nics[all.n++], c);
+	journal_list(state_dir, note_left_behind, NULL);
+	eventfd_write(all.owing, 1);
+}
+
+bool leases_any(void)
+{
+	return all.n > 0;
+}
+
+int leases_owing(void)
+{
+	return all.owing;
+}
+
+struct leases *leases_at(uint32_t i)
+{
+	return i < all.n ? &all.nics[i] : NULL;
+}
+
+bool leases_has(const char *name)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < all.n; i++)
+		any |= !*name || strcmp(name, all.nics[i].config->name) == 0;
+	return any;
+}
+
+/* It failed for what passes: a queue is still in use, or there is no file descriptor or memory. */
+static bool is_for_now(int r)
+{
+	return r == -EBUSY || r == -EAGAIN || r == -EMFILE || r == -ENFILE || r == -ENOMEM ||
+	       r == -ENOBUFS;
+}
+
+static void put_back(struct leases *nic)
+{
+	int r = nic_put_back(all.dir, nic->config->name, say);
+	bool later = is_for_now(r);
+	if (r == 0)
+		nic->left_behind = false;
+	__atomic_store_n(&nic->back_at_ns, later ? clock_ns() + LATER_NS : 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&nic->owed, r == -ENODEV, __ATOMIC_RELEASE);
+	/* The NIC may have come back meanwhile, and leases_look() have found nothing owed yet. */
+	if (later || r == -ENODEV)
+		eventfd_write(all.owing, 1);
+}
+
+int leases_make_ready(struct leases *nic, char why[NIC_SENTENCE_BYTES])
+{
+	const struct config_nic *c = nic->config;
+	int r = nic_make_ready(all.dir, c->name, &c->queues, say, why);
+	if (r < 0)
+		return r;
+	r = rules_begin(&nic->guard.rules, all.dir);
+	if (r < 0) {
+		snprintf(why, NIC_SENTENCE_BYTES, "%s: the journal in %s cannot be opened: %s.",
+			 c->name, all.dir, strerrordesc_np(-r));
+		put_back(nic);
+	}
+	return r;
+}
+
+void leases_add(struct leases *nic, struct guarded *lease, uint32_t ifindex)
+{
+	nic->left_behind = false;
+	if (nic->n == 0) /* else status may be reading it */
+		nic->ifindex = ifindex;
+	__atomic_store_n(&nic->back_at_ns, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&nic->owed, false, __ATOMIC_RELAXED);
+	nic->n++;
+	pick_mark(&nic->pick, lease->rxqs, lease->n, true);
+	guard_add(&nic->guard, lease, ifindex);
+}
+
+/* The next lease may come soon, and making a NIC ready again costs its other traffic. */
+static void linger(struct leases *nic)
+{
+	uint64_t ns = nic->config->linger_seconds * NS_A_SECOND;
+	__atomic_store_n(&nic->back_at_ns, clock_ns() + ns, __ATOMIC_RELEASE);
+	eventfd_write(all.owing, 1);
+}
+
+void leases_remove(struct leases *nic, struct guarded *lease)
+{
+	guard_remove(&nic->guard, lease);
+	pick_mark(&nic->pick, lease->rxqs, lease->n, false);
+	if (--nic->n > 0)
+		return;
+	if (!nic->over && nic->config->linger_seconds > 0)
+		linger(nic);
+	else
+		put_back(nic);
+}
+
+static bool is_time(const struct leases *nic)
+{
+	uint64_t at = __atomic_load_n(&nic->back_at_ns, __ATOMIC_ACQUIRE);
+	return at && clock_ns() >= at;
+}
+
+/* On a thread of its own. */
+static void give_back(void *data)
+{
+	struct leases *nic = data;
+	pthread_mutex_lock(&nic->guard.lock);
+	if (nic->n == 0 && (nic->owed || is_time(nic))) {
+		put_back(nic);
+		nanosleep(&(struct timespec){.tv_nsec = nic->owed ? AGAIN_NS : 0}, NULL);
+	}
+	pthread_mutex_unlock(&nic->guard.lock);
+}
+
+static void give_back_wait(struct leases *nic)
+{
+	if (nic->returning)
+		work_join(&nic->work);
+	nic->returning = false;
+}
+
+/* Returns when the NIC is to be put back, UINT64_MAX if that is not known yet. */
+static uint64_t look(struct leases *nic)
+{
+	bool owed = __atomic_load_n(&nic->owed, __ATOMIC_ACQUIRE);
+	uint64_t at = __atomic_load_n(&nic->back_at_ns, __ATOMIC_ACQUIRE);
+	if (!owed && at && clock_ns() < at)
+		return at;
+	uint32_t ifindex;
+	int r = owed ? nic_index(nic->config->name, &ifindex) : 0;
+	if (r < 0 && r != -ENODEV)
+		return clock_ns() + LATER_NS;
+	bool due = owed ? r == 0 : at != 0;
+	if (due && (!nic->returning || work_is_over(&nic->work))) {
+		give_back_wait(nic);
+		nic->returning = true;
+		work_start(&nic->work, give_back, nic, all.owing);
+	}
+	return UINT64_MAX;
+}
+
+uint64_t leases_look(void)
+{
+	uint64_t first = UINT64_MAX;
+	for (uint32_t i = 0; i < all.n; i++) {
+		guard_look(&all.nics[i].guard);
+		uint64_t at = look(&all.nics[i]);
+		first = at < first ? at : first;
+	}
+	return first;
+}
+
+/* Puts back a NIC that zcrxd.conf names no more and that could not be put back at the start. */
+static void put_back_other(void *arg, const char *name)
+{
+	(void)arg;
+	if (!leases_has(name))
+		nic_put_back(all.dir, name, say);
+}
+
+void leases_done(void)
+{
+	for (uint32_t i = 0; i < all.n; i++) {
+		struct leases *nic = &all.nics[i];
+		give_back_wait(nic);
+		guard_done(&nic->guard);
+		pthread_mutex_lock(&nic->guard.lock);
+		nic->over = true;
+		put_back(nic);
+		pthread_mutex_unlock(&nic->guard.lock);
+	}
+	journal_list(all.dir, put_back_other, NULL);
+	/* Threads that are stuck in a client's socket may still have leases: nothing is freed. */
+}

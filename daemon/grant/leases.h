@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The NICs that the administrator gave zcrxd queues of (zcrxd.conf(5), [nic NAME]): when each is
+ * made ready, and when it is put back.
+ *
+ * A NIC is made ready with its first lease: header split on, threshold 0, ntuple rules on, zcrxd's
+ * queues out of the RSS table. What it was like is journaled first. It is put back some time after
+ * the last lease (linger-seconds), at exit, or at the next start after a crash.
+ */
+#ifndef ZCRXD_LEASES_H
+#define ZCRXD_LEASES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/common/work.h"
+#include "daemon/grant/guard.h"
+#include "daemon/grant/pick.h"
+
+struct config_nic;
+
+/* One NIC and the leases of its queues. What is not atomic belongs to who holds guard.lock. */
+struct leases {
+	const struct config_nic *config;
+	uint32_t ifindex; /* while there are leases */
+	uint32_t n;       /* leases */
+	bool over;        /* it is put back for good: nothing is leased or changed any more */
+	bool left_behind; /* a zcrxd that died may have left rules there */
+	bool unready;     /* it cannot be looked after, and nothing of it is leased */
+	struct guard guard;
+	struct pick pick;
+
+	/* What happens without leases. Atomic, since it is looked at without the lock. */
+	uint64_t back_at_ns; /* when it is to be put back; 0: it has leases, or is as it was */
+	bool owed;           /* it was gone when it was to be put back, perhaps before the start */
+
+	/* The control thread's. */
+	bool returning; /* the work was started, and is not joined yet */
+	struct work work;
+};
+
+/* Puts back first what a daemon that was killed left behind, as far as that is possible now. */
+void leases_init(const struct config_nic *nics, const char *state_dir);
+
+/* Are there NICs of which queues can be leased? */
+bool leases_any(void);
+
+/*
+ * To be called when something about interfaces, addresses or routes changed, when the eventfd
+ * leases_owing() is readable, and when it is time. Leased queues may be reached by others
+ * (guard.h), a NIC without leases may have to be put back, or one that was gone may be here again.
+ * Does not block; the work is done on threads of its own. Returns when it is time again (monotonic,
+ * ns); UINT64_MAX if that is not known.
+ */
+uint64_t leases_look(void);
+int leases_owing(void);
+
+/*
+ * Puts back every NIC that is not yet, also those whose leases never ended. A lease that is being
+ * taken meanwhile is waited for; from then on there are no new ones, and nothing is changed.
+ */
+void leases_done(void);
+
+/* For lease.c. The NIC of this index, in the order of the configuration; NULL: there are no more.
+ */
+struct leases *leases_at(uint32_t i);
+
+/* Is this one of the NICs, or, for "", is there any? */
+bool leases_has(const char *name);
+
+/* With guard.lock held: makes the NIC ready. Returns 0, or a negative errno with a sentence. */
+int leases_make_ready(struct leases *nic, char why[NIC_SENTENCE_BYTES]);
+
+/* With guard.lock held: there is one more lease; the NIC is ready, and has this ifindex. */
+void leases_add(struct leases *nic, struct guarded *lease, uint32_t ifindex);
+
+/* With guard.lock held: the lease is over. After the last one the NIC is put back, now or later. */
+void leases_remove(struct leases *nic, struct guarded *lease);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pump/close.h"
+
+#include "base/clock.h"
+#include "daemon/pump/flow.h"
+#include "daemon/pump/flows.h"
+#include "daemon/pump/life.h"
+#include "daemon/pump/pending.h"
+#include "daemon/pump/queue.h"
+#include "proto/reason.h"
+
+#define ANNOUNCE_NS 1000000000u /* for a closed listener's connections; part of the protocol */
+#define GIVE_UP_NS  4000000u    /* between two tries to give a listener's connections up */
+
+/* QUEUE_CLOSE is answered when the queue is gone. */
+static uint64_t queue_look(struct client *c, uint64_t now_ns)
+{
+	const struct queue *q;
+	(void)now_ns;
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (q->id == c->session.pending.queue_id)
+			return LOOP_FOREVER;
+	pending_finish(c, REASON_NONE, &(struct answer){0});
+	return 0;
+}
+
+uint32_t close_queue(struct client *c, const struct msg_queue_close *m)
+{
+	static const struct pending_kind kind = {.look = queue_look};
+	struct queue *q = queue_find(c, m->queue_id);
+	if (!q)
+		return REASON_NO_OBJECT;
+	pending_begin(c, &m->hdr, &kind);
+	c->session.pending.queue_id = q->id;
+	life_close(q);
+	return REQUEST_PENDING;
+}
+
+/*
+ * FLOW_CLOSE of a listener is answered when all that it accepted is announced, or, after a second,
+ * given up. A listener whose queue closes ends with the queue.
+ */
+static uint64_t listener_look(struct client *c, uint64_t now_ns)
+{
+	const struct pending *p = &c->session.pending;
+	struct flow *f = flow_find(c, p->listener.id);
+	uint64_t until_ns = p->listener.until_ns;
+	if (f && now_ns >= until_ns)
+		flow_give_up(f);
+	if (f)
+		flow_attend(f);
+	if (f && queue_is_closing(f->queue))
+		return LOOP_FOREVER;
+	if (f && f->state != FLOW_DEAD)
+		return now_ns < until_ns ? until_ns : now_ns + GIVE_UP_NS;
+	pending_finish(c, REASON_NONE, &(struct answer){0});
+	return 0;
+}
+
+uint32_t close_flow(struct client *c, const struct msg_flow_close *m)
+{
+	static const struct pending_kind kind = {.look = listener_look};
+	struct flow *f = flow_find_known(c, m->flow_id);
+	if (m->flags & ~MSG_CLOSE_ABORT)
+		return REASON_UNKNOWN_FLAG;
+	if (!f)
+		return REASON_NO_OBJECT;
+	bool listener = f->listener;
+	flow_close(f, m->flags & MSG_CLOSE_ABORT);
+	if (!listener)
+		return REASON_NONE;
+	pending_begin(c, &m->hdr, &kind);
+	c->session.pending.listener.id = m->flow_id;
+	c->session.pending.listener.until_ns = clock_ns() + ANNOUNCE_NS;
+	return REQUEST_PENDING;
+}
