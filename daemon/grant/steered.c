@@ -135,8 +135,8 @@ static int steering_add_any(struct steering *s, const struct msg_addr *local)
 		return -errno;
 	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
 		struct msg_addr at;
-		if (strcmp(i->ifa_name, lease_name(s->lease)) != 0 ||
-		    nic_address_of(i, &at) < 0 || (at.family != local->family && !both))
+		if (strcmp(i->ifa_name, lease_name(s->lease)) != 0 || nic_address_of(i, &at) < 0 ||
+		    (at.family != local->family && !both))
 			continue;
 		at.port = local->port;
 		const char *why = judge(s, &at);
@@ -155,7 +155,8 @@ static int steering_add_any(struct steering *s, const struct msg_addr *local)
 	return -EACCES;
 }
 
-static int steering_add(struct steering *s, const struct msg_addr *local, const struct nic_place *place)
+static int steering_add(struct steering *s, const struct msg_addr *local,
+			const struct nic_place *place)
 {
 	struct msg_addr remote = addr_unmapped(&s->wish->remote);
 	if (s->wish->listener && addr_is_any(local))
@@ -176,8 +177,8 @@ static int place_find(const struct steering *s, const struct msg_addr *local, in
 		r = nic_netns_number(places, netns, &ret_own->netns);
 	}
 	if (r == 0)
-		r = nic_place_find(places, lease_name(s->lease), addr_family(local),
-				   local->ip, ret);
+		r = nic_place_find(places, lease_name(s->lease), addr_family(local), local->ip,
+				   ret);
 	nic_places_close(places);
 	return r;
 }

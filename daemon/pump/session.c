@@ -8,8 +8,8 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
-#include "daemon/pump/flight.h"
 #include "daemon/grant/log_client.h"
+#include "daemon/pump/flight.h"
 #include "daemon/pump/judge.h"
 #include "daemon/pump/reply.h"
 #include "daemon/pump/request.h"
