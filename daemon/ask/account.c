@@ -35,14 +35,16 @@ int account_charge(struct user *u, enum account_kind kind, uint64_t n)
 
 void account_release(struct user *u, enum account_kind kind, uint64_t n)
 {
-	union link_any m = {.as_RELEASE = {.kind = kind, .n = n}};
 	(void)u;
 	if (n > 0)
-		ask_tell(&m, LINK_RELEASE, NULL);
+		ask_release(kind, n);
 }
 
+/* Without a broker the client's requests wait, and its streams go on. */
 bool account_request(struct user *u, uint64_t now_ns)
 {
+	if (!account_is_answered())
+		return false;
 	pthread_mutex_lock(&u->lock);
 	bool over = now_ns >= u->at_ns + NS_A_SECOND;
 	if (over || u->credit == 0) {

@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <time.h>
 
+#include "daemon/grant/account.h"
 #include "proto/wire.h"
 
 #define SEND_S 10  /* the broker reads within that time, or is no use */
@@ -20,7 +21,10 @@ struct waiter {
 	uint16_t type;
 	union link_any *reply;
 	int *fds;
-	int result; /* 1: it waits */
+	uint32_t kind; /* of a CHARGE; */
+	uint64_t n;    /* ... and of a FLIGHT */
+	bool sent;     /* to this broker */
+	int result;    /* 1: it waits */
 };
 
 static struct {
@@ -29,7 +33,11 @@ static struct {
 	LIST_HEAD(, waiter) waiters;
 	int link;
 	uint32_t serial;
-	bool broken;
+	bool broken;   /* there is no broker, perhaps for a while */
+	bool given_up; /* ... or for ever */
+	/* What the brokers charged, as this one was told. */
+	uint64_t amounts[ACCOUNT_KINDS];
+	uint32_t in_flight;
 } asking = {.lock = PTHREAD_MUTEX_INITIALIZER, .link = -1};
 
 void ask_init(int link)
@@ -53,14 +61,25 @@ static int send_as(union link_any *m, uint16_t type, uint32_t serial, const int 
 	return wire_send(asking.link, &m->hdr, fds, 0);
 }
 
-static void wait_for(struct waiter *w)
+/*
+ * With the lock held, also for the sending: so nothing is asked of a broker before it was told what
+ * there is. Returns when there is a reply, or nobody to wait for any more.
+ */
+static void converse(struct waiter *w, union link_any *m, const int *fds)
 {
 	struct timespec until;
+	union link_any request = *m; /* *m becomes the reply */
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += WAIT_S;
-	while (w->result > 0 && !asking.broken)
+	while (w->result > 0 && !asking.given_up) {
+		if (!w->sent && !asking.broken) {
+			w->sent = true;
+			(void)send_as(&request, w->type, w->serial, fds); /* else it is broken */
+			continue;
+		}
 		if (pthread_cond_timedwait(&asking.came, &asking.lock, &until) != 0)
 			break;
+	}
 	if (w->result > 0)
 		w->result = -EPIPE;
 }
@@ -68,19 +87,14 @@ static void wait_for(struct waiter *w)
 int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds)
 {
 	struct waiter w = {.type = type, .reply = m, .fds = ret_fds, .result = 1};
+	w.kind = type == LINK_CHARGE ? m->as_CHARGE.kind : 0;
+	w.n = type == LINK_CHARGE ? m->as_CHARGE.n : type == LINK_FLIGHT ? m->as_FLIGHT.n : 0;
 	pthread_mutex_lock(&asking.lock);
 	if (++asking.serial == 0)
 		asking.serial = 1;
 	w.serial = asking.serial;
 	LIST_INSERT_HEAD(&asking.waiters, &w, link);
-	bool broken = asking.broken;
-	pthread_mutex_unlock(&asking.lock);
-	int sent = broken ? -EPIPE : send_as(m, type, w.serial, fds);
-	pthread_mutex_lock(&asking.lock);
-	if (sent == 0)
-		wait_for(&w);
-	else
-		w.result = -EPIPE;
+	converse(&w, m, fds);
 	LIST_REMOVE(&w, link);
 	pthread_mutex_unlock(&asking.lock);
 	if (w.result == -EPIPE)
@@ -100,6 +114,10 @@ static void hand_over(struct waiter *w, const union link_any *m, uint32_t len, i
 	/* The message may be in use by its sender until the reply is there. */
 	memcpy(w->reply, m, sizeof(*m));
 	w->result = link_check_reply(m, len, nfds, w->type) < 0 ? -EBADMSG : m->hdr.error;
+	if (w->result == 0 && w->type == LINK_CHARGE)
+		asking.amounts[w->kind] += w->n;
+	if (w->result == 0 && w->type == LINK_FLIGHT)
+		asking.in_flight += (uint32_t)w->n;
 	for (uint32_t i = 0; i < nfds && w->fds && w->result == 0; i++) {
 		w->fds[i] = fds[i];
 		fds[i] = -1;
@@ -122,8 +140,59 @@ void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
 
 void ask_break(void)
 {
+	struct waiter *w;
 	pthread_mutex_lock(&asking.lock);
 	asking.broken = true;
+	LIST_FOREACH (w, &asking.waiters, link)
+		w->sent = false;
+	pthread_mutex_unlock(&asking.lock);
+}
+
+void ask_again(void (*have_files)(void *data), void *data)
+{
+	union link_any m = {.as_HAVE = {.in_flight = 0}};
+	have_files(data);
+	pthread_mutex_lock(&asking.lock);
+	memcpy(m.as_HAVE.amounts, asking.amounts, sizeof(asking.amounts));
+	m.as_HAVE.in_flight = asking.in_flight;
+	asking.broken = send_as(&m, LINK_HAVE, 0, NULL) < 0;
 	pthread_cond_broadcast(&asking.came);
+	pthread_mutex_unlock(&asking.lock);
+}
+
+void ask_give_up(void)
+{
+	pthread_mutex_lock(&asking.lock);
+	asking.broken = asking.given_up = true;
+	pthread_cond_broadcast(&asking.came);
+	pthread_mutex_unlock(&asking.lock);
+}
+
+bool account_is_answered(void)
+{
+	pthread_mutex_lock(&asking.lock);
+	bool answered = !asking.broken;
+	pthread_mutex_unlock(&asking.lock);
+	return answered;
+}
+
+/* Under the lock, so that no broker is told of a charge after it was told of its release. */
+void ask_release(uint32_t kind, uint64_t n)
+{
+	union link_any m = {.as_RELEASE = {.kind = kind, .n = n}};
+	pthread_mutex_lock(&asking.lock);
+	asking.amounts[kind] -= n;
+	if (!asking.broken)
+		ask_tell(&m, LINK_RELEASE, NULL);
+	pthread_mutex_unlock(&asking.lock);
+}
+
+void ask_landed(uint32_t n)
+{
+	union link_any m = {.as_LANDED = {.n = n}};
+	pthread_mutex_lock(&asking.lock);
+	asking.in_flight -= n;
+	if (!asking.broken)
+		ask_tell(&m, LINK_LANDED, NULL);
 	pthread_mutex_unlock(&asking.lock);
 }

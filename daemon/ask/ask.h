@@ -32,8 +32,24 @@ void ask_tell(union link_any *m, uint16_t type, const int *fds);
 /* On the first thread: a reply came; takes its descriptors over. */
 void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds);
 
-/* There is no broker any more: whoever waits, or asks from now on, is told. */
+/*
+ * The link is broken. Whoever waits goes on waiting: what was not answered is asked of the next
+ * broker again. ask_is_answered() says no until then.
+ */
 void ask_break(void);
+
+/*
+ * The next broker has the link: it is told what this pump was charged, and then asked what waits.
+ * have_files sends what there is of files, LINK_HAVE_FILE.
+ */
+void ask_again(void (*have_files)(void *data), void *data);
+
+/* There will be none: whoever waits, or asks from now on, is told. */
+void ask_give_up(void);
+
+/* Less of a kind is charged; the broker is told, now or later. */
+void ask_release(uint32_t kind, uint64_t n);
+void ask_landed(uint32_t n);
 
 /* The client's user, to whom everything is charged. */
 struct user *ask_user(void);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "daemon/ask/ask.h"
+#include "daemon/grant/account.h"
 
 #define CREDIT_MOST 8u
 
@@ -33,6 +34,8 @@ bool flight_reader_charge(struct flight_reader *r, uint32_t n)
 	bool room = r->credit >= n;
 	r->credit -= room ? n : 0;
 	pthread_mutex_unlock(&r->lock);
+	if (!room && !account_is_answered())
+		return false;
 	return room || ask(&(union link_any){.as_FLIGHT = {.n = n}}, LINK_FLIGHT, NULL, NULL) == 0;
 }
 
@@ -41,8 +44,7 @@ void flight_reader_release(struct flight_reader *r, uint32_t n)
 	pthread_mutex_lock(&r->lock);
 	r->credit += n;
 	if (r->credit > CREDIT_MOST) {
-		union link_any m = {.as_LANDED = {.n = r->credit - CREDIT_MOST}};
-		ask_tell(&m, LINK_LANDED, NULL);
+		ask_landed(r->credit - CREDIT_MOST);
 		r->credit = CREDIT_MOST;
 	}
 	pthread_mutex_unlock(&r->lock);

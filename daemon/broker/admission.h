@@ -14,6 +14,9 @@
  */
 int admission_get(int sock, const char *socket, struct client_identity *ret);
 
+/* Of a client that another broker admitted, whatever the limits are now. Returns 0 or -EDQUOT. */
+int admission_again(struct client_identity *who);
+
 /* The session is over. */
 void admission_over(struct client_identity *who);
 

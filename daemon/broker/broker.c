@@ -275,10 +275,10 @@ static int listen_to(struct broker *b, const struct listeners *l)
 }
 
 int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct policy *policy,
-		bool verbose)
+		bool verbose, const char *clients)
 {
 	*b = (struct broker){.event = event, .listeners = l};
-	int r = pumps_init(&b->pumps, event, verbose);
+	int r = pumps_init(&b->pumps, event, verbose, clients);
 	b->pumps.on_empty = pumps_gone;
 	b->pumps.empty_data = b;
 	if (r == 0)
@@ -299,6 +299,8 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct p
 		r = sd_event_add_io(event, NULL, b->ended, EPOLLIN, ended_ready, b);
 	if (r >= 0)
 		r = watch_files(b);
+	if (r >= 0)
+		b->next_id = pumps_take(&b->pumps);
 	if (r >= 0)
 		r = listen_to(b, l);
 	if (r >= 0 && leases_any())

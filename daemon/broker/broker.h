@@ -33,7 +33,7 @@ struct broker {
 
 /* Returns 0 or a negative errno. Borrows what it is given, but takes over what the policy holds. */
 int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct policy *policy,
-		bool verbose);
+		bool verbose, const char *clients);
 
 /*
  * Puts another policy in force, taking it over, and has the classes' sockets that it says. Clients

@@ -160,7 +160,8 @@ static int stop_signal(sd_event_source *source, const struct signalfd_siginfo *i
 /* All that serving takes. Returns 0 or more, or a negative errno. */
 static int begin(struct server *s, sd_event *event, struct config *config, bool verbose)
 {
-	int r = broker_init(&s->broker, event, &s->listeners, &config->policy, verbose);
+	int r = broker_init(&s->broker, event, &s->listeners, &config->policy, verbose,
+			    config->clients);
 	if (r == 0)
 		r = sd_event_add_signal(event, NULL, SIGTERM, stop_signal, &s->broker);
 	if (r >= 0)

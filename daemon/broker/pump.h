@@ -41,6 +41,7 @@ struct pump {
 	bool over;                 /* the client has gone; what it has not read yet has not */
 	bool dead;                 /* the process has ended */
 	bool broken;               /* it was ended for what it sent */
+	bool taken;                /* from the broker before, and has not said yet what it has */
 
 	uint64_t charged[ACCOUNT_KINDS];
 	struct flight_reader *reader;

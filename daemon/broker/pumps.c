@@ -18,6 +18,7 @@
 
 #include "base/fd.h"
 #include "daemon/broker/admission.h"
+#include "daemon/broker/record.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_lease.h"
 #include "daemon/common/log.h"
@@ -143,6 +144,7 @@ static void bury(struct pump *p)
 	bool awaited = p->awaited;
 	TAILQ_REMOVE(&all->list, p, link);
 	serve_release(p);
+	record_remove(all->records, p->pid);
 	pump_free(p);
 	admission_over(&who);
 	if (awaited)
@@ -273,15 +275,30 @@ static int ready(sd_event_source *source, int fd, uint32_t events, void *data)
 	return 0;
 }
 
-static int exited(sd_event_source *source, const siginfo_t *info, void *data)
+static void ended(struct pump *p)
 {
-	struct pump *p = data;
-	(void)source;
 	p->dead = true;
 	if (!p->broken)
 		ready(p->io, p->sock, 0, p); /* what it said last */
 	sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
 	sd_event_source_set_enabled(p->news, SD_EVENT_OFF);
+	wind_up(p);
+}
+
+/* One that was taken over has another parent. */
+static int exited_elsewhere(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)fd;
+	(void)events;
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	ended(data);
+	return 0;
+}
+
+static int exited(sd_event_source *source, const siginfo_t *info, void *data)
+{
+	struct pump *p = data;
+	(void)source;
 	bool crashed = info->si_code != CLD_EXITED || info->si_status != 0;
 	if (crashed && !p->broken)
 		log_warn("the pump of client %u (pid %d) ended with %s %d", p->id, (int)p->who.pid,
@@ -344,57 +361,132 @@ static int process_start(struct pump *p, int client)
 	_cleanup_(fd_closep) int aside = fcntl(client, F_DUPFD_CLOEXEC, ASIDE);
 	if (link < 0 || aside < 0)
 		return -errno;
-	int r = tell_start(p);
-	if (r == 0)
-		r = spawn(p->all->path, link, aside, &p->pid);
+	int r = spawn(p->all->path, link, aside, &p->pid);
 	if (r == -ENOENT || r == -EACCES)
 		log_error("%s cannot be started: %s", p->all->path, strerrordesc_np(-r));
 	if (r < 0)
 		return r == -EACCES ? -ENOENT : r;
 	p->pidfd = pidfd_open(p->pid, 0);
-	return p->pidfd < 0 ? -errno : 0;
+	if (p->pidfd < 0)
+		return -errno;
+	struct record record = {.pump = p->pid, .id = p->id, .who = p->who, .is = p->is};
+	r = record_write(p->all->records, &record);
+	if (r < 0)
+		log_warn("%s: %s: client %u does not outlive this zcrxd", p->all->records,
+			 strerrordesc_np(-r), p->id);
+	return tell_start(p);
 }
 
-static int watch(struct pump *p)
+static int watch(struct pump *p, bool is_child)
 {
 	sd_event *event = p->all->event;
 	int r = sd_event_add_io(event, &p->io, p->sock, EPOLLIN, ready, p);
 	if (r >= 0)
 		r = sd_event_add_io(event, &p->news, p->poke, EPOLLIN, news, p);
-	if (r >= 0)
+	if (r >= 0 && is_child)
 		r = sd_event_add_child_pidfd(event, &p->exit, p->pidfd, WEXITED, exited, p);
+	else if (r >= 0)
+		r = sd_event_add_io(event, &p->exit, p->pidfd, EPOLLIN, exited_elsewhere, p);
 	return r < 0 ? r : 0;
+}
+
+static struct pump *pump_new(struct pumps *all, uint32_t id, const struct client_identity *who)
+{
+	struct pump *p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	*p = (struct pump){.all = all, .id = id, .who = *who, .sock = -1, .pidfd = -1};
+	pthread_mutex_init(&p->lock, NULL);
+	STAILQ_INIT(&p->jobs);
+	p->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	p->reader = flight_reader_get(who->class, who->uid);
+	if (p->reader && p->poke >= 0)
+		return p;
+	pump_free(p);
+	return NULL;
 }
 
 int pump_start(struct pumps *all, int client, uint32_t id, const struct client_identity *who)
 {
-	struct pump *p = calloc(1, sizeof(*p));
+	struct pump *p = pump_new(all, id, who);
 	pid_t pid;
 	if (!p)
 		return -ENOMEM;
-	*p = (struct pump){.all = all, .id = id, .who = *who, .sock = -1, .pidfd = -1};
-	pthread_mutex_init(&p->lock, NULL);
-	STAILQ_INIT(&p->jobs);
 	p->is.socket = *p->who.socket ? p->who.socket : NULL;
-	p->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	p->reader = flight_reader_get(who->class, who->uid);
-	int r = !p->reader ? -ENOMEM : p->poke < 0 ? -errno : 0;
-	if (r == 0)
-		r = identity_read(&p->is, &pid, client);
+	int r = identity_read(&p->is, &pid, client);
 	if (r == 0)
 		r = process_start(p, client);
 	if (r == 0)
-		r = watch(p);
+		r = watch(p, true);
 	if (r < 0) {
 		if (p->pid > 0) {
 			kill(p->pid, SIGKILL);
 			waitpid(p->pid, NULL, 0);
+			record_remove(all->records, p->pid);
 		}
 		pump_free(p);
 		return r;
 	}
 	TAILQ_INSERT_TAIL(&all->list, p, link);
 	return 0;
+}
+
+/* ---- those of the broker before ---- */
+
+/* The end of a link that the pump keeps for whoever comes. */
+static int link_take(int pidfd)
+{
+	int domain = 0, type = 0;
+	socklen_t len = sizeof(int);
+	_cleanup_(fd_closep) int sock = pidfd_getfd(pidfd, START_NEXT, 0);
+	if (sock < 0 || getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+	    getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+		return -errno;
+	return domain == AF_UNIX && type == SOCK_SEQPACKET ? fd_steal(&sock) : -ENOTSOCK;
+}
+
+struct taking {
+	struct pumps *all;
+	uint32_t last_id, n, lost;
+};
+
+static bool take(struct record *r, int pidfd, void *data)
+{
+	struct taking *t = data;
+	t->last_id = r->id > t->last_id ? r->id : t->last_id;
+	int sock = link_take(pidfd);
+	struct pump *p = sock < 0 ? NULL : pump_new(t->all, r->id, &r->who);
+	t->lost++;
+	if (!p) {
+		fd_close(sock);
+		return false;
+	}
+	p->sock = sock;
+	p->pid = r->pump;
+	p->taken = true;
+	if (admission_again(&p->who) < 0) {
+		pump_free(p);
+		return false;
+	}
+	p->pidfd = pidfd;
+	p->is = r->is;
+	p->is.socket = *p->who.socket ? p->who.socket : NULL;
+	TAILQ_INSERT_TAIL(&t->all->list, p, link);
+	if (watch(p, false) < 0 || tell_start(p) < 0)
+		pump_break(p, "cannot be taken over");
+	t->lost--;
+	t->n++;
+	return true;
+}
+
+uint32_t pumps_take(struct pumps *all)
+{
+	struct taking t = {.all = all};
+	records_read(all->records, take, &t);
+	if (t.n || t.lost)
+		log_info("%u clients of the zcrxd before go on, %u cannot be taken over", t.n,
+			 t.lost);
+	return t.last_id;
 }
 
 /* ---- all ---- */
@@ -419,12 +511,14 @@ static char *path_find(void)
 	return path;
 }
 
-int pumps_init(struct pumps *all, sd_event *event, bool verbose)
+int pumps_init(struct pumps *all, sd_event *event, bool verbose, const char *clients)
 {
 	*all = (struct pumps){.event = event, .verbose = verbose, .path = path_find()};
 	TAILQ_INIT(&all->list);
+	if (asprintf(&all->records, "%s.pumps", clients) < 0)
+		all->records = NULL;
 	all->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (all->wake < 0 || !all->path)
+	if (all->wake < 0 || !all->path || !all->records)
 		return all->wake < 0 ? -errno : -ENOMEM;
 	int r = sd_event_add_io(event, &all->wake_io, all->wake, EPOLLIN, woken, all);
 	return r < 0 ? r : 0;
@@ -435,6 +529,9 @@ void pumps_done(struct pumps *all)
 	sd_event_source_disable_unref(all->wake_io);
 	fd_close(all->wake);
 	free(all->path);
+	if (all->records)
+		rmdir(all->records);
+	free(all->records);
 }
 
 void pumps_stop(struct pumps *all)

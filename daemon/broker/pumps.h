@@ -20,7 +20,8 @@ TAILQ_HEAD(pump_list, pump);
 struct pumps {
 	sd_event *event; /* borrowed, as these */
 	bool verbose;
-	char *path; /* of the program */
+	char *path;    /* of the program */
+	char *records; /* the folder of record.h */
 	struct pump_list list;
 	int wake; /* eventfd: a job is over */
 	sd_event_source *wake_io;
@@ -29,8 +30,9 @@ struct pumps {
 	void *empty_data, *shown_data;
 };
 
-/* Returns 0 or a negative errno; pumps_done() either way. */
-int pumps_init(struct pumps *all, sd_event *event, bool verbose);
+/* clients: the path of the clients' socket. Returns 0 or a negative errno; pumps_done() either way.
+ */
+int pumps_init(struct pumps *all, sd_event *event, bool verbose, const char *clients);
 void pumps_done(struct pumps *all);
 
 /*
@@ -38,6 +40,12 @@ void pumps_done(struct pumps *all);
  * over what *who is charged, on success only. Returns 0 or a negative errno.
  */
 int pump_start(struct pumps *all, int client, uint32_t id, const struct client_identity *who);
+
+/*
+ * Takes over the pumps of a broker that was killed. Returns the highest number of their clients, 0
+ * if there are none.
+ */
+uint32_t pumps_take(struct pumps *all);
 
 /* Another policy is in force. */
 void pumps_policy(struct pumps *all);

@@ -20,7 +20,8 @@
 #include "daemon/grant/udmabuf.h"
 #include "proto/wire.h"
 
-#define KEPT_MOST 4096u
+#define HAVE_MOST   (1ull << 48) /* of a kind: what is more would overflow sums */
+#define FLIGHT_MOST 1024u
 
 /* A dma-buf that was made for the client. */
 struct held_kept {
@@ -62,6 +63,23 @@ static void release(struct pump *p, const struct link_amount *m)
 		return pump_break(p, "releases more than it was charged");
 	p->charged[m->kind] -= m->n;
 	account_release(p->who.user, m->kind, m->n);
+}
+
+/* What the broker before had charged it, whatever the limits are now. */
+static void have(struct pump *p, const struct link_have *m)
+{
+	if (!p->taken)
+		return pump_break(p, "says again what it has");
+	p->taken = false;
+	for (uint32_t kind = 0; kind < ACCOUNT_KINDS; kind++) {
+		struct link_amount amount = {.kind = kind, .n = m->amounts[kind]};
+		if (!is_amount(&amount) || amount.n > HAVE_MOST)
+			continue;
+		p->charged[kind] = amount.n;
+		account_take(p->who.user, kind, amount.n);
+	}
+	p->in_flight = m->in_flight < FLIGHT_MOST ? m->in_flight : FLIGHT_MOST;
+	flight_reader_take(p->reader, p->in_flight);
 }
 
 /* So many of those that were asked for as are within the rate. */
@@ -232,6 +250,12 @@ void serve_message(struct pump *p, const union link_any *m, int *fds, uint32_t n
 	}
 	case LINK_SHOWN:
 		return shown(p, fds[0]);
+	case LINK_HAVE:
+		return have(p, &m->as_HAVE);
+	case LINK_HAVE_FILE:
+		if (p->taken)
+			file(p, fds[0], m->as_HAVE_FILE.bytes);
+		return;
 	case LINK_OVER:
 		p->over = true;
 		return;

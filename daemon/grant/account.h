@@ -42,6 +42,12 @@ uint64_t account_most(const struct limits *l, enum account_kind kind);
 int account_charge(struct user *u, enum account_kind kind, uint64_t n);
 void account_release(struct user *u, enum account_kind kind, uint64_t n);
 
+/* Charges what is had already, whatever the limit. */
+void account_take(struct user *u, enum account_kind kind, uint64_t n);
+
+/* Would a charge be answered at once? Not in a pump without a broker. */
+bool account_is_answered(void);
+
 /*
  * One request of the user's more: within its rate, and its pool's, which is that of as many users
  * as it may have? The rate is remembered for as long as it holds, even if the user has no

@@ -83,6 +83,14 @@ bool flight_reader_charge(struct flight_reader *r, uint32_t n)
 	return room;
 }
 
+void flight_reader_take(struct flight_reader *r, uint32_t n)
+{
+	pthread_mutex_lock(&all.lock);
+	r->unread += n;
+	all.unread += n;
+	pthread_mutex_unlock(&all.lock);
+}
+
 void flight_reader_release(struct flight_reader *r, uint32_t n)
 {
 	pthread_mutex_lock(&all.lock);

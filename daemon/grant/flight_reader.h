@@ -21,6 +21,8 @@ void flight_reader_put(struct flight_reader *r);
 
 /* n more are in flight to it, if it may have them. */
 bool flight_reader_charge(struct flight_reader *r, uint32_t n);
+/* n are in flight to it already. */
+void flight_reader_take(struct flight_reader *r, uint32_t n);
 void flight_reader_release(struct flight_reader *r, uint32_t n);
 
 #endif

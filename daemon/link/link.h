@@ -25,6 +25,7 @@
 #define LINK_RANGES_MOST 128u /* with one message */
 #define LINK_RULES_MOST  16u  /* of one STEER */
 #define LINK_RXQS_MOST   16u
+#define LINK_AMOUNTS     16u
 
 struct link_nothing {
 	struct msg_hdr hdr;
@@ -182,34 +183,43 @@ struct link_id {
 	uint32_t id, pad;
 };
 
+/* What the pump has been charged, said to a broker that took it over. */
+struct link_have {
+	struct msg_hdr hdr;
+	uint64_t amounts[LINK_AMOUNTS]; /* by enum account_kind */
+	uint32_t in_flight, pad;
+};
+
 /*
  * NAME, number, struct of the request, struct of the reply, descriptors with the request (least,
  * most), with the reply (most), who sends it and whether it is answered, whether the broker may
  * need long for it: then it is carried out on a thread of the pump's own there.
  */
-#define LINK_TABLE(X)                                                         \
-	X(START, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)   \
-	X(CLASS, 2, link_class, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)   \
-	X(STOP, 3, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)  \
-	X(SHOW, 4, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)  \
-	X(NEWS, 5, link_news, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)     \
-	X(CHARGE, 16, link_amount, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)   \
-	X(RELEASE, 17, link_amount, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK) \
-	X(REQUESTS, 18, link_count, link_count, 0, 0, 0, PUMP_ASKS, QUICK)    \
-	X(FILE, 19, link_bytes, link_nothing, 1, 1, 0, PUMP_ASKS, QUICK)      \
-	X(FLIGHT, 20, link_count, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)    \
-	X(LANDED, 21, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)   \
-	X(LOG, 22, link_log, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)        \
-	X(SHOWN, 23, link_nothing, link_nothing, 1, 1, 0, PUMP_TELLS, QUICK)  \
-	X(OVER, 24, link_nothing, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)   \
-	X(HOST, 25, link_host, link_refusal, 0, 0, 1, PUMP_ASKS, QUICK)       \
-	X(UDMABUF, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, SLOW)         \
-	X(KEEP, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)        \
-	X(LEASE, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)  \
-	X(LEASE_END, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)     \
-	X(STEER, 34, link_steer, link_steer_reply, 1, 1, 0, PUMP_ASKS, SLOW)  \
-	X(UNSTEER, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)     \
-	X(ZCRX, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, SLOW)     \
+#define LINK_TABLE(X)                                                          \
+	X(START, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)    \
+	X(CLASS, 2, link_class, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)    \
+	X(STOP, 3, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)   \
+	X(SHOW, 4, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)   \
+	X(NEWS, 5, link_news, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)      \
+	X(CHARGE, 16, link_amount, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)    \
+	X(RELEASE, 17, link_amount, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)  \
+	X(REQUESTS, 18, link_count, link_count, 0, 0, 0, PUMP_ASKS, QUICK)     \
+	X(FILE, 19, link_bytes, link_nothing, 1, 1, 0, PUMP_ASKS, QUICK)       \
+	X(FLIGHT, 20, link_count, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)     \
+	X(LANDED, 21, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)    \
+	X(LOG, 22, link_log, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)         \
+	X(SHOWN, 23, link_nothing, link_nothing, 1, 1, 0, PUMP_TELLS, QUICK)   \
+	X(OVER, 24, link_nothing, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)    \
+	X(HOST, 25, link_host, link_refusal, 0, 0, 1, PUMP_ASKS, QUICK)        \
+	X(UDMABUF, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, SLOW)          \
+	X(KEEP, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)         \
+	X(HAVE, 28, link_have, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)       \
+	X(HAVE_FILE, 29, link_bytes, link_nothing, 1, 1, 0, PUMP_TELLS, QUICK) \
+	X(LEASE, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)   \
+	X(LEASE_END, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)      \
+	X(STEER, 34, link_steer, link_steer_reply, 1, 1, 0, PUMP_ASKS, SLOW)   \
+	X(UNSTEER, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)      \
+	X(ZCRX, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, SLOW)      \
 	X(DEVMEM, 37, link_devmem, link_devmem_reply, 1, 1, 1, PUMP_ASKS, SLOW)
 
 enum link_type {
@@ -241,6 +251,7 @@ union link_any {
 	static_assert(least <= most && most <= MSG_FDS_MAX && back <= MSG_FDS_MAX, #name);
 LINK_TABLE(X)
 #undef X
+static_assert(ACCOUNT_KINDS <= LINK_AMOUNTS, "each kind has an amount");
 static_assert(sizeof(union link_any) == MSG_BYTES_MAX, "a message has room in a datagram");
 
 /*

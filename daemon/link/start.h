@@ -6,4 +6,10 @@
 #define START_LINK   3
 #define START_CLIENT 4
 
+/*
+ * Another end of a link, which nobody else has: a broker that comes later takes it from the pump
+ * (pidfd_getfd). The pump puts it there.
+ */
+#define START_NEXT 5
+
 #endif

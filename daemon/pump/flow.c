@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/size.h"
+#include "daemon/grant/account.h"
 #include "daemon/pump/channel.h"
 #include "daemon/pump/control.h"
 #include "daemon/pump/flows.h"
@@ -147,7 +148,8 @@ void flow_free(struct flow *f)
 static void accept_next(struct flow *f)
 {
 	struct client *c = f->queue->client;
-	if (!f->accepting && flow_new(&f->accepting, f->queue, -1) < 0) {
+	if (!f->accepting &&
+	    (!account_is_answered() || flow_new(&f->accepting, f->queue, -1) < 0)) {
 		c->retry = true;
 		return;
 	}

@@ -17,17 +17,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "daemon/ask/ask.h"
 #include "daemon/common/log.h"
 #include "daemon/link/start.h"
 #include "daemon/pump/client.h"
 #include "daemon/pump/flight.h"
+#include "daemon/pump/held.h"
 #include "daemon/pump/lower.h"
 #include "daemon/pump/shown.h"
 #include "proto/wire.h"
 
-#define START_MS 10000 /* START and CLASS are sent before the process is started */
+#define ORPHAN_MS 300000 /* without a broker the client is ended then */
+#define START_MS  10000  /* START and CLASS are sent before the process is started */
 
 struct pump {
 	struct client_identity who;
@@ -35,6 +38,8 @@ struct pump {
 	struct client *client; /* NULL: it has gone */
 	int ended;             /* eventfd: the client's thread has ended */
 	int flights;           /* what it has not read yet; or -1 */
+	int next;              /* this end of the link that the next broker takes; or -1 */
+	int64_t alone_until; /* there is no broker, and until then (clock.h) one may come; or -1 */
 };
 
 static void show(struct pump *p)
@@ -44,10 +49,25 @@ static void show(struct pump *p)
 		ask_tell(&(union link_any){.as_SHOWN = {.hdr.nfds = 1}}, LINK_SHOWN, &fd);
 }
 
+static void have_files(void *data)
+{
+	const struct pump *p = data;
+	if (p->client)
+		held_files_tell(p->client);
+}
+
+/* From the first broker; one that took the pump over says it, too, to be told what there is. */
 static int start(struct pump *p, const struct link_start *m)
 {
-	if (m->version != LINK_VERSION || p->id)
+	if (m->version != LINK_VERSION)
 		return -EPROTO;
+	log_init(m->verbose);
+	ask_leases(m->leases);
+	ask_zcrx_refused(m->zcrx_refused);
+	if (p->id) {
+		ask_again(have_files, p);
+		return 0;
+	}
 	p->id = m->client;
 	p->who = (struct client_identity){.pid = m->pid,
 					  .uid = m->uid,
@@ -55,9 +75,6 @@ static int start(struct pump *p, const struct link_start *m)
 					  .user = ask_user()};
 	snprintf(p->who.socket, sizeof(p->who.socket), "%s", m->socket);
 	snprintf(p->who.class, sizeof(p->who.class), "%s", m->class);
-	log_init(m->verbose);
-	ask_leases(m->leases);
-	ask_zcrx_refused(m->zcrx_refused);
 	return 0;
 }
 
@@ -104,6 +121,23 @@ static int link_turn(struct pump *p)
 	return r < 0 ? r : take(p, &m);
 }
 
+/* Makes another link, of which the next broker takes its end. Returns 0 or a negative errno. */
+static int next_make(struct pump *p)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	int own = fcntl(pair[0], F_DUPFD_CLOEXEC, START_NEXT + 1), r = own < 0 ? -errno : 0;
+	fd_close(pair[0]);
+	if (pair[1] != START_NEXT) {
+		if (r == 0 && dup3(pair[1], START_NEXT, O_CLOEXEC) < 0)
+			r = -errno;
+		fd_close(pair[1]);
+	}
+	p->next = r < 0 ? fd_close(own) : own;
+	return r;
+}
+
 /* START, and all of CLASS, which were sent together. */
 static int begin(struct pump *p)
 {
@@ -124,43 +158,72 @@ static void client_gone(struct pump *p)
 	ask_tell(&(union link_any){0}, LINK_OVER, NULL);
 }
 
-static void broker_gone(struct pump *p, struct pollfd *link)
+/* What has to do with a NIC cannot wait for another broker, which puts NICs back when it starts. */
+static void broker_gone(struct pump *p)
 {
-	link->fd = -1;
+	p->alone_until = clock_until(ORPHAN_MS);
 	ask_break();
+	if (p->next < 0 || (p->client && held_is_bound(p->client)))
+		p->alone_until = 0;
+}
+
+static void give_up(struct pump *p)
+{
+	p->alone_until = INT64_MAX;
+	p->next = fd_close(p->next);
+	ask_give_up();
 	if (p->client)
 		client_stop(p->client);
 }
 
+/* A broker has the other end of the next link, and said something. */
+static void broker_came(struct pump *p)
+{
+	p->alone_until = -1;
+	dup3(p->next, START_LINK, O_CLOEXEC);
+	fd_close(p->next);
+	p->next = -1;
+	if (next_make(p) < 0)
+		fd_close(START_NEXT);
+	ask_init(START_LINK);
+}
+
 static void serve(struct pump *p)
 {
-	struct pollfd in[] = {{.fd = START_LINK, .events = POLLIN},
-			      {.fd = p->ended, .events = POLLIN},
-			      {.fd = p->flights, .events = POLLIN}};
 	eventfd_t count;
 	while (p->client || flights_any()) {
-		poll(in, 3, -1);
-		if (in[0].revents && link_turn(p) < 0)
-			broker_gone(p, &in[0]);
+		bool alone = p->alone_until >= 0;
+		struct pollfd in[] = {{.fd = alone ? p->next : START_LINK, .events = POLLIN},
+				      {.fd = p->ended, .events = POLLIN},
+				      {.fd = p->flights, .events = POLLIN}};
+		poll(in, 3, alone ? clock_left(p->alone_until) : -1);
+		if (alone && in[0].revents)
+			broker_came(p);
+		else if (in[0].revents && link_turn(p) < 0)
+			broker_gone(p);
+		if (p->alone_until >= 0 && clock_left(p->alone_until) == 0)
+			give_up(p);
 		if (in[2].revents)
 			flights_look();
 		if (p->client && eventfd_read(p->ended, &count) == 0)
 			client_gone(p);
-		if (!p->client && in[0].fd < 0)
-			return; /* nobody counts what is in flight any more */
+		if (!p->client && p->alone_until >= 0)
+			return; /* nobody counts what is in flight */
 	}
 }
 
 int main(void)
 {
-	struct pump p = {.ended = -1, .flights = -1};
+	struct pump p = {.ended = -1, .flights = -1, .next = -1, .alone_until = -1};
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
 	if (fcntl(START_LINK, F_GETFD) < 0 || fcntl(START_CLIENT, F_GETFD) < 0) {
 		fprintf(stderr, "zcrx-pump is started by zcrxd, one for each client.\n");
 		return 2;
 	}
 	ask_init(START_LINK);
-	int r = lower_self();
+	int r = next_make(&p); /* first: its number is free still */
+	if (r == 0)
+		r = lower_self();
 	if (r == 0)
 		r = begin(&p);
 	if (r < 0) {

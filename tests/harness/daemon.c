@@ -3,6 +3,7 @@
  * A zcrxd of the test's own. It says READY=1 on a notification socket as it would to systemd, so
  * nobody has to poll for it.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -94,17 +95,12 @@ static bool ready_wait(int notify, pid_t pid)
 	return ready;
 }
 
-void harness_daemon_start(struct harness_daemon *d, const char *config)
+static void run(struct harness_daemon *d)
 {
 	char notify_path[96];
 	struct sockaddr_un at;
-	*d = (struct harness_daemon){.dir = "/tmp/zcrxd-test-XXXXXX"};
-	assert_non_null(mkdtemp(d->dir));
-	path_in(d->socket, sizeof(d->socket), d, "zcrxd.sock");
-	path_in(d->status, sizeof(d->status), d, "status.sock");
-	path_in(d->log, sizeof(d->log), d, "log");
 	path_in(notify_path, sizeof(notify_path), d, "notify");
-	config_write(d, config);
+	unlink(notify_path);
 	int notify = unix_socket(notify_path, SOCK_DGRAM, &at);
 	assert_int_equal(bind(notify, (struct sockaddr *)&at, sizeof(at)), 0);
 
@@ -122,6 +118,27 @@ void harness_daemon_start(struct harness_daemon *d, const char *config)
 	}
 }
 
+void harness_daemon_start(struct harness_daemon *d, const char *config)
+{
+	*d = (struct harness_daemon){.dir = "/tmp/zcrxd-test-XXXXXX"};
+	assert_non_null(mkdtemp(d->dir));
+	path_in(d->socket, sizeof(d->socket), d, "zcrxd.sock");
+	path_in(d->status, sizeof(d->status), d, "status.sock");
+	path_in(d->log, sizeof(d->log), d, "log");
+	config_write(d, config);
+	run(d);
+}
+
+void harness_broker_kill(struct harness_daemon *d, useconds_t absent_us)
+{
+	assert_int_equal(kill(d->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(d->pid, NULL, 0), d->pid);
+	usleep(absent_us);
+	run(d);
+}
+
+static int noted_by(const struct harness_daemon *d, pid_t *ret, int room);
+
 static void clean(struct harness_daemon *d)
 {
 	static const char *const names[] = {"zcrxd.sock", "status.sock", "zcrxd.conf", "log",
@@ -131,6 +148,16 @@ static void clean(struct harness_daemon *d)
 		path_in(path, sizeof(path), d, names[i]);
 		unlink(path);
 	}
+	char pumps[128];
+	pid_t all[64];
+	int n = noted_by(d, all, 64);
+	snprintf(pumps, sizeof(pumps), "%s.pumps", d->socket);
+	for (int i = 0; i < n; i++) { /* of a broker that was killed */
+		char path[160];
+		snprintf(path, sizeof(path), "%s/%d", pumps, (int)all[i]);
+		unlink(path);
+	}
+	rmdir(pumps);
 	rmdir(d->dir);
 	d->pid = 0;
 }
@@ -167,26 +194,46 @@ void harness_daemon_kill(struct harness_daemon *d)
 	clean(d);
 }
 
-int harness_daemon_processes(const struct harness_daemon *d, pid_t *ret, int room)
+static int children_of(pid_t parent, pid_t *ret, int room)
 {
 	char path[64];
-	int n = 1, pid;
-	ret[0] = d->pid;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)d->pid, (int)d->pid);
+	int n = 0, pid;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
 	FILE *f = fopen(path, "re");
-	if (!f)
-		return n;
-	while (n < room && fscanf(f, "%d", &pid) == 1) /* NOLINT(cert-err34-c) */
+	while (f && n < room && fscanf(f, "%d", &pid) == 1) /* NOLINT(cert-err34-c) */
 		ret[n++] = pid;
-	fclose(f);
+	if (f)
+		fclose(f);
 	return n;
+}
+
+/* The broker notes its pumps by their numbers; those that it took over are no children of its. */
+static int noted_by(const struct harness_daemon *d, pid_t *ret, int room)
+{
+	char path[128];
+	int n = 0;
+	snprintf(path, sizeof(path), "%s.pumps", d->socket);
+	DIR *dir = opendir(path);
+	const struct dirent *e;
+	while (dir && n < room && (e = readdir(dir))) /* NOLINT(concurrency-mt-unsafe) */
+		if ((ret[n] = (pid_t)strtol(e->d_name, NULL, 10)) > 0)
+			n++;
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+int harness_daemon_processes(const struct harness_daemon *d, pid_t *ret, int room)
+{
+	ret[0] = d->pid;
+	return 1 + noted_by(d, ret + 1, room - 1);
 }
 
 void harness_pump_kill(const struct harness_daemon *d)
 {
 	pid_t all[64];
-	int n = harness_daemon_processes(d, all, 64);
-	assert_true(n > 1);
+	int n = children_of(d->pid, all, 64);
+	assert_true(n > 0);
 	assert_int_equal(kill(all[n - 1], SIGKILL), 0);
 }
 

@@ -52,6 +52,9 @@ int harness_daemon_processes(const struct harness_daemon *d, pid_t *ret, int roo
 /* Ends a client's pump, whose broker stays; there is one, or the last one is meant. */
 void harness_pump_kill(const struct harness_daemon *d);
 
+/* SIGKILL of the broker alone; after a while it is started again and takes the pumps over. */
+void harness_broker_kill(struct harness_daemon *d, useconds_t absent_us);
+
 /* The document of the status socket as text. The caller frees it. */
 char *harness_status(const struct harness_daemon *d);
 

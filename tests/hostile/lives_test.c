@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* The broker is killed again and again; nobody's stream ends, and nobody's account changes. */
+#include <json-c/json.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/hostile/neighbour.h"
+#include "tests/hostile/raw.h"
+#include "tests/hostile/world.h"
+
+enum {
+	CLIENTS = 4, /* and the world's neighbour */
+	KILLS = 20,
+	LIFE_MOST_US = 50000,
+	ABSENT_MOST_US = 50000,
+	STALL_MOST_MS =
+		30000, /* a machine may be 1000 times as slow: one round takes 10 ms or so */
+	AREA = 256 * 1024
+};
+
+static struct neighbour *clients[CLIENTS];
+
+/* What all users of the class have, as text. */
+static char *used(void)
+{
+	char *text = world_status();
+	struct json_object *o = json_tokener_parse(text);
+	assert_non_null(o);
+	struct json_object *class =
+		json_object_array_get_idx(json_object_object_get(o, "classes"), 0);
+	char *copy = strdup(json_object_to_json_string(json_object_object_get(class, "used")));
+	json_object_put(o);
+	free(text);
+	return copy;
+}
+
+/* Each brings something more, while there is a broker or none. Returns how long that took. */
+static uint64_t all_go_on(void)
+{
+	uint64_t before[CLIENTS], since = harness_now_ms();
+	for (int i = 0; i < CLIENTS; i++)
+		before[i] = neighbour_rounds(clients[i]);
+	for (int i = 0; i < CLIENTS; i++)
+		while (neighbour_rounds(clients[i]) < before[i] + 2) {
+			if (neighbour_trouble(clients[i]))
+				fail_msg("client %d suffers: %s", i, neighbour_trouble(clients[i]));
+			if (harness_now_ms() > since + STALL_MOST_MS)
+				fail_msg("client %d stands still", i);
+			usleep(500);
+		}
+	return harness_now_ms() - since;
+}
+
+static void nobodys_stream_ends_with_the_broker(void **state)
+{
+	uint64_t longest_ms = 0;
+	(void)state;
+	for (int i = 0; i < CLIENTS; i++)
+		clients[i] = neighbour_start(zcrxd.socket);
+	char *before = used();
+	srandom(1);
+	for (int i = 0; i < KILLS; i++) {
+		usleep((useconds_t)random() % LIFE_MOST_US);
+		uint64_t since = harness_now_ms();
+		harness_broker_kill(&zcrxd, (useconds_t)random() % ABSENT_MOST_US);
+		uint64_t took = all_go_on();
+		longest_ms = took > longest_ms ? took : longest_ms;
+		WORLD_UNTIL(world_clients() == CLIENTS + 1 && world_queues() == CLIENTS + 1);
+		char *after = used();
+		assert_string_equal(after, before);
+		free(after);
+		struct raw r; /* whoever comes is served */
+		struct raw_queue q;
+		raw_connect(&r);
+		raw_queue_open(&q, &r, AREA, 0, 0);
+		raw_queue_drop(&q);
+		raw_close(&r);
+		WORLD_UNTIL(world_clients() == CLIENTS + 1);
+		print_message("kill %d: %ju ms\n", i, (uintmax_t)(harness_now_ms() - since));
+	}
+	print_message("the longest wait for two rounds: %ju ms\n", (uintmax_t)longest_ms);
+	free(before);
+	for (int i = 0; i < CLIENTS; i++)
+		neighbour_stop(clients[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {WORLD_CASE(nobodys_stream_ends_with_the_broker)};
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
+}
