@@ -118,20 +118,18 @@ static bool holds(int fd, uint32_t kind, uint64_t bytes)
 static uint32_t length_check(int fd, const struct msg_area_add *m, uint64_t most, struct answer *a)
 {
 	uint64_t unit = mapping_unit(fd);
-	a->text = a->text_room;
-	if (m->length > most)
-		snprintf(a->text_room, sizeof(a->text_room),
-			 "No backend receives into an area of more than %ju GiB.",
-			 (uintmax_t)(most >> 30));
-	else if (unit > (uint64_t)sysconf(_SC_PAGESIZE) && (m->length == 0 || m->length % unit))
-		snprintf(a->text_room, sizeof(a->text_room),
-			 "The memfd consists of huge pages: the area's length must be a multiple "
-			 "of %ju bytes, and not zero.",
-			 (uintmax_t)unit);
-	else
-		a->text = NULL;
-	bool right = m->length > 0 && m->length % unit == 0 && holds(fd, m->kind, m->length);
-	return a->text || !right ? REASON_AREA_SIZE : REASON_NONE;
+	bool whole = m->length > 0 && m->length % unit == 0;
+	if (m->length > most) {
+		answer_say(a, "No backend receives into an area of more than %ju GiB.",
+			   (uintmax_t)(most >> 30));
+		return REASON_AREA_SIZE;
+	}
+	if (!whole && unit > (uint64_t)sysconf(_SC_PAGESIZE))
+		answer_say(a,
+			   "The memfd consists of huge pages: the area's length must be a "
+			   "multiple of %ju bytes, and not zero.",
+			   (uintmax_t)unit);
+	return whole && holds(fd, m->kind, m->length) ? REASON_NONE : REASON_AREA_SIZE;
 }
 
 static uint32_t check(int fd, const struct msg_area_add *m, uint64_t bytes_most, struct answer *a)
@@ -165,8 +163,8 @@ static uint32_t make_udmabuf(struct area *area, int fd, struct answer *a)
 	int dmabuf = udmabuf_new(fd, area->bytes);
 	if (dmabuf < 0) {
 		a->error = dmabuf;
-		a->text =
-			"zcrxd can make no udmabuf of this length: see zcrxd.conf(5) for what it needs.";
+		answer_say(a, "zcrxd can make no udmabuf of this length: see zcrxd.conf(5) for "
+			      "what it needs.");
 		return REASON_KERNEL;
 	}
 	_cleanup_(fd_closep) int memfd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -214,10 +212,11 @@ static uint32_t bytes_charge(struct area *area, int fd, uint32_t kind, struct an
 	case -EDQUOT:
 		return REASON_QUOTA;
 	case -EACCES:
-		a->text = "zcrxd may not read the memfd; leave it the mode that it was made with.";
+		answer_say(a, "zcrxd may not read the memfd; leave it the mode that it was made "
+			      "with.");
 		return REASON_FD_ACCESS;
 	case -ENOSPC:
-		a->text = FILES_TOO_MANY;
+		answer_say(a, FILES_TOO_MANY);
 		return REASON_DAEMON_LIMIT;
 	default:
 		return REASON_DAEMON_LIMIT;

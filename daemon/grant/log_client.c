@@ -123,12 +123,10 @@ void log_client(int priority, uid_t uid, const char *class, enum log_cause cause
 {
 	if (!log_shows(priority) || !may_log(priority, uid, class, cause))
 		return;
-	char line[512];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	log_at_list(priority, format, args);
 	va_end(args);
-	log_at(priority, "%s", line);
 }
 
 int log_client_init(void)

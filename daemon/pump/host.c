@@ -41,18 +41,27 @@ static uint32_t hand_out(struct flow *f, struct answer *a)
 	return REASON_NONE;
 }
 
+static const char *sentence(int error)
+{
+	switch (error) {
+	case -EADDRINUSE:
+		return "The port is in use; choose another or stop who listens there.";
+	case -ECONNREFUSED:
+		return "Nobody listens at that address and port.";
+	case -ETIMEDOUT:
+		return "The peer did not answer in time.";
+	case -ENETUNREACH:
+	case -EHOSTUNREACH:
+		return "There is no route to that address.";
+	default:
+		return strerrordesc_np(-error);
+	}
+}
+
 static uint32_t refuse(struct answer *a, int error)
 {
-	a->error = error;
-	a->text = error == -EADDRINUSE
-			  ? "The port is in use; choose another or stop who listens there."
-		  : error == -ECONNREFUSED ? "Nobody listens at that address and port."
-		  : error == -ETIMEDOUT || error == -ECANCELED ? "The peer did not answer in time."
-		  : error == -ENETUNREACH || error == -EHOSTUNREACH
-			  ? "There is no route to that address."
-			  : strerrordesc_np(-error);
-	if (error == -ECANCELED)
-		a->error = -ETIMEDOUT;
+	a->error = error == -ECANCELED ? -ETIMEDOUT : error;
+	answer_say(a, "%s", sentence(a->error));
 	return REASON_NETWORK;
 }
 

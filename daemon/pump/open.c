@@ -59,7 +59,7 @@ static uint32_t wish_check(const struct msg_queue_open *m, struct answer *a)
 	    m->rx_queues > LEASE_QUEUES_MAX)
 		return REASON_VALUE;
 	if (!is_nic(m)) {
-		a->text = "What was asked for as nic is not the name of an interface.";
+		answer_say(a, "What was asked for as nic is not the name of an interface.");
 		return REASON_VALUE;
 	}
 	return REASON_NONE;
@@ -72,8 +72,8 @@ static uint32_t wish_size(struct opening *o)
 	struct queue_wish *w = &o->wish;
 	w->buffer_bytes = w->ops->buffer_bytes(w->area->bytes, m->buffer_bytes);
 	if (w->buffer_bytes > w->area->bytes) {
-		o->answer.text =
-			"The area is smaller than one buffer; make it larger or ask for smaller buffers.";
+		answer_say(&o->answer, "The area is smaller than one buffer; make it larger or ask "
+				       "for smaller buffers.");
 		return REASON_VALUE;
 	}
 	uint32_t cq = m->cq_entries ? m->cq_entries : CQ_ENTRIES_DEFAULT;
@@ -98,7 +98,7 @@ static uint32_t open_judged(struct opening *o)
 	o->answer.error = queue_new(&o->queue, o->client, &o->wish, &o->channel, &reason);
 	o->wish.lease = NULL;
 	if (o->answer.error == -ENOSPC)
-		o->answer.text = FILES_TOO_MANY;
+		answer_say(&o->answer, FILES_TOO_MANY);
 	return o->answer.error < 0 ? reason : REASON_NONE;
 }
 
@@ -115,8 +115,7 @@ static bool held_by_another(struct answer *a, const char *nic, uint32_t rxq)
 		nic_holders_get(&holders);
 		nic_holders_say(&holders, &facts.queues[rxq], who, sizeof(who));
 		nic_holders_done(&holders);
-		snprintf(a->text_room, sizeof(a->text_room),
-			 "Another program holds queue %u of %s: %s.", rxq, nic, who);
+		answer_say(a, "Another program holds queue %u of %s: %s.", rxq, nic, who);
 	}
 	nic_done(&facts);
 	return held;
@@ -127,10 +126,8 @@ static void kernel_refused(struct opening *o, const char *nic, uint32_t rxq)
 	struct answer *a = &o->answer;
 	bool busy = a->error == -EEXIST || a->error == -EBUSY;
 	if (!busy || !held_by_another(a, nic, rxq))
-		snprintf(a->text_room, sizeof(a->text_room),
-			 "The kernel refused %s on queue %u of %s: %s. See zcrxctl doctor.",
-			 backend_name(o->wish.ops->number), rxq, nic, strerrordesc_np(-a->error));
-	a->text = a->text_room;
+		answer_say(a, "The kernel refused %s on queue %u of %s: %s. See zcrxctl doctor.",
+			   backend_name(o->wish.ops->number), rxq, nic, strerrordesc_np(-a->error));
 }
 
 /* The best first; copy, the last, takes no hardware queue. */
@@ -145,8 +142,8 @@ uint64_t open_area_bytes_most(void)
 	return most;
 }
 
-/* What the backend cannot, whatever the NIC can; NULL if nothing. */
-static const char *cannot(struct opening *o)
+/* What the backend cannot do, whatever the NIC can; NULL: nothing that is known in advance. */
+static const char *cannot(const struct opening *o)
 {
 	const struct backend_ops *ops = o->wish.ops;
 	if (ops == &backend_zcrx && o->message.rx_queues > 1)
@@ -154,15 +151,25 @@ static const char *cannot(struct opening *o)
 	if (ops == &backend_devmem && o->wish.area->dmabuf < 0)
 		return "The backend devmem receives into dma-bufs only; bring one.";
 	/* Whoever may not lease is told that instead. */
-	if (ops == &backend_zcrx && o->client->class->nics.n > 0 && kernel_refuses_zcrx())
+	if (ops == &backend_zcrx && o->client->class->nics.n > 0)
 		return kernel_refuses_zcrx();
-	if (o->wish.area->bytes <= ops->area_bytes_max)
-		return NULL;
-	snprintf(
-		o->answer.text_room, sizeof(o->answer.text_room),
-		"The backend %s receives into areas of at most %u GiB; take a smaller one, or several.",
-		backend_name(ops->number), (unsigned)(ops->area_bytes_max >> 30));
-	return o->answer.text_room;
+	return NULL;
+}
+
+/* Can the backend do what is wished? The answer says why not. */
+static bool is_possible(struct opening *o)
+{
+	const struct backend_ops *ops = o->wish.ops;
+	const char *why = cannot(o);
+	bool fits = o->wish.area->bytes <= ops->area_bytes_max;
+	if (why)
+		answer_say(&o->answer, "%s", why);
+	else if (!fits)
+		answer_say(&o->answer,
+			   "The backend %s receives into areas of at most %u GiB; take a smaller "
+			   "one, or several.",
+			   backend_name(ops->number), (unsigned)(ops->area_bytes_max >> 30));
+	return !why && fits;
 }
 
 /* Why there is no lease. */
@@ -185,13 +192,12 @@ static uint32_t lease_refused(int error)
 /* By a backend that takes hardware queues, if there are any and it works. */
 static uint32_t open_leased(struct opening *o, const struct backend_ops *ops)
 {
-	struct answer *a = &o->answer;
-	a->error = 0; /* that of another backend */
+	char why[NIC_SENTENCE_BYTES];
 	uint32_t ifindex, n;
 	const uint32_t *rxqs;
+	answer_clear(&o->answer); /* it may be about another backend */
 	o->wish.ops = ops;
-	a->text = cannot(o);
-	if (a->text)
+	if (!is_possible(o))
 		return REASON_BACKEND;
 	uint32_t reason = wish_judge(o);
 	if (reason)
@@ -201,9 +207,9 @@ static uint32_t open_leased(struct opening *o, const struct backend_ops *ops)
 				  .nic = o->message.nic,
 				  .n = o->message.rx_queues ? o->message.rx_queues : 1,
 				  .poke = o->client->poke};
-	int r = lease_take(&o->wish.lease, &wish, a->text_room);
+	int r = lease_take(&o->wish.lease, &wish, why);
 	if (r < 0) {
-		a->text = a->text_room;
+		answer_say(&o->answer, "%s", why);
 		return lease_refused(r);
 	}
 	const char *nic = lease_name(o->wish.lease);
@@ -217,12 +223,11 @@ static uint32_t open_leased(struct opening *o, const struct backend_ops *ops)
 
 static uint32_t open_copy(struct opening *o)
 {
-	o->answer.error = 0; /* that of another backend */
+	answer_clear(&o->answer); /* it may be about another backend */
 	if (!o->wish.area->base)
 		return REASON_AREA_KIND; /* and why not better, as it was said */
 	o->wish.ops = &backend_copy;
-	o->answer.text = cannot(o);
-	uint32_t reason = o->answer.text ? REASON_BACKEND : wish_judge(o);
+	uint32_t reason = is_possible(o) ? wish_judge(o) : REASON_BACKEND;
 	return reason ? reason : open_judged(o);
 }
 
@@ -230,7 +235,7 @@ static uint32_t open_copy(struct opening *o)
 static void why_not(struct opening *o, const struct backend_ops *ops, uint32_t reason)
 {
 	struct queue_wish *w = &o->wish;
-	const char *text = o->answer.text ? o->answer.text : reason_text(reason);
+	const char *text = *o->answer.text ? o->answer.text : reason_text(reason);
 	size_t used = strlen(w->why_not);
 	if (ops == &backend_devmem && w->area->dmabuf < 0)
 		return; /* nobody expected it */
@@ -259,10 +264,8 @@ static uint32_t open_best(struct opening *o)
 	}
 	if (copy)
 		reason = open_copy(o);
-	if (!copy || reason == REASON_AREA_KIND) {
-		snprintf(o->answer.text_room, sizeof(o->answer.text_room), "%s", o->wish.why_not);
-		o->answer.text = o->answer.text_room;
-	}
+	if (!copy || reason == REASON_AREA_KIND)
+		answer_say(&o->answer, "%s", o->wish.why_not);
 	return reason;
 }
 

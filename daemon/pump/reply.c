@@ -84,7 +84,7 @@ void reply_answer(struct client *c, const struct msg_hdr *request, uint32_t reas
 	struct session *s = &c->session;
 	if (reason) {
 		wire_close(a->fds, a->nfds);
-		refusal_make(&s->reply, reason, a->error, a->text);
+		refusal_make(&s->reply, reason, a->error, *a->text ? a->text : NULL);
 		refusal_log(c, request);
 	} else {
 		s->reply.hdr = (struct msg_hdr){.size = msg_reply_bytes(request->type),

@@ -63,8 +63,8 @@ static uint32_t on_msg_area_add(struct client *c, const struct msg_area_add *m, 
 	if (m->flags)
 		return REASON_UNKNOWN_FLAG;
 	if (m->kind == MSG_AREA_UDMABUF && !c->class->udmabuf) {
-		a->text = "zcrxd makes no udmabufs for your class: have udmabuf=yes set in "
-			  "zcrxd.conf, or /dev/udmabuf opened to you.";
+		answer_say(a, "zcrxd makes no udmabufs for your class: have udmabuf=yes set in "
+			      "zcrxd.conf, or /dev/udmabuf opened to you.");
 		return REASON_DENIED;
 	}
 	struct area *area;
