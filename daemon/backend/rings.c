@@ -147,7 +147,7 @@ static int rq_init(struct rings *r, struct user *user, uint32_t entries)
 int rings_init(struct rings *r, struct uring *ring, struct user *user,
 	       const struct rings_wish *wish)
 {
-	*r = (struct rings){.cq_fd = -1, .rq_fd = -1};
+	*r = RINGS_NULL;
 	*ring = URING_NULL;
 	int e = rq_init(r, user, wish->rq_entries);
 	if (e == 0)

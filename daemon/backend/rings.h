@@ -36,6 +36,8 @@ struct rings {
 	struct msg_rings layout;
 };
 
+#define RINGS_NULL ((struct rings){.cq_fd = -1, .rq_fd = -1})
+
 #define RINGS_REFILL_EXTRA_BYTES 64u /* at the end of the refill ring's memory, for the backend */
 
 struct rings_wish {

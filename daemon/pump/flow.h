@@ -11,11 +11,13 @@ void flow_open(struct flow *f);
 void flow_pause(struct flow *f, bool on);
 
 /*
- * Ends the flow for the client. A listener stays until all that it accepted is announced; somebody
- * has to attend to it until then, or to give up: then those connections are reset.
+ * Ends the flow for the client. A listener stays until all that it accepted is announced: somebody
+ * has to call flow_attend() for it until then, or listener_give_up().
  */
 void flow_close(struct flow *f, bool abort);
-void flow_give_up(struct flow *listener);
+
+/* A connection of the listener's that the client was not told of yet, or NULL. */
+struct flow *flow_unannounced(const struct flow *listener);
 
 /* Is its socket owed nothing any more? */
 bool flow_is_settled(const struct flow *f);
@@ -34,12 +36,8 @@ void flow_drop(struct flow *f, bool torn);
 /* Does whatever the flow's state and wishes (paused, closing) ask for next. */
 void flow_attend(struct flow *f);
 
-/*
- * A completion on the queue's ring that is more than data, which tally() counts, and one on the
- * client's control ring.
- */
+/* A completion on the queue's ring that is more than data, which tally() counts. */
 void flow_received(struct flow *f, const struct io_uring_cqe *cqe);
-void flow_accepted(struct flow *f, int result);
 
 /* Starts the operation; for flows that waited. */
 void flow_arm(struct flow *f);

@@ -109,8 +109,12 @@ int flow_new(struct flow **ret, struct queue *q, int sock)
 	struct client *c = q->client;
 	if (account_charge(c->who.user, ACCOUNT_FLOWS, 1) < 0)
 		return -EDQUOT;
-	struct flow *f = calloc(1, sizeof(*f));
-	int r = f ? slot_take(c, f) : -ENOMEM;
+	struct flow *f = malloc(sizeof(*f));
+	int r = -ENOMEM;
+	if (f) {
+		*f = FLOW_NULL;
+		r = slot_take(c, f);
+	}
 	if (r < 0) {
 		free(f);
 		account_release(c->who.user, ACCOUNT_FLOWS, 1);

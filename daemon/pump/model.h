@@ -3,15 +3,17 @@
  * What one client has: data only. The modules that work on it stand above one another and call
  * downwards:
  *
- *   client    the thread: starts, turns, winds up
- *   session   reads requests      request, open, host, close   what a request does
- *   pending   a request that is not answered yet      reply   what the client is told
- *   judge     what its class may do
- *   turn      a queue's turn      schedule   when it is      tally   what it counts
- *   queue     a queue's beginning and end      life   the states in between
- *   flow      a stream's life
- *   channel   what the client is told   control   accept, connect
- *   flows     ids and lists
+ *   client      the thread: starts, turns, winds up
+ *   session     reads requests
+ *   request     what each does: open, host, close      judge   what its class may do
+ *   pending     a request that is not answered yet     reply   what the client is told
+ *   control_turn   what accept and connect came to
+ *   turn        a queue's turn      tally   what it counts      schedule   when it is
+ *   queue       a queue's beginning and end            life    the states in between
+ *   listener    what listening sockets accept
+ *   flow        a stream's life                        steer   which packets come to it
+ *   channel     what the client is told of a queue     operation, control   the kernel's work
+ *   flows       ids and lists
  *
  * All of it belongs to the client's thread, which changes the structure only under client.lock, and
  * never holds that across a system call on anything of the client's: so the control thread may take
@@ -276,5 +278,16 @@ struct client {
 	bool done;
 	struct session session;
 };
+
+/* These hold no descriptor. */
+#define FLOW_NULL    ((struct flow){.sock = -1})
+#define QUEUE_NULL   ((struct queue){.channel = -1, .rings = RINGS_NULL, .ring = URING_NULL})
+#define SESSION_NULL ((struct session){.sock = -1})
+#define CLIENT_NULL                             \
+	((struct client){.poke = -1,            \
+			 .ended = -1,           \
+			 .loop = LOOP_NULL,     \
+			 .control = URING_NULL, \
+			 .session = SESSION_NULL})
 
 #endif

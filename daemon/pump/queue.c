@@ -133,14 +133,12 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	struct queue *q = calloc(1, sizeof(*q));
 	if (!q)
 		return NULL;
-	*q = (struct queue){.client = c,
-			    .area = wish->area,
-			    .backend_name = backend_name(wish->ops->number),
-			    .channel = -1,
-			    .rings = {.cq_fd = -1, .rq_fd = -1},
-			    .ring = URING_NULL,
-			    .buffer_bytes = wish->buffer_bytes,
-			    .lease = wish->lease};
+	*q = QUEUE_NULL;
+	q->client = c;
+	q->area = wish->area;
+	q->backend_name = backend_name(wish->ops->number);
+	q->buffer_bytes = wish->buffer_bytes;
+	q->lease = wish->lease;
 	TAILQ_INIT(&q->flows);
 	TAILQ_INIT(&q->waiting);
 	TAILQ_INIT(&q->dead);
@@ -247,13 +245,4 @@ void queue_look_at_lease(struct queue *q)
 	if (!reason)
 		return steer_look(q);
 	life_lose(q, reason_error(reason), reason, why);
-}
-
-void queue_listen(struct queue *q)
-{
-	struct flow *f;
-	q->listeners_wait = false;
-	TAILQ_FOREACH (f, &q->flows, link)
-		if (f->listener && f->state == FLOW_IDLE)
-			flow_attend(f);
 }

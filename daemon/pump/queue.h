@@ -40,7 +40,4 @@ void queue_look_at_lease(struct queue *q);
 bool queue_ended(struct queue *q);
 struct queue *queue_free(struct queue *q);
 
-/* Lets idle listeners accept again. */
-void queue_listen(struct queue *q);
-
 #endif

@@ -8,6 +8,7 @@
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/life.h"
+#include "daemon/pump/listener.h"
 #include "daemon/pump/nudge.h"
 #include "daemon/pump/queue.h"
 #include "daemon/pump/steer.h"
@@ -335,7 +336,7 @@ void queue_turn(struct queue *q)
 	move_head(q);
 	bury(q);
 	if (q->listeners_wait && TAILQ_EMPTY(&q->news))
-		queue_listen(q);
+		listener_go_on(q);
 	uint32_t untaken = rings_refill_untaken(&q->rings);
 	t.starved = arm_waiting(q);
 	if (t.starved && !q->rings.daemon->starved)
