@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/pump/choice.h"
 #include "daemon/pump/close.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
@@ -68,7 +69,8 @@ static uint32_t on_msg_area_add(struct client *c, const struct msg_area_add *m, 
 		return REASON_DENIED;
 	}
 	struct area *area;
-	uint32_t reason = area_new(&area, c->who.user, a->brought[0], m, open_area_bytes_most(), a);
+	uint32_t reason =
+		area_new(&area, c->who.user, a->brought[0], m, choice_area_bytes_most(), a);
 	if (reason == REASON_NONE && m->kind == MSG_AREA_UDMABUF)
 		reason = area_show(area, a);
 	if (reason)
