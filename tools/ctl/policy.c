@@ -13,6 +13,7 @@
 
 #include "policy/config_file.h"
 #include "policy/explain.h"
+#include "proto/backend.h"
 #include "proto/reason.h"
 #include "tools/ctl/asked.h"
 #include "tools/ctl/document.h"
@@ -40,7 +41,7 @@ static void help(FILE *out)
 	      "      --gid GROUP    its group, else what the user database says\n"
 	      "      --groups LIST  its supplementary ones, with blanks; likewise\n"
 	      " request, one of:\n"
-	      "      --backend NAME         a queue: copy, devmem or zcrx\n"
+	      "      --backend NAME         a queue of one of these:" BACKEND_NAMES "\n"
 	      "      --lease NIC:QUEUE      a hardware queue\n"
 	      "      --steer LOCAL[,REMOTE] packets to it, both as 10.0.0.1:80 or [fd00::1]:80;\n"
 	      "                             without REMOTE: of a listening socket\n"
