@@ -106,7 +106,7 @@ static uint32_t dmabuf_check(int fd)
 	return is_read_write(fd) ? REASON_NONE : REASON_FD_ACCESS;
 }
 
-/* A memfd holds that much or more, a dma-buf just that much, which only lseek(2) tells. */
+/* A memfd may be larger than the area, a dma-buf not; only lseek(2) tells how large that is. */
 static bool holds(int fd, uint32_t kind, uint64_t bytes)
 {
 	struct stat st;
@@ -142,7 +142,7 @@ static uint32_t check(int fd, const struct msg_area_add *m, uint64_t bytes_most,
 	return reason ? reason : length_check(fd, m, bytes_most, a);
 }
 
-/* Takes the descriptor over, or it is the errno of why there is none. */
+/* Takes the descriptor over. fd < 0: there is none, and it is the errno of why. */
 static uint32_t keep_dmabuf(struct area *area, int fd, struct answer *a)
 {
 	int r = fd < 0 ? fd : area_forbid(fd);
@@ -157,7 +157,10 @@ static uint32_t keep_dmabuf(struct area *area, int fd, struct answer *a)
 	return REASON_DAEMON_LIMIT;
 }
 
-/* With the file that it was made of: the client can keep the dma-buf, and by it the memory. */
+/*
+ * The memfd is kept with the dma-buf: the client may hold on to the dma-buf, and by it to the
+ * memory.
+ */
 static uint32_t make_udmabuf(struct area *area, int fd, struct answer *a)
 {
 	int dmabuf = udmabuf_new(fd, area->bytes);
@@ -197,7 +200,7 @@ static uint32_t area_make(struct area *area, int fd, uint32_t kind, struct answe
 	return kind == MSG_AREA_UDMABUF ? make_udmabuf(area, fd, a) : REASON_NONE;
 }
 
-/* A dma-buf's bytes until the area is deleted, a memfd's until nobody has it. */
+/* A dma-buf is charged until the area is deleted, a memfd until nobody has it any more. */
 static uint32_t bytes_charge(struct area *area, int fd, uint32_t kind, struct answer *a)
 {
 	if (kind == MSG_AREA_DMABUF) {

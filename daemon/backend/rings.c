@@ -54,7 +54,10 @@ static int file_new(const char *name, size_t bytes, struct user *user, char **re
 	return r < 0 ? r : fd_steal(&fd);
 }
 
-/* The kernel says where the parts of its CQ lie; ours lie likewise. */
+/*
+ * Where the kernel writes the completions it says where the parts of its CQ lie. Where the daemon
+ * writes them the offsets are the daemon's own.
+ */
 static int cq_ring(struct rings *r, struct uring *ring, const struct rings_wish *wish)
 {
 	uint32_t entries = wish->cq_entries;
