@@ -16,14 +16,14 @@ struct answer {
 	int *fds;             /* descriptors for the client, closed once sent */
 	uint32_t nfds;
 	int error;                 /* of a refusal: a more exact errno than the reason's, or 0 */
-	char text[MSG_TEXT_BYTES]; /* of a refusal: a more exact sentence than the reason's, or ""
+	char text[MSG_TEXT_BYTES]; /* of a refusal: a sentence more exact than the reason's, or ""
 				    */
 };
 
 /* Makes the sentence of a refusal; what is too long is cut. */
 __attribute__((format(printf, 2, 3))) void answer_say(struct answer *a, const char *format, ...);
 
-/* Forgets error and sentence, when something else is tried. */
+/* Forgets the error and the sentence, since something else is tried. */
 static inline void answer_clear(struct answer *a)
 {
 	a->error = 0;

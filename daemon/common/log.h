@@ -16,7 +16,7 @@ void log_init(bool verbose);
 /* Is a line of this priority shown? */
 bool log_shows(int priority);
 
-/* priority: of syslog(3). */
+/* priority: as of syslog(3), 3 to 7. What is too long is cut. */
 void log_at_list(int priority, const char *format, va_list args);
 __attribute__((format(printf, 2, 3))) void log_at(int priority, const char *format, ...);
 

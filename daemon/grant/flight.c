@@ -20,12 +20,13 @@
 #define USER_MOST 1024u
 
 /*
- * Less than any unread datagram is charged. The kernel tells us about room while the datagram just
- * read still counts for one byte, and does not tell again when that byte has gone.
+ * An unread datagram is charged more bytes than this. The kernel reports room while the datagram
+ * that was just read still counts for one byte, and does not report again when that byte has gone;
+ * so a rest of fewer bytes is no datagram.
  */
 #define DATAGRAM_LEAST 256
 
-/* A user of a class, as long as it has flights. */
+/* A user of a class who has flights. */
 struct reader {
 	LIST_ENTRY(reader) link;
 	char class[POLICY_NAME_BYTES];
@@ -34,22 +35,22 @@ struct reader {
 };
 
 struct flight {
-	LIST_ENTRY(flight) link; /* if its owner has gone */
+	LIST_ENTRY(flight) link; /* in flights.left once its owner has gone */
 	int sock;
 	uint32_t each, unread;
 	struct reader *reader;
-	struct source source; /* if its owner has gone */
+	struct source source; /* once its owner has gone */
 };
 
 static struct {
 	pthread_mutex_t lock;
 	LIST_HEAD(, reader) readers;
 	LIST_HEAD(, flight) left;
-	uint32_t unread, most; /* all together; most is 0 before the first one */
+	uint32_t unread, most; /* of all flights; most is 0 before the first flight */
 	struct loop loop;
 } flights = {.lock = PTHREAD_MUTEX_INITIALIZER, .loop = {.epoll = -1}};
 
-/* Others of zcrxd's user may have some in flight, too. */
+/* A quarter is left to other programs of zcrxd's user, which may have some in flight, too. */
 static uint32_t most(void)
 {
 	struct rlimit limit;
@@ -182,8 +183,8 @@ static void look(void *owner, uint32_t events)
 }
 
 /*
- * Closing it later is not to block whoever does: what the other end sent goes now, and nothing more
- * comes.
+ * Closing the socket later must not block: so what the other end sent is read away now, and nothing
+ * more comes.
  */
 static bool leave(struct flight *f)
 {
