@@ -19,7 +19,7 @@
 #define CQ_ENTRIES_LEAST   URING_SQ_ENTRIES /* the kernel wants no fewer */
 #define ENTRIES_MOST       32768u
 
-/* It gets into sentences: what the kernel would not take as a name does not. */
+/* The name gets into sentences, so only what the kernel takes as a name passes. */
 static bool is_nic(const struct msg_queue_open *m)
 {
 	return memchr(m->nic, '\0', sizeof(m->nic)) &&
@@ -41,7 +41,7 @@ uint32_t choice_check(const struct msg_queue_open *m, struct answer *a)
 	return REASON_NONE;
 }
 
-/* The sizes that go with the backend. */
+/* Chooses the sizes for the backend. */
 static uint32_t wish_size(struct choice *ch)
 {
 	const struct msg_queue_open *m = &ch->message;
@@ -61,14 +61,14 @@ static uint32_t wish_size(struct choice *ch)
 	return REASON_NONE;
 }
 
-/* What the class and the sizes say to the backend. */
+/* May the class use the backend, and do the sizes fit? */
 static uint32_t wish_judge(struct choice *ch)
 {
 	uint32_t reason = judge_backend(ch->client, ch->wish.ops->number, &ch->answer);
 	return reason ? reason : wish_size(ch);
 }
 
-/* Opens it; a lease is used up either way. */
+/* Makes the queue. It takes over the lease, or ends it. */
 static uint32_t open_judged(struct choice *ch)
 {
 	uint32_t reason;
@@ -79,7 +79,7 @@ static uint32_t open_judged(struct choice *ch)
 	return ch->answer.error < 0 ? reason : REASON_NONE;
 }
 
-/* By whom, as far as that can be seen from here. False: by nobody. */
+/* Says by whom the queue is held, as far as can be seen from here. False: by nobody. */
 static bool held_by_another(struct answer *a, const char *nic, uint32_t rxq)
 {
 	struct nic_facts facts;
@@ -128,7 +128,7 @@ static const char *cannot(const struct choice *ch)
 		return "The backend zcrx receives on one hardware queue; ask for one, or for devmem.";
 	if (ops == &backend_devmem && ch->wish.area->dmabuf < 0)
 		return "The backend devmem receives into dma-bufs only; bring one.";
-	/* Whoever may not lease is told that instead. */
+	/* Who may not lease is told that, whatever the kernel. */
 	if (ops == &backend_zcrx && ch->client->class->nics.n > 0)
 		return kernel_refuses_zcrx();
 	return NULL;
@@ -150,7 +150,7 @@ static bool is_possible(struct choice *ch)
 	return !why && fits;
 }
 
-/* Why there is no lease. */
+/* The reason for a lease's errno. */
 static uint32_t lease_refused(int error)
 {
 	switch (error) {
@@ -167,7 +167,7 @@ static uint32_t lease_refused(int error)
 	}
 }
 
-/* By a backend that takes hardware queues, if there are any and it works. */
+/* Makes the queue with a backend that needs hardware queues. */
 static uint32_t open_leased(struct choice *ch, const struct backend_ops *ops)
 {
 	char why[NIC_SENTENCE_BYTES];
@@ -192,7 +192,7 @@ static uint32_t open_leased(struct choice *ch, const struct backend_ops *ops)
 	}
 	const char *nic = lease_name(ch->wish.lease);
 	lease_where(ch->wish.lease, &ifindex, &rxqs, &n);
-	uint32_t rxq = rxqs[n - 1]; /* if others hold any, this one */
+	uint32_t rxq = rxqs[n - 1]; /* the one that others hold, if they hold any */
 	reason = open_judged(ch);
 	if (reason == REASON_KERNEL)
 		kernel_refused(ch, nic, rxq);
@@ -203,7 +203,7 @@ static uint32_t open_copy(struct choice *ch)
 {
 	answer_clear(&ch->answer); /* it may be about another backend */
 	if (!ch->wish.area->base)
-		return REASON_AREA_KIND; /* and why not better, as it was said */
+		return REASON_AREA_KIND; /* with the reasons of the other backends */
 	ch->wish.ops = &backend_copy;
 	uint32_t reason = is_possible(ch) ? wish_judge(ch) : REASON_BACKEND;
 	return reason ? reason : open_judged(ch);

@@ -116,7 +116,7 @@ static void poked(void *owner, uint32_t events)
 		lose_all(c, -ESHUTDOWN, REASON_SHUTDOWN);
 }
 
-/* How long until what had to wait is tried again, at most ns. */
+/* The time until what had to wait is tried again, or ns if that is less. */
 static uint64_t retry_in(struct client *c, uint64_t ns)
 {
 	if (!c->retry)
@@ -128,7 +128,7 @@ static uint64_t retry_in(struct client *c, uint64_t ns)
 	return left < ns ? left : ns;
 }
 
-/* Sockets that have more would end an epoll's wait at once; but other queues are waited for. */
+/* Sleeps without looking at events: those of the queue that gathers would end the sleep at once. */
 static void gather(const struct client *c, uint64_t ns)
 {
 	const struct queue *first = TAILQ_FIRST(&c->queues);
@@ -145,7 +145,7 @@ static void wait_and_dispatch(struct client *c, uint64_t ns)
 		gather(c, ns);
 		ns = 0;
 	}
-	/* However many sockets have something: the client's requests are among the events. */
+	/* All events are looked at, since the client's requests are among those of its sockets. */
 	for (int i = 0; i < DISPATCHES && loop_turn(&c->loop, ns); i++)
 		ns = 0;
 	if (c->retry && retry_in(c, LOOP_FOREVER) == 0)
@@ -203,7 +203,7 @@ static void *run(void *data)
 {
 	struct client *c = data;
 	int on = 1;
-	/* From here on descriptors may come: it is this thread that closes them. */
+	/* Descriptors may come from now on: this thread closes them, not the broker's. */
 	setsockopt(c->session.sock, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
 	int r = control_open(c);
 	if (r < 0)

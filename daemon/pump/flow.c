@@ -46,7 +46,7 @@ void flow_close(struct flow *f, bool abort)
 	f->closing = true;
 	f->abort = abort;
 	if (f->listener)
-		channel_flush(f->queue); /* more may be said of it now */
+		channel_flush(f->queue); /* announcements of the last connections may go now */
 	flow_attend(f);
 }
 
@@ -60,10 +60,10 @@ void flow_drop(struct flow *f, bool torn)
 {
 	bool live =
 		!f->closing && !f->listener && (f->state == FLOW_IDLE || f->state == FLOW_ARMED);
-	/* Whoever went on reading would miss what was taken. */
+	/* Whoever went on reading from the socket would miss what was taken from it. */
 	if (torn && live && socket_taken(f->sock) - f->taken != f->bytes)
 		f->abort = true;
-	/* Nobody knows of it. */
+	/* The client does not know of the flow. */
 	if (f->state == FLOW_OPENING)
 		f->abort = true;
 	flow_drop_socket(f, f->abort);
@@ -170,14 +170,14 @@ void flow_end(struct flow *f, int error, uint32_t reason)
 static bool unplaceable(struct flow *f, int res)
 {
 	const struct queue *q = f->queue;
-	bool placeable = res == -EFAULT || res == -ENODEV; /* to the drain */
+	bool placeable = res == -EFAULT || res == -ENODEV; /* in the area, as the drain says */
 	if (!q->side || !q->backend->ops->drain || (f->draining ? !placeable : res != -ENOMEM))
 		return false;
 	f->drain = !f->draining;
 	return ++f->stuck < STUCK_MOST;
 }
 
-/* Who ended the stream, or what. */
+/* Who or what ended the stream. */
 static uint32_t reason_of(const struct flow *f, int error)
 {
 	switch (-error) {
@@ -204,7 +204,10 @@ static uint32_t reason_of(const struct flow *f, int error)
 	}
 }
 
-/* The stream is over. To who waits for more it looks the same when its own side was shut down. */
+/*
+ * The stream is over. A receive ends in the same way if this machine's side was shut down for
+ * reading.
+ */
 static void stream_end(struct flow *f, int error)
 {
 	if (error == 0 && !socket_is_finished(f->sock))
@@ -212,7 +215,7 @@ static void stream_end(struct flow *f, int error)
 	flow_end(f, error, reason_of(f, error));
 }
 
-/* Ends that concern our operation, not the stream: it is simply armed again. */
+/* Ends of the operation, not of the stream: the flow is armed again. */
 static bool transient(int res)
 {
 	return res > 0 || res == -ENOBUFS || res == -ENOSPC || res == -ENOMEM ||
@@ -222,7 +225,7 @@ static bool transient(int res)
 void flow_received(struct flow *f, const struct io_uring_cqe *cqe)
 {
 	if (cqe->user_data & OPERATION_CANCEL) {
-		/* It was not to be found; if the operation still runs, ask again. */
+		/* There was nothing to cancel. If an operation runs by now, ask again. */
 		f->cancelling = false;
 		flow_attend(f);
 		return;

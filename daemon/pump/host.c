@@ -29,7 +29,7 @@ void host_reply(struct flow *f, struct answer *a)
 	a->reply->flow_reply.remote = f->remote;
 }
 
-/* The duplicate the client gets; the flow keeps its own. */
+/* Gives the client a duplicate of the socket; the flow keeps its own descriptor. */
 static uint32_t hand_out(struct flow *f, struct answer *a)
 {
 	if (f->receive_only)
@@ -156,7 +156,7 @@ static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
 	socklen_t len = addr_to_sockaddr(&m->remote, &w->to);
 	steer_ahead(f, m);
 	uring_sqes_together(&c->control, 2);
-	flow_watch(f, FLOW_WAIT_CONTROL); /* if it cannot be, the ring's eventfd tells it later */
+	flow_watch(f, FLOW_WAIT_CONTROL); /* if that fails, the ring's eventfd wakes the thread */
 	struct io_uring_sqe *sqe = control_sqe(c, CONTROL_CONNECT, f->id);
 	io_uring_prep_connect(sqe, f->sock, (struct sockaddr *)&w->to, len);
 	sqe->flags |= IOSQE_IO_LINK;

@@ -30,7 +30,7 @@ static void announce(struct flow *listener, int sock)
 		channel_tell(f->queue, f);
 }
 
-/* Ends that concern one connection or our operation; what causes others lasts. */
+/* Ends of one connection or of the operation. What causes any other end lasts. */
 static bool at_once(int result)
 {
 	return result == -ECANCELED || result == -EINTR || result == -EAGAIN ||

@@ -28,7 +28,7 @@ void operation_accept(struct flow *f)
 		c->retry = true;
 		return;
 	}
-	/* What is accepted must be told before more is: the rest waits in the kernel's backlog. */
+	/* Connections beyond those that the client was told of wait in the kernel's backlog. */
 	if (!TAILQ_EMPTY(&f->queue->news)) {
 		f->queue->listeners_wait = true;
 		return;

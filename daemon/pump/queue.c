@@ -19,7 +19,7 @@
 #include "daemon/pump/steer.h"
 #include "proto/reason.h"
 
-/* A NIC that fills a dma-buf leaves over what it cannot place there, and no CPU may. */
+/* What a NIC cannot place in a dma-buf, no CPU may write there. */
 static bool needs_side(const struct queue_wish *wish)
 {
 	return wish->ops->needs_side && wish->area->dmabuf >= 0;
@@ -90,7 +90,7 @@ static void leave(void *data)
 	q->leaving = NULL;
 }
 
-/* From now on the status does not look at the lease any more. */
+/* The status does not look at the lease from now on. */
 static void leave_prepare(struct queue *q)
 {
 	channel_close(q);

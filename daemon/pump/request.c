@@ -47,7 +47,7 @@ static struct area *area_find(struct client *c, uint32_t id)
 	return NULL;
 }
 
-/* The dma-buf that was made, for the client. */
+/* Gives the client a descriptor of the dma-buf that was made. */
 static uint32_t area_show(struct area *area, struct answer *a)
 {
 	a->fds[0] = fcntl(area->dmabuf, F_DUPFD_CLOEXEC, 0);
@@ -124,7 +124,7 @@ static uint32_t on_msg_flow_adopt(struct client *c, const struct msg_flow_adopt 
 	if (reason)
 		return reason;
 	uint64_t cookie = socket_cookie(a->brought[0]);
-	if (flows_have(c, cookie)) /* two flows would tear its stream apart */
+	if (flows_have(c, cookie)) /* two flows would tear the stream apart */
 		return REASON_SOCKET_TAKEN;
 	struct flow *f;
 	int r = flow_new(&f, q, a->brought[0]);

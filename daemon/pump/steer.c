@@ -18,7 +18,7 @@
 /* A listener on all addresses has a rule for each of the NIC's. */
 #define RULES_MOST 16
 
-/* Of a listener that would take their packets; its own connections are steered one by one. */
+/* For a listener whose rule would take packets of other users' connections. */
 static const char others_have_it[] =
 	"Another user's sockets have the local port, or it cannot be told whether they do; "
 	"connections are steered one by one.";
@@ -214,7 +214,7 @@ void steer_start(struct flow *f)
 		steer_stop(f);
 }
 
-/* Its rule, or NULL: not all addresses of a listener on all of them need have one. */
+/* The rule of this address, or NULL: a listener on all addresses may have none for some. */
 static const struct lease_rule *rule_of(const struct steering *s, const struct msg_addr *local)
 {
 	for (uint32_t i = 0; i < s->n; i++)
@@ -223,7 +223,7 @@ static const struct lease_rule *rule_of(const struct steering *s, const struct m
 	return NULL;
 }
 
-/* Why the rules do not bring the flow's packets; of a listener on all addresses, some of them. */
+/* Why the rules do not bring the flow's packets; for a listener on all addresses, some of them. */
 static const char *why_of(const struct flow *f)
 {
 	const struct steering *s = f->steering;

@@ -46,7 +46,7 @@ static uint32_t scan(struct queue *q)
 	return data;
 }
 
-/* However many are dead: a turn looks at those only with which something has happened. */
+/* Frees dead flows. Looks only at flows whose end the client has passed, however many are dead. */
 static void bury(struct queue *q)
 {
 	const struct backend_loans *loans = q->backend->ops->loans;
@@ -90,7 +90,7 @@ static bool arm_waiting(struct queue *q)
 	return !TAILQ_EMPTY(&q->waiting);
 }
 
-/* For room in the CQ, or for buffers. */
+/* Does anything wait for room in the CQ or for buffers? */
 static bool waits_for_client(const struct queue *q)
 {
 	return !TAILQ_EMPTY(&q->waiting) || !TAILQ_EMPTY(&q->dead) || !TAILQ_EMPTY(&q->owed) ||
@@ -113,7 +113,7 @@ static bool ask_for_kick(struct queue *q)
 	return returns_any(q);
 }
 
-/* Changes with whatever a turn finds. */
+/* A number that changes if a turn finds anything. */
 static uint32_t position(const struct queue *q)
 {
 	return q->scanned + q->head + (q->side ? q->side->head : 0) +
@@ -168,7 +168,7 @@ static bool is_owed(const struct queue *q)
 	return lent || (q->backend->ops->tries_again && !TAILQ_EMPTY(&q->waiting));
 }
 
-/* It need not be kicked now. */
+/* Takes the kicks; while the queue takes a turn it need not be kicked. */
 static void begin(struct queue *q)
 {
 	channel_take_kicks(q);
