@@ -17,7 +17,8 @@ void log_init(bool verbose);
 bool log_shows(int priority);
 
 /* priority: as of syslog(3), 3 to 7. What is too long is cut. */
-void log_at_list(int priority, const char *format, va_list args);
+__attribute__((format(printf, 2, 0))) void log_at_list(int priority, const char *format,
+						       va_list args);
 __attribute__((format(printf, 2, 3))) void log_at(int priority, const char *format, ...);
 
 #define log_error(...) log_at(3, __VA_ARGS__)

@@ -17,7 +17,7 @@
 #include "policy/policy.h"
 #include "proto/wire.h"
 
-#define USER_MOST 1024u
+#define USER_MAX 1024u
 
 /*
  * An unread datagram is charged more bytes than this. The kernel reports room while the datagram
@@ -119,7 +119,7 @@ static bool charge(struct flight *f, uint32_t n)
 	struct reader *r = f->reader;
 	pthread_mutex_lock(&flights.lock);
 	uint32_t left = flights.most > flights.unread ? flights.most - flights.unread : 0;
-	bool room = r->unread + n <= USER_MOST && r->unread + n <= left / 8;
+	bool room = r->unread + n <= USER_MAX && r->unread + n <= left / 8;
 	if (room) {
 		r->unread += n;
 		flights.unread += n;

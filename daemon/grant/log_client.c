@@ -16,7 +16,7 @@
 
 #define NS_A_SECOND 1000000000ull
 #define PERIOD_NS   (60 * NS_A_SECOND)
-#define LINES_MOST  10u
+#define LINES_MAX   10u
 #define SHARES      64
 
 /* What one user caused to be logged for one cause in the minute since since_ns. */
@@ -108,7 +108,7 @@ static bool may_log(int priority, uid_t uid, const char *class, enum log_cause c
 {
 	pthread_mutex_lock(&all.lock);
 	struct share *s = share_get(uid, class, cause, clock_ns());
-	bool may = s->lines < LINES_MOST;
+	bool may = s->lines < LINES_MAX;
 	s->lines += may;
 	s->left_out += !may;
 	s->priority = priority;
