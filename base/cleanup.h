@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cleanup at the end of a scope. */
+/* Variables that are cleaned up at the end of their scope. */
 #ifndef ZCRX_BASE_CLEANUP_H
 #define ZCRX_BASE_CLEANUP_H
 

@@ -19,13 +19,13 @@ static inline int64_t clock_ms(void)
 	return (int64_t)(clock_ns() / 1000000u);
 }
 
-/* When ms milliseconds are over; INT64_MAX (never) if ms is negative. */
+/* The time when ms milliseconds are over; INT64_MAX, which never comes, if ms is negative. */
 static inline int64_t clock_until(int ms)
 {
 	return ms < 0 ? INT64_MAX : clock_ms() + ms;
 }
 
-/* What is left until then, as poll(2) wants it. */
+/* The milliseconds that are left until then, as poll(2) takes them: -1 for INT64_MAX. */
 static inline int clock_left(int64_t until)
 {
 	if (until == INT64_MAX)

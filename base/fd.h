@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors that know they are closed: a negative number is none. */
+/* File descriptors; a negative number is no descriptor. */
 #ifndef ZCRX_BASE_FD_H
 #define ZCRX_BASE_FD_H
 
@@ -20,7 +20,7 @@ static inline void fd_closep(int *fd)
 	*fd = fd_close(*fd);
 }
 
-/* Returns *fd, which the caller owns from then on, and leaves -1. */
+/* Returns *fd, which the caller owns from then on, and sets *fd to -1. */
 static inline int fd_steal(int *fd)
 {
 	int r = *fd;

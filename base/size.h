@@ -12,7 +12,7 @@ static inline uint64_t round_up(uint64_t n, uint64_t unit)
 	return (n + unit - 1) / unit * unit;
 }
 
-/* Smallest power of two >= n; n <= 2^31. */
+/* Returns the smallest power of two that is not less than n. n is at most 2^31. */
 static inline uint32_t round_up_pow2(uint32_t n)
 {
 	return n <= 1 ? 1 : 1u << (32 - __builtin_clz(n - 1));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Netlink as little as it takes: ask, and look at the attributes of the answers. This pair of
- * files is the only one that includes libnl.
+ * Netlink as little as it takes: connections, requests, and the answers' attributes (attrs.h). Only
+ * these two modules include libnl.
  */
 #ifndef ZCRX_NIC_NETLINK_H
 #define ZCRX_NIC_NETLINK_H
@@ -10,14 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "nic/attrs.h"
+
 struct ifinfomsg;
 struct netlink;
-
-/* A run of attributes inside a received message; dies with the callback it was given to. */
-struct attrs {
-	const void *data;
-	int len;
-};
 
 /*
  * One attribute of a request. Neighbours with the same `nest` (not 0) share one nest; the next one
@@ -73,16 +69,5 @@ int netlink_ask_links(struct netlink *nl,
  */
 int netlink_ask_rt(struct netlink *nl, const struct netlink_request *request, const void *header,
 		   size_t header_bytes);
-
-/* Steps through the attributes. Returns false at the end. */
-bool attrs_next(struct attrs *attrs, int *ret_type, struct attrs *ret_payload);
-/* Finds the first attribute of a type. Returns false if there is none. */
-bool attrs_find(struct attrs attrs, int type, struct attrs *ret_payload);
-
-/* The payload as a number of whatever width it has; 0 for a missing attribute. */
-uint64_t attrs_u64(struct attrs attrs, int type);
-uint32_t attrs_u32(struct attrs attrs, int type);
-/* Copies a string; empty for a missing attribute. */
-void attrs_string(struct attrs attrs, int type, char *buf, size_t size);
 
 #endif

@@ -8,7 +8,6 @@
 #include "policy/names.h"
 #include "proto/wire.h"
 
-#define STATE_PATH     "/run/zcrxd"
 #define LINGER_SECONDS 30
 
 int config_init(struct config *c)
@@ -16,7 +15,7 @@ int config_init(struct config *c)
 	*c = (struct config){
 		.clients = strdup(WIRE_SOCKET_PATH),
 		.status = strdup(WIRE_STATUS_PATH),
-		.state = strdup(STATE_PATH),
+		.state = strdup(CONFIG_STATE_PATH),
 		.mode = 0660,
 		.gid = (gid_t)-1,
 	};

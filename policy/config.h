@@ -9,6 +9,8 @@
 #include "nic/queues.h"
 #include "policy/policy.h"
 
+#define CONFIG_STATE_PATH "/run/zcrxd"
+
 /* [nic NAME]: receive queues that are zcrxd's; the classes say who may lease them. */
 struct config_nic {
 	struct config_nic *next;

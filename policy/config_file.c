@@ -3,18 +3,13 @@
 
 #include <errno.h>
 #include <ini.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/size.h"
 #include "policy/config_check.h"
-#include "policy/explain.h"
-#include "policy/keys.h"
+#include "policy/sections.h"
 
-#define SOCKETS         "sockets"
-#define ZCRX            "zcrx"
-#define NIC_SECTION     "nic "
-#define CLASS_SECTION   "class "
 #define KNOWN_SECTIONS  "[sockets] [zcrx] [class NAME] [nic NAME]"
 #define NIC_NAME_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@"
 #define BLANKS          " \t\r\f\v"
@@ -22,62 +17,11 @@
 /* Names of classes are also those of systemd's descriptors. */
 #define CLASS_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
-static const struct key socket_keys[] = {
-	{"clients", KEY_TEXT, offsetof(struct config, clients)},
-	{"status", KEY_TEXT, offsetof(struct config, status)},
-	{"mode", KEY_MODE, offsetof(struct config, mode)},
-	{"group", KEY_TEXT, offsetof(struct config, group)},
-	{"state", KEY_TEXT, offsetof(struct config, state)},
-};
-
-static const struct key zcrx_keys[] = {
-	{"fixed-in-this-kernel", KEY_HOLES, offsetof(struct config, fixed_holes)},
-};
-
-static const struct key nic_keys[] = {
-	{"queues", KEY_QUEUES, offsetof(struct config_nic, queues)},
-	{"linger-seconds", KEY_COUNT, offsetof(struct config_nic, linger_seconds)},
-};
-
-#define CLASS_KEY(name, type, member)                             \
-	{                                                         \
-		name, type, offsetof(struct policy_class, member) \
-	}
-#define LIMIT(name, type, kind) CLASS_KEY(name, type, limits.most[kind])
-
-/* The first of them say who is of the class. */
-enum {
-	KEYS_OF_SOCKET = 3,
-	KEYS_OF_MATCH = 2
-};
-
-static const struct key class_keys[] = {
-	CLASS_KEY("socket", KEY_TEXT, socket),
-	CLASS_KEY("mode", KEY_MODE, mode),
-	CLASS_KEY("group", KEY_TEXT, group),
-	CLASS_KEY("users", KEY_USERS, users),
-	CLASS_KEY("groups", KEY_GROUPS, groups),
-	CLASS_KEY("backends", KEY_BACKENDS, backends),
-	CLASS_KEY("nics", KEY_NICS, nics),
-	CLASS_KEY("local", KEY_ADDRESSES, local),
-	CLASS_KEY("remote", KEY_ADDRESSES, remote),
-	CLASS_KEY("host-flows", KEY_HOST, host),
-	CLASS_KEY("udmabuf", KEY_FLAG, udmabuf),
-	LIMIT("sessions", KEY_COUNT, ACCOUNT_SESSIONS),
-	LIMIT("queues", KEY_COUNT, ACCOUNT_QUEUES),
-	LIMIT("areas", KEY_COUNT, ACCOUNT_AREAS),
-	LIMIT("area-bytes", KEY_BYTES, ACCOUNT_BYTES),
-	LIMIT("flows", KEY_COUNT, ACCOUNT_FLOWS),
-	LIMIT("listeners", KEY_COUNT, ACCOUNT_LISTENERS),
-	CLASS_KEY("requests-per-second", KEY_COUNT, limits.requests_per_second),
-	CLASS_KEY("leases-per-minute", KEY_COUNT, limits.leases_per_minute),
-	CLASS_KEY("most-users", KEY_COUNT, limits.most_users),
-};
-
 struct reader {
 	struct config *config;
 	struct mistakes mistakes;
 	FILE *file;
+	int error; /* of reading it; inih takes that for the file's end */
 	int line;
 	char header[INI_MAX_LINE]; /* the line just read, behind the bracket it begins with */
 	bool key;                  /* the section has had one */
@@ -120,8 +64,10 @@ static char *line_read(char *room, int bytes, void *user)
 	struct reader *r = user;
 	header_finish(r);
 	r->line++;
-	if (!fgets(room, bytes, r->file))
+	if (!fgets(room, bytes, r->file)) {
+		r->error = ferror(r->file) ? -errno : 0;
 		return NULL;
+	}
 	int c = '\n', rest = 0;
 	if (!strchr(room, '\n'))
 		while ((c = getc(r->file)) != EOF && c != '\n')
@@ -138,13 +84,6 @@ static char *line_read(char *room, int bytes, void *user)
 		snprintf(r->header, sizeof(r->header), "%s", start + 1);
 	return room;
 }
-
-/* What a section is called, and its keys. */
-struct section {
-	const char *name;
-	const struct key *keys;
-	size_t n;
-};
 
 static void unknown_key(struct reader *r, const struct section *s, const char *name)
 {
@@ -193,11 +132,6 @@ static void table_line(struct reader *r, const struct section *s, void *object, 
 			key_expected(key));
 }
 
-static const struct section socket_section = {SOCKETS, socket_keys, ARRAY_LENGTH(socket_keys)};
-static const struct section zcrx_section = {ZCRX, zcrx_keys, ARRAY_LENGTH(zcrx_keys)};
-static const struct section nic_section = {"nic NAME", nic_keys, ARRAY_LENGTH(nic_keys)};
-static const struct section class_section = {"class NAME", class_keys, ARRAY_LENGTH(class_keys)};
-
 static bool is_class_name(const char *name)
 {
 	size_t n = strlen(name);
@@ -226,7 +160,7 @@ static void class_line(struct reader *r, const char *name, const char *key, cons
 {
 	struct policy_class *c = policy_class_find(&r->config->policy, name);
 	if (c)
-		table_line(r, &class_section, c, key, value);
+		table_line(r, &section_class, c, key, value);
 }
 
 /* The kernel takes more; these are what names are made of, and what the file can hold. */
@@ -264,7 +198,7 @@ static void nic_line(struct reader *r, const char *name, const char *key, const 
 {
 	struct config_nic *nic = *nic_at(r->config, name);
 	if (nic)
-		table_line(r, &nic_section, nic, key, value);
+		table_line(r, &section_nic, nic, key, value);
 }
 
 /* The name in a section's, if it is of this kind. */
@@ -276,12 +210,13 @@ static const char *named(const char *section, const char *kind)
 
 static void section_begin(struct reader *r, const char *section)
 {
-	const char *nic = named(section, NIC_SECTION), *class = named(section, CLASS_SECTION);
+	const char *nic = named(section, SECTION_NIC), *class = named(section, SECTION_CLASS);
 	if (nic)
 		nic_begin(r, nic);
 	else if (class)
 		class_begin(r, class);
-	else if (strcmp(section, SOCKETS) != 0 && strcmp(section, ZCRX) != 0)
+	else if (strcmp(section, section_sockets.name) != 0 &&
+		 strcmp(section, section_zcrx.name) != 0)
 		mistake(&r->mistakes, r->line, "there is no section [%s]; known: " KNOWN_SECTIONS,
 			section);
 }
@@ -293,17 +228,17 @@ static void section_begin(struct reader *r, const char *section)
 static int line_handle(void *user, const char *section, const char *name, const char *value)
 {
 	struct reader *r = user;
-	const char *nic = named(section, NIC_SECTION), *class = named(section, CLASS_SECTION);
+	const char *nic = named(section, SECTION_NIC), *class = named(section, SECTION_CLASS);
 	*r->header = '\0';
 	r->key = *name;
 	if (nic)
 		nic_line(r, nic, name, value);
 	else if (class)
 		class_line(r, class, name, value);
-	else if (strcmp(section, SOCKETS) == 0)
-		table_line(r, &socket_section, r->config, name, value);
-	else if (strcmp(section, ZCRX) == 0)
-		table_line(r, &zcrx_section, r->config, name, value);
+	else if (strcmp(section, section_sockets.name) == 0)
+		table_line(r, &section_sockets, r->config, name, value);
+	else if (strcmp(section, section_zcrx.name) == 0)
+		table_line(r, &section_zcrx, r->config, name, value);
 	else if (!*section)
 		mistake(&r->mistakes, r->line, "key '%s' is in no section; known: " KNOWN_SECTIONS,
 			name);
@@ -317,8 +252,8 @@ int config_read(struct config *c, const char *path)
 		return -errno;
 	int bad_line = ini_parse_stream(line_read, &r, line_handle, &r);
 	fclose(r.file);
-	if (bad_line < 0)
-		return -ENOMEM;
+	if (r.error < 0 || bad_line < 0)
+		return r.error < 0 ? r.error : -ENOMEM;
 	if (bad_line > 0) {
 		fprintf(stderr, "%s:%d: neither [section] nor key=value\n", path, bad_line);
 		return -EINVAL;
@@ -328,36 +263,15 @@ int config_read(struct config *c, const char *path)
 	return r.mistakes.n ? -EINVAL : 0;
 }
 
-static void keys_print(const struct key *keys, size_t n, const void *object, FILE *out)
+int config_load(struct config *c, const char *path)
 {
-	for (size_t i = 0; i < n; i++)
-		key_print(&keys[i], object, out);
-}
-
-/* Not all keys are for every class. */
-static void class_print(const struct policy_class *c, FILE *out)
-{
-	bool matches = !c->socket && strcmp(c->name, POLICY_DEFAULT) != 0;
-	fprintf(out, "\n[%s%s]\n", CLASS_SECTION, c->name);
-	explain_class(c, "; ", out);
-	if (c->socket)
-		keys_print(class_keys, KEYS_OF_SOCKET, c, out);
-	if (matches)
-		keys_print(class_keys + KEYS_OF_SOCKET, KEYS_OF_MATCH, c, out);
-	size_t who = KEYS_OF_SOCKET + KEYS_OF_MATCH;
-	keys_print(class_keys + who, ARRAY_LENGTH(class_keys) - who, c, out);
-}
-
-void config_print(const struct config *c, FILE *out)
-{
-	fprintf(out, "[%s]\n", SOCKETS);
-	keys_print(socket_keys, ARRAY_LENGTH(socket_keys), c, out);
-	fprintf(out, "\n[%s]\n", ZCRX);
-	keys_print(zcrx_keys, ARRAY_LENGTH(zcrx_keys), c, out);
-	for (const struct config_nic *nic = c->nics; nic; nic = nic->next) {
-		fprintf(out, "\n[" NIC_SECTION "%s]\n", nic->name);
-		keys_print(nic_keys, ARRAY_LENGTH(nic_keys), nic, out);
-	}
-	for (const struct policy_class *class = c->policy.classes; class; class = class->next)
-		class_print(class, out);
+	const char *name = path ? path : CONFIG_PATH;
+	int r = config_init(c);
+	if (r == 0)
+		r = config_read(c, name);
+	if (r == -ENOENT && !path)
+		return 0;
+	if (r < 0 && r != -EINVAL)
+		fprintf(stderr, "%s: %s\n", name, strerrordesc_np(-r));
+	return r;
 }

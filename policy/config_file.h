@@ -3,9 +3,9 @@
 #ifndef ZCRXD_CONFIG_FILE_H
 #define ZCRXD_CONFIG_FILE_H
 
-#include <stdio.h>
-
 #include "policy/config.h"
+
+#define CONFIG_PATH "/etc/zcrxd/zcrxd.conf"
 
 /*
  * Reads a file over what is there. Every mistake is printed with file and line. Returns 0, -ENOENT
@@ -13,7 +13,10 @@
  */
 int config_read(struct config *c, const char *path);
 
-/* Prints it as a file that config_read() takes; comments say what it means. */
-void config_print(const struct config *c, FILE *out);
+/*
+ * The defaults, and over them the file; path NULL: that of CONFIG_PATH, if there is one. Returns 0
+ * or a negative errno after printing why on stderr. config_done() either way.
+ */
+int config_load(struct config *c, const char *path);
 
 #endif

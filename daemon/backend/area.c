@@ -106,7 +106,7 @@ static uint32_t dmabuf_check(int fd)
 	return is_read_write(fd) ? REASON_NONE : REASON_FD_ACCESS;
 }
 
-/* A memfd holds that much or more, a dma-buf just that much, which only lseek(2) tells. */
+/* A memfd may be larger than the area, a dma-buf not; only lseek(2) tells how large that is. */
 static bool holds(int fd, uint32_t kind, uint64_t bytes)
 {
 	struct stat st;
@@ -118,20 +118,18 @@ static bool holds(int fd, uint32_t kind, uint64_t bytes)
 static uint32_t length_check(int fd, const struct msg_area_add *m, uint64_t most, struct answer *a)
 {
 	uint64_t unit = mapping_unit(fd);
-	a->text = a->text_room;
-	if (m->length > most)
-		snprintf(a->text_room, sizeof(a->text_room),
-			 "No backend receives into an area of more than %ju GiB.",
-			 (uintmax_t)(most >> 30));
-	else if (unit > (uint64_t)sysconf(_SC_PAGESIZE) && (m->length == 0 || m->length % unit))
-		snprintf(a->text_room, sizeof(a->text_room),
-			 "The memfd consists of huge pages: the area's length must be a multiple "
-			 "of %ju bytes, and not zero.",
-			 (uintmax_t)unit);
-	else
-		a->text = NULL;
-	bool right = m->length > 0 && m->length % unit == 0 && holds(fd, m->kind, m->length);
-	return a->text || !right ? REASON_AREA_SIZE : REASON_NONE;
+	bool whole = m->length > 0 && m->length % unit == 0;
+	if (m->length > most) {
+		answer_say(a, "No backend receives into an area of more than %ju GiB.",
+			   (uintmax_t)(most >> 30));
+		return REASON_AREA_SIZE;
+	}
+	if (!whole && unit > (uint64_t)sysconf(_SC_PAGESIZE))
+		answer_say(a,
+			   "The memfd consists of huge pages: the area's length must be a "
+			   "multiple of %ju bytes, and not zero.",
+			   (uintmax_t)unit);
+	return whole && holds(fd, m->kind, m->length) ? REASON_NONE : REASON_AREA_SIZE;
 }
 
 static uint32_t check(int fd, const struct msg_area_add *m, uint64_t bytes_most, struct answer *a)
@@ -144,7 +142,7 @@ static uint32_t check(int fd, const struct msg_area_add *m, uint64_t bytes_most,
 	return reason ? reason : length_check(fd, m, bytes_most, a);
 }
 
-/* Takes the descriptor over, or it is the errno of why there is none. */
+/* Takes the descriptor over. fd < 0: there is none, and it is the errno of why. */
 static uint32_t keep_dmabuf(struct area *area, int fd, struct answer *a)
 {
 	int r = fd < 0 ? fd : area_forbid(fd);
@@ -159,14 +157,17 @@ static uint32_t keep_dmabuf(struct area *area, int fd, struct answer *a)
 	return REASON_DAEMON_LIMIT;
 }
 
-/* With the file that it was made of: the client can keep the dma-buf, and by it the memory. */
+/*
+ * The memfd is kept with the dma-buf: the client may hold on to the dma-buf, and by it to the
+ * memory.
+ */
 static uint32_t make_udmabuf(struct area *area, int fd, struct answer *a)
 {
 	int dmabuf = udmabuf_new(fd, area->bytes);
 	if (dmabuf < 0) {
 		a->error = dmabuf;
-		a->text =
-			"zcrxd can make no udmabuf of this length: see zcrxd.conf(5) for what it needs.";
+		answer_say(a, "zcrxd can make no udmabuf of this length: see zcrxd.conf(5) for "
+			      "what it needs.");
 		return REASON_KERNEL;
 	}
 	_cleanup_(fd_closep) int memfd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -201,7 +202,7 @@ static uint32_t area_make(struct area *area, int fd, uint32_t kind, struct answe
 	return kind == MSG_AREA_UDMABUF ? make_udmabuf(area, fd, a) : REASON_NONE;
 }
 
-/* A dma-buf's bytes until the area is deleted, a memfd's until nobody has it. */
+/* A dma-buf is charged until the area is deleted, a memfd until nobody has it any more. */
 static uint32_t bytes_charge(struct area *area, int fd, uint32_t kind, struct answer *a)
 {
 	if (kind == MSG_AREA_DMABUF) {
@@ -216,10 +217,11 @@ static uint32_t bytes_charge(struct area *area, int fd, uint32_t kind, struct an
 	case -EDQUOT:
 		return REASON_QUOTA;
 	case -EACCES:
-		a->text = "zcrxd may not read the memfd; leave it the mode that it was made with.";
+		answer_say(a, "zcrxd may not read the memfd; leave it the mode that it was made "
+			      "with.");
 		return REASON_FD_ACCESS;
 	case -ENOSPC:
-		a->text = FILES_TOO_MANY;
+		answer_say(a, FILES_TOO_MANY);
 		return REASON_DAEMON_LIMIT;
 	default:
 		return REASON_DAEMON_LIMIT;

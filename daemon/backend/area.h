@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that payload lands in: a client's sealed memfd, mapped for the kernel to copy into, or a
- * dma-buf, mapped if its exporter can, or both: a memfd of which the daemon made a dma-buf. The
- * daemon never touches its bytes in user mode. F_SEAL_SHRINK keeps the mapping whole; holes punched
- * into it read as zero and harm only its owner.
+ * Memory that payload lands in. It is a client's sealed memfd, which is mapped so that the kernel
+ * can copy into it; or a dma-buf, which is mapped if its exporter can; or both, if the daemon made
+ * the dma-buf of the memfd. The daemon itself reads and writes none of its bytes. F_SEAL_SHRINK
+ * keeps the mapping whole; a hole that the client punches into it reads as zero, and harms nobody
+ * else.
  */
 #ifndef ZCRXD_AREA_H
 #define ZCRXD_AREA_H
@@ -24,10 +25,10 @@ struct area {
 	uint64_t bytes;
 	int memfd;         /* -1: it is a dma-buf of the client's */
 	int dmabuf;        /* -1: there is none */
-	struct kept *kept; /* if we made that, or NULL */
+	struct kept *kept; /* if the daemon made the dma-buf, or NULL: files.h */
 	struct user *user;
-	uint64_t charged; /* beside what is charged for a file */
-	bool in_use;      /* by a queue */
+	uint64_t charged; /* bytes that are released with the area; a file's are not: files.h */
+	bool in_use;      /* a queue has it */
 };
 
 /*
@@ -39,10 +40,11 @@ uint32_t area_new(struct area **ret, struct user *user, int fd, const struct msg
 struct area *area_free(struct area *a);
 
 /*
- * Files that must not become an area, by their inodes: the daemon's own memfds, and dma-bufs that
- * are one already, since two allocators over the same bytes would fill them twice.
+ * Files that must not become an area, known by their inodes: the daemon's own memfds, and dma-bufs
+ * that are an area already, since two allocators over the same bytes would fill them twice.
+ * area_forbid() returns 0, -EEXIST if the file is forbidden already, or another negative errno.
  */
-int area_forbid(int fd); /* -EEXIST: it is one of them already */
+int area_forbid(int fd);
 void area_allow(int fd);
 
 #endif

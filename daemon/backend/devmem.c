@@ -149,7 +149,7 @@ static uint32_t devmem_replenish(struct backend *backend)
 {
 	struct devmem *b = devmem_of(backend);
 	giveback_turn(&b->back);
-	return b->messages.side->posted ? UINT32_MAX : 0;
+	return b->messages.side->lent ? UINT32_MAX : 0;
 }
 
 static bool devmem_reap(struct backend *backend, bool *ret_held)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/backend/drought.h"
 
-#define TRY_AGAIN_NS 4000000 /* turns come less and less often: look_later() */
+#define TRY_AGAIN_NS 4000000 /* at the soonest: pump/schedule.h says when the next turn is */
 
 void drought_begins(struct drought *d, uint64_t now_ns)
 {
-	/* One that ended before the last drought did may be told later, when the CQ was full. */
+	/* A full CQ may tell late of a receive that ended before the last drought did. */
 	if (d->on || !d->armed)
 		return;
 	d->on = true;
@@ -15,7 +15,7 @@ void drought_begins(struct drought *d, uint64_t now_ns)
 void drought_ends(struct drought *d)
 {
 	if (d->on) {
-		d->most = d->given ? d->given : 1;
+		d->max = d->given ? d->given : 1;
 		d->given = 0;
 	}
 	d->on = d->armed = false;
@@ -29,7 +29,7 @@ uint32_t drought_arms(struct drought *d, uint64_t now_ns)
 		d->at_ns = now_ns;
 		return 1;
 	}
-	uint32_t n = d->most ? d->most : UINT32_MAX;
-	d->most = n > UINT32_MAX / 2 ? 0 : 2 * n;
+	uint32_t n = d->max ? d->max : UINT32_MAX;
+	d->max = n > UINT32_MAX / 2 ? 0 : 2 * n;
 	return n;
 }

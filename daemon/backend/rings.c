@@ -54,7 +54,10 @@ static int file_new(const char *name, size_t bytes, struct user *user, char **re
 	return r < 0 ? r : fd_steal(&fd);
 }
 
-/* The kernel says where the parts of its CQ lie; ours lie likewise. */
+/*
+ * Where the kernel writes the completions it says where the parts of its CQ lie. Where the daemon
+ * writes them the offsets are the daemon's own.
+ */
 static int cq_ring(struct rings *r, struct uring *ring, const struct rings_wish *wish)
 {
 	uint32_t entries = wish->cq_entries;
@@ -147,7 +150,7 @@ static int rq_init(struct rings *r, struct user *user, uint32_t entries)
 int rings_init(struct rings *r, struct uring *ring, struct user *user,
 	       const struct rings_wish *wish)
 {
-	*r = (struct rings){.cq_fd = -1, .rq_fd = -1};
+	*r = RINGS_NULL;
 	*ring = URING_NULL;
 	int e = rq_init(r, user, wish->rq_entries);
 	if (e == 0)

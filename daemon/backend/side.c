@@ -15,15 +15,15 @@ size_t side_bytes(void)
 	return (size_t)SIDE_SLOTS * SIDE_SLOT_BYTES;
 }
 
-static void post(struct side *s, uint32_t slot)
+static void lend(struct side *s, uint32_t slot)
 {
 	io_uring_buf_ring_add(s->slots, s->map + (size_t)slot * SIDE_SLOT_BYTES, SIDE_SLOT_BYTES,
 			      (uint16_t)slot, SIDE_SLOTS - 1, 0);
 	io_uring_buf_ring_advance(s->slots, 1);
-	s->posted++;
+	s->lent++;
 }
 
-/* Without memory yet: what nothing is copied to costs nothing. */
+/* The memory is not allocated yet: a slot that nothing is copied to costs nothing. */
 static int memory_make(struct side *s, struct user *user)
 {
 	s->fd = memfd_new("zcrxd-side");
@@ -51,7 +51,7 @@ int side_new(struct side **ret, struct uring *ring, struct user *user)
 		return r;
 	}
 	for (uint32_t slot = 0; slot < SIDE_SLOTS; slot++)
-		post(s, slot);
+		lend(s, slot);
 	*ret = s;
 	return 0;
 }
@@ -76,14 +76,14 @@ int side_readonly(const struct side *s)
 
 void side_take(struct side *s, uint32_t slot)
 {
-	s->posted--;
+	s->lent--;
 	s->refs[slot] = 1;
 }
 
 void side_drop(struct side *s, uint32_t slot)
 {
 	if (--s->refs[slot] == 0)
-		post(s, slot);
+		lend(s, slot);
 }
 
 bool side_give(struct side *s, uint32_t slot)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The side buffer of a queue whose area is a dma-buf: what the NIC did not place there, the kernel
- * copies here, where the client may read. Slots are provided buffers of the queue's ring. A slot
- * belongs to the kernel, or to us while something refers to it; the client gives back completions,
- * in the order it got them, by moving its head.
+ * The side buffer of a queue whose area is a dma-buf. What the NIC did not place in the dma-buf the
+ * kernel copies here; the client may read it. The side buffer consists of slots, which are provided
+ * buffers of the queue's ring. A slot is lent to the kernel until the kernel fills it; then it is
+ * the daemon's until nothing refers to it any more. The client returns the completions that it got
+ * in their order, by moving its head.
  */
 #ifndef ZCRXD_SIDE_H
 #define ZCRXD_SIDE_H
@@ -24,34 +25,37 @@ struct user;
 struct side {
 	int fd;
 	char *map;
-	struct io_uring_buf_ring *slots;
-	uint32_t posted; /* slots the kernel has */
-	uint16_t refs[SIDE_SLOTS];
-	uint8_t given[RING_SIDE_MAX]; /* the slot of each completion the client has */
-	uint32_t head, tail;          /* of given: what came back, what went out */
+	struct io_uring_buf_ring *slots; /* the ring of provided buffers */
+	uint32_t lent;                   /* slots that the kernel has */
+	uint16_t refs[SIDE_SLOTS];       /* what refers to each slot that the kernel has filled */
+	uint8_t given[RING_SIDE_MAX];    /* the slot of each completion the client has */
+	uint32_t head, tail;             /* of given: what came back, what went out */
 };
 
-/* Makes one, charged to the user, whose slots the ring may fill. Returns 0 or a negative errno. */
+/*
+ * Makes a side buffer, charged to the user, and lends all slots to the kernel for this ring.
+ * Returns 0 or a negative errno.
+ */
 int side_new(struct side **ret, struct uring *ring, struct user *user);
 struct side *side_free(struct side *s);
 
-/* Bytes of memory it can come to use. */
+/* How many bytes of memory a side buffer can come to use. */
 size_t side_bytes(void);
 
-/* A read-only descriptor of it for the client, the caller's. Or a negative errno. */
+/* Returns a read-only descriptor for the client, which the caller owns, or a negative errno. */
 int side_readonly(const struct side *s);
 
-/* The kernel filled the slot; it is ours until side_drop(). */
+/* The kernel filled the slot. side_drop() gives up the reference that this makes. */
 void side_take(struct side *s, uint32_t slot);
 void side_drop(struct side *s, uint32_t slot);
 
-/* A completion that names the slot goes to the client. False: it has too many; try later. */
+/* A completion that names the slot goes to the client. False: the client has too many already. */
 bool side_give(struct side *s, uint32_t slot);
 
-/* Does the client's head say that more completions came back? Not if it lies. */
+/* Does the client's head return more completions? A head that was never given out does not. */
 bool side_is_back(const struct side *s, uint32_t head);
 
-/* Takes the head; false if it lies. */
+/* Takes what the client's head returns. False: the client was never given so much. */
 bool side_back(struct side *s, uint32_t head);
 
 #endif

@@ -5,23 +5,22 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-int tokens_init(struct tokens *t, uint64_t area_bytes, uint32_t niov_bytes, uint32_t most)
+int tokens_init(struct tokens *t, uint64_t area_bytes, uint32_t niov_bytes, uint32_t max)
 {
 	*t = (struct tokens){.niovs = (uint32_t)(area_bytes / niov_bytes),
-			     .niov_shift = (uint32_t)__builtin_ctz(niov_bytes),
-			     .most = most};
+			     .niov_shift = (uint32_t)__builtin_ctz(niov_bytes)};
 	TAILQ_INIT(&t->due);
 	t->of_niov = malloc(t->niovs * sizeof(*t->of_niov));
-	t->all = malloc(most * sizeof(*t->all));
+	t->all = malloc(max * sizeof(*t->all));
 	if (!t->of_niov || !t->all) {
 		tokens_done(t);
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < t->niovs; i++)
 		t->of_niov[i] = TOKENS_NONE;
-	for (uint32_t i = 0; i < most; i++)
-		t->all[i].next = i + 1 < most ? i + 1 : TOKENS_NONE;
-	t->n_free = most;
+	for (uint32_t i = 0; i < max; i++)
+		t->all[i].next = i + 1 < max ? i + 1 : TOKENS_NONE;
+	t->n_free = max;
 	return 0;
 }
 
@@ -62,7 +61,7 @@ void tokens_reject(struct tokens *t, struct tokens_stream *s, uint32_t token)
 	count_due(t, s);
 }
 
-/* Moves the first of a niov to its stream's due ones. */
+/* Moves the first token of a niov to the due tokens of its stream. */
 static struct tokens_stream *fall_due(struct tokens *t, uint32_t *niov)
 {
 	uint32_t i = *niov;
@@ -111,13 +110,13 @@ static void due_pop(struct tokens *t, struct tokens_stream *s)
 	t->n_out--;
 }
 
-uint32_t tokens_take(struct tokens *t, struct tokens_stream *s, uint32_t most,
+uint32_t tokens_take(struct tokens *t, struct tokens_stream *s, uint32_t max,
 		     struct tokens_range ranges[TOKENS_RANGES_MAX], uint32_t *ret_count)
 {
 	uint32_t n_ranges = 0, n = 0;
-	if (most > TOKENS_BATCH_MAX)
-		most = TOKENS_BATCH_MAX;
-	for (; s->n_due > 0 && n < most; n++, due_pop(t, s)) {
+	if (max > TOKENS_BATCH_MAX)
+		max = TOKENS_BATCH_MAX;
+	for (; s->n_due > 0 && n < max; n++, due_pop(t, s)) {
 		uint32_t number = t->all[s->due].token;
 		if (n_ranges > 0 && range_grow(&ranges[n_ranges - 1], number))
 			continue;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The zcrx backend: the NIC writes payload into the area, the kernel says where in the shared CQ,
- * and takes refills itself from the shared refill ring. Nothing here happens per buffer.
+ * The zcrx backend (the kernel's Documentation/networking/iou-zcrx.rst): the NIC writes payload
+ * into the area, the kernel writes into the shared CQ where it is, and takes refills from the
+ * shared refill ring. The daemon does nothing for each buffer.
  *
- * What comes outside the area (a packet that was not split, another queue's) the kernel copies into
- * free buffers. When it finds none the receive ends with -ENOMEM (drought.h). In a dma-buf it
- * cannot: there the receive always ends so, and what comes next is drained to the side buffer.
- * Source: the kernel's Documentation/networking/iou-zcrx.rst.
+ * Payload that the NIC did not write into the area (a packet that was not split, or one of another
+ * queue) the kernel copies into free buffers of the area. If none is free the receive ends with
+ * -ENOMEM (drought.h). Into a dma-buf the kernel cannot copy: there the receive always ends with
+ * -ENOMEM, and what comes next in the stream is drained to the side buffer.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -29,23 +30,23 @@
 #define MSG_SOCK_DEVMEM 0x2000000
 #endif
 
-/* Room for the control messages of a drain: one for each packet. */
+/* Room for the control messages of a drain, of which there is one for each packet. */
 #define DRAIN_CONTROL_BYTES 4096
 
 /*
  * The kernel (6.15 to 7.3, io_uring/zcrx.c: io_zcrx_queue_cqe(), io_zcrx_ring_refill()) computes a
- * buffer's offset in 32 bits: of a larger area completions would name the wrong bytes, and refills
- * free the wrong buffers, silently.
+ * buffer's offset in 32 bits. In a larger area completions would name the wrong bytes and refills
+ * would free the wrong buffers, without an error.
  */
 #define AREA_BYTES_MAX (1ull << 32)
 
-#define EVENT (1ull << 34) /* user_data of events: no flow's */
+#define EVENT (1ull << 34) /* user_data of events; that of a receive is a flow's id */
 
-/* The kernel changes the header of a drain: each SQE has its own. */
+/* The kernel changes a drain's header, so each SQE has a header of its own. */
 struct drain {
 	struct msghdr headers[URING_SQ_ENTRIES];
 	struct iovec iov;
-	_Alignas(8) char control[DRAIN_CONTROL_BYTES]; /* what is written there says nothing */
+	_Alignas(8) char control[DRAIN_CONTROL_BYTES]; /* nobody reads it */
 };
 
 struct zcrx {
@@ -56,11 +57,12 @@ struct zcrx {
 	uint32_t ifq;
 	struct zcrx_abi abi;
 	struct drought drought;
-	bool flushed;     /* since the client last gave any back */
-	uint64_t claimed; /* to be given back, and not believed yet */
-	int64_t out;      /* completions that the client has not given back; < 0: it lied */
-	bool event;       /* the NIC found none, and will not say so again before it is asked to */
-	const struct zcrx_statistics *stats; /* in the client's reach: to be shown, not trusted */
+	bool flushed;     /* the refill ring was, since the client last gave a buffer back */
+	uint64_t claimed; /* refills that the client wrote and that are not believed yet */
+	int64_t out; /* completions that are not given back; < 0: more refills than completions */
+	bool event;  /* the NIC found no buffer; the kernel tells again once it is asked to */
+	/* The client can write them, so they are shown and not trusted. NULL: there are none. */
+	const struct zcrx_statistics *stats;
 };
 
 static struct zcrx *zcrx_of(struct backend *backend)
@@ -82,7 +84,7 @@ static uint32_t zcrx_buffer_bytes(uint64_t area_bytes, uint32_t wish)
 
 static uint32_t zcrx_refill_entries(uint32_t buffers)
 {
-	/* Several completions can lie in one buffer, and each is given back by itself. */
+	/* Several completions can name one buffer, and each is given back by itself. */
 	return buffers > UINT32_MAX / 4 ? UINT32_MAX : buffers * 4;
 }
 
@@ -106,7 +108,7 @@ static int try(struct zcrx *b, const struct backend_setup *setup, struct attach_
 	return attach_zcrx(r);
 }
 
-/* Buffers of more than a page take a kernel, a NIC and memory that can; else they are pages. */
+/* Tries buffers of the size that is wished for. Where that is impossible, buffers are pages. */
 static int attach(struct zcrx *b, const struct backend_setup *setup, struct attach_zcrx *r)
 {
 	int e = -EOPNOTSUPP;
@@ -167,8 +169,8 @@ static void zcrx_arm(struct backend *backend, int sock, uint64_t user_data)
 }
 
 /*
- * As of devmem: it also takes the linear part of a packet whose rest the CPU cannot read, where
- * plain recv ends with -EFAULT. It says so in control messages, which nobody needs.
+ * With MSG_SOCK_DEVMEM recvmsg also takes the linear part of a packet whose rest the CPU cannot
+ * read, where a plain recv ends with -EFAULT. It says so in control messages, which nobody needs.
  */
 static void zcrx_drain(struct backend *backend, int sock, uint64_t user_data)
 {
@@ -203,7 +205,7 @@ static void zcrx_received(struct backend *backend, const struct io_uring_cqe *cq
 	uint32_t slot = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 	side_take(b->side, slot);
 	if (cqe->res > 0)
-		side_give(b->side, slot); /* there are fewer slots than completions to give */
+		side_give(b->side, slot); /* there is room: RING_SIDE_MAX exceeds SIDE_SLOTS */
 	side_drop(b->side, slot);
 }
 
@@ -213,7 +215,7 @@ static bool control(struct zcrx *b, uint32_t op)
 	return io_uring_register_zcrx_ctrl(&b->backend.ring->io, &ctrl) >= 0;
 }
 
-/* The kernel takes all refills there are. */
+/* Makes the kernel take all refills there are. Returns false if it cannot. */
 static bool flush(struct zcrx *b)
 {
 	b->flushed = true;
@@ -221,9 +223,9 @@ static bool flush(struct zcrx *b)
 }
 
 /*
- * Did the client give anything back? Each completion once; the kernel alone sees which. Who claims
- * more than that has the kernel read what says nothing: for such a client nothing is done until as
- * many completions have come. Its buffers are taken when the NIC wants some.
+ * Did the client give anything back? The kernel alone sees which buffers; the daemon counts, and
+ * there can be no more refills than completions. If a client claims more, nothing is done for it
+ * until as many completions have come. The kernel takes its refills when the NIC wants buffers.
  */
 static bool given_back(struct zcrx *b)
 {
@@ -234,8 +236,7 @@ static bool given_back(struct zcrx *b)
 	count_add(honest ? &counts->refills : &counts->refills_refused, claimed);
 	b->claimed += claimed;
 	if (!honest)
-		return false; /* its completions may still have to be counted: then it is believed
-			       */
+		return false; /* completions that are yet to be counted may make it honest */
 	uint32_t given = b->claimed < most ? (uint32_t)b->claimed : most;
 	b->drought.given += given;
 	b->claimed = 0;
@@ -250,8 +251,8 @@ static uint32_t zcrx_replenish(struct backend *backend)
 	uint32_t untaken = rings_refill_untaken(b->rings);
 	b->flushed &= !news;
 	/*
-	 * The client holds no more than finds room there: what lies there has to go in time. And a
-	 * receive for want of buffers may have ended while what the client gave back lay there.
+	 * The refill ring has to be flushed in time, or the client finds no room in it. And a
+	 * receive may have ended for want of the very buffers that lie in the refill ring.
 	 */
 	bool wanted = b->drought.on ? untaken > 0 && !b->flushed
 				    : news && untaken > b->rings->layout.rq_entries / 4;
@@ -261,7 +262,7 @@ static uint32_t zcrx_replenish(struct backend *backend)
 		drought_ends(&b->drought);
 	if (b->event && news)
 		b->event = !control(b, ZCRX_OP_ARM_EVENT);
-	if (b->side && !b->side->posted)
+	if (b->side && !b->side->lent)
 		return 0;
 	return drought_arms(&b->drought, clock_ns());
 }

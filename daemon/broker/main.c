@@ -17,8 +17,7 @@
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/leases.h"
 #include "policy/config_file.h"
-
-#define CONFIG_PATH "/etc/zcrxd/zcrxd.conf"
+#include "policy/sections.h"
 
 struct options {
 	const char *config, *clients, *status;
@@ -111,14 +110,7 @@ static int override(char **field, const char *value)
 static int configure(struct config *config, const void *options)
 {
 	const struct options *o = options;
-	const char *path = o->config ? o->config : CONFIG_PATH;
-	int r = config_init(config);
-	if (r == 0)
-		r = config_read(config, path);
-	if (r == -ENOENT && !o->config)
-		r = 0;
-	else if (r < 0 && r != -EINVAL)
-		log_error("%s: %s", path, strerrordesc_np(-r));
+	int r = config_load(config, o->config);
 	if (r == 0)
 		r = override(&config->clients, o->clients);
 	if (r == 0)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/common/log.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,18 +22,23 @@ bool log_shows(int priority)
 	return priority <= settings.highest;
 }
 
-void log_at(int priority, const char *format, ...)
+void log_at_list(int priority, const char *format, va_list args)
 {
 	if (!log_shows(priority))
 		return;
 	char line[512];
-	va_list args;
-	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
 	text_clean(line, "");
 	if (settings.prefixed)
 		fprintf(stderr, "<%d>%s\n", priority, line);
 	else
 		fprintf(stderr, "zcrxd: %s\n", line);
+}
+
+void log_at(int priority, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	log_at_list(priority, format, args);
+	va_end(args);
 }

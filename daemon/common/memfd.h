@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Files of memory that a client may read and the daemon writes, through a mapping made before. */
+/* Memory in files that the daemon writes and a client may read. */
 #ifndef ZCRXD_MEMFD_H
 #define ZCRXD_MEMFD_H
 
 #include <stddef.h>
 
-/* An empty one, of no size, that can be sealed. Returns the descriptor or a negative errno. */
+/* Makes an empty memfd that can be sealed. Returns the descriptor or a negative errno. */
 int memfd_new(const char *name);
 
-/* Maps all of it for reading and writing. Returns 0 or a negative errno. */
+/* Maps the whole file for reading and writing. Returns 0 or a negative errno. */
 int memfd_map(int fd, size_t bytes, char **ret_map);
 
-/* From now on nobody changes its size or maps it for writing, whoever reopens it. */
+/*
+ * From now on nobody can change the size of the file or map it for writing, whoever opens it again.
+ * Mappings that exist stay writable. Returns 0 or a negative errno.
+ */
 int memfd_seal(int fd);
 
-/* A descriptor of it for reading, the caller's. Or a negative errno. */
+/* Returns a read-only descriptor of the same file, which the caller owns, or a negative errno. */
 int memfd_readonly(int fd);
 
 #endif

@@ -21,13 +21,12 @@
 #define ENOMEM_PAUSE_NS 50000000
 
 #define STOP_PASSES 8
-#define RUNS_MOST   1024 /* of 84 things at least: all that a ring can have */
+#define RUNS_MAX    1024 /* each runs 84 things at least, together all that a ring can have */
 
 size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	/* struct io_rings: two cache lines of indices and flags before the CQEs; a page is plenty.
-	 */
+	/* struct io_rings has some cache lines of indices and flags before the CQEs. */
 	return round_up((size_t)cq_entries * cqe_bytes + 1024, page);
 }
 
@@ -65,7 +64,7 @@ int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled, bool
 	return 0;
 }
 
-/* What liburing's set-up would do, had it a call for a ring and SQEs that lie apart. */
+/* Fills in what liburing would, if it had a call for a ring whose SQEs lie apart. */
 static void attach(struct io_uring *io, int fd, char *ring, void *sqes,
 		   const struct io_uring_params *p)
 {
@@ -211,11 +210,11 @@ int uring_enter_fill(struct uring *u, uint32_t fill)
 					  sizeof(arg)));
 }
 
-/* Submits what is queued and runs all work there is, not only some. */
+/* Submits what is queued and runs all work there is; one enter runs only some of it. */
 static void run_all(struct uring *u)
 {
 	io_uring_submit(&u->io);
-	for (int i = 0; i < RUNS_MOST; i++) {
+	for (int i = 0; i < RUNS_MAX; i++) {
 		uring_enter_fill(u, u->io.cq.ring_entries);
 		if (!(__atomic_load_n(u->io.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN))
 			return;
@@ -223,8 +222,9 @@ static void run_all(struct uring *u)
 }
 
 /*
- * What is cancelled ends when its work is run, and what a worker of the kernel's finishes meanwhile
- * does, too. So nothing is left when there was nothing to cancel before that, nor after it.
+ * An operation that is cancelled ends when its work is run, and so does one that a worker of the
+ * kernel's finishes meanwhile. So no operation is left when there was nothing to cancel before the
+ * work was run, nor afterwards.
  */
 static bool stop(struct uring *u, const struct io_uring_sync_cancel_reg *what)
 {
@@ -261,9 +261,9 @@ struct io_uring_cqe *uring_peek(struct uring *u)
 }
 
 /*
- * The kernel clears the flag when it begins with its work. What is added then it does in the same
- * pass, and the flag stays (io_uring/tw.c: __io_run_local_work()): it is not believed for ever. A
- * pass is 20 things.
+ * The kernel clears the flag when it begins with its work. Work that is added afterwards sets the
+ * flag again, but may be done in the same pass (io_uring/tw.c: __io_run_local_work()). So the flag
+ * can stay though no work is left, and is not believed for ever: a pass does 20 things.
  */
 bool uring_pending(struct uring *u, bool came, uint32_t operations)
 {

@@ -21,7 +21,7 @@ void work_do(struct work *w, void (*run)(void *arg), void *arg, int wake)
 	carry_out(w);
 }
 
-/* Signals stay blocked, as they are in whoever starts this. */
+/* The thread inherits the signal mask, so signals stay blocked. */
 bool work_try(struct work *w, void (*run)(void *arg), void *arg, int wake)
 {
 	pthread_attr_t attributes;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Something that may block for long, done on a thread of its own for another one, which goes on
- * meanwhile: changes to NICs, which some drivers restart for them; closing what clients can make
- * wait. Whoever starts it looks now
- * and then whether it is over; an eventfd is written when it is.
+ * Work that may block for long, done on a thread of its own while the thread that started it goes
+ * on. Such work is a change to a NIC, which some drivers restart for it, or closing what a client
+ * can make wait. An eventfd is written when the work is over, and whoever started it looks whether
+ * it is.
  */
 #ifndef ZCRXD_WORK_H
 #define ZCRXD_WORK_H
@@ -20,18 +20,18 @@ struct work {
 	pthread_t thread;
 };
 
-/* On this very thread. */
+/* Does the work on the calling thread. */
 void work_do(struct work *w, void (*run)(void *arg), void *arg, int wake);
 
-/* On a thread of its own. False, and nothing is done, if there is none to be had. */
+/* Starts the work on a thread of its own. False: there is no thread, and nothing is done. */
 bool work_try(struct work *w, void (*run)(void *arg), void *arg, int wake);
 
-/* Without a thread to be had on this one. */
+/* Starts the work on a thread of its own; if there is none, does it on the calling thread. */
 void work_start(struct work *w, void (*run)(void *arg), void *arg, int wake);
 
 bool work_is_over(const struct work *w);
 
-/* Waits for it. Afterwards what it did can be seen. */
+/* Waits for the end of the work. Afterwards the caller sees what the work did. */
 void work_join(struct work *w);
 
 #endif

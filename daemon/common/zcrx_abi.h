@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * zcrx as the running kernel has it. It says so itself from Linux 6.19 on (IORING_REGISTER_QUERY);
- * before that there is what there was at its beginning.
+ * What the running kernel's zcrx can do. From Linux 6.19 on the kernel tells
+ * (IORING_REGISTER_QUERY); an older one can do what zcrx could at its beginning.
  *
- * Events and statistics came with 7.2. They are declared here as in linux/io_uring/zcrx.h and
- * query.h, for liburing's own copies of those have them not, and exclude them.
+ * Events and statistics came with Linux 7.2. They are declared here as in linux/io_uring/zcrx.h and
+ * query.h, since liburing has older copies of these headers, which cannot be included beside them.
  */
 #ifndef ZCRXD_ZCRX_ABI_H
 #define ZCRXD_ZCRX_ABI_H
@@ -24,25 +24,24 @@ struct zcrx_events {
 	uint64_t reserved[9];
 };
 
-#define ZCRX_EVENTS_STATS     1u /* stats_offset is one */
+#define ZCRX_EVENTS_STATS     1u /* stats_offset is set */
 #define ZCRX_EVENT_NO_BUFFERS 0u /* ZCRX_EVENT_ALLOC_FAIL: the page pool found none */
-#define ZCRX_OP_ARM_EVENT     2u /* ZCRX_CTRL_ARM_EVENT; its only word, the type, is 0 here */
+#define ZCRX_OP_ARM_EVENT     2u /* ZCRX_CTRL_ARM_EVENT; its argument, the type, is 0 */
 
 struct zcrx_statistics {
 	uint64_t copies;
 	uint64_t copied_bytes;
 };
 
-#define ZCRX_STATISTICS_BYTES 64u /* room for them, aligned so */
+#define ZCRX_STATISTICS_BYTES 64u /* room for struct zcrx_statistics, and its alignment */
 
 static_assert(offsetof(struct io_uring_zcrx_ifq_reg, __resv) == 72,
 	      "liburing knows event_desc now: use it, and its structures");
 
-/* What there may be. */
 struct zcrx_abi {
-	bool large_buffers; /* rx_buf_len: more than a page each */
-	bool flush;         /* the refill ring can be emptied on demand */
-	bool events;        /* and statistics */
+	bool large_buffers; /* buffers can be larger than a page: rx_buf_len */
+	bool flush;         /* the kernel empties the refill ring on demand */
+	bool events;        /* the kernel tells of events, and keeps statistics */
 };
 
 /* Asks the kernel. */

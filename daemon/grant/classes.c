@@ -14,7 +14,7 @@ struct classes {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct classes *in_force; /* with a reference of its own; read atomically */
+static struct classes *in_force; /* holds a reference; read atomically */
 
 static const struct limits *limits_of(const char *pool, void *data)
 {

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The policy in force. It is never changed, only replaced as a whole; whoever judges by it holds a
- * reference, so that a reload pulls nothing from under anybody.
- *
- * Any thread may call.
+ * The policy in force. It is never changed, only replaced as a whole. Whoever judges by a policy
+ * holds a reference to it, so that it stays until nobody does. Any thread may call.
  */
 #ifndef ZCRXD_CLASSES_H
 #define ZCRXD_CLASSES_H
@@ -13,12 +11,12 @@
 struct classes;
 
 /*
- * Puts a policy in force (what it holds is taken over) and its limits with it. Returns 0 or
- * -ENOMEM, then nothing changed.
+ * Puts a policy and its limits in force. What the policy holds is taken over. Returns 0, or
+ * -ENOMEM; then nothing has changed.
  */
 int classes_set(struct policy *p);
 
-/* The one in force. Before the first classes_set() there is none. */
+/* Returns a reference to the policy in force. classes_set() has to be called before. */
 struct classes *classes_get(void);
 bool classes_in_force(const struct classes *c);
 const struct policy *classes_policy(const struct classes *c);
@@ -31,7 +29,7 @@ const struct policy_class *classes_class(const struct classes *c, int sock, cons
 /* NULL is fine. */
 void classes_put(struct classes *c);
 
-/* Takes the last one out of force. */
+/* Afterwards no policy is in force. */
 void classes_done(void);
 
 #endif

@@ -19,13 +19,13 @@
 #define LOOK_EVERY_S  1
 #define LOOK_AGAIN_NS 10000000u
 
-/* Who is charged how much for a file, which we know by its watch. */
+/* Who is charged how much for a file. The file is known by its inotify watch. */
 struct charge {
 	LIST_ENTRY(charge) link;
 	struct user *user;
 	uint64_t bytes;
 	int watch;
-	bool seen; /* is still watched: what rescan() finds */
+	bool seen; /* rescan() found that the file is still watched */
 };
 
 LIST_HEAD(charges, charge);
@@ -34,17 +34,17 @@ struct kept {
 	LIST_ENTRY(kept) link;
 	struct user *user;
 	int memfd, dmabuf;
-	uint64_t looked_ns; /* at it, last */
+	uint64_t looked_ns; /* when is_only_ours() was last asked */
 };
 
 LIST_HEAD(keeping, kept);
 
 static struct {
 	pthread_mutex_t lock;
-	int inotify, timer; /* the timer runs while anything is kept, or missed */
+	int inotify, timer; /* the timer runs while anything is kept, or events were missed */
 	struct charges buckets[BUCKETS];
 	struct keeping kept;
-	bool missed; /* events were dropped, and what is watched was not looked through since */
+	bool missed; /* the kernel dropped events, and rescan() has not run since */
 } files = {.lock = PTHREAD_MUTEX_INITIALIZER, .inotify = -1, .timer = -1};
 
 int files_init(int ret_due[2])
@@ -78,7 +78,7 @@ static void charge_free(struct charge *c)
 	free(c);
 }
 
-/* Of that user, or of anybody. */
+/* The charge of this user, or, if u is NULL, of any user. */
 static struct charge *charge_find(int watch, const struct user *u)
 {
 	struct charge *c;
@@ -108,7 +108,7 @@ static int charge_new(struct user *u, int watch, uint64_t bytes)
 	return 0;
 }
 
-/* For a larger part of the file than before. */
+/* Charges a larger part of the file than before. */
 static int charge_grow(struct charge *c, uint64_t bytes)
 {
 	if (bytes <= c->bytes)
@@ -119,7 +119,7 @@ static int charge_grow(struct charge *c, uint64_t bytes)
 	return r;
 }
 
-/* A file has one watch, however often it is asked for. */
+/* Returns the file's watch, which is the same however often it is asked for. */
 static int watch_get(int fd)
 {
 	char path[64];
@@ -167,7 +167,7 @@ static bool gone(int watch)
 	return any;
 }
 
-/* The number in a line of the kernel's that begins so, or 0. */
+/* Returns the number in a line that begins so, or 0. */
 static long number_behind(const char *line, const char *beginning, int base)
 {
 	size_t n = strlen(beginning);
@@ -175,8 +175,9 @@ static long number_behind(const char *line, const char *beginning, int base)
 }
 
 /*
- * Nobody read the events in time and the kernel dropped some: it lists the watches there are.
- * Without a descriptor for that, files.missed stays.
+ * Nobody read the events in time, so the kernel dropped some. It lists the watches that are left; a
+ * charge whose watch is not among them is released. If the list cannot be opened files.missed
+ * stays.
  */
 static bool rescan(void)
 {
@@ -228,7 +229,7 @@ static bool events_take(void)
 	return any;
 }
 
-/* The kernel counts who has a dma-buf: descriptors, mappings, devices. */
+/* The kernel counts the descriptors, mappings and devices that have a dma-buf. */
 static bool is_only_ours(int dmabuf)
 {
 	char path[64], line[256];
@@ -243,7 +244,7 @@ static bool is_only_ours(int dmabuf)
 	return count == 1;
 }
 
-/* Not under the lock: the kernel frees all of the memory in these. */
+/* Not under the lock, since the kernel frees all of the memory in these calls. */
 static void kept_free(struct kept *k)
 {
 	fd_close(k->dmabuf);
@@ -254,8 +255,8 @@ static void kept_free(struct kept *k)
 }
 
 /*
- * Takes out those that nobody else has. Not at the same one all the time, however often somebody
- * has its requests refused.
+ * Takes out the dma-bufs that nobody else has. Each is looked at every LOOK_AGAIN_NS at most,
+ * however often a client has requests refused.
  */
 static void kept_look(struct keeping *ret_gone)
 {
@@ -273,7 +274,7 @@ static void kept_look(struct keeping *ret_gone)
 	}
 }
 
-/* True if any was in the list. */
+/* Returns true if any was in the list. */
 static bool kept_free_all(struct keeping *list)
 {
 	struct kept *k;
@@ -292,10 +293,10 @@ bool files_reap(void)
 	pthread_mutex_lock(&files.lock);
 	kept_look(&unused);
 	pthread_mutex_unlock(&files.lock);
-	bool any = kept_free_all(&unused); /* first: their files may go by it */
+	bool any = kept_free_all(&unused); /* before events_take(): their files may go with them */
 	pthread_mutex_lock(&files.lock);
 	if (read(files.timer, &expirations, sizeof(expirations)) < 0)
-		expirations = 0; /* it was not the timer */
+		expirations = 0; /* the inotify instance was readable, not the timer */
 	any |= events_take();
 	timer_set(LIST_EMPTY(&files.kept) && !files.missed ? 0 : LOOK_EVERY_S);
 	pthread_mutex_unlock(&files.lock);

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* The list can be longer than we thought once, not twice: it is as of the connect. */
+/* The list cannot change between the two calls, since it is as of the connect. */
 static int groups_read(struct policy_identity *who, int sock)
 {
 	gid_t *groups = NULL;

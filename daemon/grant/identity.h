@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is at the other end of a unix socket: what the kernel knows, as of when it connected. */
+/* Who is at the other end of a unix socket: what the kernel knew when it was connected. */
 #ifndef ZCRXD_IDENTITY_H
 #define ZCRXD_IDENTITY_H
 
@@ -21,8 +21,8 @@ struct client_identity {
 };
 
 /*
- * SO_PEERCRED and SO_PEERGROUPS. who->socket is left alone; the groups are to be freed with
- * identity_done(). Returns 0 or a negative errno.
+ * Reads SO_PEERCRED and SO_PEERGROUPS, and leaves who->socket alone. identity_done() frees the
+ * groups. Returns 0 or a negative errno.
  */
 int identity_read(struct policy_identity *who, pid_t *ret_pid, int sock);
 void identity_done(struct policy_identity *who);

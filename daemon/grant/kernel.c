@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Seccomp filters and security modules can deny each of io_uring's three calls by itself, with an
- * errno of their choice. Found by the first client it would look like a want of memory; so each is
- * tried at the start.
+ * errno of their choice. The first client would take that for a want of memory. So zcrxd tries each
+ * call at its start.
  */
 #include "daemon/grant/kernel.h"
 
@@ -16,9 +16,9 @@
 #include "nic/holes.h"
 #include "proto/msg.h"
 
-static char zcrx_refusal[MSG_TEXT_BYTES]; /* "": nothing is known against it */
+static char zcrx_refusal[MSG_TEXT_BYTES]; /* "": nothing is known against zcrx */
 
-/* What may be in the way of a call that nothing but a filter or a module refuses. */
+/* Only a filter or a module refuses these calls. */
 static int denied(const char *call, int error)
 {
 	log_error("%s is denied here (%s) by a seccomp filter or a security module: allow "
@@ -28,7 +28,7 @@ static int denied(const char *call, int error)
 	return error;
 }
 
-/* Why there is no ring. */
+/* Logs why there is no ring. */
 static int setup_failed(int error)
 {
 	if (error == -EPERM || error == -ENOSYS || error == -EACCES)

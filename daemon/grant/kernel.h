@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether the running kernel will do, and what of it is not used. */
+/* Can zcrxd run on this kernel, and may it use zcrx there? */
 #ifndef ZCRXD_KERNEL_H
 #define ZCRXD_KERNEL_H
 
 #include <stdint.h>
 
 /*
- * Tries each call of io_uring that clients will need, and says in one clear sentence what is in the
- * way. fixed_holes: those of nic/holes.h that this kernel has not. Returns 0 or a negative errno.
- * To be called once, before any other thread is there.
+ * Tries each call of io_uring that clients will need, and logs what is in the way. fixed_holes: the
+ * holes of nic/holes.h that were mended in this kernel. Returns 0 or a negative errno. To be called
+ * once, before there are other threads.
  */
 int kernel_check(uint32_t fixed_holes);
 
-/* A sentence why nobody gets zcrx on this kernel; NULL: nothing is known against it. */
+/* A sentence why nobody gets zcrx on this kernel; NULL: nothing is known against zcrx. */
 const char *kernel_refuses_zcrx(void);
 
 #endif

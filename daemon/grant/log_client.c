@@ -16,10 +16,10 @@
 
 #define NS_A_SECOND 1000000000ull
 #define PERIOD_NS   (60 * NS_A_SECOND)
-#define LINES_MOST  10u
+#define LINES_MAX   10u
 #define SHARES      64
 
-/* What a user may have logged for one reason, since then. */
+/* What one user caused to be logged for one cause in the minute since since_ns. */
 struct share {
 	bool used;
 	uid_t uid;
@@ -35,7 +35,7 @@ static struct {
 	pthread_mutex_t lock;
 	int timer;
 	struct share shares[SHARES];
-	struct share others[LOG_CAUSES]; /* of all users that find no share */
+	struct share others[LOG_CAUSES]; /* of all users for which no share was free */
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER, .timer = -1};
 
 static struct share *each(size_t i)
@@ -90,7 +90,7 @@ static struct share *share_get(uid_t uid, const char *class, enum log_cause caus
 	return s;
 }
 
-/* To when the first share ends of which something was left out; off if there is none. */
+/* The timer goes off when the first share ends that left something out. */
 static void timer_set(void)
 {
 	uint64_t at_ns = 0;
@@ -108,7 +108,7 @@ static bool may_log(int priority, uid_t uid, const char *class, enum log_cause c
 {
 	pthread_mutex_lock(&all.lock);
 	struct share *s = share_get(uid, class, cause, clock_ns());
-	bool may = s->lines < LINES_MOST;
+	bool may = s->lines < LINES_MAX;
 	s->lines += may;
 	s->left_out += !may;
 	s->priority = priority;
@@ -123,12 +123,10 @@ void log_client(int priority, uid_t uid, const char *class, enum log_cause cause
 {
 	if (!log_shows(priority) || !may_log(priority, uid, class, cause))
 		return;
-	char line[512];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	log_at_list(priority, format, args);
 	va_end(args);
-	log_at(priority, "%s", line);
 }
 
 int log_client_init(void)
@@ -146,7 +144,7 @@ void log_client_turn(uint64_t now_ns)
 {
 	pthread_mutex_lock(&all.lock);
 	shares_end(now_ns);
-	timer_set(); /* which takes its readiness away */
+	timer_set(); /* the descriptor is not readable any more */
 	pthread_mutex_unlock(&all.lock);
 }
 

@@ -14,9 +14,9 @@ struct lease_rule {
 	LIST_ENTRY(lease_rule) link;
 	struct nic_rule match;
 	struct nic_place place;
-	uint32_t location;     /* NIC_NOWHERE: it is not set */
-	struct guarded *lease; /* NULL: it is to be deleted, and could not be yet */
-	const char *why;       /* atomic */
+	uint32_t location;     /* on the NIC; NIC_NOWHERE: the rule is not set */
+	struct guarded *lease; /* NULL: the rule is to be deleted, which failed so far */
+	const char *why;       /* atomic; what rule_why() returns */
 	struct rule_note note;
 };
 
@@ -53,7 +53,10 @@ int rules_begin(struct rules *rules, const char *dir)
 	return r;
 }
 
-/* False: it may stand there still, as where the NIC is being reset, and keeps its location. */
+/*
+ * Deletes the rule on the NIC. Returns false if that failed, for instance since the NIC is being
+ * reset: the rule may still be there, and keeps its location.
+ */
 static bool unset(const struct rules *rules, struct lease_rule *rule)
 {
 	int r = rule->location == NIC_NOWHERE
@@ -74,7 +77,7 @@ static bool unset(const struct rules *rules, struct lease_rule *rule)
 	return true;
 }
 
-/* One that may stand there still stays ours: else it would count as somebody else's. */
+/* A rule that may still be on the NIC stays in the list, or it would count as somebody else's. */
 void rules_del(struct rules *rules, struct lease_rule *rule)
 {
 	rule->lease = NULL;
@@ -103,7 +106,7 @@ static bool has(const struct rules *rules, const struct nic_rule *match)
 	return false;
 }
 
-/* The note comes first: whoever finds it after a crash deletes the rule, if it is there. */
+/* The note is written first: who finds it after a crash deletes the rule, if it was set. */
 static int noted_add(struct rules *rules, struct lease_rule *rule)
 {
 	int r = rule_notes_add(&rules->notes, &rule->match, &rule->note);
@@ -165,13 +168,13 @@ struct nic_own_rule *rules_copy(const struct rules *rules)
 	return own;
 }
 
-/* What was done in one go, of many rules perhaps: one line each is logged. */
+/* What rules_mend() did, to many rules perhaps. Each kind of it is logged as one line. */
 struct done {
 	uint32_t again, not_again, moved, overruled;
-	uint32_t by; /* the location of what overrules the first of these */
+	uint32_t by; /* location of the rule that overrules the first one */
 };
 
-/* Nothing of ours stands there. */
+/* The rule is not on the NIC any more. */
 static const char *set_again(const struct rules *rules, struct lease_rule *rule, struct done *done)
 {
 	bool was_set = rule->location != NIC_NOWHERE;

@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /*
- * Of the first bytes of a memfd that is sealed against shrinking. All of them become memory that
- * cannot be swapped out, so they are charged before. Returns the descriptor or a negative errno.
+ * Makes a dma-buf of the first bytes of a memfd, which is sealed against shrinking. They become
+ * memory that cannot be swapped out, so the caller charges them before. Returns the descriptor or a
+ * negative errno.
  */
 int udmabuf_new(int memfd, uint64_t bytes);
 

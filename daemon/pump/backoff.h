@@ -5,8 +5,8 @@
  *
  * A turn that a client asked for and that found nothing costs zcrxd more than it costs the client.
  * So the next one that it asks for comes later, and after each further one in vain twice as late. A
- * turn that found anything ends that. What the kernel brings has its turns at once, whatever the
- * client asks for: who receives does not feel this.
+ * turn that found anything ends that. A turn for what the kernel brings comes at once, whatever the
+ * client asks for, so a client that receives does not feel this.
  *
  * Pure: the caller brings the clock.
  */
@@ -28,7 +28,7 @@ struct backoff {
 /* A turn has ended. asked: the client had asked for it; found: completions, or what it gave. */
 void backoff_turn(struct backoff *b, uint64_t now_ns, bool asked, bool found);
 
-/* The client asks: when it gets its turn, 0 at once. */
+/* When a client that asks gets its turn; 0: at once. */
 uint64_t backoff_until(const struct backoff *b, uint64_t now_ns);
 
 #endif

@@ -75,7 +75,7 @@ static int event_send(struct queue *q, union msg_any *m, uint16_t type, size_t s
 	return r;
 }
 
-/* Its listener, or the queue, is at its end: few can follow. */
+/* The flow's listener or the queue ends: few announcements can follow. */
 static bool is_last(const struct queue *q, const struct flow *f)
 {
 	const struct flow *listener = flow_find(q->client, f->listener_id);
@@ -120,17 +120,17 @@ void channel_lost(struct queue *q)
 	snprintf(m.queue_lost.text, sizeof(m.queue_lost.text), "%s",
 		 q->lost.text ? q->lost.text : reason_text(q->lost.reason));
 	text_clean(m.queue_lost.text, "");
-	/* If there is no room: the hang-up that follows says the same. */
+	/* Without room for it, the end of the channel says the same. */
 	event_send(q, &m, MSG_QUEUE_LOST, sizeof(m.queue_lost), -1);
 }
 
-/* Without memory for it the client would sleep on. */
+/* A wake-up for which there was no memory is sent later: the client would sleep on. */
 static void send_wake(struct queue *q)
 {
 	ssize_t n = send(q->channel, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	q->wake_owed = n < 0 && (errno == ENOBUFS || errno == ENOMEM);
 	q->client->retry |= q->wake_owed;
-	/* No room means that something to read lies there already. */
+	/* If there is no room, something to read wakes the client already. */
 }
 
 void channel_flush(struct queue *q)
@@ -180,7 +180,7 @@ void channel_take_kicks(struct queue *q)
 {
 	char kick;
 	for (int i = 0; q->kicked && i < KICKS_A_TURN; i++) {
-		/* Without room for descriptors the kernel closes those that come along. */
+		/* There is no room for descriptors, so the kernel closes those that come along. */
 		ssize_t n = recv(q->channel, &kick, sizeof(kick), MSG_DONTWAIT);
 		q->kicked = n > 0;
 		if (n == 0 || (n < 0 && errno != EAGAIN))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue's channel: a SOCK_SEQPACKET socketpair. Towards the client: event messages and one-byte
- * wake-ups; from it: kicks. Our end is private to us and never blocks.
+ * The queue's channel: a SOCK_SEQPACKET socketpair. The client gets event messages and one-byte
+ * wake-ups by it, and sends kicks. zcrxd's end is in no other process and never blocks.
  *
  * Events are not stored: a flow that has something to tell stands on the queue's news list, and the
  * message is made when there is room for it. At most CHANNEL_SOCKETS sockets lie unread in one
@@ -23,20 +23,20 @@ int channel_open(struct queue *q, int *ret_client);
 /* The client sees the end of file. Does nothing if it was not opened. */
 void channel_close(struct queue *q);
 
-/* The flow has news: an opening to announce or an end to tell. Sent at once if possible. */
+/* The flow has an opening or an end to be told; that is sent at once if possible. */
 void channel_tell(struct queue *q, struct flow *f);
 void channel_forget(struct queue *q, struct flow *f);
 
-/* Sends what waits, as far as there is room. */
+/* Sends the news that waits, as far as there is room. */
 void channel_flush(struct queue *q);
 
-/* Says QUEUE_LOST, the last that is said. */
+/* Sends QUEUE_LOST, the last message. */
 void channel_lost(struct queue *q);
 
 /* Wakes the client if it sleeps. */
 void channel_wake(struct queue *q);
 
-/* Something happened on our end: kicks, room, or the client hung up. */
+/* Kicks came, there is room, or the client hung up. */
 void channel_ready(void *owner, uint32_t events);
 
 /* Takes kicks, some at a time; if there may be more, q->kicked stays. */

@@ -14,16 +14,15 @@
 #include "base/fd.h"
 #include "daemon/common/refuse.h"
 #include "daemon/grant/classes.h"
+#include "daemon/pump/flight.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/log_client.h"
 #include "daemon/pump/channel.h"
-#include "daemon/pump/control.h"
-#include "daemon/pump/flight.h"
-#include "daemon/pump/flow.h"
+#include "daemon/pump/control_turn.h"
 #include "daemon/pump/flows.h"
-#include "daemon/pump/host.h"
 #include "daemon/pump/judge.h"
 #include "daemon/pump/life.h"
+#include "daemon/pump/listener.h"
 #include "daemon/pump/pending.h"
 #include "daemon/pump/queue.h"
 #include "daemon/pump/reply.h"
@@ -45,77 +44,12 @@ static void control_ready(void *owner, uint32_t events)
 	c->control_active = true;
 }
 
-static void control_complete(struct client *c, uint64_t user_data, int result)
-{
-	enum control_op op = (enum control_op)(user_data >> 32);
-	uint32_t id = (uint32_t)user_data;
-	if (op == CONTROL_CONNECT)
-		host_connected(c, id, result);
-	if (op != CONTROL_ACCEPT)
-		return;
-	struct flow *f = flow_find(c, id);
-	if (f)
-		flow_accepted(f, result);
-	else if (result >= 0)
-		close(result);
-}
-
-static uint32_t control_scan(struct client *c)
-{
-	struct io_uring_cqe *cqe;
-	uint32_t n = 0;
-	while ((cqe = uring_peek(&c->control))) {
-		uint64_t user_data = cqe->user_data;
-		int result = cqe->res;
-		io_uring_cqe_seen(&c->control.io, cqe);
-		control_complete(c, user_data, result);
-		n++;
-	}
-	return n;
-}
-
 static void lose_all(struct client *c, int error, uint32_t reason)
 {
 	struct queue *q;
 	TAILQ_FOREACH (q, &c->queues, link)
 		life_lose(q, error, reason, NULL);
 	c->done = true;
-}
-
-static void control_turn(struct client *c)
-{
-	/* A connection that was accepted may be among what was lost, and what listens stands still.
-	 */
-	if (uring_enter(&c->control) < 0)
-		lose_all(c, -EIO, REASON_KERNEL);
-	bool came = control_scan(c) || io_uring_sq_ready(&c->control.io);
-	c->control_active = uring_pending(&c->control, came, c->slot_count) || came;
-}
-
-/* At once: the ring's CQ has no room for the completions of all listeners. */
-static void listener_let_go(struct client *c, uint32_t flow_id)
-{
-	control_stop(c, CONTROL_ACCEPT, flow_id);
-	control_scan(c);
-}
-
-/*
- * What the control ring does for a queue that closes ends first. Connections that were accepted by
- * then are its flows.
- */
-static void control_let_go(struct client *c, struct queue *q)
-{
-	struct flow *f;
-	const struct flow *connecting = host_connecting(c);
-	TAILQ_FOREACH (f, &q->flows, link)
-		if (f->listener && f->state == FLOW_ARMED)
-			listener_let_go(c, f->id);
-	if (!connecting || connecting->queue != q)
-		return;
-	control_stop(c, CONTROL_CONNECT, connecting->id);
-	control_scan(c);
-	host_connected(c, connecting->id, -ECANCELED); /* if its completion did not come */
-	pending_look(c, clock_ns());
 }
 
 static void queue_work(struct client *c, struct queue *q, uint64_t now)
@@ -136,8 +70,8 @@ static uint64_t turn(struct client *c)
 {
 	uint64_t now = clock_ns(), next_ns = LOOP_FOREVER;
 	c->gathering = false;
-	if (c->control_active)
-		control_turn(c);
+	if (c->control_active && !control_turn(c))
+		lose_all(c, -EIO, REASON_KERNEL);
 	struct queue *q, *next;
 	for (q = TAILQ_FIRST(&c->queues); q; q = next) {
 		next = TAILQ_NEXT(q, link);
@@ -169,7 +103,7 @@ static void retry(struct client *c)
 		if (queue_is_closing(q))
 			continue;
 		channel_flush(q);
-		queue_listen(q);
+		listener_go_on(q);
 	}
 }
 
@@ -183,7 +117,7 @@ static void poked(void *owner, uint32_t events)
 		lose_all(c, -ESHUTDOWN, REASON_SHUTDOWN);
 }
 
-/* How long until what had to wait is tried again, at most ns. */
+/* The time until what had to wait is tried again, or ns if that is less. */
 static uint64_t retry_in(struct client *c, uint64_t ns)
 {
 	if (!c->retry)
@@ -195,7 +129,7 @@ static uint64_t retry_in(struct client *c, uint64_t ns)
 	return left < ns ? left : ns;
 }
 
-/* Sockets that have more would end an epoll's wait at once; but other queues are waited for. */
+/* Sleeps without looking at events: those of the queue that gathers would end the sleep at once. */
 static void gather(const struct client *c, uint64_t ns)
 {
 	const struct queue *first = TAILQ_FIRST(&c->queues);
@@ -212,7 +146,7 @@ static void wait_and_dispatch(struct client *c, uint64_t ns)
 		gather(c, ns);
 		ns = 0;
 	}
-	/* However many sockets have something: the client's requests are among the events. */
+	/* All events are looked at, since the client's requests are among those of its sockets. */
 	for (int i = 0; i < DISPATCHES && loop_turn(&c->loop, ns); i++)
 		ns = 0;
 	if (c->retry && retry_in(c, LOOP_FOREVER) == 0)
@@ -244,26 +178,37 @@ static void wind_up(struct client *c)
 	loop_done(&c->loop);
 }
 
+static int control_open(struct client *c)
+{
+	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES, false, true);
+	if (r < 0)
+		return r;
+	r = uring_eventfd(&c->control, false);
+	if (r < 0)
+		return r;
+	c->control_source = (struct source){control_ready, c};
+	return loop_watch(&c->loop, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
+}
+
+/* Without a ring of its own the client cannot be served. */
+static void turn_away(struct client *c, int error)
+{
+	bool limit = error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -ENOSPC;
+	log_client(3, c->who.uid, c->who.class, LOG_NO_RING, "client %u (pid %d): no io_uring: %s",
+		   c->id, c->who.pid, strerrordesc_np(-error));
+	refuse_connection(c->session.sock, limit ? REASON_DAEMON_LIMIT : REASON_KERNEL);
+	c->done = true;
+}
+
 static void *run(void *data)
 {
 	struct client *c = data;
 	int on = 1;
-	/* From here on descriptors may come: it is this thread that closes them. */
+	/* Descriptors may come from now on: this thread closes them, not the broker's. */
 	setsockopt(c->session.sock, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
-	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES, false, true);
-	c->control_source = (struct source){control_ready, c};
-	if (r == 0)
-		r = uring_eventfd(&c->control, false);
-	if (r == 0)
-		r = loop_watch(&c->loop, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
-	if (r < 0) {
-		log_client(3, c->who.uid, c->who.class, LOG_NO_RING,
-			   "client %u (pid %d): no io_uring: %s", c->id, c->who.pid,
-			   strerrordesc_np(-r));
-		bool want = r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -ENOSPC;
-		refuse_connection(c->session.sock, want ? REASON_DAEMON_LIMIT : REASON_KERNEL);
-		c->done = true;
-	}
+	int r = control_open(c);
+	if (r < 0)
+		turn_away(c, r);
 	while (!c->done)
 		wait_and_dispatch(c, turn(c));
 	wind_up(c);
@@ -297,33 +242,40 @@ static void release(struct client *c)
 	free(c);
 }
 
+/* What release() undoes, and the thread. */
+static int begin(struct client *c, int sock)
+{
+	c->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->poke_source = (struct source){poked, c};
+	if (c->poke < 0)
+		return -errno;
+	int r = loop_init(&c->loop);
+	if (r < 0)
+		return r;
+	r = loop_watch(&c->loop, c->poke, EPOLLIN | EPOLLET, &c->poke_source);
+	if (r < 0)
+		return r;
+	r = session_init(c, sock);
+	if (r < 0)
+		return r;
+	judge_update(c);
+	return thread_start(c);
+}
+
 int client_start(struct client **ret, int sock, uint32_t id, const struct client_identity *who,
 		 int ended)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	*c = (struct client){.id = id,
-			     .who = *who,
-			     .ended = ended,
-			     .loop = LOOP_NULL,
-			     .control = URING_NULL};
+	*c = CLIENT_NULL;
+	c->id = id;
+	c->who = *who;
+	c->ended = ended;
 	pthread_mutex_init(&c->lock, NULL);
 	TAILQ_INIT(&c->queues);
 	LIST_INIT(&c->areas);
-	c->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	c->poke_source = (struct source){poked, c};
-	int r = c->poke < 0 ? -errno : 0;
-	if (r == 0)
-		r = loop_init(&c->loop);
-	if (r == 0)
-		r = loop_watch(&c->loop, c->poke, EPOLLIN | EPOLLET, &c->poke_source);
-	if (r == 0)
-		r = session_init(c, sock);
-	if (r == 0)
-		judge_update(c);
-	if (r == 0)
-		r = thread_start(c);
+	int r = begin(c, sock);
 	if (r < 0) {
 		release(c);
 		return r;

@@ -10,13 +10,13 @@
 #include "daemon/pump/model.h"
 
 /*
- * Starts a thread for an accepted connection (taken over). Returns 0 or a negative errno, then the
- * socket is still the caller's.
+ * Starts a thread for an accepted connection, which owns the socket from then on. Returns 0 or a
+ * negative errno; then the socket is still the caller's.
  */
 int client_start(struct client **ret, int sock, uint32_t id, const struct client_identity *who,
 		 int ended);
 
-/* Asks the thread to end; it tells its client QUEUE_LOST. */
+/* Asks the thread to end. The client gets QUEUE_LOST of each queue. */
 void client_stop(struct client *c);
 
 /* Joins a thread that has ended and frees the client. */

@@ -5,6 +5,7 @@
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/life.h"
+#include "daemon/pump/listener.h"
 #include "daemon/pump/pending.h"
 #include "daemon/pump/queue.h"
 #include "proto/reason.h"
@@ -46,7 +47,7 @@ static uint64_t listener_look(struct client *c, uint64_t now_ns)
 	struct flow *f = flow_find(c, p->listener.id);
 	uint64_t until_ns = p->listener.until_ns;
 	if (f && now_ns >= until_ns)
-		flow_give_up(f);
+		listener_give_up(f);
 	if (f)
 		flow_attend(f);
 	if (f && queue_is_closing(f->queue))

@@ -8,7 +8,7 @@
 
 #include "daemon/pump/model.h"
 
-/* The upper half of user_data, over the flow's id. */
+/* The upper half of user_data; the lower one is the flow's id. */
 enum control_op {
 	CONTROL_IGNORE,
 	CONTROL_ACCEPT,
@@ -21,7 +21,7 @@ struct io_uring_sqe *control_sqe(struct client *c, enum control_op op, uint32_t 
 /* Cancels such an operation; its completion still comes. */
 void control_cancel(struct client *c, enum control_op op, uint32_t flow_id);
 
-/* The same; its completion has come by then, if there was memory for it. */
+/* Ends such an operation. Its completion has come by then, if there was memory for it. */
 void control_stop(struct client *c, enum control_op op, uint32_t flow_id);
 
 #endif

@@ -16,17 +16,18 @@
 #include "proto/wire.h"
 
 /*
- * Less than any unread datagram is charged. The kernel tells us about room while the datagram just
- * read still counts for one byte, and does not tell again when that byte has gone.
+ * An unread datagram is charged more bytes than this. The kernel reports room while the datagram
+ * that was just read still counts for one byte, and does not report again when that byte has gone;
+ * so a rest of fewer bytes is no datagram.
  */
 #define DATAGRAM_LEAST 256
 
 struct flight {
-	LIST_ENTRY(flight) link; /* if its owner has gone */
+	LIST_ENTRY(flight) link; /* in flights.left once its owner has gone */
 	int sock;
 	uint32_t each, unread;
 	struct flight_reader *reader;
-	struct source source; /* if its owner has gone */
+	struct source source; /* once its owner has gone */
 };
 
 static struct {
@@ -117,8 +118,8 @@ static void look(void *owner, uint32_t events)
 }
 
 /*
- * Closing it later is not to block whoever does: what the other end sent goes now, and nothing more
- * comes.
+ * Closing the socket later must not block: so what the other end sent is read away now, and nothing
+ * more comes.
  */
 static bool leave(struct flight *f)
 {

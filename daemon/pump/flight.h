@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors in flight: sent to a client, and not read yet.
+ * Descriptors in flight: those that were sent to a client and that it has not read yet.
  *
- * The kernel counts them for the user that sent them, zcrxd's, whoever has to read them; beyond
- * RLIMIT_NOFILE nobody is sent any more (ETOOMANYREFS). So each counts here for the user that has
- * to read it, from before it is sent until it was read or nobody can read it any more. A socket
- * with unread ones therefore outlives its session or queue: only its sender can ask whether they
- * were read (SIOCOUTQ), and a process that exits may have passed its end on.
+ * The kernel counts them for the user who sent them, which is zcrxd's; beyond RLIMIT_NOFILE zcrxd
+ * can send none to anybody (ETOOMANYREFS). So zcrxd counts each for the user who has to read it,
+ * from before it is sent until it is read or nobody can read it any more. A socket that holds
+ * unread descriptors therefore outlives its session or queue: only its sender can ask whether they
+ * were read (SIOCOUTQ), and a process that exits may have passed its end of the socket on.
  *
- * Any thread may call; a flight belongs to one at a time.
+ * A user can have 1024 unread at most, and never more than an eighth of what is left over. So a new
+ * client gets some, although many others read nothing.
+ *
+ * A *flight* is such a socket. Any thread may call; a flight belongs to one thread at a time.
  */
 #ifndef ZCRXD_FLIGHT_H
 #define ZCRXD_FLIGHT_H
@@ -22,34 +25,34 @@
 struct flight;
 
 /*
- * For an AF_UNIX socket (SOCK_SEQPACKET) by which descriptors go to a user of a class, `each` with
- * a message at most. NULL without memory.
+ * Makes the flight of an AF_UNIX socket (SOCK_SEQPACKET) by which descriptors are sent to a user of
+ * a class, at most `each` in a message. Returns NULL if there is no memory.
  */
 struct flight *flight_new(int sock, const char *class, uid_t uid, uint32_t each);
 
 /*
- * Sends a message with m->nfds descriptors, without blocking. Returns 0 or a negative errno:
- * -EAGAIN, the socket is full; -EBUSY, there is no room for descriptors in flight, or no memory: to
- * be tried again after a while. Others mean that the socket is of no use any more.
+ * Sends a message with m->nfds descriptors, without blocking. Returns 0 or a negative errno.
+ * -EAGAIN: the socket is full. -EBUSY: no more descriptors may be in flight, or there is no memory;
+ * to be tried again after a while. After any other errno the socket is of no use any more.
  */
 int flight_send(struct flight *f, const struct msg_hdr *m, const int *fds);
 
-/* How many are unread, at most. Cheap if none was sent. */
+/* How many descriptors may be unread, at most. Cheap if none was sent. */
 uint32_t flight_unread(struct flight *f);
 
 /*
- * The other end sees the end of file, at once; the socket is closed, as soon as nothing is unread.
- * NULL is fine.
+ * The other end sees the end of file at once. The socket is closed as soon as no descriptor is
+ * unread. NULL is fine.
  */
 struct flight *flight_end(struct flight *f);
 
-/* Undoes flight_new(); the socket is the caller's. NULL is fine. */
+/* Undoes flight_new(). The socket stays the caller's. NULL is fine. */
 struct flight *flight_free(struct flight *f);
 
 /*
- * What outlives its owner is looked after by one thread: from flights_open() on, which returns a
- * descriptor to be polled or a negative errno, until flights_close(). flights_look() is to be
- * called when that is readable.
+ * One thread looks after flights that outlived their session or queue. flights_open() returns a
+ * descriptor or a negative errno; flights_look() is to be called when that descriptor is readable.
+ * flights_close() closes all.
  */
 int flights_open(void);
 void flights_look(void);

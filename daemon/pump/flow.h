@@ -5,28 +5,30 @@
 
 #include "daemon/pump/model.h"
 
-/* Puts a flow that nothing need be told of among its queue's and starts it. */
+/* Puts the flow into its queue's list and starts it. The client knows of it by a reply. */
 void flow_open(struct flow *f);
 
 void flow_pause(struct flow *f, bool on);
 
 /*
- * Ends the flow for the client. A listener stays until all that it accepted is announced; somebody
- * has to attend to it until then, or to give up: then those connections are reset.
+ * Ends the flow for the client. A listener stays until all that it accepted is announced: somebody
+ * has to call flow_attend() for it until then, or listener_give_up().
  */
 void flow_close(struct flow *f, bool abort);
-void flow_give_up(struct flow *listener);
 
-/* Is its socket owed nothing any more? */
+/* A connection of the listener's that the client was not told of yet, or NULL. */
+struct flow *flow_unannounced(const struct flow *listener);
+
+/* Has the backend given back everything that it owes the flow's socket? */
 bool flow_is_settled(const struct flow *f);
 
 /* Takes a flow from its queue and frees it. */
 void flow_free(struct flow *f);
 
 /*
- * The queue closes. First its operation is cancelled, which nobody waits for; when the ring has
- * none left the flow goes. torn: bytes of some flow were taken and are in no completion; if of this
- * one, its connection is reset.
+ * The queue closes. flow_stop() cancels the flow's operation, without waiting for its completion.
+ * flow_drop() frees the flow when the ring has no operation left. torn: bytes of some flow were
+ * taken from its socket and are in no completion; if of this flow, its connection is reset.
  */
 void flow_stop(struct flow *f);
 void flow_drop(struct flow *f, bool torn);
@@ -34,14 +36,10 @@ void flow_drop(struct flow *f, bool torn);
 /* Does whatever the flow's state and wishes (paused, closing) ask for next. */
 void flow_attend(struct flow *f);
 
-/*
- * A completion on the queue's ring that is more than data, which tally() counts, and one on the
- * client's control ring.
- */
+/* A completion on the queue's ring that is more than data, which tally() counts. */
 void flow_received(struct flow *f, const struct io_uring_cqe *cqe);
-void flow_accepted(struct flow *f, int result);
 
-/* Starts the operation; for flows that waited. */
+/* Receives from the flow's socket. */
 void flow_arm(struct flow *f);
 
 /* Ends the stream towards the client: FLOW_CLOSED follows. */

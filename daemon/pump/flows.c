@@ -20,7 +20,7 @@ static void socket_move(struct flow *f, struct flow_bucket *buckets, uint32_t co
 	LIST_INSERT_HEAD(&buckets[f->cookie % count], f, same_bucket);
 }
 
-/* There are as many buckets as slots: what a bucket has does not grow with their number. */
+/* There are as many buckets as slots, so buckets stay short however many flows there are. */
 static void sockets_move(struct client *c, struct flow_bucket *buckets, uint32_t count)
 {
 	for (uint32_t i = 0; i < c->slot_count; i++)
@@ -30,7 +30,7 @@ static void sockets_move(struct client *c, struct flow_bucket *buckets, uint32_t
 	c->sockets = buckets;
 }
 
-/* The last of those that are free: an id is used again as late as possible. */
+/* The slot becomes the last of the free ones: an id is used again as late as possible. */
 static void slot_free(struct client *c, uint32_t index)
 {
 	c->slots[index].flow = NULL;
@@ -109,8 +109,12 @@ int flow_new(struct flow **ret, struct queue *q, int sock)
 	struct client *c = q->client;
 	if (account_charge(c->who.user, ACCOUNT_FLOWS, 1) < 0)
 		return -EDQUOT;
-	struct flow *f = calloc(1, sizeof(*f));
-	int r = f ? slot_take(c, f) : -ENOMEM;
+	struct flow *f = malloc(sizeof(*f));
+	int r = -ENOMEM;
+	if (f) {
+		*f = FLOW_NULL;
+		r = slot_take(c, f);
+	}
 	if (r < 0) {
 		free(f);
 		account_release(c->who.user, ACCOUNT_FLOWS, 1);
@@ -155,7 +159,7 @@ void flow_unwatch(struct flow *f)
 	f->watched = FLOW_WAIT_NONE;
 }
 
-/* What comes while nothing is armed waits in the socket; arming it watches the socket again. */
+/* What comes while the flow is not armed waits in the socket; arming watches the socket again. */
 static void data_ready(void *owner, uint32_t events)
 {
 	struct flow *f = owner;

@@ -13,16 +13,17 @@
  */
 int flow_new(struct flow **ret, struct queue *q, int sock);
 
-/* Makes it a listener, charged as one. Returns 0 or -EDQUOT. */
+/* Makes the flow a listener, and charges it as one. Returns 0 or -EDQUOT. */
 int flow_listen(struct flow *f);
 
-/* Undoes flow_new(), with the socket. */
+/* Undoes flow_new(), and drops the socket. */
 void flow_discard(struct flow *f);
 
 /*
- * The socket wakes the thread from now on: for its queue's turn when payload comes or the stream
- * ends (if nothing is armed then, it does not any more: whoever holds it could have it do so as
- * often as they like), for the control ring's when it connects or is connected to. Before the
+ * The socket wakes the thread from now on. FLOW_WAIT_DATA: for a turn of the queue, when payload
+ * comes or the stream ends. If the flow is not armed then, the socket is unwatched, since whoever
+ * else holds it could wake the thread as often as they like. FLOW_WAIT_CONTROL: for a turn of the
+ * control ring, when the socket is connected or has a connection to accept. To be called before the
  * operation that is to be waited for: a socket wakes who came last first, so that the ring has its
  * work before the thread looks (but for accept, which the kernel puts last: its eventfd tells what
  * was missed). Returns 0, -ENOMEM or -ENOSPC.
@@ -30,14 +31,14 @@ void flow_discard(struct flow *f);
 int flow_watch(struct flow *f, enum flow_wait what);
 void flow_unwatch(struct flow *f);
 
-/* What identifies the flow's socket, once it has one: flows_have() knows it until it is dropped. */
+/* Says what identifies the flow's socket. flows_have() finds the socket until it is dropped. */
 void flow_identify(struct flow *f, uint64_t cookie);
 bool flows_have(const struct client *c, uint64_t cookie);
 
 /* Closes the socket, if it has one. */
 void flow_drop_socket(struct flow *f, bool abort);
 
-/* Frees what ids are kept in; no flow is left. */
+/* Frees the tables of ids and sockets, when no flow is left. */
 void flows_done(struct client *c);
 
 struct flow *flow_find(struct client *c, uint32_t id);
@@ -45,7 +46,7 @@ struct flow *flow_find(struct client *c, uint32_t id);
 /* The same, if the client was told of the flow and has not closed it. */
 struct flow *flow_find_known(struct client *c, uint32_t id);
 
-/* Puts it among its queue's flows. */
+/* Puts the flow into its queue's list of flows. */
 void flows_link(struct flow *f);
 
 void flows_set_state(struct flow *f, enum flow_state state);
@@ -56,7 +57,7 @@ void flows_set_state(struct flow *f, enum flow_state state);
  */
 void flows_wait(struct flow *f);
 
-/* It waits on that list of its queue's, and on no other. */
+/* The flow waits on this list of its queue's, and on no other. */
 void flows_wait_on(struct flow *f, struct flow_list *list);
 void flows_forget(struct flow *f);
 

@@ -30,7 +30,7 @@ void host_reply(struct flow *f, struct answer *a)
 	a->reply->flow_reply.remote = f->remote;
 }
 
-/* The duplicate the client gets; the flow keeps its own. */
+/* Gives the client a duplicate of the socket; the flow keeps its own descriptor. */
 static uint32_t hand_out(struct flow *f, struct answer *a)
 {
 	if (f->receive_only)
@@ -42,18 +42,27 @@ static uint32_t hand_out(struct flow *f, struct answer *a)
 	return REASON_NONE;
 }
 
+static const char *sentence(int error)
+{
+	switch (error) {
+	case -EADDRINUSE:
+		return "The port is in use; choose another or stop who listens there.";
+	case -ECONNREFUSED:
+		return "Nobody listens at that address and port.";
+	case -ETIMEDOUT:
+		return "The peer did not answer in time.";
+	case -ENETUNREACH:
+	case -EHOSTUNREACH:
+		return "There is no route to that address.";
+	default:
+		return strerrordesc_np(-error);
+	}
+}
+
 static uint32_t refuse(struct answer *a, int error)
 {
-	a->error = error;
-	a->text = error == -EADDRINUSE
-			  ? "The port is in use; choose another or stop who listens there."
-		  : error == -ECONNREFUSED ? "Nobody listens at that address and port."
-		  : error == -ETIMEDOUT || error == -ECANCELED ? "The peer did not answer in time."
-		  : error == -ENETUNREACH || error == -EHOSTUNREACH
-			  ? "There is no route to that address."
-			  : strerrordesc_np(-error);
-	if (error == -ECANCELED)
-		a->error = -ETIMEDOUT;
+	a->error = error == -ECANCELED ? -ETIMEDOUT : error;
+	answer_say(a, "%s", sentence(a->error));
 	return REASON_NETWORK;
 }
 
@@ -147,7 +156,7 @@ static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
 	socklen_t len = addr_to_sockaddr(&m->remote, &w->to);
 	steer_ahead(f, m);
 	uring_sqes_together(&c->control, 2);
-	flow_watch(f, FLOW_WAIT_CONTROL); /* if it cannot be, the ring's eventfd tells it later */
+	flow_watch(f, FLOW_WAIT_CONTROL); /* if that fails, the ring's eventfd wakes the thread */
 	struct io_uring_sqe *sqe = control_sqe(c, CONTROL_CONNECT, f->id);
 	io_uring_prep_connect(sqe, f->sock, (struct sockaddr *)&w->to, len);
 	sqe->flags |= IOSQE_IO_LINK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FLOW_HOST: sockets the daemon opens in its own network namespace, where the administrator granted
- * that. A socket handed out can be disconnected and connected elsewhere: the grant is one of TCP in
- * that namespace as a whole.
+ * FLOW_HOST: sockets that the daemon opens in its own network namespace, for classes to which the
+ * administrator grants it. A client can disconnect such a socket and connect it elsewhere, so the
+ * grant is one of TCP in that namespace as a whole.
  */
 #ifndef ZCRXD_HOST_H
 #define ZCRXD_HOST_H

@@ -21,7 +21,7 @@ void judge_update(struct client *c)
 static uint32_t answered(struct answer *a, struct policy_verdict v)
 {
 	if (v.reason)
-		a->text = v.why;
+		answer_say(a, "%s", v.why);
 	return v.reason;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a client may do now: its class in the policy in force. What it has it keeps, whatever the
- * policy becomes. Only on the client's own thread.
+ * What a client may do: its class in the policy in force says so. A client keeps what it has,
+ * whatever the policy becomes. To be called by the client's own thread.
  */
 #ifndef ZCRXD_JUDGE_H
 #define ZCRXD_JUDGE_H
@@ -10,14 +10,14 @@
 #include "daemon/pump/model.h"
 
 /*
- * Before a request: the policy may have changed. A client that would be of another class now may do
- * nothing new, since what it has is charged to the one it connected as.
+ * To be called before each request, since the policy may have changed. A client that would be of
+ * another class by now may do nothing new: what it has is charged to the class it connected as.
  */
 void judge_update(struct client *c);
 
 /*
- * REASON_NONE, or why not, with a sentence in the answer. The first is for whatever makes something
- * new.
+ * REASON_NONE, or why not, with a sentence in the answer. judge_new() is for each request that
+ * makes something new.
  */
 uint32_t judge_new(const struct client *c, struct answer *a);
 uint32_t judge_backend(const struct client *c, uint32_t backend, struct answer *a);

@@ -3,19 +3,21 @@
  * What one client has: data only. The modules that work on it stand above one another and call
  * downwards:
  *
- *   client    the thread: starts, turns, winds up
- *   session   reads requests      request, open, host, close   what a request does
- *   pending   a request that is not answered yet      reply   what the client is told
- *   judge     what its class may do
- *   turn      a queue's turn      schedule   when it is      tally   what it counts
- *   queue     a queue's beginning and end      life   the states in between
- *   flow      a stream's life
- *   channel   what the client is told   control   accept, connect
- *   flows     ids and lists
+ *   client      the thread: starts, turns, winds up
+ *   session     reads requests
+ *   request     what each does: open, host, close      judge   what its class may do
+ *   pending     a request that is not answered yet     reply   what the client is told
+ *   control_turn   what accept and connect came to
+ *   turn        a queue's turn      tally   what it counts      schedule   when it is
+ *   queue       a queue's beginning and end            life    the states in between
+ *   listener    what listening sockets accept
+ *   flow        a stream's life                        steer   which packets come to it
+ *   channel     what the client is told of a queue     operation, control   the kernel's work
+ *   flows       ids and lists
  *
- * All of it belongs to the client's thread, which changes the structure only under client.lock, and
- * never holds that across a system call on anything of the client's: so the control thread may take
- * it to report status.
+ * The client's thread owns all of it. It changes lists only under client.lock, and never holds that
+ * lock across a system call on anything of the client's. So the broker's thread may take the lock
+ * to report the status.
  */
 #ifndef ZCRXD_MODEL_H
 #define ZCRXD_MODEL_H
@@ -81,39 +83,46 @@ enum flow_wait {
 };
 
 struct flow {
-	TAILQ_ENTRY(flow) link;    /* of its queue */
-	TAILQ_ENTRY(flow) waiting; /* for buffers, CQ room or a nudge, or dead and for its end */
-	TAILQ_ENTRY(flow) news;    /* to be told to the client */
+	TAILQ_ENTRY(flow) link; /* in queue.flows */
 	struct queue *queue;
 	uint32_t id;
-	enum flow_state state; /* written atomically: status reads it */
+	enum flow_state state; /* written atomically, since the status reads it */
+	bool listener;
+	bool receive_only;      /* the client gets no descriptor of the socket */
+	uint32_t listener_id;   /* of the listener that accepted the flow; 0: none did */
+	struct flow *accepting; /* a listener's next flow, charged before it is accepted; or NULL */
+
 	int sock;
-	enum flow_wait watched;
-	struct source source; /* FLOW_WAIT_DATA's */
-	bool listener, receive_only;
-	bool limited; /* the socket's buffer, by us */
-	bool paused;  /* likewise */
-	bool closing, abort, cancelling;
-	bool drain;                 /* what comes next goes to the side buffer */
-	bool draining;              /* armed for that */
-	uint8_t stuck;              /* receives in a row that moved nothing */
-	struct flow_list *waits_on; /* the queue's list that `waiting` is linked in */
-	bool is_news;
-	uint64_t cookie;              /* SO_COOKIE: the socket's identity; 0: none */
-	LIST_ENTRY(flow) same_bucket; /* of client.sockets, if it has a cookie */
+	uint64_t cookie;              /* SO_COOKIE, which identifies the socket; 0: none yet */
+	LIST_ENTRY(flow) same_bucket; /* in client.sockets, while there is a cookie */
 	struct msg_addr local, remote;
-	uint32_t listener_id;   /* of an accepted flow */
-	struct flow *accepting; /* a listener's next flow, charged before it is accepted */
-	int error;              /* of the end */
-	uint32_t reason;
-	uint32_t end; /* CQ position */
-	uint64_t bytes, bytes_copied;
-	uint64_t copied_row; /* while steered: bytes since the last that were not copied */
-	uint64_t noted_ns;   /* when it brought data, while it waits on `fresh` */
-	uint64_t taken;      /* from the socket before the first of them: socket_taken() */
-	struct backend_stream *stream; /* joined, or NULL; then the socket is kept open */
-	struct steering *steering;     /* to the leased hardware queue, or NULL */
-	/* Why its packets do not come there, or NULL; a constant, which status reads, too. */
+	enum flow_wait watched;
+	struct source source; /* for FLOW_WAIT_DATA */
+	bool limited;         /* zcrxd limited the socket's receive buffer: window.c */
+	uint64_t taken; /* bytes read from the socket before it was the flow's: socket_taken() */
+	struct backend_stream *stream; /* what the backend lends the socket; or NULL */
+
+	bool paused;     /* by the client; written atomically, since the status reads it */
+	bool closing;    /* the client closed the flow, and need not be told of it any more */
+	bool abort;      /* the connection is reset when the socket is dropped */
+	bool cancelling; /* the operation's end was asked for */
+	bool drain;      /* the next operation receives into the side buffer */
+	bool draining;   /* the operation under way receives into the side buffer */
+	uint8_t stuck;   /* receives in a row that moved nothing */
+	int error;       /* why the stream ended; 0: the peer finished it */
+	uint32_t reason; /* the same as a reason of the protocol */
+	uint32_t end;    /* the CQ position behind the flow's last completion */
+
+	struct flow_list *waits_on; /* the list of the queue that the flow waits on, or NULL */
+	TAILQ_ENTRY(flow) waiting;  /* in that list */
+	uint64_t noted_ns;          /* while it waits on queue.fresh: when it brought data */
+	bool is_news;
+	TAILQ_ENTRY(flow) news; /* in queue.news, if is_news */
+
+	uint64_t bytes, bytes_copied; /* received so far; of these, copied by the kernel */
+	uint64_t copied_row;          /* bytes copied in a row although the flow is steered */
+	struct steering *steering;    /* its rules, shared with others of its listener; or NULL */
+	/* Why no rule brings its packets to the leased queue, or NULL; a constant. */
 	const char *_Atomic why_copied;
 };
 
@@ -146,37 +155,45 @@ struct loss {
 
 /* A queue: one io_uring that receives into one area. */
 struct queue {
-	TAILQ_ENTRY(queue) link;
+	TAILQ_ENTRY(queue) link; /* in client.queues */
 	struct client *client;
 	uint32_t id;
 	struct area *area;
-	struct backend *backend;  /* NULL: it is not open, or is closed again */
-	const char *backend_name; /* a constant; status reads it, whether the backend is open */
+	struct backend *backend;      /* NULL: it is not open, or is closed again */
+	const char *backend_name;     /* a constant; status reads it, whether the backend is open */
+	char why_not[MSG_TEXT_BYTES]; /* why it is no better backend; "": there is none */
 	uint32_t buffer_bytes;
-	struct lease *lease; /* of a hardware queue, or NULL */
-	uint64_t untold;     /* of backend_ops->copied(): what was shared out among the flows */
-	bool copies_untold;  /* there is no telling what was copied */
-	bool rows;           /* some flow had a copied_row */
-	char why_not[MSG_TEXT_BYTES]; /* why no better backend was given, "" */
+	struct lease *lease; /* of hardware queues, or NULL */
+	struct side *side;   /* or NULL */
+
 	struct uring ring;
 	struct rings rings;
-	struct side *side;      /* or NULL */
-	uint32_t head, scanned; /* CQ: given back to the kernel, seen by us */
-	uint32_t kick;          /* last value of the kick word */
+	struct source ring_source;
+	uint32_t head;    /* CQ position up to which the kernel has the entries back */
+	uint32_t scanned; /* CQ position up to which zcrxd has seen the completions */
+	uint32_t kick;    /* the last value of the kick word */
+	bool held;        /* completions wait for room that the client has to make */
+	struct schedule schedule;
 
 	int channel;
-	struct flight *flight; /* on it */
-	bool wake_owed;        /* a wake-up could not be sent */
-	struct source channel_source, ring_source;
-	struct flow_list flows, waiting, news;
-	struct flow_list dead;       /* in the order of their ends */
-	struct flow_list owed;       /* dead, too, and past that */
-	struct flow_list fresh;      /* armed, and to be nudged */
-	uint32_t flow_count, shares; /* of flows; and into how many the area is cut for them */
-	bool listeners_wait;         /* for the news to be told: then they accept again */
-	struct schedule schedule;
-	bool kicked; /* there may be kicks to read */
-	bool held;   /* completions wait for room that the client has to make */
+	struct flight *flight; /* the channel's descriptors that the client has not read */
+	struct source channel_source;
+	bool kicked;    /* kicks may lie unread in the channel */
+	bool wake_owed; /* a wake-up could not be sent */
+
+	struct flow_list flows;
+	uint32_t flow_count;      /* length of flows */
+	uint32_t shares;          /* into how many parts the area is divided for the sockets */
+	struct flow_list news;    /* flows of which the client is to be told */
+	bool listeners_wait;      /* until the news is told; then listeners accept again */
+	struct flow_list waiting; /* flows to be armed, for want of buffers or of room in the CQ */
+	struct flow_list fresh;   /* armed flows that brought data and are to be nudged */
+	struct flow_list dead;    /* dead flows, in the order of their ends in the CQ */
+	struct flow_list owed; /* dead flows whose end the client has passed, but not all refills */
+
+	uint64_t untold;    /* what backend_ops->copied() said last */
+	bool copies_untold; /* the kernel does not say what it copies */
+	bool rows;          /* some flow had a copied_row */
 
 	enum life life;
 	struct loss lost;      /* what to tell the client in the end; error 0: nothing */
@@ -184,7 +201,7 @@ struct queue {
 	struct lease *leaving; /* the lease that the work lets go of, or NULL */
 };
 
-/* Its last turn comes, or is over. */
+/* The queue's last turn is to come, or is over. */
 static inline bool queue_is_closing(const struct queue *q)
 {
 	return q->life >= LIFE_CLOSING;
@@ -200,8 +217,9 @@ struct pending {
 			struct flow *flow; /* in no list yet */
 			bool is_over;
 			int result;
-			struct sockaddr_storage to;    /* the operation points to it */
-			struct __kernel_timespec time; /* likewise */
+			/* The operations point to these. */
+			struct sockaddr_storage to;
+			struct __kernel_timespec time;
 		} connecting;
 		uint32_t queue_id; /* QUEUE_CLOSE */
 		struct {           /* FLOW_CLOSE of a listener */
@@ -214,22 +232,21 @@ struct pending {
 /* The control socket. */
 struct session {
 	int sock;
-	struct flight *flight; /* on it */
+	struct flight *flight; /* the replies' descriptors that the client has not read */
 	struct source source;
 	enum msg_state state;
-	char name[32]; /* read by others under the client's lock */
+	char name[32]; /* the client's name; others read it under the client's lock */
 	struct pending pending;
-	union msg_any reply; /* being made */
+	union msg_any reply; /* the one being made, or unsent */
 	int reply_fds[MSG_FDS_MAX];
-	bool unsent; /* the reply is to be sent again */
-	/* Then the client is given up, if it still reads nothing; 0: it is not held. */
-	uint64_t held_until_ns;
+	bool unsent;            /* the reply could not be sent yet */
+	uint64_t held_until_ns; /* when a held client is hung up on; 0: it is not held (reply.h) */
 };
 
 struct flow_slot {
 	struct flow *flow; /* NULL: the slot is free */
 	uint16_t generation;
-	uint32_t next; /* free one */
+	uint32_t next; /* the next free slot, if this one is free */
 };
 
 LIST_HEAD(flow_bucket, flow);
@@ -245,27 +262,38 @@ struct client {
 	bool has_ended; /* atomic */
 	pthread_t thread;
 
-	/* The thread's own; read by others under lock. */
+	/* The thread changes these under the lock, under which others read them. */
 	pthread_mutex_t lock;
-	struct classes *classes; /* the policy it was judged by last, and its class there */
-	const struct policy_class *class;
+	struct classes *classes;          /* the policy that the client was judged by last */
+	const struct policy_class *class; /* the client's class in that policy */
 	TAILQ_HEAD(, queue) queues;
 	LIST_HEAD(, area) areas;
 	struct flow_slot *slots; /* flows by index */
 	uint32_t slot_count, slots_free;
-	uint32_t slot_first, slot_last; /* of those that are free */
+	uint32_t slot_first, slot_last; /* the list of free slots */
 	struct flow_bucket *sockets;    /* flows by their socket's cookie; slot_count buckets */
 	uint32_t next_id;               /* of areas and queues */
 
 	struct loop loop;
 	struct uring control; /* accept, connect and their cancellation */
 	struct source control_source, poke_source;
-	bool control_active;
-	bool gathering; /* a queue's next turn is put off: pace.h */
-	bool retry;     /* something waits: for quota, memory, descriptors in flight, the rate */
-	uint64_t retry_at_ns; /* then it is tried again; 0: not decided yet */
-	bool done;
+	bool control_active;  /* the control ring has work */
+	bool gathering;       /* a queue with work has its next turn put off: pace.h */
+	bool retry;           /* something waits for quota, memory, descriptors or the rate */
+	uint64_t retry_at_ns; /* when what waits is tried again; 0: not decided yet */
+	bool done;            /* the client is gone, or is to be hung up on */
 	struct session session;
 };
+
+/* These hold no descriptor. */
+#define FLOW_NULL    ((struct flow){.sock = -1})
+#define QUEUE_NULL   ((struct queue){.channel = -1, .rings = RINGS_NULL, .ring = URING_NULL})
+#define SESSION_NULL ((struct session){.sock = -1})
+#define CLIENT_NULL                             \
+	((struct client){.poke = -1,            \
+			 .ended = -1,           \
+			 .loop = LOOP_NULL,     \
+			 .control = URING_NULL, \
+			 .session = SESSION_NULL})
 
 #endif

@@ -7,7 +7,7 @@
 
 #define LATER_NS 10000000u
 
-/* Each takes three system calls; a queue can have thousands. */
+/* A nudge takes three system calls, and a queue can have thousands of flows. */
 #define NUDGES_A_TURN 32
 #define NEXT_NS       1000000u
 
@@ -22,7 +22,7 @@ void nudge_note(struct flow *f)
 	flows_wait_on(f, &q->fresh);
 }
 
-/* The first one that is due, or NULL. They stand in the order in which they were noted. */
+/* The first flow that is due, or NULL. The list has the order in which flows were noted. */
 static struct flow *due(const struct queue *q, uint64_t now_ns)
 {
 	struct flow *f = TAILQ_FIRST(&q->fresh);

@@ -14,10 +14,10 @@
 
 #include "daemon/pump/model.h"
 
-/* It brought data. Cheap: nothing happens but once for each nudge. */
+/* The flow brought data. Cheap: only the first call after a nudge does anything. */
 void nudge_note(struct flow *f);
 
-/* Nudges those that were noted, if it is time to. */
+/* Nudges flows that were noted long enough ago. */
 void nudge(struct queue *q, uint64_t now_ns);
 
 #endif

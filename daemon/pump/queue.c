@@ -19,7 +19,7 @@
 #include "daemon/pump/steer.h"
 #include "proto/reason.h"
 
-/* A NIC that fills a dma-buf leaves over what it cannot place there, and no CPU may. */
+/* What a NIC cannot place in a dma-buf, no CPU may write there. */
 static bool needs_side(const struct queue_wish *wish)
 {
 	return wish->ops->needs_side && wish->area->dmabuf >= 0;
@@ -89,7 +89,7 @@ static void leave(void *data)
 	q->leaving = NULL;
 }
 
-/* From now on the status does not look at the lease any more. */
+/* The status does not look at the lease from now on. */
 static void leave_prepare(struct queue *q)
 {
 	channel_close(q);
@@ -132,14 +132,12 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	struct queue *q = calloc(1, sizeof(*q));
 	if (!q)
 		return NULL;
-	*q = (struct queue){.client = c,
-			    .area = wish->area,
-			    .backend_name = backend_name(wish->ops->number),
-			    .channel = -1,
-			    .rings = {.cq_fd = -1, .rq_fd = -1},
-			    .ring = URING_NULL,
-			    .buffer_bytes = wish->buffer_bytes,
-			    .lease = wish->lease};
+	*q = QUEUE_NULL;
+	q->client = c;
+	q->area = wish->area;
+	q->backend_name = backend_name(wish->ops->number);
+	q->buffer_bytes = wish->buffer_bytes;
+	q->lease = wish->lease;
 	TAILQ_INIT(&q->flows);
 	TAILQ_INIT(&q->waiting);
 	TAILQ_INIT(&q->dead);
@@ -246,13 +244,4 @@ void queue_look_at_lease(struct queue *q)
 	if (!reason)
 		return steer_look(q);
 	life_lose(q, reason_error(reason), reason, why);
-}
-
-void queue_listen(struct queue *q)
-{
-	struct flow *f;
-	q->listeners_wait = false;
-	TAILQ_FOREACH (f, &q->flows, link)
-		if (f->listener && f->state == FLOW_IDLE)
-			flow_attend(f);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A queue's life: one io_uring that receives into one area for one client. turn.h has its days. */
+/* How a queue is made and ends. Between these it takes turns: turn.h. */
 #ifndef ZCRXD_QUEUE_H
 #define ZCRXD_QUEUE_H
 
@@ -8,7 +8,7 @@
 struct queue_wish {
 	struct area *area;
 	const struct backend_ops *ops; /* of the backend that is to be opened */
-	char why_not[MSG_TEXT_BYTES];  /* why no better one, "" */
+	char why_not[MSG_TEXT_BYTES];  /* why it is no better backend, or "" */
 	uint32_t cq_entries, rq_entries, buffer_bytes;
 	struct lease *lease; /* of a hardware queue, used up in any case; or NULL */
 	bool patient;        /* it may wait for locked memory: uring.h */
@@ -16,12 +16,12 @@ struct queue_wish {
 
 /*
  * Makes a queue; *ret_channel is the client's end. Returns 0 or a negative errno with *ret_reason
- * set. Any thread may, as long as the client's has nothing to do with the area; it may block.
+ * set. Any thread may, as long as the client's leaves the area alone; it may block.
  */
 int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wish, int *ret_channel,
 	      uint32_t *ret_reason);
 
-/* The client's thread takes it over. Returns 0 or a negative errno; then it is to be discarded. */
+/* The client's thread takes the queue over. Returns 0, or a negative errno: then discard it. */
 int queue_start(struct queue *q);
 
 /* The client's queue of that id, unless it closes; or NULL. */
@@ -30,7 +30,7 @@ struct queue *queue_find(struct client *c, uint32_t id);
 /* Frees a queue that was never started; may block. */
 void queue_discard(struct queue *q);
 
-/* There is news of its lease. */
+/* The queue's lease is lost, or some of its rules have changed. */
 void queue_look_at_lease(struct queue *q);
 
 /*
@@ -39,8 +39,5 @@ void queue_look_at_lease(struct queue *q);
  */
 bool queue_ended(struct queue *q);
 struct queue *queue_free(struct queue *q);
-
-/* Lets idle listeners accept again. */
-void queue_listen(struct queue *q);
 
 #endif

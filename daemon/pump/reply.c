@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "daemon/pump/flight.h"
 #include "daemon/common/refuse.h"
 #include "daemon/grant/log_client.h"
-#include "daemon/pump/flight.h"
 #include "proto/reason.h"
 #include "proto/wire.h"
 
@@ -72,7 +72,7 @@ void reply_answer(struct client *c, const struct msg_hdr *request, uint32_t reas
 	struct session *s = &c->session;
 	if (reason) {
 		wire_close(a->fds, a->nfds);
-		refuse_make(&s->reply, reason, a->error, a->text);
+		refuse_make(&s->reply, reason, a->error, *a->text ? a->text : NULL);
 		refusal_log(c, request);
 	} else {
 		s->reply.hdr = (struct msg_hdr){.size = msg_reply_bytes(request->type),

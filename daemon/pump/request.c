@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/pump/choice.h"
 #include "daemon/pump/close.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
@@ -46,7 +47,7 @@ static struct area *area_find(struct client *c, uint32_t id)
 	return NULL;
 }
 
-/* The dma-buf that was made, for the client. */
+/* Gives the client a descriptor of the dma-buf that was made. */
 static uint32_t area_show(struct area *area, struct answer *a)
 {
 	a->fds[0] = fcntl(area->dmabuf, F_DUPFD_CLOEXEC, 0);
@@ -63,12 +64,13 @@ static uint32_t on_msg_area_add(struct client *c, const struct msg_area_add *m, 
 	if (m->flags)
 		return REASON_UNKNOWN_FLAG;
 	if (m->kind == MSG_AREA_UDMABUF && !c->class->udmabuf) {
-		a->text = "zcrxd makes no udmabufs for your class: have udmabuf=yes set in "
-			  "zcrxd.conf, or /dev/udmabuf opened to you.";
+		answer_say(a, "zcrxd makes no udmabufs for your class: have udmabuf=yes set in "
+			      "zcrxd.conf, or /dev/udmabuf opened to you.");
 		return REASON_DENIED;
 	}
 	struct area *area;
-	uint32_t reason = area_new(&area, c->who.user, a->brought[0], m, open_area_bytes_most(), a);
+	uint32_t reason =
+		area_new(&area, c->who.user, a->brought[0], m, choice_area_bytes_most(), a);
 	if (reason == REASON_NONE && m->kind == MSG_AREA_UDMABUF)
 		reason = area_show(area, a);
 	if (reason)
@@ -122,7 +124,7 @@ static uint32_t on_msg_flow_adopt(struct client *c, const struct msg_flow_adopt 
 	if (reason)
 		return reason;
 	uint64_t cookie = socket_cookie(a->brought[0]);
-	if (flows_have(c, cookie)) /* two flows would tear its stream apart */
+	if (flows_have(c, cookie)) /* two flows would tear the stream apart */
 		return REASON_SOCKET_TAKEN;
 	struct flow *f;
 	int r = flow_new(&f, q, a->brought[0]);

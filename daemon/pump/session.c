@@ -33,7 +33,7 @@ static void handle(struct client *c, const union msg_any *m, uint32_t len, int *
 		reply_answer(c, &m->hdr, reason, &a);
 }
 
-/* Its descriptors came to a daemon that can have no more. */
+/* The request's descriptors were lost, since the daemon can have no more of them. */
 static void descriptors_missed(struct client *c, const struct msg_hdr *request)
 {
 	struct answer a = reply_begin(c);
@@ -106,7 +106,8 @@ static void ready(void *owner, uint32_t events)
 		if (n < (int)sizeof(struct msg_hdr)) /* too long or too short to answer properly */
 			memset(&m.hdr, 0, sizeof(m.hdr));
 		handle(c, &m, n < 0 ? 0 : (uint32_t)n, fds, nfds);
-		/* Perhaps nobody else has them any more: then a socket must not linger. */
+		/* A socket of which this is the last descriptor must not linger when it is closed.
+		 */
 		for (uint32_t fd = 0; fd < nfds; fd++)
 			socket_drop(fds[fd], false);
 	}

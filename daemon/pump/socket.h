@@ -12,7 +12,7 @@
 
 #include "proto/msg.h"
 
-/* May it be received? Returns a reason, REASON_NONE if so. */
+/* Why the socket cannot be received; REASON_NONE: it can. */
 uint32_t socket_check(int sock, bool listening);
 
 /* SO_COOKIE, 0 if there is none. */
@@ -25,18 +25,18 @@ bool socket_is_finished(int sock);
 uint64_t socket_taken(int sock);
 
 /*
- * Payload that waits in the socket takes at most this much memory, if it is less than the kernel
- * would let it have; has_one: than an earlier limit, its listener's if it was accepted, lets it.
- * Returns whether it has one now.
+ * Limits the memory for payload that waits in the socket, unless the kernel's own limit is lower.
+ * has_one: the socket has such a limit already, by an earlier call or from its listener. Returns
+ * whether the socket has such a limit now.
  */
 bool socket_limit(int sock, uint64_t bytes, bool has_one);
 
-/* Wakes whoever waits for it, if there is anything to read, or its end. */
+/* Wakes whoever waits for the socket, if there is something to read or the stream has ended. */
 void socket_nudge(int sock);
 
 /*
- * Drops our reference. With abort the connection is reset, whoever else holds it. Lingering is
- * switched off first: it would make close() wait as long as its owner asked for.
+ * Closes the descriptor, and returns -1. With abort the connection is reset, whoever else holds it.
+ * Lingering is switched off first: it would make close() wait as long as its owner asked for.
  */
 int socket_drop(int sock, bool abort);
 

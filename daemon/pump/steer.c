@@ -34,7 +34,7 @@ void steer_start(struct flow *f)
 		steer_stop(f);
 }
 
-/* Its rule, or NULL: not all addresses of a listener on all of them need have one. */
+/* The rule of this address, or NULL: a listener on all addresses may have none for some. */
 static const struct lease_rule *rule_of(const struct steering *s, const struct msg_addr *local)
 {
 	for (uint32_t i = 0; i < s->set.n; i++)
@@ -43,7 +43,7 @@ static const struct lease_rule *rule_of(const struct steering *s, const struct m
 	return NULL;
 }
 
-/* Why the rules do not bring the flow's packets; of a listener on all addresses, some of them. */
+/* Why the rules do not bring the flow's packets; for a listener on all addresses, some of them. */
 static const char *why_of(const struct flow *f)
 {
 	const struct steering *s = f->steering;

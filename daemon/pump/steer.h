@@ -13,16 +13,16 @@
 
 #include "daemon/pump/model.h"
 
-/* Steers a flow that is about to be received. Sets its why_copied if that cannot be. */
+/* Sets a rule for the flow, which is about to be received; or its why_copied, if there is none. */
 void steer_start(struct flow *f);
 
-/* A connection of the listener shares its rules. */
+/* The flow, a connection of the listener's, shares the listener's rules. */
 void steer_share(struct flow *f, const struct flow *listener);
 
-/* Something became of rules of the queue's lease. */
+/* The rules of the queue's lease have changed. */
 void steer_look(struct queue *q);
 
-/* The rules go with the last flow that needs them. */
+/* The flow needs its rules no more. Rules that no flow needs are deleted. */
 void steer_stop(struct flow *f);
 
 #endif

@@ -5,7 +5,7 @@
 #include "daemon/pump/flows.h"
 #include "daemon/pump/nudge.h"
 
-/* So much in a row that was copied is no chance any more. */
+/* More bytes copied in a row than can be by chance. */
 #define COPIED_WHOLE_BYTES (256u << 10)
 
 struct sums {
@@ -16,7 +16,7 @@ struct sums {
 	bool several;
 };
 
-/* It is told by the completion, or nothing else could have happened to the flow's data. */
+/* The completion says that its data was copied, or all data of its flow is. */
 static bool is_copied(const struct queue *q, const struct io_uring_cqe *cqe, const struct flow *f)
 {
 	if (q->side)
@@ -24,7 +24,7 @@ static bool is_copied(const struct queue *q, const struct io_uring_cqe *cqe, con
 	return q->backend->ops->copies || (f && f->why_copied);
 }
 
-/* A steered flow got bytes of which it is known whether they were copied. */
+/* Bytes of a flow of which it is known whether they were copied. */
 static void row_add(struct flow *f, uint64_t bytes, bool copied)
 {
 	f->queue->rows |= copied;
@@ -93,17 +93,18 @@ static void rows_add(struct queue *q, uint32_t tail, const struct sums *s, uint6
 	}
 }
 
-/* What the kernel copied without saying of which flow, since it was last asked. */
+/* Bytes that the kernel copied since it was last asked, without saying of which flow. */
 static uint64_t untold(struct queue *q)
 {
 	const struct backend_ops *ops = q->backend->ops;
 	uint64_t all = ops->copied ? ops->copied(q->backend) : 0;
-	uint64_t more = all > q->untold ? all - q->untold : 0; /* the client can write it, too */
+	uint64_t more =
+		all > q->untold ? all - q->untold : 0; /* the client can write the counter, too */
 	q->untold = all;
 	return more;
 }
 
-/* Each other flow's part is that of its bytes: exact when they all are of one. */
+/* Each flow's share is that of its bytes; the shares are exact if all bytes are of one flow. */
 static void share_out(struct queue *q, uint32_t tail, uint64_t bytes, uint64_t copied)
 {
 	for (uint32_t at = q->scanned; at != tail; at++) {

@@ -8,14 +8,13 @@
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/life.h"
+#include "daemon/pump/listener.h"
 #include "daemon/pump/nudge.h"
 #include "daemon/pump/queue.h"
+#include "daemon/pump/returns.h"
 #include "daemon/pump/steer.h"
 #include "daemon/pump/tally.h"
 #include "proto/reason.h"
-
-/* What a client writes to the ring costs it less than reading it costs us. */
-#define REFUSALS_A_TURN 64u
 
 struct turn {
 	uint64_t began_ns;
@@ -47,54 +46,7 @@ static uint32_t scan(struct queue *q)
 	return data;
 }
 
-/*
- * Takes no more refills than the ring holds: a client that refills without end gets no endless
- * turn. What is left has a turn to come. True if it stopped before since too many were refused.
- */
-static bool take_refills(struct queue *q)
-{
-	const struct backend_ops *ops = q->backend->ops;
-	struct ring_rqe entry;
-	uint32_t taken = 0, refused = 0;
-	if (q->side && !side_back(q->side, ring_load(&q->rings.client->side_head)))
-		count_add(&q->rings.daemon->heads_refused, 1);
-	if (!ops->refill)
-		return false;
-	for (uint32_t i = 0; i <= q->rings.rq_mask && refused < REFUSALS_A_TURN &&
-			     rings_refill_next(&q->rings, &entry, &refused);
-	     i++) {
-		if (entry.pad == 0 && ops->refill(q->backend, entry.off))
-			taken++;
-		else
-			refused++;
-	}
-	if (taken || refused)
-		rings_refill_show(&q->rings);
-	if (taken)
-		count_add(&q->rings.daemon->refills, taken);
-	if (refused)
-		count_add(&q->rings.daemon->refills_refused, refused);
-	return refused >= REFUSALS_A_TURN;
-}
-
-/*
- * Gives the kernel the entries the client has consumed, and never others: they are the client's to
- * read for as long as it likes. A head outside what we saw is refused.
- */
-static void move_head(struct queue *q)
-{
-	uint32_t head = ring_load(&q->rings.client->cq_head);
-	if (head == q->head)
-		return;
-	if (head - q->head > q->scanned - q->head) {
-		count_add(&q->rings.daemon->heads_refused, 1);
-		return;
-	}
-	q->head = head;
-	ring_store(q->rings.cq_head, head);
-}
-
-/* However many are dead: a turn looks at those only with which something has happened. */
+/* Frees dead flows. Looks only at flows whose end the client has passed, however many are dead. */
 static void bury(struct queue *q)
 {
 	const struct backend_loans *loans = q->backend->ops->loans;
@@ -138,23 +90,11 @@ static bool arm_waiting(struct queue *q)
 	return !TAILQ_EMPTY(&q->waiting);
 }
 
-static bool side_pending(const struct queue *q)
-{
-	return q->side && side_is_back(q->side, ring_load(&q->rings.client->side_head));
-}
-
-/* For room in the CQ, or for buffers. */
+/* Does anything wait for room in the CQ or for buffers? */
 static bool waits_for_client(const struct queue *q)
 {
 	return !TAILQ_EMPTY(&q->waiting) || !TAILQ_EMPTY(&q->dead) || !TAILQ_EMPTY(&q->owed) ||
 	       q->held || uring_overflown(&q->ring);
-}
-
-static bool client_gave(const struct queue *q)
-{
-	uint32_t head = ring_load(&q->rings.client->cq_head);
-	bool moved = head != q->head && head - q->head <= q->scanned - q->head;
-	return moved || side_pending(q) || rings_refill_pending(&q->rings);
 }
 
 /*
@@ -170,10 +110,10 @@ static bool ask_for_kick(struct queue *q)
 		ring_store(&q->rings.daemon->kick, q->kick);
 	}
 	ring_barrier();
-	return client_gave(q);
+	return returns_any(q);
 }
 
-/* Changes with whatever a turn finds. */
+/* A number that changes if a turn finds anything. */
 static uint32_t position(const struct queue *q)
 {
 	return q->scanned + q->head + (q->side ? q->side->head : 0) +
@@ -228,7 +168,7 @@ static bool is_owed(const struct queue *q)
 	return lent || (q->backend->ops->tries_again && !TAILQ_EMPTY(&q->waiting));
 }
 
-/* It need not be kicked now. */
+/* Takes the kicks; while the queue takes a turn it need not be kicked. */
 static void begin(struct queue *q)
 {
 	channel_take_kicks(q);
@@ -245,7 +185,7 @@ static void begin(struct queue *q)
 static void last_turn(struct queue *q)
 {
 	struct flow *f;
-	move_head(q);
+	returns_take_head(q);
 	TAILQ_FOREACH (f, &q->flows, link)
 		flow_stop(f);
 	if (!uring_stop(&q->ring)) {
@@ -275,7 +215,7 @@ static void last_turn(struct queue *q)
 static void rest(struct queue *q, const struct turn *t, uint64_t now)
 {
 	struct schedule *s = &q->schedule;
-	bool asks = t->refused || q->kicked || (waits_for_client(q) && client_gave(q));
+	bool asks = t->refused || q->kicked || (waits_for_client(q) && returns_any(q));
 	schedule_rest(s);
 	if (t->data && q->backend->ops->private_ring)
 		return schedule_now(s);
@@ -331,11 +271,11 @@ void queue_turn(struct queue *q)
 	reap(q);
 	t.data = scan(q);
 	t.bytes = count_get(&q->rings.daemon->bytes) - bytes;
-	t.refused = take_refills(q);
-	move_head(q);
+	t.refused = returns_take_refills(q);
+	returns_take_head(q);
 	bury(q);
 	if (q->listeners_wait && TAILQ_EMPTY(&q->news))
-		queue_listen(q);
+		listener_go_on(q);
 	uint32_t untaken = rings_refill_untaken(&q->rings);
 	t.starved = arm_waiting(q);
 	if (t.starved && !q->rings.daemon->starved)

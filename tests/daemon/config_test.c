@@ -13,6 +13,7 @@
 
 #include "nic/holes.h"
 #include "policy/config_file.h"
+#include "policy/sections.h"
 
 static struct config config;
 static char path[] = "/tmp/zcrxd-config-XXXXXX";
@@ -87,6 +88,17 @@ static void an_empty_file_leaves_the_defaults(void **state)
 	assert_int_equal(rest()->nics.n, 0);
 	assert_null(rest()->next);
 	assert_int_equal(config_read(&config, "/nonexistent/zcrxd.conf"), -ENOENT);
+}
+
+static void a_file_that_was_named_has_to_be_there(void **state)
+{
+	(void)state;
+	struct config c;
+	assert_int_equal(config_load(&c, "/nonexistent/zcrxd.conf"), -ENOENT);
+	assert_string_equal(c.clients, config.clients);
+	config_done(&c);
+	assert_int_equal(config_load(&c, "/"), -EISDIR);
+	config_done(&c);
 }
 
 static void every_key_is_read(void **state)
@@ -494,6 +506,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(an_empty_file_leaves_the_defaults),
+		CASE(a_file_that_was_named_has_to_be_there),
 		CASE(every_key_is_read),
 		CASE(holes_that_this_kernel_has_not_are_named),
 		CASE(bytes_have_units),

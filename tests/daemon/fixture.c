@@ -105,7 +105,7 @@ int fixture_open(void **state)
 {
 	(void)state;
 	fake = (struct fake){0};
-	client = (struct client){.control = URING_NULL};
+	client = CLIENT_NULL;
 	pthread_mutex_init(&client.lock, NULL);
 	TAILQ_INIT(&client.queues);
 	assert_int_equal(loop_init(&client.loop), 0);

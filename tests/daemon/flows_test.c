@@ -31,7 +31,7 @@ static struct queue queue;
 static int setup(void **state)
 {
 	(void)state;
-	client = (struct client){.control = URING_NULL};
+	client = CLIENT_NULL;
 	queue = (struct queue){.client = &client};
 	return user_get(&client.who.user, "test", &limits, getuid(), 1);
 }

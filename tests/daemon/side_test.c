@@ -83,18 +83,18 @@ static void slots_come_back_with_the_head(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < SIDE_SLOTS; i++)
 		deliver();
-	assert_int_equal(side->posted, 0);
+	assert_int_equal(side->lent, 0);
 	assert_int_equal(receive("none left"), -ENOBUFS);
 	char c[16];
 	assert_true(recv(sock[1], c, sizeof(c), 0) > 0);
 	assert_true(side_is_back(side, 3));
 	assert_true(side_back(side, 3));
 	assert_false(side_is_back(side, 3));
-	assert_int_equal(side->posted, 3);
+	assert_int_equal(side->lent, 3);
 	for (uint32_t i = 0; i < 3; i++)
 		deliver();
 	assert_true(side_back(side, SIDE_SLOTS + 3));
-	assert_int_equal(side->posted, SIDE_SLOTS);
+	assert_int_equal(side->lent, SIDE_SLOTS);
 }
 
 static void heads_that_lie_change_nothing(void **state)
@@ -106,11 +106,11 @@ static void heads_that_lie_change_nothing(void **state)
 	for (size_t i = 0; i < ARRAY_LENGTH(lies); i++) {
 		assert_false(side_is_back(side, lies[i]));
 		assert_false(side_back(side, lies[i]));
-		assert_int_equal(side->posted, SIDE_SLOTS - 2);
+		assert_int_equal(side->lent, SIDE_SLOTS - 2);
 	}
 	assert_true(side_back(side, 1));
 	assert_false(side_back(side, 0));
-	assert_int_equal(side->posted, SIDE_SLOTS - 1);
+	assert_int_equal(side->lent, SIDE_SLOTS - 1);
 }
 
 static void a_slot_with_several_completions_waits_for_all(void **state)
@@ -122,9 +122,9 @@ static void a_slot_with_several_completions_waits_for_all(void **state)
 		assert_true(side_give(side, (uint32_t)slot));
 	side_drop(side, (uint32_t)slot);
 	assert_true(side_back(side, 2));
-	assert_int_equal(side->posted, SIDE_SLOTS - 1);
+	assert_int_equal(side->lent, SIDE_SLOTS - 1);
 	assert_true(side_back(side, 3));
-	assert_int_equal(side->posted, SIDE_SLOTS);
+	assert_int_equal(side->lent, SIDE_SLOTS);
 }
 
 static void a_client_that_keeps_them_gets_no_more(void **state)

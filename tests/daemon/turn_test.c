@@ -15,6 +15,7 @@
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/life.h"
+#include "daemon/pump/listener.h"
 #include "daemon/pump/nudge.h"
 #include "daemon/pump/queue.h"
 #include "daemon/pump/turn.h"
@@ -167,7 +168,7 @@ static void what_a_listener_cannot_accept_it_tries_later(void **state)
 	for (int i = 0; i < 2; i++) {
 		f->state = FLOW_ARMED;
 		client.retry = false;
-		flow_accepted(f, i ? -ECONNABORTED : -EPERM);
+		listener_accepted(f, i ? -ECONNABORTED : -EPERM);
 		assert_int_equal(flow_state(f), i ? FLOW_ARMED : FLOW_IDLE);
 		assert_int_equal(client.retry, !i);
 	}

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "policy/config_file.h"
+#include "policy/sections.h"
 #include "proto/reason.h"
 #include "tests/fuzz/fuzz.h"
 

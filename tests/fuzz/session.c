@@ -63,13 +63,18 @@ bool log_shows(int priority)
 	return priority >= 0;
 }
 
-void log_at(int priority, const char *format, ...)
+void log_at_list(int priority, const char *format, va_list args)
 {
 	char line[512];
-	va_list args;
 	(void)priority;
-	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
+}
+
+void log_at(int priority, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	log_at_list(priority, format, args);
 	va_end(args);
 }
 

@@ -54,7 +54,7 @@ static void help(void)
 	      "      --sha256          report the SHA-256 of what was received\n"
 	      "  -n, --bytes N         stop after N bytes (K, M, G: 1024 and so on)\n"
 	      "  -t, --seconds N       stop after N seconds\n"
-	      "  -b, --backend NAME    auto (the default), copy, devmem or zcrx\n"
+	      "  -b, --backend NAME    auto (the default) or one of these:" BACKEND_NAMES "\n"
 	      "  -Z, --zero-copy       fail rather than have the payload copied\n"
 	      "  -i, --nic NAME        receive on queues of this interface\n"
 	      "  -m, --memory KIND     where payload lands: memfd[:SIZE] (64M, the default),\n"

@@ -22,7 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "tools/ctl/settings.h"
+#include "policy/config_file.h"
 
 #define CDI_VERSION "0.3.0"
 #define CDI_KIND    "zcrxd/class"
@@ -47,7 +47,7 @@ static void help(FILE *out)
 	      "for each class whose socket lies in a folder of its own, and for default, if the\n"
 	      "shared socket does. The folder is what is mounted.\n"
 	      "\n"
-	      "  -c, --config FILE  zcrxd's configuration (" SETTINGS_PATH ")\n"
+	      "  -c, --config FILE  zcrxd's configuration (" CONFIG_PATH ")\n"
 	      "  -o, --output FILE  writes it there (/etc/cdi/zcrxd.json, for example)\n"
 	      "  -h, --help         print this\n"
 	      "\n"
@@ -296,7 +296,7 @@ int cdi_main(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	r = settings_read(&config, o.config);
+	r = config_load(&config, o.config);
 	if (r == 0)
 		r = publish(&config, &o);
 	config_done(&config);

@@ -8,8 +8,7 @@
 
 #include "nic/plan.h"
 #include "nic/restore.h"
-
-#define STATE_PATH "/run/zcrxd"
+#include "policy/config.h"
 
 enum {
 	EXIT_WRONG_USAGE = 2
@@ -39,7 +38,7 @@ static void restore_usage(FILE *out)
 	      "so itself. Without a NIC: all. Needs CAP_NET_ADMIN. Interfaces whose queues are in\n"
 	      "use are left alone.\n"
 	      "\n"
-	      "  -s, --state PATH   zcrxd's folder (" STATE_PATH ")\n"
+	      "  -s, --state PATH   zcrxd's folder (" CONFIG_STATE_PATH ")\n"
 	      "  -h, --help         print this\n"
 	      "\n"
 	      "exit status: 0 all is as it was; 1 something could not be put back; 2 wrong usage\n",
@@ -90,7 +89,7 @@ int restore_main(int argc, char **argv)
 	static const struct option options[] = {{"state", required_argument, NULL, 's'},
 						{"help", no_argument, NULL, 'h'},
 						{0}};
-	const char *dir = STATE_PATH;
+	const char *dir = CONFIG_STATE_PATH;
 	int c, failed = 0;
 
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): only this thread */

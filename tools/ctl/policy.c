@@ -11,13 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "policy/config.h"
+#include "policy/config_file.h"
 #include "policy/explain.h"
+#include "proto/backend.h"
 #include "proto/reason.h"
 #include "tools/ctl/asked.h"
 #include "tools/ctl/document.h"
 #include "tools/ctl/render.h"
-#include "tools/ctl/settings.h"
 #include "tools/ctl/status.h"
 
 enum {
@@ -34,14 +34,14 @@ static void help(FILE *out)
 	      "      --socket PATH  its status socket; else $ZCRX_STATUS, or the default one\n"
 	      "\n"
 	      "test: the class of a client, and whether it would be granted a request.\n"
-	      "  -c, --config FILE  judges by this file (" SETTINGS_PATH ")\n"
+	      "  -c, --config FILE  judges by this file (" CONFIG_PATH ")\n"
 	      " who:\n"
 	      "      --socket PATH  connects to this class's socket; else to the shared one\n"
 	      "      --uid USER     name or number; else you\n"
 	      "      --gid GROUP    its group, else what the user database says\n"
 	      "      --groups LIST  its supplementary ones, with blanks; likewise\n"
 	      " request, one of:\n"
-	      "      --backend NAME         a queue: copy, devmem or zcrx\n"
+	      "      --backend NAME         a queue of one of these:" BACKEND_NAMES "\n"
 	      "      --lease NIC:QUEUE      a hardware queue\n"
 	      "      --steer LOCAL[,REMOTE] packets to it, both as 10.0.0.1:80 or [fd00::1]:80;\n"
 	      "                             without REMOTE: of a listening socket\n"
@@ -115,7 +115,7 @@ static int test(int argc, char **argv)
 	}
 	if (r < 0)
 		return EXIT_WRONG;
-	r = settings_read(&config, o.config);
+	r = config_load(&config, o.config);
 	if (r == 0)
 		r = socket_find(&o, &config);
 	if (r == 0)

@@ -2,7 +2,7 @@
 /* The command: options, the choice of NICs, and the way from facts to paper. */
 #include "tools/doctor/doctor.h"
 
-#include "tools/ctl/settings.h"
+#include "policy/config_file.h"
 #include "tools/doctor/gather.h"
 #include "tools/doctor/judge.h"
 #include "tools/doctor/render.h"
@@ -24,7 +24,7 @@ static void usage(FILE *out)
 	      "the driver whether it takes memory providers (else a table answers), and name the\n"
 	      "processes that hold queues.\n"
 	      "\n"
-	      "  -c, --config FILE  zcrxd's configuration (" SETTINGS_PATH ")\n"
+	      "  -c, --config FILE  zcrxd's configuration (" CONFIG_PATH ")\n"
 	      "  -j, --json         print one JSON document instead of the table\n"
 	      "  -h, --help         print this\n"
 	      "\n"
@@ -105,11 +105,11 @@ static void add_for_users(uint64_t *sum, uint64_t users, uint64_t n)
 		*sum = UINT64_MAX;
 }
 
-/* What zcrxd.conf says. If the file cannot be read: nothing; settings_read() has said why. */
+/* What zcrxd.conf says. If the file cannot be read: nothing; config_load() has said why. */
 static void settings_gather(struct machine_facts *m, const char *path)
 {
 	struct config c = {0};
-	int r = settings_read(&c, path);
+	int r = config_load(&c, path);
 
 	if (r == 0)
 		m->kernel.fixed_holes = c.fixed_holes;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy/sections.h"
+
+#include <string.h>
+
+#include "base/size.h"
+#include "policy/explain.h"
+
+static const struct key socket_keys[] = {
+	{"clients", KEY_TEXT, offsetof(struct config, clients)},
+	{"status", KEY_TEXT, offsetof(struct config, status)},
+	{"mode", KEY_MODE, offsetof(struct config, mode)},
+	{"group", KEY_TEXT, offsetof(struct config, group)},
+	{"state", KEY_TEXT, offsetof(struct config, state)},
+};
+
+static const struct key zcrx_keys[] = {
+	{"fixed-in-this-kernel", KEY_HOLES, offsetof(struct config, fixed_holes)},
+};
+
+static const struct key nic_keys[] = {
+	{"queues", KEY_QUEUES, offsetof(struct config_nic, queues)},
+	{"linger-seconds", KEY_COUNT, offsetof(struct config_nic, linger_seconds)},
+};
+
+#define CLASS_KEY(name, type, member)                             \
+	{                                                         \
+		name, type, offsetof(struct policy_class, member) \
+	}
+#define LIMIT(name, type, kind) CLASS_KEY(name, type, limits.most[kind])
+
+/* The first of them say who is of the class. */
+enum {
+	KEYS_OF_SOCKET = 3,
+	KEYS_OF_MATCH = 2
+};
+
+static const struct key class_keys[] = {
+	CLASS_KEY("socket", KEY_TEXT, socket),
+	CLASS_KEY("mode", KEY_MODE, mode),
+	CLASS_KEY("group", KEY_TEXT, group),
+	CLASS_KEY("users", KEY_USERS, users),
+	CLASS_KEY("groups", KEY_GROUPS, groups),
+	CLASS_KEY("backends", KEY_BACKENDS, backends),
+	CLASS_KEY("nics", KEY_NICS, nics),
+	CLASS_KEY("local", KEY_ADDRESSES, local),
+	CLASS_KEY("remote", KEY_ADDRESSES, remote),
+	CLASS_KEY("host-flows", KEY_HOST, host),
+	CLASS_KEY("udmabuf", KEY_FLAG, udmabuf),
+	LIMIT("sessions", KEY_COUNT, ACCOUNT_SESSIONS),
+	LIMIT("queues", KEY_COUNT, ACCOUNT_QUEUES),
+	LIMIT("areas", KEY_COUNT, ACCOUNT_AREAS),
+	LIMIT("area-bytes", KEY_BYTES, ACCOUNT_BYTES),
+	LIMIT("flows", KEY_COUNT, ACCOUNT_FLOWS),
+	LIMIT("listeners", KEY_COUNT, ACCOUNT_LISTENERS),
+	CLASS_KEY("requests-per-second", KEY_COUNT, limits.requests_per_second),
+	CLASS_KEY("leases-per-minute", KEY_COUNT, limits.leases_per_minute),
+	CLASS_KEY("most-users", KEY_COUNT, limits.most_users),
+};
+
+const struct section section_sockets = {"sockets", socket_keys, ARRAY_LENGTH(socket_keys)};
+const struct section section_zcrx = {"zcrx", zcrx_keys, ARRAY_LENGTH(zcrx_keys)};
+const struct section section_nic = {SECTION_NIC "NAME", nic_keys, ARRAY_LENGTH(nic_keys)};
+const struct section section_class = {SECTION_CLASS "NAME", class_keys, ARRAY_LENGTH(class_keys)};
+
+static void keys_print(const struct key *keys, size_t n, const void *object, FILE *out)
+{
+	for (size_t i = 0; i < n; i++)
+		key_print(&keys[i], object, out);
+}
+
+/* Not all keys are for every class. */
+static void class_print(const struct policy_class *c, FILE *out)
+{
+	bool matches = !c->socket && strcmp(c->name, POLICY_DEFAULT) != 0;
+	fprintf(out, "\n[%s%s]\n", SECTION_CLASS, c->name);
+	explain_class(c, "; ", out);
+	if (c->socket)
+		keys_print(class_keys, KEYS_OF_SOCKET, c, out);
+	if (matches)
+		keys_print(class_keys + KEYS_OF_SOCKET, KEYS_OF_MATCH, c, out);
+	size_t who = KEYS_OF_SOCKET + KEYS_OF_MATCH;
+	keys_print(class_keys + who, ARRAY_LENGTH(class_keys) - who, c, out);
+}
+
+void config_print(const struct config *c, FILE *out)
+{
+	fprintf(out, "[%s]\n", section_sockets.name);
+	keys_print(socket_keys, ARRAY_LENGTH(socket_keys), c, out);
+	fprintf(out, "\n[%s]\n", section_zcrx.name);
+	keys_print(zcrx_keys, ARRAY_LENGTH(zcrx_keys), c, out);
+	for (const struct config_nic *nic = c->nics; nic; nic = nic->next) {
+		fprintf(out, "\n[" SECTION_NIC "%s]\n", nic->name);
+		keys_print(nic_keys, ARRAY_LENGTH(nic_keys), nic, out);
+	}
+	for (const struct policy_class *class = c->policy.classes; class; class = class->next)
+		class_print(class, out);
+}
