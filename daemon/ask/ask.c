@@ -7,13 +7,15 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "daemon/grant/account.h"
 #include "proto/wire.h"
 
-#define SEND_S 10  /* the broker reads within that time, or is no use */
-#define WAIT_S 300 /* a NIC may take minutes to be made ready */
+#define SEND_S      10 /* the broker reads within that time, or is no use */
+#define NS_A_SECOND 1000000000ull
+#define WAIT_NS     (300 * NS_A_SECOND) /* a NIC may take minutes to be made ready */
+#define AGAIN_NS    20000000u
 
 struct waiter {
 	LIST_ENTRY(waiter) link;
@@ -67,18 +69,21 @@ static int send_as(union link_any *m, uint16_t type, uint32_t serial, const int 
  */
 static void converse(struct waiter *w, union link_any *m, const int *fds)
 {
-	struct timespec until;
 	union link_any request = *m; /* *m becomes the reply */
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += WAIT_S;
+	uint64_t give_up_ns = clock_ns() + WAIT_NS;
 	while (w->result > 0 && !asking.given_up) {
-		if (!w->sent && !asking.broken) {
-			w->sent = true;
-			(void)send_as(&request, w->type, w->serial, fds); /* else it is broken */
-			continue;
-		}
-		if (pthread_cond_timedwait(&asking.came, &asking.lock, &until) != 0)
+		uint64_t now = clock_ns(), until = give_up_ns;
+		if (now >= give_up_ns)
 			break;
+		if (!w->sent && !asking.broken) {
+			w->sent = send_as(&request, w->type, w->serial, fds) == 0;
+			/* The kernel is short of something, or the link is broken, as is found out
+			 * soon. */
+			until = w->sent ? until : now + AGAIN_NS;
+		}
+		const struct timespec at = {.tv_sec = (time_t)(until / NS_A_SECOND),
+					    .tv_nsec = (long)(until % NS_A_SECOND)};
+		pthread_cond_timedwait(&asking.came, &asking.lock, &at);
 	}
 	if (w->result > 0)
 		w->result = -EPIPE;

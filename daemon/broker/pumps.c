@@ -266,6 +266,11 @@ static int ready(sd_event_source *source, int fd, uint32_t events, void *data)
 			return 0;
 		if (n == 0 || n == -ECONNRESET) /* the process ends */
 			return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		if (n == -EMFILE) { /* its descriptors are lost: there is no room for them here */
+			if (link_is_asked(m.hdr.type))
+				serve_reply(p, &(union link_any){0}, &m.hdr, -EMFILE, -1);
+			continue;
+		}
 		if (n < (int)sizeof(m.hdr)) {
 			pump_break(p, "sent what no pump sends");
 			return 0;

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "daemon/pump/flight.h"
 #include "daemon/common/refuse.h"
 #include "daemon/grant/log_client.h"
+#include "daemon/pump/flight.h"
 #include "proto/reason.h"
 #include "proto/wire.h"
 
