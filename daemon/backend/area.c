@@ -41,7 +41,7 @@ static struct own *own_find(const struct stat *st)
 int area_forbid(int fd)
 {
 	struct stat st;
-	if (fstat(fd, &st) < 0)
+	if (fd_stat(fd, &st) < 0)
 		return -errno;
 	struct own *o = malloc(sizeof(*o));
 	if (!o)
@@ -61,7 +61,7 @@ int area_forbid(int fd)
 void area_allow(int fd)
 {
 	struct stat st;
-	if (fstat(fd, &st) < 0)
+	if (fd_stat(fd, &st) < 0)
 		return;
 	pthread_mutex_lock(&own_lock);
 	struct own *o = own_find(&st);
@@ -89,7 +89,7 @@ static uint32_t memfd_check(int fd)
 {
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
-	if (seals < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || is_own(&st))
+	if (seals < 0 || fd_stat(fd, &st) < 0 || !S_ISREG(st.st_mode) || is_own(&st))
 		return REASON_FD_KIND;
 	if (!is_read_write(fd))
 		return REASON_FD_ACCESS;
@@ -112,7 +112,7 @@ static bool holds(int fd, uint32_t kind, uint64_t bytes)
 	struct stat st;
 	if (kind == MSG_AREA_DMABUF)
 		return lseek(fd, 0, SEEK_END) == (off_t)bytes;
-	return fstat(fd, &st) == 0 && bytes <= (uint64_t)st.st_size;
+	return fd_stat(fd, &st) == 0 && bytes <= (uint64_t)st.st_size;
 }
 
 static uint32_t length_check(int fd, const struct msg_area_add *m, uint64_t most, struct answer *a)

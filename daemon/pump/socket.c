@@ -117,9 +117,11 @@ uint64_t socket_cookie(int sock)
 	return cookie;
 }
 
+/* With the longest of addresses: a pump may connect with no other (filter.c). */
 void socket_abort(int sock)
 {
-	(void)connect(sock, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+	const struct sockaddr_storage none = {.ss_family = AF_UNSPEC};
+	(void)connect(sock, (const struct sockaddr *)&none, sizeof(none));
 }
 
 bool socket_limit(int sock, uint64_t bytes, bool has_one)

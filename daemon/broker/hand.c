@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/broker/hand.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "daemon/common/log.h"
+
+#define USEC_A_MS 1000u
+#define APART_FD \
+	32 /* descriptors on their way to a hand are above the numbers that it has them by */
+#define ACCURACY_US 1000
+
+struct hand {
+	LIST_ENTRY(hand) link;
+	struct hands *all;
+	uint64_t payer;
+	pid_t pid;
+	int sock, pidfd;
+	sd_event_source *reply, *deadline, *end;
+	hand_done *done; /* NULL: was called, or nobody wants to know */
+	void *owner;
+};
+
+struct hands {
+	sd_event *loop;
+	char *program;
+	LIST_HEAD(, hand) list;
+};
+
+int hands_new(struct hands **ret, sd_event *loop, const char *program)
+{
+	struct hands *all = calloc(1, sizeof(*all));
+	char *path = strdup(program);
+	if (!all || !path) {
+		free(all);
+		free(path);
+		return -ENOMEM;
+	}
+	all->loop = sd_event_ref(loop);
+	all->program = path;
+	LIST_INIT(&all->list);
+	*ret = all;
+	return 0;
+}
+
+static void hand_free(struct hand *h)
+{
+	LIST_REMOVE(h, link);
+	sd_event_source_disable_unref(h->reply);
+	sd_event_source_disable_unref(h->deadline);
+	sd_event_source_disable_unref(h->end);
+	fd_close(h->sock);
+	fd_close(h->pidfd);
+	free(h);
+}
+
+static void hand_kill(const struct hand *h)
+{
+	pidfd_send_signal(h->pidfd, SIGKILL, NULL, 0);
+}
+
+struct hands *hands_free(struct hands *all)
+{
+	struct hand *h;
+	if (!all)
+		return NULL;
+	while ((h = LIST_FIRST(&all->list))) {
+		hand_kill(h);
+		hand_free(h);
+	}
+	sd_event_unref(all->loop);
+	free(all->program);
+	free(all);
+	return NULL;
+}
+
+unsigned hands_held(const struct hands *all, uint64_t payer)
+{
+	const struct hand *h;
+	unsigned n = 0;
+	LIST_FOREACH (h, &all->list, link)
+		n += h->payer == payer;
+	return n;
+}
+
+/* ---- the answer ---- */
+
+static void answer(struct hand *h, const struct hand_reply *reply, int fd)
+{
+	hand_done *done = h->done;
+	h->done = NULL;
+	h->reply = sd_event_source_disable_unref(h->reply);
+	if (done)
+		done(h->owner, reply, fd);
+	else
+		fd_close(fd);
+}
+
+/* Reads it if it is there. */
+static void answer_read(struct hand *h)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct hand_reply reply;
+	struct iovec iov = {.iov_base = &reply, .iov_len = sizeof(reply)};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
+	int fd = -1;
+	ssize_t n = recvmsg(h->sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	if (n != sizeof(reply))
+		reply = (struct hand_reply){.fault = HAND_DIED, .error = -EIO};
+	answer(h, &reply, fd);
+}
+
+static int reply_ready(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	answer_read(data);
+	return 0;
+}
+
+/* It has answered or not: it has to be gone by now. */
+static int deadline_over(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct hand *h = data;
+	(void)source;
+	(void)usec;
+	hand_kill(h);
+	if (h->done)
+		answer(h, &(struct hand_reply){.fault = HAND_LATE, .error = -ETIMEDOUT}, -1);
+	return 0;
+}
+
+static int process_over(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct hand *h = data;
+	siginfo_t info;
+	(void)source;
+	(void)events;
+	waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
+	if (h->done)
+		answer_read(h);
+	if (h->done)
+		answer(h, &(struct hand_reply){.fault = HAND_DIED, .error = -EIO}, -1);
+	hand_free(h);
+	return 0;
+}
+
+/* ---- the start ---- */
+
+/* With fds as 4, 5, ...; all else is closed. */
+static int spawn(const char *program, int sock, const int *fds, unsigned nfds, pid_t *ret)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	sigset_t none, defaults;
+	char *argv[] = {(char[]){"zcrx-hand"}, NULL}, *environment[] = {NULL};
+	sigemptyset(&none);
+	sigfillset(&defaults);
+	posix_spawn_file_actions_init(&files);
+	posix_spawnattr_init(&attributes);
+	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDWR, 0);
+	posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&files, sock, HAND_SOCKET_FD);
+	for (unsigned i = 0; i < nfds; i++)
+		posix_spawn_file_actions_adddup2(&files, fds[i], HAND_FIRST_FD + (int)i);
+	posix_spawn_file_actions_addclosefrom_np(&files, HAND_FIRST_FD + (int)nfds);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	int r = -posix_spawn(ret, program, &files, &attributes, argv, environment);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&files);
+	return r;
+}
+
+/* Above all numbers that the hand has them by, so that none is overwritten before it is moved. */
+static int set_apart(int apart[HAND_FDS_MAX], const int *fds, unsigned nfds)
+{
+	for (unsigned i = 0; i < nfds; i++) {
+		apart[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, APART_FD);
+		if (apart[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int process_start(struct hand *h, const struct hand_job *job, const int *fds, unsigned nfds)
+{
+	int apart[HAND_FDS_MAX] = {-1, -1}, pair[2], r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	h->sock = pair[0];
+	_cleanup_(fd_closep) int other = fcntl(pair[1], F_DUPFD_CLOEXEC, APART_FD);
+	r = other < 0 ? -errno : set_apart(apart, fds, nfds);
+	fd_close(pair[1]);
+	if (r == 0 && send(h->sock, job, sizeof(*job), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		r = -errno;
+	if (r == 0)
+		r = spawn(h->all->program, other, apart, nfds, &h->pid);
+	for (unsigned i = 0; i < HAND_FDS_MAX; i++)
+		fd_close(apart[i]);
+	return r;
+}
+
+/* A process that cannot be watched is not left behind. */
+static int process_watch(struct hand *h, uint64_t deadline_ms)
+{
+	sd_event *loop = h->all->loop;
+	h->pidfd = pidfd_open(h->pid, 0);
+	int r = h->pidfd < 0 ? -errno
+			     : sd_event_add_io(loop, &h->reply, h->sock, EPOLLIN, reply_ready, h);
+	if (r >= 0)
+		r = sd_event_add_io(loop, &h->end, h->pidfd, EPOLLIN, process_over, h);
+	if (r >= 0)
+		r = sd_event_add_time_relative(loop, &h->deadline, CLOCK_MONOTONIC,
+					       deadline_ms * USEC_A_MS, ACCURACY_US, deadline_over,
+					       h);
+	if (r < 0) {
+		kill(h->pid, SIGKILL);
+		waitpid(h->pid, NULL, WNOHANG);
+	}
+	return r < 0 ? r : 0;
+}
+
+int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job, const int *fds,
+	       unsigned nfds, uint64_t payer, uint64_t deadline_ms, hand_done *done, void *owner)
+{
+	if (nfds > HAND_FDS_MAX)
+		return -EINVAL;
+	if (hands_held(all, payer) >= HANDS_EACH_MAX)
+		return -EDQUOT;
+	struct hand *h = calloc(1, sizeof(*h));
+	if (!h)
+		return -ENOMEM;
+	*h = (struct hand){.all = all,
+			   .payer = payer,
+			   .sock = -1,
+			   .pidfd = -1,
+			   .done = done,
+			   .owner = owner};
+	LIST_INSERT_HEAD(&all->list, h, link);
+	int r = process_start(h, job, fds, nfds);
+	if (r == 0)
+		r = process_watch(h, deadline_ms);
+	if (r < 0) {
+		hand_free(h);
+		return r;
+	}
+	if (ret)
+		*ret = h;
+	return 0;
+}
+
+void hand_forget(struct hand *h)
+{
+	h->done = NULL;
+	hand_kill(h);
+}

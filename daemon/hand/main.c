@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zcrx-hand: one privileged job on something that a client can make block, for the broker (zcrxd),
+ * which starts a process for each job and gives it up at a deadline. It gets exactly what the job
+ * needs, says how it went, and ends.
+ *
+ * A program of its own, and not zcrxd with an argument: what runs with privilege beside a hostile
+ * object maps and parses nothing else, starts sooner, and has no way back into the broker.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/hand/work.h"
+
+void work_over(struct hand_reply *reply, int error)
+{
+	reply->fault = error < 0 ? HAND_KERNEL : HAND_DONE;
+	reply->error = error;
+}
+
+static int work(const struct hand_job *job, struct hand_reply *reply)
+{
+	switch (job->kind) {
+	case HAND_ZCRX:
+		return work_zcrx(&job->zcrx, reply);
+	case HAND_DEVMEM:
+		return work_devmem(&job->devmem, reply);
+	case HAND_WATCH:
+		return work_watch(&job->watch, reply);
+	case HAND_OPEN:
+		return work_open(&job->open, reply);
+	case HAND_CONNECT:
+		return work_connect(&job->connect, reply);
+	default:
+		work_over(reply, -EINVAL);
+		return -1;
+	}
+}
+
+static int reply_send(const struct hand_reply *reply, int fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)reply, .iov_len = sizeof(*reply)};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (fd >= 0) {
+		m.msg_control = control;
+		m.msg_controllen = sizeof(control);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		*c = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+				      .cmsg_type = SCM_RIGHTS,
+				      .cmsg_len = CMSG_LEN(sizeof(int))};
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(HAND_SOCKET_FD, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int main(void)
+{
+	struct hand_job job;
+	struct hand_reply reply = {0};
+	/* A registration that nobody hears of is void: the pump closes that ring. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (fcntl(HAND_SOCKET_FD, F_GETFD) < 0 ||
+	    recv(HAND_SOCKET_FD, &job, sizeof(job), 0) != sizeof(job)) {
+		fprintf(stderr, "zcrx-hand is started by zcrxd, one for each job.\n");
+		return 2;
+	}
+	int fd = work(&job, &reply);
+	return reply_send(&reply, fd) < 0;
+}

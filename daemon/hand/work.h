@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A job each. They fill *reply, and return a descriptor to go with it, or -1. Nothing is closed:
+ * the process ends.
+ */
+#ifndef ZCRXD_HAND_WORK_H
+#define ZCRXD_HAND_WORK_H
+
+#include "daemon/hand/job.h"
+
+int work_zcrx(const struct hand_zcrx *z, struct hand_reply *reply);
+int work_devmem(const struct hand_devmem *d, struct hand_reply *reply);
+int work_watch(const struct hand_watch *w, struct hand_reply *reply);
+int work_open(const struct hand_open *o, struct hand_reply *reply);
+int work_connect(const struct hand_connect *c, struct hand_reply *reply);
+
+/* error: 0 or a negative errno. */
+void work_over(struct hand_reply *reply, int error);
+
+#endif

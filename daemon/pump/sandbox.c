@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/pump/sandbox.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+
+#include "daemon/pump/filter.h"
+#include "daemon/pump/landlock.h"
+
+/* 0 and *ret: whether the layer is there. */
+static int layer(int r, bool *ret)
+{
+	*ret = r == 0;
+	return r == -EOPNOTSUPP ? 0 : r;
+}
+
+/* The list of system calls comes last: it allows neither of the others to be set. */
+int sandbox_enter(bool rings_are_made, struct sandbox *ret)
+{
+	struct sandbox s = {0};
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	int r = layer(restrict_task(), &s.task);
+	if (r == 0)
+		r = s.landlock = landlock_enter();
+	if (r >= 0)
+		r = layer(filter_enter(!rings_are_made), &s.seccomp);
+	s.rings_closed = s.seccomp && rings_are_made;
+	if (r == 0)
+		*ret = s;
+	return r;
+}
+
+int sandbox_ring(const struct sandbox *s, struct io_uring *ring, enum restrict_ring what)
+{
+	int r = restrict_ring(ring, what);
+	return r == -EBUSY && s->task ? 0 : r;
+}
+
+static bool rings_are_bound(const struct sandbox *s)
+{
+	return s->task || s->rings_closed;
+}
+
+bool sandbox_is_whole(const struct sandbox *s)
+{
+	return s->landlock && rings_are_bound(s) && s->seccomp;
+}
+
+void sandbox_text(const struct sandbox *s, char *ret, size_t bytes)
+{
+	char landlock[24] = "";
+	if (s->landlock)
+		snprintf(landlock, sizeof(landlock), ", landlock %d", s->landlock);
+	const char *rings = rings_are_bound(s) ? ", rings" : "",
+		   *seccomp = s->seccomp ? ", seccomp" : "";
+	char there[64];
+	snprintf(there, sizeof(there), "%s%s%s", landlock, rings, seccomp);
+	snprintf(ret, bytes, "%s%s%s%s%s", *there ? there + 2 : "none",
+		 sandbox_is_whole(s) ? "" : "; missing:", s->landlock ? "" : " landlock",
+		 *rings ? "" : " rings", *seccomp ? "" : " seccomp");
+}

@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: MIT */
+/* The real zcrx-hand, started by the broker's module, on objects that are as they should be, wrong,
+ * and hostile. */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "daemon/broker/hand.h"
+#include "tests/hand/objects.h"
+
+#define PAYER    7
+#define LIMIT_MS 60000 /* of what is not to be late; a machine may be busy */
+#define DEADLINE 200
+#define TICK_US  5000
+#define YAMA     "/proc/sys/kernel/yama/ptrace_scope"
+
+static sd_event *loop;
+static struct hands *hands;
+
+struct outcome {
+	unsigned calls;
+	struct hand_reply reply;
+	int fd;
+};
+
+static void done(void *owner, const struct hand_reply *reply, int fd)
+{
+	struct outcome *o = owner;
+	o->calls++;
+	o->reply = *reply;
+	o->fd = fd;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return sd_event_new(&loop) < 0 || hands_new(&hands, loop, getenv("ZCRX_HAND")) < 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	hands = hands_free(hands);
+	loop = sd_event_unref(loop);
+	return 0;
+}
+
+static void start(struct outcome *o, const struct hand_job *job, const int *fds, unsigned nfds,
+		  uint64_t payer, uint64_t deadline_ms)
+{
+	*o = (struct outcome){.fd = -1};
+	assert_int_equal(hand_start(NULL, hands, job, fds, nfds, payer, deadline_ms, done, o), 0);
+	assert_int_equal(o->calls, 0);
+}
+
+/* Until it has answered. */
+static void wait_for(const struct outcome *o)
+{
+	int64_t until = clock_until(LIMIT_MS);
+	while (!o->calls && clock_left(until))
+		assert_true(sd_event_run(loop, TICK_US) >= 0);
+	assert_int_equal(o->calls, 1);
+}
+
+static void wait_for_nobody_but(uint64_t payer, unsigned n)
+{
+	int64_t until = clock_until(LIMIT_MS);
+	while (hands_held(hands, payer) > n && clock_left(until))
+		assert_true(sd_event_run(loop, TICK_US) >= 0);
+	assert_int_equal(hands_held(hands, payer), n);
+}
+
+static void wait_for_nobody(uint64_t payer)
+{
+	wait_for_nobody_but(payer, 0);
+}
+
+static void run(struct outcome *o, const struct hand_job *job, const int *fds, unsigned nfds)
+{
+	start(o, job, fds, nfds, PAYER, LIMIT_MS);
+	wait_for(o);
+	wait_for_nobody(PAYER);
+}
+
+static struct hand_job zcrx_job(const struct stand_in *p, const char *ifname)
+{
+	return (struct hand_job){.kind = HAND_ZCRX,
+				 .zcrx = {.ring = p->ring,
+					  .refills = p->refills,
+					  .area = p->area,
+					  .ifindex = if_nametoindex(ifname),
+					  .rxq = 1,
+					  .rq_entries = REFILL_ENTRIES,
+					  .refills_offset = REFILLS_OFFSET,
+					  .refills_bytes = REFILLS_BYTES,
+					  .area_bytes = AREA_BYTES}};
+}
+
+/* ---- sockets ---- */
+
+static struct hand_job open_job(struct msg_addr local, struct msg_addr remote, uint32_t flags)
+{
+	return (struct hand_job){.kind = HAND_OPEN,
+				 .open = {.wish = {.local = local,
+						   .remote = remote,
+						   .flags = flags}}};
+}
+
+static struct msg_addr address_of(int sock)
+{
+	struct sockaddr_in a = {0};
+	socklen_t bytes = sizeof(a);
+	assert_int_equal(getsockname(sock, (struct sockaddr *)&a, &bytes), 0);
+	struct msg_addr m = {.family = 4, .port = ntohs(a.sin_port)};
+	memcpy(m.ip, &a.sin_addr, 4);
+	return m;
+}
+
+static const struct msg_addr loopback = {.family = 4, .ip = {127, 0, 0, 1}}, nobody = {0};
+
+static int open_by_hand(struct msg_addr local, struct msg_addr remote, uint32_t flags)
+{
+	struct outcome o;
+	struct hand_job job = open_job(local, remote, flags);
+	run(&o, &job, NULL, 0);
+	assert_int_equal(o.reply.fault, HAND_DONE);
+	assert_true(o.fd >= 0);
+	return o.fd;
+}
+
+static void opens_and_connects_sockets(void **state)
+{
+	struct outcome o;
+	(void)state;
+	int listener = open_by_hand(loopback, nobody, MSG_FLOW_LISTEN);
+	struct hand_job job = {.kind = HAND_CONNECT, .connect = {.remote = address_of(listener)}};
+	int sock = open_by_hand(nobody, address_of(listener), 0);
+	run(&o, &job, &sock, 1);
+	assert_int_equal(o.reply.fault, HAND_DONE);
+	int accepted = accept(listener, NULL, NULL);
+	assert_true(accepted >= 0);
+	close(accepted);
+	close(sock);
+	close(listener);
+}
+
+static void says_what_the_kernel_says(void **state)
+{
+	struct outcome o;
+	char text[240];
+	(void)state;
+	int listener = open_by_hand(loopback, nobody, MSG_FLOW_LISTEN);
+	struct hand_job job = {.kind = HAND_CONNECT, .connect = {.remote = address_of(listener)}};
+	close(listener);
+	int sock = open_by_hand(nobody, job.connect.remote, 0);
+	run(&o, &job, &sock, 1);
+	assert_int_equal(o.reply.fault, HAND_KERNEL);
+	assert_int_equal(o.reply.error, -ECONNREFUSED);
+	hand_sentence(&o.reply, text, sizeof(text));
+	assert_string_equal(text, "The kernel refuses it: Connection refused.");
+	close(sock);
+}
+
+/* A listener that accepts no more: whoever connects waits. */
+static int full_listener(int filler[4])
+{
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t bytes = sizeof(a);
+	assert_int_equal(bind(listener, (struct sockaddr *)&a, bytes), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &bytes), 0);
+	for (int i = 0; i < 4; i++) {
+		filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)connect(filler[i], (struct sockaddr *)&a, bytes);
+	}
+	return listener;
+}
+
+static pid_t child_find(void)
+{
+	char path[64], text[64] = "";
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	assert_non_null(fgets(text, sizeof(text), f));
+	fclose(f);
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+/* It has 0 to 2, its socket, and what the job says. */
+static void check_descriptors(pid_t pid)
+{
+	char path[64];
+	int highest = -1, n = 0;
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	DIR *d = opendir(path);
+	assert_non_null(d);
+	for (struct dirent *e; (e = readdir(d));) {
+		if (e->d_name[0] == '.')
+			continue;
+		int fd = (int)strtol(e->d_name, NULL, 10);
+		highest = fd > highest ? fd : highest;
+		n++;
+	}
+	closedir(d);
+	assert_int_equal(highest, HAND_FIRST_FD);
+	assert_int_equal(n, HAND_FIRST_FD + 1);
+}
+
+static bool is_hand(pid_t pid)
+{
+	char path[64], name[32] = "";
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	FILE *f = fopen(path, "re");
+	bool is = f && fgets(name, sizeof(name), f) && strcmp(name, "zcrx-hand\n") == 0;
+	if (f)
+		fclose(f);
+	return is;
+}
+
+static void gets_what_its_job_needs_and_is_killed_at_its_deadline(void **state)
+{
+	struct outcome o;
+	int filler[4];
+	(void)state;
+	int listener = full_listener(filler);
+	struct hand_job job = {.kind = HAND_CONNECT, .connect = {.remote = address_of(listener)}};
+	int sock = open_by_hand(nobody, job.connect.remote, 0);
+	start(&o, &job, &sock, 1, PAYER, 3000);
+	pid_t pid = child_find();
+	for (int i = 0; i < 1000 && !is_hand(pid); i++)
+		usleep(1000);
+	check_descriptors(pid);
+	wait_for(&o);
+	assert_int_equal(o.reply.fault, HAND_LATE);
+	assert_int_equal(o.reply.error, -ETIMEDOUT);
+	wait_for_nobody(PAYER);
+	close(sock);
+	close(listener);
+	for (int i = 0; i < 4; i++)
+		close(filler[i]);
+}
+
+static void tells_of_a_hand_that_died(void **state)
+{
+	struct outcome o;
+	int filler[4];
+	(void)state;
+	int listener = full_listener(filler);
+	struct hand_job job = {.kind = HAND_CONNECT, .connect = {.remote = address_of(listener)}};
+	int sock = open_by_hand(nobody, job.connect.remote, 0);
+	start(&o, &job, &sock, 1, PAYER, LIMIT_MS);
+	kill(child_find(), SIGKILL);
+	wait_for(&o);
+	assert_int_equal(o.reply.fault, HAND_DIED);
+	wait_for_nobody(PAYER);
+	struct hand *h;
+	o = (struct outcome){0};
+	assert_int_equal(hand_start(&h, hands, &job, &sock, 1, PAYER, LIMIT_MS, done, &o), 0);
+	hand_forget(h);
+	wait_for_nobody(PAYER);
+	assert_int_equal(o.calls, 0);
+	close(sock);
+	close(listener);
+	for (int i = 0; i < 4; i++)
+		close(filler[i]);
+}
+
+/* ---- a pump's descriptors ---- */
+
+static void watches_a_pumps_memory(void **state)
+{
+	struct stand_in p;
+	struct outcome o;
+	struct inotify_event e;
+	(void)state;
+	stand_in_start(&p, NULL, false);
+	int fds[] = {p.pidfd, inotify_init1(IN_CLOEXEC)};
+	struct hand_job job = {.kind = HAND_WATCH, .watch = {.memfd = p.area}};
+	run(&o, &job, fds, 2);
+	assert_int_equal(o.reply.fault, HAND_DONE);
+	stand_in_end(&p);
+	assert_true(read(fds[1], &e, sizeof(e)) >= (ssize_t)sizeof(e));
+	assert_int_equal(e.wd, o.reply.watch.descriptor);
+	assert_true(e.mask & IN_DELETE_SELF);
+	close(fds[1]);
+}
+
+static void check_refused(const struct stand_in *p, const struct hand_job *job,
+			  enum hand_fault fault)
+{
+	struct outcome o;
+	char text[240];
+	run(&o, job, &p->pidfd, 1);
+	assert_int_equal(o.reply.fault, fault);
+	assert_true(o.reply.error < 0);
+	hand_sentence(&o.reply, text, sizeof(text));
+	assert_true(strlen(text) > 20);
+}
+
+static void refuses_descriptors_that_are_something_else(void **state)
+{
+	struct stand_in p;
+	(void)state;
+	stand_in_start(&p, NULL, false);
+	struct hand_job good = zcrx_job(&p, "lo"), job = good;
+	job.zcrx.ring = p.socket;
+	check_refused(&p, &job, HAND_NOT_A_RING);
+	job.zcrx.ring = p.area;
+	check_refused(&p, &job, HAND_NOT_A_RING);
+	job.zcrx.ring = OBJECTS_NOT_OPEN;
+	check_refused(&p, &job, HAND_NO_DESCRIPTOR);
+	job.zcrx.ring = -1;
+	check_refused(&p, &job, HAND_NO_DESCRIPTOR);
+	job = good;
+	job.zcrx.area = p.unsealed;
+	check_refused(&p, &job, HAND_NOT_MEMORY);
+	job.zcrx.area = p.socket;
+	check_refused(&p, &job, HAND_NOT_MEMORY);
+	job.zcrx.area = p.ring;
+	check_refused(&p, &job, HAND_NOT_MEMORY);
+	job.zcrx.area = p.small;
+	check_refused(&p, &job, HAND_TOO_SMALL);
+	job.zcrx.is_dmabuf = true;
+	check_refused(&p, &job, HAND_NOT_MEMORY);
+	job = good;
+	job.zcrx.refills = p.small;
+	check_refused(&p, &job, HAND_TOO_SMALL);
+	job.zcrx.refills_offset = UINT64_MAX - 4095;
+	check_refused(&p, &job, HAND_TOO_SMALL);
+	check_refused(&p, &good, HAND_KERNEL); /* lo has no such queue */
+	struct hand_job devmem = {.kind = HAND_DEVMEM,
+				  .devmem = {.dmabuf = p.area, .ifindex = 1, .n = 1}};
+	check_refused(&p, &devmem, HAND_NOT_MEMORY);
+	stand_in_end(&p);
+}
+
+/* ---- hostile ones ---- */
+
+static bool need_root(void)
+{
+	if (geteuid() == 0)
+		return true;
+	print_message("skip: only root may have page faults of the kernel served, and mount\n");
+	return false;
+}
+
+static int tick(sd_event_source *source, uint64_t usec, void *data)
+{
+	unsigned *ticks = data;
+	(void)usec;
+	(*ticks)++;
+	sd_event_source_set_time_relative(source, TICK_US);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* Children that sleep: after they were killed those that cannot end. */
+static unsigned stuck(void)
+{
+	char path[64], children[512] = "", state;
+	unsigned n = 0;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	(void)!fgets(children, sizeof(children), f);
+	fclose(f);
+	char *rest = children;
+	for (char *word; (word = strtok_r(rest, " ", &rest));) {
+		snprintf(path, sizeof(path), "/proc/%s/stat", word);
+		f = fopen(path, "re");
+		n += f && fscanf(f, "%*d (zcrx-hand) %c", &state) == 1 &&
+		     (state == 'D' || state == 'S');
+		if (f)
+			fclose(f);
+	}
+	return n;
+}
+
+/*
+ * Until one more of the payer's hands is stuck. On a busy machine one may be killed before it gets
+ * so far; the next one has twice the time.
+ */
+static struct hand_reply stick(const struct hand_job *job, const int *fds, unsigned nfds)
+{
+	struct outcome o;
+	unsigned before = hands_held(hands, PAYER);
+	for (uint64_t deadline = DEADLINE; deadline < LIMIT_MS; deadline *= 2) {
+		int64_t until = clock_until((int)(2 * deadline));
+		start(&o, job, fds, nfds, PAYER, deadline);
+		wait_for(&o);
+		while (hands_held(hands, PAYER) > before && clock_left(until))
+			assert_true(sd_event_run(loop, TICK_US) >= 0);
+		if (hands_held(hands, PAYER) > before && stuck() > before)
+			return o.reply;
+		wait_for_nobody_but(PAYER, before);
+	}
+	fail_msg("no hand got stuck");
+	return o.reply;
+}
+
+static void a_ring_whose_lock_is_held_holds_nobody_else(void **state)
+{
+	struct stand_in p, other;
+	struct outcome o;
+	unsigned ticks = 0;
+	sd_event_source *timer;
+	(void)state;
+	if (!need_root())
+		skip();
+	stand_in_start(&p, NULL, true);
+	stand_in_start(&other, NULL, false);
+	struct hand_job job = zcrx_job(&p, "lo");
+	assert_true(sd_event_add_time_relative(loop, &timer, CLOCK_MONOTONIC, TICK_US, 1, tick,
+					       &ticks) >= 0);
+	for (unsigned i = 0; i < HANDS_EACH_MAX; i++)
+		assert_int_equal(stick(&job, &p.pidfd, 1).fault, HAND_LATE);
+	assert_true(ticks > 3);
+	/* They are killed, cannot die, and count. */
+	assert_int_equal(hands_held(hands, PAYER), HANDS_EACH_MAX);
+	assert_int_equal(hand_start(NULL, hands, &job, &p.pidfd, 1, PAYER, DEADLINE, done, &o),
+			 -EDQUOT);
+	job = zcrx_job(&other, "lo");
+	start(&o, &job, &other.pidfd, 1, PAYER + 1, LIMIT_MS);
+	wait_for(&o);
+	assert_int_equal(o.reply.fault, HAND_KERNEL);
+	assert_int_equal(hands_held(hands, PAYER), HANDS_EACH_MAX);
+	/* They go with the pump. */
+	stand_in_end(&p);
+	wait_for_nobody(PAYER);
+	stand_in_end(&other);
+	sd_event_source_disable_unref(timer);
+}
+
+static void files_that_do_not_answer_hold_nobody(void **state)
+{
+	struct stand_in p;
+	const char *file;
+	(void)state;
+	struct fuse *fuse = geteuid() == 0 ? fuse_start(&file) : NULL;
+	if (!fuse) {
+		print_message("skip: no file system of FUSE can be mounted here\n");
+		skip();
+	}
+	stand_in_start(&p, file, false);
+	assert_true(p.fuse >= 0);
+	struct hand_job job = zcrx_job(&p, "lo");
+	job.zcrx.ring = p.fuse;
+	struct hand_reply ring = stick(&job, &p.pidfd, 1);
+	job = zcrx_job(&p, "lo");
+	job.zcrx.area = p.fuse;
+	struct hand_reply area = stick(&job, &p.pidfd, 1);
+	int fds[] = {p.pidfd, inotify_init1(IN_CLOEXEC)};
+	job = (struct hand_job){.kind = HAND_WATCH, .watch = {.memfd = p.fuse}};
+	struct hand_reply watched = stick(&job, fds, 2);
+	/* Each has answered, and cannot close what it had. */
+	assert_int_equal(ring.fault, HAND_NOT_A_RING);
+	assert_int_equal(area.fault, HAND_NOT_MEMORY);
+	assert_int_equal(watched.fault, HAND_NOT_MEMORY);
+	assert_int_equal(hands_held(hands, PAYER), 3);
+	fuse_end(fuse);
+	wait_for_nobody(PAYER);
+	stand_in_end(&p);
+	close(fds[1]);
+}
+
+/* ---- in the VM ---- */
+
+static int yama(void)
+{
+	char text[8] = "";
+	FILE *f = fopen(YAMA, "re");
+	bool read = f && fgets(text, sizeof(text), f);
+	if (f)
+		fclose(f);
+	return read ? (int)strtol(text, NULL, 10) : -1;
+}
+
+static void names_yama_where_it_forbids(void **state)
+{
+	struct stand_in p;
+	struct outcome o;
+	char text[240], want[64];
+	(void)state;
+	if (yama() < 2) {
+		print_message("skip: kernel.yama.ptrace_scope is not 2 or 3\n");
+		skip();
+	}
+	stand_in_start(&p, NULL, false);
+	struct hand_job job = zcrx_job(&p, "lo");
+	run(&o, &job, &p.pidfd, 1);
+	assert_int_equal(o.reply.fault, HAND_DENIED);
+	hand_sentence(&o.reply, text, sizeof(text));
+	snprintf(want, sizeof(want), "(kernel.yama.ptrace_scope is %d)", yama());
+	assert_non_null(strstr(text, want));
+	print_message("%s\n", text);
+	stand_in_end(&p);
+}
+
+static void registers_a_queue_of_a_real_nic(void **state)
+{
+	struct stand_in p;
+	struct outcome o;
+	const char *ifname = getenv("ZCRX_HAND_NIC");
+	int enabled = -1;
+	(void)state;
+	if (!ifname) {
+		print_message("skip: no NIC here has queues for zero copy\n");
+		skip();
+	}
+	stand_in_start(&p, NULL, false);
+	struct hand_job job = zcrx_job(&p, ifname);
+	run(&o, &job, &p.pidfd, 1);
+	assert_int_equal(o.reply.error, 0);
+	assert_int_equal(o.reply.fault, HAND_DONE);
+	assert_true(o.reply.zcrx.rqes > 0);
+	assert_int_equal(write(p.go, "x", 1), 1);
+	assert_int_equal(read(p.result, &enabled, sizeof(enabled)), sizeof(enabled));
+	assert_int_equal(enabled, 0);
+	/* The queue is taken, by that ring. */
+	struct stand_in second;
+	stand_in_start(&second, NULL, false);
+	job = zcrx_job(&second, ifname);
+	run(&o, &job, &second.pidfd, 1);
+	assert_int_equal(o.reply.fault, HAND_KERNEL);
+	stand_in_end(&second);
+	stand_in_end(&p);
+}
+
+#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(opens_and_connects_sockets),
+		CASE(says_what_the_kernel_says),
+		CASE(gets_what_its_job_needs_and_is_killed_at_its_deadline),
+		CASE(tells_of_a_hand_that_died),
+		CASE(watches_a_pumps_memory),
+		CASE(refuses_descriptors_that_are_something_else),
+		CASE(a_ring_whose_lock_is_held_holds_nobody_else),
+		CASE(files_that_do_not_answer_hold_nobody),
+		CASE(names_yama_where_it_forbids),
+		CASE(registers_a_queue_of_a_real_nic),
+	};
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/hand/objects.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "daemon/common/uring.h"
+#include "proto/mapping.h"
+
+static int memfd(size_t bytes, int seals)
+{
+	int fd = memfd_create("memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (ftruncate(fd, (off_t)bytes) < 0 || (seals && fcntl(fd, F_ADD_SEALS, seals) < 0))
+		_exit(2);
+	return fd;
+}
+
+static int fault;
+static void *trap;
+
+/* A register call that reads its argument while it has the ring's lock. */
+static void *hold(void *data)
+{
+	const struct uring *u = data;
+	io_uring_register((unsigned)u->io.ring_fd, IORING_REGISTER_EVENTFD, trap, 1);
+	return NULL;
+}
+
+static void lock_hold(struct uring *u)
+{
+	struct uffdio_api api = {.api = UFFD_API};
+	struct uffd_msg message;
+	pthread_t thread;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	fault = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (mapping_own(&trap, page) < 0 || ioctl(fault, UFFDIO_API, &api) < 0)
+		_exit(3);
+	struct uffdio_register range = {.range = {.start = (uintptr_t)trap, .len = page},
+					.mode = UFFDIO_REGISTER_MODE_MISSING};
+	if (ioctl(fault, UFFDIO_REGISTER, &range) < 0 ||
+	    pthread_create(&thread, NULL, hold, u) != 0 ||
+	    read(fault, &message, sizeof(message)) != sizeof(message))
+		_exit(3);
+}
+
+static void live(struct stand_in *p, const char *fuse_file, bool holds_lock, int said, int go)
+{
+	struct uring u;
+	struct io_uring_params params;
+	void *cq = NULL;
+	char c;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_PTRACER, getppid(), 0, 0, 0); /* as a pump names its broker, for Yama 1 */
+	if (mapping_own(&cq, uring_cq_bytes(CQ_ENTRIES, 32)) < 0 ||
+	    uring_init_shared(&u, cq, CQ_ENTRIES, true, false, &params) < 0)
+		_exit(2);
+	p->ring = u.io.ring_fd;
+	p->refills = memfd(REFILLS_OFFSET + REFILLS_BYTES, F_SEAL_SHRINK);
+	p->area = memfd(AREA_BYTES, F_SEAL_SHRINK);
+	p->unsealed = memfd(AREA_BYTES, 0);
+	p->small = memfd(4096, F_SEAL_SHRINK);
+	p->socket = socket(AF_INET, SOCK_STREAM, 0);
+	p->fuse = fuse_file ? open(fuse_file, O_RDWR) : -1;
+	if (holds_lock)
+		lock_hold(&u);
+	if (write(said, p, sizeof(*p)) != sizeof(*p))
+		_exit(2);
+	while (read(go, &c, 1) == 1) {
+		int r = uring_enable(&u);
+		if (write(said, &r, sizeof(r)) != sizeof(r))
+			_exit(2);
+	}
+	for (;;)
+		pause();
+}
+
+void stand_in_start(struct stand_in *p, const char *fuse_file, bool holds_lock)
+{
+	int said[2], go[2];
+	assert_int_equal(pipe2(said, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(said[0]);
+		close(go[1]);
+		live(p, fuse_file, holds_lock, said[1], go[0]);
+	}
+	close(said[1]);
+	close(go[0]);
+	assert_true(pid > 0);
+	assert_int_equal(read(said[0], p, sizeof(*p)), sizeof(*p));
+	p->pid = pid;
+	p->pidfd = pidfd_open(pid, 0);
+	p->go = go[1];
+	p->result = said[0];
+	assert_true(p->pidfd >= 0);
+}
+
+void stand_in_end(struct stand_in *p)
+{
+	kill(p->pid, SIGKILL);
+	waitpid(p->pid, NULL, 0);
+	fd_close(p->pidfd);
+	fd_close(p->go);
+	fd_close(p->result);
+}
