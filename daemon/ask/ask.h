@@ -61,6 +61,8 @@ void ask_leases(bool any);
 /* On the first thread. A message of the type CLASS. Returns 0 or a negative errno. */
 int ask_class(const struct link_class *m);
 bool ask_has_class(void);
+/* May it have sockets of the daemon's network namespace? */
+bool ask_class_connects(void);
 
 /* On the first thread. A message of the type NEWS. */
 void ask_news(const struct link_news *m);

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "daemon/grant/attach.h"
 #include "daemon/grant/classes.h"
+#include "daemon/grant/holder.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
 #include "daemon/grant/steered.h"
@@ -220,6 +221,19 @@ static int devmem(struct pump *p, const struct job *j, struct link_devmem_reply 
 	return h ? attach_devmem(ret_fd, &ret->id, h->lease, j->fds[0]) : -ENOENT;
 }
 
+/* Only of NICs that its class may lease of: others' are not its business. */
+static int holder(const struct pump *p, const struct link_holder *m, struct link_text *ret)
+{
+	struct classes *classes;
+	char nic[sizeof(m->nic)];
+	snprintf(nic, sizeof(nic), "%.*s", (int)sizeof(nic) - 1, m->nic);
+	bool may = policy_leases(pump_class(p, &classes), nic);
+	classes_put(classes);
+	if (may && !holder_say(nic, m->rxq, ret->text, sizeof(ret->text)))
+		*ret->text = '\0';
+	return 0;
+}
+
 int serve_lease_job(struct pump *p, const struct job *j, union link_any *reply, int *ret_fd)
 {
 	const union link_any *m = &j->m;
@@ -238,6 +252,8 @@ int serve_lease_job(struct pump *p, const struct job *j, union link_any *reply, 
 		return unsteer(p, &m->as_UNSTEER);
 	case LINK_ZCRX:
 		return zcrx(p, j, &reply->re_ZCRX);
+	case LINK_HOLDER:
+		return holder(p, &m->as_HOLDER, &reply->re_HOLDER);
 	case LINK_DEVMEM:
 		return devmem(p, j, &reply->re_DEVMEM, ret_fd);
 	default:

@@ -183,6 +183,18 @@ struct link_id {
 	uint32_t id, pad;
 };
 
+/* Who holds a queue of a NIC. */
+struct link_holder {
+	struct msg_hdr hdr;
+	uint32_t rxq, pad;
+	char nic[16];
+};
+
+struct link_text {
+	struct msg_hdr hdr;
+	char text[LINK_TEXT_BYTES]; /* "": nobody, as far as that can be seen */
+};
+
 /* What the pump has been charged, said to a broker that took it over. */
 struct link_have {
 	struct msg_hdr hdr;
@@ -220,6 +232,7 @@ struct link_have {
 	X(STEER, 34, link_steer, link_steer_reply, 1, 1, 0, PUMP_ASKS, SLOW)   \
 	X(UNSTEER, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)      \
 	X(ZCRX, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, SLOW)      \
+	X(HOLDER, 38, link_holder, link_text, 0, 0, 0, PUMP_ASKS, SLOW)                  \
 	X(DEVMEM, 37, link_devmem, link_devmem_reply, 1, 1, 1, PUMP_ASKS, SLOW)
 
 enum link_type {

@@ -7,10 +7,10 @@
 
 #include "base/size.h"
 #include "daemon/grant/files.h"
+#include "daemon/grant/holder.h"
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/lease.h"
 #include "daemon/pump/judge.h"
-#include "nic/holders.h"
 #include "nic/nic.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -82,19 +82,10 @@ static uint32_t open_judged(struct choice *ch)
 /* Says by whom the queue is held, as far as can be seen from here. False: by nobody. */
 static bool held_by_another(struct answer *a, const char *nic, uint32_t rxq)
 {
-	struct nic_facts facts;
-	struct nic_holders holders;
 	char who[180];
-	if (nic_gather_named(&facts, nic) < 0)
-		return false;
-	bool held = rxq < facts.n_queues && nic_queue_is_held(&facts.queues[rxq]);
-	if (held) {
-		nic_holders_get(&holders);
-		nic_holders_say(&holders, &facts.queues[rxq], who, sizeof(who));
-		nic_holders_done(&holders);
+	bool held = holder_say(nic, rxq, who, sizeof(who));
+	if (held)
 		answer_say(a, "Another program holds queue %u of %s: %s.", rxq, nic, who);
-	}
-	nic_done(&facts);
 	return held;
 }
 

@@ -3,13 +3,14 @@
 
 #include <sys/stat.h>
 
+#include "base/fd.h"
 #include "daemon/ask/ask.h"
 #include "daemon/backend/side.h"
 
 static void tell(int fd)
 {
 	struct stat st;
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 || fd_stat(fd, &st) < 0)
 		return;
 	union link_any m = {.as_HAVE_FILE = {.hdr.nfds = 1, .bytes = (uint64_t)st.st_size}};
 	ask_tell(&m, LINK_HAVE_FILE, &fd);

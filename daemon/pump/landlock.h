@@ -6,12 +6,14 @@
 #ifndef ZCRXD_LANDLOCK_H
 #define ZCRXD_LANDLOCK_H
 
+#include <stdbool.h>
+
 /*
  * Denies the calling thread all that Landlock can deny on this kernel: every access to files by
  * path, TCP and UDP addresses, and, outside the domain, signals and unix sockets. Needs
- * no_new_privs. Returns the kernel's ABI version, 0 if it has no Landlock or was booted without, or
+ * no_new_privs. connects: TCP may be connected. Returns the kernel's ABI version, 0 if it has no Landlock or was booted without, or
  * a negative errno.
  */
-int landlock_enter(void);
+int landlock_enter(bool connects);
 
 #endif

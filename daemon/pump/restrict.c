@@ -33,9 +33,19 @@ static const struct io_uring_restriction queue[] =
 	{FLAGS(QUEUE_FLAGS), SQE(RECV), SQE(RECVMSG), SQE(ASYNC_CANCEL), COMMON, BUFFERS, ZCRX};
 static const struct io_uring_restriction devmem[] =
 	{FLAGS(QUEUE_FLAGS), SQE(RECVMSG), SQE(URING_CMD), SQE(ASYNC_CANCEL), COMMON, BUFFERS};
-static const struct io_uring_restriction any[] =
-	{FLAGS(QUEUE_FLAGS), SQE(ACCEPT), SQE(RECV), SQE(RECVMSG), SQE(URING_CMD),
-	 SQE(ASYNC_CANCEL),  COMMON,      BUFFERS,   ZCRX};
+static const struct io_uring_restriction any[] = {FLAGS(QUEUE_FLAGS | IOSQE_IO_LINK),
+						  SQE(ACCEPT),
+						  SQE(RECV),
+						  SQE(RECVMSG),
+						  SQE(URING_CMD),
+						  SQE(ASYNC_CANCEL),
+						  COMMON,
+						  BUFFERS,
+						  ZCRX,
+						  SQE(CONNECT),
+						  SQE(LINK_TIMEOUT)};
+
+#define TO_CONNECT 2 /* the last ones of these */
 
 static const struct {
 	const struct io_uring_restriction *list;
@@ -61,13 +71,13 @@ int restrict_ring(struct io_uring *ring, enum restrict_ring what)
 	return r;
 }
 
-int restrict_task(void)
+int restrict_task(bool connects)
 {
 	_Alignas(struct io_uring_task_restriction) char
 		room[sizeof(struct io_uring_task_restriction) + sizeof(any)] = {0};
 	struct io_uring_task_restriction *task = (void *)room;
 	memcpy(room + sizeof(*task), any, sizeof(any));
-	task->nr_res = ARRAY_LENGTH(any);
+	task->nr_res = ARRAY_LENGTH(any) - (connects ? 0 : TO_CONNECT);
 	/* Every kernel with task restrictions knows all that is in the list. */
 	int r = io_uring_register((unsigned)-1, IORING_REGISTER_RESTRICTIONS, task, 1);
 	return r == -EINVAL || r == -EBADF ? -EOPNOTSUPP : r;

@@ -16,14 +16,14 @@ static int layer(int r, bool *ret)
 }
 
 /* The list of system calls comes last: it allows neither of the others to be set. */
-int sandbox_enter(bool rings_are_made, struct sandbox *ret)
+int sandbox_enter(bool rings_are_made, bool connects, struct sandbox *ret)
 {
 	struct sandbox s = {0};
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	int r = layer(restrict_task(), &s.task);
+	int r = layer(restrict_task(connects), &s.task);
 	if (r == 0)
-		r = s.landlock = landlock_enter();
+		r = s.landlock = landlock_enter(connects);
 	if (r >= 0)
 		r = layer(filter_enter(!rings_are_made), &s.seccomp);
 	s.rings_closed = s.seccomp && rings_are_made;

@@ -25,9 +25,10 @@ struct sandbox {
  * To be called by the only thread of a pump that has dropped its capabilities, before the first
  * byte of its client is read. rings_are_made: no ring is made afterwards. Where
  * restrict_task() is not supported that is the only way to keep a pump from a ring without
- * restrictions. What the kernel lacks is left out, and *ret says so. Returns 0 or a negative errno.
+ * restrictions. connects: the class may have sockets of the daemon's network namespace, which
+ * the pump connects (TODO: a hand does that). What the kernel lacks is left out, and *ret says so. Returns 0 or a negative errno.
  */
-int sandbox_enter(bool rings_are_made, struct sandbox *ret);
+int sandbox_enter(bool rings_are_made, bool connects, struct sandbox *ret);
 
 /* Restricts a ring before it is enabled. Returns 0 or a negative errno. */
 int sandbox_ring(const struct sandbox *s, struct io_uring *ring, enum restrict_ring what);

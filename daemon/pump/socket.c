@@ -134,8 +134,7 @@ bool socket_limit(int sock, uint64_t bytes, bool has_one)
 		bytes = LEAST_BYTES;
 	/* The kernel doubles it: the other half is meant for what it needs beside payload. */
 	int half = (int)(bytes / 2);
-	if (setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &half, sizeof(half)) < 0)
-		setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &half, sizeof(half));
+	setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &half, sizeof(half));
 	return true;
 }
 

@@ -72,13 +72,13 @@ static void layers_enter(enum layers layers, struct stage *s)
 	if (layers != NONE)
 		must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
 	if (layers == LANDLOCK)
-		must(landlock_enter(), "landlock");
+		must(landlock_enter(false), "landlock");
 	if (layers == RINGS && task_restrictions)
-		must(restrict_task(), "restrictions of the task");
+		must(restrict_task(false), "restrictions of the task");
 	if (layers == SECCOMP)
 		must(filter_enter(task_restrictions), "seccomp");
 	if (layers == WHOLE)
-		must(sandbox_enter(!task_restrictions, &sandbox), "the sandbox");
+		must(sandbox_enter(!task_restrictions, false, &sandbox), "the sandbox");
 	if (layers == RINGS || layers == WHOLE) {
 		must(sandbox_ring(&sandbox, &s->queue, RESTRICT_QUEUE),
 		     "restrictions of a queue's ring");
@@ -285,7 +285,7 @@ static void kernel_look(void)
 	if (pipe(ends) < 0)
 		err(2, "pipe");
 	if (fork() == 0) {
-		must(sandbox_enter(true, &s), "the sandbox");
+		must(sandbox_enter(true, false, &s), "the sandbox");
 		_exit(write(ends[1], &s, sizeof(s)) < 0);
 	}
 	close(ends[1]);
