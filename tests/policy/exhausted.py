@@ -241,7 +241,7 @@ class Files(unittest.TestCase):
         with self.assertRaises(client.Refused):
             connection.request("AREA_DEL", area_id=0)  # what the last reply took is closed by now
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, before[1]))  # what is open stays
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (8, before[1]))  # what is open stays, and all of these are
         ours, theirs = socket.socketpair()
         for name, fields in (("AREA_ADD", {"length": AREA, "kind": 1}), ("FLOW_ADOPT", {"queue_id": queue.id})):
             for _ in range(3):
