@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include "daemon/broker/listening.h"
 #include "daemon/broker/snapshot.h"
 #include "daemon/broker/status_text.h"
+#include "daemon/grant/account.h"
 
 #define READERS_MOST         64u /* at once; not counting root's */
 #define READERS_OF_USER_MOST 4u
@@ -124,7 +126,8 @@ static void make(void *data)
 {
 	struct document *d = data;
 	uint64_t before = cpu_usec();
-	d->text = status_text(&d->snapshot, &d->bytes);
+	if (snapshot_read(&d->snapshot) == 0)
+		d->text = status_text(&d->snapshot, &d->bytes);
 	snapshot_done(&d->snapshot);
 	d->cost_usec += cpu_usec() - before;
 }
@@ -139,13 +142,32 @@ static void waiting_drop(struct status *s)
 	}
 }
 
+/* Which clients there are, and what is known of them here. */
+static int clients_note(const struct status *s, struct snapshot *ret)
+{
+	const struct client *c;
+	TAILQ_FOREACH (c, s->clients, link) {
+		struct snapshot_who who = {.id = c->id,
+					   .pid = c->who.pid,
+					   .uid = c->who.uid,
+					   .max_queues = account_bound(c->who.user, ACCOUNT_QUEUES),
+					   .max_flows = account_bound(c->who.user, ACCOUNT_FLOWS)};
+		memcpy(who.class, c->who.class, sizeof(who.class));
+		if (snapshot_add(ret, &who, c->report) < 0) {
+			snapshot_done(ret);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
 /* For all that wait. */
 static void document_begin(struct status *s)
 {
 	struct reader *r;
 	uint64_t before = cpu_usec(), now = 0;
 	struct document *d = calloc(1, sizeof(*d));
-	if (!d || snapshot_take(&d->snapshot, s->clients) < 0) {
+	if (!d || clients_note(s, &d->snapshot) < 0) {
 		free(d);
 		waiting_drop(s);
 		return;

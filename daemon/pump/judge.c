@@ -24,10 +24,8 @@ void judge_update(struct client *c)
 		return;
 	struct classes *old = c->classes, *new = classes_get();
 	const struct policy_class *class = class_now(c, new);
-	pthread_mutex_lock(&c->lock);
 	c->classes = new;
 	c->class = class;
-	pthread_mutex_unlock(&c->lock);
 	classes_put(old);
 }
 

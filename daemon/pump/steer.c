@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
+#include "daemon/pump/flows.h"
 #include "daemon/pump/judge.h"
 #include "daemon/pump/socket.h"
 #include "nic/others.h"
@@ -103,7 +104,7 @@ static int steering_add_any(struct flow *f, const struct msg_addr *local)
 	freeifaddrs(list);
 	if (r != -EADDRNOTAVAIL || !denied)
 		return r;
-	f->why_copied = denied;
+	flows_set_why_copied(f, denied);
 	return -EACCES;
 }
 
@@ -199,7 +200,7 @@ void steer_start(struct flow *f)
 	if (!f->queue->lease)
 		return;
 	const char *why = why_not(f, &local, &place);
-	f->why_copied = why;
+	flows_set_why_copied(f, why);
 	if (why)
 		return;
 	f->steering = calloc(1, sizeof(*f->steering));
@@ -209,7 +210,7 @@ void steer_start(struct flow *f)
 		r = steering_add(f, &local, &place);
 	}
 	if (r < 0 && !f->why_copied)
-		f->why_copied = sentence(r);
+		flows_set_why_copied(f, sentence(r));
 	if (r < 0)
 		steer_stop(f);
 }
@@ -239,7 +240,7 @@ void steer_look(struct queue *q)
 	struct flow *f;
 	TAILQ_FOREACH (f, &q->flows, link)
 		if (f->steering)
-			f->why_copied = why_of(f);
+			flows_set_why_copied(f, why_of(f));
 }
 
 void steer_share(struct flow *f, const struct flow *listener)
@@ -254,12 +255,13 @@ void steer_share(struct flow *f, const struct flow *listener)
 	if (shared) {
 		f->steering = listener->steering;
 		f->steering->flows++;
-		f->why_copied = why_of(f);
+		flows_set_why_copied(f, why_of(f));
 	} else if (listener->steering) {
 		const char *why = judge_steer(f, &f->local);
-		f->why_copied = why ? why : "The address came after the listener was steered.";
+		flows_set_why_copied(f, why ? why
+					    : "The address came after the listener was steered.");
 	} else {
-		f->why_copied = listener->why_copied;
+		flows_set_why_copied(f, listener->why_copied);
 	}
 }
 
@@ -282,7 +284,7 @@ static void listener_stop(const struct flow *listener, struct steering *s)
 		if (f->steering != s)
 			continue;
 		f->steering = NULL;
-		if (!f->closing && !queue_is_closing(f->queue) && flow_state(f) < FLOW_ENDED)
+		if (!f->closing && !queue_is_closing(f->queue) && f->state < FLOW_ENDED)
 			steer_start(f);
 	}
 }
