@@ -17,7 +17,7 @@
 #include "lib/zcrx.h"
 #include "proto/mapping.h"
 
-/* Executable by nobody; kernels whose headers lack it do not ask for it either. */
+/* The memfd cannot be made executable. Kernels whose headers lack the flag do not ask for it. */
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0
 #endif
@@ -26,7 +26,7 @@ enum {
 	SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL
 };
 
-/* A sealed memfd, without memory yet. */
+/* Makes a sealed memfd, which has no memory yet. */
 static int memfd_new(size_t bytes)
 {
 	int fd = memfd_create("zcrx-area", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
@@ -46,8 +46,8 @@ static int memory_map(struct zcrx_area *a, int fd)
 }
 
 /*
- * On this process's account: whoever first touches a page of a memfd pays for it. Once all of it is
- * there, touching the area cannot fail, and the daemon and the kernel find what they are to use.
+ * Touches all of the area's memory. Whoever touches a page of a memfd first pays for it: so this
+ * process does, and later neither the daemon nor the kernel fails for lack of memory.
  */
 static int memory_fill(struct zcrx_area *a)
 {
@@ -109,8 +109,9 @@ void area_release(struct zcrx_area *a)
 }
 
 /*
- * The memory is filled before the daemon sees it, but not what is beyond the user's limit, which is
- * most likely refused. If both refuse, the daemon's words are told: they say more than mmap(2)'s.
+ * Makes an area of a memfd. Its memory is touched before the daemon gets it, unless the area is
+ * larger than the user's limit: the daemon most likely refuses that. If mapping fails and the
+ * daemon refuses, the daemon's sentence is kept, as it says more than mmap(2)'s errno.
  */
 static int memfd_area(struct zcrx_area *a, int fd, enum msg_area_kind kind)
 {
@@ -130,7 +131,10 @@ static int memfd_area(struct zcrx_area *a, int fd, enum msg_area_kind kind)
 	return 0;
 }
 
-/* Many exporters cannot be mapped; whoever receives into such memory reads it by a device. */
+/*
+ * Makes an area of a dma-buf. Many exporters' memory cannot be mapped; such payload is read by a
+ * device.
+ */
 static int dmabuf_area(struct zcrx_area *a, int fd)
 {
 	a->dmabuf = fcntl(fd, F_DUPFD_CLOEXEC, 0);

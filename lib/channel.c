@@ -9,17 +9,19 @@
 #include "proto/reason.h"
 #include "proto/wire.h"
 
-/* How much one look takes at most; what is left is found by the next. */
+/* How much one look at the channel takes at most. The next look takes the rest. */
 enum {
 	MESSAGES_MAX = 64
 };
 
-/* A connection that a listener accepted. The daemon has not armed it yet. */
+/*
+ * Takes the event of a connection that a listener accepted. The daemon receives nothing of it yet.
+ */
 static int flow_opened(struct zcrx_queue *q, const struct msg_flow_opened *m, int *fd)
 {
 	struct zcrx_flow *listener = flows_find(&q->flows, m->listener_id);
 	if (!listener || !listener->listens)
-		return 0; /* closed meanwhile */
+		return 0; /* the listener was closed meanwhile */
 	struct zcrx_flow *f = calloc(1, sizeof(*f));
 	if (!f)
 		return -ENOMEM;
@@ -71,7 +73,10 @@ static int event_take(struct zcrx_queue *q, const union msg_any *m, int *fd)
 	}
 }
 
-/* One datagram that was received. Events that are not known are for newer libraries. */
+/*
+ * Takes a datagram that was received: a wake-up or an event. Unknown events are for newer
+ * libraries, and are ignored.
+ */
 static int datagram_take(struct zcrx_queue *q, const union msg_any *m, uint32_t len, int *fds,
 			 uint32_t nfds)
 {
@@ -84,7 +89,10 @@ static int datagram_take(struct zcrx_queue *q, const union msg_any *m, uint32_t 
 	return event_take(q, m, nfds > 0 ? &fds[0] : &fd);
 }
 
-/* Returns 1 after a datagram, 0 when there is none, or the negative errno of the queue's loss. */
+/*
+ * Receives one datagram. Returns 1, 0 if there is none, or a negative errno: then the queue is
+ * lost.
+ */
 static int datagram_recv(struct zcrx_queue *q)
 {
 	union msg_any m;
@@ -95,7 +103,8 @@ static int datagram_recv(struct zcrx_queue *q)
 		return 0;
 	if (len == 0)
 		return -ECONNRESET;
-	if (len == -EMFILE) { /* a connection whose socket this process cannot have is one */
+	/* the process can have no more descriptors; the connection is a flow without a socket */
+	if (len == -EMFILE) {
 		len = (int)m.hdr.size;
 		m.hdr.nfds = 0;
 	}
@@ -131,7 +140,10 @@ void channel_arm(struct zcrx_queue *q)
 	ring_barrier();
 }
 
-/* If the daemon took the word first, its byte is under way: look is still set. */
+/*
+ * Takes the wake word back. If the daemon took it first, its byte is under way, and `look` stays
+ * set.
+ */
 void channel_disarm(struct zcrx_queue *q)
 {
 	if (!q->armed)

@@ -11,7 +11,7 @@
 
 #include "lib/queue.h"
 
-/* Events are announced that were not read yet. */
+/* Has the daemon announced events that were not read yet? */
 static inline bool channel_pending(const struct zcrx_queue *q)
 {
 	return ring_load(&q->rings.daemon->events) != q->events_seen;
@@ -21,13 +21,13 @@ static inline bool channel_pending(const struct zcrx_queue *q)
 void channel_read(struct zcrx_queue *q);
 
 /*
- * Tells the daemon that this side goes to sleep: from now on the channel becomes readable when
- * there is work. The caller looks for work once more, and takes the word back if it finds some.
+ * Sets the wake word: from now on the channel becomes readable when there is work. The caller looks
+ * for work once more before it sleeps, and calls channel_disarm() if it finds some.
  */
 void channel_arm(struct zcrx_queue *q);
 void channel_disarm(struct zcrx_queue *q);
 
-/* The daemon waits for what was just published. */
+/* Sends the daemon a byte, since it waits for what was just published. */
 void channel_kick(struct zcrx_queue *q);
 
 #endif

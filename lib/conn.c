@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The connection's beginning and end. */
+/* Connecting to the daemon, and disconnecting. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "lib/zcrx.h"
 #include "proto/wire.h"
 
-/* Of this thread's last zcrx_connect that failed: there is no connection to ask. */
+/* The sentence of this thread's last zcrx_connect() that failed and left no connection to ask. */
 static _Thread_local char connect_error[sizeof(((struct zcrx *)0)->error)];
 
 static int socket_connect(struct zcrx *z, const char *path)
@@ -97,7 +97,7 @@ int zcrx_connect(struct zcrx **ret, const char *path)
 	return 0;
 }
 
-/* The daemon ends what the session had when its socket closes. */
+/* Closes the socket: the daemon then ends all queues and areas of the connection. */
 void zcrx_close(struct zcrx *z)
 {
 	struct zcrx_queue *q;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What users do with flows: begin, pause, ask about and end them. */
+/* The public functions about flows: to begin, pause, ask about and end them. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -18,7 +18,7 @@ enum {
 static_assert(ZCRX_FLOW_LISTEN == MSG_FLOW_LISTEN && ZCRX_CLOSE_ABORT == MSG_CLOSE_ABORT,
 	      "the library's names for the protocol's numbers");
 
-/* False: nothing more comes. */
+/* Reads the events of a queue. Returns false when the queue is lost and no event can follow. */
 static bool events_take(void *queue)
 {
 	struct zcrx_queue *q = queue;
@@ -27,8 +27,9 @@ static bool events_take(void *queue)
 }
 
 /*
- * listens: the reply comes after the announcements of all that the flow has accepted, and for those
- * there may be room only when they are read.
+ * Asks the daemon to close a flow. Of a listener the reply comes after the FLOW_OPENED of all
+ * connections that it accepted. The channel may have no room for them until it is read: so it is
+ * read while the reply is awaited.
  */
 static void flow_end(struct zcrx_queue *q, uint32_t id, bool listens, uint32_t flags)
 {
@@ -61,7 +62,7 @@ static int flow_new(struct zcrx_flow **ret, struct zcrx_queue *q, bool listens, 
 	return 0;
 }
 
-/* Publishes a flow that began, frees one that did not. */
+/* Gives the caller a flow that began, or frees a flow that did not. */
 static int flow_begun(struct zcrx_flow **ret, struct zcrx_flow *f, int error)
 {
 	if (error)
@@ -71,7 +72,7 @@ static int flow_begun(struct zcrx_flow **ret, struct zcrx_flow *f, int error)
 	return error;
 }
 
-/* Asks the daemon; a socket that the reply brings becomes the flow's. */
+/* Sends the request that begins a flow. A socket that the reply brings becomes the flow's. */
 static int flow_ask(struct zcrx_flow *f, struct request *r)
 {
 	struct zcrx_queue *q = f->queue;
@@ -125,7 +126,7 @@ static int flow_ask_host(struct zcrx_flow *f, const struct msg_addr *addr, unsig
 	return flow_ask(f, &r);
 }
 
-/* connect(2), which goes on by itself when a signal interrupts it. */
+/* Connects. A connect(2) that a signal interrupts goes on by itself, so it is waited for. */
 static int connect_wait(int sock, const struct sockaddr *to, socklen_t len)
 {
 	struct pollfd fd = {.fd = sock, .events = POLLOUT};
@@ -228,7 +229,9 @@ int zcrx_flow_socket(const struct zcrx_flow *f)
 	return f->sock;
 }
 
-/* As getsockname(2): cuts at *len and sets it to the full length. */
+/*
+ * Writes an address as getsockname(2) does: at most *len bytes, then sets *len to the full length.
+ */
 static int address_show(const struct msg_addr *a, struct sockaddr *ret, socklen_t *len)
 {
 	struct sockaddr_storage sa;
@@ -270,7 +273,10 @@ void zcrx_flow_close(struct zcrx_flow *f, unsigned flags)
 	struct zcrx_queue *q = f->queue;
 	if (!q->lost)
 		flow_end(q, f->id, f->listens, flags & ZCRX_CLOSE_ABORT);
-	/* The daemon has let go of a stream that has ended. */
+	/*
+	 * The daemon resets only streams that have not ended. Closing our own socket resets the
+	 * others.
+	 */
 	if (flags & ZCRX_CLOSE_ABORT && f->sock_owned)
 		setsockopt(f->sock, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	flows_remove(&q->flows, f);

@@ -40,7 +40,10 @@ static void line_join(struct flows *t, struct zcrx_flow *f, enum flow_state stat
 		TAILQ_INSERT_TAIL(line, f, link);
 }
 
-/* There are FLOW_ID_INDICES, so the table stays below 1 MiB, whatever the daemon says. */
+/*
+ * Makes room for the index. There are FLOW_ID_INDICES indices: the table stays below 1 MiB,
+ * whatever the daemon says.
+ */
 static int room_make(struct flows *t, uint32_t index)
 {
 	uint32_t room = t->room ? t->room : ROOM_MIN;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The flows of one queue: found by id, and in line for the two completions that are not data.
- *
- * A flow's state only moves forward. Opening flows wait to be shown as ZCRX_OPEN; ending ones wait
- * until all their data is taken, then to be shown as ZCRX_END. Nothing of a flow is shown before
- * the first or after the last.
+ * The flows of one queue: a table by id, and the two lines of flows that wait to be shown to the
+ * user. Opening flows wait to be shown as ZCRX_OPEN. Ending flows wait until all their data is
+ * taken, and are then shown as ZCRX_END. A flow's state only moves forward. Nothing of a flow is
+ * shown before its ZCRX_OPEN or after its ZCRX_END.
  */
 #ifndef ZCRX_LIB_FLOWS_H
 #define ZCRX_LIB_FLOWS_H
@@ -28,13 +27,13 @@ enum flow_state {
 
 struct zcrx_flow {
 	struct zcrx_queue *queue;
-	TAILQ_ENTRY(zcrx_flow) link; /* in the line its state belongs to */
+	TAILQ_ENTRY(zcrx_flow) link; /* in the line that its state belongs to */
 	uint32_t id;                 /* proto/flow_id.h */
-	uint32_t listener_id;        /* 0: not from a listener */
+	uint32_t listener_id;        /* 0: no listener accepted it */
 	enum flow_state state;
 	bool listens;
 	bool closed;     /* the daemon said so: error and cq_pos are set */
-	bool sock_owned; /* closed with the flow */
+	bool sock_owned; /* the socket is closed with the flow */
 	int sock;        /* -1: none */
 	int32_t error;
 	uint32_t cq_pos;
@@ -45,7 +44,7 @@ struct zcrx_flow {
 TAILQ_HEAD(flow_line, zcrx_flow);
 
 struct flows {
-	struct zcrx_flow **at; /* by index */
+	struct zcrx_flow **at; /* the flows by the index in their ids; NULL: none */
 	uint32_t room;
 	struct flow_line opening, ending;
 };
@@ -55,12 +54,12 @@ void flows_init(struct flows *t);
 void flows_done(struct flows *t);
 
 /*
- * Adds a flow in its first state. From then on it belongs to the table. Returns 0, -EEXIST if the
- * id is 0 or its index taken, -ENOMEM.
+ * Adds a flow, which then belongs to the table. Returns 0, -EEXIST if its id is 0 or the index is
+ * taken, or -ENOMEM.
  */
 int flows_add(struct flows *t, struct zcrx_flow *f, enum flow_state state);
 
-/* Moves a flow on. */
+/* Moves a flow on to a later state. */
 void flows_advance(struct flows *t, struct zcrx_flow *f, enum flow_state state);
 
 /* Takes a flow out and frees it, closing the socket it owns. */
@@ -69,7 +68,7 @@ void flows_remove(struct flows *t, struct zcrx_flow *f);
 /* Frees a flow that was never added. NULL is fine. */
 void flow_free(struct zcrx_flow *f);
 
-/* NULL if there is none, or none any more. */
+/* Finds a flow by its id. Returns NULL if there is none, or none any more. */
 static inline struct zcrx_flow *flows_find(const struct flows *t, uint64_t id)
 {
 	uint32_t index = flow_id_index((uint32_t)id);

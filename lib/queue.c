@@ -18,21 +18,24 @@ static_assert((int)ZCRX_BACKEND_AUTO == (int)MSG_BACKEND_AUTO BACKEND_TABLE(X) &
 	      "the library's names for the protocol's numbers");
 #undef X
 
-/* In the order of the reply. */
+/* The descriptors of the reply, in their order. */
 enum {
 	FD_CQ,
 	FD_RQ,
 	FD_CHANNEL,
-	FD_SIDE /* if there is a side buffer */
+	FD_SIDE /* only if there is a side buffer */
 };
 
-/* As they stood in the first release. */
+/* The sizes of the public structs in the first release. */
 enum {
 	OPTIONS_BYTES_MIN = offsetof(struct zcrx_queue_options, nic) + 16,
 	INFO_BYTES_MIN = offsetof(struct zcrx_queue_info, why_not) + sizeof(char *),
 };
 
-/* A caller's struct of another release: what it lacks is 0, what we do not know must be. */
+/*
+ * Copies the options of a caller who may be of another release. Fields that the caller's struct
+ * lacks become 0; fields that this library does not know must be 0.
+ */
 static int options_copy(struct zcrx_queue_options *ret, const struct zcrx_queue_options *options)
 {
 	struct zcrx_queue_options o = {0};
@@ -73,7 +76,7 @@ static void queue_end(const struct zcrx_queue *q)
 	request(q->z, &r);
 }
 
-/* Makes the queue what the reply says, and owns the descriptors that came with it. */
+/* Sets the queue up as the reply says. The descriptors of the reply are the queue's or closed. */
 static int reply_take(struct zcrx_queue *q, struct request *r)
 {
 	const struct msg_queue_open_reply *m = &r->m.queue_open_reply;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A queue: its rings, its channel, its flows, and what this side has to remember about them. */
+/* A queue: its rings, its channel, its flows, and the library's own state. */
 #ifndef ZCRX_LIB_QUEUE_H
 #define ZCRX_LIB_QUEUE_H
 
@@ -20,12 +20,13 @@ struct zcrx_queue {
 	uint32_t format; /* enum msg_format */
 	uint32_t buffer_bytes;
 	size_t buffers;
-	uint32_t out; /* DATA completions the user holds, at most as many as the RQ has entries */
+	uint32_t out; /* data completions that the user holds, at most as many as the RQ has entries
+		       */
 
 	struct flows flows;
 
 	int channel;
-	uint32_t full_at; /* refill index at which the daemon was last told that there is no room */
+	uint32_t full_at; /* the refill index when the daemon was last told that there is no room */
 	bool armed;       /* the wake word was set and not taken back */
 	bool look;        /* the channel may hold more than the announced events */
 	uint32_t events_seen; /* ring_daemon.events when the channel was last found empty */
@@ -34,10 +35,10 @@ struct zcrx_queue {
 	char why_not[MSG_TEXT_BYTES];
 };
 
-/* Frees this side of the queue with its flows. */
+/* Frees the library's side of the queue and its flows. */
 void queue_release(struct zcrx_queue *q);
 
-/* The queue is dead from now on; the first reason stays. */
+/* Marks the queue lost. The first error stays. */
 static inline void queue_lose(struct zcrx_queue *q, int error)
 {
 	if (!q->lost)

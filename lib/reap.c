@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one stream of completions, and buffers back: what runs per batch of data.
- *
- * No system call is made here unless the daemon waits for something, announced an event, or there
- * is nothing to do. Order within a flow: its ZCRX_OPEN is shown when the event is read, and the
- * event precedes the flow's first completion; its ZCRX_END when all completions before its end have
- * been taken. The loss of the queue is shown when all that came before it has been.
+ * Taking completions and giving buffers back: what runs for each batch of data. It makes no system
+ * call unless the daemon waits for something, has announced an event, or there is nothing to do.
+ * The order within a flow: ZCRX_OPEN is shown when its event is read, which the daemon sends before
+ * the flow's first completion; ZCRX_END is shown when all completions before the flow's end have
+ * been taken. ZCRX_LOST is shown when everything before the loss of the queue has been shown.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +15,10 @@
 #include "lib/queue.h"
 #include "lib/zcrx.h"
 
-/* Nobody takes the refills of a lost queue, and nobody needs them. */
+/*
+ * How many more completions with data may be handed out, so that there is room for their refills. A
+ * lost queue needs no refills.
+ */
 static uint32_t room_out(const struct zcrx_queue *q)
 {
 	if (q->lost)
@@ -75,7 +77,9 @@ static bool is_aside(const struct zcrx_queue *q, const struct ring_cqe *e)
 	return q->format == MSG_FORMAT_ZCRX && (e->flags & RING_CQE_BUFFER);
 }
 
-/* Where in the area or the side buffer the data lies; false if it lies nowhere there. */
+/*
+ * Finds where in the area or the side buffer the data lies. Returns false if it is not within them.
+ */
 static bool data_place(const struct zcrx_queue *q, const struct ring_cqe *e, uint64_t *ret_off)
 {
 	if (is_aside(q, e))
@@ -100,8 +104,8 @@ static void give_back(struct zcrx_queue *q, uint64_t off, uint32_t len, bool asi
 }
 
 /*
- * Takes data from the CQ. What belongs to no flow goes straight back, once the channel has nothing
- * to say about it: then the flow was closed meanwhile.
+ * Takes data from the CQ. Data of an unknown flow goes straight back if the channel has no event
+ * that could announce the flow: then the flow was closed meanwhile.
  */
 static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 {
@@ -148,14 +152,14 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 	return n;
 }
 
-/* One pass, in the order a flow lives through it. */
+/* Takes events, openings, data and ends, in the order in which a flow goes through them. */
 static int take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 {
 	if (channel_pending(q))
 		channel_read(q);
 	int n = opens_take(q, c, max);
 	if (n > 0)
-		return n; /* so that what the user makes of them goes with their data */
+		return n; /* the user can set the flows' user pointers before their data is shown */
 	n = data_take(q, c, max);
 	n += ends_take(q, c + n, max - n);
 	if (rings_publish(&q->rings))
@@ -164,8 +168,8 @@ static int take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 }
 
 /*
- * Refills that nobody takes can leave no room for another completion. With zcrx the kernel takes
- * them when it likes; the daemon can make it.
+ * Kicks the daemon if completions wait because the refill ring is full. With zcrx the kernel takes
+ * refills when it needs buffers; the daemon can make it take them.
  */
 static void ask_for_room(struct zcrx_queue *q)
 {
@@ -175,7 +179,10 @@ static void ask_for_room(struct zcrx_queue *q)
 	channel_kick(q);
 }
 
-/* True: nothing to do, and the channel becomes readable when that changes. */
+/*
+ * Arms the channel. Returns true if there is nothing to do: the channel becomes readable when that
+ * changes.
+ */
 static bool fall_asleep(struct zcrx_queue *q)
 {
 	ask_for_room(q);
@@ -190,7 +197,7 @@ int zcrx_reap(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 	if (max <= 0)
 		return 0;
 	for (;;) {
-		int lost = q->lost; /* then the ring is what it will remain */
+		int lost = q->lost; /* once the queue is lost, the ring does not change any more */
 		int n = take(q, c, max);
 		if (n > 0) {
 			channel_disarm(q);

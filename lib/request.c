@@ -26,7 +26,7 @@ int refuse(struct zcrx *z, int error, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(z->error, sizeof(z->error), format, args);
 	va_end(args);
-	text_clean(z->error, ""); /* some of it is the daemon's, and is going to be printed */
+	text_clean(z->error, ""); /* the daemon chose some of the text, and the caller prints it */
 	return error;
 }
 
@@ -38,7 +38,7 @@ int request_over(struct zcrx *z, int error, const char *text)
 	return refuse(z, error, "%s", text);
 }
 
-/* Returns 1 when the socket is readable, 0 when time is up, or a negative errno. */
+/* Waits until the socket is readable. Returns 1, 0 when the time is up, or a negative errno. */
 static int readable_wait(int sock, int ms, const struct request *r)
 {
 	struct pollfd fds[] = {{.fd = sock, .events = POLLIN},
@@ -63,14 +63,16 @@ static int refused(struct zcrx *z, const struct msg_fail *fail)
 	return refuse(z, fail->hdr.error, "%.*s", (int)sizeof(fail->text), text);
 }
 
-/* Descriptors that belong to the reply. */
+/* How many descriptors must come with this reply. */
 static uint32_t reply_fds(const struct request *r)
 {
 	bool aside = r->m.hdr.type == MSG_QUEUE_OPEN && r->m.queue_open_reply.rings.side_map_bytes;
 	return r->m.hdr.error ? 0 : r->nfds + aside;
 }
 
-/* What was granted cannot be used without its descriptors, of which this process may have no more.
+/*
+ * Gives back what the daemon granted, after the reply's descriptors were lost because this process
+ * can have no more.
  */
 static int reply_undo(struct zcrx *z, const struct request *r)
 {
@@ -95,7 +97,7 @@ static int reply_undo(struct zcrx *z, const struct request *r)
 	return refuse(z, -EMFILE, "This process may have no more file descriptors (%m).");
 }
 
-/* The reply to the request type and serial, with as many descriptors as r wants. */
+/* Receives the reply to the request of this type and serial, and checks it. */
 static int reply_recv(struct zcrx *z, struct request *r, uint16_t type, uint32_t serial)
 {
 	uint32_t nfds = 0;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shared rings of one queue, mapped. Owns the mappings and this side's indices.
- *
- * The daemon is not trusted with our memory: where things lie is checked once, when mapping, and
- * kept here; no index or size is ever read back from shared memory, and what is read from it
- * (tail, completions) is copied once and checked on the copy.
+ * The shared rings of one queue: their mappings and the library's own indices. The daemon is not
+ * trusted: the layout is checked once, when the rings are mapped, and kept here. No index or size
+ * of ours is read back from shared memory. The tail and the completions are copied once, and the
+ * copy is checked.
  */
 #ifndef ZCRX_LIB_RINGS_H
 #define ZCRX_LIB_RINGS_H
@@ -23,18 +22,18 @@ struct rings {
 	const uint32_t *cq_tail;
 	const char *cqes;
 	uint32_t cq_mask, cqe_bytes;
-	uint32_t head;      /* next completion to take */
+	uint32_t head;      /* the next completion to take */
 	uint32_t head_told; /* as published */
 
 	const uint32_t *rq_head;
 	uint32_t *rq_tail;
 	char *rqes;
 	uint32_t rq_mask, rqe_bytes;
-	uint32_t refill;      /* next entry to write */
+	uint32_t refill;      /* the next entry to write */
 	uint32_t refill_told; /* as published */
 
 	struct side side;
-	uint32_t side_told; /* its head, as published */
+	uint32_t side_told; /* the side buffer's head, as published */
 
 	uint64_t area_token;
 	uint32_t kicked; /* the last kick word that was answered */
@@ -51,16 +50,16 @@ struct rings {
 int rings_map(struct rings *ret, const struct msg_queue_open_reply *reply, int cq, int rq,
 	      int side);
 
-/* Unmaps; a zeroed struct is fine. */
+/* Unmaps the rings. A zeroed struct is fine. */
 void rings_unmap(struct rings *r);
 
-/* Completions to take; more than the ring has entries if the daemon lies. */
+/* How many completions there are to take; more than the ring has entries if the daemon lies. */
 static inline uint32_t rings_ready(const struct rings *r)
 {
 	return ring_load(r->cq_tail) - r->head;
 }
 
-/* A copy of the next completion; off is 0 in an entry that ends before it. */
+/* Copies the next completion. `off` is 0 in an entry of format 1, which ends before it. */
 static inline struct ring_cqe rings_peek(const struct rings *r)
 {
 	const char *at = r->cqes + (size_t)(r->head & r->cq_mask) * r->cqe_bytes;
@@ -80,7 +79,9 @@ static inline void rings_skip(struct rings *r)
 	r->head++;
 }
 
-/* Refills that still fit. A head that lies leaves no more than there are entries. */
+/*
+ * How many refills still fit: never more than the ring has entries, even if the daemon's head lies.
+ */
 static inline uint32_t rings_room(const struct rings *r)
 {
 	uint32_t untaken = r->refill - ring_load(r->rq_head);
@@ -94,8 +95,8 @@ static inline void rings_refill(struct rings *r, uint64_t off, uint32_t len)
 }
 
 /*
- * Publishes what was taken and given back. True: the daemon waits for just that and has not been
- * told yet, send it a byte.
+ * Publishes which completions were taken and which buffers were given back. Returns true if the
+ * daemon waits for that and has to be sent a byte.
  */
 static inline bool rings_publish(struct rings *r)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The side buffer of a queue whose area is a dma-buf: what could not be placed there. Completions
- * in it go back in the order they came, whatever the user's own: this remembers which are out.
+ * The side buffer of a queue whose area is a dma-buf: it takes the payload that cannot be placed in
+ * the area. Its completions go back to the daemon in the order in which they came, in whatever
+ * order the user gives them back: `out` remembers which are out.
  */
 #ifndef ZCRX_LIB_SIDE_H
 #define ZCRX_LIB_SIDE_H
@@ -13,16 +14,19 @@
 #include "proto/ring.h"
 
 struct side {
-	void *map; /* NULL: there is none */
+	void *map; /* NULL: there is no side buffer */
 	size_t bytes;
 	uint32_t slot_bytes;
-	uint32_t head, tail;         /* of out */
-	uint64_t out[RING_SIDE_MAX]; /* offsets, or SIDE_BACK */
+	uint32_t head, tail;         /* indices of `out` */
+	uint64_t out[RING_SIDE_MAX]; /* the completions' offsets; SIDE_BACK: given back */
 };
 
 #define SIDE_BACK UINT64_MAX
 
-/* Where `bytes` of a slot lie, from the beginning; false if that is not within the slot. */
+/*
+ * Finds where these bytes of a slot lie, from the start of the side buffer. Returns false if they
+ * are not within the slot.
+ */
 static inline bool side_place(const struct side *s, uint32_t slot, uint64_t in_slot, uint32_t bytes,
 			      uint64_t *ret_off)
 {
@@ -43,7 +47,7 @@ static inline void side_out(struct side *s, uint64_t off)
 	s->out[s->tail++ % RING_SIDE_MAX] = off;
 }
 
-/* Moves the head past what is back, off included now. */
+/* Takes back the completion at this offset, and moves the head past all that are back. */
 static inline void side_back(struct side *s, uint64_t off)
 {
 	for (uint32_t i = s->head; i != s->tail; i++)

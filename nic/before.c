@@ -10,10 +10,10 @@
 
 #include "nic/change.h"
 
-/* It grows when what is in it means something else than before. */
+/* The number of the format. It is raised when the meaning of a member changes. */
 #define FORMAT     2
-#define RSS_MOST   65536u /* entries: more than any driver has */
-#define RULES_MOST 65536u /* rules: more than any driver has */
+#define RSS_MOST   65536u /* entries of an RSS table; more than any driver has */
+#define RULES_MOST 65536u /* ntuple rules; more than any driver has */
 
 static void settings_read(struct fields *f, struct nic_before *b)
 {
@@ -36,7 +36,7 @@ static void settings_read(struct fields *f, struct nic_before *b)
 			fields_wrong(f, "queues are not in ascending order");
 }
 
-/* The lines behind the first. */
+/* Reads the rules, which are the lines behind the first. */
 static int rules_read(struct nic_before *b, const char *lines, size_t bytes,
 		      char why[FIELDS_WHY_BYTES])
 {
@@ -115,7 +115,10 @@ static struct json_object *to_json(const struct nic_before *b)
 	return o;
 }
 
-/* The first line, as long as several of rules, so that those behind it are where they are to be. */
+/*
+ * Prints the first line, as long as a whole number of rule lines, so that each rule line begins
+ * where it can be replaced in place.
+ */
 static char *settings_print(const char *json)
 {
 	size_t n = strlen(json), bytes = (n / RULE_LINE_BYTES + 1) * RULE_LINE_BYTES;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a NIC was like before it was changed, and that as text: a JSON object in the first line, in
- * each of the others an ntuple rule that was set or is about to be (rule_line.h). Nothing in the
- * text is believed (fields.h).
+ * The state of a NIC before zcrxd changed it, and its text form: a JSON object in the first line,
+ * and in each further line an ntuple rule that zcrxd has set or is about to set (rule_line.h).
+ * Every value in the text is checked (fields.h).
  */
 #ifndef ZCRX_NIC_BEFORE_H
 #define ZCRX_NIC_BEFORE_H
@@ -28,17 +28,20 @@ struct nic_before {
 	bool ntuple;
 	uint32_t *rss; /* NULL: the driver's default */
 	uint32_t rss_entries;
-	struct nic_queues queues; /* ours */
-	struct nic_rule *rules;   /* ours, and to these */
+	struct nic_queues queues; /* the queues that are zcrxd's */
+	struct nic_rule *rules;   /* zcrxd's rules, all of which lead to `queues` */
 	uint32_t n_rules;
 };
 
-/* Without rules, which are added where it is kept. The caller frees it. NULL without memory. */
+/*
+ * Prints the state without its rules, which the journal adds. The caller frees the text. Returns
+ * NULL without memory.
+ */
 char *nic_before_print(const struct nic_before *b);
 
 /*
- * The name is the file's and not in the text; it stays. Returns 0, -EBADMSG with a sentence in why,
- * or -ENOMEM.
+ * Reads the state from the text. ret->name is set by the caller, as the text does not have it.
+ * Returns 0, -EBADMSG with a sentence in why, or -ENOMEM.
  */
 int nic_before_parse(struct nic_before *ret, const char *text, size_t bytes,
 		     char why[FIELDS_WHY_BYTES]);

@@ -16,8 +16,9 @@ enum {
 };
 
 /*
- * The fd stays the caller's. Returns 0 or the kernel's negative errno: -EOPNOTSUPP without memory
- * providers, -EINVAL without header split, -EEXIST and -EBUSY if somebody has a queue.
+ * Binds the dma-buf, whose descriptor stays the caller's. Returns 0 or the kernel's negative errno:
+ * -EOPNOTSUPP without memory providers, -EINVAL without header split, -EEXIST and -EBUSY if
+ * somebody has one of the queues.
  */
 int nic_bind(struct nic_binding **ret, uint32_t ifindex, const uint32_t *queues, uint32_t n,
 	     int dmabuf);
@@ -26,7 +27,7 @@ int nic_bind(struct nic_binding **ret, uint32_t ifindex, const uint32_t *queues,
  */
 struct nic_binding *nic_unbind(struct nic_binding *b);
 
-/* The kernel's number of it, which comes with every fragment. */
+/* The kernel's number of the binding, which comes with every fragment. */
 uint32_t nic_binding_id(const struct nic_binding *b);
 
 /* The netlink socket, borrowed. */

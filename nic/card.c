@@ -16,7 +16,10 @@ struct search {
 	bool found;
 };
 
-/* All zeros are none: so the kernel tells of an address that is not permanent. */
+/*
+ * Prints a hardware address. All zeros mean none: the kernel shows them if there is no permanent
+ * address.
+ */
 static void address_print(struct attrs bytes, char *buf, size_t size)
 {
 	const uint8_t *b = bytes.data;

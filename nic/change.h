@@ -14,21 +14,21 @@
 
 #define NIC_WHY_BYTES 128
 
-/* Header split; `threshold` (bytes, for drivers that have one) is left alone with UINT32_MAX. */
+/* Sets header split and its threshold, in bytes. UINT32_MAX leaves the threshold as it is. */
 enum nic_split {
-	NIC_SPLIT_AUTO, /* as the driver likes */
+	NIC_SPLIT_AUTO, /* the driver decides */
 	NIC_SPLIT_OFF,
 	NIC_SPLIT_ON
 };
 int nic_split_set(uint32_t ifindex, enum nic_split split, uint32_t threshold,
 		  char why[NIC_WHY_BYTES]);
 
-/* The feature rx-ntuple-filter. */
+/* Switches the feature rx-ntuple-filter. */
 int nic_ntuple_set(const char *nic, bool on);
 
 /*
- * The table that spreads packets over receive queues: entry -> queue. The caller frees what it got.
- * Setting none (0 entries) gives the driver's default back.
+ * The RSS table, which spreads packets over receive queues: the queue of each entry. The caller
+ * frees the table that it gets. Setting 0 entries restores the driver's default.
  */
 int nic_rss_get(const char *nic, uint32_t **ret_table, uint32_t *ret_entries);
 int nic_rss_set(const char *nic, const uint32_t *table, uint32_t n);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of drivers. The probe, where it can be made, is right and this is not. */
+/*
+ * The table of drivers. Where the kernel can be asked (netdev_genl.c), its answer counts and not
+ * this table.
+ */
 #include "nic/drivers.h"
 
 #include <stddef.h>

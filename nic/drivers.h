@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is known of the drivers that matter, as of Linux DRIVERS_AS_OF. */
+/* What is known of drivers that can do zero copy, as of Linux DRIVERS_AS_OF. */
 #ifndef ZCRX_NIC_DRIVERS_H
 #define ZCRX_NIC_DRIVERS_H
 
@@ -10,14 +10,14 @@
 
 struct driver {
 	const char *name;
-	bool provider;           /* takes memory providers on receive queues */
-	bool split_needs_gro_hw; /* header split only with rx-gro-hw on */
-	const char *large;       /* large receive buffers, or NULL */
+	bool provider;           /* the driver takes memory providers on receive queues */
+	bool split_needs_gro_hw; /* header split works only with rx-gro-hw on */
+	const char *large;       /* since when it has large receive buffers, in words; or NULL */
 	const char *disturbance; /* what a lease does to the other queues; NULL: nothing known */
 	const char *remark;      /* more to know, or NULL */
 };
 
-/* Returns NULL for a driver that is not in the table. */
+/* Finds a driver by its name. Returns NULL if the table does not have it. */
 const struct driver *driver_find(const char *name);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What only the ethtool ioctl says: the driver. */
+/* Gathers the name of the driver, which only the ethtool ioctl tells. */
 #include "nic/ethtool.h"
 #include "nic/nic.h"
 

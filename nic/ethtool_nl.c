@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ethtool netlink says: rings with header split (there is no ioctl for that), channels,
- * features.
+ * Gathers from ethtool netlink: rings with header split (for which there is no ioctl), channels,
+ * and features.
  */
 #include "nic/netlink.h"
 #include "nic/nic.h"
@@ -38,7 +38,9 @@ static void on_channels(void *arg, struct attrs attrs)
 			   attrs_u32(attrs, ETHTOOL_A_CHANNELS_COMBINED_MAX);
 }
 
-/* A set without a mask lists only the bits that are on; with one, all of them, the on ones marked.
+/*
+ * Is the feature on? A set without a mask lists the bits that are on. A set with a mask lists all
+ * bits and marks those that are on.
  */
 static bool feature_is_set(struct attrs attrs, int set, const char *name)
 {

@@ -21,7 +21,9 @@ static struct nic_rule_at *rule_find(const struct nic_steering *s, uint32_t loca
 	return NULL;
 }
 
-/* The first rule that matches decides (linux/ethtool.h): what stands before ours takes its packets.
+/*
+ * Finds a rule that takes all packets of ours. The first rule that matches a packet decides
+ * (linux/ethtool.h), so it is one with a smaller location.
  */
 static const struct nic_rule_at *overruled(const struct nic_steering *s,
 					   const struct nic_own_rule *own)
@@ -49,7 +51,10 @@ void nic_exclusive_judge(struct nic_steering *s, struct nic_own_rule *own, uint3
 		own[i].overruled = own[i].state == NIC_OWN_STANDS ? overruled(s, &own[i]) : NULL;
 }
 
-/* The rule's number is added to each of the table's. A table that is not known may have any. */
+/*
+ * Can the rule lead to the queue through its RSS table? The rule's queue number is added to each
+ * entry's. A table that is not known may have any entry.
+ */
 static bool spreads_to(const struct nic_steering *s, const struct nic_rule_at *rule, uint32_t queue)
 {
 	const struct nic_table *t = nic_steering_table(s, rule->context);
@@ -102,7 +107,7 @@ uint32_t nic_intruders(const struct nic_steering *s, uint32_t queue, struct nic_
 	return n;
 }
 
-/* match: " (what it matches)", or "" */
+/* Describes the intruder in words. match is " (what it matches)", or "". */
 static void say(const struct nic_intruder *i, const char *match, char text[NIC_INTRUDER_BYTES])
 {
 	uint32_t number = i->rule ? i->rule->location : 0;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH 8 /* of nested values: more than there are */
+#define DEPTH 8 /* how deep values may be nested; ours are less deep */
 
 #define PRINTABLE                                                                                       \
 	" !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz" \
@@ -27,7 +27,7 @@ void fields_wrong(struct fields *f, const char *format, ...)
 	va_end(args);
 }
 
-/* The object that the text is, and nothing behind it; or NULL. */
+/* Parses the text, which must be one object and nothing else. Returns NULL if it is not. */
 static struct json_object *object_read(const char *text, size_t bytes)
 {
 	struct json_tokener *t = json_tokener_new_ex(DEPTH);

@@ -77,7 +77,7 @@ static void comm_read(struct nic_holder *p, int proc)
 		p->comm[0] = '\0';
 	fclose(f);
 	p->comm[strcspn(p->comm, "\n")] = '\0';
-	/* A process names itself: nothing of it may reach the terminal as a control sequence. */
+	/* A process chooses its name, which must not reach the terminal as a control sequence. */
 	for (char *c = p->comm; *c; c++)
 		if (!isprint((unsigned char)*c))
 			*c = '?';
@@ -150,7 +150,7 @@ void nic_holders_done(struct nic_holders *h)
 	*h = (struct nic_holders){0};
 }
 
-/* ---- naming them ---- */
+/* ---- saying who they are ---- */
 
 static bool may_hold(const struct nic_holder *p, const struct queue_facts *q, bool sure)
 {

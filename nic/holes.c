@@ -13,10 +13,12 @@
 		a, b, c, UINT_MAX \
 	}
 
-/* A branch of the kernel's: from the first candidate of a version on, up to before the mended one.
+/*
+ * Versions of the kernel that have the hole: from the first release candidate of a version up to,
+ * but without, the version that was mended.
  */
 struct branch {
-	unsigned major, minor; /* of the version's first candidate */
+	unsigned major, minor; /* the version whose first candidate has the hole */
 	struct kernel_version mended;
 };
 
@@ -40,7 +42,10 @@ static const struct hole {
 
 #define HOLES (sizeof(holes) / sizeof(holes[0]))
 
-/* The number at *at, if there is one behind this text, which *at is moved past. */
+/*
+ * Reads the number behind this text at *at, and moves *at past both. Returns UINT_MAX if they are
+ * not there.
+ */
 static unsigned number_after(const char **at, const char *text)
 {
 	size_t n = strlen(text);

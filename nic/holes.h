@@ -14,26 +14,26 @@
 
 struct kernel_version {
 	unsigned major, minor, patch;
-	unsigned rc; /* UINT_MAX: the release itself */
+	unsigned rc; /* the candidate; UINT_MAX: the release itself */
 };
 
 /*
- * Of what uname says: 6.18.15-2-amd64, 6.19.0-rc3, 7.2.12+deb14-amd64. What is missing or no number
- * is 0.
+ * Parses a release that uname(2) tells, such as 6.18.15-2-amd64, 6.19.0-rc3 or 7.2.12+deb14-amd64.
+ * A missing part is 0.
  */
 struct kernel_version kernel_version_parse(const char *release);
 
-/* A bit for each hole that kernels of this version have. */
+/* The set of the holes that kernels of this version have: a bit for each. */
 uint32_t holes_of(struct kernel_version version);
 
-/* The bit of a hole, known by its CVE; 0: it is not one of ours. */
+/* The bit of the hole of this CVE, or 0 if it is not known here. */
 uint32_t hole_find(const char *name);
 
-/* Its name is its CVE; and what it is, in a few words. The bit is of one that there is. */
+/* The CVE of a hole, and in a few words what it is. The bit must be that of a hole. */
 const char *hole_name(uint32_t bit);
 const char *hole_what(uint32_t bit);
 
-/* "CVE-2026-43121 CVE-..." of all that are set; what does not fit is cut off. */
+/* Writes the names of a set, "CVE-2026-43121 CVE-...", and cuts what does not fit. */
 void holes_names(uint32_t set, char *buf, size_t size);
 
 #endif

@@ -12,7 +12,7 @@
 
 #define PREFIX     "/nic-"
 #define SUFFIX     ".json"
-#define BYTES_MOST (20 << 20) /* of a file; as many rules as there may be take most of it */
+#define BYTES_MOST (20 << 20) /* the largest file; most of it are rules */
 #define ASIDE_MOST 9
 #define BOOT_ID    "/proc/sys/kernel/random/boot_id"
 
@@ -24,7 +24,7 @@ static int path_make(char path[JOURNAL_PATH_BYTES], const char *dir, const char 
 	return n < JOURNAL_PATH_BYTES ? 0 : -ENAMETOOLONG;
 }
 
-/* A folder's new and former names are on disk afterwards. */
+/* Writes the folder to disk, so that renaming in it survives a crash. */
 static int dir_sync(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -88,7 +88,7 @@ int journal_remove(const char *dir, const char *nic)
 	return r < 0 ? r : dir_sync(dir);
 }
 
-/* The file's text, which the caller frees. */
+/* Reads the file. The caller frees the text. */
 static int file_read(const char *path, char **ret, size_t *ret_bytes, char why[FIELDS_WHY_BYTES])
 {
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), r = 0;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What NICs were like before they were changed, and the rules that zcrxd has on them: a file for
- * each, nic-NAME.json in the state folder, from before the first change until it is as it was
- * again. What is in it: before.h.
- *
- * A name can pass to another card, and a reboot resets all of them. So the file says of which card
- * it is, and of which boot; whoever reads it has to look.
+ * The journal of a NIC: how it was before zcrxd changed it, and the rules that zcrxd has on it
+ * (before.h). It is a file, nic-NAME.json in the state folder, which is there from before the first
+ * change until the NIC is as it was. A name can pass to another card, and a reboot resets every
+ * card: so the file says which card and which boot it is of, and the reader has to compare.
  */
 #ifndef ZCRX_NIC_JOURNAL_H
 #define ZCRX_NIC_JOURNAL_H
@@ -14,29 +12,29 @@
 
 #define JOURNAL_PATH_BYTES 512
 
-/* Returns 0 or a negative errno. What was written survives a crash of the machine, too. */
+/* Writes the journal so that it survives a crash of the machine. Returns 0 or a negative errno. */
 int journal_write(const char *dir, const struct nic_before *b);
 
 /*
- * Returns 0, -ENOENT: there is no such file, -EBADMSG: it makes no sense, and why says what is
- * wrong, or another negative errno.
+ * Reads the journal. Returns 0, -ENOENT if there is none, -EBADMSG if it makes no sense, with a
+ * sentence in why, or another negative errno.
  */
 int journal_read(const char *dir, const char *nic, struct nic_before *ret,
 		 char why[FIELDS_WHY_BYTES]);
-/* For its rules to be noted (rule_notes.h). */
+/* Opens the journal to write rules into it (rule_notes.h). */
 int journal_open(const char *dir, const char *nic, int *ret_fd);
 int journal_remove(const char *dir, const char *nic);
 
 /*
- * Renames it, so that nothing but people looks at it any more: nic-NAME.json.1, or the next number
- * that is free, up to 9. Returns 0 with the new path, or a negative errno.
+ * Renames a journal that is not to be used, for people to look at: to nic-NAME.json.1 or the next
+ * free number up to 9. Returns 0 with the new path, or a negative errno.
  */
 int journal_set_aside(const char *dir, const char *nic, char ret_path[JOURNAL_PATH_BYTES]);
 
-/* Calls found with the name of each NIC there is a file of. */
+/* Calls found with the name of each NIC that has a journal. */
 void journal_list(const char *dir, void (*found)(void *arg, const char *nic), void *arg);
 
-/* The boot that is now. Returns 0 or a negative errno. */
+/* The id of the present boot. Returns 0 or a negative errno. */
 int journal_boot(char ret[BOOT_ID_BYTES]);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What rtnetlink says: the links, and which stands on which. One dump, then names for indices. */
+/*
+ * Gathers the links from rtnetlink, and which stands on which: one dump, and then names for the
+ * indices.
+ */
 #include "nic/netlink.h"
 #include "nic/nic.h"
 
@@ -56,7 +59,7 @@ static void on_link(void *arg, const struct ifinfomsg *info, struct attrs attrs)
 	list->n++;
 }
 
-/* Appends to a list of names; one that does not fit any more is replaced by dots. */
+/* Appends a name to a list. Dots replace a name that does not fit. */
 static void name_add(char *buf, size_t size, const char *name)
 {
 	size_t used = strlen(buf);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the netdev family says: who holds the receive queues, which page pools of earlier bindings
- * are still waiting for buffers, and whether the driver takes memory providers.
- *
- * The last is asked by a bind-rx with a dma-buf that does not exist: the kernel looks at the driver
- * first and fails before it touches anything. It needs CAP_NET_ADMIN; without, it gives EPERM.
+ * Gathers from the netdev family: who holds the receive queues, which page pools of earlier
+ * bindings still wait for buffers, and whether the driver takes memory providers. The last is found
+ * out by a bind-rx with a dma-buf that does not exist: the kernel looks at the driver first, and
+ * fails before it changes anything. That needs CAP_NET_ADMIN; else the kernel says EPERM.
  */
 #include "nic/netlink.h"
 #include "nic/nic.h"
@@ -58,7 +57,7 @@ static void on_page_pool(void *arg, struct attrs attrs)
 	nic->dead_pools_bytes += attrs_u64(attrs, NETDEV_A_PAGE_POOL_INFLIGHT_MEM);
 }
 
-/* Returns the errno of the probe: EBADF says that the driver takes memory providers. */
+/* Makes the bind-rx and returns its errno: EBADF means that the driver takes memory providers. */
 static int provider_probe(struct netlink *nl, const struct nic_facts *nic)
 {
 	const struct netlink_put puts[] = {

@@ -16,19 +16,23 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Larger than the default page: an RSS table of 4096 entries is one attribute. */
+/*
+ * The size of the receive buffer. An RSS table of 4096 entries is one attribute, which does not fit
+ * into the default page.
+ */
 #define REPLY_BYTES 65536u
 
 struct netlink {
 	struct nl_sock *sock;
-	int family; /* of generic netlink */
+	int family; /* the number of the generic netlink family */
 };
 
 struct exchange {
 	const struct netlink_request *request;
 	void (*link_reply)(void *arg, const struct ifinfomsg *info, struct attrs attrs);
 	void *link_arg;
-	int rt_header_bytes; /* 0: not of rtnetlink */
+	/* size of the header of rtnetlink's messages; 0: they are generic netlink's */
+	int rt_header_bytes;
 	bool done;
 	int err;
 };
@@ -81,7 +85,10 @@ int netlink_open(struct netlink **ret, const char *family)
 	return 0;
 }
 
-/* Changes of links, addresses, routes and the rules by which routes are chosen. */
+/*
+ * Joins the groups that tell of changes of links, addresses, routes and the rules for choosing
+ * routes.
+ */
 static int join_rt(struct nl_sock *sock)
 {
 	static const int groups[] = {
@@ -129,7 +136,7 @@ bool netlink_drain(struct netlink *nl)
 	char message[4096];
 	bool any = false;
 
-	/* An overrun is a change, too: what was lost is looked up anyway. */
+	/* After an overrun messages are lost, which means that something changed. */
 	while (recv(netlink_fd(nl), message, sizeof(message), MSG_DONTWAIT) > 0 || errno == ENOBUFS)
 		any = true;
 	return any;
@@ -180,7 +187,10 @@ static int on_ack(struct nl_msg *msg, void *arg)
 	return NL_STOP;
 }
 
-/* A dump that failed says so in its last message, which libnl takes for success. */
+/*
+ * Takes the last message of a dump, which has the errno of a dump that failed. libnl takes it for
+ * success.
+ */
 static int on_finish(struct nl_msg *msg, void *arg)
 {
 	struct exchange *x = arg;
@@ -195,7 +205,9 @@ static int on_finish(struct nl_msg *msg, void *arg)
 	return NL_STOP;
 }
 
-/* The kernel's sentence follows its copy of the request, which it may leave out but for the header.
+/*
+ * Keeps the kernel's sentence on why it refused. It follows the kernel's copy of the request, of
+ * which there may be the header only.
  */
 static void why_take(const struct nlmsghdr *hdr, const struct nlmsgerr *err,
 		     const struct netlink_request *request)
@@ -237,7 +249,7 @@ static int exchange(struct netlink *nl, struct nl_msg *msg, struct exchange *x)
 	r = nl_send_auto(nl->sock, msg);
 	while (r >= 0 && !x->done) {
 		r = nl_recvmsgs(nl->sock, cb);
-		/* The table changed while it was read: still the truth of a moment. */
+		/* The table changed while it was dumped. What was read is still good enough. */
 		if (r == -NLE_DUMP_INTR)
 			r = 0;
 	}
@@ -247,7 +259,10 @@ static int exchange(struct netlink *nl, struct nl_msg *msg, struct exchange *x)
 	return r < 0 ? errno_of_libnl(r) : 0;
 }
 
-/* A nest ends before i: the nest of `first` goes on only with attributes that it has not. */
+/*
+ * Does the nest that begins at `first` end before i? It goes on as long as attributes have the same
+ * nest and none is of the type that the nest began with.
+ */
 static bool nest_ends(const struct netlink_put *puts, unsigned n, unsigned first, unsigned i)
 {
 	return i == n || puts[i].nest != puts[first].nest || puts[i].type == puts[first].type;

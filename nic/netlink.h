@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Netlink as little as it takes: connections, requests, and the answers' attributes (attrs.h). Only
- * these two modules include libnl.
+ * Netlink: connections, requests, and their answers, whose attributes attrs.h reads. Only these two
+ * modules include libnl.
  */
 #ifndef ZCRX_NIC_NETLINK_H
 #define ZCRX_NIC_NETLINK_H
@@ -16,14 +16,14 @@ struct ifinfomsg;
 struct netlink;
 
 /*
- * One attribute of a request. Neighbours with the same `nest` (not 0) share one nest; the next one
- * begins where the type it began with comes again.
+ * An attribute of a request that is a number. Neighbours with the same `nest`, unless it is 0,
+ * share one nest. The next nest begins at an attribute of the type that the nest began with.
  */
 struct netlink_put {
 	uint16_t nest;
 	uint16_t type;
 	uint32_t value;
-	uint8_t bytes; /* width: 1, or 0 for 4 */
+	uint8_t bytes; /* the width of the number: 1, or 0 for 4 */
 };
 
 struct netlink_request {
@@ -31,7 +31,7 @@ struct netlink_request {
 	bool dump;
 	const struct netlink_put *puts;
 	unsigned n_puts;
-	struct { /* one more attribute, if it is not a number */
+	struct { /* one more attribute, which is not a number */
 		uint16_t type, bytes;
 		const void *data;
 	} more;
@@ -49,23 +49,26 @@ int netlink_open(struct netlink **ret, const char *family);
 struct netlink *netlink_close(struct netlink *nl);
 
 /*
- * Opens a connection that only listens: to the group of the generic netlink family, or, with NULL,
- * to changes of links, addresses and routes. netlink_drain() takes what came, without a look, and
- * never blocks. Returns whether anything had come.
+ * Opens a connection that only listens: to a group of the generic netlink family, or with NULL to
+ * changes of links, addresses and routes. netlink_drain() discards the messages that have come,
+ * without blocking, and returns whether there were any.
  */
 int netlink_listen(struct netlink **ret, const char *family, const char *group);
 int netlink_fd(const struct netlink *nl);
 bool netlink_drain(struct netlink *nl);
 
-/* Sends a request, calls reply for every message of the answer. Returns 0 or the kernel's errno. */
+/*
+ * Sends a request and calls request->reply for each message of the answer. Returns 0 or the
+ * kernel's negative errno.
+ */
 int netlink_ask(struct netlink *nl, const struct netlink_request *request);
 int netlink_ask_links(struct netlink *nl,
 		      void (*reply)(void *arg, const struct ifinfomsg *info, struct attrs attrs),
 		      void *arg);
 
 /*
- * The same of rtnetlink: a request of this type with this header. Its answers begin with a header
- * of the same size. cmd is the type; `more` is for this only.
+ * Sends a request of rtnetlink: its type is cmd, and it begins with this header. The answers begin
+ * with a header of the same size. Only this function uses `more`.
  */
 int netlink_ask_rt(struct netlink *nl, const struct netlink_request *request, const void *header,
 		   size_t header_bytes);

@@ -7,7 +7,7 @@
 
 #include "nic/ethtool.h"
 
-/* More than any driver has; a larger id is a misreading, not a reason to allocate. */
+/* More than any driver has. A larger id was misread, so no memory is allocated for it. */
 #define QUEUES_MAX 16384u
 
 struct queue_facts *nic_queue(struct nic_facts *nic, uint32_t id)
@@ -59,7 +59,7 @@ bool nic_name_is_valid(const char *name)
 {
 	size_t n = strlen(name);
 
-	/* The last one is a blank, too: to the kernel, text is Latin-1. */
+	/* The kernel takes \xa0 for a blank, since to it text is Latin-1. */
 	return n > 0 && n < IF_NAMESIZE && strcspn(name, "/: \t\n\v\f\r\xa0") == n &&
 	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }

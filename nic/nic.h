@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What can be learned of network interfaces: plain data, filled by the gatherers below, one file an
- * origin. Nothing here is an opinion, and no gatherer changes anything.
- *
- * Invariant: a group of facts that could not be learned carries the reason as a negative errno in
- * its `err` member; the members beside it are then zero. 0 means the group is true.
+ * Facts about network interfaces, which the functions below gather, one file for each source. No
+ * function here judges or changes anything. Each group of facts has a member `err`: 0, or the
+ * negative errno why the group is not known; its other members are then zero.
  */
 #ifndef ZCRX_NIC_NIC_H
 #define ZCRX_NIC_NIC_H
@@ -31,7 +29,7 @@ struct link_facts {
 	bool lower_elsewhere;   /* the lower device is in another network namespace */
 	char bus_device[32];    /* e.g. "0000:17:00.0"; empty: no hardware behind it */
 	uint8_t xdp;            /* XDP_ATTACHED_* */
-	uint32_t xdp_program;   /* its id */
+	uint32_t xdp_program;   /* the id of the XDP program */
 	char lower_name[IF_NAMESIZE];
 	char master_name[IF_NAMESIZE], master_kind[16];
 	char members[160]; /* names of the links that have this as master */
@@ -40,7 +38,7 @@ struct link_facts {
 
 struct feature {
 	bool active;
-	bool fixed; /* cannot be changed */
+	bool fixed; /* the feature cannot be changed */
 };
 
 struct ethtool_facts {
@@ -48,8 +46,8 @@ struct ethtool_facts {
 	char driver[32];
 
 	int rings_err;
-	enum tri split;        /* tcp-data-split; unknown: the driver does not say */
-	enum tri thresh_known; /* does the driver say hds-thresh? */
+	enum tri split;        /* tcp-data-split; unknown: the driver does not tell */
+	enum tri thresh_known; /* does the driver tell hds-thresh? */
 	uint32_t thresh;
 
 	int channels_err;
@@ -60,11 +58,11 @@ struct ethtool_facts {
 };
 
 struct queue_facts {
-	bool listed; /* by queue-get; if not, nothing is known about a holder */
+	bool listed; /* queue-get lists the queue; if not, its holder is not known */
 	bool io_uring, dmabuf, xsk, leased;
 	uint32_t dmabuf_id;
 	uint32_t lease_ifindex, lease_queue;
-	bool lease_elsewhere; /* to a device in another network namespace */
+	bool lease_elsewhere; /* it is leased to a device in another network namespace */
 };
 
 struct nic_facts {
@@ -78,7 +76,7 @@ struct nic_facts {
 	unsigned n_queues;
 	int pools_err;
 	unsigned dead_pools;       /* page pools that were detached and still wait for buffers */
-	uint64_t dead_pools_bytes; /* ... and what they hold */
+	uint64_t dead_pools_bytes; /* the bytes that these page pools hold */
 	int probe_err;             /* errno of bind-rx with a bad dma-buf; 0: not tried */
 };
 
@@ -87,7 +85,10 @@ static inline bool nic_queue_is_held(const struct queue_facts *q)
 	return q->io_uring || q->dmabuf || q->xsk || q->leased;
 }
 
-/* Returns the facts of receive queue `id`, making room for it, or NULL if that cannot be. */
+/*
+ * The facts of receive queue `id`, for which it makes room. Returns NULL if there is no memory or
+ * no such queue can be.
+ */
 struct queue_facts *nic_queue(struct nic_facts *nic, uint32_t id);
 
 /*
@@ -96,18 +97,20 @@ struct queue_facts *nic_queue(struct nic_facts *nic, uint32_t id);
  */
 int links_gather(struct link_facts **ret, unsigned *ret_n);
 
-/* These fill a NIC whose `link` is set. */
+/* These gather facts of a NIC whose `link` is set. */
 void ethtool_nl_gather(struct nic_facts *nic);
 void ethtool_ioctl_gather(struct nic_facts *nic);
 void netdev_genl_gather(struct nic_facts *nic);
 
-/* Of the last one's only the queues, and who holds them. */
+/* Gathers only the queues and who holds them. */
 void netdev_genl_queues(struct nic_facts *nic);
 
-/* All of them about the link; nic_done() frees what they found. */
+/* Gathers all facts about the link. nic_done() frees them. */
 void nic_gather(struct nic_facts *nic, const struct link_facts *link);
 
-/* The same of an interface of that name, of whose link nothing else is filled in; or -ENODEV. */
+/*
+ * Gathers all facts about the interface of this name but those of its link. Returns 0 or -ENODEV.
+ */
 int nic_gather_named(struct nic_facts *nic, const char *name);
 
 void nic_done(struct nic_facts *nic);

@@ -9,16 +9,18 @@
 #include "nic/ethtool.h"
 #include "nic/rule_spec.h"
 
-/* More than any driver has; a larger count is a misreading. */
+/* More than any driver has. A larger count was misread. */
 #define RULES_MAX 65536u
 #define ADD_TRIES 4
 /*
- * Other programs, ethtool(8) among them, take the last free location. Whoever takes another one
- * does not meet them.
+ * Other programs, such as ethtool(8), take the last free location. Leaving some free behind ours
+ * avoids using the same one.
  */
 #define LEFT_FREE 8u
 
-/* The locations of all rules; the caller frees them. ->data is the size of the table. */
+/*
+ * Gets the locations of all rules, which the caller frees. (*ret)->data is the size of the table.
+ */
 static int locations_get(const char *nic, struct ethtool_rxnfc **ret, uint64_t *ret_flags)
 {
 	struct ethtool_rxnfc count = {.cmd = ETHTOOL_GRXCLSRLCNT}, *all;
@@ -45,7 +47,7 @@ static int locations_get(const char *nic, struct ethtool_rxnfc **ret, uint64_t *
 	return 0;
 }
 
-/* Somebody may add between the count and the list. */
+/* Gets the locations, again if somebody added a rule between the count and the list. */
 static int locations_get_patiently(const char *nic, struct ethtool_rxnfc **ret, uint64_t *ret_flags)
 {
 	int r = -EAGAIN;
@@ -60,7 +62,7 @@ int nic_rule_read(const char *nic, uint32_t location, struct nic_rule_at *ret)
 	struct ethtool_rxnfc nfc = {.cmd = ETHTOOL_GRXCLSRULE, .fs = {.location = location}};
 	int r = ethtool_call(nic, &nfc);
 
-	/* Drivers say either. */
+	/* Some drivers say EINVAL where others say ENOENT. */
 	if (r == -EINVAL)
 		return -ENOENT;
 	if (r == 0)
@@ -92,7 +94,7 @@ int nic_rules_get(const char *nic, struct nic_rule_at **ret, uint32_t *ret_n)
 		r = nic_rule_read(nic, all->rule_locs[i], &rules[n]);
 		n += r == 0;
 		if (r == -ENOENT)
-			r = 0; /* gone meanwhile */
+			r = 0; /* the rule is gone meanwhile */
 	}
 	free(all);
 	if (r < 0) {
@@ -105,7 +107,10 @@ int nic_rules_get(const char *nic, struct nic_rule_at **ret, uint32_t *ret_n)
 	return 0;
 }
 
-/* The last location but some that are free; those, too, if there are no others. */
+/*
+ * Finds a free location: before the last LEFT_FREE free ones, or if there are no others one of
+ * these.
+ */
 static int location_free(const struct ethtool_rxnfc *all, uint32_t *ret)
 {
 	uint32_t size = all->data < RULES_MAX ? (uint32_t)all->data : RULES_MAX, found = 0;
@@ -126,7 +131,7 @@ static int location_free(const struct ethtool_rxnfc *all, uint32_t *ret)
 	return found ? 0 : -ENOSPC;
 }
 
-/* Where a new rule is to stand: where the driver likes, else where nothing stands. */
+/* Chooses the location of a new rule: the driver's choice, or else a free one. */
 static int location_choose(const char *nic, uint32_t *ret)
 {
 	struct ethtool_rxnfc *all = NULL;
@@ -139,7 +144,9 @@ static int location_choose(const char *nic, uint32_t *ret)
 	*ret = RX_CLS_LOC_ANY;
 	if (!(flags & RX_CLS_LOC_SPECIAL)) {
 		r = location_free(all, ret);
-		/* Most drivers replace what stands there. */
+		/*
+		 * The location is read again, since most drivers replace a rule that stands there.
+		 */
 		if (r == 0 && nic_rule_read(nic, *ret, &there) == 0)
 			r = -EAGAIN;
 	}
@@ -155,9 +162,9 @@ static int delete_at(const char *nic, uint32_t location)
 }
 
 /*
- * It stands there now, unless somebody deleted or replaced it since, or the driver shows something
- * else. Only what matches the same packets is ours for sure, and if the driver shows another queue
- * for it, it could not be known again: then there must be none.
+ * Reads the rule that was just added. Somebody may have deleted or replaced it, or the driver shows
+ * it as something else. Only a rule that matches the same packets is certainly ours. If the driver
+ * shows another queue for it, it could not be recognized later: then it is deleted.
  */
 static int added_check(const char *nic, uint32_t location, const struct nic_rule *rule)
 {
@@ -168,7 +175,7 @@ static int added_check(const char *nic, uint32_t location, const struct nic_rule
 	if (r == -ENOENT)
 		return -EAGAIN;
 	if (r < 0 && r != -EOPNOTSUPP)
-		return 0; /* it was just set; whoever looks at it later sees more */
+		return 0; /* it was just set; the guard looks at it again later */
 	if (r == 0 && nic_rule_is(&at, rule))
 		return 0;
 	if (r == 0 && (!nic_rule_is_plain(&at, &there) || !nic_rule_same(&there, rule)))

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ntuple rules of an interface: those that zcrxd sets, and whatever anybody set, as it can be read.
- *
- * The kernel knows a rule by nothing but its location, which anybody may use again. So a rule is
- * ours only while what stands there is what we set: it is read before it is deleted. Between the
- * two calls somebody could still exchange it; the kernel has no call that does both.
+ * Sets, deletes and reads the ntuple rules of an interface. The kernel knows a rule by its location
+ * only, which anybody may use again. So a rule is zcrxd's only while what stands there is what
+ * zcrxd set: it is read before it is deleted. Somebody could exchange it between the two calls; the
+ * kernel has no call that does both.
  */
 #ifndef ZCRX_NIC_NTUPLE_H
 #define ZCRX_NIC_NTUPLE_H
@@ -12,28 +11,28 @@
 #include "nic/rule.h"
 
 /*
- * Of the processes of this machine one at a time may add. Returns 0 with the location, or
- * -ENOSPC: the table is full; -EOPNOTSUPP, -EINVAL: the driver cannot match this, or not show it;
- * -EEXIST: it has such a rule; -EBUSY: others changed the table again and again.
+ * Adds a rule. A lock lets one process of this machine add at a time. Returns 0 with the location;
+ * -ENOSPC if the table is full; -EOPNOTSUPP or -EINVAL if the driver cannot match this or not show
+ * it; -EEXIST if there is such a rule; -EBUSY if others changed the table again and again.
  */
 int nic_rule_add(const char *nic, const struct nic_rule *rule, uint32_t *ret_location);
 
 /*
- * Deletes what was set for the rule. Returns 0, -ENOENT if nothing stands there, -EEXIST if
- * something else does, which is left alone, or another errno.
+ * Deletes the rule that was set at the location. Returns 0, -ENOENT if nothing stands there,
+ * -EEXIST if another rule does, which is left alone, or another negative errno.
  */
 int nic_rule_del(const char *nic, uint32_t location, const struct nic_rule *rule);
 
-/*
- * Deletes those of these that the interface has, wherever they stand. Others stay. Returns 0 or the
- * first error.
- */
+/* Deletes the rules that match one of these, wherever they stand. Returns 0 or the first error. */
 int nic_rules_del(const char *nic, const struct nic_rule *rules, uint32_t n);
 
-/* -ENOENT if none stands there. */
+/*
+ * Reads the rule at the location. Returns 0, -ENOENT if none stands there, or another negative
+ * errno.
+ */
 int nic_rule_read(const char *nic, uint32_t location, struct nic_rule_at *ret);
 
-/* All there are, in ascending order of their locations. The caller frees the list. */
+/* Reads all rules, in ascending order of their locations. The caller frees the list. */
 int nic_rules_get(const char *nic, struct nic_rule_at **ret, uint32_t *ret_n);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Two dumps of the kernel's sock_diag; libnl would add nothing to a request of one struct. */
+/*
+ * Makes two dumps by the kernel's sock_diag. A request is one struct, for which libnl would be no
+ * help.
+ */
 #include "nic/others.h"
 
 #include <arpa/inet.h>
@@ -14,8 +17,9 @@
 #include <unistd.h>
 
 /*
- * The kernel's TCP states (include/net/tcp_states.h) but for TIME_WAIT, CLOSE and LISTEN, which
- * receive nothing. The last is of what is bound and no more, from Linux 6.8 on.
+ * The kernel's TCP states (include/net/tcp_states.h) but for TIME_WAIT, CLOSE and LISTEN, in which
+ * a socket receives no payload. A bound socket that is not connected has the last state, from Linux
+ * 6.8 on.
  */
 enum {
 	STATE_TIME_WAIT = 6,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connections outlive the listener they came by, and bound sockets may connect: a rule that takes
- * all packets to a port takes theirs as well. So before there is one, the kernel is asked whose
- * sockets of this network namespace have that port.
+ * Asks the kernel whose sockets of this network namespace have a port. A rule that takes all
+ * packets to a port also takes those of connections that outlived their listener, and of bound
+ * sockets that connect later: so this is asked before such a rule is set.
  */
 #ifndef ZCRX_NIC_OTHERS_H
 #define ZCRX_NIC_OTHERS_H
@@ -11,8 +11,8 @@
 #include <sys/types.h>
 
 /*
- * Has a TCP socket that is no listener the local port, whatever its address, without being this
- * user's? Returns 1, 0 or a negative errno.
+ * Does somebody other than this user have a TCP socket with the local port, at whatever address?
+ * Listeners do not count. Returns 1, 0 or a negative errno.
  */
 int nic_port_of_others(uint16_t port, uid_t uid);
 

@@ -46,7 +46,7 @@ static const struct queue_facts *queue_find(const struct nic_facts *facts, uint3
 	return id < facts->n_queues ? &facts->queues[id] : NULL;
 }
 
-/* A rule of zcrxd's own, to a queue that it has leased. */
+/* Can the intruder be a rule of zcrxd's own, to a queue that it has leased? */
 static bool may_be_ours(const struct nic_facts *facts, const struct nic_intruder *i)
 {
 	const struct queue_facts *q = queue_find(facts, i->queue);
@@ -55,7 +55,10 @@ static bool may_be_ours(const struct nic_facts *facts, const struct nic_intruder
 	return i->rule && nic_rule_is_plain(i->rule, &plain) && q && nic_queue_is_held(q);
 }
 
-/* What leads packets there, and does not leave with the RSS table. */
+/*
+ * Says which rules and further RSS tables lead packets to the queue. Making the NIC ready does not
+ * change them.
+ */
 static void plan_intruders(const struct nic_facts *facts, uint32_t id, nic_say say)
 {
 	struct nic_intruder found[INTRUDERS_SAID];
@@ -84,7 +87,7 @@ static void plan_queue(const struct nic_facts *facts, uint32_t id, nic_say say)
 	plan_intruders(facts, id, say);
 }
 
-/* Rules that stand elsewhere: they are before zcrxd's, if zcrxd's come to stand behind them. */
+/* Says which rules could take packets of zcrxd's rules, if zcrxd's come to stand behind them. */
 static void plan_precedence(const struct nic_facts *facts, const struct nic_queues *queues,
 			    nic_say say)
 {

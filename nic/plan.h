@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What making a NIC ready (ready.h) would be like, told beforehand. */
+/* Says beforehand what making a NIC ready (ready.h) would change. */
 #ifndef ZCRX_NIC_PLAN_H
 #define ZCRX_NIC_PLAN_H
 

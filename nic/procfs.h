@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Returns NULL with errno set; the caller closes the file. */
+/* Opens a file. Returns NULL with errno set if that fails; the caller closes the file. */
 FILE *procfs_open(int dir, const char *path);
 
 /* Reads up to `max` numbers from the first line. Returns how many there are, or a negative errno.

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Marks the queues of "3" or "2-5". */
+/* Marks the queues of a range such as "3" or "2-5". */
 static int range_add(bool has[NIC_QUEUES_MOST], const char *range)
 {
 	unsigned long first, last;

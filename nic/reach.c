@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Of an address that is not local the kernel is asked for the route to the address, for the device
- * it leads to, and for the number by which this namespace knows the other one. The device's peer
- * bears that number.
+ * For an address that is not local the kernel is asked for the route to it, and for the device that
+ * the route leads to. If that is a netkit device, its peer is in another network namespace, of
+ * which the kernel tells the number that this namespace has for it.
  */
 #include "nic/reach.h"
 
@@ -24,19 +24,19 @@
 struct nic_places {
 	struct netlink *nl;
 	struct ifaddrs *addresses;
-	int asked_family; /* of the last address that was asked for */
+	int asked_family; /* the family of `asked`, for which `answer` is */
 	uint8_t asked[16];
 	struct nic_place answer;
 };
 
 struct device {
 	char kind[16];
-	uint32_t netns; /* of the peer */
+	uint32_t netns; /* the network namespace of the peer */
 };
 
 int nic_address_of(const struct ifaddrs *i, struct msg_addr *ret)
 {
-	/* An address without a length is the kernel's, and whole. */
+	/* getifaddrs(3) tells no length; its addresses are whole. */
 	return i->ifa_addr ? addr_from_sockaddr(ret, i->ifa_addr, sizeof(struct sockaddr_in6))
 			   : -EADDRNOTAVAIL;
 }
@@ -136,7 +136,10 @@ static bool is_link_local(int family, const uint8_t ip[16])
 	return family == AF_INET6 && ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
 }
 
-/* Binding to an address that one does not have takes no privilege (IP_FREEBIND). */
+/*
+ * Is the address one of this namespace's? A socket's own address need not be: IP_FREEBIND takes no
+ * privilege.
+ */
 static bool is_local(const struct nic_places *p, const char *nic, int family, const uint8_t ip[16])
 {
 	bool any_interface = !is_link_local(family, ip);
@@ -182,7 +185,7 @@ int nic_place_find(struct nic_places *p, const char *nic, int family, const uint
 		*ret = (struct nic_place){.kind = NIC_PLACE_LOCAL};
 		return 0;
 	}
-	/* All flows of a container have the same. */
+	/* All flows of a container have the same address, so the last answer is kept. */
 	if (p->asked_family == family && memcmp(p->asked, ip, sizeof(p->asked)) == 0) {
 		*ret = p->answer;
 		return 0;

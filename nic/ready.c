@@ -13,7 +13,7 @@
 #include "nic/ntuple.h"
 #include "nic/restore.h"
 
-/* The table as the driver makes it: then it is to be the driver's again. */
+/* Is the table what the driver makes by default? Then it is put back by asking for the default. */
 static bool rss_is_default(const uint32_t *table, uint32_t entries, uint32_t queues)
 {
 	for (uint32_t i = 0; i < entries; i++)
@@ -66,8 +66,8 @@ static int before_get(struct nic_before *b, const struct nic_facts *facts,
 }
 
 /*
- * Takes our queues out of the table: what went to them goes to the others in turn. Returns how many
- * entries that changed, or a negative errno.
+ * Takes zcrxd's queues out of the RSS table. Their entries go to the other queues in turn. Returns
+ * how many entries changed, or a negative errno.
  */
 static int rss_shrink(const char *nic, const struct nic_queues *queues, uint32_t rx_queues)
 {
@@ -131,7 +131,7 @@ static int change(const struct nic_facts *facts, const struct nic_queues *queues
 	return r < 0 ? r : 0;
 }
 
-/* False: all of the queues are in it. */
+/* Does b have queues that the older state does not have? */
 static bool queues_are_new(const struct nic_before *older, const struct nic_before *b)
 {
 	for (uint32_t i = 0; i < b->queues.n; i++)

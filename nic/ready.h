@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A NIC is made ready for leases: header split on and its threshold 0, ntuple rules on, the queues
- * that may be leased out of the RSS table.
- *
- * What it was like is in the journal (journal.h) before the first change, for restore.h.
+ * Makes a NIC ready for leases: header split is on with the threshold 0, ntuple rules are on, and
+ * the queues that may be leased are not in the RSS table. How the NIC was is written to the journal
+ * (journal.h) before the first change, for restore.h.
  */
 #ifndef ZCRX_NIC_READY_H
 #define ZCRX_NIC_READY_H
@@ -17,24 +16,24 @@
 #define NIC_SENTENCE_BYTES 200
 
 /*
- * Makes it ready. On failure everything is as it was, and why says what is missing. Returns 0 or a
- * negative errno. A journal of another card is told to say.
+ * Makes the NIC ready. On failure everything is as it was, and `why` says what is missing. Returns
+ * 0 or a negative errno. `say` is told of a journal that is another card's.
  */
 int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *queues, nic_say say,
 		   char why[NIC_SENTENCE_BYTES]);
 
 /*
- * Has the journal in the folder know what the NIC was like, and all of our queues. What it knows
- * already is older, and stays; queues that zcrxd has been given since are added. Rules in it are
- * those of a process that died, or of leases that are over: they are deleted. Returns and tells as
- * nic_make_ready(), which calls it.
+ * Makes sure that the journal has the NIC's state and all of zcrxd's queues. A state that the
+ * journal has already is older, and stays; queues that zcrxd was given since are added. Rules in
+ * the journal are of a process that died or of leases that are over: they are deleted.
+ * nic_make_ready() calls this; it returns and tells the same.
  */
 int nic_journal_begin(const char *dir, const struct nic_before *b, nic_say say,
 		      char why[NIC_SENTENCE_BYTES]);
 
 /*
- * Keeps it ready, should somebody have spread packets over the queues again, or switched ntuple
- * rules off. Returns how much was put right, or a negative errno.
+ * Makes the NIC ready again after somebody has spread packets over the queues or switched ntuple
+ * rules off. Returns how many things were put right, or a negative errno.
  */
 int nic_keep_ready(const char *nic, const struct nic_queues *queues);
 

@@ -12,7 +12,7 @@
 #include "nic/nic.h"
 #include "nic/ntuple.h"
 
-/* The kernel lets a queue go some time after its ring is closed. */
+/* How often a queue is looked at: the kernel lets it go some time after its ring is closed. */
 #define UNBOUND_TRIES    100
 #define UNBOUND_PAUSE_NS 50000000
 
@@ -49,7 +49,10 @@ static int complain(const struct nic_before *b, nic_say say, const char *what, i
 	return r;
 }
 
-/* Some drivers forget all rules with the feature: it stays on while there are others'. */
+/*
+ * Puts the feature rx-ntuple-filter back. It stays on while others have rules, since some drivers
+ * forget all rules with it.
+ */
 static int ntuple_put_back(const struct nic_before *b, nic_say say)
 {
 	struct nic_rule_at *others = NULL;
@@ -57,7 +60,7 @@ static int ntuple_put_back(const struct nic_before *b, nic_say say)
 	int r = b->ntuple ? 0 : nic_rules_get(b->name, &others, &n);
 
 	if (r < 0 && r != -EOPNOTSUPP)
-		return r; /* it is not known whether there are some */
+		return r; /* it is not known whether others have rules */
 	if (n > 0)
 		nic_tell(say, false, "%s: ntuple stays on, there are %u rules that are not zcrxd's",
 			 b->name, n);
@@ -78,7 +81,7 @@ static int settings_put_back(const struct nic_before *b, uint32_t ifindex, nic_s
 	return e[0] ? e[0] : e[1] ? e[1] : e[2] ? e[2] : e[3];
 }
 
-/* Returns r, or the errno of the attempt. */
+/* Sets the journal aside and says why. Returns r, or the errno of renaming it. */
 static int set_aside(const char *dir, const char *nic, nic_say say, const char *why, int r)
 {
 	char path[JOURNAL_PATH_BYTES];
@@ -106,7 +109,7 @@ static int of_another_card(const struct nic_before *b, const struct nic_card *no
 	return set_aside(dir, b->name, say, why, -ESTALE);
 }
 
-/* Is it of this boot, and of the card that has the name now? */
+/* Is the journal of this boot, and of the card that has the name now? */
 static int judge(const struct nic_before *b, const char *dir, nic_say say)
 {
 	char boot[BOOT_ID_BYTES];

@@ -19,7 +19,7 @@ static size_t address_bytes(int family)
 	return family == AF_INET ? 4 : 16;
 }
 
-/* What a rule of ours looks at. */
+/* The bits of a packet that a rule of ours looks at. */
 static struct nic_match mask_of(const struct nic_rule *rule)
 {
 	struct nic_match m = {.local_port = UINT16_MAX};

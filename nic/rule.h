@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Ntuple rules: which packets they match, and where these go. Plain data; nobody is asked. */
+/*
+ * Ntuple rules as plain data: which packets they match, and where the packets go. Nothing here asks
+ * the kernel.
+ */
 #ifndef ZCRX_NIC_RULE_H
 #define ZCRX_NIC_RULE_H
 
@@ -7,7 +10,7 @@
 #include <stdint.h>
 
 #define NIC_NO_QUEUE UINT32_MAX
-#define NIC_NOWHERE  UINT32_MAX /* no location */
+#define NIC_NOWHERE  UINT32_MAX /* the rule has no location */
 
 /*
  * A rule that steers one TCP stream, or with remote port 0 all streams to a local address and port,
@@ -20,7 +23,7 @@ struct nic_rule {
 	uint32_t queue;
 };
 
-/* Addresses and ports of packets, in the same order. */
+/* Addresses and ports of packets, in the byte order of struct nic_rule. */
 struct nic_match {
 	uint8_t local[16], remote[16];
 	uint16_t local_port, remote_port;
@@ -30,25 +33,26 @@ struct nic_match {
 struct nic_rule_at {
 	uint32_t location;
 	uint32_t queue; /* NIC_NO_QUEUE: it drops, wakes, or feeds a virtual function */
-	bool spread;    /* by the RSS table of `context`, whose numbers `queue` is added to */
+	/* it spreads by the RSS table of `context`, to whose entries `queue` is added */
+	bool spread;
 	uint32_t context;
-	int family;      /* AF_UNSPEC: it does not look at addresses */
-	bool may_be_tcp; /* there are TCP packets that it matches */
-	bool narrower;   /* it looks at more than is here: it matches only some of these packets */
-	struct nic_match value, mask; /* a bit that is not in the mask does not count */
-	bool own;                     /* ours; nic_exclusive_judge() says so */
+	int family;      /* AF_UNSPEC: the rule does not look at addresses */
+	bool may_be_tcp; /* it matches some TCP packets */
+	bool narrower;   /* it looks at more than is here, and so matches fewer packets */
+	struct nic_match value, mask; /* only bits of `value` that are in `mask` count */
+	bool own;                     /* the rule is zcrxd's, as nic_exclusive_judge() found */
 };
 
-/* Do they match the same packets, wherever these go? */
+/* Do both match the same packets, wherever the packets go? */
 bool nic_rule_same(const struct nic_rule *a, const struct nic_rule *b);
 
-/* Is it such as nic_rule_add() sets them? Then ret is what was set. */
+/* Is it a rule such as nic_rule_add() sets? Then *ret is that rule. */
 bool nic_rule_is_plain(const struct nic_rule_at *at, struct nic_rule *ret);
 
-/* Is it what nic_rule_add() set for this one? */
+/* Is it what nic_rule_add() sets for this rule? */
 bool nic_rule_is(const struct nic_rule_at *at, const struct nic_rule *rule);
 
-/* Does it match packets that the rule matches, too? */
+/* How many of the packets that `rule` matches does `at` match as well? */
 enum nic_overlap {
 	NIC_OVERLAP_NONE,
 	NIC_OVERLAP_SOME,
@@ -56,7 +60,7 @@ enum nic_overlap {
 };
 enum nic_overlap nic_rule_overlap(const struct nic_rule_at *at, const struct nic_rule *rule);
 
-/* What it matches, for people: "tcp4 to 192.0.2.1 port 443". */
+/* Says in words what the rule matches: "tcp4 to 192.0.2.1 port 443". */
 #define NIC_MATCH_BYTES 160
 void nic_rule_text(const struct nic_rule_at *at, char text[NIC_MATCH_BYTES]);
 

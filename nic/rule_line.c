@@ -33,7 +33,7 @@ void rule_line_print(char line[RULE_LINE_BYTES], const struct nic_rule *rule)
 	line_end(line, n);
 }
 
-/* Of the family, or of any with 0. Returns the family. */
+/* Reads an address of the family, or of any with family 0. Returns its family. */
 static int address(struct fields *f, const char *key, int family, uint8_t ret[16])
 {
 	char text[INET6_ADDRSTRLEN] = "";

@@ -23,7 +23,10 @@ void rule_notes_done(struct rule_notes *notes)
 	*notes = (struct rule_notes){.fd = -1, .generation = notes->generation};
 }
 
-/* The first line ends where one of a rule could, and is the only one that may be longer. */
+/*
+ * Finds where the rule lines start. The first line, which is of another kind, is as long as a whole
+ * number of rule lines.
+ */
 static int start_find(int fd, off_t *ret)
 {
 	char last = ' ';
@@ -80,7 +83,7 @@ static int line_write(const struct rule_notes *notes, uint32_t line, const struc
 	return n == sizeof(text) ? 0 : -ENOSPC;
 }
 
-/* Makes room for one line more, and for it among the free ones, where it may come to be. */
+/* Makes room for one more line, and in the list of free lines for its number. */
 static int line_new(struct rule_notes *notes)
 {
 	uint32_t *lines = reallocarray(notes->free_lines, notes->n + 1, sizeof(*lines));
@@ -108,7 +111,10 @@ int rule_notes_add(struct rule_notes *notes, const struct nic_rule *rule, struct
 	return 0;
 }
 
-/* If it cannot be written, a rule is noted that is not there any more: no harm. */
+/*
+ * Strikes a note. If that cannot be written, the journal has a rule that is not there any more,
+ * which does no harm.
+ */
 void rule_notes_strike(struct rule_notes *notes, struct rule_note note)
 {
 	if (notes->fd < 0 || note.generation != notes->generation)

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules in a NIC's journal (journal.h). Each is noted before it is set and struck when it is
- * gone: what a process that was killed may have left on the NIC is all there, and put back
- * (restore.h) deletes nothing else.
- *
- * A note is one write of one line. It is not synced: it outlives the process, and a reboot resets
- * the NIC, after which the journal does not hold anyway.
+ * The notes of zcrxd's rules in a NIC's journal (journal.h). Each rule is noted before it is set,
+ * and struck when it is gone: so the journal has every rule that a killed process may have left,
+ * and restore.h deletes no others. A note is one write of one line. It is not synced: it outlives
+ * the process, and a reboot resets the NIC and makes the journal void.
  */
 #ifndef ZCRX_NIC_RULE_NOTES_H
 #define ZCRX_NIC_RULE_NOTES_H
@@ -16,15 +14,15 @@
 #include "nic/rule.h"
 
 struct rule_notes {
-	int fd;      /* of the journal */
-	off_t start; /* of its first line of a rule */
-	uint32_t n;  /* lines */
+	int fd;      /* the journal */
+	off_t start; /* where the first rule line starts */
+	uint32_t n;  /* how many rule lines there are */
 	uint32_t *free_lines;
 	uint32_t n_free;
-	uint32_t generation; /* how often it was opened */
+	uint32_t generation; /* how many journals were opened so far */
 };
 
-/* One of them; notes of a journal that is no more are none. */
+/* A note. It is void once another journal is opened. */
 struct rule_note {
 	uint32_t line, generation;
 };
@@ -32,13 +30,13 @@ struct rule_note {
 void rule_notes_init(struct rule_notes *notes);
 
 /*
- * Of the journal that there is now, instead of what there was before. Its rules are to be gone from
- * the NIC, and are forgotten. Returns 0 or a negative errno.
+ * Opens the present journal in place of the one before. The rules in it must be gone from the NIC;
+ * they are struck. Returns 0 or a negative errno.
  */
 int rule_notes_open(struct rule_notes *notes, const char *dir, const char *nic);
 void rule_notes_done(struct rule_notes *notes);
 
-/* Returns 0 or a negative errno. */
+/* Notes a rule. Returns 0 or a negative errno. */
 int rule_notes_add(struct rule_notes *notes, const struct nic_rule *rule, struct rule_note *ret);
 void rule_notes_strike(struct rule_notes *notes, struct rule_note note);
 

@@ -50,7 +50,7 @@ void rule_spec_write(struct ethtool_rx_flow_spec *fs, const struct nic_rule *rul
 		write_ipv6(fs, rule);
 }
 
-/* The first four bytes behind the IP header: of TCP, the ports. */
+/* Reads the first four bytes behind the IP header, which in TCP are the ports. */
 static void ports_read(struct nic_match *m, __be32 l4)
 {
 	m->remote_port = (uint16_t)(ntohl(l4) >> 16);
@@ -128,13 +128,13 @@ static void match_read(const struct ethtool_rx_flow_spec *fs, struct nic_rule_at
 	case ETHER_FLOW:
 		ret->may_be_tcp = ret->narrower = true;
 		break;
-	default: /* UDP, SCTP, AH, ESP and what is not IP */
+	default: /* UDP, SCTP, AH, ESP and whatever is not IP */
 		break;
 	}
 	ret->narrower |= (fs->flow_type & (FLOW_EXT | FLOW_MAC_EXT)) != 0;
 }
 
-/* What does not count some drivers leave as it was, others not. */
+/* Clears the bits of the value that are not in the mask. Some drivers do so themselves. */
 static void mask_apply(struct nic_rule_at *at)
 {
 	uint8_t *value = (uint8_t *)&at->value;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rules as the ethtool ioctl has them. For ntuple.c only. */
+/* Rules in the form of the ethtool ioctl. Only ntuple.c uses it. */
 #ifndef ZCRX_NIC_RULE_SPEC_H
 #define ZCRX_NIC_RULE_SPEC_H
 
@@ -8,10 +8,10 @@
 struct ethtool_rx_flow_spec;
 struct ethtool_rxnfc;
 
-/* What is to be set; the location stays. */
+/* Writes the rule that is to be set. The location is left as it is. */
 void rule_spec_write(struct ethtool_rx_flow_spec *fs, const struct nic_rule *rule);
 
-/* What was read. */
+/* Reads a rule that the kernel returned. */
 void rule_spec_read(const struct ethtool_rxnfc *nfc, struct nic_rule_at *ret);
 
 #endif

@@ -35,14 +35,14 @@ static void on_rss(void *arg, struct attrs attrs)
 	struct answers *a = arg;
 	struct attrs table;
 
-	/* A table of no entries is one that the driver does not show. */
+	/* If the driver does not show the table, it gets no entries. */
 	attrs_find(attrs, ETHTOOL_A_RSS_INDIR, &table);
 	if (!nic_steering_add(a->steering, attrs_u32(attrs, ETHTOOL_A_RSS_CONTEXT), table.data,
 			      (uint32_t)table.len / sizeof(uint32_t)))
 		a->no_memory = true;
 }
 
-/* Only a dump lists the further contexts, too. */
+/* Gathers the RSS tables by a dump, as only a dump lists the further contexts. */
 static int tables_gather(struct nic_steering *s, uint32_t ifindex)
 {
 	const struct netlink_put header = {ETHTOOL_A_RSS_HEADER, ETHTOOL_A_HEADER_DEV_INDEX,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What decides to which receive queue of a NIC a packet goes: its RSS tables and its ntuple rules.
- * Only gathered here; exclusive.h judges it.
+ * Gathers what decides to which receive queue of a NIC a packet goes: its RSS tables and its ntuple
+ * rules. exclusive.h judges them.
  */
 #ifndef ZCRX_NIC_STEERING_H
 #define ZCRX_NIC_STEERING_H
@@ -11,7 +11,7 @@
 /* An RSS table: the NIC's own (context 0), or a further one, which only rules lead to. */
 struct nic_table {
 	uint32_t context;
-	uint32_t *queues; /* entry -> queue */
+	uint32_t *queues; /* the queue of each entry */
 	uint32_t n;
 };
 
@@ -25,16 +25,16 @@ struct nic_steering {
 	uint32_t n_rules;
 };
 
-/* Of an interface of this network namespace. nic_steering_done() frees what it found. */
+/* Gathers from an interface of this network namespace. nic_steering_done() frees what it found. */
 void nic_steering_gather(struct nic_steering *s, const char *nic, uint32_t ifindex);
 void nic_steering_done(struct nic_steering *s);
 
 /* Copies the table's queues. Returns false if there is no memory for that. */
 bool nic_steering_add(struct nic_steering *s, uint32_t context, const uint32_t *queues, uint32_t n);
 
-/* NULL if there is no such table. */
+/* The RSS table of a context, or NULL if there is none. */
 const struct nic_table *nic_steering_table(const struct nic_steering *s, uint32_t context);
-/* False for NULL. */
+/* Does the table lead to the queue? No if there is no table. */
 bool nic_table_has(const struct nic_table *t, uint32_t queue);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the administrator says, in zcrxd.conf(5) and on the command line. */
+/* The configuration: what zcrxd.conf(5) and the command line say. */
 #ifndef ZCRXD_CONFIG_H
 #define ZCRXD_CONFIG_H
 
@@ -11,41 +11,42 @@
 
 #define CONFIG_STATE_PATH "/run/zcrxd"
 
-/* [nic NAME]: receive queues that are zcrxd's; the classes say who may lease them. */
+/* [nic NAME]: the receive queues of an interface that zcrxd leases; classes say to whom. */
 struct config_nic {
 	struct config_nic *next;
 	char name[IF_NAMESIZE];
-	int line; /* of the file, where it begins */
+	int line; /* the line of the file in which the section begins */
 	struct nic_queues queues;
-	uint64_t linger_seconds; /* for so long it stays ready after its last lease */
+	uint64_t linger_seconds; /* how long the NIC stays ready after its last lease */
 };
 
 struct config {
 	char *clients; /* socket paths */
 	char *status;
-	mode_t mode;          /* of both sockets */
-	char *group;          /* owns them; NULL: the daemon's own */
-	gid_t gid;            /* that, once it is looked up; -1: none */
-	char *state;          /* folder of the journal */
-	uint32_t fixed_holes; /* of the kernel's zcrx, that this kernel has not: nic/holes.h */
+	mode_t mode; /* of both sockets */
+	char *group; /* owns both sockets; NULL: the daemon's own group */
+	gid_t gid;   /* the number of `group`, once it is looked up; -1: not yet, or none */
+	char *state; /* the folder of the journal */
+	uint32_t fixed_holes; /* holes that this kernel does not have: nic/holes.h */
 	struct config_nic *nics;
 	struct policy policy;
 };
 
-/* The defaults. Returns 0 or -ENOMEM. */
+/* Sets the defaults. Returns 0 or -ENOMEM; config_done() is due either way. */
 int config_init(struct config *c);
 void config_done(struct config *c);
 
-/* One with the defaults; NULL without memory. */
+/* A new [nic] with the defaults, or NULL without memory. */
 struct config_nic *config_nic_new(const char *name);
 
 /*
- * Looks up the groups of [sockets] and of the classes' sockets. May ask the network, for long.
- * Returns 0, -ENOENT or another negative errno, with the name that is not known.
+ * Looks up the groups of [sockets] and of the classes' sockets. It may ask the network and take
+ * long. Returns 0, -ENOENT if nobody has the name, or another negative errno; then *ret_unknown is
+ * the name.
  */
 int config_find_groups(struct config *c, const char **ret_unknown);
 
-/* Is what holds from the start on the same: [sockets], [zcrx] and [nic]? */
+/* Are [sockets], [zcrx] and [nic] the same in both? zcrxd reads them when it starts only. */
 bool config_same_start(const struct config *a, const struct config *b);
 
 #endif

@@ -47,7 +47,10 @@ static void check_nics(const struct config *config, const struct policy_class *c
 	}
 }
 
-/* Who is of the class: one socket, or users and groups, or the rest. */
+/*
+ * Checks who belongs to the class: whoever uses its socket, or its users and groups, or everybody
+ * else.
+ */
 static void check_who(const struct config *config, const struct policy_class *c, struct mistakes *m)
 {
 	bool matches = c->users.n || c->groups.n;

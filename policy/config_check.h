@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Mistakes in a configuration: how they are told, and those that only all of it shows. */
+/* Mistakes in a configuration: how they are printed, and checks that need the whole file. */
 #ifndef ZCRXD_CONFIG_CHECK_H
 #define ZCRXD_CONFIG_CHECK_H
 
 #include "policy/config.h"
 
 struct mistakes {
-	const char *path; /* of the file */
-	int n;            /* told so far */
+	const char *path; /* the path of the file */
+	int n;            /* how many were printed so far */
 };
 
-/* One line on stderr: where, and what. */
+/* Prints one line on stderr: the file, the line and what is wrong there. */
 __attribute__((format(printf, 3, 4))) void mistake(struct mistakes *m, int line, const char *format,
 						   ...);
 
-/* Once each line is right. */
+/* Checks the whole configuration, once each line of it is right. */
 void config_check(const struct config *c, struct mistakes *m);
 
 #endif

@@ -14,25 +14,25 @@
 #define NIC_NAME_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@"
 #define BLANKS          " \t\r\f\v"
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
-/* Names of classes are also those of systemd's descriptors. */
+/* A class's name is also the name of its descriptor from systemd, so it is made of these. */
 #define CLASS_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 struct reader {
 	struct config *config;
 	struct mistakes mistakes;
 	FILE *file;
-	int error; /* of reading it; inih takes that for the file's end */
+	int error; /* the errno of reading the file; inih takes an error for the file's end */
 	int line;
-	char header[INI_MAX_LINE]; /* the line just read, behind the bracket it begins with */
-	bool key;                  /* the section has had one */
-	bool goes_on;              /* the line just read, with the value of the key before */
+	char header[INI_MAX_LINE]; /* the last line, behind its opening bracket, or "" */
+	bool key;                  /* the section has had a key */
+	bool goes_on;              /* the last line goes on with the value of a key */
 };
 
 static void section_begin(struct reader *r, const char *section);
 
 /*
- * inih says nothing of a section without keys. So the line before is looked at again: if it began
- * with a bracket and was no value (line_handle()), it was a header.
+ * inih does not tell of a section without keys. So each line that begins with a bracket is kept. It
+ * was a header unless inih has called line_handle() for it since.
  */
 static void header_finish(struct reader *r)
 {
@@ -45,7 +45,7 @@ static void header_finish(struct reader *r)
 	*r->header = '\0';
 }
 
-/* inih does so itself, but not where a line goes on with the value of the one before. */
+/* Cuts the comment at the end of an indented line. inih cuts it from other lines only. */
 static void comment_cut(char *line)
 {
 	char *at = line;
@@ -56,8 +56,8 @@ static void comment_cut(char *line)
 }
 
 /*
- * inih's handlers are not told the line, so it is counted where lines are read. What inih has no
- * room for it would take for the next line.
+ * Reads one line for inih, and counts it, since inih does not tell its handlers the number. The
+ * rest of a line that is too long is skipped: inih would take it for the next line.
  */
 static char *line_read(char *room, int bytes, void *user)
 {
@@ -96,8 +96,8 @@ static void unknown_key(struct reader *r, const struct section *s, const char *n
 }
 
 /*
- * For inih an indented line is another value of the key before: only a list can have that. What was
- * meant for a key of its own is not swallowed, and no value is too long to be printed in its line.
+ * inih takes an indented line for another value of the key before. Only a list can have several; of
+ * any other key the second value is refused.
  */
 static bool is_second_value(struct reader *r, const char *name, const char *value)
 {
@@ -109,7 +109,9 @@ static bool is_second_value(struct reader *r, const char *name, const char *valu
 	return r->goes_on;
 }
 
-/* A line of a section whose keys are in a table. */
+/*
+ * Takes a line: finds the key in the section's table and parses the value into the object's field.
+ */
 static void table_line(struct reader *r, const struct section *s, void *object, const char *name,
 		       const char *value)
 {
@@ -139,7 +141,7 @@ static bool is_class_name(const char *name)
 	       strcmp(name, "clients") != 0 && strcmp(name, "status") != 0;
 }
 
-/* There is one from its header on, with the defaults. */
+/* Makes the class, with the defaults, when its header is read. */
 static void class_begin(struct reader *r, const char *name)
 {
 	if (!is_class_name(name)) {
@@ -163,7 +165,10 @@ static void class_line(struct reader *r, const char *name, const char *key, cons
 		table_line(r, &section_class, c, key, value);
 }
 
-/* The kernel takes more; these are what names are made of, and what the file can hold. */
+/*
+ * The kernel allows more characters. These are what names are made of in practice, and what an INI
+ * file can hold.
+ */
 static bool is_nic_name(const char *name)
 {
 	size_t n = strlen(name);
@@ -201,7 +206,7 @@ static void nic_line(struct reader *r, const char *name, const char *key, const 
 		table_line(r, &section_nic, nic, key, value);
 }
 
-/* The name in a section's, if it is of this kind. */
+/* The name in the title of a section of this kind, or NULL if the section is of another. */
 static const char *named(const char *section, const char *kind)
 {
 	size_t n = strlen(kind);
@@ -222,8 +227,9 @@ static void section_begin(struct reader *r, const char *section)
 }
 
 /*
- * inih: 1 goes on, 0 is an error at this line. All are reported, so it always goes on. What is in a
- * section that could not begin was reported there.
+ * Called by inih for each key and value. It always returns 1, so that inih goes on and every
+ * mistake is printed. Keys of a section that could not begin are skipped, since the section's
+ * mistake was printed.
  */
 static int line_handle(void *user, const char *section, const char *name, const char *value)
 {

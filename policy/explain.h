@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a class means, in sentences. */
+/* Says in sentences what a class means. */
 #ifndef ZCRXD_EXPLAIN_H
 #define ZCRXD_EXPLAIN_H
 
@@ -7,10 +7,10 @@
 
 #include "policy/policy.h"
 
-/* One line a sentence, each begun with start. */
+/* Prints what the class may do, one sentence a line. Each line begins with `start`. */
 void explain_class(const struct policy_class *c, const char *start, FILE *out);
 
-/* Who is of it, as part of a sentence. */
+/* Prints who belongs to the class, as part of a sentence. */
 void explain_who(const struct policy_class *c, FILE *out);
 
 #endif

@@ -59,13 +59,13 @@ static int parse_text(const char *value, char **ret)
 	return 0;
 }
 
-/* 0: there is no such backend */
+/* Returns the bit of the backend of this name, or 0 if there is none. */
 static uint32_t backend_parse(const char *name)
 {
 	return backend_bit(backend_find(name));
 }
 
-/* Names separated by blanks, each of which is a bit. */
+/* Parses names that are separated by blanks into a set. find returns the bit of a name, or 0. */
 static int parse_set(const char *value, uint32_t (*find)(const char *name), uint32_t *ret)
 {
 	uint32_t set = 0;

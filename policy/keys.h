@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys of zcrxd.conf: their types, how values are parsed and printed. */
+/* The keys of zcrxd.conf: their types, and how their values are parsed and printed. */
 #ifndef ZCRXD_KEYS_H
 #define ZCRXD_KEYS_H
 
@@ -26,23 +26,27 @@ enum key_type {
 struct key {
 	const char *name;
 	enum key_type type;
-	size_t offset; /* in what it is a key of */
+	size_t offset; /* of the field, in the object that the key belongs to */
 };
 
-/* NULL if there is no such key. */
+/* Finds a key by its name. Returns NULL if there is none. */
 const struct key *key_find(const struct key *keys, size_t n, const char *name);
 
-/* It is a list, and another line adds to it. Else it replaces what was there. */
+/* Is the key a list, to which another line adds? A line of any other key replaces the value. */
 bool key_adds_up(const struct key *key);
 
 /*
- * Returns 0, -ENOENT for a name nobody has, -EINVAL: it is not what is expected, or another
- * negative errno: there was no memory, or a name could not be looked up.
+ * Parses the value into the object's field. Returns 0, -ENOENT if nobody has a name in it, -EINVAL
+ * if it is not what key_expected() says, or another negative errno if there is no memory or a name
+ * could not be looked up.
  */
 int key_parse(const struct key *key, void *object, const char *value);
 const char *key_expected(const struct key *key);
 
-/* Lines of a file. A list takes one for each item, since lines must not become too long. */
+/*
+ * Prints the object's field as lines of the file: one for each item of a list, so that no line
+ * becomes too long to be read.
+ */
 void key_print(const struct key *key, const void *object, FILE *out);
 
 #endif

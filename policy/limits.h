@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is counted of each user, and the most that a class allows (zcrxd.conf(5)). */
+/* What zcrxd counts for each user, and how much of it a class allows: zcrxd.conf(5). */
 #ifndef ZCRX_POLICY_LIMITS_H
 #define ZCRX_POLICY_LIMITS_H
 
@@ -13,21 +13,21 @@ enum account_kind {
 	ACCOUNT_BYTES,
 	ACCOUNT_FLOWS, /* listeners included */
 	ACCOUNT_LISTENERS,
-	ACCOUNT_FILES, /* of memory; the limit follows from those of areas and queues */
+	ACCOUNT_FILES, /* files of shared memory: limits_files() */
 	ACCOUNT_KINDS,
 };
 
-/* Of each user of a class. */
+/* The limits of each user of a class. */
 struct limits {
 	uint64_t most[ACCOUNT_KINDS]; /* see account_most() */
-	uint64_t requests_per_second; /* further ones wait */
-	uint64_t leases_per_minute;   /* further ones are refused */
-	uint64_t most_users;          /* of the class at once */
+	uint64_t requests_per_second; /* further requests wait */
+	uint64_t leases_per_minute;   /* further leases are refused */
+	uint64_t most_users;          /* how many users the class has at once */
 };
 
 /*
- * The most files of memory that a user may have: one for each area and three for each queue, and
- * as many again for areas and queues that were closed while somebody still has their memory.
+ * How many files of shared memory a user may have: one for each area and three for each queue, and
+ * as many again for areas and queues that are closed but whose memory somebody still has.
  */
 static inline uint64_t limits_files(const struct limits *l)
 {

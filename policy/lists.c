@@ -10,9 +10,9 @@
 #include "policy/names.h"
 
 #define PORT_MOST 65535u
-#define ID_MOST   (UINT32_MAX - 1) /* the last one means nobody */
+#define ID_MOST   (UINT32_MAX - 1) /* UINT32_MAX means nobody */
 
-/* Calls add for each item of the text, until one fails. */
+/* Calls add for each item of the text until add fails. */
 static int each(void *list, const char *text, const char *separators,
 		int (*add)(void *list, const char *item))
 {
@@ -50,7 +50,7 @@ static int span_add(struct policy_ids *ids, struct policy_span span)
 	return 0;
 }
 
-/* Numbers, or what find makes of a name. */
+/* Adds an item to the ids: a number, a span of numbers, or a name, whose number find returns. */
 static int id_add(struct policy_ids *ids, const char *item,
 		  int (*find)(const char *name, uint32_t *ret))
 {
@@ -93,7 +93,7 @@ int list_groups(struct policy_ids *ids, const char *text)
 	return each(ids, text, " \t", group_add);
 }
 
-/* Splits off the ports behind an address: "*:80", "10.0.0.1:80", "[fd00::1]:80". */
+/* Splits the ports off an address such as "*:80", "10.0.0.1:80" or "[fd00::1]:80". */
 static int ports_split(char *item, char **ret_ip, struct range *range)
 {
 	struct policy_span ports = {0, PORT_MOST};
@@ -107,7 +107,7 @@ static int ports_split(char *item, char **ret_ip, struct range *range)
 		*end = '\0';
 		*ret_ip = item + 1;
 	} else if (colon && colon != strchr(item, ':')) {
-		colon = NULL; /* an address of IPv6, without ports */
+		colon = NULL; /* an IPv6 address without ports */
 	}
 	int r = colon ? span_parse(colon + 1, PORT_MOST, &ports) : 0;
 	if (colon && *item != '[')
@@ -133,7 +133,9 @@ static int ip_parse(char *text, struct range *range)
 	if (slash && (span_parse(slash + 1, most, &bits) < 0 || bits.first != bits.last))
 		return -EINVAL;
 	range->bits = (uint8_t)bits.first;
-	/* What does not count is cleared, so that the same range is always written the same way. */
+	/*
+	 * The bits behind the prefix are cleared, so that a range is always written the same way.
+	 */
 	for (uint32_t bit = range->bits; bit < 128; bit++)
 		range->ip[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
 	return 0;
@@ -175,8 +177,8 @@ static int queue_add(void *ids, const char *item)
 }
 
 /*
- * Some queues of an interface are one item, however many lines they are in. All of them are
- * another.
+ * Finds or makes the item of an interface. An interface has one item for some of its queues, whose
+ * lines are joined, and another for all of its queues.
  */
 static struct policy_nic *nic_get(struct policy_nics *list, const struct policy_nic *key, bool some)
 {

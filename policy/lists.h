@@ -22,7 +22,7 @@ int list_groups(struct policy_ids *ids, const char *text);
 int list_addresses(struct range_list *list, const char *text);
 int list_nics(struct policy_nics *list, const char *text);
 
-/* As they are taken, but for names of users and groups: these have become numbers. */
+/* Print a list as it can be read again. Names of users and groups have become numbers. */
 void list_ids_print(const struct policy_ids *ids, const char *separator, FILE *out);
 void list_addresses_print(const struct range_list *list, FILE *out);
 void list_nics_print(const struct policy_nics *list, FILE *out);

@@ -7,11 +7,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* For what is known of a user or a group: a group may have very many members. */
+/*
+ * The first size of the buffer for a user or group. It grows, as a group can have very many
+ * members.
+ */
 #define ROOM_LEAST (4u << 10)
 #define ROOM_MOST  (64u << 20)
 
-/* One try with so much room: 0, -ENOENT, or the errno of the library's call. */
+/* Looks a name up in a buffer of so many bytes. Returns 0, -ENOENT, or the library's errno. */
 typedef int (*look)(const char *name, char *room, size_t bytes, uint32_t *ret);
 
 static int answer(int error, const void *found)
@@ -41,7 +44,7 @@ static int look_group(const char *name, char *room, size_t bytes, uint32_t *ret)
 	return r;
 }
 
-/* ERANGE says no more than that there was too little room. */
+/* Looks a name up, in a larger buffer for each ERANGE, which says that the buffer was too small. */
 static int find(look try, const char *name, uint32_t *ret)
 {
 	int r = -ERANGE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers of users and groups by their names. Both return 0, -ENOENT: nobody has the name, or
- * another negative errno: it could not be looked up, and may exist.
+ * Finds the numbers of users and groups by their names. Both functions return 0, -ENOENT if nobody
+ * has the name, or another negative errno if the name could not be looked up and may exist.
  */
 #ifndef ZCRXD_NAMES_H
 #define ZCRXD_NAMES_H

@@ -7,7 +7,7 @@
 
 #include "proto/reason.h"
 
-/* What it has it may give back, at this rate. */
+/* The class of those who have none any more: they may give back what they have, at this rate. */
 const struct policy_class policy_nobody = {.name = "-", .limits = {.requests_per_second = 1000}};
 
 static const struct policy_verdict yes = {REASON_NONE, ""};
@@ -125,7 +125,10 @@ const struct policy_class *policy_class_of(const struct policy *p,
 	return p->classes;
 }
 
-/* A socket of IPv6 takes IPv4 as well, unless it is told not to: that is not known here. */
+/*
+ * Does `local` have the port with all addresses? A socket of IPv6 takes IPv4 connections as well
+ * unless it is told not to, which is not known here: so it needs both families.
+ */
 static bool local_has_all(const struct policy_class *c, uint32_t family, uint16_t port)
 {
 	return range_list_has_port(&c->local, 4, port) &&
@@ -196,7 +199,10 @@ static struct policy_verdict judge_steer(const struct policy_class *c,
 	return yes;
 }
 
-/* What a socket is bound to, if it is: the kernel's own choice needs no leave. */
+/*
+ * May a socket be bound to the request's local address? An address that the kernel chooses needs no
+ * permission.
+ */
 static bool may_bind(const struct policy_class *c, const struct policy_request *r)
 {
 	struct msg_addr a = addr_unmapped(&r->local);

@@ -19,10 +19,10 @@
 #include "policy/range.h"
 #include "proto/msg.h"
 
-#define POLICY_DEFAULT    "default" /* the class of those that match no other */
+#define POLICY_DEFAULT    "default" /* the class of whoever matches no other */
 #define POLICY_NAME_BYTES 32
 
-/* From first to last, both included. */
+/* The numbers from first to last, both included. */
 struct policy_span {
 	uint32_t first, last;
 };
@@ -34,7 +34,7 @@ struct policy_ids {
 
 struct policy_nic {
 	char name[IF_NAMESIZE];
-	struct policy_ids queues; /* none: all that zcrxd has */
+	struct policy_ids queues; /* empty: all queues that zcrxd has of it */
 };
 
 struct policy_nics {
@@ -44,56 +44,62 @@ struct policy_nics {
 
 enum policy_host {
 	POLICY_HOST_NO,
-	POLICY_HOST_RECEIVE_ONLY, /* as far as local and remote go */
+	POLICY_HOST_RECEIVE_ONLY, /* at the addresses of `local` and `remote` */
 	POLICY_HOST_YES
 };
 
 struct policy_class {
 	struct policy_class *next;
 	char name[POLICY_NAME_BYTES];
-	int line; /* of the file, where it begins; 0: not there */
-	/* Who: those that connect to its socket; or, on the shared one, any of these. */
-	char *socket, *group; /* NULL: none; the process's own */
-	gid_t gid;            /* the group's, once it is looked up; -1: none */
+	int line; /* the line of the file in which the class begins; 0: it is not in the file */
+	/*
+	 * Who belongs to it: whoever connects to its socket, or these users and groups on the
+	 * shared socket.
+	 */
+	char *socket, *group; /* NULL: it has no socket; the process's own group */
+	gid_t gid; /* the number of `group`, once it is looked up; -1: not yet, or none */
 	mode_t mode;
 	struct policy_ids users, groups;
 	struct limits limits;
 	uint32_t backends; /* enum backend_set */
 	struct policy_nics nics;
-	/* Of what may be steered, and received with sockets of the daemon's namespace. */
+	/*
+	 * The addresses that may be steered, and used with sockets of the daemon's network
+	 * namespace.
+	 */
 	struct range_list local, remote;
 	enum policy_host host;
-	bool udmabuf; /* made for clients that may not themselves */
+	bool udmabuf; /* zcrxd makes udmabufs for clients that may not make them themselves */
 };
 
 struct policy {
-	struct policy_class *classes; /* the first is POLICY_DEFAULT, the others as in the file */
+	struct policy_class *classes; /* POLICY_DEFAULT, then the others in the file's order */
 };
 
-/* POLICY_DEFAULT alone. Returns 0 or -ENOMEM. */
+/* Makes a policy of the class POLICY_DEFAULT alone. Returns 0 or -ENOMEM. */
 int policy_init(struct policy *p);
 void policy_done(struct policy *p);
 
-/* The class of a name; made, with the defaults, if there is none. NULL without memory. */
+/* Finds the class of this name, or makes it with the defaults. Returns NULL without memory. */
 struct policy_class *policy_class_get(struct policy *p, const char *name);
 struct policy_class *policy_class_find(const struct policy *p, const char *name);
 
 struct policy_identity {
-	const char *socket; /* the class whose socket was connected to; NULL: the shared one */
+	const char *socket; /* the class whose socket it connected to; NULL: the shared one */
 	uid_t uid;
 	gid_t gid;
-	const gid_t *groups; /* supplementary ones */
+	const gid_t *groups; /* the supplementary groups */
 	uint32_t group_count;
 };
 
-/* NULL if the socket's class is not there any more. */
+/* The class of a client, or NULL if its socket's class is not there any more. */
 const struct policy_class *policy_class_of(const struct policy *p,
 					   const struct policy_identity *who);
 
 enum policy_what {
 	POLICY_BACKEND, /* a queue of this backend */
 	POLICY_LEASE,   /* a hardware queue */
-	POLICY_STEER,   /* packets of these addresses to it */
+	POLICY_STEER,   /* packets of these addresses, to a leased hardware queue */
 	POLICY_FLOW     /* a socket of the daemon's network namespace */
 };
 
@@ -102,12 +108,12 @@ struct policy_request {
 	uint32_t backend;
 	const char *nic;
 	uint32_t rxq;
-	bool listening; /* then nothing is said of remote */
+	bool listening; /* the socket listens; then `remote` does not count */
 	bool receive_only;
-	struct msg_addr local, remote; /* port 0 of local: any that is free */
+	struct msg_addr local, remote; /* local.port 0: any port that is free */
 };
 
-/* REASON_NONE, or why not with a sentence, a constant. */
+/* REASON_NONE, or why the request is denied, with a sentence, which is a constant. */
 struct policy_verdict {
 	uint32_t reason;
 	const char *why;
@@ -115,21 +121,21 @@ struct policy_verdict {
 
 struct policy_verdict policy_judge(const struct policy_class *c, const struct policy_request *r);
 
-/* May it lease any queue of any NIC, or of this one? */
+/* May the class lease some queue of this NIC, or with NULL of any? */
 bool policy_leases(const struct policy_class *c, const char *nic);
 
 /*
- * Are only some remote addresses to be steered? Then a listening socket is not, and each of its
- * connections is judged by itself.
+ * May packets of only some remote addresses be steered? Then a listening socket is not steered as a
+ * whole: each of its connections is judged by itself.
  */
 bool policy_steers_each(const struct policy_class *c, const struct msg_addr *local);
 
-/* May a connection be kept that a receive-only listener of the daemon's accepted? */
+/* May zcrxd keep a connection from this address that a receive-only listener of its accepted? */
 bool policy_accepts(const struct policy_class *c, const struct msg_addr *remote);
 
 bool policy_ids_have(const struct policy_ids *ids, uint32_t id);
 
-/* For a connection whose class is no more: it may do nothing new. */
+/* The class of a connection whose class is not there any more. It may do nothing new. */
 extern const struct policy_class policy_nobody;
 
 #endif

@@ -9,7 +9,7 @@ static bool same_bits(const uint8_t *a, const uint8_t *b, uint32_t bits)
 	return memcmp(a, b, whole) == 0 && (!rest || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
 }
 
-/* Port 0 is one of those that the kernel picks from. */
+/* Is the port in the range? Port 0 means any port that the kernel chooses from. */
 static bool port_has(const struct range *r, uint16_t port)
 {
 	if (port == 0)

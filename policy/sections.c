@@ -29,7 +29,10 @@ static const struct key nic_keys[] = {
 	}
 #define LIMIT(name, type, kind) CLASS_KEY(name, type, limits.most[kind])
 
-/* The first of them say who is of the class. */
+/*
+ * The keys that say who belongs to a class come first: so many about its socket, so many about
+ * users.
+ */
 enum {
 	KEYS_OF_SOCKET = 3,
 	KEYS_OF_MATCH = 2
@@ -69,7 +72,7 @@ static void keys_print(const struct key *keys, size_t n, const void *object, FIL
 		key_print(&keys[i], object, out);
 }
 
-/* Not all keys are for every class. */
+/* Prints a class, of the first keys only those that apply to it. */
 static void class_print(const struct policy_class *c, FILE *out)
 {
 	bool matches = !c->socket && strcmp(c->name, POLICY_DEFAULT) != 0;

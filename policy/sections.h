@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The sections of zcrxd.conf and their keys, and a configuration printed by them. */
+/* The sections of zcrxd.conf with their keys, and printing a configuration by them. */
 #ifndef ZCRXD_SECTIONS_H
 #define ZCRXD_SECTIONS_H
 
@@ -8,17 +8,20 @@
 #include "policy/config.h"
 #include "policy/keys.h"
 
-/* How the names of sections begin of which there can be several. */
+/* How the titles of [nic NAME] and [class NAME] begin. */
 #define SECTION_NIC   "nic "
 #define SECTION_CLASS "class "
 
 struct section {
-	const char *name; /* as people read it */
+	const char *name; /* the section's title; NAME stands for any name */
 	const struct key *keys;
 	size_t n;
 };
 
-/* Their keys are fields of struct config, and of the last two of config_nic and policy_class. */
+/*
+ * The keys of the first two are fields of struct config, those of [nic] of struct config_nic, those
+ * of [class] of struct policy_class.
+ */
 extern const struct section section_sockets, section_zcrx, section_nic, section_class;
 
 /* Prints the configuration as a file that config_read() takes; comments say what it means. */

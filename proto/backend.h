@@ -36,8 +36,8 @@ enum backend_set {
 };
 
 /* All names, a blank before each: part of a sentence, known when it is compiled. */
-#define BACKEND_NAME_(NAME, number, name, leased) " " name
-#define BACKEND_NAMES                             BACKEND_TABLE(BACKEND_NAME_)
+#define BACKEND_SPACED_NAME(NAME, number, name, leased) " " name
+#define BACKEND_NAMES                                   BACKEND_TABLE(BACKEND_SPACED_NAME)
 
 /* "unknown" if there is none of this number. */
 const char *backend_name(uint32_t number);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Mappings of shared memory, on either side: made so that they can be undone, and undone. */
+/*
+ * Maps and unmaps shared memory, for the daemon and for the library. What is mapped here can be
+ * unmapped.
+ */
 #ifndef ZCRX_PROTO_MAPPING_H
 #define ZCRX_PROTO_MAPPING_H
 
@@ -11,7 +14,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* What the memory of a file consists of: pages, or huge ones. */
+/*
+ * The size in bytes of the pages that the file's memory consists of: ordinary ones, or huge ones.
+ */
 static inline size_t mapping_unit(int fd)
 {
 	struct statfs fs;
@@ -21,8 +26,9 @@ static inline size_t mapping_unit(int fd)
 }
 
 /*
- * Maps the file from its beginning, shared. Returns 0 or a negative errno, -EINVAL for a part of a
- * huge page: the kernel would map all of it, and not unmap a part.
+ * Maps `bytes` bytes of the file from its beginning, shared. Returns 0 or a negative errno: -EINVAL
+ * if the mapping would end within a huge page, since the kernel would map the whole page and then
+ * refuse to unmap a part of it.
  */
 static inline int mapping_new(void **ret, int fd, size_t bytes, int protection, int flags)
 {
@@ -36,7 +42,7 @@ static inline int mapping_new(void **ret, int fd, size_t bytes, int protection, 
 	return 0;
 }
 
-/* Memory of our own, zeroed. The same. */
+/* Maps zeroed memory that belongs to no file. Returns 0 or a negative errno. */
 static inline int mapping_own(void **ret, size_t bytes)
 {
 	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -47,9 +53,10 @@ static inline int mapping_own(void **ret, size_t bytes)
 }
 
 /*
- * Unmaps what was mapped by these, as long as it was. That cannot fail but by a mistake of ours,
- * which would leave mappings behind until nobody can have any. (It needs no memory either: the
- * kernel joins neighbours of one file only, and each mapping has a file of its own, or begins it.)
+ * Unmaps a whole mapping that one of the functions above made. Only a mistake of ours can make
+ * munmap() fail, and it would leave mappings behind until the process can have no more: so it
+ * aborts. (munmap() needs memory only to split a mapping that the kernel joined with a neighbour.
+ * The kernel joins neighbours of one file only, and each mapping here has a file of its own.)
  */
 static inline void mapping_free(void *at, size_t bytes)
 {

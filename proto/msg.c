@@ -48,7 +48,7 @@ static bool header_fits(const union msg_any *m, uint32_t len, uint32_t nfds)
 	       m->hdr.size == len && m->hdr.nfds == nfds;
 }
 
-/* Version 1's size is the least; what lies beyond the size we know must be zero. */
+/* A body has at least the bytes that we know of it. The bytes behind them must be zero. */
 static uint32_t body_check(const union msg_any *m, uint32_t len, uint32_t nfds,
 			   const struct body *known)
 {

@@ -38,7 +38,7 @@ struct msg_hdr {
 struct msg_fail {
 	struct msg_hdr hdr;
 	uint32_t reason; /* enum reason, proto/reason.h */
-	uint32_t detail; /* a number that goes with the reason, or 0 */
+	uint32_t detail; /* a number that the reason's sentence needs, or 0 */
 	char text[MSG_TEXT_BYTES];
 };
 
@@ -72,7 +72,7 @@ struct msg_hello_reply {
 	uint16_t version;
 	uint16_t pad;
 	uint32_t page_bytes;
-	uint64_t features; /* both sides have these */
+	uint64_t features; /* the features that both sides have */
 	uint64_t max_area_bytes;
 	uint32_t max_queues;
 	uint32_t max_flows;
@@ -80,7 +80,7 @@ struct msg_hello_reply {
 };
 
 struct msg_area_add {
-	struct msg_hdr hdr; /* + the area's fd */
+	struct msg_hdr hdr; /* comes with the area's descriptor */
 	uint32_t kind;      /* enum msg_area_kind */
 	uint32_t flags;     /* 0 */
 	uint64_t length;    /* bytes, a multiple of page_bytes */
@@ -103,7 +103,7 @@ struct msg_queue_open {
 	uint32_t area_id;
 	uint32_t backend;    /* enum msg_backend, proto/backend.h */
 	uint32_t flags;      /* MSG_QUEUE_* */
-	uint32_t cq_entries; /* here and below 0 = the daemon's choice */
+	uint32_t cq_entries; /* 0 in this and the next three fields: the daemon chooses */
 	uint32_t rq_entries;
 	uint32_t buffer_bytes;
 	uint32_t rx_queues;
@@ -111,7 +111,7 @@ struct msg_queue_open {
 	char nic[16];
 };
 
-/* Where things lie in the queue's memfds, in bytes from the start of each mapping. */
+/* The layout of the queue's shared memory. Places are in bytes from the start of their mapping. */
 struct msg_rings {
 	uint32_t cq_map_bytes;
 	uint32_t cq_tail; /* u32, written by the kernel */
@@ -132,16 +132,16 @@ struct msg_rings {
 };
 
 struct msg_queue_open_reply {
-	struct msg_hdr hdr; /* + cq (read-only), rq, channel, and side if side_map_bytes */
+	struct msg_hdr hdr; /* comes with cq (read-only), rq, channel; side if side_map_bytes */
 	uint32_t queue_id;
-	uint32_t backend; /* the one given */
+	uint32_t backend; /* the backend that the queue has */
 	uint32_t format;  /* enum msg_format */
 	uint32_t buffer_bytes;
 	uint32_t ifindex; /* 0: any interface */
 	uint32_t rxq;
-	uint64_t area_token; /* or-ed into the offset of every refill entry */
+	uint64_t area_token; /* the client ors it into the offset of every refill entry */
 	struct msg_rings rings;
-	uint32_t why_not; /* reason no better backend was given, 0 if there is none better */
+	uint32_t why_not; /* enum reason: why no better backend; 0: there is none better */
 	uint32_t pad;
 	char why_text[MSG_TEXT_BYTES];
 };
@@ -153,7 +153,7 @@ struct msg_queue_close {
 };
 
 struct msg_flow_adopt {
-	struct msg_hdr hdr; /* + the socket */
+	struct msg_hdr hdr; /* comes with the socket */
 	uint32_t queue_id;
 	uint32_t flags; /* MSG_FLOW_LISTEN */
 };
@@ -162,14 +162,15 @@ struct msg_flow_host {
 	struct msg_hdr hdr;
 	uint32_t queue_id;
 	uint32_t flags;      /* MSG_FLOW_LISTEN, MSG_FLOW_RECEIVE_ONLY */
-	uint32_t backlog;    /* listen: 0 = the daemon's choice */
-	uint32_t timeout_ms; /* connect: 0 = the daemon's choice */
+	uint32_t backlog;    /* of a listening socket; 0: the daemon chooses */
+	uint32_t timeout_ms; /* for connecting; 0: the daemon chooses */
 	struct msg_addr local;
 	struct msg_addr remote;
 };
 
-struct msg_flow_reply { /* answers FLOW_ADOPT and FLOW_HOST (+ the socket, unless receive-only) */
-	struct msg_hdr hdr;
+/* Answers FLOW_ADOPT and FLOW_HOST. */
+struct msg_flow_reply {
+	struct msg_hdr hdr; /* of FLOW_HOST: comes with the socket, unless it is receive-only */
 	uint32_t flow_id;
 	uint32_t pad;
 	struct msg_addr local;
@@ -188,12 +189,13 @@ struct msg_flow_close {
 	uint32_t flags; /* MSG_CLOSE_ABORT */
 };
 
-struct msg_ok { /* a reply that carries nothing */
+/* A reply that carries nothing. */
+struct msg_ok {
 	struct msg_hdr hdr;
 };
 
 struct msg_flow_opened {
-	struct msg_hdr hdr; /* + the socket, unless receive-only */
+	struct msg_hdr hdr; /* comes with the socket, unless the listener is receive-only */
 	uint32_t queue_id;
 	uint32_t listener_id;
 	uint32_t flow_id;
@@ -296,34 +298,37 @@ union msg_any {
 	uint64_t words[MSG_BYTES_MAX / 8];
 };
 
-/* What a receiver expects; one bit each. */
+/* What a receiver expects. Each state is a bit. */
 enum msg_state {
-	MSG_STATE_NEW = 1,   /* request before HELLO was answered */
-	MSG_STATE_READY = 2, /* request after it */
-	MSG_STATE_EVENT = 4, /* on a queue channel, towards the client */
+	MSG_STATE_NEW = 1,   /* a request, before HELLO was answered */
+	MSG_STATE_READY = 2, /* a request, after HELLO was answered */
+	MSG_STATE_EVENT = 4, /* an event, which the client receives on a queue channel */
 };
 
 /*
- * Checks a request (or, in state EVENT, an event) of len bytes that came with nfds descriptors.
- * m must be zero behind len. A shorter struct is taken with its missing fields zero down to the
- * size of version 1, a longer one if its unknown tail is zero.
- * Returns 0, or a negative errno with *ret_reason set. Pure.
+ * Checks a request, or in state EVENT an event, of len bytes that came with nfds descriptors. *m
+ * must be zero behind len. A message may be longer than its struct if the bytes behind the struct
+ * are zero. Returns 0, or a negative errno with *ret_reason set.
  */
 int msg_check(const union msg_any *m, uint32_t len, uint32_t nfds, enum msg_state state,
 	      uint32_t *ret_reason);
 
 /*
- * The same for the reply to a request of the given type and serial. How many descriptors come with
- * one reply can depend on more than its type: then they are checked to be within the table's
- * bounds. A refusal (struct msg_fail) is well-formed: 0 is returned and hdr.error is what it says.
+ * Checks the reply to a request of the given type and serial, in the same way. The number of
+ * descriptors must be one that the table allows; whether it is right for this very request, the
+ * caller knows. A refusal (struct msg_fail) is well-formed, too: then 0 is returned and hdr.error
+ * is negative.
  */
 int msg_check_reply(const union msg_any *m, uint32_t len, uint32_t nfds, uint16_t type,
 		    uint32_t serial);
 
-/* Bytes of the reply to a request that is granted; those of a bare header if it is unknown. */
+/*
+ * The size in bytes of the reply to a request that is granted. An unknown request has that of a
+ * header.
+ */
 uint32_t msg_reply_bytes(uint16_t type);
 
-/* Name of a message type, "?" if unknown. */
+/* The name of a message type, "?" if it is unknown. */
 const char *msg_name(uint16_t type);
 
 #endif

@@ -56,7 +56,7 @@ enum reason {
 /* The errno (negative) and the sentence of a reason; 0 and "" for REASON_NONE and unknown ones. */
 int reason_error(uint32_t reason);
 const char *reason_text(uint32_t reason);
-/* Its name, as logs and reports show it. */
+/* The name of a reason, as logs and reports show it. */
 const char *reason_name(uint32_t reason);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shared memory of a queue: the two pages beside the kernel's own rings.
+ * The shared memory of a queue: the two pages beside the kernel's own rings, and the entries of the
+ * rings.
  *
- * Every word has one writer. Indices are free-running u32. Whoever sleeps sets its word, executes a
- * full barrier, looks once more and only then sleeps; whoever publishes does so, executes a full
- * barrier and then looks at the word. Offsets come from the reply to QUEUE_OPEN, never from here.
+ * Every word has one writer. Indices are free-running u32. A side that is going to sleep
+ * sets its word (wake or kick), executes a full barrier, looks for work once more, and sleeps. A
+ * side that has published something executes a full barrier and then reads the other side's word.
+ * Where the pages lie in the memfds, the reply to QUEUE_OPEN says.
  */
 #ifndef ZCRX_PROTO_RING_H
 #define ZCRX_PROTO_RING_H
@@ -14,15 +16,15 @@
 /* Written by the client, in the rq memfd. */
 struct ring_client {
 	_Alignas(64) uint32_t cq_head; /* completions consumed */
-	_Alignas(64) uint32_t wake;    /* 1: asleep, send a wake-up; taken back by either side */
+	_Alignas(64) uint32_t wake;    /* 1: it sleeps and wants a wake-up; either side clears it */
 	_Alignas(64) uint32_t side_head;
 };
 
 /* Written by the daemon, in the cq memfd; the client maps it read-only. */
 struct ring_daemon {
 	/*
-	 * Not 0: the pump waits for refills or for room in the CQ. A client that published either
-	 * sends one byte on the channel, once per value.
+	 * Not 0: the daemon waits for refills or for room in the CQ. A client that has published
+	 * either sends one byte on the channel, once for each value of the word.
 	 */
 	_Alignas(64) uint32_t kick;
 	uint32_t events;  /* event messages sent on the channel so far */
@@ -31,18 +33,22 @@ struct ring_daemon {
 	/* Counters since the queue was opened. */
 	_Alignas(64) uint64_t bytes;
 	uint64_t bytes_copied;
-	uint64_t completions;     /* with data */
-	uint64_t refills;         /* buffers taken back */
-	uint64_t refills_refused; /* out of range, or not the client's to return */
-	uint64_t heads_refused;   /* CQ heads beyond the tail or behind the last one */
+	uint64_t completions; /* completions with payload */
+	uint64_t refills;     /* buffers that the client gave back */
+	/* refills out of range, or of buffers that the client did not have */
+	uint64_t refills_refused;
+	uint64_t heads_refused; /* CQ heads beyond the tail or behind the head before */
 	uint64_t starvations;
-	uint64_t wakeups; /* of the client */
+	uint64_t wakeups; /* wake-ups sent to the client */
 	uint64_t enters;  /* io_uring_enter calls made for this queue */
-	/* devmem: fragments that the kernel lent, took back, and did not know when given back */
+	/*
+	 * devmem: fragments that the kernel lent, that it took back, and that it did not know when
+	 * they were given back
+	 */
 	uint64_t lent;
 	uint64_t returned;
 	uint64_t missed;
-	uint64_t in_vain; /* turns that the client asked for, and that found nothing */
+	uint64_t in_vain; /* turns that the client asked for and that found nothing to do */
 };
 
 /*

@@ -11,7 +11,9 @@ struct span {
 	uint32_t first, last;
 };
 
-/* Whether they are in one of the spans, which are in order. */
+/*
+ * Is the character one of Unicode's control characters, separators of lines, or marks of direction?
+ */
 static bool is_control(uint32_t code)
 {
 	static const struct span spans[] = {
@@ -24,11 +26,12 @@ static bool is_control(uint32_t code)
 	return false;
 }
 
-/* Bytes of the clean character that the text begins with; 0 if it does not begin with one. */
+/* How many bytes the first character of the text has; 0 if it is not clean. */
 static size_t character_bytes(const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* by bytes */
+	/* The least code that takes so many bytes. */
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t n = *p < 0x80   ? 1
 		   : *p < 0xc0 ? 0
 		   : *p < 0xe0 ? 2

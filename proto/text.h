@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text that strangers had a say in, before it goes to where some bytes are more than text: the log
- * (a line feed begins a line of any priority), a JSON document (which is UTF-8), a terminal (which
- * obeys escape sequences), a message (whose text is UTF-8).
+ * Cleans text that strangers have chosen before it is written to the log, where a line feed begins
+ * a line of any priority; to a JSON document or a message, which are UTF-8; or to a terminal, which
+ * obeys escape sequences.
  */
 #ifndef ZCRX_PROTO_TEXT_H
 #define ZCRX_PROTO_TEXT_H
@@ -10,12 +10,15 @@
 #include <stdbool.h>
 
 /*
- * Is it valid UTF-8 without control characters? Those of Unicode count, too: C1, separators of
- * lines, and what changes the direction of writing.
+ * Is the text valid UTF-8 without control characters? Unicode's count as well: C1, the separators
+ * of lines, and the marks that change the direction of writing.
  */
 bool text_is_clean(const char *text);
 
-/* Makes it so: each byte of what is not becomes '?'. Characters in keep stay ("\n" for lines). */
+/*
+ * Cleans the text: each byte that is not part of a clean character becomes '?'. Characters in
+ * `keep` stay, such as "\n" in a text of several lines.
+ */
 void text_clean(char *text, const char *keep);
 
 #endif

@@ -60,14 +60,20 @@ int wire_recv(int sock, union msg_any *m, int fds[MSG_FDS_MAX], uint32_t *ret_nf
 		.msg_controllen = CMSG_LEN(sizeof(int) * MSG_FDS_MAX),
 	};
 	ssize_t n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
-	/* The peer went with something of ours unread. What it sent before is behind this error. */
+	/*
+	 * The peer closed its end before it read all that we sent. What it had sent comes after
+	 * this error.
+	 */
 	if (n < 0 && errno == ECONNRESET)
 		n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return -errno;
 	uint32_t nfds = fds_take(&msg, fds);
 	bool cut = msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC);
-	/* There were more than it could give us, though we had room: we may open no more. */
+	/*
+	 * The kernel had more descriptors for us and there was room for them: this process may open
+	 * no more.
+	 */
 	bool missed = cut && !(msg.msg_flags & MSG_TRUNC) && nfds < MSG_FDS_MAX;
 	if (cut || n == 0) {
 		wire_close(fds, nfds);

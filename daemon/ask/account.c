@@ -64,10 +64,3 @@ int files_account(struct user *u, enum account_kind kind, uint64_t n)
 {
 	return account_charge(u, kind, n);
 }
-
-int files_charge(struct user *u, int fd, uint64_t bytes)
-{
-	union link_any m = {.as_FILE = {.hdr.nfds = 1, .bytes = bytes}};
-	(void)u;
-	return ask(&m, LINK_FILE, &fd, NULL);
-}

@@ -153,10 +153,15 @@ void ask_break(void)
 	pthread_mutex_unlock(&asking.lock);
 }
 
-void ask_again(void (*have_files)(void *data), void *data)
+bool ask_is_bound(void)
+{
+	return ask_has_lease() || ask_has_udmabuf();
+}
+
+void ask_again(void)
 {
 	union link_any m = {.as_HAVE = {.in_flight = 0}};
-	have_files(data);
+	ask_tell_files();
 	pthread_mutex_lock(&asking.lock);
 	memcpy(m.as_HAVE.amounts, asking.amounts, sizeof(asking.amounts));
 	m.as_HAVE.in_flight = asking.in_flight;

@@ -38,11 +38,17 @@ void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
  */
 void ask_break(void);
 
-/*
- * The next broker has the link: it is told what this pump was charged, and then asked what waits.
- * have_files sends what there is of files, LINK_HAVE_FILE.
+/* The next broker has the link: it is told what this pump was charged, and then asked what waits.
  */
-void ask_again(void (*have_files)(void *data), void *data);
+void ask_again(void);
+
+/* Has it any lease, or a dma-buf that the broker made? Such a pump cannot change brokers yet. */
+bool ask_is_bound(void);
+bool ask_has_lease(void);
+bool ask_has_udmabuf(void);
+
+/* Says which files of memory are charged (LINK_HAVE_FILE). */
+void ask_tell_files(void);
 
 /* There will be none: whoever waits, or asks from now on, is told. */
 void ask_give_up(void);

@@ -195,9 +195,7 @@ static uint32_t area_make(struct area *area, int fd, uint32_t kind, struct answe
 	mapping_new(&area->base, fd, area->bytes, PROT_READ | PROT_WRITE, MAP_NORESERVE);
 	if (kind == MSG_AREA_DMABUF)
 		return keep_dmabuf(area, dup_dmabuf(fd), a);
-	if (area->base)
-		area->memfd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (area->memfd < 0)
+	if (!area->base)
 		return REASON_DAEMON_LIMIT;
 	return kind == MSG_AREA_UDMABUF ? make_udmabuf(area, fd, a) : REASON_NONE;
 }
@@ -211,7 +209,11 @@ static uint32_t bytes_charge(struct area *area, int fd, uint32_t kind, struct an
 		area->charged = area->bytes;
 		return REASON_NONE;
 	}
-	switch (files_charge(area->user, fd, area->bytes)) {
+	/* This descriptor stays: a zcrxd that comes later is told of the file by it. */
+	area->memfd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (area->memfd < 0)
+		return REASON_DAEMON_LIMIT;
+	switch (files_charge(area->user, area->memfd, area->bytes)) {
 	case 0:
 		return REASON_NONE;
 	case -EDQUOT:

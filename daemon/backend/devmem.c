@@ -31,11 +31,11 @@ struct devmem {
 	struct messages messages;
 };
 
-static const struct giveback_tuning *tuning = &giveback_tuning;
+static const struct giveback_tuning *tuning_of_queues = &giveback_tuning;
 
-void devmem_tune(const struct giveback_tuning *other)
+void devmem_tune(const struct giveback_tuning *tuning)
 {
-	tuning = other;
+	tuning_of_queues = tuning;
 }
 
 static struct devmem *devmem_of(struct backend *backend)
@@ -77,7 +77,7 @@ static int acquire(struct devmem *b, const struct backend_setup *setup)
 				      .area_bytes = setup->area->bytes,
 				      .niov_bytes = setup->buffer_bytes,
 				      .tokens_max = setup->rings->layout.rq_entries};
-	int r = giveback_init(&b->back, &back, tuning);
+	int r = giveback_init(&b->back, &back, tuning_of_queues);
 	if (r < 0)
 		return r;
 	return attach_devmem(&b->binding, &b->binding_id, setup->lease, setup->area->dmabuf);

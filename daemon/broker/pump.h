@@ -14,13 +14,13 @@
 #include "daemon/common/work.h"
 #include "daemon/grant/identity.h"
 #include "daemon/link/link.h"
-#include "daemon/link/shown.h"
 
 struct classes;
 struct flight_reader;
 struct held_kept;
 struct held_lease;
 struct pumps;
+struct report;
 
 /* Something asked for that may take long. */
 struct job {
@@ -56,9 +56,7 @@ struct pump {
 	struct work work; /* the first job, or, once it is dead, the end of its leases */
 	bool working, ended;
 
-	bool awaited;             /* it was asked to show its client */
-	struct shown_head *shown; /* what it showed last, or NULL */
-	size_t shown_bytes;
+	struct report *report; /* what it says of its client: read, and not believed */
 };
 
 /*

@@ -22,6 +22,7 @@
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_lease.h"
 #include "daemon/common/log.h"
+#include "daemon/common/report.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/flight_reader.h"
@@ -122,18 +123,8 @@ static void pump_free(struct pump *p)
 		flight_reader_put(p->reader);
 	identity_done(&p->is);
 	pthread_mutex_destroy(&p->lock);
-	free(p->shown);
+	report_put(p->report);
 	free(p);
-}
-
-static void is_shown(struct pumps *all)
-{
-	const struct pump *p;
-	TAILQ_FOREACH (p, &all->list, link)
-		if (p->awaited)
-			return;
-	if (all->on_shown)
-		all->on_shown(all->shown_data);
 }
 
 /* Nothing of it is left. */
@@ -141,14 +132,11 @@ static void bury(struct pump *p)
 {
 	struct pumps *all = p->all;
 	struct client_identity who = p->who;
-	bool awaited = p->awaited;
 	TAILQ_REMOVE(&all->list, p, link);
 	serve_release(p);
 	record_remove(all->records, p->pid);
 	pump_free(p);
 	admission_over(&who);
-	if (awaited)
-		is_shown(all);
 	if (TAILQ_EMPTY(&all->list) && all->on_empty)
 		all->on_empty(all->empty_data);
 }
@@ -247,10 +235,6 @@ static void message(struct pump *p, const union link_any *m, uint32_t len, int *
 		return job_add(p, m, fds, nfds);
 	serve_message(p, m, fds, nfds);
 	wire_close(fds, nfds);
-	if ((m->hdr.type == LINK_SHOWN || m->hdr.type == LINK_OVER) && p->awaited) {
-		p->awaited = false;
-		is_shown(p->all);
-	}
 }
 
 static int ready(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -329,7 +313,7 @@ extern char **environ;
 /* Beyond the numbers they are to have there. */
 #define ASIDE 16
 
-static int spawn(const char *path, int link, int client, pid_t *ret)
+static int spawn(const char *path, int link, int client, int report, pid_t *ret)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
@@ -343,7 +327,8 @@ static int spawn(const char *path, int link, int client, pid_t *ret)
 	posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&files, link, START_LINK);
 	posix_spawn_file_actions_adddup2(&files, client, START_CLIENT);
-	posix_spawn_file_actions_addclosefrom_np(&files, START_CLIENT + 1);
+	posix_spawn_file_actions_adddup2(&files, report, START_REPORT);
+	posix_spawn_file_actions_addclosefrom_np(&files, START_REPORT + 1);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setpgroup(&attributes, 0);
@@ -364,9 +349,13 @@ static int process_start(struct pump *p, int client)
 	_cleanup_(fd_closep) int link = fcntl(pair[1], F_DUPFD_CLOEXEC, ASIDE);
 	fd_close(pair[1]);
 	_cleanup_(fd_closep) int aside = fcntl(client, F_DUPFD_CLOEXEC, ASIDE);
-	if (link < 0 || aside < 0)
+	_cleanup_(fd_closep) int made = report_file();
+	_cleanup_(fd_closep) int report = made < 0 ? -1 : fcntl(made, F_DUPFD_CLOEXEC, ASIDE);
+	if (link < 0 || aside < 0 || report < 0)
 		return -errno;
-	int r = spawn(p->all->path, link, aside, &p->pid);
+	int r = report_open(&p->report, report, false);
+	if (r == 0)
+		r = spawn(p->all->path, link, aside, report, &p->pid);
 	if (r == -ENOENT || r == -EACCES)
 		log_error("%s cannot be started: %s", p->all->path, strerrordesc_np(-r));
 	if (r < 0)
@@ -450,6 +439,13 @@ static int link_take(int pidfd)
 	return domain == AF_UNIX && type == SOCK_SEQPACKET ? fd_steal(&sock) : -ENOTSOCK;
 }
 
+/* As the broker before made it; but what the pump has there now may be anything. */
+static int report_take(struct pump *p, int pidfd)
+{
+	_cleanup_(fd_closep) int file = pidfd_getfd(pidfd, START_REPORT, 0);
+	return file < 0 ? -errno : report_open(&p->report, file, false);
+}
+
 struct taking {
 	struct pumps *all;
 	uint32_t last_id, n, lost;
@@ -469,7 +465,7 @@ static bool take(struct record *r, int pidfd, void *data)
 	p->sock = sock;
 	p->pid = r->pump;
 	p->taken = true;
-	if (admission_again(&p->who) < 0) {
+	if (report_take(p, pidfd) < 0 || admission_again(&p->who) < 0) {
 		pump_free(p);
 		return false;
 	}
@@ -552,17 +548,4 @@ void pumps_kill(struct pumps *all)
 	const struct pump *p;
 	TAILQ_FOREACH (p, &all->list, link)
 		pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
-}
-
-bool pumps_show(struct pumps *all)
-{
-	struct pump *p;
-	bool any = false;
-	TAILQ_FOREACH (p, &all->list, link) {
-		if (p->dead || p->over || p->broken)
-			continue;
-		p->awaited = tell(p, &(union link_any){0}, LINK_SHOW) == 0;
-		any |= p->awaited;
-	}
-	return any;
 }

@@ -26,8 +26,7 @@ struct pumps {
 	int wake; /* eventfd: a job is over */
 	sd_event_source *wake_io;
 	void (*on_empty)(void *data); /* the last one has gone */
-	void (*on_shown)(void *data); /* all that were asked have shown their clients */
-	void *empty_data, *shown_data;
+	void *empty_data;
 };
 
 /* clients: the path of the clients' socket. Returns 0 or a negative errno; pumps_done() either way.
@@ -55,8 +54,5 @@ void pumps_stop(struct pumps *all);
 
 /* Those that have not: a thread of theirs is stuck, and ends with its client. */
 void pumps_kill(struct pumps *all);
-
-/* Asks all of them; true if any is to answer. */
-bool pumps_show(struct pumps *all);
 
 #endif

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -122,24 +121,6 @@ static void log_line(const struct pump *p, struct link_log *m)
 	log_client((int)m->priority, p->who.uid, p->who.class, m->cause, "%s", m->line);
 }
 
-static void shown(struct pump *p, int fd)
-{
-	struct stat st;
-	size_t most = sizeof(struct shown_head) + SHOWN_QUEUES_MOST * sizeof(struct shown_queue) +
-		      SHOWN_FLOWS_MOST * sizeof(struct shown_flow);
-	if (fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &st) < 0 ||
-	    st.st_size < (off_t)sizeof(struct shown_head) || (size_t)st.st_size > most)
-		return;
-	struct shown_head *head = malloc((size_t)st.st_size);
-	if (head && pread(fd, head, (size_t)st.st_size, 0) == (ssize_t)st.st_size) {
-		free(p->shown);
-		p->shown = head;
-		p->shown_bytes = (size_t)st.st_size;
-		head = NULL;
-	}
-	free(head);
-}
-
 static void host(struct pump *p, const struct link_host *m)
 {
 	struct classes *classes;
@@ -248,8 +229,6 @@ void serve_message(struct pump *p, const union link_any *m, int *fds, uint32_t n
 		struct link_log copy = m->as_LOG;
 		return log_line(p, &copy);
 	}
-	case LINK_SHOWN:
-		return shown(p, fds[0]);
 	case LINK_HAVE:
 		return have(p, &m->as_HAVE);
 	case LINK_HAVE_FILE:

@@ -2,73 +2,311 @@
 #include "daemon/broker/snapshot.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "base/size.h"
-#include "proto/text.h"
+#include "proto/backend.h"
 
-/* Do the numbers in it fit together, and into it? */
-static bool is_whole(const struct shown_head *head, size_t bytes)
+#define ROUNDS_MAX 3u /* of reading a report, until nothing changes meanwhile */
+
+/*
+ * A record that is being written will be whole at once, or its writer waits for a processor: then
+ * this waits, too, for so long in all.
+ */
+#define TRIES_AT_ONCE 8u
+#define PAUSE_NS      1000000
+#define PAUSES_MAX    100u
+#define PAUSES_CLIENT 20u
+
+struct reading {
+	struct snapshot *s;
+	struct snapshot_client *client;
+	const struct report_memory *memory;
+	uint32_t pauses;             /* left for this client */
+	size_t queues, flows, texts; /* where its own begin in the snapshot */
+};
+
+/* Room for n more. */
+static int reserve(void *array, size_t *room, size_t used, size_t n, size_t bytes)
 {
-	uint32_t flows = 0;
-	if (head->n_queues > SHOWN_QUEUES_MOST || head->n_flows > SHOWN_FLOWS_MOST ||
-	    bytes != sizeof(*head) + head->n_queues * sizeof(struct shown_queue) +
-			     head->n_flows * sizeof(struct shown_flow))
-		return false;
-	const struct shown_queue *q = (const void *)(head + 1);
-	for (uint32_t i = 0; i < head->n_queues; i++) {
-		if (q[i].n_flows > head->n_flows - flows || q[i].n_rxqs > LINK_RXQS_MOST ||
-		    !memchr(q[i].why_not, '\0', sizeof(q[i].why_not)))
-			return false;
-		flows += q[i].n_flows;
-	}
-	return flows == head->n_flows;
-}
-
-static int client_copy(struct snapshot_client *to, const struct pump *p)
-{
-	*to = (struct snapshot_client){.id = p->id,
-				       .pid = p->who.pid,
-				       .uid = p->who.uid,
-				       .pump = p->pid};
-	memcpy(to->class, p->who.class, sizeof(to->class));
-	if (!p->shown || !is_whole(p->shown, p->shown_bytes))
+	void **at = array;
+	if (used + n <= *room)
 		return 0;
-	to->shown = malloc(p->shown_bytes);
-	if (!to->shown)
+	size_t more = (used + n) * 2;
+	void *p = reallocarray(*at, more, bytes);
+	if (!p)
 		return -ENOMEM;
-	memcpy(to->shown, p->shown, p->shown_bytes);
-	to->shown->name[sizeof(to->shown->name) - 1] = '\0';
+	*at = p;
+	*room = more;
 	return 0;
 }
 
-int snapshot_take(struct snapshot *ret, const struct pumps *pumps)
+/* Once more, after so many tries? */
+static bool again(struct reading *r, uint32_t tries)
 {
-	const struct pump *p;
-	size_t n = 0;
-	TAILQ_FOREACH (p, &pumps->list, link)
-		n += !p->over;
-	struct snapshot s = {.clients = calloc(n + 1, sizeof(*s.clients))};
-	if (!s.clients)
-		return -ENOMEM;
-	TAILQ_FOREACH (p, &pumps->list, link) {
-		if (p->over || p->dead)
-			continue;
-		if (client_copy(&s.clients[s.n_clients++], p) < 0) {
-			snapshot_done(&s);
-			return -ENOMEM;
+	if (tries < TRIES_AT_ONCE)
+		return true;
+	if (r->pauses == 0)
+		return false;
+	r->pauses--;
+	nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+	return true;
+}
+
+/* Of an array's length, which may be any number. */
+static uint32_t length(const uint32_t *n, uint32_t most)
+{
+	uint32_t claimed = report_read_32(n);
+	return claimed < most ? claimed : most;
+}
+
+static bool client_try(const struct report_memory *m, struct report_client_facts *ret)
+{
+	uint32_t seq;
+	if (!report_read_begin(&m->seq, &seq))
+		return false;
+	report_read_words(ret, m->facts, sizeof(*ret));
+	return report_read_end(&m->seq, seq);
+}
+
+static void client_read(struct reading *r)
+{
+	struct report_client_facts *facts = &r->client->facts;
+	uint32_t tries = 0;
+	while (!client_try(r->memory, facts))
+		if (!again(r, tries++)) {
+			*facts = (struct report_client_facts){0};
+			r->client->unreadable++;
+			return;
 		}
+	facts->name[sizeof(facts->name) - 1] = '\0';
+}
+
+static bool queue_try(const struct report_queue *from, struct snapshot_queue *ret)
+{
+	uint32_t seq;
+	if (!report_read_begin(&from->seq, &seq))
+		return false;
+	report_read_words(&ret->facts, from->facts, sizeof(ret->facts));
+	report_count(&ret->counters, &from->counters);
+	return report_read_end(&from->seq, seq);
+}
+
+static bool queue_is_possible(const struct report_queue_facts *q)
+{
+	return backend_bit(q->backend) && memchr(q->why_not, '\0', sizeof(q->why_not)) &&
+	       q->n_rxqs <= REPORT_RXQS_MAX && q->copies_untold <= 1;
+}
+
+static bool queue_get(struct reading *r, uint32_t index, struct snapshot_queue *ret)
+{
+	uint32_t tries = 0;
+	*ret = (struct snapshot_queue){.index = index, .first = SNAPSHOT_END};
+	while (!queue_try(&r->memory->queues[index], ret))
+		if (!again(r, tries++))
+			return false;
+	return ret->facts.id == 0 || queue_is_possible(&ret->facts);
+}
+
+static int queues_read(struct reading *r)
+{
+	struct snapshot *s = r->s;
+	uint32_t n = length(&r->memory->n_queues, REPORT_QUEUES_MAX);
+	struct snapshot_queue q;
+	for (uint32_t i = 0; i < n; i++) {
+		bool good = queue_get(r, i, &q);
+		if (good && q.facts.id == 0)
+			continue;
+		if (!good || s->n_queues - r->queues >= r->client->who.max_queues) {
+			r->client->unreadable++;
+			continue;
+		}
+		if (reserve(&s->queues, &s->room_queues, s->n_queues, 1, sizeof(q)) < 0)
+			return -ENOMEM;
+		s->queues[s->n_queues++] = q;
 	}
-	*ret = s;
+	r->client->n_queues = (uint32_t)(s->n_queues - r->queues);
+	return 0;
+}
+
+static bool flow_try(const struct report_flow *from, struct snapshot_flow *ret)
+{
+	uint32_t seq;
+	if (!report_read_begin(&from->seq, &seq))
+		return false;
+	report_read_words(&ret->facts, from->facts, sizeof(ret->facts));
+	ret->state = report_read_32(&from->state);
+	ret->paused = report_read_32(&from->paused);
+	ret->why_copied = report_read_32(&from->why_copied);
+	ret->bytes = report_read_64(&from->bytes);
+	ret->bytes_copied = report_read_64(&from->bytes_copied);
+	return report_read_end(&from->seq, seq);
+}
+
+static bool address_is_possible(const struct msg_addr *a)
+{
+	return a->family == 0 || a->family == 4 || a->family == 6;
+}
+
+static bool flow_is_possible(const struct snapshot_flow *f, uint32_t index)
+{
+	return flow_id_index(f->facts.id) == index && flow_id_generation(f->facts.id) != 0 &&
+	       f->facts.listener <= 1 && address_is_possible(&f->facts.local) &&
+	       address_is_possible(&f->facts.remote) && f->state <= FLOW_DEAD && f->paused <= 1 &&
+	       f->why_copied <= REPORT_TEXTS_MAX;
+}
+
+static bool flow_get(struct reading *r, uint32_t index, struct snapshot_flow *ret)
+{
+	uint32_t tries = 0;
+	while (!flow_try(&r->memory->flows[index], ret))
+		if (!again(r, tries++))
+			return false;
+	return ret->facts.id == 0 || flow_is_possible(ret, index);
+}
+
+static int flows_read(struct reading *r)
+{
+	struct snapshot *s = r->s;
+	uint32_t n = length(&r->memory->n_flows, REPORT_FLOWS_MAX);
+	struct snapshot_flow f;
+	for (uint32_t i = 0; i < n; i++) {
+		bool good = flow_get(r, i, &f);
+		if (good && f.facts.id == 0)
+			continue;
+		if (!good || s->n_flows - r->flows >= r->client->who.max_flows) {
+			r->client->unreadable++;
+			continue;
+		}
+		if (reserve(&s->flows, &s->room_flows, s->n_flows, 1, sizeof(f)) < 0)
+			return -ENOMEM;
+		s->flows[s->n_flows++] = f;
+	}
+	return 0;
+}
+
+/* After the flows: a flow's text was there before the flow had it. */
+static int texts_read(struct reading *r)
+{
+	struct snapshot *s = r->s;
+	uint32_t n = length(&r->memory->n_texts, REPORT_TEXTS_MAX);
+	if (reserve(&s->texts, &s->room_texts, s->n_texts, n, sizeof(*s->texts)) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		struct snapshot_text *t = &s->texts[s->n_texts++];
+		report_read_words(t->text, r->memory->texts[i].words, sizeof(t->text));
+		t->text[sizeof(t->text) - 1] = '\0';
+	}
+	return 0;
+}
+
+static struct snapshot_queue *queue_of(const struct reading *r, const struct snapshot_flow *f)
+{
+	size_t from = r->queues, to = r->s->n_queues;
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		if (r->s->queues[middle].index < f->facts.queue)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	struct snapshot_queue *q = &r->s->queues[from];
+	bool found = from < r->s->n_queues && q->index == f->facts.queue &&
+		     q->facts.id == f->facts.queue_id;
+	return found ? q : NULL;
+}
+
+/* The last first: then each list is in the order of the records. A queue may not be there yet. */
+static void flows_link(struct reading *r)
+{
+	struct snapshot *s = r->s;
+	size_t n_texts = s->n_texts - r->texts;
+	for (size_t i = s->n_flows; i-- > r->flows;) {
+		struct snapshot_flow *f = &s->flows[i];
+		struct snapshot_queue *q = queue_of(r, f);
+		if (f->why_copied > n_texts) {
+			r->client->unreadable++;
+			continue;
+		}
+		f->why_copied =
+			f->why_copied ? (uint32_t)r->texts + f->why_copied - 1 : SNAPSHOT_END;
+		if (!q)
+			continue;
+		f->next = q->first;
+		q->first = (uint32_t)i;
+	}
+}
+
+static int round_read(struct reading *r)
+{
+	struct snapshot *s = r->s;
+	s->n_queues = r->queues;
+	s->n_flows = r->flows;
+	s->n_texts = r->texts;
+	r->client->unreadable = 0;
+	r->client->n_queues = 0;
+	client_read(r);
+	if (queues_read(r) < 0 || flows_read(r) < 0 || texts_read(r) < 0)
+		return -ENOMEM;
+	flows_link(r);
+	return 0;
+}
+
+/* All of it of one moment, unless facts change all the time. */
+static int report_read(struct reading *r)
+{
+	const struct report_memory *m = r->memory;
+	if (report_read_32(&m->version) != REPORT_VERSION) {
+		r->client->unreadable = 1;
+		return 0;
+	}
+	for (uint32_t i = 0; i < ROUNDS_MAX; i++) {
+		uint32_t changes = report_read_32(&m->changes);
+		if (round_read(r) < 0)
+			return -ENOMEM;
+		if (report_read_32(&m->changes) == changes)
+			break;
+	}
+	return 0;
+}
+
+int snapshot_add(struct snapshot *s, const struct snapshot_who *who, struct report *report)
+{
+	if (reserve(&s->clients, &s->room_clients, s->n_clients, 1, sizeof(*s->clients)) < 0)
+		return -ENOMEM;
+	s->clients[s->n_clients++] =
+		(struct snapshot_client){.who = *who, .report = report_ref(report)};
+	return 0;
+}
+
+int snapshot_read(struct snapshot *s)
+{
+	uint32_t pauses = PAUSES_MAX;
+	for (size_t i = 0; i < s->n_clients; i++) {
+		struct snapshot_client *c = &s->clients[i];
+		uint32_t own = pauses < PAUSES_CLIENT ? pauses : PAUSES_CLIENT;
+		struct reading r = {.s = s,
+				    .client = c,
+				    .memory = report_memory(c->report),
+				    .pauses = own,
+				    .queues = s->n_queues,
+				    .flows = s->n_flows,
+				    .texts = s->n_texts};
+		if (report_read(&r) < 0)
+			return -ENOMEM;
+		pauses -= own - r.pauses;
+	}
 	return 0;
 }
 
 void snapshot_done(struct snapshot *s)
 {
 	for (size_t i = 0; i < s->n_clients; i++)
-		free(s->clients[i].shown);
+		report_put(s->clients[i].report);
 	free(s->clients);
+	free(s->queues);
+	free(s->flows);
+	free(s->texts);
 	*s = (struct snapshot){0};
 }

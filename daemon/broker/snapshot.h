@@ -1,29 +1,77 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A copy of what the status tells of the clients, which their pumps showed. The control thread
- * takes it; making text of it takes longer, and is done elsewhere.
+ * A copy of what the status tells of the clients. First the control thread notes which clients
+ * there are; then their reports are read, on any thread, without waiting for the clients'.
+ *
+ * A report is written by somebody who may mean harm. A record that is being written is looked at
+ * some more times, and then left out; so is one that says what cannot be. No client shows more
+ * queues or flows than it may have. Texts are not cleaned here.
  */
 #ifndef ZCRXD_SNAPSHOT_H
 #define ZCRXD_SNAPSHOT_H
 
-#include "daemon/broker/pumps.h"
+#include <stddef.h>
+#include <sys/types.h>
 
-struct snapshot_client {
+#include "daemon/common/report.h"
+#include "policy/policy.h"
+
+#define SNAPSHOT_END UINT32_MAX /* of a list of flows */
+
+struct snapshot_flow {
+	struct report_flow_facts facts;
+	uint32_t next;  /* flow of the same queue, or SNAPSHOT_END */
+	uint32_t state; /* enum flow_state */
+	uint32_t paused;
+	uint32_t why_copied; /* which of the snapshot's texts, or SNAPSHOT_END: none */
+	uint64_t bytes, bytes_copied;
+};
+
+struct snapshot_queue {
+	struct report_queue_facts facts;
+	uint32_t index; /* of its record */
+	uint32_t first; /* of its flows, or SNAPSHOT_END */
+	struct ring_daemon counters;
+};
+
+struct snapshot_text {
+	char text[MSG_TEXT_BYTES];
+};
+
+/* What the broker knows of a client. */
+struct snapshot_who {
 	uint32_t id;
 	pid_t pid, pump;
 	uid_t uid;
 	char class[POLICY_NAME_BYTES];
-	struct shown_head *shown; /* whole; NULL: it has shown nothing yet */
+	uint64_t max_queues, max_flows;
 };
 
+struct snapshot_client {
+	struct snapshot_who who;
+	struct report *report;
+	struct report_client_facts facts;
+	uint32_t n_queues;
+	uint32_t unreadable; /* records */
+};
+
+/* The queues stand in the order of their clients. */
 struct snapshot {
 	uint64_t uptime_s;
 	struct snapshot_client *clients;
-	size_t n_clients;
+	struct snapshot_queue *queues;
+	struct snapshot_flow *flows;
+	struct snapshot_text *texts;
+	size_t n_clients, n_queues, n_flows, n_texts;
+	size_t room_clients, room_queues, room_flows, room_texts;
 };
 
-/* On the control thread. Returns 0 or -ENOMEM, then there is nothing to free. */
-int snapshot_take(struct snapshot *ret, const struct pumps *pumps);
+/* Notes one more client. Returns 0 or -ENOMEM. */
+int snapshot_add(struct snapshot *s, const struct snapshot_who *who, struct report *report);
+
+/* Reads what all of them report. Returns 0 or -ENOMEM. */
+int snapshot_read(struct snapshot *s);
+
 void snapshot_done(struct snapshot *s);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -11,11 +12,11 @@
 #include "daemon/broker/listening.h"
 #include "daemon/broker/snapshot.h"
 #include "daemon/broker/status_text.h"
+#include "daemon/grant/account.h"
 
 #define READERS_MOST         64u /* at once; not counting root's */
 #define READERS_OF_USER_MOST 4u
 #define READER_USEC          5000000ull
-#define SHOW_USEC            100000ull  /* for pumps to show their clients */
 #define PAUSE_USEC           100000ull  /* between two documents, at least */
 #define PAUSE_COSTS          4u         /* ... and so many times what one costs */
 #define BYTES_MOST           (8u << 20) /* of documents that are being read, but the newest */
@@ -125,7 +126,8 @@ static void make(void *data)
 {
 	struct document *d = data;
 	uint64_t before = cpu_usec();
-	d->text = status_text(&d->snapshot, &d->bytes);
+	if (snapshot_read(&d->snapshot) == 0)
+		d->text = status_text(&d->snapshot, &d->bytes);
 	snapshot_done(&d->snapshot);
 	d->cost_usec += cpu_usec() - before;
 }
@@ -140,13 +142,35 @@ static void waiting_drop(struct status *s)
 	}
 }
 
+/* Which clients there are, and what is known of them here. */
+static int clients_note(const struct status *s, struct snapshot *ret)
+{
+	const struct pump *c;
+	TAILQ_FOREACH (c, &s->pumps->list, link) {
+		if (c->over || c->dead)
+			continue;
+		struct snapshot_who who = {.id = c->id,
+					   .pump = c->pid,
+					   .pid = c->who.pid,
+					   .uid = c->who.uid,
+					   .max_queues = account_bound(c->who.user, ACCOUNT_QUEUES),
+					   .max_flows = account_bound(c->who.user, ACCOUNT_FLOWS)};
+		memcpy(who.class, c->who.class, sizeof(who.class));
+		if (snapshot_add(ret, &who, c->report) < 0) {
+			snapshot_done(ret);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
 /* For all that wait. */
 static void document_begin(struct status *s)
 {
 	struct reader *r;
 	uint64_t before = cpu_usec(), now = 0;
 	struct document *d = calloc(1, sizeof(*d));
-	if (!d || snapshot_take(&d->snapshot, s->pumps) < 0) {
+	if (!d || clients_note(s, &d->snapshot) < 0) {
 		free(d);
 		waiting_drop(s);
 		return;
@@ -173,38 +197,10 @@ static bool any_waits(const struct status *s)
 	return false;
 }
 
-/* A pump that does not answer in time is shown as it was. */
-static void pumps_ask(struct status *s)
-{
-	s->asking = pumps_show(s->pumps) &&
-		    sd_event_source_set_time_relative(s->late, SHOW_USEC) >= 0 &&
-		    sd_event_source_set_enabled(s->late, SD_EVENT_ONESHOT) >= 0;
-	if (!s->asking)
-		document_begin(s);
-}
-
 static void begin_if_due(struct status *s)
 {
-	if (!s->asking && !s->making && !s->pausing && any_waits(s))
-		pumps_ask(s);
-}
-
-static void pumps_have_shown(void *data)
-{
-	struct status *s = data;
-	if (!s->asking)
-		return;
-	s->asking = false;
-	sd_event_source_set_enabled(s->late, SD_EVENT_OFF);
-	document_begin(s);
-}
-
-static int show_late(sd_event_source *source, uint64_t usec, void *data)
-{
-	(void)source;
-	(void)usec;
-	pumps_have_shown(data);
-	return 0;
+	if (!s->making && !s->pausing && any_waits(s))
+		document_begin(s);
 }
 
 static void pause_begin(struct status *s, uint64_t usec)
@@ -268,12 +264,6 @@ int status_init(struct status *s, sd_event *event, struct pumps *pumps, struct r
 		r = sd_event_add_time(event, &s->pause, CLOCK_MONOTONIC, 0, 0, pause_over, s);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(s->pause, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_add_time(event, &s->late, CLOCK_MONOTONIC, 0, 1000, show_late, s);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(s->late, SD_EVENT_OFF);
-	pumps->on_shown = pumps_have_shown;
-	pumps->shown_data = s;
 	return r < 0 ? r : 0;
 }
 
@@ -283,8 +273,6 @@ void status_done(struct status *s)
 		document_publish(s);
 	while (!LIST_EMPTY(&s->readers))
 		reader_free(LIST_FIRST(&s->readers));
-	s->pumps->on_shown = NULL;
-	s->late = sd_event_source_disable_unref(s->late);
 	s->pause = sd_event_source_disable_unref(s->pause);
 	s->made_io = sd_event_source_disable_unref(s->made_io);
 	s->made = fd_close(s->made);

@@ -34,8 +34,6 @@ struct status {
 	int made;                         /* eventfd: it is made */
 	sd_event_source *made_io, *pause; /* while that is on no document is begun */
 	bool pausing;
-	sd_event_source *late; /* while pumps are asked to show their clients: until then */
-	bool asking;
 };
 
 /* Returns 0 or a negative errno; status_done() either way. */

@@ -9,9 +9,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "base/size.h"
 #include "daemon/grant/classes.h"
 #include "policy/explain.h"
+#include "proto/addr.h"
 #include "proto/backend.h"
 #include "proto/text.h"
 
@@ -21,20 +21,18 @@ static void add_number(struct json_object *o, const char *key, uint64_t n)
 }
 
 /* The one way for text into the document, which has to be UTF-8 whatever is in the text. */
-static void add_text(struct json_object *o, const char *key, const char *text)
+static void add_cleaned(struct json_object *o, const char *key, const char *text, const char *keep)
 {
 	char *copy = strdup(text);
 	if (copy)
-		text_clean(copy, "\n");
+		text_clean(copy, keep);
 	json_object_object_add(o, key, copy ? json_object_new_string(copy) : NULL);
 	free(copy);
 }
 
-/* What a pump wrote may have no end. */
-static const char *sized(char copy[LINK_TEXT_BYTES], const char *text, size_t room)
+static void add_text(struct json_object *o, const char *key, const char *text)
 {
-	snprintf(copy, LINK_TEXT_BYTES, "%.*s", (int)room - 1, text);
-	return copy;
+	add_cleaned(o, key, text, "");
 }
 
 static void add_address(struct json_object *o, const char *key, const struct msg_addr *a)
@@ -50,31 +48,33 @@ static void add_copied(struct json_object *o, bool untold, uint64_t bytes)
 	json_object_object_add(o, "bytes_copied", untold ? NULL : json_object_new_uint64(bytes));
 }
 
-static struct json_object *flow_json(const struct shown_flow *f)
+static struct json_object *flow_json(const struct snapshot *s, const struct snapshot_queue *q,
+				     const struct snapshot_flow *f)
 {
 	static const char *const states[] = {"opening", "idle", "receiving", "ended", "closed"};
 	struct json_object *o = json_object_new_object();
-	char copy[LINK_TEXT_BYTES];
-	add_number(o, "id", f->id);
-	add_text(o, "kind", f->listener ? "listener" : "connected");
-	add_address(o, "local", &f->local);
-	add_address(o, "remote", &f->remote);
+	const char *why = f->why_copied == SNAPSHOT_END ? "" : s->texts[f->why_copied].text;
+	add_number(o, "id", f->facts.id);
+	add_text(o, "kind", f->facts.listener ? "listener" : "connected");
+	add_address(o, "local", &f->facts.local);
+	add_address(o, "remote", &f->facts.remote);
 	add_number(o, "bytes", f->bytes);
-	add_copied(o, f->copies_untold, f->bytes_copied);
-	add_text(o, "why_copied", sized(copy, f->why_copied, sizeof(f->why_copied)));
+	add_copied(o, q->facts.copies_untold && !*why, f->bytes_copied);
+	add_text(o, "why_copied", why);
 	json_object_object_add(o, "paused", json_object_new_boolean(f->paused));
-	add_text(o, "state", f->state < ARRAY_LENGTH(states) ? states[f->state] : "");
+	add_text(o, "state", states[f->state]);
 	return o;
 }
 
-static void add_counters(struct json_object *o, const struct shown_queue *q)
+static void add_counters(struct json_object *o, const struct snapshot_queue *q)
 {
 	const struct ring_daemon *d = &q->counters;
-	double ratio = d->bytes ? 1.0 - (double)d->bytes_copied / (double)d->bytes : 0.0;
+	uint64_t copied = d->bytes_copied < d->bytes ? d->bytes_copied : d->bytes;
+	double ratio = d->bytes ? 1.0 - (double)copied / (double)d->bytes : 0.0;
 	add_number(o, "bytes", d->bytes);
-	add_copied(o, q->copies_untold, d->bytes_copied);
+	add_copied(o, q->facts.copies_untold, d->bytes_copied);
 	json_object_object_add(o, "zero_copy_ratio",
-			       q->copies_untold ? NULL : json_object_new_double(ratio));
+			       q->facts.copies_untold ? NULL : json_object_new_double(ratio));
 	add_number(o, "completions", d->completions);
 	add_number(o, "refills", d->refills);
 	add_number(o, "refills_refused", d->refills_refused);
@@ -88,59 +88,55 @@ static void add_counters(struct json_object *o, const struct shown_queue *q)
 	add_number(o, "in_vain", d->in_vain);
 }
 
-static struct json_object *queue_json(const struct shown_queue *q, const struct shown_flow *flows)
+static struct json_object *queue_json(const struct snapshot *s, const struct snapshot_queue *q)
 {
+	const struct report_queue_facts *facts = &q->facts;
 	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
-	add_number(o, "id", q->id);
-	add_text(o, "backend", backend_name(q->backend));
-	add_text(o, "why_not", q->why_not);
-	if (q->n_rxqs > 0) {
+	add_number(o, "id", facts->id);
+	add_text(o, "backend", backend_name(facts->backend));
+	add_text(o, "why_not", facts->why_not);
+	if (facts->n_rxqs > 0) {
 		struct json_object *rxqs = json_object_new_array();
-		add_number(o, "ifindex", q->ifindex);
-		for (uint32_t i = 0; i < q->n_rxqs; i++)
-			json_object_array_add(rxqs, json_object_new_int64(q->rxqs[i]));
+		add_number(o, "ifindex", facts->ifindex);
+		for (uint32_t i = 0; i < facts->n_rxqs; i++)
+			json_object_array_add(rxqs, json_object_new_int64(facts->rxqs[i]));
 		json_object_object_add(o, "rxqs", rxqs);
 	}
-	add_number(o, "area_bytes", q->area_bytes);
-	add_number(o, "buffer_bytes", q->buffer_bytes);
-	add_number(o, "cq_entries", q->cq_entries);
+	add_number(o, "area_bytes", facts->area_bytes);
+	add_number(o, "buffer_bytes", facts->buffer_bytes);
+	add_number(o, "cq_entries", facts->cq_entries);
 	add_counters(o, q);
-	for (uint32_t i = 0; i < q->n_flows; i++)
-		json_object_array_add(list, flow_json(&flows[i]));
+	for (uint32_t i = q->first; i != SNAPSHOT_END; i = s->flows[i].next)
+		json_object_array_add(list, flow_json(s, q, &s->flows[i]));
 	json_object_object_add(o, "flows", list);
 	return o;
 }
 
-static struct json_object *queues_json(const struct shown_head *shown)
+static struct json_object *client_json(const struct snapshot *s, const struct snapshot_client *c,
+				       const struct snapshot_queue *q)
 {
-	struct json_object *list = json_object_new_array();
-	if (!shown)
-		return list;
-	const struct shown_queue *q = (const void *)(shown + 1);
-	const struct shown_flow *f = (const void *)(q + shown->n_queues);
-	for (uint32_t i = 0; i < shown->n_queues; f += q++->n_flows, i++)
-		json_object_array_add(list, queue_json(q, f));
-	return list;
-}
-
-static struct json_object *client_json(const struct snapshot_client *c)
-{
-	struct json_object *o = json_object_new_object();
-	add_number(o, "id", c->id);
-	add_number(o, "pid", (uint64_t)c->pid);
-	add_number(o, "uid", c->uid);
-	add_text(o, "class", c->class);
-	add_text(o, "name", c->shown ? c->shown->name : "");
-	add_number(o, "pump", (uint64_t)c->pump);
-	json_object_object_add(o, "queues", queues_json(c->shown));
+	struct json_object *o = json_object_new_object(), *queues = json_object_new_array();
+	add_number(o, "id", c->who.id);
+	add_number(o, "pid", (uint64_t)c->who.pid);
+	add_number(o, "uid", c->who.uid);
+	add_text(o, "class", c->who.class);
+	add_text(o, "name", c->facts.name);
+	add_number(o, "pump", (uint64_t)c->who.pump);
+	add_number(o, "unreadable", c->unreadable);
+	for (uint32_t i = 0; i < c->n_queues; i++)
+		json_object_array_add(queues, queue_json(s, &q[i]));
+	json_object_object_add(o, "queues", queues);
 	return o;
 }
 
 static struct json_object *clients_json(const struct snapshot *s)
 {
 	struct json_object *list = json_object_new_array();
-	for (size_t i = 0; i < s->n_clients; i++)
-		json_object_array_add(list, client_json(&s->clients[i]));
+	const struct snapshot_queue *q = s->queues;
+	for (size_t i = 0; i < s->n_clients; i++) {
+		json_object_array_add(list, client_json(s, &s->clients[i], q));
+		q += s->clients[i].n_queues;
+	}
 	return list;
 }
 
@@ -167,7 +163,7 @@ static void add_explanation(struct json_object *o, const struct policy_class *c)
 		return;
 	explain_class(c, "", f);
 	fclose(f);
-	add_text(o, "explanation", text);
+	add_cleaned(o, "explanation", text, "\n");
 	free(text);
 }
 

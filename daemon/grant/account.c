@@ -248,6 +248,14 @@ void account_release(struct user *u, enum account_kind kind, uint64_t n)
 	pthread_mutex_unlock(&accounts.lock);
 }
 
+uint64_t account_bound(const struct user *u, enum account_kind kind)
+{
+	pthread_mutex_lock(&accounts.lock);
+	uint64_t most = account_most(&u->pool->limits, kind), used = u->used[kind];
+	pthread_mutex_unlock(&accounts.lock);
+	return used > most ? used : most;
+}
+
 /* Has it any left of so many a period? */
 static bool rate_has(struct rate *r, uint64_t most, uint64_t period_ns, uint64_t now_ns)
 {

@@ -61,6 +61,9 @@ bool account_request(struct user *u, uint64_t now_ns);
  */
 bool account_lease(struct user *u, uint64_t now_ns, uint64_t *ret_wait_s);
 
+/* No less than a user has now or can have before the limits change. */
+uint64_t account_bound(const struct user *u, enum account_kind kind);
+
 /* What a pool uses, all its users together; returns how many these are. */
 uint64_t account_used(const char *pool, uint64_t ret_used[ACCOUNT_KINDS]);
 

@@ -90,16 +90,14 @@ static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_
 	if (r == 0)
 		r = may_look(nic, wish, why);
 	if (r == 0)
-		r = pick_queues(&nic->pick, &nic->guard, ifindex, nic->left_behind, wish->n,
-				l->guarded.rxqs, why);
+		r = pick_queues(&nic->pick, &nic->guard, ifindex, nic->left_behind, &l->guarded,
+				why);
 	/* A NIC that was made ready before may have been changed since, or another card may have
 	 * its name. */
 	if (r == 0 && nic->n == 0)
 		r = leases_make_ready(nic, why);
 	if (r < 0)
 		return r;
-	l->guarded.n = wish->n;
-	l->guarded.poke = wish->poke;
 	leases_add(nic, &l->guarded, ifindex);
 	return 0;
 }
@@ -131,7 +129,7 @@ int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_S
 		    !policy_leases(wish->class, nic->config->name))
 			continue;
 		pthread_mutex_lock(&nic->guard.lock);
-		*l = (struct lease){.nic = nic};
+		*l = (struct lease){.nic = nic, .guarded = {.n = wish->n, .poke = wish->poke}};
 		r = take_of(l, wish, why);
 		pthread_mutex_unlock(&nic->guard.lock);
 	}

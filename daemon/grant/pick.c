@@ -47,15 +47,15 @@ uint32_t pick_free(struct pick *p, const struct policy_class *class)
 
 /* Adds queues that another program holds, or queues that nobody holds. Returns how many there are.
  */
-static uint32_t add(const struct pick *p, const struct nic_facts *facts, bool held, uint32_t most,
-		    uint32_t *rxqs, uint32_t n)
+static uint32_t add(const struct pick *p, const struct nic_facts *facts, bool held, uint32_t n,
+		    struct guarded *lease)
 {
 	const struct nic_queues *queues = &p->config->queues;
-	for (uint32_t i = 0; i < queues->n && n < most; i++) {
+	for (uint32_t i = 0; i < queues->n && n < lease->n; i++) {
 		uint32_t id = queues->ids[i];
 		bool is = id < facts->n_queues && nic_queue_is_held(&facts->queues[id]);
 		if (is == held && p->free[i] && !p->reached[i])
-			rxqs[n++] = id;
+			lease->rxqs[n++] = id;
 	}
 	return n;
 }
@@ -73,8 +73,8 @@ static int survey(struct pick *p, struct guard *guard, uint32_t ifindex, bool le
 	return r;
 }
 
-int pick_queues(struct pick *p, struct guard *guard, uint32_t ifindex, bool left_behind, uint32_t n,
-		uint32_t *ret_rxqs, char why[NIC_SENTENCE_BYTES])
+int pick_queues(struct pick *p, struct guard *guard, uint32_t ifindex, bool left_behind,
+		struct guarded *lease, char why[NIC_SENTENCE_BYTES])
 {
 	char reached[NIC_SENTENCE_BYTES];
 	int r = survey(p, guard, ifindex, left_behind, reached, why);
@@ -82,10 +82,10 @@ int pick_queues(struct pick *p, struct guard *guard, uint32_t ifindex, bool left
 		return r;
 	struct nic_facts facts = {.link.ifindex = ifindex};
 	netdev_genl_queues(&facts);
-	uint32_t found = add(p, &facts, false, n, ret_rxqs, 0);
-	found = add(p, &facts, true, n, ret_rxqs, found);
+	uint32_t n = add(p, &facts, false, 0, lease);
+	n = add(p, &facts, true, n, lease);
 	nic_done(&facts);
-	if (found == n)
+	if (n == lease->n)
 		return 0;
 	snprintf(why, NIC_SENTENCE_BYTES, "%s", reached);
 	return -EBUSY;

@@ -10,6 +10,7 @@
 
 struct config_nic;
 struct guard;
+struct guarded;
 struct policy_class;
 
 struct pick {
@@ -28,15 +29,16 @@ int pick_init(struct pick *p, const struct config_nic *config);
 uint32_t pick_free(struct pick *p, const struct policy_class *class);
 
 /*
- * Picks n of the queues that pick_free() found and that packets of others are not led to. A queue
- * that another program holds is the last choice: the kernel may not have let go of it yet. Returns
- * 0, or a negative errno with a sentence in why: -EBUSY if there are too few.
+ * Picks lease->n queues, and writes them to lease->rxqs, of those that pick_free() found and that
+ * packets of others are not led to. A queue that another program holds is the last choice: the
+ * kernel may not have let go of it yet. Returns 0, or a negative errno with a sentence in why:
+ * -EBUSY if there are too few.
  *
  * left_behind: a zcrxd that died may have left rules on the NIC. They do not count, since they are
  * deleted before the queue is leased.
  */
-int pick_queues(struct pick *p, struct guard *guard, uint32_t ifindex, bool left_behind, uint32_t n,
-		uint32_t *ret_rxqs, char why[NIC_SENTENCE_BYTES]);
+int pick_queues(struct pick *p, struct guard *guard, uint32_t ifindex, bool left_behind,
+		struct guarded *lease, char why[NIC_SENTENCE_BYTES]);
 
 /* These queues are leased from now on, or not any more. */
 void pick_mark(struct pick *p, const uint32_t *rxqs, uint32_t n, bool taken);

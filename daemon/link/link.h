@@ -211,7 +211,6 @@ struct link_have {
 	X(START, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)    \
 	X(CLASS, 2, link_class, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)    \
 	X(STOP, 3, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)   \
-	X(SHOW, 4, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)   \
 	X(NEWS, 5, link_news, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)      \
 	X(CHARGE, 16, link_amount, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)    \
 	X(RELEASE, 17, link_amount, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)  \
@@ -220,7 +219,6 @@ struct link_have {
 	X(FLIGHT, 20, link_count, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)     \
 	X(LANDED, 21, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)    \
 	X(LOG, 22, link_log, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)         \
-	X(SHOWN, 23, link_nothing, link_nothing, 1, 1, 0, PUMP_TELLS, QUICK)   \
 	X(OVER, 24, link_nothing, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)    \
 	X(HOST, 25, link_host, link_refusal, 0, 0, 1, PUMP_ASKS, QUICK)        \
 	X(UDMABUF, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, SLOW)          \
@@ -232,7 +230,7 @@ struct link_have {
 	X(STEER, 34, link_steer, link_steer_reply, 1, 1, 0, PUMP_ASKS, SLOW)   \
 	X(UNSTEER, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)      \
 	X(ZCRX, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, SLOW)      \
-	X(HOLDER, 38, link_holder, link_text, 0, 0, 0, PUMP_ASKS, SLOW)                  \
+	X(HOLDER, 38, link_holder, link_text, 0, 0, 0, PUMP_ASKS, SLOW)        \
 	X(DEVMEM, 37, link_devmem, link_devmem_reply, 1, 1, 1, PUMP_ASKS, SLOW)
 
 enum link_type {

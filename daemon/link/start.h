@@ -5,11 +5,12 @@
 
 #define START_LINK   3
 #define START_CLIENT 4
+#define START_REPORT 5 /* daemon/common/report.h */
 
 /*
  * Another end of a link, which nobody else has: a broker that comes later takes it from the pump
  * (pidfd_getfd). The pump puts it there.
  */
-#define START_NEXT 5
+#define START_NEXT 6
 
 #endif

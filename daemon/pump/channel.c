@@ -104,8 +104,8 @@ static int send_closed(struct queue *q, const struct flow *f)
 	m.flow_closed.error = f->error;
 	m.flow_closed.reason = f->reason;
 	m.flow_closed.cq_pos = f->end;
-	m.flow_closed.bytes = f->bytes;
-	m.flow_closed.bytes_copied = f->bytes_copied;
+	m.flow_closed.bytes = count_get(&f->report->bytes);
+	m.flow_closed.bytes_copied = count_get(&f->report->bytes_copied);
 	const char *text = f->error ? reason_text(f->reason) : "The peer finished the stream.";
 	snprintf(m.flow_closed.text, sizeof(m.flow_closed.text), "%s", text);
 	return event_send(q, &m, MSG_FLOW_CLOSED, sizeof(m.flow_closed), -1);

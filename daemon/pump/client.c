@@ -168,9 +168,7 @@ static void wind_up(struct client *c)
 	}
 	pending_abandon(c); /* may wait for a NIC: the queues have ended by then */
 	while ((a = LIST_FIRST(&c->areas))) {
-		pthread_mutex_lock(&c->lock);
 		LIST_REMOVE(a, link);
-		pthread_mutex_unlock(&c->lock);
 		area_free(a);
 	}
 	session_done(c);
@@ -238,7 +236,7 @@ static void release(struct client *c)
 	loop_done(&c->loop);
 	fd_close(c->poke);
 	classes_put(c->classes);
-	pthread_mutex_destroy(&c->lock);
+	report_put(c->report);
 	flows_done(c);
 	free(c);
 }
@@ -250,7 +248,10 @@ static int begin(struct client *c, int sock)
 	c->poke_source = (struct source){poked, c};
 	if (c->poke < 0)
 		return -errno;
-	int r = loop_init(&c->loop);
+	int r = c->report ? 0 : report_new(&c->report);
+	if (r < 0)
+		return r;
+	r = loop_init(&c->loop);
 	if (r < 0)
 		return r;
 	r = loop_watch(&c->loop, c->poke, EPOLLIN | EPOLLET, &c->poke_source);
@@ -264,7 +265,7 @@ static int begin(struct client *c, int sock)
 }
 
 int client_start(struct client **ret, int sock, uint32_t id, const struct client_identity *who,
-		 int ended)
+		 int ended, struct report *report)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	if (!c)
@@ -273,7 +274,7 @@ int client_start(struct client **ret, int sock, uint32_t id, const struct client
 	c->id = id;
 	c->who = *who;
 	c->ended = ended;
-	pthread_mutex_init(&c->lock, NULL);
+	c->report = report ? report_ref(report) : NULL;
 	TAILQ_INIT(&c->queues);
 	LIST_INIT(&c->areas);
 	int r = begin(c, sock);

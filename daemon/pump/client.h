@@ -14,7 +14,7 @@
  * negative errno; then the socket is still the caller's.
  */
 int client_start(struct client **ret, int sock, uint32_t id, const struct client_identity *who,
-		 int ended);
+		 int ended, struct report *report);
 
 /* Asks the thread to end. The client gets QUEUE_LOST of each queue. */
 void client_stop(struct client *c);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/counter.h"
 #include "daemon/pump/channel.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/operation.h"
@@ -28,7 +29,7 @@ void flow_open(struct flow *f)
 
 void flow_pause(struct flow *f, bool on)
 {
-	__atomic_store_n(&f->paused, on, __ATOMIC_RELAXED);
+	flows_set_paused(f, on);
 	flow_attend(f);
 }
 
@@ -61,7 +62,7 @@ void flow_drop(struct flow *f, bool torn)
 	bool live =
 		!f->closing && !f->listener && (f->state == FLOW_IDLE || f->state == FLOW_ARMED);
 	/* Whoever went on reading from the socket would miss what was taken from it. */
-	if (torn && live && socket_taken(f->sock) - f->taken != f->bytes)
+	if (torn && live && socket_taken(f->sock) - f->taken != count_get(&f->report->bytes))
 		f->abort = true;
 	/* The client does not know of the flow. */
 	if (f->state == FLOW_OPENING)
@@ -77,10 +78,7 @@ void flow_free(struct flow *f)
 	channel_forget(q, f);
 	if (f->stream)
 		q->backend->ops->loans->leave(q->backend, f->stream);
-	pthread_mutex_lock(&q->client->lock);
-	TAILQ_REMOVE(&q->flows, f, link);
-	q->flow_count--;
-	pthread_mutex_unlock(&q->client->lock);
+	flows_unlink(f);
 	if (f->accepting)
 		flow_discard(f->accepting);
 	flow_discard(f);

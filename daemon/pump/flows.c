@@ -122,6 +122,7 @@ int flow_new(struct flow **ret, struct queue *q, int sock)
 	}
 	f->queue = q;
 	f->sock = sock;
+	f->report = report_flow_free(c->report, flow_id_index(f->id));
 	*ret = f;
 	return 0;
 }
@@ -135,10 +136,27 @@ int flow_listen(struct flow *f)
 
 void flows_link(struct flow *f)
 {
-	pthread_mutex_lock(&f->queue->client->lock);
-	TAILQ_INSERT_TAIL(&f->queue->flows, f, link);
-	f->queue->flow_count++;
-	pthread_mutex_unlock(&f->queue->client->lock);
+	struct queue *q = f->queue;
+	struct report *report = q->client->report;
+	TAILQ_INSERT_TAIL(&q->flows, f, link);
+	q->flow_count++;
+	report_flow_set(report, f->report,
+			&(struct report_flow_facts){
+				.id = f->id,
+				.queue = report_queue_index(report, q->report),
+				.queue_id = q->id,
+				.listener = f->listener,
+				.local = f->local,
+				.remote = f->remote,
+			});
+}
+
+void flows_unlink(struct flow *f)
+{
+	struct queue *q = f->queue;
+	TAILQ_REMOVE(&q->flows, f, link);
+	q->flow_count--;
+	report_flow_set(q->client->report, f->report, &(struct report_flow_facts){0});
 }
 
 void flow_discard(struct flow *f)
@@ -233,5 +251,34 @@ void flows_wait(struct flow *f)
 
 void flows_set_state(struct flow *f, enum flow_state state)
 {
-	__atomic_store_n(&f->state, state, __ATOMIC_RELAXED);
+	f->state = state;
+	__atomic_store_n(&f->report->state, state, __ATOMIC_RELAXED);
+}
+
+void flows_set_paused(struct flow *f, bool on)
+{
+	f->paused = on;
+	__atomic_store_n(&f->report->paused, on, __ATOMIC_RELAXED);
+}
+
+static void tell_why_copied(struct flow *f)
+{
+	static const char whole[] =
+		"Its last 256 KiB and more were all copied though zcrxd's rule stands; a rule that "
+		"is not zcrxd's may go before it, or the NIC does not split its packets.";
+	const char *why = !f->why_copied && f->copied_whole ? whole : f->why_copied;
+	uint32_t text = report_text(f->queue->client->report, why);
+	__atomic_store_n(&f->report->why_copied, text, __ATOMIC_RELEASE);
+}
+
+void flows_set_why_copied(struct flow *f, const char *why)
+{
+	f->why_copied = why;
+	tell_why_copied(f);
+}
+
+void flows_set_copied_whole(struct flow *f, bool whole)
+{
+	f->copied_whole = whole;
+	tell_why_copied(f);
 }

@@ -48,8 +48,16 @@ struct flow *flow_find_known(struct client *c, uint32_t id);
 
 /* Puts the flow into its queue's list of flows. */
 void flows_link(struct flow *f);
+void flows_unlink(struct flow *f);
 
+/* What the status tells, too. */
 void flows_set_state(struct flow *f, enum flow_state state);
+void flows_set_paused(struct flow *f, bool on);
+
+/* Why its packets do not come to the hardware queue; a constant, or NULL. */
+void flows_set_why_copied(struct flow *f, const char *why);
+/* Of late everything was copied, though there is no such reason. */
+void flows_set_copied_whole(struct flow *f, bool whole);
 
 /*
  * The flow waits: to be armed as soon as there are buffers and room in the CQ, or, dead, to be

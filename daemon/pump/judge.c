@@ -11,10 +11,8 @@ void judge_update(struct client *c)
 	struct classes *old = c->classes, *new = classes_get();
 	const struct policy_class *class =
 		classes_class(new, c->session.sock, c->who.socket, c->who.class);
-	pthread_mutex_lock(&c->lock);
 	c->classes = new;
 	c->class = class;
-	pthread_mutex_unlock(&c->lock);
 	classes_put(old);
 }
 

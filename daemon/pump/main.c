@@ -21,13 +21,12 @@
 #include "base/fd.h"
 #include "daemon/ask/ask.h"
 #include "daemon/common/log.h"
+#include "daemon/common/report.h"
 #include "daemon/link/start.h"
 #include "daemon/pump/client.h"
 #include "daemon/pump/flight.h"
-#include "daemon/pump/held.h"
 #include "daemon/pump/lower.h"
 #include "daemon/pump/sandbox.h"
-#include "daemon/pump/shown.h"
 #include "proto/wire.h"
 
 #define ORPHAN_MS 300000 /* without a broker the client is ended then */
@@ -43,20 +42,6 @@ struct pump {
 	int64_t alone_until; /* there is no broker, and until then (clock.h) one may come; or -1 */
 };
 
-static void show(struct pump *p)
-{
-	_cleanup_(fd_closep) int fd = p->client ? shown_make(p->client) : -1;
-	if (fd >= 0)
-		ask_tell(&(union link_any){.as_SHOWN = {.hdr.nfds = 1}}, LINK_SHOWN, &fd);
-}
-
-static void have_files(void *data)
-{
-	const struct pump *p = data;
-	if (p->client)
-		held_files_tell(p->client);
-}
-
 /* From the first broker; one that took the pump over says it, too, to be told what there is. */
 static int start(struct pump *p, const struct link_start *m)
 {
@@ -66,7 +51,7 @@ static int start(struct pump *p, const struct link_start *m)
 	ask_leases(m->leases);
 	ask_zcrx_refused(m->zcrx_refused);
 	if (p->id) {
-		ask_again(have_files, p);
+		ask_again();
 		return 0;
 	}
 	p->id = m->client;
@@ -93,9 +78,6 @@ static int take(struct pump *p, const union link_any *m)
 	case LINK_STOP:
 		if (p->client)
 			client_stop(p->client);
-		return 0;
-	case LINK_SHOW:
-		show(p);
 		return 0;
 	default:
 		return -EBADMSG;
@@ -163,7 +145,13 @@ static int begin(struct pump *p)
 		r = -EMFILE;
 	if (r == 0)
 		r = enclose();
-	return r < 0 ? r : client_start(&p->client, START_CLIENT, p->id, &p->who, p->ended);
+	struct report *report = NULL;
+	if (r == 0)
+		r = report_open(&report, START_REPORT, true);
+	if (r == 0)
+		r = client_start(&p->client, START_CLIENT, p->id, &p->who, p->ended, report);
+	report_put(report);
+	return r;
 }
 
 static void client_gone(struct pump *p)
@@ -177,7 +165,7 @@ static void broker_gone(struct pump *p)
 {
 	p->alone_until = clock_until(ORPHAN_MS);
 	ask_break();
-	if (p->next < 0 || (p->client && held_is_bound(p->client)))
+	if (p->next < 0 || ask_is_bound())
 		p->alone_until = 0;
 }
 
@@ -230,7 +218,8 @@ int main(void)
 {
 	struct pump p = {.ended = -1, .flights = -1, .next = -1, .alone_until = -1};
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
-	if (fcntl(START_LINK, F_GETFD) < 0 || fcntl(START_CLIENT, F_GETFD) < 0) {
+	if (fcntl(START_LINK, F_GETFD) < 0 || fcntl(START_CLIENT, F_GETFD) < 0 ||
+	    fcntl(START_REPORT, F_GETFD) < 0) {
 		fprintf(stderr, "zcrx-pump is started by zcrxd, one for each client.\n");
 		return 2;
 	}

@@ -15,9 +15,8 @@
  *   channel     what the client is told of a queue     operation, control   the kernel's work
  *   flows       ids and lists
  *
- * The client's thread owns all of it. It changes lists only under client.lock, and never holds that
- * lock across a system call on anything of the client's. So the broker's thread may take the lock
- * to report the status.
+ * The client's thread owns all of it, and nobody else looks at it. What the status tells of it
+ * stands in the client's report as well: daemon/common/report.h.
  */
 #ifndef ZCRXD_MODEL_H
 #define ZCRXD_MODEL_H
@@ -34,6 +33,7 @@
 #include "daemon/backend/backend.h"
 #include "daemon/backend/rings.h"
 #include "daemon/common/loop.h"
+#include "daemon/common/report.h"
 #include "daemon/common/uring.h"
 #include "daemon/common/work.h"
 #include "daemon/grant/account.h"
@@ -65,15 +65,8 @@ TAILQ_HEAD(flow_list, flow);
  * OPENING: being connected, or not yet announced. ARMED: an operation of the kernel's is under way,
  * and only its last completion leaves this state. ENDED: the stream is over and the socket dropped;
  * the client has yet to close the flow. DEAD: gone for the client; the id stays taken until the CQ
- * holds no completion of it any more.
+ * holds no completion of it any more. enum flow_state is in daemon/common/report.h.
  */
-enum flow_state {
-	FLOW_OPENING,
-	FLOW_IDLE,
-	FLOW_ARMED,
-	FLOW_ENDED,
-	FLOW_DEAD
-};
 
 /* What a socket wakes its thread for. */
 enum flow_wait {
@@ -86,7 +79,8 @@ struct flow {
 	TAILQ_ENTRY(flow) link; /* in queue.flows */
 	struct queue *queue;
 	uint32_t id;
-	enum flow_state state; /* written atomically, since the status reads it */
+	enum flow_state state;
+	struct report_flow *report; /* has the bytes received so far, and those copied of them */
 	bool listener;
 	bool receive_only;      /* the client gets no descriptor of the socket */
 	uint32_t listener_id;   /* of the listener that accepted the flow; 0: none did */
@@ -102,7 +96,7 @@ struct flow {
 	uint64_t taken; /* bytes read from the socket before it was the flow's: socket_taken() */
 	struct backend_stream *stream; /* what the backend lends the socket; or NULL */
 
-	bool paused;     /* by the client; written atomically, since the status reads it */
+	bool paused;     /* by the client */
 	bool closing;    /* the client closed the flow, and need not be told of it any more */
 	bool abort;      /* the connection is reset when the socket is dropped */
 	bool cancelling; /* the operation's end was asked for */
@@ -119,22 +113,11 @@ struct flow {
 	bool is_news;
 	TAILQ_ENTRY(flow) news; /* in queue.news, if is_news */
 
-	uint64_t bytes, bytes_copied; /* received so far; of these, copied by the kernel */
-	uint64_t copied_row;          /* bytes copied in a row although the flow is steered */
-	struct steering *steering;    /* its rules, shared with others of its listener; or NULL */
-	/* Why no rule brings its packets to the leased queue, or NULL; a constant. */
-	const char *_Atomic why_copied;
+	uint64_t copied_row;       /* bytes copied in a row although the flow is steered */
+	bool copied_whole;         /* these are so many that all of the flow must be copied */
+	struct steering *steering; /* its rules, shared with others of its listener; or NULL */
+	const char *why_copied;    /* why no rule brings its packets to the leased queue, or NULL */
 };
-
-static inline enum flow_state flow_state(const struct flow *f)
-{
-	return __atomic_load_n(&f->state, __ATOMIC_RELAXED);
-}
-
-static inline bool flow_is_paused(const struct flow *f)
-{
-	return __atomic_load_n(&f->paused, __ATOMIC_RELAXED);
-}
 
 /* The states of a queue's life, which life.h draws. */
 enum life {
@@ -158,9 +141,10 @@ struct queue {
 	TAILQ_ENTRY(queue) link; /* in client.queues */
 	struct client *client;
 	uint32_t id;
+	struct report_queue *report; /* once it is among the client's */
 	struct area *area;
 	struct backend *backend;      /* NULL: it is not open, or is closed again */
-	const char *backend_name;     /* a constant; status reads it, whether the backend is open */
+	uint32_t backend_number;      /* enum msg_backend, whether or not it is open */
 	char why_not[MSG_TEXT_BYTES]; /* why it is no better backend; "": there is none */
 	uint32_t buffer_bytes;
 	struct lease *lease; /* of hardware queues, or NULL */
@@ -235,7 +219,6 @@ struct session {
 	struct flight *flight; /* the replies' descriptors that the client has not read */
 	struct source source;
 	enum msg_state state;
-	char name[32]; /* the client's name; others read it under the client's lock */
 	struct pending pending;
 	union msg_any reply; /* the one being made, or unsent */
 	int reply_fds[MSG_FDS_MAX];
@@ -262,8 +245,9 @@ struct client {
 	bool has_ended; /* atomic */
 	pthread_t thread;
 
-	/* The thread changes these under the lock, under which others read them. */
-	pthread_mutex_t lock;
+	struct report *report;
+
+	/* The thread's own. */
 	struct classes *classes;          /* the policy that the client was judged by last */
 	const struct policy_class *class; /* the client's class in that policy */
 	TAILQ_HEAD(, queue) queues;

@@ -95,7 +95,7 @@ static void queue_take(struct choice *ch)
 	if (r < 0) {
 		queue_drop(ch);
 		ch->answer.error = r;
-		ch->reason = REASON_KERNEL;
+		ch->reason = r == -EMFILE ? REASON_DAEMON_LIMIT : REASON_KERNEL;
 		return;
 	}
 	ch->reason = reply_fill(ch);

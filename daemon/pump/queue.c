@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -89,15 +90,35 @@ static void leave(void *data)
 	q->leaving = NULL;
 }
 
-/* The status does not look at the lease from now on. */
+static_assert(REPORT_RXQS_MAX >= LEASE_QUEUES_MAX, "the status tells of all of them");
+
+static void tell_status(const struct queue *q)
+{
+	const uint32_t *rxqs;
+	struct report_queue_facts facts = {
+		.id = q->id,
+		.backend = q->backend_number,
+		.area_bytes = q->area->bytes,
+		.buffer_bytes = q->buffer_bytes,
+		.cq_entries = q->rings.layout.cq_entries,
+		.copies_untold = q->copies_untold,
+	};
+	snprintf(facts.why_not, sizeof(facts.why_not), "%s", q->why_not);
+	if (q->lease) {
+		lease_where(q->lease, &facts.ifindex, &rxqs, &facts.n_rxqs);
+		memcpy(facts.rxqs, rxqs, facts.n_rxqs * sizeof(*rxqs));
+	}
+	report_queue_set(q->client->report, q->report, &facts);
+}
+
 static void leave_prepare(struct queue *q)
 {
 	channel_close(q);
 	q->side = side_free(q->side);
-	pthread_mutex_lock(&q->client->lock);
 	q->leaving = q->lease;
 	q->lease = NULL;
-	pthread_mutex_unlock(&q->client->lock);
+	if (q->leaving && q->report)
+		tell_status(q);
 }
 
 bool queue_ended(struct queue *q)
@@ -135,7 +156,7 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	*q = QUEUE_NULL;
 	q->client = c;
 	q->area = wish->area;
-	q->backend_name = backend_name(wish->ops->number);
+	q->backend_number = wish->ops->number;
 	q->buffer_bytes = wish->buffer_bytes;
 	q->lease = wish->lease;
 	TAILQ_INIT(&q->flows);
@@ -197,16 +218,18 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 int queue_start(struct queue *q)
 {
 	struct client *c = q->client;
-	int r = uring_enable(&q->ring);
+	struct report_queue *report = report_queue_free(c->report);
+	int r = report ? uring_enable(&q->ring) : -EMFILE;
 	if (r == 0)
 		r = watch(q);
 	if (r < 0)
 		return r;
 	life_step(q, LIFE_RUNNING);
-	pthread_mutex_lock(&c->lock);
 	q->id = ++c->next_id;
 	TAILQ_INSERT_TAIL(&c->queues, q, link);
-	pthread_mutex_unlock(&c->lock);
+	q->report = report;
+	report_count(&q->report->counters, q->rings.daemon);
+	tell_status(q);
 	return 0;
 }
 
@@ -228,9 +251,9 @@ struct queue *queue_free(struct queue *q)
 {
 	struct client *c = q->client;
 	assert(q->life == LIFE_GONE);
-	pthread_mutex_lock(&c->lock);
 	TAILQ_REMOVE(&c->queues, q, link);
-	pthread_mutex_unlock(&c->lock);
+	report_queue_set(c->report, q->report, &(struct report_queue_facts){0});
+	q->report = NULL;
 	destroy(q);
 	return NULL;
 }

@@ -23,10 +23,9 @@ static uint32_t on_msg_hello(struct client *c, const struct msg_hello *m, struct
 {
 	if (m->version_min > MSG_VERSION || m->version_max < MSG_VERSION)
 		return REASON_VERSION;
-	pthread_mutex_lock(&c->lock);
-	snprintf(c->session.name, sizeof(c->session.name), "%.*s", (int)sizeof(m->name), m->name);
-	text_clean(c->session.name, "");
-	pthread_mutex_unlock(&c->lock);
+	struct report_client_facts facts = {0};
+	snprintf(facts.name, sizeof(facts.name), "%.*s", (int)sizeof(m->name), m->name);
+	report_client(c->report, &facts);
 	c->session.state = MSG_STATE_READY;
 	struct msg_hello_reply *r = &a->reply->hello_reply;
 	r->version = MSG_VERSION;
@@ -75,10 +74,8 @@ static uint32_t on_msg_area_add(struct client *c, const struct msg_area_add *m, 
 		reason = area_show(area, a);
 	if (reason)
 		return reason;
-	pthread_mutex_lock(&c->lock);
 	area->id = ++c->next_id;
 	LIST_INSERT_HEAD(&c->areas, area, link);
-	pthread_mutex_unlock(&c->lock);
 	a->reply->area_add_reply.area_id = area->id;
 	return REASON_NONE;
 }
@@ -91,9 +88,7 @@ static uint32_t on_msg_area_del(struct client *c, const struct msg_area_del *m, 
 		return REASON_NO_OBJECT;
 	if (area->in_use)
 		return REASON_BUSY;
-	pthread_mutex_lock(&c->lock);
 	LIST_REMOVE(area, link);
-	pthread_mutex_unlock(&c->lock);
 	area_free(area);
 	return REASON_NONE;
 }

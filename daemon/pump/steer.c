@@ -6,6 +6,7 @@
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
 #include "daemon/grant/steered.h"
+#include "daemon/pump/flows.h"
 #include "daemon/pump/judge.h"
 
 struct steering {
@@ -20,7 +21,7 @@ void steer_start(struct flow *f)
 		return;
 	f->steering = calloc(1, sizeof(*f->steering));
 	if (!f->steering) {
-		f->why_copied = "zcrxd is out of memory.";
+		flows_set_why_copied(f, "zcrxd is out of memory.");
 		return;
 	}
 	f->steering->flows = 1;
@@ -29,7 +30,7 @@ void steer_start(struct flow *f)
 					.listener = f->listener,
 					.local = f->local,
 					.remote = f->remote};
-	f->why_copied = steered_set(&f->steering->set, q->lease, &wish);
+	flows_set_why_copied(f, steered_set(&f->steering->set, q->lease, &wish));
 	if (f->why_copied)
 		steer_stop(f);
 }
@@ -59,7 +60,7 @@ void steer_look(struct queue *q)
 	struct flow *f;
 	TAILQ_FOREACH (f, &q->flows, link)
 		if (f->steering)
-			f->why_copied = why_of(f);
+			flows_set_why_copied(f, why_of(f));
 }
 
 void steer_share(struct flow *f, const struct flow *listener)
@@ -74,12 +75,13 @@ void steer_share(struct flow *f, const struct flow *listener)
 	if (shared) {
 		f->steering = listener->steering;
 		f->steering->flows++;
-		f->why_copied = why_of(f);
+		flows_set_why_copied(f, why_of(f));
 	} else if (listener->steering) {
 		const char *why = judge_steer(f, &f->local);
-		f->why_copied = why ? why : "The address came after the listener was steered.";
+		flows_set_why_copied(f, why ? why
+					    : "The address came after the listener was steered.");
 	} else {
-		f->why_copied = listener->why_copied;
+		flows_set_why_copied(f, listener->why_copied);
 	}
 }
 
@@ -102,7 +104,7 @@ static void listener_stop(const struct flow *listener, struct steering *s)
 		if (f->steering != s)
 			continue;
 		f->steering = NULL;
-		if (!f->closing && !queue_is_closing(f->queue) && flow_state(f) < FLOW_ENDED)
+		if (!f->closing && !queue_is_closing(f->queue) && f->state < FLOW_ENDED)
 			steer_start(f);
 	}
 }

@@ -5,7 +5,7 @@
 #include "daemon/pump/flows.h"
 #include "daemon/pump/nudge.h"
 
-/* More bytes copied in a row than can be by chance. */
+/* More bytes copied in a row than can be by chance; flows.c has the sentence. */
 #define COPIED_WHOLE_BYTES (256u << 10)
 
 struct sums {
@@ -28,19 +28,10 @@ static bool is_copied(const struct queue *q, const struct io_uring_cqe *cqe, con
 static void row_add(struct flow *f, uint64_t bytes, bool copied)
 {
 	f->queue->rows |= copied;
-	if (copied)
-		count_add(&f->copied_row, bytes);
-	else if (f->copied_row > 0)
-		count_set(&f->copied_row, 0);
-}
-
-const char *tally_why_copied(const struct flow *f)
-{
-	const char *why = f->why_copied;
-	if (why || count_get(&f->copied_row) < COPIED_WHOLE_BYTES)
-		return why;
-	return "Its last 256 KiB and more were all copied though zcrxd's rule stands; a rule that "
-	       "is not zcrxd's may go before it, or the NIC does not split its packets.";
+	f->copied_row = copied ? f->copied_row + bytes : 0;
+	bool whole = f->copied_row >= COPIED_WHOLE_BYTES;
+	if (whole != f->copied_whole)
+		flows_set_copied_whole(f, whole);
 }
 
 static struct sums count(struct queue *q, uint32_t tail)
@@ -65,8 +56,8 @@ static struct sums count(struct queue *q, uint32_t tail)
 			s.several = s.only != NULL;
 			s.only = f;
 		}
-		count_add(&f->bytes, (uint64_t)cqe->res);
-		count_add(&f->bytes_copied, copied);
+		count_add(&f->report->bytes, (uint64_t)cqe->res);
+		count_add(&f->report->bytes_copied, copied);
 		f->stuck = 0;
 		nudge_note(f);
 	}
@@ -112,7 +103,7 @@ static void share_out(struct queue *q, uint32_t tail, uint64_t bytes, uint64_t c
 		struct flow *f =
 			cqe->res > 0 ? flow_find(q->client, (uint32_t)cqe->user_data) : NULL;
 		if (f && !is_copied(q, cqe, f))
-			count_add(&f->bytes_copied, copied * (uint64_t)cqe->res / bytes);
+			count_add(&f->report->bytes_copied, copied * (uint64_t)cqe->res / bytes);
 	}
 }
 
@@ -129,5 +120,6 @@ uint32_t tally(struct queue *q, uint32_t tail)
 	count_add(&d->completions, s.data);
 	count_add(&d->bytes, s.bytes);
 	count_add(&d->bytes_copied, s.copied + more);
+	report_count(&q->report->counters, d); /* before the client is told anything */
 	return s.data;
 }

@@ -12,7 +12,4 @@
 /* Counts the completions from q->scanned to tail. Returns how many of them are data. */
 uint32_t tally(struct queue *q, uint32_t tail);
 
-/* Why all of the flow is copied, as its rules or its bytes show; a constant. NULL: it is not. */
-const char *tally_why_copied(const struct flow *f);
-
 #endif

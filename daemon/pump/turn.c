@@ -285,4 +285,5 @@ void queue_turn(struct queue *q)
 		channel_wake(q);
 	t.found = position(q) != before;
 	end(q, &t);
+	report_count(&q->report->counters, q->rings.daemon);
 }

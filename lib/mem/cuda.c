@@ -18,12 +18,13 @@
 struct zcrx_cuda {
 	struct cuda_api api;
 	cuda_device device;
-	cuda_context context; /* NULL: not held */
-	cuda_stream stream;   /* of the copies; NULL until the first */
-	cuda_address address; /* a whole page; 0: none */
+	cuda_context context; /* the device's primary context; NULL: not held */
+	cuda_stream stream;   /* the stream of the copies; NULL until the first copy */
+	cuda_address address; /* where the memory begins, at a whole page; 0: none yet */
 	size_t bytes;
-	cuda_address own; /* what was allocated here, around these; 0: nothing */
-	void *host;       /* NULL until the first fetch */
+	/* the allocation around it, if it was made here; 0: the memory is the caller's */
+	cuda_address own;
+	void *host; /* pinned memory for the copies; NULL until the first fetch */
 	int fd;
 };
 
@@ -68,8 +69,8 @@ static cuda_address page_after(cuda_address address)
 }
 
 /*
- * CUDA aligns what it allocates to 256 bytes only, and the host's pages may be larger than the
- * GPU's. So there is room for a page that begins later.
+ * Allocates memory, and a page more, so that it can begin at a whole page of the host: CUDA aligns
+ * an allocation to 256 bytes only.
  */
 static int memory_alloc(struct zcrx_cuda *c)
 {
@@ -82,7 +83,10 @@ static int memory_alloc(struct zcrx_cuda *c)
 	return 0;
 }
 
-/* Neighbouring allocations may be of anybody, and their ends are freed one by one. */
+/*
+ * Checks that the memory lies in one allocation. Neighbouring allocations can have other owners,
+ * who free them.
+ */
 static int check_range(struct zcrx_cuda *c)
 {
 	cuda_address base = 0;
@@ -106,9 +110,9 @@ static int check_range(struct zcrx_cuda *c)
 }
 
 /*
- * NICs reach the memory by PCIe. Where a GPU hangs on the CPU's own coherent link as well (GB200),
- * a dma-buf leads there unless PCIe is asked for. Elsewhere there is only PCIe: drivers before CUDA
- * 12.8 refuse the flag, and without it give the same.
+ * Exports the memory as a dma-buf for NICs, which reach it by PCIe. A GPU on the CPU's coherent
+ * link (GB200) needs the flag for that. Other GPUs have PCIe only, and drivers before CUDA 12.8
+ * refuse the flag: then the export is tried without it.
  */
 static int export(struct zcrx_cuda *c)
 {
@@ -122,7 +126,7 @@ static int export(struct zcrx_cuda *c)
 	return result ? cuda_api_refuse(&c->api, "exports no dma-buf of this memory", result) : 0;
 }
 
-/* address 0: allocates */
+/* Makes the object. With address 0 it allocates the memory. */
 static int make(struct zcrx_cuda **ret, int device, uint64_t address, size_t bytes)
 {
 	struct zcrx_cuda *c = calloc(1, sizeof(*c));

@@ -29,7 +29,7 @@ int cuda_api_refuse(const struct cuda_api *cuda, const char *what, int result)
 
 static const struct {
 	const char *symbol;
-	size_t offset; /* in struct cuda_api */
+	size_t offset; /* of the pointer in struct cuda_api */
 } functions[] = {
 #define X(name, symbol, parameters) {symbol, offsetof(struct cuda_api, name)},
 	CUDA_FUNCTIONS(X)
@@ -52,7 +52,7 @@ static int find_all(struct cuda_api *ret, void *library)
 
 int cuda_api_load(struct cuda_api *ret)
 {
-	/* Never closed: it leaves threads behind. */
+	/* The library is never closed, as it has threads that would go on. */
 	void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
 	if (!library)
 		return mem_refuse(-ENOENT,

@@ -53,7 +53,7 @@ int zcrx_mem_drm(const char *path, size_t bytes)
 				    "without hardware");
 	if (card < 0)
 		return card;
-	/* The handle goes with the card's descriptor, the dma-buf keeps the buffer. */
+	/* Closing the card's descriptor frees the handle; the dma-buf keeps the buffer. */
 	r = dumb_new(card, bytes);
 	close(card);
 	return r;

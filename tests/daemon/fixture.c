@@ -106,7 +106,7 @@ int fixture_open(void **state)
 	(void)state;
 	fake = (struct fake){0};
 	client = CLIENT_NULL;
-	pthread_mutex_init(&client.lock, NULL);
+	assert_int_equal(report_new(&client.report), 0);
 	TAILQ_INIT(&client.queues);
 	assert_int_equal(loop_init(&client.loop), 0);
 	client.who.user = payer_new(&limits);
@@ -136,7 +136,7 @@ int fixture_close(void **state)
 	flows_done(&client);
 	loop_done(&client.loop);
 	payer_free(client.who.user);
-	pthread_mutex_destroy(&client.lock);
+	report_put(client.report);
 	return 0;
 }
 

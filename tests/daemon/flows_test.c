@@ -33,6 +33,7 @@ static int setup(void **state)
 	(void)state;
 	client = CLIENT_NULL;
 	queue = (struct queue){.client = &client};
+	assert_int_equal(report_new(&client.report), 0);
 	return user_get(&client.who.user, "test", &limits, getuid(), 1);
 }
 
@@ -40,6 +41,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	flows_done(&client);
+	report_put(client.report);
 	user_put(client.who.user);
 	account_done();
 	return 0;

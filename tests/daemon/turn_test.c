@@ -84,7 +84,7 @@ static void a_client_that_sleeps_is_woken_to_bury_its_dead(void **state)
 	ring_store(&queue->rings.client->wake, 1);
 	flow_close(f, false);
 	queue_turn(queue);
-	assert_int_equal(flow_state(f), FLOW_DEAD);
+	assert_int_equal(f->state, FLOW_DEAD);
 	assert_int_equal(ring_load(&queue->rings.client->wake), 0);
 	ring_store(&queue->rings.client->cq_head, 1);
 	schedule_now(&queue->schedule);
@@ -103,14 +103,14 @@ static void sockets_go_on_though_a_wake_up_lies_unread(void **state)
 		f->state = FLOW_OPENING;
 		flows_link(f);
 		channel_tell(queue, f);
-		assert_int_equal(flow_state(f), i < CHANNEL_SOCKETS ? FLOW_IDLE : FLOW_OPENING);
+		assert_int_equal(f->state, i < CHANNEL_SOCKETS ? FLOW_IDLE : FLOW_OPENING);
 	}
 	for (int i = 0; i < CHANNEL_SOCKETS; i++)
 		assert_true(recv(channel, datagram, sizeof(datagram), MSG_DONTWAIT) > 1);
 	ring_store(&queue->rings.client->wake, 1);
 	channel_wake(queue);
 	channel_flush(queue);
-	assert_int_equal(flow_state(f), FLOW_IDLE);
+	assert_int_equal(f->state, FLOW_IDLE);
 	assert_int_equal(recv(channel, datagram, sizeof(datagram), MSG_DONTWAIT), 1);
 }
 
@@ -145,7 +145,7 @@ static void a_queue_closes_though_nobody_hears_of_its_operations(void **state)
 	fake.buffers = 1;
 	flow_open(f);
 	queue_turn(queue);
-	assert_int_equal(flow_state(f), FLOW_ARMED);
+	assert_int_equal(f->state, FLOW_ARMED);
 	fake.deaf = true;
 	life_close(queue);
 	queue_turn(queue);
@@ -169,7 +169,7 @@ static void what_a_listener_cannot_accept_it_tries_later(void **state)
 		f->state = FLOW_ARMED;
 		client.retry = false;
 		listener_accepted(f, i ? -ECONNABORTED : -EPERM);
-		assert_int_equal(flow_state(f), i ? FLOW_ARMED : FLOW_IDLE);
+		assert_int_equal(f->state, i ? FLOW_ARMED : FLOW_IDLE);
 		assert_int_equal(client.retry, !i);
 	}
 	uring_done(&client.control);

@@ -146,7 +146,7 @@ def fields_made():
     def add(heading, body):
         found = made.setdefault(heading, {})
         for call, into, name, value in re.findall(
-                r'(add_number|add_text|add_address|json_object_object_add)\((\w+),\s*"(\w+)",?\s*([^;]*);', body):
+                r'(add_number|add_text|add_cleaned|add_address|json_object_object_add)\((\w+),\s*"(\w+)",?\s*([^;]*);', body):
             of = "Amounts" if into in ("limits", "in_use") else heading
             kind = ("number" if call == "add_number" or "new_uint64" in value or "new_double" in value
                     else "boolean" if "new_boolean" in value
@@ -154,7 +154,7 @@ def fields_made():
             made.setdefault(of, {})[name] = kind
         found.update((name, "number") for name in re.findall(r'\[ACCOUNT_\w+\] = "(\w+)"', body))
         for other in re.findall(r"\b(\w+)\(o\b", body):
-            if other not in ("add_number", "add_text", "add_address") and other in bodies:
+            if other not in ("add_number", "add_text", "add_cleaned", "add_address") and other in bodies:
                 add(heading, bodies[other])
 
     for name, heading in OBJECTS.items():

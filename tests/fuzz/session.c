@@ -330,7 +330,7 @@ static void run_start(struct run *r, struct input *in, const struct limits *limi
 		(struct client_identity){.pid = getpid(), .uid = getuid(), .class = POLICY_DEFAULT};
 	MUST(r->ended >= 0);
 	MUST(user_get(&r->who.user, POLICY_DEFAULT, limits, r->who.uid, 1) == 0);
-	MUST(client_start(&r->client, pair[1], 1, &r->who, r->ended) == 0);
+	MUST(client_start(&r->client, pair[1], 1, &r->who, r->ended, NULL) == 0);
 }
 
 static void steps(struct run *r)

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The broker watches files of memory, and needs a descriptor of each; so does the next broker.
+ * Which descriptors are whose files is remembered here by inode, so that nobody needs to say when
+ * one is closed.
+ */
+#include "daemon/grant/files.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "daemon/ask/ask.h"
+
+struct file {
+	LIST_ENTRY(file) link;
+	int fd;
+	ino_t ino;
+	dev_t dev;
+	uint64_t bytes;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	LIST_HEAD(, file) files;
+} all = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool is_there(const struct file *f)
+{
+	struct stat st;
+	return fd_stat(f->fd, &st) == 0 && st.st_ino == f->ino && st.st_dev == f->dev;
+}
+
+/* Forgets files that were closed. */
+static void tidy(void)
+{
+	struct file *f, *next;
+	for (f = LIST_FIRST(&all.files); f; f = next) {
+		next = LIST_NEXT(f, link);
+		if (is_there(f))
+			continue;
+		LIST_REMOVE(f, link);
+		free(f);
+	}
+}
+
+/* Without memory for it the next broker does not charge the file. */
+static void remember(int fd, uint64_t bytes)
+{
+	struct stat st;
+	struct file *f = fd_stat(fd, &st) < 0 ? NULL : malloc(sizeof(*f));
+	if (!f)
+		return;
+	*f = (struct file){.fd = fd, .ino = st.st_ino, .dev = st.st_dev, .bytes = bytes};
+	pthread_mutex_lock(&all.lock);
+	tidy();
+	LIST_INSERT_HEAD(&all.files, f, link);
+	pthread_mutex_unlock(&all.lock);
+}
+
+int files_charge(struct user *u, int fd, uint64_t bytes)
+{
+	union link_any m = {.as_FILE = {.hdr.nfds = 1, .bytes = bytes}};
+	(void)u;
+	int r = ask(&m, LINK_FILE, &fd, NULL);
+	if (r == 0)
+		remember(fd, bytes);
+	return r;
+}
+
+void ask_tell_files(void)
+{
+	const struct file *f;
+	pthread_mutex_lock(&all.lock);
+	tidy();
+	LIST_FOREACH (f, &all.files, link) {
+		union link_any m = {.as_HAVE_FILE = {.hdr.nfds = 1, .bytes = f->bytes}};
+		ask_tell(&m, LINK_HAVE_FILE, &f->fd);
+	}
+	pthread_mutex_unlock(&all.lock);
+}
