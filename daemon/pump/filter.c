@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/size.h"
+#include "daemon/link/start.h"
 
 #ifndef SO_PASSRIGHTS /* older C libraries */
 #define SO_PASSRIGHTS 83
@@ -76,7 +77,9 @@ static const struct allowed list[] = {
 	{CALL(ftruncate)},
 	{CALL(fchmod)},
 	{CALL2(openat, IS32(0, AT_FDCWD), IS32(2, O_RDONLY | O_CLOEXEC))},
-	{CALL(dup3)}, /* the next broker's link takes the place of the last one's */
+	/* The next broker's link takes the place of the last one's. */
+	{CALL1(dup3, IS32(1, START_LINK))},
+	{CALL1(dup3, IS32(1, START_NEXT))},
 	/* waiting */
 	{CALL(epoll_create1)},
 	{CALL(epoll_ctl)},

@@ -23,8 +23,8 @@ int restrict_ring(struct io_uring *ring, enum restrict_ring what);
 
 /*
  * Restricts every ring that the calling thread, and those it starts, will make: to what any of the
- * above needs, and to connect if it may. Needs no_new_privs, and cannot be done twice. Returns 0, -EOPNOTSUPP if
- * this kernel cannot (6.18 cannot, 7.2 can), or a negative errno.
+ * above needs, and to connect if it may. Needs no_new_privs, and cannot be done twice. Returns 0,
+ * -EOPNOTSUPP if this kernel cannot (6.18 cannot, 7.2 can), or a negative errno.
  */
 int restrict_task(bool connects);
 

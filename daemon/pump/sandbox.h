@@ -26,7 +26,8 @@ struct sandbox {
  * byte of its client is read. rings_are_made: no ring is made afterwards. Where
  * restrict_task() is not supported that is the only way to keep a pump from a ring without
  * restrictions. connects: the class may have sockets of the daemon's network namespace, which
- * the pump connects (TODO: a hand does that). What the kernel lacks is left out, and *ret says so. Returns 0 or a negative errno.
+ * the pump connects (TODO: a hand does that). What the kernel lacks is left out, and *ret says so.
+ * Returns 0 or a negative errno.
  */
 int sandbox_enter(bool rings_are_made, bool connects, struct sandbox *ret);
 
