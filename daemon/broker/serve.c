@@ -147,7 +147,9 @@ static void host(struct pump *p, const struct link_host *m)
 
 static void keep(struct pump *p, struct held_kept *k)
 {
+	pthread_mutex_lock(&p->lock);
 	LIST_REMOVE(k, link);
+	pthread_mutex_unlock(&p->lock);
 	if (p->charged[ACCOUNT_AREAS] > 0) {
 		p->charged[ACCOUNT_AREAS]--; /* goes with it */
 		files_keep(k->kept);
@@ -164,7 +166,18 @@ static void keep_id(struct pump *p, uint32_t id)
 	pump_break(p, "keeps what it has not");
 }
 
-/* On the pump's own thread; the list is looked at by others only while that does nothing. */
+static uint64_t kept_count(struct pump *p)
+{
+	const struct held_kept *k;
+	uint64_t n = 0;
+	pthread_mutex_lock(&p->lock);
+	LIST_FOREACH (k, &p->kept, link)
+		n++;
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+/* On the pump's own thread. */
 static int udmabuf(struct pump *p, const struct job *j, union link_any *reply)
 {
 	struct classes *classes;
@@ -173,6 +186,12 @@ static int udmabuf(struct pump *p, const struct job *j, union link_any *reply)
 	static uint32_t last_id;
 	classes_put(classes);
 	int r = !k ? -ENOMEM : !may ? -EACCES : fcntl(j->fds[0], F_GET_SEALS) < 0 ? -EINVAL : 0;
+	/* An area was charged for each, and the memory that becomes pinned. */
+	if (r == 0 &&
+	    kept_count(p) >= __atomic_load_n(&p->charged[ACCOUNT_AREAS], __ATOMIC_RELAXED))
+		r = -EDQUOT;
+	if (r == 0)
+		r = files_charge(p->who.user, j->fds[0], j->m.as_UDMABUF.bytes);
 	int dmabuf = r < 0 ? r : udmabuf_new(j->fds[0], j->m.as_UDMABUF.bytes);
 	_cleanup_(fd_closep) int memfd = dmabuf < 0 ? -1 : fcntl(j->fds[0], F_DUPFD_CLOEXEC, 0);
 	r = dmabuf < 0 ? dmabuf : memfd < 0 ? -errno : 0;

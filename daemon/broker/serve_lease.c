@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "daemon/grant/attach.h"
 #include "daemon/grant/classes.h"
+#include "daemon/grant/files.h"
 #include "daemon/grant/holder.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
@@ -190,6 +191,12 @@ static int zcrx(struct pump *p, const struct job *j, struct link_zcrx_reply *ret
 		      (m->dmabuf || fcntl(j->fds[1], F_GET_SEALS) >= 0);
 	if (!memory)
 		return -EINVAL;
+	/* What is registered is pinned: it was charged before, if the pump is honest. */
+	int charged = files_charge(p->who.user, j->fds[0], m->rq_offset + m->rq_bytes);
+	if (charged == 0 && !m->dmabuf)
+		charged = files_charge(p->who.user, j->fds[1], m->area_bytes);
+	if (charged < 0)
+		return charged;
 	_cleanup_(fd_closep) int ring = pidfd_getfd(p->pidfd, m->ring, 0);
 	if (ring < 0)
 		return -errno;

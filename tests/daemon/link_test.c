@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* What each side of the link takes for a message of the other's. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/link/link.h"
+
+static const struct {
+	uint16_t type;
+	uint32_t bytes, reply_bytes, least, most, back;
+	enum link_who who;
+} all[] = {
+#define X(name, number, request, reply, least, most, back, who, pace) \
+	{number, sizeof(struct request), sizeof(struct reply), least, most, back, LINK_##who},
+	LINK_TABLE(X)
+#undef X
+};
+
+#define EACH(i) for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+
+static union link_any message(size_t i)
+{
+	union link_any m = {0};
+	m.hdr.type = all[i].type;
+	m.hdr.size = all[i].bytes;
+	m.hdr.nfds = (uint16_t)all[i].least;
+	m.hdr.serial = all[i].who == LINK_PUMP_ASKS;
+	return m;
+}
+
+static int check(const union link_any *m, bool from_pump)
+{
+	return link_check(m, m->hdr.size, m->hdr.nfds, from_pump);
+}
+
+static void each_is_taken_from_the_side_that_sends_it_only(void **state)
+{
+	(void)state;
+	EACH(i)
+	{
+		union link_any m = message(i);
+		bool from_pump = all[i].who != LINK_BROKER_TELLS;
+		assert_int_equal(check(&m, from_pump), 0);
+		assert_int_equal(check(&m, !from_pump), -EBADMSG);
+	}
+}
+
+static void only_what_is_asked_has_a_serial(void **state)
+{
+	(void)state;
+	EACH(i)
+	{
+		union link_any m = message(i);
+		m.hdr.serial = !m.hdr.serial;
+		assert_int_equal(check(&m, all[i].who != LINK_BROKER_TELLS), -EBADMSG);
+	}
+}
+
+static void sizes_and_descriptors_have_to_fit(void **state)
+{
+	(void)state;
+	EACH(i)
+	{
+		bool from_pump = all[i].who != LINK_BROKER_TELLS;
+		union link_any m = message(i);
+		m.hdr.nfds = (uint16_t)(all[i].most + 1);
+		assert_int_equal(check(&m, from_pump), -EBADMSG);
+		m = message(i);
+		assert_int_equal(link_check(&m, m.hdr.size - 8, m.hdr.nfds, from_pump), -EBADMSG);
+		m.hdr.size -= 8;
+		assert_int_equal(check(&m, from_pump), -EBADMSG);
+		m = message(i);
+		m.hdr.error = -1;
+		assert_int_equal(check(&m, from_pump), -EBADMSG);
+		m = message(i);
+		m.hdr.size += 8; /* of the next release */
+		if (m.hdr.size <= sizeof(m))
+			assert_int_equal(check(&m, from_pump), 0);
+	}
+}
+
+static void what_is_in_no_table_is_no_message(void **state)
+{
+	(void)state;
+	union link_any m = {.hdr = {.size = sizeof(struct msg_hdr), .type = 999}};
+	assert_int_equal(check(&m, true), -EBADMSG);
+	assert_int_equal(check(&m, false), -EBADMSG);
+	assert_int_equal(link_check_reply(&m, m.hdr.size, 0, 999), -EBADMSG);
+	assert_string_equal(link_name(999), "?");
+}
+
+static void a_reply_is_of_its_request_and_has_descriptors_if_all_went_well(void **state)
+{
+	(void)state;
+	EACH(i)
+	{
+		union link_any m = {.hdr = {.size = all[i].reply_bytes,
+					    .type = all[i].type,
+					    .nfds = (uint16_t)all[i].back,
+					    .serial = 1}};
+		uint16_t type = all[i].type;
+		assert_int_equal(link_check_reply(&m, m.hdr.size, all[i].back, type), 0);
+		assert_int_equal(link_check_reply(&m, m.hdr.size, all[i].back + 1, type), -EBADMSG);
+		assert_int_equal(link_check_reply(&m, m.hdr.size, all[i].back, 999), -EBADMSG);
+		m.hdr.error = -EDQUOT;
+		m.hdr.nfds = 0;
+		assert_int_equal(link_check_reply(&m, m.hdr.size, 0, type), 0);
+		m.hdr.nfds = 1;
+		assert_int_equal(link_check_reply(&m, m.hdr.size, 1, type), -EBADMSG);
+		m.hdr.nfds = 0;
+		m.hdr.error = 1;
+		assert_int_equal(link_check_reply(&m, m.hdr.size, 0, type), -EBADMSG);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_is_taken_from_the_side_that_sends_it_only),
+		cmocka_unit_test(only_what_is_asked_has_a_serial),
+		cmocka_unit_test(sizes_and_descriptors_have_to_fit),
+		cmocka_unit_test(what_is_in_no_table_is_no_message),
+		cmocka_unit_test(a_reply_is_of_its_request_and_has_descriptors_if_all_went_well),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
