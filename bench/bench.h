@@ -37,7 +37,7 @@ struct bench {
 /* Fills in b from the command line; ends the program on wrong usage. */
 void bench_options(struct bench *b, int argc, char **argv);
 
-/* Where senders and receivers meet: $BENCH_ADDRESS, else 127.0.0.1; port 0. */
+/* The address at which receivers listen: $BENCH_ADDRESS, or 127.0.0.1 without that; port 0. */
 struct sockaddr_in bench_address(void);
 
 /* A socket listening there on a free port. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The receiver everybody starts with: recv() in a loop, with epoll where there are several flows.
- * It goes round its area one buffer after the other. With an area of a single buffer, which then
- * stays in the cache, that is its best case; with an area as large as that of the other receivers
- * it leaves payload behind as they do.
+ * The receiver everybody starts with: recv() in a loop, with epoll if there are several flows. It
+ * fills its area one buffer after the other, again and again. An area of a single buffer is its
+ * best case, since the buffer stays in the cache. With an area as large as that of the other
+ * receivers it leaves payload in memory as they do.
  */
 #include "bench/bench.h"
 

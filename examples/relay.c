@@ -152,7 +152,7 @@ static void answers_drop(struct relay *r)
 	r->failed |= n < 0 && errno != EAGAIN;
 }
 
-/* Something happened on the server's socket. */
+/* Handles what happened on the server's socket. */
 static void relay_turn(struct app *app, struct relay *r)
 {
 	notifications_read(r);
@@ -209,7 +209,7 @@ static void relay_take(struct app *app, struct relay *r, const struct zcrx_compl
 	if (!p) {
 		zcrx_recycle(app->q, c, 1);
 		r->failed = true;
-		shutdown(r->sock, SHUT_RDWR); /* and a turn will come */
+		shutdown(r->sock, SHUT_RDWR); /* wakes relay_turn() */
 		return;
 	}
 	p->c = *c;

@@ -211,9 +211,10 @@ static struct snapshot_queue *queue_of(const struct reading *r, const struct sna
 		else
 			to = middle;
 	}
+	if (from == r->s->n_queues)
+		return NULL;
 	struct snapshot_queue *q = &r->s->queues[from];
-	bool found = from < r->s->n_queues && q->index == f->facts.queue &&
-		     q->facts.id == f->facts.queue_id;
+	bool found = q->index == f->facts.queue && q->facts.id == f->facts.queue_id;
 	return found ? q : NULL;
 }
 

@@ -113,7 +113,7 @@ static struct json_object *queue_json(const struct snapshot *s, const struct sna
 }
 
 static struct json_object *client_json(const struct snapshot *s, const struct snapshot_client *c,
-				       const struct snapshot_queue *q)
+				       size_t first_queue)
 {
 	struct json_object *o = json_object_new_object(), *queues = json_object_new_array();
 	add_number(o, "id", c->who.id);
@@ -124,7 +124,7 @@ static struct json_object *client_json(const struct snapshot *s, const struct sn
 	add_number(o, "pump", (uint64_t)c->who.pump);
 	add_number(o, "unreadable", c->unreadable);
 	for (uint32_t i = 0; i < c->n_queues; i++)
-		json_object_array_add(queues, queue_json(s, &q[i]));
+		json_object_array_add(queues, queue_json(s, &s->queues[first_queue + i]));
 	json_object_object_add(o, "queues", queues);
 	return o;
 }
@@ -132,10 +132,10 @@ static struct json_object *client_json(const struct snapshot *s, const struct sn
 static struct json_object *clients_json(const struct snapshot *s)
 {
 	struct json_object *list = json_object_new_array();
-	const struct snapshot_queue *q = s->queues;
+	size_t first_queue = 0;
 	for (size_t i = 0; i < s->n_clients; i++) {
-		json_object_array_add(list, client_json(s, &s->clients[i], q));
-		q += s->clients[i].n_queues;
+		json_object_array_add(list, client_json(s, &s->clients[i], first_queue));
+		first_queue += s->clients[i].n_queues;
 	}
 	return list;
 }

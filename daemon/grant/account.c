@@ -10,30 +10,30 @@
 
 #define NS_A_SECOND 1000000000ull
 #define NS_A_MINUTE (60 * NS_A_SECOND)
-#define IDLE_MOST   1024u /* users without references that are remembered */
+#define IDLE_MAX    1024u /* idle users that are remembered */
 
-/* So many are left of a period, which began then; 0: none has begun. */
+/* credit: what is left in the period that began at at_ns; at_ns = 0: none has begun. */
 struct rate {
 	uint64_t credit, at_ns;
 };
 
 struct rates {
-	struct rate requests; /* a second */
-	struct rate leases;   /* a minute */
+	struct rate requests; /* in a period of a second */
+	struct rate leases;   /* in a period of a minute */
 };
 
 struct pool {
 	LIST_ENTRY(pool) link;
 	struct limits limits;
-	uint64_t users, idle; /* with references, and without */
+	uint64_t users, idle; /* users with references, and without */
 	struct rates rates;
 	char name[];
 };
 
 /*
  * A user without references is idle. It is remembered until its rates begin anew, so that
- * connecting again gives it no more of them. If there are too many of them the oldest goes; what a
- * pool's users ask for together is bounded all the same.
+ * connecting again brings it no further credit. If too many users are idle the one that is idle
+ * longest is forgotten; the rate of the pool bounds what its users ask for all the same.
  */
 struct user {
 	LIST_ENTRY(user) link;
@@ -104,14 +104,14 @@ static void user_forget(struct user *u)
 	pool_put(pool);
 }
 
-/* It has no references, yet or any more. */
+/* The user has no references, yet or any more: it becomes idle. */
 static void user_retire(struct user *u)
 {
 	TAILQ_INSERT_TAIL(&accounts.idle, u, idle);
 	accounts.idle_count++;
 	u->pool->idle++;
-	/* Only now: the oldest one's pool goes with its last user, and may be this one's pool. */
-	if (accounts.idle_count > IDLE_MOST)
+	/* Last, since this may free the pool of the user that is forgotten. */
+	if (accounts.idle_count > IDLE_MAX)
 		user_forget(TAILQ_FIRST(&accounts.idle));
 }
 
@@ -146,7 +146,7 @@ static struct user *user_new(const char *name, const struct limits *limits, uid_
 	return u;
 }
 
-/* One reference more. The first one makes it one of the pool's users, if that may have more. */
+/* Takes a reference. The first one counts the user to the pool, if that may have more users. */
 static int user_join(struct user *u)
 {
 	struct pool *pool = u->pool;
@@ -256,7 +256,7 @@ uint64_t account_bound(const struct user *u, enum account_kind kind)
 	return used > most ? used : most;
 }
 
-/* Has it any left of so many a period? */
+/* Is any credit left? Each period begins with `most`. */
 static bool rate_has(struct rate *r, uint64_t most, uint64_t period_ns, uint64_t now_ns)
 {
 	if (is_over(r, period_ns, now_ns))
@@ -264,7 +264,7 @@ static bool rate_has(struct rate *r, uint64_t most, uint64_t period_ns, uint64_t
 	return r->credit > 0;
 }
 
-/* One more of the user's, and so of its pool's, which has as many as all its users together. */
+/* Takes one from the user's credit and one from the pool's. False: one of them has none left. */
 static bool rate_take(const struct pool *pool, struct rate *of_pool, struct rate *of_user,
 		      uint64_t most, uint64_t period_ns, uint64_t now_ns)
 {

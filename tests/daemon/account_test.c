@@ -236,7 +236,7 @@ static void leases_have_a_rate_that_is_told_and_outlives_users(void **state)
 	assert_int_equal(wait_s, 42);
 	assert_false(account_lease(p, now_ns + 60 * second - 1, &wait_s));
 	assert_int_equal(wait_s, 1);
-	assert_true(account_request(p, now_ns)); /* these are others */
+	assert_true(account_request(p, now_ns)); /* requests are counted apart from leases */
 	assert_true(account_lease(bob, now_ns, &wait_s));
 	user_put(p);
 	now_ns += 59 * second;

@@ -18,7 +18,7 @@
 #include "tests/daemon/fixture.h"
 
 enum {
-	REFUSALS_A_TURN = 64, /* as turn.c has it */
+	REFUSALS_A_TURN = 64, /* the same number as in daemon/pump/turn.c */
 	KICKS = 200
 };
 
@@ -157,7 +157,8 @@ static void a_turn_nudges_some_sockets_and_leaves_the_rest_for_later(void **stat
 	TAILQ_FOREACH (f, &queue->fresh, waiting)
 		left++;
 	assert_in_range(left, 1, FLOWS - 1);
-	/* Whoever brings data again waits as long as before, however many others there are. */
+	/* A flow that brings data again is nudged as soon as before, however many other flows wait.
+	 */
 	TAILQ_FOREACH (f, &queue->flows, link)
 		if (!f->waits_on)
 			break;

@@ -417,7 +417,8 @@ static void only_a_list_goes_on(void **state)
 	assert_string_equal(config.group, "a");
 }
 
-/* What stood behind one blank does not fit behind its key. */
+/* A list that was one indented line of the file is too long to be printed on the line of its key.
+ */
 static void lists_are_printed_in_lines_that_can_be_read(void **state)
 {
 	(void)state;

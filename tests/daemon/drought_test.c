@@ -18,7 +18,7 @@ struct world {
 	uint64_t now_ns;
 	uint32_t waiting; /* flows that have data to receive */
 	uint32_t buffers;
-	uint32_t armed; /* all together */
+	uint32_t armed; /* receives that were armed, of all turns together */
 };
 
 /* Each receive takes one buffer, and goes on to wait for another, or ends. */

@@ -68,7 +68,8 @@ static uint64_t used(enum account_kind kind)
 	return all[kind];
 }
 
-/* What has gone is released, and that there is something to release was told. */
+/* Waits until files.c tells that a file is gone, reaps, and compares what is still charged with
+ * `left`. */
 static void released(uint64_t left)
 {
 	struct pollfd news = {.fd = due[0], .events = POLLIN};
@@ -210,7 +211,7 @@ static void what_was_let_go_of_is_there_for_the_next_at_once(void **state)
 	released(0);
 }
 
-/* Whoever keeps what was closed gets no more than the limit: of bytes, and of files. */
+/* A user who keeps closed memory open gets no more than the limits of bytes and of files. */
 static void what_is_kept_is_not_lent_again(void **state)
 {
 	(void)state;

@@ -94,7 +94,7 @@ static void one_user_gets_a_ninth(void **state)
 {
 	(void)state;
 	assert_in_range(send_all(&users[0]), MOST / 9 - 1, MOST / 9);
-	struct end more = end_open(0); /* it is the same user's */
+	struct end more = end_open(0); /* a second end of the same user */
 	assert_int_equal(send_one(&more), -EBUSY);
 	more.flight = flight_end(more.flight);
 	close(more.theirs);

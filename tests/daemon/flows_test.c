@@ -47,7 +47,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* As FLOW_ADOPT does it. */
+/* Makes a flow in the way in which FLOW_ADOPT does. */
 static struct flow *adopt(uint64_t cookie)
 {
 	struct flow *f;

@@ -104,7 +104,8 @@ static void nothing_waits_behind_a_ring_that_nobody_reads(void **state)
 	expect_all_back();
 }
 
-/* Nor need anybody see the completions of those that were under way. */
+/* At the end all tokens go back, though nobody sees the completions of calls that were under way.
+ */
 static void at_the_end_all_goes_back_at_once(void **state)
 {
 	(void)state;

@@ -307,7 +307,7 @@ static void what_holds_until_the_end_goes_to_no_class(void **state)
 	listeners_close(&listeners);
 }
 
-/* What systemd would pass: the sockets become FIRST and so on. */
+/* Passes sockets in systemd's way: they become the descriptors FIRST, FIRST + 1 and so on. */
 static void pass(const char *names, const int *socks, int n)
 {
 	char text[16];
@@ -338,7 +338,7 @@ static void takes_systemds_sockets_and_leaves_their_files(void **state)
 	assert_int_equal(listeners.status, FIRST);
 	assert_int_equal(listeners.clients, FIRST + 1);
 	assert_true(fcntl(FIRST, F_GETFD) & FD_CLOEXEC);
-	/* Whoever else holds them may accept first: then our accept must not wait. */
+	/* Another holder of the socket may accept first. Then our accept must not wait. */
 	assert_true(fcntl(FIRST, F_GETFL) & O_NONBLOCK);
 	assert_true(fcntl(FIRST + 1, F_GETFL) & O_NONBLOCK);
 	listeners_close(&listeners);

@@ -40,7 +40,7 @@ static void expect_range(uint32_t i, uint32_t start, uint32_t count)
 	assert_int_equal(ranges[i].count, count);
 }
 
-/* As a client does that gives back what it was given last first. */
+/* A client that gives buffers back in reverse order makes tokens due in reverse order. */
 static void tokens_that_fell_due_backwards_make_one_range(void **state)
 {
 	(void)state;

@@ -71,7 +71,8 @@ static void what_waits_for_the_client_since_the_last_look_has_it_kicked(void **s
 	assert_int_not_equal(queue->rings.daemon->kick, 0);
 }
 
-/* It need not know that there is something to read: a dead flow waits for that. */
+/* A dead flow waits until its client has passed the flow's last completion, so the client is woken.
+ */
 static void a_client_that_sleeps_is_woken_to_bury_its_dead(void **state)
 {
 	(void)state;
@@ -175,7 +176,7 @@ static void what_a_listener_cannot_accept_it_tries_later(void **state)
 	uring_done(&client.control);
 }
 
-/* Where all is copied, what the kernel cannot write to is the area. */
+/* With a backend that copies, EFAULT means that the area has no memory. */
 static void an_area_without_memory_is_told_as_that(void **state)
 {
 	(void)state;
@@ -192,7 +193,8 @@ static void an_area_without_memory_is_told_as_that(void **state)
 	}
 }
 
-/* Who waits for edges, as a multishot receive does, gets another one for the same. */
+/* An edge-triggered watcher, such as a multishot receive, is woken again for data that still waits.
+ */
 static void expect_second_edge(void (*happens)(int peer))
 {
 	struct flow *f;

@@ -98,7 +98,7 @@ static void check_report(const struct report *r)
 			    f->verdict == VERDICT_HINT;
 
 		assert_true(f->text[0]);
-		/* Whoever has to do something is told what, and nobody else is bothered. */
+		/* A finding has an action if, and only if, somebody has to do something. */
 		assert_int_equal(acts, f->action[0] != '\0');
 		/* Nothing was cut off. */
 		assert_true(strlen(f->text) + 1 < sizeof(f->text));

@@ -171,7 +171,7 @@ static void io_uring_disabled_1_is_fine_for_a_member_of_the_group(void **state)
 	m->machine->uring.disabled = 1;
 	m->machine->uring.group = 1234;
 	m->machine->uring.user_in_group = TRI_YES;
-	/* Whoever runs the doctor is no member: that says nothing about the daemon. */
+	/* The user who runs the doctor is not in the group. The daemon's user may be. */
 	m->machine->uring.ring_err = -EPERM;
 	m->machine->uring.ring_call = "io_uring_setup";
 	made_up_judge(m);

@@ -44,7 +44,7 @@ static inline uint8_t input_u8(struct input *in)
 	return v;
 }
 
-/* These two in the machine's byte order. */
+/* input_u16() and input_u32() read a number in the machine's byte order. */
 static inline uint16_t input_u16(struct input *in)
 {
 	uint16_t v = 0;

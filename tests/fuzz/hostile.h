@@ -104,7 +104,7 @@ int fd_keep(struct hostile *h, int fd);
 int fd_of_kind(struct hostile *h, uint8_t kind, uint32_t pages);
 void peer_connect(struct hostile *h, int listener);
 void peer_accept(struct hostile *h, int listener);
-/* Who connects as FLOW_HOST asks comes from here. */
+/* Accepts the connection that a FLOW_HOST request makes to this target. */
 void peer_accept_host(struct hostile *h);
 /* FLOW_HOST leads nowhere but to this target's own sockets. */
 void host_confine(struct msg_flow_host *m);

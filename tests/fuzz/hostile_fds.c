@@ -145,7 +145,7 @@ void peer_accept_host(struct hostile *h)
 	}
 }
 
-/* This end of a connection; the other one is a peer. */
+/* Makes a connection. Returns the hostile client's end; the other end is a peer's. */
 static int connection_new(struct hostile *h, bool six)
 {
 	int listener = six && listening.near_6 >= 0 ? listening.near_6 : listening.near;

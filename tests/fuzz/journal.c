@@ -23,7 +23,7 @@ static void bounds(const struct nic_before *b)
 		MUST(b->rules[i].local_port > 0 && nic_queues_have(&b->queues, b->rules[i].queue));
 }
 
-/* What it was like, and the rules, as a journal has them. */
+/* Prints the NIC's settings and the notes of rules as a journal has them. */
 static char *printed(const struct nic_before *b, size_t *ret_bytes)
 {
 	char *text = nic_before_print(b), *all;

@@ -163,7 +163,8 @@ static bool lie(struct lying_daemon *d, int sock, const struct msg_hdr *request)
 		if (d->changes[i].type == request->type)
 			memcpy((char *)&m + d->changes[i].word % (bytes / 4) * 4,
 			       &d->changes[i].value, 4);
-	/* What is sent is what it says, as far as that can be sent. */
+	/* The message has the size and the descriptors that its header says, if those can be sent.
+	 */
 	if (m.hdr.size > sizeof(m) || m.hdr.size == 0 || m.hdr.nfds > FILES)
 		return false;
 	return wire_send(sock, &m.hdr, d->files, MSG_DONTWAIT) == 0;

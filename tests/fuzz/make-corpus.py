@@ -346,11 +346,42 @@ def libraries():
     return seeds
 
 
+# ---- report: what the client may have, then what is written to its memory (report.c) ----
+
+def reports():
+    number = enum("report.c", "OP")
+    op = lambda name, form="", *values: bytes([number[name]]) + struct.pack("=" + form, *values)
+    # Words of the head; and of a flow, behind its sequence number and its facts (daemon/common/report.h).
+    head = {"version": 0, "changes": 1, "n_queues": 2, "n_flows": 3, "n_texts": 4, "seq": 5, "name": 6}
+    facts = 16
+    why_copied = facts + 3
+    sentence = b"A \x1b[31msentence\n"
+    text = op("GOOD_TEXT", "B", len(sentence)) + sentence
+    queue = op("GOOD_QUEUE", "BBBB", 1, 2, 3, 4) + b"why\n"
+    flow = op("GOOD_FLOW", "HBBB", 0, 0, 1, 0) + op("GOOD_FLOW", "HBBB", 7, 0, 1, 1)
+    name = op("NAME") + b"a \xc3\xbc \x1b[2J\n".ljust(32, b"\0")
+    good = bytes([9, 9]) + name + text + queue + flow + op("FLOW", "HHI", 0, why_copied, 1)
+    seeds = {"empty": b"", "good": good, "little": bytes([1, 1]) + good[2:],
+             "endless": good + b"".join(op("HEAD", "HI", head["name"] + i, 0x78787878) for i in range(8))}
+    for word in head.values():
+        for value in (1, 2**32 - 1):
+            seeds[f"head-{word}-{value:x}"] = good + op("HEAD", "HI", word, value)
+    for name in ("QUEUE", "FLOW"):
+        form = "BHI" if name == "QUEUE" else "HHI"
+        for word in range(86 if name == "QUEUE" else 24):
+            if name == "FLOW" or word < 3 or word > 60:
+                seeds[f"{name.lower()}-{word}"] = good + op(name, form, 0, word, 0xff0000ff)
+    seeds["text"] = good + b"".join(op("TEXT", "BHI", 0, word, 0xffffffff) for word in range(60))
+    seeds["no-text"] = good + op("FLOW", "HHI", 0, why_copied, 2)
+    return seeds
+
+
 def main():
     check = sys.argv[1:] == ["--check"]
     changed = 0
     for target, seeds in {"msg": messages(), "config": configs(), "session": sessions(),
-                          "journal": journals(), "library": libraries()}.items():
+                          "journal": journals(), "library": libraries(),
+                          "report": reports()}.items():
         folder = os.path.join(HERE, "corpus", target)
         os.makedirs(folder, exist_ok=True)
         for name in sorted(seeds.keys() | set(os.listdir(folder))):

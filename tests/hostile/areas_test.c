@@ -224,7 +224,8 @@ static void an_area_cannot_shrink_under_the_daemon(void **state)
 	raw_queue_drop(&q);
 }
 
-/* Or a daemon with less memory than its clients would die of one that touches nothing. */
+/* If the daemon filled areas, a client that touches nothing could use up the memory of its cgroup.
+ */
 static void the_daemon_fills_no_area(void **state)
 {
 	(void)state;

@@ -147,7 +147,7 @@ static void refills_that_are_none_of_one_who_sleeps(void **state)
 	costs_little(jump_and_sleep, PAUSE_US);
 }
 
-/* As many as a turn reads before it stops, and one that is right. */
+/* Sends as many wrong refills as a turn reads before it stops, and one that is right. */
 static void jump_and_have_data(struct culprit *c)
 {
 	struct raw_data d;

@@ -20,7 +20,7 @@ enum {
 	KILLS = 60,
 	LIFE_MOST_US = 20000,
 	SEED = 99,
-	GROWTH_MOST_KIB = 2048 /* what a leak of an area and its rings each time exceeds */
+	GROWTH_MOST_KIB = 2048 /* leaking an area and its rings each time takes more */
 };
 
 static void flow_live(struct raw *r, struct raw_queue *q, int listener,

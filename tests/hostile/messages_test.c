@@ -295,7 +295,8 @@ static void whoever_reads_no_reply_is_hung_up_on(void **state)
 	raw_close(&r);
 }
 
-/* Then nobody but the daemon itself holds the client's end, among the requests it has not read. */
+/* The client sends its own end to the daemon and closes it: only unread requests hold that end
+ * then. */
 static void an_end_sent_to_its_other_end_does_not_outlive_its_client(void **state)
 {
 	(void)state;

@@ -354,7 +354,7 @@ static void former_clients_cost_no_descriptor(void **state)
 	(void)state;
 	pid_t pids[4];
 	int ends[4];
-	world_rest(true); /* what it opens and closes would be inherited, and not end */
+	world_rest(true); /* else the children inherit the neighbour's sockets and keep them */
 	WORLD_UNTIL(world_sleeps());
 	int fds = world_fds();
 	for (int i = 0; i < 4; i++)
@@ -460,7 +460,7 @@ static int teardown(void **state)
 	return r;
 }
 
-/* What a process had stays charged until it exits: a daemon of its own for each. */
+/* What a process had stays charged until it exits, so each case has a daemon of its own. */
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)

@@ -104,7 +104,7 @@ static void nudge(void)
 	put(100);
 	struct raw_data d = wait_data();
 	pos += 100;
-	/* All but this one are back. */
+	/* All buffers but this one are back. */
 	WORLD_UNTIL(counter(&raw_daemon(&q)->refills) + 1 == counter(&raw_daemon(&q)->completions));
 	raw_refill(&q, d.off, 0);
 }

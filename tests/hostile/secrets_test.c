@@ -60,7 +60,8 @@ struct range {
 	uint64_t from, to;
 };
 
-/* Where the daemon has memory; what a sanitizer reserves lower looks like any number. */
+/* The ranges of the daemon's memory, without low ones that a sanitizer reserves: small numbers lie
+ * there. */
 static size_t ranges_of_daemon(struct range ranges[MAPS_MOST])
 {
 	char path[64], line[512];
@@ -89,7 +90,7 @@ static bool is_address(const struct range *ranges, size_t n, uint64_t word)
 	return false;
 }
 
-/* All of a file, whatever part of it the client was told to map. */
+/* Looks at all of a file, also at what the client was not told to map. */
 static void file_discloses_nothing(int fd, size_t told)
 {
 	struct range ranges[MAPS_MOST];
@@ -198,7 +199,7 @@ static void rings_in_use_hold_nothing_of_others(void **state)
 		struct harness_sender *s = harness_send(pair[0], i, 100000, HARNESS_STAY);
 		raw_stream(&q, flow, i, 0, 100000);
 		assert_int_equal(harness_send_wait(s), 0);
-		/* Also what cancelling leaves in the ring. */
+		/* The flow is cancelled, so the ring also has what cancelling leaves there. */
 		assert_int_equal(raw_flow_close(&r, flow, MSG_CLOSE_ABORT), 0);
 		close(pair[0]);
 		close(pair[1]);

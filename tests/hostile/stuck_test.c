@@ -128,6 +128,9 @@ static void a_send_stuck_in_a_page_fault_holds_up_its_own_client_only(void **sta
 	for (int i = 0; i < 5; i++) {
 		assert_int_equal(send(pair[0], "data", 4, MSG_NOSIGNAL), 4);
 		world_is_well();
+		/* The status tells of the client whose thread is stuck. */
+		assert_int_equal(world_clients(), 2);
+		assert_int_equal(world_queues(), 2);
 	}
 	raw_close(&r);
 	usleep(50000);

@@ -18,7 +18,7 @@
 enum {
 	MIB = 1 << 20,
 	IDLE_MS = 300,
-	CPU_MS = 100 /* that much in IDLE_MS would be a daemon that spins */
+	CPU_MS = 100 /* a daemon that computes so long in IDLE_MS spins */
 };
 
 static struct raw r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Those that are turned away hold up nobody but others at the same socket, also where the kernel
- * cannot keep descriptors out (before Linux 6.16): this process and its daemon are told so.
+ * Clients and readers that are refused hold up only others at the same socket, also on a kernel
+ * that cannot keep descriptors out (before Linux 6.16). A filter of system calls in this process
+ * and its daemon makes a newer kernel look like one of those.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -31,7 +31,7 @@ def split_off():
 @contextlib.contextmanager
 def all_bound():
     data_split()
-    # It spreads other traffic over the queues before its first, so it cannot have queue 0.
+    # ncdevmem spreads other traffic over the queues before its first one, so its first cannot be queue 0.
     commands = ([program("ncdevmem"), "-l", "-f", IFNAME, "-s", LOCAL[4], "-p", "5600", "-t", "1",
                  "-q", str(QUEUES - 1)],
                 [STREAM, "zcrx", LOCAL[4], "5601", "1", "1", "plain", IFNAME, "0"])

@@ -62,7 +62,7 @@ static void a_new_area_is_whole_pages_of_zeroes(void **state)
 	assert_int_equal(fake_requests(&fake, MSG_AREA_DEL), 1);
 }
 
-/* Whoever fills it pays for it: that must not be the daemon. */
+/* The process that first touches a page pays for it, and that must not be the daemon. */
 static void the_memory_is_there_before_the_daemon_sees_it(void **state)
 {
 	(void)state;

@@ -71,7 +71,8 @@ static void a_queue_without_its_descriptors_is_closed_again(void **state)
 		assert_non_null(strstr(zcrx_error(z), "no more file descriptors"));
 		fds_free();
 	}
-	/* It is the only one that the class may have, and the area's. */
+	/* The class may have one queue, and the area takes one: so no refused try left a queue
+	 * behind. */
 	fds_fill(QUEUE_FDS);
 	assert_int_equal(zcrx_queue_open(z, &q, a, NULL), 0);
 	fds_free();

@@ -274,7 +274,8 @@ static void a_tail_too_far_ahead_loses_the_queue(void **state)
 
 /* ---- the end ---- */
 
-/* And more of it than finds room as refills, which nobody takes any more. */
+/* The ring holds more completions than the refill ring has room for, and nobody takes refills any
+ * more. */
 static void what_lay_in_the_ring_comes_before_the_loss(void **state)
 {
 	(void)state;

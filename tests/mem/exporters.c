@@ -73,7 +73,7 @@ static void assert_dmabuf(int fd, size_t bytes)
 	munmap(at, bytes);
 }
 
-/* As an area: the same bytes, as many, and reads can be bracketed. */
+/* The dma-buf is an area with the same bytes and the same length, and reads can be bracketed. */
 static void assert_area(int fd, size_t bytes)
 {
 	struct fake fake;

@@ -212,7 +212,7 @@ int cuMemGetAddressRange_v2(cuda_address *ret_base, size_t *ret_bytes, cuda_addr
 	return 0;
 }
 
-/* What the mode lets pass. */
+/* Does the mode that the test chose accept these flags of an export? */
 static bool flags_are_good(unsigned long long flags)
 {
 	if (told("pcie-only"))

@@ -43,10 +43,10 @@ CU int cuMemcpyDtoHAsync_v2(void *to, cuda_address from, size_t bytes, cuda_stre
 CU cuda_address fake_cuda_alloc(size_t bytes);
 CU void fake_cuda_free(cuda_address address);
 
-/* Where this process can see device memory after all. */
+/* The bytes behind a device address: this "device" memory is in the test's own process. */
 CU void *fake_cuda_bytes(cuda_address address);
 
-/* Of the last export that went well; -1: there was none. */
+/* The flags of the last export that succeeded; -1: there was none. */
 CU long long fake_cuda_export_flags(void);
 
 /* How many allocations nobody has freed. */

@@ -53,7 +53,7 @@ static struct nic_own_rule own_make(uint32_t location)
 	return own;
 }
 
-/* As the NIC shows it. */
+/* One of our rules as the NIC shows it. */
 static struct nic_rule_at at_make(const struct nic_own_rule *own)
 {
 	struct nic_rule_at at = {.location = own->location,

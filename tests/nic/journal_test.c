@@ -182,7 +182,7 @@ static void rules_read(struct nic_before *ret)
 	assert_int_equal(journal_read(dir, NIC, ret, why), 0);
 }
 
-/* Whoever reads it sees what is set or about to be, at any moment. */
+/* At any moment the journal has all rules that are set or about to be set. */
 static void rules_are_noted_and_struck(void **state)
 {
 	(void)state;

@@ -205,7 +205,7 @@ class Leases(Case):
         self.assertIn("nics=", text)
         queue = client.Queue(web, client.Area(web, 1 << 16))
         self.assertIn("Your class may not lease", queue.given["why_text"])
-        # This one may, but there is no such interface.
+        # The other class may lease a queue, but there is no such interface.
         text = self.refused("BACKEND", client.Queue, other, client.Area(other, 1 << 16), backend=zcrx)
         self.assertIn("zc9 is gone", text)
         daemon.reload("[nic zc9]\nqueues=1-2\n" + TWO + "nics=\n")

@@ -111,7 +111,7 @@ class Daemon:
         return found["class"]
 
 
-# It may not be able to read this folder: so it needs nothing but itself.
+# The client's user may not be able to read this folder, so the program imports nothing of it.
 CLIENT = """
 import socket, struct, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -30,7 +30,7 @@ class Machine:
         self.settings = settings()
         if not os.access("/lib/systemd/systemd", os.X_OK):
             raise Skip("there is no systemd here: run scripts/deps")
-        # Not in /tmp, which is cleaned when it starts.
+        # The log is not in /tmp, because systemd cleans that when it starts.
         self.log = open("/dev/shm/boot.log", "a+", encoding="utf-8")
         self.process = subprocess.Popen(
             ["unshare", "--pid", "--mount", "--cgroup", "--ipc", "--uts", "--fork", "--kill-child",

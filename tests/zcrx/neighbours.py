@@ -31,8 +31,8 @@ CULPRITS = 8
 OTHER_QUEUES = 4  # for everybody's traffic, and for who is measured
 IS_COPY = "copy" in sys.argv[1:]
 OPTIONS = (f"backend={COPY}",) if IS_COPY else ()
-# What is sent to a culprit, of each flow. By copy what it does not take lies in its sockets, and the memory
-# that the kernel has for TCP is everybody's, with zcrxd or without: that is not to become short.
+# How much is sent to a culprit by each flow. With copy, what the culprit does not take lies in its sockets. The
+# kernel's memory for TCP is shared by everybody, so it must not become short here.
 ENDLESS, SOME = (MIB // 2, MIB // 2) if IS_COPY else (1024 * MIB, 4 * MIB)
 AREA = ("area=262144",) if IS_COPY else ()  # is full of less
 # Where what a behaviour costs grows with it, more than usual.

@@ -36,13 +36,13 @@ struct cat {
 	struct memory memory;
 	struct zcrx_queue *queue;
 	struct sink *sink;
-	bool over; /* the open stream has ended */
-	bool end;  /* nothing more is to be received at all */
+	bool over; /* the stream that is open has ended */
+	bool end;  /* nothing more is to be received */
 	enum cat_exit status;
-	char error[320]; /* the sentence that goes with it */
+	char error[320]; /* the sentence that goes with the exit status */
 };
 
-/* Notes and says what went wrong. */
+/* Keeps the exit status and the sentence of what went wrong, and prints the sentence. */
 __attribute__((format(printf, 3, 4))) static void cat_fail(struct cat *c, enum cat_exit status,
 							   const char *format, ...)
 {
@@ -55,7 +55,10 @@ __attribute__((format(printf, 3, 4))) static void cat_fail(struct cat *c, enum c
 	c->status = status;
 }
 
-/* The daemon or an exporter said no, or the daemon is gone. Returns false, for brevity. */
+/*
+ * Keeps that the daemon or an exporter refused, or that the daemon is gone. Returns false, which
+ * callers return.
+ */
 static bool cat_refused(struct cat *c, const char *what, int error, const char *sentence)
 {
 	c->end = true;
@@ -82,7 +85,7 @@ static bool cat_connect(struct cat *c)
 	return false;
 }
 
-/* Without that the payload is only counted, and its memory never touched. */
+/* Is the payload read? Else it is only counted, and its memory is not touched. */
 static bool cat_reads(const struct cat *c)
 {
 	return c->options.output || c->options.sha256;
@@ -132,7 +135,7 @@ static bool cat_open(struct cat *c)
 	return r == 0;
 }
 
-/* A signal or -t: the wanted end. Anything else failed. */
+/* Ends the work. A signal or -t is the end that the user wanted; any other error is a failure. */
 static void cat_ended(struct cat *c, const char *what, int error)
 {
 	c->end = true;
@@ -165,7 +168,7 @@ static void cat_handle(struct cat *c, const struct zcrx_completion *done)
 	case ZCRX_DATA:
 		cat_data(c, done);
 		break;
-	case ZCRX_OPEN: /* there is no listener on the queue */
+	case ZCRX_OPEN: /* it does not come, as the queue has no listener */
 		break;
 	case ZCRX_END:
 		c->over = true;
@@ -193,7 +196,7 @@ static void cat_batch(struct cat *c, const struct zcrx_completion *done, int n)
 	}
 }
 
-/* Takes what is there; waits if that is nothing. */
+/* Takes the completions that are there, or waits for some. */
 static void cat_step(struct cat *c)
 {
 	int ms = c->options.verbose ? report_tick(&c->report) : -1;
@@ -213,7 +216,7 @@ static void cat_step(struct cat *c)
 		cat_ended(c, "receiving", r);
 }
 
-/* One stream, from here to its end. The socket stays the caller's. */
+/* Receives one stream to its end. The socket stays the caller's. */
 static void cat_receive(struct cat *c, int sock)
 {
 	struct zcrx_flow *flow;

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How a kind is named on the command line: KIND[:WHICH][:SIZE]. */
+/* A kind of memory, which the command line names as KIND[:WHICH][:SIZE]. */
 struct memory_kind {
 	const char *name;
 	const char *usage;
@@ -21,7 +21,7 @@ struct memory_kind {
 		NAMED,
 		NUMBERED
 	} which;
-	bool fixed; /* has its size already */
+	bool fixed; /* its size is not chosen here */
 	int (*open)(struct memory *m, struct zcrx *z, const struct memory_wish *wish);
 };
 
@@ -31,7 +31,7 @@ static int made(struct memory *m, const struct zcrx *z, int r)
 	return r;
 }
 
-/* A new dma-buf, or what its exporter said. */
+/* Imports a new dma-buf as an area, or tells what its exporter said. */
 static int import(struct memory *m, struct zcrx *z, int fd)
 {
 	int r;
@@ -54,7 +54,7 @@ static int open_udmabuf(struct memory *m, struct zcrx *z, const struct memory_wi
 {
 	int fd = zcrx_mem_udmabuf(wish->bytes);
 
-	/* Where the device is not for us, zcrxd may make one. */
+	/* If this user may not open the device, zcrxd may make the udmabuf. */
 	if (fd == -EACCES)
 		return made(m, z, zcrx_area_new(z, &m->area, wish->bytes, ZCRX_AREA_UDMABUF));
 	return import(m, z, fd);
@@ -73,7 +73,9 @@ static int open_drm(struct memory *m, struct zcrx *z, const struct memory_wish *
 	return import(m, z, zcrx_mem_drm(path, wish->bytes));
 }
 
-/* Even where the CPU could map it, reading it over the bus would be slower than the GPU's copies.
+/*
+ * The memory is not mapped: even where the CPU could read it, the bus would be slower than the
+ * GPU's copies.
  */
 static int open_cuda(struct memory *m, struct zcrx *z, const struct memory_wish *wish)
 {
@@ -102,7 +104,10 @@ static const struct memory_kind kinds[] = {
 
 const struct memory_wish memory_default = {.kind = &kinds[0], .bytes = 64u << 20};
 
-/* The part up to the next colon; *text moves behind that, to NULL after the last. */
+/*
+ * Copies the part up to the next colon, and moves *text behind the colon, or to NULL after the last
+ * part.
+ */
 static bool part(const char **text, char *ret, size_t size)
 {
 	const char *from = *text, *colon;

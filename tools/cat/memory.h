@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory that -m names: parsed, made by its exporter, imported as an area, and its bytes had
- * where the CPU can read them.
+ * The memory that -m names: parses the name, has the exporter make it, imports it as an area, and
+ * makes its bytes readable by the CPU.
  */
 #ifndef CAT_MEMORY_H
 #define CAT_MEMORY_H
@@ -15,33 +15,36 @@ struct zcrx_queue;
 
 struct memory_wish {
 	const struct memory_kind *kind;
-	char name[32];   /* of the heap, "" where there is none */
-	unsigned number; /* of the card, device or descriptor */
+	char name[32];   /* the heap's name, or "" */
+	unsigned number; /* the number of the card, device or descriptor */
 	size_t bytes;
 };
 
 struct memory {
-	struct zcrx_area *area; /* belongs to the connection */
-	struct zcrx_cuda *cuda; /* NULL: other memory */
-	const char *error;      /* a sentence, after something failed */
+	struct zcrx_area *area; /* the area, which belongs to the connection */
+	struct zcrx_cuda *cuda; /* NULL: the memory is not a GPU's */
+	const char *error;      /* the sentence of what failed */
 };
 
-/* What is received into unless -m says otherwise. */
+/* The memory that is used without -m. */
 extern const struct memory_wish memory_default;
 
-/* Returns false, everything said, when the text names no memory. */
+/* Parses the text. Returns false after it has said what is wrong. */
 bool memory_parse(struct memory_wish *ret, const char *text);
 
-/* Returns 0 or a negative errno. The caller ends it with memory_done(), after the connection. */
+/*
+ * Makes the memory and the area. Returns 0 or a negative errno. The caller calls memory_done()
+ * after it has closed the connection.
+ */
 int memory_open(struct memory *m, struct zcrx *z, const struct memory_wish *wish);
 void memory_done(struct memory *m);
 
-/* Is there any way for the CPU to read it? */
+/* Can the CPU read the memory in some way? */
 bool memory_readable(const struct memory *m);
 
 /*
- * Between these two the payload of the completions can be read, at memory_at(). Return 0 or a
- * negative errno.
+ * Between these two calls the payload of the completions can be read at memory_at(). Both return 0
+ * or a negative errno.
  */
 int memory_begin(struct memory *m, const struct zcrx_completion *done, int n);
 int memory_end(struct memory *m);

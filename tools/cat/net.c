@@ -15,7 +15,7 @@ enum {
 	NAME_BYTES = 128
 };
 
-/* "ADDRESS port PORT". */
+/* Writes an address as "ADDRESS port PORT". */
 static const char *address_name(char name[NAME_BYTES], const void *address, socklen_t len)
 {
 	char host[NI_MAXHOST], port[NI_MAXSERV];
@@ -38,7 +38,7 @@ static int resolve(struct addrinfo **ret, const char *host, const char *port, in
 	return r == EAI_SYSTEM ? -errno : -EADDRNOTAVAIL;
 }
 
-/* Waits until the connect() of a non-blocking socket is decided. */
+/* Waits until the connect() of a non-blocking socket has succeeded or failed. */
 static int connect_finish(const struct waiter *w, int sock)
 {
 	socklen_t len = sizeof(int);
@@ -90,7 +90,7 @@ int net_connect(const struct waiter *w, const char *host, const char *port, bool
 	return r;
 }
 
-/* An IPv6 socket on the wildcard address takes IPv4 too. */
+/* Listens on one address. An IPv6 socket on the wildcard address takes IPv4 connections, too. */
 static int listen_one(const struct addrinfo *a)
 {
 	const int on = 1, off = 0;
@@ -108,7 +108,7 @@ static int listen_one(const struct addrinfo *a)
 	return r;
 }
 
-/* The first address of the given family, or of any if 0, that can be listened on. */
+/* Listens on the first address that it can, of the given family, or with 0 of any. */
 static int listen_any(const struct addrinfo *all, int family)
 {
 	int sock = -EAFNOSUPPORT;
@@ -158,7 +158,7 @@ int net_accept(const struct waiter *w, int listener, bool verbose)
 		r = -errno;
 		if (r == -EAGAIN)
 			r = waiter_poll(w, listener, POLLIN, -1);
-		/* A connection may be gone before it is taken: no reason to end. */
+		/* A connection can be gone before it is accepted, which is no reason to end. */
 		if (r < 0 && r != -ECONNABORTED && r != -EINTR)
 			return r;
 	}

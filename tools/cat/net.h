@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sockets of zcrx-cat: names to addresses, connecting, listening, accepting. Failures are said
- * here, where it is known which address they belong to; being stopped (waiter.h) is not said.
+ * The sockets of zcrx-cat: looks up names, connects, listens and accepts. It prints failures
+ * itself, with their address; it does not print that it was stopped (waiter.h).
  */
 #ifndef CAT_NET_H
 #define CAT_NET_H
@@ -13,11 +13,13 @@
 /* Connects to the first address that answers. Returns the socket or a negative errno. */
 int net_connect(const struct waiter *w, const char *host, const char *port, bool verbose);
 
-/* Listens on the host's address; NULL: all, IPv4 and IPv6. Returns the socket or a negative errno.
+/*
+ * Listens on the host's address, or with NULL on all addresses of IPv4 and IPv6. Returns the socket
+ * or a negative errno.
  */
 int net_listen(const char *host, const char *port, bool verbose);
 
-/* Waits for a connection. Returns its socket or a negative errno, not yet said. */
+/* Waits for a connection. Returns its socket or a negative errno, which is not printed yet. */
 int net_accept(const struct waiter *w, int listener, bool verbose);
 
 #endif

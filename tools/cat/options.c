@@ -153,7 +153,7 @@ static bool parse_value(struct options *o, int option, const char *value)
 	}
 }
 
-/* What stands behind the options: HOST PORT, or [ADDRESS] PORT. */
+/* Parses the arguments behind the options: HOST PORT, or with -l [ADDRESS] PORT. */
 static bool parse_endpoint(struct options *o, int argc, char **argv)
 {
 	if (argc < 1 || argc > 2 || (argc == 1 && !o->listen)) {

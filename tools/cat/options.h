@@ -10,7 +10,7 @@
 
 enum cat_exit {
 	CAT_OK = 0,
-	CAT_FAILED = 1, /* the network, or the output */
+	CAT_FAILED = 1, /* the network or the output failed */
 	CAT_USAGE = 2,
 	CAT_REFUSED = 3,
 	CAT_NO_DAEMON = 4,
@@ -20,11 +20,11 @@ struct options {
 	const char *host; /* NULL: any local address */
 	const char *port;
 	bool listen;
-	bool keep;          /* listening, one stream after another */
+	bool keep;          /* it listens, and receives one stream after another */
 	const char *output; /* NULL: none, "-": stdout */
 	bool sha256;
 	uint32_t backend; /* enum zcrx_backend */
-	bool zero_copy;   /* or nothing */
+	bool zero_copy;   /* it fails rather than have the payload copied */
 	const char *nic;  /* "": any */
 	struct memory_wish memory;
 	uint64_t limit_bytes; /* UINT64_MAX: none */
@@ -33,7 +33,7 @@ struct options {
 	bool json;
 };
 
-/* Returns true with *o filled in, or false with the exit status, everything said. */
+/* Parses the command line. Returns true, or false with the exit status after it has said why. */
 bool options_parse(struct options *o, int argc, char **argv, enum cat_exit *ret_status);
 
 #endif

@@ -17,7 +17,7 @@ static double zero_copy_ratio(uint64_t bytes, uint64_t copied)
 	return bytes ? 1.0 - (double)copied / (double)bytes : 0.0;
 }
 
-/* Bytes and nanoseconds to bytes a second. */
+/* The rate in bytes a second, from bytes and nanoseconds. */
 static double rate(uint64_t bytes, uint64_t ns)
 {
 	return ns ? (double)bytes * (double)NS_PER_S / (double)ns : 0.0;

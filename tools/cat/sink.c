@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 struct sink {
-	int fd;          /* -1: none */
-	bool has_reader; /* a pipe or a socket */
-	EVP_MD_CTX *md;  /* NULL: not wanted */
+	int fd;          /* -1: the payload goes nowhere */
+	bool has_reader; /* it is a pipe or a socket */
+	EVP_MD_CTX *md;  /* NULL: no hash is wanted */
 };
 
 int sink_open(struct sink **ret, const char *path, bool sha256)
@@ -49,7 +49,10 @@ int sink_open(struct sink **ret, const char *path, bool sha256)
 	return 0;
 }
 
-/* Where the reader may never read, write() could block just after the signal that should end it. */
+/*
+ * Writes without blocking if there is a reader: a write() that blocks just after the signal that
+ * should end it would go on for ever.
+ */
 static ssize_t write_some(const struct sink *s, const void *data, size_t bytes)
 {
 	const struct iovec iov = {(void *)(uintptr_t)data, bytes};

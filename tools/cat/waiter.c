@@ -61,7 +61,10 @@ int waiter_check(const struct waiter *w)
 	return w->deadline_ns != UINT64_MAX && waiter_now_ns() >= w->deadline_ns ? -ETIME : 0;
 }
 
-/* The smaller of ms and what is left, rounded up so that nobody wakes too early. */
+/*
+ * The smaller of ms and the milliseconds until the deadline, rounded up so that nobody wakes too
+ * early.
+ */
 static int time_left_ms(const struct waiter *w, int ms)
 {
 	uint64_t now, left;

@@ -13,19 +13,22 @@ struct waiter {
 	uint64_t deadline_ns; /* monotonic; UINT64_MAX: none */
 };
 
-/* Takes the signals over. seconds: 0 for no end. Returns 0 or a negative errno. */
+/*
+ * Installs the signal handlers, and sets the deadline in so many seconds; 0: none. Returns 0 or a
+ * negative errno.
+ */
 int waiter_init(struct waiter *w, unsigned seconds);
 
-/* 0, -ECANCELED after a signal, -ETIME when time is up. */
+/* Returns 0, -ECANCELED after a signal, or -ETIME once the time is up. */
 int waiter_check(const struct waiter *w);
 
 /*
- * Waits for events (poll(2)) on a descriptor, at most ms milliseconds (-1: without limit). Returns
- * 1 when there are any, 0 when the milliseconds are over, or as waiter_check does.
+ * Waits for events (poll(2)) on a descriptor, at most ms milliseconds; -1: without limit. Returns 1
+ * if there are events, 0 if the milliseconds are over, or what waiter_check() returns.
  */
 int waiter_poll(const struct waiter *w, int fd, short events, int ms);
 
-/* Monotonic. */
+/* The monotonic clock. */
 uint64_t waiter_now_ns(void);
 
 #endif

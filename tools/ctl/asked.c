@@ -18,7 +18,7 @@ int asked_wrong(const char *option, const char *value, const char *expected)
 	return -EINVAL;
 }
 
-/* Exactly one address with one port. */
+/* Parses exactly one address with one port. */
 static int address_parse(const char *option, const char *text, struct msg_addr *ret)
 {
 	struct range_list list = {0};
@@ -108,7 +108,7 @@ static int groups_parse(struct asked *o, const char *text)
 		     : 0;
 }
 
-/* What a session of the user would have. */
+/* Looks up the groups that a session of the user would have. */
 static void groups_look_up(struct asked *o, bool gid_given)
 {
 	const struct passwd *p = getpwuid(o->who.uid); /* NOLINT(concurrency-mt-unsafe) */
@@ -134,7 +134,7 @@ enum {
 	RECEIVE_ONLY
 };
 
-/* An option that is a request. */
+/* Parses an option that is a request. */
 static int request_parse(struct asked *o, int option, const char *value)
 {
 	struct policy_request *r = &o->request;

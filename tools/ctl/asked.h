@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What `zcrxctl policy test` is asked: which client, by which file, and what it requests. */
+/* What `zcrxctl policy test` is asked: the file, the client, and the client's request. */
 #ifndef CTL_ASKED_H
 #define CTL_ASKED_H
 
@@ -19,11 +19,13 @@ struct asked {
 	char nic[IF_NAMESIZE];
 };
 
-/* Reads the command line over what is there. Returns 0, 1 for --help, or -EINVAL for what it told.
+/*
+ * Reads the command line into *o. Returns 0, 1 for --help, or -EINVAL after it has printed the
+ * mistake.
  */
 int asked_parse(struct asked *o, int argc, char **argv);
 
-/* Tells that the value is not what the option expects, and returns -EINVAL. */
+/* Prints that the value is not what the option expects. Returns -EINVAL. */
 int asked_wrong(const char *option, const char *value, const char *expected);
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Container Device Interface (github.com/cncf-tags/container-device-interface) is how container
- * runtimes learn what it takes to have a "device" in a container. Ours is a socket: a mount and an
- * environment variable. Nothing here needs a later version than 0.3.0.
- *
- * What is mounted is the folder that the socket lies in: a socket that is made anew is another
- * file, of which who mounted the old one learns nothing. So nothing but that socket may lie there.
+ * The Container Device Interface (github.com/cncf-tags/container-device-interface) tells container
+ * runtimes what a "device" needs in a container. Ours is a socket: it needs a mount and an
+ * environment variable. Version 0.3.0 has all that is used here. The folder of the socket is
+ * mounted, not the socket: a container that had mounted the socket would not see the new socket
+ * that zcrxd makes when it is started again. So the folder may hold nothing but that socket.
  */
 #include "tools/ctl/cdi.h"
 
@@ -26,7 +25,7 @@
 
 #define CDI_VERSION "0.3.0"
 #define CDI_KIND    "zcrxd/class"
-/* Below it a folder for each device, so that a container can have several. */
+/* Each device has a folder below it, so that a container can have several devices. */
 #define INSIDE "/run/zcrx"
 
 enum {
@@ -107,7 +106,7 @@ static struct json_object *only(struct json_object *element)
 	return a;
 }
 
-/* Writable is what the mode of the socket says: connecting changes nothing of the file system. */
+/* Makes the mount, which is read-only: connecting does not change the file system. */
 static struct json_object *mount(const char *from, const char *to)
 {
 	static const char *const how[] = {"bind", "ro", "nosuid", "nodev", "noexec", NULL};
@@ -124,7 +123,10 @@ static int folder_length(const char *path)
 	return (int)(strrchr(path, '/') - path);
 }
 
-/* Both are short: socket_is_good() looks at the one, the configuration at the other. */
+/*
+ * Makes the mount and the variable of a device. Both texts fit: socket_is_good() has checked the
+ * path, and the configuration the name.
+ */
 static struct json_object *edits(const char *name, const char *path)
 {
 	struct json_object *e = json_object_new_object();
@@ -147,7 +149,7 @@ static struct json_object *device(const char *name, const char *path)
 	return d;
 }
 
-/* Can it be in a container? */
+/* Can this socket be mounted into a container? */
 static bool socket_is_good(const char *key, const char *path)
 {
 	struct sockaddr_un sun;
@@ -160,7 +162,7 @@ static bool socket_is_good(const char *key, const char *path)
 	return false;
 }
 
-/* Is this another file, in the socket's folder or below? */
+/* Is `other` a different path that lies in the socket's folder or below? */
 static bool lies_beside(const char *path, const char *other)
 {
 	int n = folder_length(path);
@@ -168,7 +170,10 @@ static bool lies_beside(const char *path, const char *other)
 	return strcmp(path, other) != 0 && strncmp(path, other, (size_t)n) == 0 && other[n] == '/';
 }
 
-/* Does the folder hold nothing else of zcrxd's? state is a folder itself. */
+/*
+ * Does the socket's folder hold nothing else of zcrxd's? config->state is a folder, the others are
+ * sockets.
+ */
 static bool folder_is_its_own(const struct config *config, const char *path)
 {
 	int n = folder_length(path);
@@ -195,7 +200,7 @@ static bool name_is_good(const char *name)
 	return false;
 }
 
-/* Returns 0, or -EINVAL: there is a mistake, which has been told. */
+/* Adds the device of a class. Returns 0, or -EINVAL after it has printed a mistake. */
 static int device_add(struct json_object *all, const struct config *config,
 		      const struct policy_class *c)
 {
@@ -213,8 +218,8 @@ static int device_add(struct json_object *all, const struct config *config,
 }
 
 /*
- * One for each class that has a socket, and one for the shared socket where that has a folder of
- * its own, which it has not by default. NULL if there is a mistake, which has been told.
+ * Makes a device for each class that has a socket, and one for the shared socket if that has a
+ * folder of its own, which is not the default. Returns NULL after it has printed a mistake.
  */
 static struct json_object *devices(const struct config *config)
 {
@@ -248,7 +253,7 @@ static struct json_object *specification(struct json_object *devices)
 	return s;
 }
 
-/* Runtimes watch the folder: they are never to see half of it. */
+/* Writes a new file and renames it. Runtimes watch the folder and must not read half a file. */
 static int write_file(const char *path, const char *text)
 {
 	char *new = NULL;

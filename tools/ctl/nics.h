@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The commands about network interfaces that zcrxd changes. argv[0] is the command. */
+/*
+ * The commands about network interfaces that zcrxd changes: plan and restore. argv[0] is the
+ * command.
+ */
 #ifndef ZCRX_CTL_NICS_H
 #define ZCRX_CTL_NICS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show asks the daemon; test reads a file and judges with the daemon's own code (policy/policy.c),
- * so that what it says is what would happen.
+ * `show` asks the daemon. `test` reads a file and judges by the daemon's own code
+ * (policy/policy.c), so that it says what the daemon would do.
  */
 #include "tools/ctl/policy.h"
 
@@ -69,7 +69,7 @@ static int socket_find(struct asked *o, const struct config *config)
 	return 0;
 }
 
-/* Only what is zcrxd's can be leased, whatever the class may. */
+/* Is the queue one of zcrxd's? No other can be leased, whatever the class may do. */
 static bool is_zcrxds(const struct config *config, const struct policy_request *r)
 {
 	for (const struct config_nic *n = config->nics; n; n = n->next)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `zcrxctl policy`: what the classes of zcrxd.conf are now, and what a file would say. */
+/* `zcrxctl policy`: shows the classes that zcrxd has now, and tests what a file would allow. */
 #ifndef CTL_POLICY_H
 #define CTL_POLICY_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The walk through clients, queues and flows goes along the new document; the old one is looked
- * into beside it, by ids. What was not there before has no rate yet.
+ * Goes through the clients, queues and flows of the new document, and finds each by its id in the
+ * old one. What is not in the old document has no rate yet.
  */
 #include "tools/ctl/render.h"
 
@@ -16,7 +16,7 @@ struct cell {
 	char text[32];
 };
 
-/* 1234567 as "1.2 MiB". */
+/* Prints 1234567 as "1.2 MiB". */
 static struct cell size_cell(uint64_t bytes)
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
@@ -32,7 +32,10 @@ static struct cell size_cell(uint64_t bytes)
 	return c;
 }
 
-/* old: where the number then comes from, NULL if there was no such thing. */
+/*
+ * A rate from two numbers. old: the object that `then` is of; NULL if there was none, and so no
+ * rate.
+ */
 static struct cell rate_cell(uint64_t now, struct json_object *old, uint64_t then, double seconds)
 {
 	struct cell c = {"-"};
@@ -47,7 +50,7 @@ static struct cell rate_cell(uint64_t now, struct json_object *old, uint64_t the
 struct sums {
 	uint64_t bytes;
 	uint64_t copied;
-	bool untold; /* some kernels do not tell what they copied */
+	bool untold; /* the kernel does not tell what it copied */
 	size_t flows;
 };
 
@@ -70,7 +73,7 @@ static struct cell zero_copy_cell(const struct sums *s)
 	return c;
 }
 
-/* A client chose its name: it must not be able to add cells. */
+/* A client chooses its name, which must not add cells to the table. */
 static struct cell name_cell(const char *name)
 {
 	struct cell c;
@@ -182,7 +185,7 @@ static void headline(FILE *out, struct json_object *now)
 		document_text(now, "kernel"), s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
 }
 
-/* Why queues copy; not again what was just said. */
+/* Prints why queues copy. A reason that was just printed is not printed again. */
 static void reasons(FILE *out, struct json_object *now)
 {
 	struct json_object *clients = document_array(now, "clients");

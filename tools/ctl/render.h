@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The status document as tables. */
+/* Prints the status document as tables. */
 #ifndef CTL_RENDER_H
 #define CTL_RENDER_H
 
@@ -12,11 +12,11 @@ enum render_view {
 	RENDER_FLOWS
 };
 
-/* before: the document of so many seconds ago, for rates; NULL: there are none. */
+/* Prints a view. before: the document of so many seconds ago, for rates; NULL: without rates. */
 void render(FILE *out, enum render_view view, struct json_object *now, struct json_object *before,
 	    double seconds);
 
-/* The classes of the document: what each may do and uses. */
+/* Prints the classes of the document: what each may do, and what it uses. */
 void render_classes(FILE *out, struct json_object *now);
 
 #endif

@@ -11,7 +11,7 @@ enum {
 };
 
 struct table {
-	char **rows; /* the first is the head */
+	char **rows; /* the first row is the head */
 	size_t nr_rows;
 	int widths[COLUMNS_MAX];
 	bool right[COLUMNS_MAX];
@@ -23,7 +23,7 @@ static _Noreturn void out_of_memory(void)
 	abort();
 }
 
-/* Makes a row harmless, and its columns wide enough for it. */
+/* Replaces what a terminal could obey in a row, and widens the columns for it. */
 static void measure(struct table *t, char *row)
 {
 	size_t column = 0;
@@ -100,7 +100,7 @@ void table_print(struct table *t, FILE *out)
 
 			if (right)
 				fprintf(out, "%*s", width, cell);
-			else /* with no blanks behind the last one */
+			else /* no blanks follow the last cell */
 				fprintf(out, "%-*s", rest ? width : 0, cell);
 			fputs(rest ? "  " : "\n", out);
 		}

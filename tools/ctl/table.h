@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A table of text whose columns are as wide as they have to be. */
+/* A table of text, whose columns are as wide as their widest cell. */
 #ifndef CTL_TABLE_H
 #define CTL_TABLE_H
 
@@ -7,16 +7,19 @@
 
 struct table;
 
-/* head: the titles, separated by tabs; a column whose title begins with '>' is aligned right. */
+/*
+ * Makes a table. head: the titles, separated by tabs. A column whose title begins with '>' is
+ * aligned right.
+ */
 struct table *table_new(const char *head);
 
 /*
- * Adds a row, its cells separated by tabs. Whatever is not plain printable ASCII becomes '?': some
- * of it was chosen by strangers.
+ * Adds a row, whose cells are separated by tabs. Everything but printable ASCII becomes '?', since
+ * strangers chose some of the text.
  */
 __attribute__((format(printf, 2, 3))) void table_add(struct table *t, const char *format, ...);
 
-/* Prints and frees it. */
+/* Prints the table and frees it. */
 void table_print(struct table *t, FILE *out);
 
 #endif

@@ -13,10 +13,10 @@ enum {
 	CHARACTER_BYTES = 4
 };
 
-/* One for each stream. */
+/* The guard of a stream. */
 struct guard {
 	int fd;
-	char kept[CHARACTER_BYTES]; /* the beginning of a character whose end has not come yet */
+	char kept[CHARACTER_BYTES]; /* the first bytes of a character whose end has not come yet */
 	size_t n_kept;
 };
 
@@ -35,7 +35,9 @@ static int write_all(int fd, const char *text, size_t left)
 	return 0;
 }
 
-/* Bytes of a character that the text ends within; 0 if it does not. */
+/*
+ * How many bytes at the text's end are the beginning of a character; 0 if it ends with a whole one.
+ */
 static size_t begun_bytes(const char *text, size_t n)
 {
 	for (size_t back = 1; back < CHARACTER_BYTES && back <= n; back++) {
@@ -107,7 +109,7 @@ int terminal_guard(void)
 
 void terminal_clear(void)
 {
-	/* The cursor to the top left, and what is below erased. */
+	/* Moves the cursor to the top left and erases what is below. */
 	static const char sequence[] = "\x1b[H\x1b[J";
 
 	if (isatty(STDOUT_FILENO) && fflush(stdout) == 0)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The command: options, the choice of NICs, and the way from facts to paper. */
+/*
+ * The command: parses its options, chooses the NICs, gathers the facts, has them judged and prints
+ * the result.
+ */
 #include "tools/doctor/doctor.h"
 
 #include "policy/config_file.h"
@@ -46,7 +49,7 @@ static void usage(FILE *out)
 static const struct link_facts *link_of_name(const struct link_facts *links, unsigned n,
 					     const char *name)
 {
-	/* Also finds alternative names. */
+	/* if_nametoindex() finds alternative names, too. */
 	unsigned ifindex = strlen(name) < IF_NAMESIZE ? if_nametoindex(name) : 0;
 
 	for (unsigned i = 0; i < n; i++)
@@ -105,7 +108,7 @@ static void add_for_users(uint64_t *sum, uint64_t users, uint64_t n)
 		*sum = UINT64_MAX;
 }
 
-/* What zcrxd.conf says. If the file cannot be read: nothing; config_load() has said why. */
+/* Gathers what zcrxd.conf says; nothing if it cannot be read, and config_load() has printed why. */
 static void settings_gather(struct machine_facts *m, const char *path)
 {
 	struct config c = {0};

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `zcrxctl doctor`: says what of zero-copy receive works on this machine and what to do about the
- * rest. It needs no daemon and no privilege, and changes nothing.
- *
- * The way through it: gather (one file per origin of facts) -> struct facts (facts.h, plain data)
- * -> judge (a pure function: facts to findings) -> render (table or JSON).
+ * `zcrxctl doctor`: says what of zero-copy receive works on this machine, and what to do about the
+ * rest. It needs no daemon and no privilege, and changes nothing. It gathers facts (one file for
+ * each source) into struct facts (facts.h, plain data), judges them (a pure function from facts to
+ * findings), and renders the findings as a table or as JSON.
  */
 #ifndef ZCRX_DOCTOR_H
 #define ZCRX_DOCTOR_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory of the facts: the only parts that grow are the lists of NICs, queues and processes. */
+/* Frees the facts. Only the lists of NICs, queues and processes are allocated. */
 #include "tools/doctor/facts.h"
 
 #include <stdlib.h>

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the doctor knows: plain data, filled by the gatherers (gather.h), read by the judge, made up
- * by the tests. Nothing here is an opinion.
- *
- * Invariant: a group of facts that could not be learned carries the reason as a negative errno in
- * its `err` member; the members beside it are then zero. 0 means the group is true.
+ * The facts that the doctor knows: plain data, which the gatherers (gather.h) fill and the judge
+ * reads. Tests make them up. Each group of facts has a member `err`: 0, or the negative errno why
+ * the group is not known; its other members are then zero.
  */
 #ifndef ZCRX_DOCTOR_FACTS_H
 #define ZCRX_DOCTOR_FACTS_H
@@ -28,33 +26,34 @@ enum config_option {
 struct kernel_facts {
 	char release[65];
 	unsigned major, minor;
-	uint32_t holes;       /* of zcrx in kernels of this version: nic/holes.h */
-	uint32_t fixed_holes; /* those that zcrxd.conf says this kernel has not */
-	char config_path[96]; /* where the options below were read, or empty */
+	uint32_t holes;       /* holes in the zcrx of kernels of this version: nic/holes.h */
+	uint32_t fixed_holes; /* holes that this kernel does not have, as zcrxd.conf says */
+	char config_path[96]; /* the file that the options below were read from, or "" */
 	int config_err;
 	enum tri config[CONFIG_COUNT];
 	enum tri init_userns; /* is this the initial user namespace? */
 };
 
 struct uring_facts {
-	int disabled;           /* kernel.io_uring_disabled; -1: no such sysctl */
-	int64_t group;          /* kernel.io_uring_group; -1: none */
-	char user[33];          /* who would run the daemon: its own user, else the caller */
+	int disabled;  /* kernel.io_uring_disabled; -1: no such sysctl */
+	int64_t group; /* kernel.io_uring_group; -1: none */
+	/* who would run the daemon: the user zcrxd if there is one, else the caller */
+	char user[33];
 	enum tri user_in_group; /* is that user root or a member of the group? */
 	int ring_err;           /* 0: a ring made as the daemon makes it worked */
-	const char *ring_call;  /* else: the call that failed; NULL: before any */
+	const char *ring_call;  /* the call that failed; NULL: none was made */
 	bool seccomp;           /* a seccomp filter is on this process */
 	enum tri recv_zc;       /* does the kernel know IORING_OP_RECV_ZC? */
-	int query_err;          /* of IORING_REGISTER_QUERY for zcrx; 0: the two below are true */
+	int query_err; /* the errno of IORING_REGISTER_QUERY for zcrx; 0: the next two are known */
 	uint64_t zcrx_register_flags;
 	uint32_t zcrx_features;
 };
 
 struct limit_facts {
 	int memlock_err;
-	bool ipc_lock;          /* CAP_IPC_LOCK: the limit does not bind this process */
-	uint64_t memlock_bytes; /* hard limit, to which the daemon raises its own; UINT64_MAX: none
-				 */
+	bool ipc_lock; /* CAP_IPC_LOCK: the limit does not bind this process */
+	/* hard limit, to which the daemon raises its own; UINT64_MAX: none */
+	uint64_t memlock_bytes;
 	int nofile_err;
 	uint64_t nofile;
 	int optmem_err;
@@ -62,15 +61,15 @@ struct limit_facts {
 	int tcp_rmem_err;
 	uint64_t tcp_rmem_max_bytes;
 	/*
-	 * Watches of zcrxd's user: of inotify for each file of clients' memory, of epoll for each
-	 * socket that is received. The system's limits, and the most that all users of all classes
-	 * of zcrxd.conf together may need.
+	 * The system's limits of watches for zcrxd's user, and how many all users of all classes of
+	 * zcrxd.conf together may need. Each file of clients' memory takes a watch of inotify, each
+	 * socket that is received one of epoll.
 	 */
 	int inotify_err;
 	uint64_t inotify_watches, inotify_wanted;
 	int epoll_err;
 	uint64_t epoll_watches, epoll_wanted;
-	int udmabuf_err; /* of opening /dev/udmabuf */
+	int udmabuf_err; /* the errno of opening /dev/udmabuf */
 };
 
 struct machine_facts {

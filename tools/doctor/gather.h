@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gatherers, one file per origin. None of them fails: what cannot be learned is recorded with
- * its reason. None changes anything.
+ * The gatherers, one file for each source of facts. None fails: for what cannot be learned the
+ * reason is kept. None changes anything.
  */
 #ifndef ZCRX_DOCTOR_GATHER_H
 #define ZCRX_DOCTOR_GATHER_H

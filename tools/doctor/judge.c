@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Puts the findings together, and what the parts of the judge share. */
+/* Puts the findings together. Has what the parts of the judge share. */
 #include "tools/doctor/judge.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ const char *size_text(char buf[TEXT_SIZE], uint64_t bytes)
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
 	unsigned u = 0;
 
-	/* Exact where that is short, else rounded down to four digits or five. */
+	/* A number that is not short is rounded down to four or five digits. */
 	while (bytes >= 1024 && (bytes % 1024 == 0 || bytes >= 10240) &&
 	       u + 1 < sizeof(units) / sizeof(units[0])) {
 		bytes /= 1024;
@@ -62,8 +62,8 @@ bool machine_can_devmem(const struct machine_facts *m)
 }
 
 /*
- * NICs that were named must all be ready; without names one that is ready is enough, and a machine
- * with none is left with copies.
+ * The level of the whole machine. If NICs were named, all of them must be ready; else one ready NIC
+ * is enough. A machine without a NIC can only copy.
  */
 static enum level level_overall(const struct facts *facts, const struct diagnosis *d)
 {

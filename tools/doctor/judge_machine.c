@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Judges what is true of the whole machine: kernel, io_uring, limits. */
+/* Judges the whole machine: its kernel, io_uring and limits. */
 #include "nic/holes.h"
 #include "tools/doctor/judge.h"
 
@@ -14,7 +14,7 @@
 #define NOFILE_COMFORT  4096u
 #define OPTMEM_COMFORT  20480u
 #define RMEM_COMFORT    ((uint64_t)4 << 20)
-/* Control data of one received fragment under devmem. */
+/* The bytes of control data of one received fragment under devmem. */
 #define FRAGMENT_BYTES 40u
 
 static void judge_kernel(const struct kernel_facts *k, struct report *r)
@@ -90,7 +90,10 @@ static void judge_ring_denied(const struct uring_facts *u, struct report *r)
 	}
 }
 
-/* By something that stands before io_uring, which itself answers otherwise. */
+/*
+ * Is io_uring denied by something that stands before it, such as seccomp? io_uring itself would
+ * answer otherwise.
+ */
 static bool ring_is_denied(const struct uring_facts *u)
 {
 	if (!u->ring_call)
@@ -100,7 +103,7 @@ static bool ring_is_denied(const struct uring_facts *u)
 		(u->seccomp || strcmp(u->ring_call, "io_uring_setup") != 0));
 }
 
-/* Why a ring does not work, when no sysctl says so. */
+/* Judges why a ring does not work if no sysctl is the reason. */
 static void judge_ring_error(const struct uring_facts *u, struct report *r)
 {
 	report_limit(r, LEVEL_BROKEN);
@@ -122,7 +125,10 @@ static void judge_ring_error(const struct uring_facts *u, struct report *r)
 	}
 }
 
-/* kernel.io_uring_disabled=1 keeps whoever runs this from what zcrxd may do. */
+/*
+ * Could a ring not be tried? kernel.io_uring_disabled=1 can allow rings to zcrxd and not to the
+ * caller.
+ */
 static bool not_tried(const struct uring_facts *u)
 {
 	return u->disabled == 1 && u->ring_err == -EPERM && !u->seccomp && u->ring_call &&
@@ -249,7 +255,10 @@ static void judge_memlock(const struct limit_facts *l, struct report *r)
 			 "raise `ulimit -Hl` in /etc/security/limits.conf");
 }
 
-/* A limit of the system's for watches of zcrxd's user, beside what zcrxd.conf lets clients need. */
+/*
+ * Compares a limit of the system for watches of zcrxd's user with what zcrxd.conf lets clients
+ * need.
+ */
 static void judge_watches(const char *subject, uint64_t have, uint64_t wanted, const char *each,
 			  struct report *r)
 {

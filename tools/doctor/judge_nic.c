@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Judges one NIC: what it is, whether its driver can, and the sum of it all. */
+/*
+ * Judges one NIC: what it is, whether its driver can do zero copy, and the level that follows from
+ * all findings.
+ */
 #include "nic/drivers.h"
 #include "tools/doctor/judge.h"
 
@@ -7,11 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Before this the kernel looked for the dma-buf first and at the driver later. */
+/* Kernels before this version look for the dma-buf first and at the driver later. */
 #define PROBE_MAJOR 6
 #define PROBE_MINOR 16
 
-/* A device without queues of its own. */
+/* Judges a device without receive queues of its own. */
 static void judge_virtual(const struct nic_facts *nic, struct report *r)
 {
 	const struct link_facts *l = &nic->link;
@@ -52,7 +55,9 @@ static void judge_virtual(const struct nic_facts *nic, struct report *r)
 	}
 }
 
-/* What the probe said: TRI_YES is only as good as the kernel's first check. */
+/*
+ * What the errno of the probe means. TRI_YES counts only if the kernel looks at the driver first.
+ */
 static enum tri probe_answer(const struct kernel_facts *k, int err)
 {
 	if (err == -EOPNOTSUPP && kernel_is_at_least(k, 6, 12))
@@ -107,7 +112,7 @@ static void judge_other_driver(const struct nic_facts *nic, const struct driver 
 	}
 }
 
-/* Returns whether the driver takes memory providers. */
+/* Judges the driver. Returns whether it takes memory providers. */
 static enum tri judge_driver(const struct machine_facts *m, const struct nic_facts *nic,
 			     struct report *r)
 {
@@ -137,7 +142,7 @@ static void judge_link(const struct link_facts *l, struct report *r)
 	}
 }
 
-/* What stands on a NIC shares its queues. */
+/* Judges the links that stand on the NIC, and so share its queues. */
 static void judge_relations(const struct link_facts *l, struct report *r)
 {
 	if (!strcmp(l->master_kind, "bond") || !strcmp(l->master_kind, "team")) {
@@ -155,7 +160,7 @@ static void judge_relations(const struct link_facts *l, struct report *r)
 			   l->uppers);
 }
 
-/* Settings of a NIC that cannot do it anyway are facts: neither tasks nor good news. */
+/* Turns the findings about settings of a NIC that cannot do zero copy into plain notes. */
 static void make_moot(struct report *r, unsigned settings, unsigned queues)
 {
 	for (unsigned i = settings; i < r->n; i++) {
@@ -169,7 +174,7 @@ static void make_moot(struct report *r, unsigned settings, unsigned queues)
 	}
 }
 
-/* What a NIC whose driver can is still waiting for. */
+/* Says what a NIC whose driver can do zero copy is still waiting for. */
 static void reasons_text(const struct report *machine, const struct report *r,
 			 const struct tally *t, char *buf, size_t size)
 {

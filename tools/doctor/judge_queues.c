@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Judges the receive queues: which can be leased, and who holds the others. Neighbours of which the
- * same is to be said share a line.
+ * Judges the receive queues: which can be leased, and who holds the others. Neighbours with the
+ * same finding share a line.
  */
 #include "nic/exclusive.h"
 #include "tools/doctor/judge.h"
@@ -16,7 +16,10 @@ struct verdict_of_queue {
 	char action[160];
 };
 
-/* By more than the RSS table, which it leaves. */
+/*
+ * Do others' packets reach the queue by more than the NIC's own RSS table, which the queue is taken
+ * out of?
+ */
 static bool is_reached(const struct nic_steering *s, unsigned id)
 {
 	struct nic_intruder first;
@@ -70,7 +73,7 @@ static void say_range(struct report *r, unsigned from, unsigned to,
 		report_action(r, "%s", v->action);
 }
 
-/* How many receive queues there really are: RSS tables and rules may name others. */
+/* How many receive queues there are. RSS tables and rules may name others. */
 static unsigned queues_listed(const struct nic_facts *nic)
 {
 	unsigned n = nic->n_queues;

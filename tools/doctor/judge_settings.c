@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Headers of a TCP segment with timestamps. */
+/* The bytes of headers of a TCP segment with timestamps. */
 #define HEADERS4_BYTES 52u
 #define HEADERS6_BYTES 72u
 #define XDP_FORMS      5

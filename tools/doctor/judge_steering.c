@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Judges what leads packets somewhere without being zcrxd's: ntuple rules, further RSS contexts. */
+/* Judges ntuple rules and further RSS contexts that are not zcrxd's. */
 #include "nic/exclusive.h"
 #include "tools/doctor/judge.h"
 
@@ -8,7 +8,7 @@
 
 #define RULES_SAID 16u
 
-/* "2, 4-6" */
+/* Writes the queues of a table as "2, 4-6". */
 static void queues_text(const struct nic_table *t, unsigned n_queues, char *buf, size_t size)
 {
 	buf[0] = '\0';
@@ -36,7 +36,7 @@ static void judge_context(const struct nic_facts *nic, const struct nic_table *t
 		      nic->link.name, t->context);
 }
 
-/* A rule of zcrxd's itself, to a queue that it has leased. */
+/* Can the rule be zcrxd's own, to a queue that it has leased? */
 static bool may_be_ours(const struct nic_facts *nic, const struct nic_rule_at *rule)
 {
 	struct nic_rule plain;

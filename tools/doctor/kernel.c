@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which kernel this is: its version, the options it was built with, whether we are in a container.
- */
+/* Gathers the kernel's version, the options it was built with, and whether this is a container. */
 #include "nic/holes.h"
 #include "nic/procfs.h"
 #include "tools/doctor/gather.h"
@@ -29,7 +28,10 @@ static void option_parse(struct kernel_facts *kernel, const char *line)
 	}
 }
 
-/* gzopen reads /proc/config.gz and the plain files of /boot alike. */
+/*
+ * Reads the kernel's configuration. gzopen() reads /proc/config.gz as well as the plain files of
+ * /boot.
+ */
 static int config_read(struct kernel_facts *kernel)
 {
 	char line[256];
@@ -39,7 +41,7 @@ static int config_read(struct kernel_facts *kernel)
 	f = gzopen(kernel->config_path, "re");
 	if (!f)
 		return errno ? -errno : -ENOMEM;
-	/* What a whole configuration does not mention is off. */
+	/* An option that the configuration does not have is off. */
 	for (unsigned i = 0; i < CONFIG_COUNT; i++)
 		kernel->config[i] = TRI_NO;
 	while (gzgets(f, line, sizeof(line)))

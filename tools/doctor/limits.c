@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Limits and devices that decide how much can be received and into what memory. */
+/* Gathers the limits and devices that decide how much can be received, and into what memory. */
 #include "nic/procfs.h"
 #include "tools/doctor/gather.h"
 
