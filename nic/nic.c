@@ -54,12 +54,3 @@ void nic_done(struct nic_facts *nic)
 	nic_steering_done(&nic->steering);
 	*nic = (struct nic_facts){0};
 }
-
-bool nic_name_is_valid(const char *name)
-{
-	size_t n = strlen(name);
-
-	/* The kernel takes \xa0 for a blank, since to it text is Latin-1. */
-	return n > 0 && n < IF_NAMESIZE && strcspn(name, "/: \t\n\v\f\r\xa0") == n &&
-	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-}
