@@ -44,16 +44,14 @@ static void one_life(bool before_hello)
 	struct raw_queue q;
 	struct sockaddr_in at;
 	char data[PIECE];
-	raw_connect_mutely(&r);
 	if (before_hello) {
+		raw_connect_mutely(&r);
 		WORLD_UNTIL(world_clients() == 2);
 		harness_pump_kill(&zcrxd);
 		its_end_is_seen(&r);
 		close(r.sock);
 		return;
 	}
-	raw_close(&r);
-	WORLD_UNTIL(world_clients() == 1);
 	raw_connect(&r);
 	raw_queue_open(&q, &r, AREA, 0, 0);
 	int listener = harness_listen(&at), peer = harness_connect(&at);
