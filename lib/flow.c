@@ -72,6 +72,32 @@ static int flow_begun(struct zcrx_flow **ret, struct zcrx_flow *f, int error)
 	return error;
 }
 
+/* Undoes a flow that the daemon opened and whose socket this process cannot have. */
+static void flow_undo(const struct zcrx_flow *f, uint32_t id)
+{
+	struct zcrx_queue *q = f->queue;
+	struct zcrx_flow *listener = f->listens ? malloc(sizeof(*f)) : NULL;
+	struct zcrx_flow *accepted, *next;
+	/* What the listener accepts until it is closed is announced: its id has to be known. */
+	if (listener) {
+		*listener = *f;
+		listener->id = id;
+		if (flows_add(&q->flows, listener, FLOW_LIVE) < 0) {
+			flow_free(listener);
+			listener = NULL;
+		}
+	}
+	flow_end(q, id, f->listens, MSG_CLOSE_ABORT);
+	if (!listener)
+		return;
+	for (accepted = TAILQ_FIRST(&q->flows.opening); accepted; accepted = next) {
+		next = TAILQ_NEXT(accepted, link);
+		if (accepted->listener_id == id)
+			zcrx_flow_close(accepted, ZCRX_CLOSE_ABORT);
+	}
+	flows_remove(&q->flows, listener);
+}
+
 /* Sends the request that begins a flow. A socket that the reply brings becomes the flow's. */
 static int flow_ask(struct zcrx_flow *f, struct request *r)
 {
@@ -80,6 +106,10 @@ static int flow_ask(struct zcrx_flow *f, struct request *r)
 	if (q->lost)
 		return refuse(q->z, q->lost, "The queue is lost; close it.");
 	int error = request(q->z, r);
+	if (r->missed) {
+		flow_undo(f, m->flow_id);
+		return refuse(q->z, error, NO_MORE_FDS);
+	}
 	if (error)
 		return error;
 	if (r->nfds > 0) {

@@ -73,8 +73,9 @@ static uint32_t reply_fds(const struct request *r)
 /*
  * Gives back what the daemon granted, after the reply's descriptors were lost because this process
  * can have no more.
+ * A flow is given back by whoever asked for it.
  */
-static int reply_undo(struct zcrx *z, const struct request *r)
+static int reply_undo(struct zcrx *z, struct request *r)
 {
 	struct request undo = {.fd = -1, .extra_ms = r->extra_ms};
 	switch (r->m.hdr.type) {
@@ -88,13 +89,11 @@ static int reply_undo(struct zcrx *z, const struct request *r)
 						 .queue_id = r->m.queue_open_reply.queue_id};
 		break;
 	default:
-		undo.m.flow_close =
-			(struct msg_flow_close){.hdr = REQUEST_HDR(flow_close, FLOW_CLOSE),
-						.flow_id = r->m.flow_reply.flow_id,
-						.flags = MSG_CLOSE_ABORT};
+		r->missed = true;
+		return refuse(z, -EMFILE, NO_MORE_FDS);
 	}
 	request(z, &undo);
-	return refuse(z, -EMFILE, "This process may have no more file descriptors (%m).");
+	return refuse(z, -EMFILE, NO_MORE_FDS);
 }
 
 /* Receives the reply to the request of this type and serial, and checks it. */

@@ -39,7 +39,10 @@ struct request {
 	bool (*meanwhile)(void *data);
 	void *data;
 	int also;
+	bool missed; /* a flow was granted, as the reply in m says, but its descriptor is lost */
 };
+
+#define NO_MORE_FDS "This process may have no more file descriptors (%m)."
 
 /*
  * The header of a request, from the name of its struct without msg_ and its name in MSG_REQUESTS.

@@ -3,11 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,7 +21,9 @@
 enum {
 	FDS_MOST = 200,
 	QUEUE_FDS = 3,
-	AREA = 1 << 20
+	AREA = 1 << 20,
+	TRIES = 200,
+	CONNECTIONS = 20
 };
 
 static struct harness_daemon zcrxd;
@@ -26,7 +32,7 @@ static int filled[FDS_MOST], n_filled;
 static int setup(void **state)
 {
 	(void)state;
-	harness_daemon_start(&zcrxd, "[class default]\nqueues=1\n");
+	harness_daemon_start(&zcrxd, "[class default]\nqueues=1\nhost-flows=yes\n");
 	struct rlimit limit;
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = FDS_MOST;
@@ -114,11 +120,79 @@ static void a_connection_without_its_socket_is_received_all_the_same(void **stat
 	harness_receiver_close(&r);
 }
 
+/* What parent and child share. */
+struct dialling {
+	bool stop; /* atomic */
+	int made;  /* connections; atomic */
+};
+
+/* Connects again and again. The exit status says whether each connection was ended by the peer. */
+static void dial(struct dialling *d, const struct sockaddr_in *at)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	const struct timeval patience = {.tv_sec = HARNESS_PATIENCE_MS / 1000};
+	while (!__atomic_load_n(&d->stop, __ATOMIC_ACQUIRE)) {
+		int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		if (connect(sock, (const struct sockaddr *)at, sizeof(*at)) == 0) {
+			__atomic_fetch_add(&d->made, 1, __ATOMIC_RELEASE);
+			if (recv(sock, &(char){0}, 1, 0) < 0 && errno == EAGAIN)
+				_exit(1);
+		}
+		close(sock);
+	}
+	_exit(0);
+}
+
+static struct sockaddr_in free_port(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(at);
+	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(sock, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(getsockname(sock, (struct sockaddr *)&at, &len), 0);
+	close(sock);
+	return at;
+}
+
+/* The daemon listens until it is told that the client has no use for that. */
+static void a_listener_without_its_socket_takes_its_connections_along(void **state)
+{
+	(void)state;
+	struct sockaddr_in at = free_port();
+	struct dialling *d =
+		mmap(NULL, sizeof(*d), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct harness_receiver r = {0};
+	struct zcrx_flow *listener;
+	struct zcrx_completion c;
+	int status;
+	harness_receiver_open(&r, &zcrxd, AREA, NULL);
+	pid_t peer = fork();
+	if (peer == 0)
+		dial(d, &at);
+	fds_fill(0);
+	for (int i = 0; i < TRIES || __atomic_load_n(&d->made, __ATOMIC_ACQUIRE) < CONNECTIONS;
+	     i++) {
+		assert_int_equal(zcrx_flow_listen(r.q, &listener, (struct sockaddr *)&at,
+						  sizeof(at), ZCRX_FLOW_HOST, NULL),
+				 -EMFILE);
+		assert_int_equal(zcrx_reap(r.q, &c, 1), 0); /* else closed flows would count on */
+	}
+	assert_non_null(strstr(zcrx_error(r.z), "no more file descriptors"));
+	fds_free();
+	__atomic_store_n(&d->stop, true, __ATOMIC_RELEASE);
+	assert_int_equal(waitpid(peer, &status, 0), peer);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	harness_receiver_close(&r);
+	munmap(d, sizeof(*d));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_queue_without_its_descriptors_is_closed_again),
 		cmocka_unit_test(a_connection_without_its_socket_is_received_all_the_same),
+		cmocka_unit_test(a_listener_without_its_socket_takes_its_connections_along),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
