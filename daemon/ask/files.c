@@ -81,3 +81,11 @@ void ask_tell_files(void)
 	}
 	pthread_mutex_unlock(&all.lock);
 }
+
+/* It takes a path, which a pump has none of. */
+int files_readonly(int fd)
+{
+	union link_any m = {.as_READONLY = {.hdr.nfds = 1}};
+	int copy, r = ask(&m, LINK_READONLY, &fd, &copy);
+	return r < 0 ? r : copy;
+}

@@ -164,7 +164,7 @@ int rings_init(struct rings *r, struct uring *ring, struct user *user,
 
 int rings_cq_readonly(const struct rings *r)
 {
-	return memfd_readonly(r->cq_fd);
+	return files_readonly(r->cq_fd);
 }
 
 int rings_rq_duplicate(const struct rings *r)

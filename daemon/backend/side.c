@@ -71,7 +71,7 @@ struct side *side_free(struct side *s)
 
 int side_readonly(const struct side *s)
 {
-	return memfd_readonly(s->fd);
+	return files_readonly(s->fd);
 }
 
 void side_take(struct side *s, uint32_t slot)

@@ -113,6 +113,14 @@ static int file(struct pump *p, int fd, uint64_t bytes)
 	return fcntl(fd, F_GET_SEALS) < 0 ? -EINVAL : files_charge(p->who.user, fd, bytes);
 }
 
+/* The file is the pump's, which could have done the same before its sandbox. */
+static void readonly(struct pump *p, const union link_any *m, int fd)
+{
+	union link_any reply = {0};
+	_cleanup_(fd_closep) int copy = fcntl(fd, F_GET_SEALS) < 0 ? -EINVAL : files_readonly(fd);
+	serve_reply(p, &reply, &m->hdr, copy < 0 ? copy : 0, copy);
+}
+
 static void log_line(const struct pump *p, struct link_log *m)
 {
 	if (m->cause >= LOG_CAUSES || m->priority > 7)
@@ -259,6 +267,8 @@ void serve_message(struct pump *p, const union link_any *m, int *fds, uint32_t n
 		return;
 	case LINK_HOST:
 		return host(p, &m->as_HOST);
+	case LINK_READONLY:
+		return readonly(p, m, fds[0]);
 	case LINK_KEEP:
 		return keep_id(p, m->as_KEEP.id);
 	default:

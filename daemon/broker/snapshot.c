@@ -81,6 +81,7 @@ static void client_read(struct reading *r)
 			return;
 		}
 	facts->name[sizeof(facts->name) - 1] = '\0';
+	facts->sandbox[sizeof(facts->sandbox) - 1] = '\0';
 }
 
 static bool queue_try(const struct report_queue *from, struct snapshot_queue *ret)

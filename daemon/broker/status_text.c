@@ -122,6 +122,7 @@ static struct json_object *client_json(const struct snapshot *s, const struct sn
 	add_text(o, "class", c->who.class);
 	add_text(o, "name", c->facts.name);
 	add_number(o, "pump", (uint64_t)c->who.pump);
+	add_text(o, "sandbox", c->facts.sandbox);
 	add_number(o, "unreadable", c->unreadable);
 	for (uint32_t i = 0; i < c->n_queues; i++)
 		json_object_array_add(queues, queue_json(s, &s->queues[first_queue + i]));

@@ -43,7 +43,8 @@ enum flow_state {
 };
 
 struct report_client_facts {
-	char name[32]; /* what the client calls itself */
+	char name[32];    /* what the client calls itself */
+	char sandbox[64]; /* the layers of the pump's */
 };
 
 struct report_queue_facts {

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "daemon/common/memfd.h"
 
 #define BUCKETS       1024u
 #define LOOK_EVERY_S  1
@@ -140,6 +141,11 @@ static int charge_try(struct user *u, int fd, uint64_t bytes)
 	}
 	pthread_mutex_unlock(&files.lock);
 	return r;
+}
+
+int files_readonly(int fd)
+{
+	return memfd_readonly(fd);
 }
 
 int files_charge(struct user *u, int fd, uint64_t bytes)

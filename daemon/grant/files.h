@@ -39,6 +39,9 @@ void files_done(void);
  */
 int files_charge(struct user *u, int fd, uint64_t bytes);
 
+/* Another descriptor of a memfd, that can only read. Returns it or a negative errno. */
+int files_readonly(int fd);
+
 /* The sentence for -ENOSPC. */
 #define FILES_TOO_MANY                                                                               \
 	"zcrxd can watch no more files of memory: have fs.inotify.max_user_watches raised, or close" \

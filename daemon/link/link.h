@@ -225,6 +225,7 @@ struct link_have {
 	X(KEEP, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)         \
 	X(HAVE, 28, link_have, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)       \
 	X(HAVE_FILE, 29, link_bytes, link_nothing, 1, 1, 0, PUMP_TELLS, QUICK) \
+	X(READONLY, 30, link_nothing, link_nothing, 1, 1, 1, PUMP_ASKS, QUICK) \
 	X(LEASE, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)   \
 	X(LEASE_END, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)      \
 	X(STEER, 34, link_steer, link_steer_reply, 1, 1, 0, PUMP_ASKS, SLOW)   \

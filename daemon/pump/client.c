@@ -26,6 +26,7 @@
 #include "daemon/pump/pending.h"
 #include "daemon/pump/queue.h"
 #include "daemon/pump/reply.h"
+#include "daemon/pump/sandbox.h"
 #include "daemon/pump/session.h"
 #include "daemon/pump/turn.h"
 #include "proto/reason.h"
@@ -178,10 +179,14 @@ static void wind_up(struct client *c)
 
 static int control_open(struct client *c)
 {
-	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES, false, true);
+	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES, true, true);
 	if (r < 0)
 		return r;
-	r = uring_eventfd(&c->control, false);
+	r = sandbox_ring(&c->control.io, RESTRICT_OPS);
+	if (r == 0)
+		r = uring_eventfd(&c->control, false);
+	if (r == 0)
+		r = uring_enable(&c->control);
 	if (r < 0)
 		return r;
 	c->control_source = (struct source){control_ready, c};

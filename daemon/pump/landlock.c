@@ -10,8 +10,8 @@
 #include "base/fd.h"
 #include "base/size.h"
 
-#define BIT(n) (UINT64_C(1) << (n))
-
+#define BIT(n)      (UINT64_C(1) << (n))
+#define BIND_TCP    BIT(0)
 #define CONNECT_TCP BIT(1)
 
 /* What each ABI version added, by number: headers older than a version do not name what it added.
@@ -20,10 +20,10 @@ static const struct {
 	int abi;
 	uint64_t fs, net, scoped;
 } added[] = {
-	{1, BIT(13) - 1, 0, 0},      /* EXECUTE to MAKE_SYM */
-	{2, BIT(13), 0, 0},          /* REFER */
-	{3, BIT(14), 0, 0},          /* TRUNCATE */
-	{4, 0, BIT(0) | BIT(1), 0},  /* BIND_TCP, CONNECT_TCP */
+	{1, BIT(13) - 1, 0, 0}, /* EXECUTE to MAKE_SYM */
+	{2, BIT(13), 0, 0},     /* REFER */
+	{3, BIT(14), 0, 0},     /* TRUNCATE */
+	{4, 0, BIND_TCP | CONNECT_TCP, 0},
 	{5, BIT(15), 0, 0},          /* IOCTL_DEV */
 	{6, 0, 0, BIT(0) | BIT(1)},  /* ABSTRACT_UNIX_SOCKET, SIGNAL */
 	{9, BIT(16), 0, 0},          /* RESOLVE_UNIX */

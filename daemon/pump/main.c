@@ -122,14 +122,18 @@ static int next_make(struct pump *p)
 	return r;
 }
 
-/* Sanitizers make calls that no sandbox of ours lets through. */
+/*
+ * What the class may do when its client comes is what the sandbox leaves room for. Sanitizers make
+ * calls that no sandbox of ours lets through.
+ */
 static int enclose(void)
 {
 #ifdef ZCRXD_SANITIZED
 	return 0;
 #else
+	const struct sandbox_wish wish = {.connects = ask_class_connects()};
 	struct sandbox s;
-	int r = sandbox_enter(false, ask_class_connects(), &s);
+	int r = sandbox_enter(&wish, &s);
 	malloc_trim(0); /* of what the list of system calls was compiled in */
 	return r;
 #endif

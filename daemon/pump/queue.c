@@ -17,6 +17,7 @@
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/life.h"
+#include "daemon/pump/sandbox.h"
 #include "daemon/pump/steer.h"
 #include "proto/reason.h"
 
@@ -219,7 +220,11 @@ int queue_start(struct queue *q)
 {
 	struct client *c = q->client;
 	struct report_queue *report = report_queue_free(c->report);
-	int r = report ? uring_enable(&q->ring) : -EMFILE;
+	int r = report ? sandbox_ring(&q->ring.io, q->backend->ops->private_ring ? RESTRICT_DEVMEM
+										 : RESTRICT_QUEUE)
+		       : -EMFILE;
+	if (r == 0)
+		r = uring_enable(&q->ring);
 	if (r == 0)
 		r = watch(q);
 	if (r < 0)

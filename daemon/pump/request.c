@@ -15,6 +15,7 @@
 #include "daemon/pump/judge.h"
 #include "daemon/pump/open.h"
 #include "daemon/pump/queue.h"
+#include "daemon/pump/sandbox.h"
 #include "daemon/pump/socket.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -25,6 +26,7 @@ static uint32_t on_msg_hello(struct client *c, const struct msg_hello *m, struct
 		return REASON_VERSION;
 	struct report_client_facts facts = {0};
 	snprintf(facts.name, sizeof(facts.name), "%.*s", (int)sizeof(m->name), m->name);
+	snprintf(facts.sandbox, sizeof(facts.sandbox), "%s", sandbox_said());
 	report_client(c->report, &facts);
 	c->session.state = MSG_STATE_READY;
 	struct msg_hello_reply *r = &a->reply->hello_reply;

@@ -15,27 +15,49 @@ static int layer(int r, bool *ret)
 	return r == -EOPNOTSUPP ? 0 : r;
 }
 
+/* Set once, before the second thread. */
+static struct {
+	bool is, connects, task;
+	char text[64];
+} entered;
+
 /* The list of system calls comes last: it allows neither of the others to be set. */
-int sandbox_enter(bool rings_are_made, bool connects, struct sandbox *ret)
+int sandbox_enter(const struct sandbox_wish *wish, struct sandbox *ret)
 {
 	struct sandbox s = {0};
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	int r = layer(restrict_task(connects), &s.task);
+	int r = layer(restrict_task(wish->connects), &s.task);
 	if (r == 0)
-		r = s.landlock = landlock_enter(connects);
+		r = s.landlock = landlock_enter(wish->connects);
 	if (r >= 0)
-		r = layer(filter_enter(!rings_are_made), &s.seccomp);
-	s.rings_closed = s.seccomp && rings_are_made;
-	if (r == 0)
-		*ret = s;
-	return r;
+		r = layer(filter_enter(!wish->rings_are_made), &s.seccomp);
+	if (r < 0)
+		return r;
+	s.rings_closed = s.seccomp && wish->rings_are_made;
+	entered.is = true;
+	entered.connects = wish->connects;
+	entered.task = s.task;
+	sandbox_text(&s, entered.text, sizeof(entered.text));
+	*ret = s;
+	return 0;
 }
 
-int sandbox_ring(const struct sandbox *s, struct io_uring *ring, enum restrict_ring what)
+const char *sandbox_said(void)
 {
+	return entered.text;
+}
+
+int sandbox_ring(struct io_uring *ring, enum restrict_ring what)
+{
+	if (!entered.is)
+		return 0;
+	if (what == RESTRICT_OPS && entered.connects)
+		what = RESTRICT_CONNECTING;
 	int r = restrict_ring(ring, what);
-	return r == -EBUSY && s->task ? 0 : r;
+	/* A ring that was made afterwards has its task's restrictions, which let no others be set.
+	 */
+	return (r == -EBUSY || r == -EACCES) && entered.task ? 0 : r;
 }
 
 static bool rings_are_bound(const struct sandbox *s)

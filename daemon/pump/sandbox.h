@@ -13,6 +13,12 @@
 
 #include "daemon/pump/restrict.h"
 
+struct sandbox_wish {
+	bool rings_are_made; /* none is made afterwards: where tasks cannot be restricted, the only
+				way to the layer of rings */
+	bool connects; /* its client's class may have sockets of the daemon's network namespace */
+};
+
 /* The layers that are active. */
 struct sandbox {
 	int landlock;      /* ABI version; 0: this kernel has none */
@@ -23,16 +29,17 @@ struct sandbox {
 
 /*
  * To be called by the only thread of a pump that has dropped its capabilities, before the first
- * byte of its client is read. rings_are_made: no ring is made afterwards. Where
- * restrict_task() is not supported that is the only way to keep a pump from a ring without
- * restrictions. connects: the class may have sockets of the daemon's network namespace, which
- * the pump connects (TODO: a hand does that). What the kernel lacks is left out, and *ret says so.
- * Returns 0 or a negative errno.
+ * byte of its client is read. What the kernel lacks is left out, and *ret says so. Returns 0 or a
+ * negative errno.
  */
-int sandbox_enter(bool rings_are_made, bool connects, struct sandbox *ret);
+int sandbox_enter(const struct sandbox_wish *wish, struct sandbox *ret);
 
-/* Restricts a ring before it is enabled. Returns 0 or a negative errno. */
-int sandbox_ring(const struct sandbox *s, struct io_uring *ring, enum restrict_ring what);
+/* Restricts a ring before it is enabled; does nothing in a process that has no sandbox. Returns 0
+ * or a negative errno. */
+int sandbox_ring(struct io_uring *ring, enum restrict_ring what);
+
+/* sandbox_text() of what was entered, or "". */
+const char *sandbox_said(void);
 
 /* Is no layer missing? */
 bool sandbox_is_whole(const struct sandbox *s);

@@ -64,9 +64,16 @@ static void ring_make(struct io_uring *ring)
 	*ring = u.io;
 }
 
+static void ring_restrict(struct io_uring *ring, enum restrict_ring what)
+{
+	int r = restrict_ring(ring, what);
+	must(r == -EBUSY && task_restrictions ? 0 : r, "restrictions of a ring");
+}
+
 static void layers_enter(enum layers layers, struct stage *s)
 {
-	struct sandbox sandbox = {.task = task_restrictions};
+	struct sandbox sandbox;
+	const struct sandbox_wish wish = {.rings_are_made = !task_restrictions};
 	ring_make(&s->queue);
 	ring_make(&s->ops);
 	if (layers != NONE)
@@ -78,13 +85,13 @@ static void layers_enter(enum layers layers, struct stage *s)
 	if (layers == SECCOMP)
 		must(filter_enter(task_restrictions), "seccomp");
 	if (layers == WHOLE)
-		must(sandbox_enter(!task_restrictions, false, &sandbox), "the sandbox");
-	if (layers == RINGS || layers == WHOLE) {
-		must(sandbox_ring(&sandbox, &s->queue, RESTRICT_QUEUE),
-		     "restrictions of a queue's ring");
-		must(sandbox_ring(&sandbox, &s->ops, RESTRICT_OPS),
-		     "restrictions of the ring for operations");
+		must(sandbox_enter(&wish, &sandbox), "the sandbox");
+	if (layers == RINGS) {
+		ring_restrict(&s->queue, RESTRICT_QUEUE);
+		ring_restrict(&s->ops, RESTRICT_OPS);
 	}
+	must(sandbox_ring(&s->queue, RESTRICT_QUEUE), "restrictions of a queue's ring");
+	must(sandbox_ring(&s->ops, RESTRICT_OPS), "restrictions of the ring for operations");
 	must(io_uring_enable_rings(&s->queue), "enabling a ring");
 	must(io_uring_enable_rings(&s->ops), "enabling a ring");
 }
@@ -285,7 +292,8 @@ static void kernel_look(void)
 	if (pipe(ends) < 0)
 		err(2, "pipe");
 	if (fork() == 0) {
-		must(sandbox_enter(true, false, &s), "the sandbox");
+		must(sandbox_enter(&(struct sandbox_wish){.rings_are_made = true}, &s),
+		     "the sandbox");
 		_exit(write(ends[1], &s, sizeof(s)) < 0);
 	}
 	close(ends[1]);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -167,6 +168,23 @@ static int new_stat(const struct world *w, struct stage *s)
 	return by_new_ring(&sqe);
 }
 
+static void *stat_by_thread(void *result)
+{
+	*(int *)result = new_stat(NULL, NULL);
+	return NULL;
+}
+
+/* A thread that was started in the sandbox is in it, too. */
+static int new_thread(const struct world *w, struct stage *s)
+{
+	pthread_t thread;
+	int result;
+	(void)w;
+	(void)s;
+	int r = pthread_create(&thread, NULL, stat_by_thread, &result);
+	return r ? -r : pthread_join(thread, NULL) ? -1 : result;
+}
+
 static int new_socket(const struct world *w, struct stage *s)
 {
 	struct io_uring_sqe sqe = {0};
@@ -249,6 +267,7 @@ void attacks_by_rings(struct attacks *all, const struct world *w)
 		enum attack_by by;
 		int (*run)(const struct world *w, struct stage *s);
 	} later[] = {{"a new ring, and STATX", BY_FUNCTION, new_stat},
+		     {"a new ring of a new thread", BY_FUNCTION, new_thread},
 		     {"a new ring, and SOCKET", BY_FUNCTION, new_socket},
 		     {"a new ring, and a registration", BY_REGISTER, new_registration}};
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {

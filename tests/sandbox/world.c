@@ -75,7 +75,7 @@ static pid_t sibling_start(void)
 		struct sandbox s;
 		close(ready[0]);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		int r = sandbox_enter(true, false, &s);
+		int r = sandbox_enter(&(struct sandbox_wish){.rings_are_made = true}, &s);
 		if (r < 0)
 			errx(2, "the other pump's sandbox: %s", strerrordesc_np(-r));
 		(void)!write(ready[1], "x", 1);
