@@ -142,7 +142,7 @@ static int place_find(const struct flow *f, const struct msg_addr *local, int ne
 static const char *why_not_there(const struct flow *f, const struct msg_addr *local,
 				 struct nic_place *ret)
 {
-	struct nic_place own;
+	struct nic_place own = {.kind = NIC_PLACE_NONE};
 	if (addr_is_any(local))
 		return "A listener of another network namespace than the NIC is steered only if it "
 		       "is bound to an address.";
@@ -157,7 +157,7 @@ static const char *why_not_there(const struct flow *f, const struct msg_addr *lo
 static const char *why_not_its_own(const struct flow *f, const struct msg_addr *local,
 				   struct nic_place *ret)
 {
-	struct nic_place own;
+	struct nic_place own = {.kind = NIC_PLACE_NONE};
 	if (!socket_is_of_our_netns(f->sock))
 		return why_not_there(f, local, ret);
 	int r = addr_is_any(local) ? 0 : place_find(f, local, -1, ret, &own);
