@@ -211,6 +211,9 @@ class Others(world.Case):
             found = [f for f in json.loads(said.stdout)["machine"]["findings"] if f["subject"] == "inotify watches"]
             self.assertEqual([(f["value"], f["verdict"]) for f in found], [(str(watches), verdict)])
         self.assertIn(f"fs.inotify.max_user_watches={4 * (watches // 4 + 1)}", found[0]["action"])
+        said = self.run_tool(CTL, "doctor", "--json", "-c", self.path("missing"))
+        self.assertIn(b"missing: ", said.stderr)
+        self.assertNotIn("watches", " ".join(f["subject"] for f in json.loads(said.stdout)["machine"]["findings"]))
 
 
 world.main()
