@@ -126,14 +126,23 @@ struct dialling {
 	int made;  /* connections; atomic */
 };
 
-/* Connects again and again. The exit status says whether each connection was ended by the peer. */
+/*
+ * Connects again and again. The exit status says whether each connection was ended by the peer. The
+ * own address is another one than the peer's: a socket that connects to a port of its own address
+ * where nobody listens may be given this very port, and is then connected with itself.
+ */
 static void dial(struct dialling *d, const struct sockaddr_in *at)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	const struct timeval patience = {.tv_sec = HARNESS_PATIENCE_MS / 1000};
+	const struct sockaddr_in own = {.sin_family = AF_INET,
+					.sin_addr = {htonl(INADDR_LOOPBACK + 1)}};
 	while (!__atomic_load_n(&d->stop, __ATOMIC_ACQUIRE)) {
 		int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		setsockopt(sock, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
+		if (bind(sock, (const struct sockaddr *)&own, sizeof(own)) < 0)
+			_exit(2);
 		if (connect(sock, (const struct sockaddr *)at, sizeof(*at)) == 0) {
 			__atomic_fetch_add(&d->made, 1, __ATOMIC_RELEASE);
 			if (recv(sock, &(char){0}, 1, 0) < 0 && errno == EAGAIN)
