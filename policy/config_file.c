@@ -278,6 +278,7 @@ int config_load(struct config *c, const char *path)
 	if (r == -ENOENT && !path)
 		return 0;
 	if (r < 0 && r != -EINVAL)
-		fprintf(stderr, "%s: %s\n", name, strerrordesc_np(-r));
+		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, name,
+			strerrordesc_np(-r));
 	return r;
 }

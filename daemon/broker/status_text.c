@@ -61,7 +61,7 @@ static struct json_object *flow_json(const struct snapshot *s, const struct snap
 	add_number(o, "bytes", f->bytes);
 	add_copied(o, q->facts.copies_untold && !*why, f->bytes_copied);
 	add_text(o, "why_copied", why);
-	json_object_object_add(o, "paused", json_object_new_boolean(f->paused));
+	json_object_object_add(o, "paused", json_object_new_boolean(f->paused != 0));
 	add_text(o, "state", states[f->state]);
 	return o;
 }

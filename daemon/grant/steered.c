@@ -190,7 +190,7 @@ static int place_find(const struct steering *s, const struct msg_addr *local, in
 static const char *why_not_there(const struct steering *s, const struct msg_addr *local,
 				 struct nic_place *ret)
 {
-	struct nic_place own;
+	struct nic_place own = {.kind = NIC_PLACE_NONE};
 	if (addr_is_any(local))
 		return "A listener of another network namespace than the NIC is steered only if it "
 		       "is bound to an address.";
@@ -205,7 +205,7 @@ static const char *why_not_there(const struct steering *s, const struct msg_addr
 static const char *why_not_its_own(const struct steering *s, const struct msg_addr *local,
 				   struct nic_place *ret)
 {
-	struct nic_place own;
+	struct nic_place own = {.kind = NIC_PLACE_NONE};
 	if (!is_of_our_netns(s->wish->sock))
 		return why_not_there(s, local, ret);
 	int r = addr_is_any(local) ? 0 : place_find(s, local, -1, ret, &own);

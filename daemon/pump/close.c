@@ -13,22 +13,31 @@
 #define ANNOUNCE_NS 1000000000u /* for a closed listener's connections; part of the protocol */
 #define GIVE_UP_NS  4000000u    /* between two tries to give a listener's connections up */
 
+/* The queue of this id, also if it closes already; NULL if it is gone. */
+static struct queue *queue_known(struct client *c, uint32_t id)
+{
+	struct queue *q;
+	TAILQ_FOREACH (q, &c->queues, link)
+		if (q->id == id)
+			return q;
+	return NULL;
+}
+
 /* QUEUE_CLOSE is answered when the queue is gone. */
 static uint64_t queue_look(struct client *c, uint64_t now_ns)
 {
-	const struct queue *q;
 	(void)now_ns;
-	TAILQ_FOREACH (q, &c->queues, link)
-		if (q->id == c->session.pending.queue_id)
-			return LOOP_FOREVER;
+	if (queue_known(c, c->session.pending.queue_id))
+		return LOOP_FOREVER;
 	pending_finish(c, REASON_NONE, &(struct answer){0});
 	return 0;
 }
 
+/* A queue whose channel the client closed, or that was lost, closes already: it is waited for. */
 uint32_t close_queue(struct client *c, const struct msg_queue_close *m)
 {
 	static const struct pending_kind kind = {.look = queue_look};
-	struct queue *q = queue_find(c, m->queue_id);
+	struct queue *q = queue_known(c, m->queue_id);
 	if (!q)
 		return REASON_NO_OBJECT;
 	pending_begin(c, &m->hdr, &kind);

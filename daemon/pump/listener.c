@@ -37,19 +37,19 @@ static bool at_once(int result)
 	       result == -ECONNABORTED;
 }
 
-void listener_accepted(struct flow *f, int result)
+void listener_accepted(struct flow *listener, int result)
 {
-	flows_set_state(f, FLOW_IDLE);
-	f->cancelling = false;
+	flows_set_state(listener, FLOW_IDLE);
+	listener->cancelling = false;
 	if (result >= 0)
-		announce(f, result);
+		announce(listener, result);
 	else if (result == -EINVAL || result == -EBADF || result == -ENOTSOCK)
-		return flow_end(f, result, REASON_SOCKET_STATE);
+		return flow_end(listener, result, REASON_SOCKET_STATE);
 	else if (!at_once(result)) {
-		f->queue->client->retry = true;
+		listener->queue->client->retry = true;
 		return;
 	}
-	flow_attend(f);
+	flow_attend(listener);
 }
 
 void listener_give_up(struct flow *listener)

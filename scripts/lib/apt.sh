@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# Packages of other suites than the machine's own, through an apt configuration that shares nothing
-# with the machine's but the way to its mirrors. Nothing here needs root. For scripts/deps and
-# scripts/vm, which define say().
+# Gets packages of other suites than the machine's own, through an apt configuration that shares only the
+# way to the mirrors with the machine's. Nothing here needs root. scripts/deps and scripts/vm use this
+# file; they define say().
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -15,8 +15,8 @@ cache_dir()
 	printf '%s/zcrxd' "${XDG_CACHE_HOME:-$home/.cache}"
 }
 
-# The mirrors that the machine itself uses for the component main, security archives left out.
-# apt does the reading, so that every form of its sources is understood.
+# Prints the mirrors that the machine itself uses for the component main, without security archives. apt
+# reads its own sources, so that every form of them is understood.
 mirrors()
 {
 	# shellcheck disable=SC2016 # the dollars are apt's
@@ -26,10 +26,10 @@ mirrors()
 }
 
 # isolated_apt WORK KEYRING MIRROR SUITE...: writes the configuration; use it as
-# APT_CONFIG=WORK/conf. The first suite is preferred. How to reach a mirror (proxies and the like)
-# is taken over from the machine, nothing else. Check-Valid-Until is off because a frozen or
-# lagging mirror is fine here: signatures are still verified, and the callers look at the versions
-# that came. Root fetches as root, for the user _apt may not be able to enter WORK.
+# APT_CONFIG=WORK/conf. The first suite is preferred. Only the way to reach a mirror (proxies and the
+# like) is taken over from the machine. Check-Valid-Until is off because a frozen or lagging mirror is
+# fine here: signatures are still verified, and the callers look at the versions that came. Root
+# fetches as root, since the user _apt may not be able to enter WORK.
 isolated_apt()
 {
 	local work=$1 keyring=$2 mirror=$3 suite
@@ -57,7 +57,7 @@ isolated_apt()
 	done >"$work/sources.list"
 }
 
-# The archive's current keys, from the machine's own (older, trusted) suites.
+# Gets the archive's current keys from the machine's own (older, trusted) suites and prints their path.
 fresh_keyring()
 {
 	local work=$1
@@ -69,8 +69,8 @@ fresh_keyring()
 	printf '%s' "$work/keyring$KEYRING"
 }
 
-# isolated_update WORK MIRROR SUITE...: the configuration and the suites' indexes, or failure.
-# apt's own words go to WORK/log.
+# isolated_update WORK MIRROR SUITE...: writes the configuration and gets the suites' indexes, or fails.
+# What apt says goes to WORK/log.
 isolated_update()
 {
 	local work=$1 keyring=''

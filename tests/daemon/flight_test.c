@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -199,6 +200,31 @@ static void what_was_read_in_time_leaves_nothing(void **state)
 	assert_false(is_open(e->ours));
 }
 
+static void *leave_one(void *data)
+{
+	struct end *e = data;
+	e->flight = flight_end(e->flight);
+	return NULL;
+}
+
+/* As clients' threads do while the broker's looks: ThreadSanitizer has to know the order, too. */
+static void what_another_thread_left_is_looked_at(void **state)
+{
+	(void)state;
+	struct end *e = &users[0];
+	struct pollfd p = {.fd = looked_at, .events = POLLIN};
+	pthread_t thread;
+	assert_int_equal(send_one(e), 0);
+	assert_int_equal(pthread_create(&thread, NULL, leave_one, e), 0);
+	assert_int_equal(poll(&p, 1, 20000), 1);
+	flights_look();
+	pthread_join(thread, NULL);
+	assert_true(is_open(e->ours));
+	read_one(e);
+	look();
+	assert_false(is_open(e->ours));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -211,6 +237,7 @@ int main(void)
 		CASE(what_is_unread_keeps_the_socket_and_counts),
 		CASE(what_nobody_can_read_any_more_counts_no_more),
 		CASE(what_was_read_in_time_leaves_nothing),
+		CASE(what_another_thread_left_is_looked_at),
 	};
 	struct rlimit limit = {.rlim_cur = NOFILE, .rlim_max = NOFILE};
 	setrlimit(RLIMIT_NOFILE, &limit);

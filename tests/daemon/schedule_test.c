@@ -11,7 +11,7 @@
 #define SECOND_NS  1000000000ull
 #define BUFFERS    4096
 #define CQ_ENTRIES 4096
-#define PACE_US    200
+#define PACE_US    200ull
 
 static struct schedule idle(void)
 {

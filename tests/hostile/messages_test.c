@@ -18,6 +18,7 @@
 enum {
 	REPLY_ROUND = 500,
 	AREA = 64 * 1024,
+	CLOSES = 300,
 	AHEAD_MOST = 16, /* requests whose replies were not read: docs/protocol.md, Limits */
 };
 
@@ -323,6 +324,38 @@ static void nor_does_one_sent_after_descriptors_that_nobody_reads(void **state)
 	raw_close(&r);
 }
 
+/* Closing the channel closes the queue, too; QUEUE_CLOSE then says when it is gone. */
+static void a_queue_without_its_channel_is_gone_when_its_close_is_answered(void **state)
+{
+	(void)state;
+	struct raw r;
+	raw_connect(&r);
+	int memory = raw_memfd(AREA), fds[MSG_FDS_MAX];
+	const union msg_any open = {.queue_open = {.area_id = raw_area_add(&r, memory, AREA),
+						   .backend = MSG_BACKEND_COPY}};
+	union msg_any m = open, close_it = {0};
+	assert_int_equal(raw_request(&r, MSG_QUEUE_OPEN, &m, -1, fds), 0);
+	for (int i = 0; i < CLOSES; i++) {
+		close_it.queue_close =
+			(struct msg_queue_close){.hdr = {sizeof(m.queue_close), MSG_QUEUE_CLOSE, 0,
+							 ++r.serial, 0},
+						 .queue_id = m.queue_open_reply.queue_id};
+		union msg_any again = open;
+		again.hdr =
+			(struct msg_hdr){sizeof(m.queue_open), MSG_QUEUE_OPEN, 0, ++r.serial, 0};
+		wire_close(fds, m.hdr.nfds);
+		assert_int_equal(wire_send(r.sock, &close_it.hdr, NULL, 0), 0);
+		assert_int_equal(wire_send(r.sock, &again.hdr, NULL, 0), 0);
+		assert_true(raw_receive(&r, &m, fds) > 0);
+		assert_true(m.hdr.error == 0 || m.hdr.error == reason_error(REASON_NO_OBJECT));
+		assert_true(raw_receive(&r, &m, fds) > 0);
+		assert_int_equal(m.hdr.error, 0);
+	}
+	wire_close(fds, m.hdr.nfds);
+	close(memory);
+	raw_close(&r);
+}
+
 static void connecting_and_hanging_up_all_the_time_disturbs_nobody(void **state)
 {
 	(void)state;
@@ -371,6 +404,7 @@ int main(void)
 		WORLD_CASE(whoever_reads_no_reply_is_hung_up_on),
 		WORLD_CASE(an_end_sent_to_its_other_end_does_not_outlive_its_client),
 		WORLD_CASE(nor_does_one_sent_after_descriptors_that_nobody_reads),
+		WORLD_CASE(a_queue_without_its_channel_is_gone_when_its_close_is_answered),
 		WORLD_CASE(connecting_and_hanging_up_all_the_time_disturbs_nobody),
 		WORLD_CASE(a_name_is_only_shown),
 	};

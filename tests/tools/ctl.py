@@ -211,6 +211,16 @@ class Others(world.Case):
             found = [f for f in json.loads(said.stdout)["machine"]["findings"] if f["subject"] == "inotify watches"]
             self.assertEqual([(f["value"], f["verdict"]) for f in found], [(str(watches), verdict)])
         self.assertIn(f"fs.inotify.max_user_watches={4 * (watches // 4 + 1)}", found[0]["action"])
+        said = self.run_tool(CTL, "doctor", "--json", "-c", self.path("missing"))
+        self.assertEqual(said.stderr.decode(), f"zcrxctl: {self.path('missing')}: No such file or directory\n")
+        self.assertNotIn("watches", " ".join(f["subject"] for f in json.loads(said.stdout)["machine"]["findings"]))
+
+    def test_a_missing_configuration_is_told_under_the_program_s_name(self):
+        path = self.path("missing")
+        for name, *command in (("zcrxctl", CTL, "cdi"), ("zcrxctl", CTL, "policy", "test"), ("zcrxd", world.ZCRXD, "--check")):
+            said = self.run_tool(*command, "-c", path)
+            self.assertEqual(said.returncode, 2 if "policy" in command else 1, command)
+            self.assertEqual(said.stderr.decode(), f"{name}: {path}: No such file or directory\n")
 
 
 world.main()

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-from guest import (DEV_NAME, HEADER, LOCAL, PEER, RINGS_GET, Failed, Tally, do, family, flush_deferred,
-                   pools, queues_bound, until)
+from guest import (DEV_NAME, HEADER, LOCAL, PEER, RINGS_GET, Failed, Tally, accepts, do, family,
+                   flush_deferred, pools, queues_bound, until)
 
 BUILD = os.environ.get("ZCRX_BUILD_DIR", "build/dev")
 ZCRXD = os.path.join(BUILD, "daemon", "zcrxd")
@@ -73,7 +73,7 @@ class Service:
             ["prlimit", "--memlock=unlimited", *as_user(DAEMON_UID, "net_admin", "ipc_lock"), ZCRXD, "-v", "-c",
              self.config],
             stderr=self.log, env=self.environment)
-        until("zcrxd serves", lambda: os.path.exists(self.socket))
+        until("zcrxd serves", lambda: accepts(self.socket))
 
     def end(self, how=signal.SIGTERM):
         self.process.send_signal(how)

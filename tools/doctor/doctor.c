@@ -108,7 +108,10 @@ static void add_for_users(uint64_t *sum, uint64_t users, uint64_t n)
 		*sum = UINT64_MAX;
 }
 
-/* Gathers what zcrxd.conf says; nothing if it cannot be read, and config_load() has printed why. */
+/*
+ * Gathers what zcrxd.conf says. If it cannot be read, config_load() has printed why, and the limits
+ * that are compared with it cannot be judged.
+ */
 static void settings_gather(struct machine_facts *m, const char *path)
 {
 	struct config c = {0};
@@ -116,6 +119,8 @@ static void settings_gather(struct machine_facts *m, const char *path)
 
 	if (r == 0)
 		m->kernel.fixed_holes = c.fixed_holes;
+	else
+		m->limits.inotify_err = m->limits.epoll_err = r;
 	for (struct policy_class *k = r == 0 ? c.policy.classes : NULL; k; k = k->next) {
 		const struct limits *l = &k->limits;
 

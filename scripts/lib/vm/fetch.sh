@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# Kernel and toolchain of the test VM, from one suite, as ordinary folders of the calling user:
+# Gets kernel and toolchain of the test VM from one suite, as ordinary folders of the calling user:
 #   $VM/kernel     release, vmlinux (or vmlinuz), modules/, boot/ (modules to load before the root
 #                  file system is there, uncompressed, in the order of their names)
-#   $VM/toolchain  a root directory with compiler, make and the headers of that very kernel
+#   $VM/toolchain  a root directory with compiler, make and the headers of the same kernel
 # No package is configured, so no maintainer script runs and nobody needs to be root. A folder
-# exists only once it is whole: it is filled below $VM/new and renamed; packages fetched so far
-# stay in $VM/apt until then.
+# exists only once it is whole: it is filled below $VM/new and then renamed. Until then the packages
+# that were fetched stay in $VM/apt.
 
 KERNEL_MIN=7.1
 SUITES="forky sid trixie-backports"
@@ -22,14 +22,15 @@ new_enough()
 	printf '%s\n%s\n' "$2" "$1" | sort -CV
 }
 
-# wanted_packages RELEASE: what the two folders have to be made of, at least.
+# wanted_packages RELEASE: prints the packages that the two folders have to be made of, at least.
 wanted_packages()
 {
 	# shellcheck disable=SC2086
 	printf '%s\n' $TOOLCHAIN_PKGS "$BOOT_MODULES" "$1"
 }
 
-# Is all there? Another checkout may have wanted more.
+# Are both folders there, made of all packages that are wanted? Those that another version of this
+# script made may lack some.
 fetched()
 {
 	local have
@@ -38,14 +39,14 @@ fetched()
 		! wanted_packages "$have" | grep -qvxF -f "$VM/toolchain/.packages"
 }
 
-# `uname -r` of the preferred suite's current kernel.
+# Prints what `uname -r` says on the preferred suite's current kernel.
 kernel_release()
 {
 	apt-cache show --no-all-versions linux-image-amd64 2>/dev/null |
 		sed -n 's/^Depends:.*linux-image-\([0-9][^ ,]*\).*/\1/p'
 }
 
-# The packages of kernel RELEASE; older suites have image, binary and modules in one.
+# Prints the packages of kernel RELEASE. Older suites have image, binary and modules in one package.
 kernel_packages()
 {
 	{ apt-cache pkgnames "linux-binary-$1"; apt-cache pkgnames "linux-modules-$1"; } |
@@ -53,8 +54,8 @@ kernel_packages()
 	echo "linux-headers-$1"
 }
 
-# fetch_packages WORK MIRROR SUITE: leaves them in WORK/archives and sets release, or fails.
-# apt goes on with what an earlier try left there, if the suite still has it.
+# fetch_packages WORK MIRROR SUITE: downloads the packages to WORK/archives and sets release, or fails.
+# apt keeps what an earlier try left there, if the suite still has it.
 fetch_packages()
 {
 	local work=$1 mirror=$2 suite=$3 suites=("$3")
@@ -76,7 +77,7 @@ fetch_packages()
 	rm -f "$work/archives/lock"
 }
 
-# unpack ROOT DEB...: only what is run or compiled against.
+# unpack ROOT DEB...: unpacks the packages without documentation and translations.
 unpack()
 {
 	local root=$1 deb dir
@@ -115,7 +116,7 @@ unpack_kernel()
 	return 1
 }
 
-# Copies of BOOT_MODULES and of what they need, numbered in the order of loading.
+# Copies BOOT_MODULES, and the modules that they need, with names numbered in the order of loading.
 make_boot_modules()
 {
 	local kernel=$1 n=100 path to

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# One guest: its ram disk, QEMU, the channels of its command, and what became of it. All of a run
-# lives in a folder of its own below $STATE, so that runs do not disturb each other, and is gone
-# with it but for the console. The guest's side is in `init` and `guest`, beside this file.
+# One run of a guest: its ram disk, QEMU, the channels of its command, and how it ended. All files of a
+# run lie in a folder of its own below $STATE, so that runs do not disturb each other. The folder is
+# removed at the end; only the console's log is kept. `init` and `guest`, beside this file, run
+# inside the guest.
 
 BOOT_TRIES=3
-# Emulated on a machine that is busy with other things as well.
+# Enough for a guest that is emulated on a machine with much other work.
 BOOT_LIMIT_SECONDS=120
 
 # Quotes its arguments for any shell.
@@ -19,7 +20,7 @@ quoted()
 	done
 }
 
-# write_disk RUN TTY CMD...: RUN/disk, the initial ram disk with the command.
+# write_disk RUN TTY CMD...: writes RUN/disk, the initial ram disk, which holds the command.
 write_disk()
 {
 	local run=$1 tty=$2 root=$1/root rows=24 columns=80
@@ -41,7 +42,7 @@ write_disk()
 	rm -rf "$root"
 }
 
-# start_qemu RUN ACCEL MEMORY TTY: sets qemu to its process.
+# start_qemu RUN ACCEL MEMORY TTY: starts QEMU, and sets qemu to its process id.
 start_qemu()
 {
 	local run=$1 accel=$2 memory=$3 tty=$4 kernel=$VM/kernel/vmlinux machine args port n=0
@@ -77,13 +78,14 @@ start_qemu()
 	qemu=$!
 }
 
-# said WORD: has the guest said it?
+# said WORD: has the guest written a line that begins with WORD to its status port?
 said()
 {
 	grep -q "^$1" "$run/status"
 }
 
-# guest_once: one try; 0 if the guest got as far as the command. Sets ended to what ended it.
+# guest_once: tries once. Succeeds if the guest got as far as the command. Sets ended to how it ended:
+# exit, timeout or died.
 guest_once()
 {
 	local start=$SECONDS out err
@@ -122,9 +124,9 @@ guest_done()
 	rm -rf "$run"
 }
 
-# QEMU that emulates with several threads (7.2, at least) now and then lets one CPU run into the
-# breakpoint that the kernel sets on the other while it patches its own code, and no longer expects.
-# One thread, which takes the CPUs in turn, does not.
+# Has QEMU emulate with one thread from now on. With several threads QEMU (7.2, at least) now and then
+# lets one CPU run into a breakpoint that the kernel, on the other CPU, had set while it patched its own
+# code and has removed since. One thread, which runs the CPUs in turn, does not.
 slow_down()
 {
 	[ "$accel" != tcg ] || accel=single
@@ -149,7 +151,7 @@ tripped()
 	[ "$ended" = died ] && grep -q 'Oops: int3' "$run/console.log"
 }
 
-# guest ACCEL AGAIN LIMIT MEMORY TTY CMD...: never returns; the exit status is the command's.
+# guest ACCEL AGAIN LIMIT MEMORY TTY CMD...: runs CMD in a guest and exits with CMD's status.
 guest()
 {
 	local accel=$1 again=$2 limit=$3 memory=$4 tty=$5 began=$SECONDS

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# build/vm/zcnic.ko, from a copy of kernel/, so that the sources stay clean. It is there only if it
-# was built from the sources as they are now: a failed build never leaves an older one behind.
+# Builds build/vm/zcnic.ko from a copy of kernel/, so that the sources stay clean. The file is there only
+# if it was built from the sources as they are now: a failed build leaves no older file behind.
 
-# What a build depends on, as one line.
+# Prints a checksum of everything that a build depends on.
 module_inputs()
 {
 	(cat "$VM/kernel/release" && cd "$PROJECT/kernel" && find . -type f ! -name '.*' ! -name '*.md' \
@@ -27,7 +27,7 @@ module_build()
 		say "building zcnic for $release"
 		rm -rf "$module" "$copy"
 		cp -R "$PROJECT/kernel" "$copy"
-		# Named because make does not find it out below an older proot.
+		# The source is named because make does not find it below an older proot.
 		source=/usr/src/$(cd "$VM/toolchain/usr/src" && echo linux-headers-*-common)
 		if ! in_toolchain "$copy" make -C "/usr/src/linux-headers-$release" \
 			"M=$copy" "abs_srctree=$source" -j "$(nproc)" modules >"$log" 2>&1 </dev/null; then

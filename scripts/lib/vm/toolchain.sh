@@ -1,15 +1,15 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# Commands inside the toolchain's root directory. The project's tree is there at its own path, and
-# /proc and /dev are those outside. Mounts of a private namespace are the quick way; where those
-# are not allowed (an ordinary user inside a chroot) proot imitates them.
+# Runs commands inside the toolchain's root directory. The project's tree is there at its own path, and
+# /proc and /dev are those of this machine. Mounts in a private namespace are the quick way. Where a
+# user may make none (an ordinary user inside a chroot) proot imitates them.
 
-# Can this user have mounts of its own here?
+# The command by which this user has mounts of its own, where that is allowed.
 TOOLCHAIN_UNSHARE=(unshare --mount --propagation private)
 [ "$(id -u)" -eq 0 ] || TOOLCHAIN_UNSHARE+=(--user --map-root-user)
 
-# in_toolchain DIR CMD...: CMD in the folder DIR, which is the project's tree or below it.
+# in_toolchain DIR CMD...: runs CMD in the folder DIR, which is the project's tree or lies in it.
 in_toolchain()
 {
 	local root=$VM/toolchain env=(env -i "PATH=/usr/sbin:/usr/bin" LC_ALL=C.UTF-8 HOME=/tmp)
