@@ -164,7 +164,8 @@ static void wind_up(struct pump *p)
 static void run_job(void *data)
 {
 	struct pump *p = data;
-	serve_job(p, STAILQ_FIRST(&p->jobs));
+	const struct job *j = STAILQ_FIRST(&p->jobs);
+	serve_message(p, &j->m, j->fds);
 }
 
 static void job_start(struct pump *p)
@@ -233,7 +234,7 @@ static void message(struct pump *p, const union link_any *m, uint32_t len, int *
 	}
 	if (link_is_slow(m->hdr.type))
 		return job_add(p, m, fds, nfds);
-	serve_message(p, m, fds, nfds);
+	serve_message(p, m, fds);
 	wire_close(fds, nfds);
 }
 

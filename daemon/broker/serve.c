@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "daemon/broker/serve_lease.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
@@ -47,8 +46,9 @@ static bool is_amount(const struct link_amount *m)
 	return m->kind < ACCOUNT_KINDS && m->kind != ACCOUNT_SESSIONS && m->kind != ACCOUNT_FILES;
 }
 
-static int charge(struct pump *p, const struct link_amount *m)
+int on_charge(struct pump *p, const struct link_amount *m, struct served *s)
 {
+	(void)s;
 	if (!is_amount(m))
 		return -EINVAL;
 	int r = files_account(p->who.user, m->kind, m->n);
@@ -56,8 +56,9 @@ static int charge(struct pump *p, const struct link_amount *m)
 	return r;
 }
 
-static void release(struct pump *p, const struct link_amount *m)
+void on_release(struct pump *p, const struct link_amount *m, const int *fds)
 {
+	(void)fds;
 	if (!is_amount(m) || m->n > p->charged[m->kind])
 		return pump_break(p, "releases more than it was charged");
 	p->charged[m->kind] -= m->n;
@@ -65,8 +66,9 @@ static void release(struct pump *p, const struct link_amount *m)
 }
 
 /* What the broker before had charged it, whatever the limits are now. */
-static void have(struct pump *p, const struct link_have *m)
+void on_have(struct pump *p, const struct link_have *m, const int *fds)
 {
+	(void)fds;
 	if (!p->taken)
 		return pump_break(p, "says again what it has");
 	p->taken = false;
@@ -82,29 +84,32 @@ static void have(struct pump *p, const struct link_have *m)
 }
 
 /* So many of those that were asked for as are within the rate. */
-static uint32_t requests(struct pump *p, uint32_t n)
+int on_requests(struct pump *p, const struct link_count *m, struct served *s)
 {
 	uint32_t within = 0;
 	uint64_t now = clock_ns();
-	while (within < n && within < 32 && account_request(p->who.user, now))
+	while (within < m->n && within < 32 && account_request(p->who.user, now))
 		within++;
-	return within;
-}
-
-static int flight(struct pump *p, uint32_t n)
-{
-	if (!flight_reader_charge(p->reader, n))
-		return -EBUSY;
-	p->in_flight += n;
+	s->reply.re_REQUESTS.n = within;
 	return 0;
 }
 
-static void landed(struct pump *p, uint32_t n)
+int on_flight(struct pump *p, const struct link_count *m, struct served *s)
 {
-	if (n > p->in_flight)
+	(void)s;
+	if (!flight_reader_charge(p->reader, m->n))
+		return -EBUSY;
+	p->in_flight += m->n;
+	return 0;
+}
+
+void on_landed(struct pump *p, const struct link_count *m, const int *fds)
+{
+	(void)fds;
+	if (m->n > p->in_flight)
 		return pump_break(p, "lands more than it sent");
-	p->in_flight -= n;
-	flight_reader_release(p->reader, n);
+	p->in_flight -= m->n;
+	flight_reader_release(p->reader, m->n);
 }
 
 /* Only a memfd: what else it is, looking at it may wait for whoever made it. */
@@ -113,23 +118,44 @@ static int file(struct pump *p, int fd, uint64_t bytes)
 	return fcntl(fd, F_GET_SEALS) < 0 ? -EINVAL : files_charge(p->who.user, fd, bytes);
 }
 
-/* The file is the pump's, which could have done the same before its sandbox. */
-static void readonly(struct pump *p, const union link_any *m, int fd)
+int on_file(struct pump *p, const struct link_bytes *m, struct served *s)
 {
-	union link_any reply = {0};
-	_cleanup_(fd_closep) int copy = fcntl(fd, F_GET_SEALS) < 0 ? -EINVAL : files_readonly(fd);
-	serve_reply(p, &reply, &m->hdr, copy < 0 ? copy : 0, copy);
+	return file(p, s->fds[0], m->bytes);
 }
 
-static void log_line(const struct pump *p, struct link_log *m)
+/* Of a pump that was taken over: one that is beyond the limits now is not charged. */
+void on_have_file(struct pump *p, const struct link_bytes *m, const int *fds)
 {
+	if (p->taken)
+		file(p, fds[0], m->bytes);
+}
+
+/* The file is the pump's, which could have done the same before its sandbox. */
+int on_readonly(struct pump *p, const struct link_nothing *m, struct served *s)
+{
+	(void)p;
+	(void)m;
+	s->fd = fcntl(s->fds[0], F_GET_SEALS) < 0 ? -EINVAL : files_readonly(s->fds[0]);
+	return s->fd < 0 ? s->fd : 0;
+}
+
+void on_log(struct pump *p, const struct link_log *m, const int *fds)
+{
+	(void)fds;
 	if (m->cause >= LOG_CAUSES || m->priority > 7)
 		return;
-	m->line[sizeof(m->line) - 1] = '\0';
-	log_client((int)m->priority, p->who.uid, p->who.class, m->cause, "%s", m->line);
+	log_client((int)m->priority, p->who.uid, p->who.class, m->cause, "%.*s",
+		   (int)sizeof(m->line) - 1, m->line);
 }
 
-static void host(struct pump *p, const struct link_host *m)
+void on_over(struct pump *p, const struct link_nothing *m, const int *fds)
+{
+	(void)m;
+	(void)fds;
+	p->over = true;
+}
+
+int on_host(struct pump *p, const struct link_host *m, struct served *s)
 {
 	struct classes *classes;
 	const struct policy_class *class = pump_class(p, &classes);
@@ -139,16 +165,17 @@ static void host(struct pump *p, const struct link_host *m)
 					   .local = m->local,
 					   .remote = m->remote};
 	struct policy_verdict v = policy_judge(class, &ask);
-	union link_any reply = {.re_HOST = {.reason = v.reason}};
 	const struct msg_flow_host wish = {.flags = m->flags,
 					   .backlog = m->backlog,
 					   .local = m->local,
 					   .remote = m->remote};
-	_cleanup_(fd_closep) int fd = v.reason ? -EACCES : hosted_open(&wish, m->towards);
+	struct link_refusal *refusal = &s->reply.re_HOST;
+	s->fd = v.reason ? -EACCES : hosted_open(&wish, m->towards);
+	refusal->reason = v.reason;
 	if (v.reason)
-		strncat(reply.re_HOST.text, v.why, sizeof(reply.re_HOST.text) - 1);
+		strncat(refusal->text, v.why, sizeof(refusal->text) - 1);
 	classes_put(classes);
-	serve_reply(p, &reply, &m->hdr, fd < 0 ? fd : 0, fd);
+	return s->fd < 0 ? s->fd : 0;
 }
 
 /* ---- dma-bufs ---- */
@@ -165,11 +192,12 @@ static void keep(struct pump *p, struct held_kept *k)
 	free(k);
 }
 
-static void keep_id(struct pump *p, uint32_t id)
+void on_keep(struct pump *p, const struct link_id *m, const int *fds)
 {
 	struct held_kept *k;
+	(void)fds;
 	LIST_FOREACH (k, &p->kept, link)
-		if (k->id == id)
+		if (k->id == m->id)
 			return keep(p, k);
 	pump_break(p, "keeps what it has not");
 }
@@ -186,23 +214,24 @@ static uint64_t kept_count(struct pump *p)
 }
 
 /* On the pump's own thread. */
-static int udmabuf(struct pump *p, const struct job *j, union link_any *reply)
+int on_udmabuf(struct pump *p, const struct link_bytes *m, struct served *s)
 {
 	struct classes *classes;
 	bool may = pump_class(p, &classes)->udmabuf;
 	struct held_kept *k = calloc(1, sizeof(*k));
 	static uint32_t last_id;
 	classes_put(classes);
-	int r = !k ? -ENOMEM : !may ? -EACCES : fcntl(j->fds[0], F_GET_SEALS) < 0 ? -EINVAL : 0;
+	int r = !k ? -ENOMEM : !may ? -EACCES : fcntl(s->fds[0], F_GET_SEALS) < 0 ? -EINVAL : 0;
 	/* An area was charged for each, and the memory that becomes pinned. */
 	if (r == 0 &&
 	    kept_count(p) >= __atomic_load_n(&p->charged[ACCOUNT_AREAS], __ATOMIC_RELAXED))
 		r = -EDQUOT;
 	if (r == 0)
-		r = files_charge(p->who.user, j->fds[0], j->m.as_UDMABUF.bytes);
-	int dmabuf = r < 0 ? r : udmabuf_new(j->fds[0], j->m.as_UDMABUF.bytes);
-	_cleanup_(fd_closep) int memfd = dmabuf < 0 ? -1 : fcntl(j->fds[0], F_DUPFD_CLOEXEC, 0);
-	r = dmabuf < 0 ? dmabuf : memfd < 0 ? -errno : 0;
+		r = files_charge(p->who.user, s->fds[0], m->bytes);
+	int dmabuf = r < 0 ? r : udmabuf_new(s->fds[0], m->bytes);
+	_cleanup_(fd_closep) int memfd = dmabuf < 0 ? -1 : fcntl(s->fds[0], F_DUPFD_CLOEXEC, 0);
+	_cleanup_(fd_closep) int copy = memfd < 0 ? -1 : fcntl(dmabuf, F_DUPFD_CLOEXEC, 0);
+	r = dmabuf < 0 ? dmabuf : copy < 0 ? -errno : 0;
 	if (r == 0)
 		r = files_keep_later(&k->kept, p->who.user, memfd, dmabuf);
 	if (r < 0) {
@@ -211,85 +240,39 @@ static int udmabuf(struct pump *p, const struct job *j, union link_any *reply)
 		return r;
 	}
 	fd_steal(&memfd);
-	k->id = reply->re_UDMABUF.id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
+	k->id = s->reply.re_UDMABUF.id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&p->lock);
 	LIST_INSERT_HEAD(&p->kept, k, link);
 	pthread_mutex_unlock(&p->lock);
-	return dmabuf;
+	s->fd = fd_steal(&copy);
+	return 0;
 }
 
 /* ---- all of it ---- */
 
-static void ask(struct pump *p, const union link_any *m, const int *fds)
+void serve_message(struct pump *p, const union link_any *m, const int *fds)
 {
-	union link_any reply = {0};
-	int r = -EBADMSG;
-	switch ((int)m->hdr.type) {
-	case LINK_CHARGE:
-		r = charge(p, &m->as_CHARGE);
-		break;
-	case LINK_REQUESTS:
-		reply.re_REQUESTS.n = requests(p, m->as_REQUESTS.n);
-		r = 0;
-		break;
-	case LINK_FILE:
-		r = file(p, fds[0], m->as_FILE.bytes);
-		break;
-	case LINK_FLIGHT:
-		r = flight(p, m->as_FLIGHT.n);
-		break;
-	default:
-		break;
-	}
-	serve_reply(p, &reply, &m->hdr, r, -1);
-}
-
-void serve_message(struct pump *p, const union link_any *m, int *fds, uint32_t nfds)
-{
-	(void)nfds;
-	switch ((int)m->hdr.type) {
-	case LINK_RELEASE:
-		return release(p, &m->as_RELEASE);
-	case LINK_LANDED:
-		return landed(p, m->as_LANDED.n);
-	case LINK_LOG: {
-		struct link_log copy = m->as_LOG;
-		return log_line(p, &copy);
-	}
-	case LINK_HAVE:
-		return have(p, &m->as_HAVE);
-	case LINK_HAVE_FILE:
-		if (p->taken)
-			file(p, fds[0], m->as_HAVE_FILE.bytes);
+	struct served s = {.fds = fds, .fd = -1};
+	int r;
+	switch (m->hdr.type) {
+#define SERVE_BROKER_TELLS(name, handler)
+#define SERVE_PUMP_TELLS(name, handler)              \
+	case LINK_##name:                            \
+		on_##handler(p, &m->as_##name, fds); \
 		return;
-	case LINK_OVER:
-		p->over = true;
+#define SERVE_PUMP_ASKS(name, handler)                  \
+	case LINK_##name:                               \
+		r = on_##handler(p, &m->as_##name, &s); \
+		break;
+#define X(name, handler, number, request, reply, least, most, back, who, ...) \
+	SERVE_##who(name, handler)
+		LINK_TABLE(X)
+#undef X
+	default: /* link_check() lets nothing else through */
 		return;
-	case LINK_HOST:
-		return host(p, &m->as_HOST);
-	case LINK_READONLY:
-		return readonly(p, m, fds[0]);
-	case LINK_KEEP:
-		return keep_id(p, m->as_KEEP.id);
-	default:
-		return ask(p, m, fds);
 	}
-}
-
-void serve_job(struct pump *p, struct job *j)
-{
-	union link_any reply = {0};
-	int r, fd = -1;
-	switch ((int)j->m.hdr.type) {
-	case LINK_UDMABUF:
-		r = udmabuf(p, j, &reply);
-		serve_reply(p, &reply, &j->m.hdr, r < 0 ? r : 0, r); /* the descriptor is kept */
-		return;
-	default:
-		r = serve_lease_job(p, j, &reply, &fd);
-	}
-	serve_reply(p, &reply, &j->m.hdr, r, fd);
-	fd_close(fd);
+	serve_reply(p, &s.reply, &m->hdr, r, s.fd);
+	fd_close(s.fd);
 }
 
 void serve_release(struct pump *p)

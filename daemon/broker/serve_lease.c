@@ -9,6 +9,7 @@
 #include <sys/pidfd.h>
 
 #include "base/fd.h"
+#include "daemon/broker/serve.h"
 #include "daemon/grant/attach.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
@@ -80,8 +81,9 @@ static int judge(const struct policy_class *class, const struct link_lease *m, c
 	return v.reason ? -EACCES : 0;
 }
 
-static int take(struct pump *p, const struct link_lease *m, struct link_lease_reply *ret)
+int on_lease(struct pump *p, const struct link_lease *m, struct served *s)
 {
+	struct link_lease_reply *ret = &s->reply.re_LEASE;
 	struct classes *classes;
 	char nic[sizeof(m->nic)], why[NIC_SENTENCE_BYTES] = "";
 	snprintf(nic, sizeof(nic), "%.*s", (int)sizeof(nic) - 1, m->nic);
@@ -117,6 +119,15 @@ static int take(struct pump *p, const struct link_lease *m, struct link_lease_re
 	return 0;
 }
 
+int on_lease_end(struct pump *p, const struct link_id *m, struct served *s)
+{
+	struct held_lease *h = lease_find(p, m->id);
+	(void)s;
+	if (h)
+		lease_drop(p, h);
+	return h ? 0 : -ENOENT;
+}
+
 /* ---- rules ---- */
 
 static void rules_hold(struct pump *p, struct held_lease *h, uint32_t first,
@@ -136,8 +147,9 @@ static void rules_hold(struct pump *p, struct held_lease *h, uint32_t first,
 	}
 }
 
-static int steer(struct pump *p, const struct link_steer *m, int sock, struct link_steer_reply *ret)
+int on_steer(struct pump *p, const struct link_steer *m, struct served *s)
 {
+	struct link_steer_reply *ret = &s->reply.re_STEER;
 	struct held_lease *h = lease_find(p, m->lease);
 	struct steered set;
 	struct classes *classes;
@@ -147,7 +159,7 @@ static int steer(struct pump *p, const struct link_steer *m, int sock, struct li
 		if (rule_find(h, m->rule + i))
 			return -EINVAL;
 	const struct steer_wish wish = {.class = pump_class(p, &classes),
-					.sock = sock,
+					.sock = s->fds[0],
 					.listener = m->listener,
 					.local = m->local,
 					.remote = m->remote};
@@ -161,10 +173,11 @@ static int steer(struct pump *p, const struct link_steer *m, int sock, struct li
 	return 0;
 }
 
-static int unsteer(struct pump *p, const struct link_rule *m)
+int on_unsteer(struct pump *p, const struct link_rule *m, struct served *s)
 {
 	struct held_lease *h = lease_find(p, m->lease);
 	struct held_rule *rule = h ? rule_find(h, m->rule) : NULL;
+	(void)s;
 	if (!rule)
 		return -ENOENT;
 	pthread_mutex_lock(&p->lock);
@@ -181,20 +194,19 @@ static int unsteer(struct pump *p, const struct link_rule *m)
  * TODO: in a hand, a short process with a deadline: whoever holds the ring's lock in a page fault
  * that it serves itself makes this thread wait for as long as it likes.
  */
-static int zcrx(struct pump *p, const struct job *j, struct link_zcrx_reply *ret)
+int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
 {
-	const struct link_zcrx *m = &j->m.as_ZCRX;
 	struct held_lease *h = lease_find(p, m->lease);
 	if (!h)
 		return -ENOENT;
-	bool memory = fcntl(j->fds[0], F_GET_SEALS) >= 0 &&
-		      (m->dmabuf || fcntl(j->fds[1], F_GET_SEALS) >= 0);
+	bool memory = fcntl(s->fds[0], F_GET_SEALS) >= 0 &&
+		      (m->dmabuf || fcntl(s->fds[1], F_GET_SEALS) >= 0);
 	if (!memory)
 		return -EINVAL;
 	/* What is registered is pinned: it was charged before, if the pump is honest. */
-	int charged = files_charge(p->who.user, j->fds[0], m->rq_offset + m->rq_bytes);
+	int charged = files_charge(p->who.user, s->fds[0], m->rq_offset + m->rq_bytes);
 	if (charged == 0 && !m->dmabuf)
-		charged = files_charge(p->who.user, j->fds[1], m->area_bytes);
+		charged = files_charge(p->who.user, s->fds[1], m->area_bytes);
 	if (charged < 0)
 		return charged;
 	_cleanup_(fd_closep) int ring = pidfd_getfd(p->pidfd, m->ring, 0);
@@ -204,33 +216,34 @@ static int zcrx(struct pump *p, const struct job *j, struct link_zcrx_reply *ret
 				.ring = ring,
 				.rq_entries = m->rq_entries,
 				.chunk_bytes = m->chunk_bytes,
-				.refills = j->fds[0],
+				.refills = s->fds[0],
 				.refills_offset = m->rq_offset,
 				.refills_bytes = m->rq_bytes,
-				.area = j->fds[1],
+				.area = s->fds[1],
 				.is_dmabuf = m->dmabuf,
 				.area_bytes = m->area_bytes,
 				.events = m->events,
 				.event_data = m->event_data,
 				.stats_offset = m->stats_offset};
 	int r = attach_zcrx(&a);
-	*ret = (struct link_zcrx_reply){.id = a.id,
-					.head = a.head,
-					.tail = a.tail,
-					.rqes = a.rqes,
-					.token = a.token};
+	s->reply.re_ZCRX = (struct link_zcrx_reply){.id = a.id,
+						    .head = a.head,
+						    .tail = a.tail,
+						    .rqes = a.rqes,
+						    .token = a.token};
 	return r;
 }
 
-static int devmem(struct pump *p, const struct job *j, struct link_devmem_reply *ret, int *ret_fd)
+int on_devmem(struct pump *p, const struct link_devmem *m, struct served *s)
 {
-	const struct held_lease *h = lease_find(p, j->m.as_DEVMEM.lease);
-	return h ? attach_devmem(ret_fd, &ret->id, h->lease, j->fds[0]) : -ENOENT;
+	const struct held_lease *h = lease_find(p, m->lease);
+	return h ? attach_devmem(&s->fd, &s->reply.re_DEVMEM.id, h->lease, s->fds[0]) : -ENOENT;
 }
 
 /* Only of NICs that its class may lease of: others' are not its business. */
-static int holder(const struct pump *p, const struct link_holder *m, struct link_text *ret)
+int on_holder(struct pump *p, const struct link_holder *m, struct served *s)
 {
+	struct link_text *ret = &s->reply.re_HOLDER;
 	struct classes *classes;
 	char nic[sizeof(m->nic)];
 	snprintf(nic, sizeof(nic), "%.*s", (int)sizeof(nic) - 1, m->nic);
@@ -239,33 +252,6 @@ static int holder(const struct pump *p, const struct link_holder *m, struct link
 	if (may && !holder_say(nic, m->rxq, ret->text, sizeof(ret->text)))
 		*ret->text = '\0';
 	return 0;
-}
-
-int serve_lease_job(struct pump *p, const struct job *j, union link_any *reply, int *ret_fd)
-{
-	const union link_any *m = &j->m;
-	struct held_lease *h;
-	switch ((int)m->hdr.type) {
-	case LINK_LEASE:
-		return take(p, &m->as_LEASE, &reply->re_LEASE);
-	case LINK_LEASE_END:
-		h = lease_find(p, m->as_LEASE_END.id);
-		if (h)
-			lease_drop(p, h);
-		return h ? 0 : -ENOENT;
-	case LINK_STEER:
-		return steer(p, &m->as_STEER, j->fds[0], &reply->re_STEER);
-	case LINK_UNSTEER:
-		return unsteer(p, &m->as_UNSTEER);
-	case LINK_ZCRX:
-		return zcrx(p, j, &reply->re_ZCRX);
-	case LINK_HOLDER:
-		return holder(p, &m->as_HOLDER, &reply->re_HOLDER);
-	case LINK_DEVMEM:
-		return devmem(p, j, &reply->re_DEVMEM, ret_fd);
-	default:
-		return -EBADMSG;
-	}
 }
 
 void serve_lease_end_all(struct pump *p)

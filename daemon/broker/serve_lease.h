@@ -5,9 +5,6 @@
 
 #include "daemon/broker/pump.h"
 
-/* Returns the reply's error; *ret_fd is a descriptor that goes with it, or stays -1. */
-int serve_lease_job(struct pump *p, const struct job *j, union link_any *reply, int *ret_fd);
-
 /* All that the pump has end; its process has ended. */
 void serve_lease_end_all(struct pump *p);
 

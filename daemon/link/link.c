@@ -21,7 +21,7 @@ struct rule {
 };
 
 static const struct rule rules[] = {
-#define X(name, number, request, reply, least, most, back, who, pace)                         \
+#define X(name, handler, number, request, reply, least, most, back, who, pace)                \
 	{#name,      sizeof(struct request), sizeof(struct reply), number, least, most, back, \
 	 LINK_##who, (pace) == SLOW},
 	LINK_TABLE(X)

@@ -3,8 +3,8 @@
  * The link between the broker (zcrxd) and one pump (zcrx-pump): a SOCK_SEQPACKET pair, one datagram
  * a message, with the header and the descriptors of proto/wire.h.
  *
- * LINK_TABLE is the grammar; the numbers, the size asserts, the checker and the broker's handlers
- * expand from it. Structs only grow at the end, so that a broker understands the pumps of the
+ * LINK_TABLE is the grammar; the numbers, the size asserts, the checker and the handlers of both
+ * sides expand from it. Structs only grow at the end, so that a broker understands the pumps of the
  * release before. What the broker gets from a pump it judges as if it came from a hostile program:
  * a pump handles what its client sends.
  */
@@ -203,39 +203,40 @@ struct link_have {
 };
 
 /*
- * NAME, number, struct of the request, struct of the reply, descriptors with the request (least,
- * most), with the reply (most), who sends it and whether it is answered, whether the broker may
- * need long for it: then it is carried out on a thread of the pump's own there.
+ * NAME, what its handler is called (on_handler()), number, struct of the request, struct of the
+ * reply, descriptors with the request (least, most), with the reply (most), who sends it and
+ * whether it is answered, whether the broker may need long for it: then it is carried out on a
+ * thread of the pump's own there.
  */
-#define LINK_TABLE(X)                                                          \
-	X(START, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)    \
-	X(CLASS, 2, link_class, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)    \
-	X(STOP, 3, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)   \
-	X(NEWS, 5, link_news, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)      \
-	X(CHARGE, 16, link_amount, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)    \
-	X(RELEASE, 17, link_amount, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)  \
-	X(REQUESTS, 18, link_count, link_count, 0, 0, 0, PUMP_ASKS, QUICK)     \
-	X(FILE, 19, link_bytes, link_nothing, 1, 1, 0, PUMP_ASKS, QUICK)       \
-	X(FLIGHT, 20, link_count, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)     \
-	X(LANDED, 21, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)    \
-	X(LOG, 22, link_log, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)         \
-	X(OVER, 24, link_nothing, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)    \
-	X(HOST, 25, link_host, link_refusal, 0, 0, 1, PUMP_ASKS, QUICK)        \
-	X(UDMABUF, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, SLOW)          \
-	X(KEEP, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)         \
-	X(HAVE, 28, link_have, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)       \
-	X(HAVE_FILE, 29, link_bytes, link_nothing, 1, 1, 0, PUMP_TELLS, QUICK) \
-	X(READONLY, 30, link_nothing, link_nothing, 1, 1, 1, PUMP_ASKS, QUICK) \
-	X(LEASE, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)   \
-	X(LEASE_END, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)      \
-	X(STEER, 34, link_steer, link_steer_reply, 1, 1, 0, PUMP_ASKS, SLOW)   \
-	X(UNSTEER, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)      \
-	X(ZCRX, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, SLOW)      \
-	X(HOLDER, 38, link_holder, link_text, 0, 0, 0, PUMP_ASKS, SLOW)        \
-	X(DEVMEM, 37, link_devmem, link_devmem_reply, 1, 1, 1, PUMP_ASKS, SLOW)
+#define LINK_TABLE(X)                                                                     \
+	X(START, start, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)        \
+	X(CLASS, class, 2, link_class, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)        \
+	X(STOP, stop, 3, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)        \
+	X(NEWS, news, 5, link_news, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)           \
+	X(CHARGE, charge, 16, link_amount, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)       \
+	X(RELEASE, release, 17, link_amount, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)    \
+	X(REQUESTS, requests, 18, link_count, link_count, 0, 0, 0, PUMP_ASKS, QUICK)      \
+	X(FILE, file, 19, link_bytes, link_nothing, 1, 1, 0, PUMP_ASKS, QUICK)            \
+	X(FLIGHT, flight, 20, link_count, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)        \
+	X(LANDED, landed, 21, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)       \
+	X(LOG, log, 22, link_log, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)               \
+	X(OVER, over, 24, link_nothing, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)         \
+	X(HOST, host, 25, link_host, link_refusal, 0, 0, 1, PUMP_ASKS, QUICK)             \
+	X(UDMABUF, udmabuf, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, SLOW)            \
+	X(KEEP, keep, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)              \
+	X(HAVE, have, 28, link_have, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)            \
+	X(HAVE_FILE, have_file, 29, link_bytes, link_nothing, 1, 1, 0, PUMP_TELLS, QUICK) \
+	X(READONLY, readonly, 30, link_nothing, link_nothing, 1, 1, 1, PUMP_ASKS, QUICK)  \
+	X(LEASE, lease, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)       \
+	X(LEASE_END, lease_end, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)      \
+	X(STEER, steer, 34, link_steer, link_steer_reply, 1, 1, 0, PUMP_ASKS, SLOW)       \
+	X(UNSTEER, unsteer, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)        \
+	X(ZCRX, zcrx, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, SLOW)           \
+	X(HOLDER, holder, 38, link_holder, link_text, 0, 0, 0, PUMP_ASKS, SLOW)           \
+	X(DEVMEM, devmem, 37, link_devmem, link_devmem_reply, 1, 1, 1, PUMP_ASKS, SLOW)
 
 enum link_type {
-#define X(name, number, ...) LINK_##name = number,
+#define X(name, handler, number, ...) LINK_##name = number,
 	LINK_TABLE(X)
 #undef X
 };
@@ -250,15 +251,15 @@ enum link_who {
 union link_any {
 	union msg_any any;
 	struct msg_hdr hdr;
-#define X(name, number, request, reply, ...) struct request as_##name;
+#define X(name, handler, number, request, reply, ...) struct request as_##name;
 	LINK_TABLE(X)
 #undef X
-#define X(name, number, request, reply, ...) struct reply re_##name;
+#define X(name, handler, number, request, reply, ...) struct reply re_##name;
 	LINK_TABLE(X)
 #undef X
 };
 
-#define X(name, number, request, reply, least, most, back, who, pace)                           \
+#define X(name, handler, number, request, reply, least, most, back, who, pace)                  \
 	static_assert(sizeof(struct request) % 8 == 0 && sizeof(struct reply) % 8 == 0, #name); \
 	static_assert(least <= most && most <= MSG_FDS_MAX && back <= MSG_FDS_MAX, #name);
 LINK_TABLE(X)

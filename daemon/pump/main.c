@@ -44,7 +44,7 @@ struct pump {
 };
 
 /* From the first broker; one that took the pump over says it, too, to be told what there is. */
-static int start(struct pump *p, const struct link_start *m)
+static int on_start(struct pump *p, const struct link_start *m)
 {
 	if (m->version != LINK_VERSION)
 		return -EPROTO;
@@ -65,21 +65,40 @@ static int start(struct pump *p, const struct link_start *m)
 	return 0;
 }
 
+static int on_class(struct pump *p, const struct link_class *m)
+{
+	(void)p;
+	return ask_class(m);
+}
+
+static int on_stop(struct pump *p, const struct link_nothing *m)
+{
+	(void)m;
+	if (p->client)
+		client_stop(p->client);
+	return 0;
+}
+
+static int on_news(struct pump *p, const struct link_news *m)
+{
+	(void)p;
+	ask_news(m);
+	return 0;
+}
+
 /* A message of the broker's. Returns 0 or a negative errno. */
 static int take(struct pump *p, const union link_any *m)
 {
-	switch ((int)m->hdr.type) {
-	case LINK_START:
-		return start(p, &m->as_START);
-	case LINK_CLASS:
-		return ask_class(&m->as_CLASS);
-	case LINK_NEWS:
-		ask_news(&m->as_NEWS);
-		return 0;
-	case LINK_STOP:
-		if (p->client)
-			client_stop(p->client);
-		return 0;
+	switch (m->hdr.type) {
+#define TAKE_PUMP_TELLS(name, handler)
+#define TAKE_PUMP_ASKS(name, handler)
+#define TAKE_BROKER_TELLS(name, handler) \
+	case LINK_##name:                \
+		return on_##handler(p, &m->as_##name);
+#define X(name, handler, number, request, reply, least, most, back, who, ...) \
+	TAKE_##who(name, handler)
+		LINK_TABLE(X)
+#undef X
 	default:
 		return -EBADMSG;
 	}

@@ -15,7 +15,7 @@ static const struct {
 	uint32_t bytes, reply_bytes, least, most, back;
 	enum link_who who;
 } all[] = {
-#define X(name, number, request, reply, least, most, back, who, pace) \
+#define X(name, handler, number, request, reply, least, most, back, who, pace) \
 	{number, sizeof(struct request), sizeof(struct reply), least, most, back, LINK_##who},
 	LINK_TABLE(X)
 #undef X
