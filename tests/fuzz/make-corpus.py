@@ -376,12 +376,54 @@ def reports():
     return seeds
 
 
+# ---- link: bits, then messages (link.c) ----
+
+def links():
+    how, kind = enum("link.c", "HOW"), enum("link.c", "KIND")
+    rows = re.findall(r"X\((\w+), \w+, (\d+), (\w+), \w+, (\d), \d, \d, (\w+), \w+\)", read("daemon", "link", "link.h"))
+    place = {name: i for i, (name, *_) in enumerate(rows)}
+    fds = {name: int(least) for name, _, _, least, _ in rows}
+    account = enum(os.path.join("..", "..", "policy", "limits.h"), "ACCOUNT")
+
+    def send(name, form="", *values, way="GOOD", fd="MEMFD", n=None):
+        body = struct.pack("=" + form, *values)
+        return struct.pack("=BBBHB", how[way], place[name], fds[name] if n is None else n, len(body), kind[fd]) + body
+
+    amount = lambda name, what, n: send(name, "IIQ", account[what], 0, n)
+    seeds = {"empty": b""}
+    for name, number, _, least, who in rows:
+        seeds[name.lower()] = b"\0" + send(name) * 2
+        seeds[f"{name.lower()}-taken"] = b"\1" + send(name, "IIQ", 1, 0, 1) * 2
+        seeds[f"{name.lower()}-full"] = b"\0" + send(name, "IIQ", 2**32 - 1, 2**32 - 1, 2**64 - 1)
+        seeds[f"{name.lower()}-fds"] = b"\0" + send(name, n=int(least) + 1) + send(name, n=0)
+        raw = struct.pack("=IHHIi", 32, int(number), int(least), int(who == "PUMP_ASKS"), 0) + bytes(16)
+        for way in ("RAW", "REPLY"):
+            seeds[f"{name.lower()}-{way.lower()}"] = b"\0" + send(name, "32s", raw, way=way)
+        if int(least):
+            seeds[f"{name.lower()}-kinds"] = b"\0" + b"".join(send(name, "Q", 4096, fd=k) for k in kind if k != "COUNT")
+    for what in account:
+        if what != "KINDS":
+            charge, release = amount("CHARGE", what, 1), amount("RELEASE", what, 1)
+            seeds[f"charges-{what.lower()}"] = b"\0" + charge * 5 + release * 6
+            seeds[f"overflow-{what.lower()}"] = b"\0" + charge + amount("CHARGE", what, 2**64 - 1) + release
+    seeds |= {
+        "flight": b"\0" + send("FLIGHT", "II", 8, 0) * 3 + send("LANDED", "II", 24, 0) + send("LANDED", "II", 1, 0),
+        "flight-most": b"\0" + send("FLIGHT", "II", 2**32 - 1, 0) + send("FLIGHT", "II", 1024, 0),
+        "have": b"\1" + send("HAVE_FILE", "Q", 65536) + send("HAVE", "16QII", *range(16), 9, 0) + send("HAVE"),
+        "have-much": b"\1" + send("HAVE", "16QII", *[2**64 - 1] * 16, 2**32 - 1, 0) + amount("CHARGE", "FLOWS", 1),
+        "files": b"\0" + send("FILE", "Q", 2**19) * 4 + send("FILE", "Q", 2**64 - 1),
+        "log": b"\0" + send("LOG", "II512s", 1, 3, b"%s%n\x1b" * 90) * 2 + send("LOG", "II", 99, 3) + send("LOG", "II", 1, 99),
+        "lease": b"\0" + send("LEASE", "IIII", 1, 1, 2, 0) + send("LEASE_END", "II", 1, 0) + send("STEER", "IIII", 1, 0, 1, 0),
+    }
+    return seeds
+
+
 def main():
     check = sys.argv[1:] == ["--check"]
     changed = 0
     for target, seeds in {"msg": messages(), "config": configs(), "session": sessions(),
                           "journal": journals(), "library": libraries(),
-                          "report": reports()}.items():
+                          "report": reports(), "link": links()}.items():
         folder = os.path.join(HERE, "corpus", target)
         os.makedirs(folder, exist_ok=True)
         for name in sorted(seeds.keys() | set(os.listdir(folder))):

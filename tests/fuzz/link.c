@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The link, with a hostile pump at its other end. Whatever datagram comes, of the checker and of
+ * what the broker does then: what is asked for is answered once, with a reply that the pump takes;
+ * the user has no more than its limits; and when the pump has gone nothing is charged any more.
+ *
+ * An input: bits, then messages: how it is made, which one of the table, with what descriptors, how
+ * many bytes of it follow, and these.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/size.h"
+#include "daemon/broker/serve.h"
+#include "daemon/broker/serve_lease.h"
+#include "daemon/grant/account.h"
+#include "daemon/grant/classes.h"
+#include "daemon/grant/files.h"
+#include "daemon/grant/flight_reader.h"
+#include "proto/wire.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/harness/fds.h"
+
+#define MESSAGES_MAX 64
+#define FDS_TRIED    6 /* two more than can come */
+
+#define BITS_TAKEN 1 /* it was taken over from the broker before */
+
+enum how {
+	HOW_GOOD,  /* the header is right; what follows stands behind it */
+	HOW_RAW,   /* what follows is the datagram */
+	HOW_REPLY, /* what follows is a reply to this one */
+	HOW_COUNT
+};
+
+enum kind {
+	KIND_MEMFD,
+	KIND_PIPE,
+	KIND_NULL,
+	KIND_SOCKET,
+	KIND_COUNT
+};
+
+static const uint16_t types[] = {
+#define X(name, ...) LINK_##name,
+	LINK_TABLE(X)
+#undef X
+};
+
+static FILE *nowhere; /* for what is logged of a pump that is ended */
+
+struct run {
+	struct pump pump;
+	int end; /* the pump's end of the link */
+	struct limits limits;
+};
+
+static int fd_make(enum kind kind)
+{
+	int pair[2];
+	if (kind == KIND_MEMFD)
+		return memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (kind == KIND_NULL)
+		return open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (kind == KIND_SOCKET)
+		return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	MUST(pipe2(pair, O_CLOEXEC) == 0);
+	close(pair[1]);
+	return pair[0];
+}
+
+/* One reply to what was asked for, which the pump takes; none to what was told. */
+static void answered(const struct run *r, const struct msg_hdr *request)
+{
+	union link_any m;
+	int fds[MSG_FDS_MAX];
+	uint32_t nfds = 0;
+	if (link_is_asked(request->type)) {
+		int n = wire_recv(r->end, &m.any, fds, &nfds, MSG_DONTWAIT);
+		MUST(n >= (int)sizeof(m.hdr) && m.hdr.serial == request->serial);
+		MUST(link_check_reply(&m, (uint32_t)n, nfds, request->type) == 0);
+		wire_close(fds, nfds);
+	}
+	MUST(wire_recv(r->end, &m.any, fds, &nfds, MSG_DONTWAIT) == -EAGAIN);
+}
+
+/* A pump that was taken over may have more: what the broker before gave. */
+static void within_limits(const struct run *r)
+{
+	uint64_t used[ACCOUNT_KINDS];
+	account_used(POLICY_DEFAULT, used);
+	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
+		MUST(used[kind] <= account_most(&r->limits, kind));
+}
+
+static void nothing_charged(void)
+{
+	uint64_t used[ACCOUNT_KINDS];
+	files_reap();
+	account_used(POLICY_DEFAULT, used);
+	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
+		MUST(used[kind] == 0);
+}
+
+/* As the broker does with a datagram: pumps.c. What is slow is done at once. */
+static void receive(struct run *r, const union link_any *m, uint32_t len, uint32_t nfds,
+		    const int *fds, bool taken)
+{
+	if (link_check(m, len, nfds, true) < 0)
+		return;
+	MUST(link_name(m->hdr.type)[0] != '?' && m->hdr.error == 0);
+	MUST((m->hdr.serial != 0) == link_is_asked(m->hdr.type));
+	MUST(len >= link_bytes(m->hdr.type) && nfds <= MSG_FDS_MAX);
+	FILE *seen = stderr;
+	stderr = nowhere;
+	serve_message(&r->pump, m, fds);
+	stderr = seen;
+	answered(r, &m->hdr);
+	if (!taken)
+		within_limits(r);
+}
+
+static void step(struct run *r, struct input *in, bool taken)
+{
+	union link_any m = {0};
+	enum how how = input_u8(in) % HOW_COUNT;
+	uint16_t type = types[input_u8(in) % ARRAY_LENGTH(types)];
+	uint32_t nfds = input_u8(in) % FDS_TRIED, bytes = input_u16(in) % (sizeof(m) + 1);
+	enum kind kind = input_u8(in) % KIND_COUNT;
+	int fds[FDS_TRIED];
+	if (how == HOW_GOOD) {
+		m.hdr = (struct msg_hdr){.size = link_bytes(type),
+					 .type = type,
+					 .nfds = (uint16_t)nfds,
+					 .serial = link_is_asked(type) ? 7 : 0};
+		uint32_t room = m.hdr.size - (uint32_t)sizeof(m.hdr);
+		input_bytes(in, &m.any.words[sizeof(m.hdr) / 8], bytes < room ? bytes : room);
+		bytes = m.hdr.size;
+	} else {
+		bytes = (uint32_t)input_bytes(in, &m, bytes);
+	}
+	if (how == HOW_REPLY) {
+		if (link_check_reply(&m, bytes, nfds, type) == 0)
+			MUST(m.hdr.type == type && m.hdr.error <= 0 && m.hdr.size == bytes &&
+			     bytes >= link_reply_bytes(type) && nfds <= MSG_FDS_MAX);
+		return;
+	}
+	if (link_check(&m, bytes, nfds, false) == 0)
+		MUST(link_check(&m, bytes, nfds, true) < 0 && m.hdr.serial == 0);
+	for (uint32_t i = 0; i < nfds; i++) {
+		fds[i] = fd_make(kind);
+		MUST(fds[i] >= 0);
+	}
+	receive(r, &m, bytes, nfds, fds, taken);
+	for (uint32_t i = 0; i < nfds; i++)
+		close(fds[i]);
+}
+
+static void run_start(struct run *r, bool taken)
+{
+	int pair[2];
+	struct classes *classes;
+	struct pump *p = &r->pump;
+	*r = (struct run){.pump = {.id = 1, .pidfd = -1, .poke = -1, .taken = taken}};
+	p->is.uid = p->who.uid = getuid();
+	p->is.gid = p->who.gid = getgid();
+	strcpy(p->who.class, POLICY_DEFAULT);
+	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+	p->sock = pair[0];
+	r->end = pair[1];
+	r->limits = pump_class(p, &classes)->limits;
+	classes_put(classes);
+	MUST(user_get(&p->who.user, POLICY_DEFAULT, &r->limits, p->who.uid, clock_ns()) == 0);
+	p->reader = flight_reader_get(POLICY_DEFAULT, p->who.uid);
+	MUST(p->reader != NULL);
+	pthread_mutex_init(&p->lock, NULL);
+}
+
+static void run_end(struct run *r)
+{
+	struct pump *p = &r->pump;
+	serve_lease_end_all(p);
+	serve_release(p);
+	MUST(flight_reader_charge(p->reader, 1)); /* none are left in flight */
+	flight_reader_release(p->reader, 1);
+	flight_reader_put(p->reader);
+	pthread_mutex_destroy(&p->lock);
+	close(p->sock);
+	close(r->end);
+	nothing_charged();
+	user_put(p->who.user);
+}
+
+/* Few of each, so that a few messages reach the limits. */
+static void prepare(void)
+{
+	static bool prepared;
+	struct policy policy;
+	int due[2];
+	if (prepared)
+		return;
+	prepared = true;
+	MUST(policy_init(&policy) == 0);
+	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
+		policy.classes->limits.most[kind] = kind == ACCOUNT_BYTES ? 1u << 20 : 3;
+	MUST(classes_set(&policy) == 0);
+	MUST(files_init(due) == 0);
+	nowhere = fopen("/dev/null", "we");
+	MUST(nowhere != NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = {data, size};
+	struct run r;
+	prepare();
+	bool taken = input_u8(&in) & BITS_TAKEN;
+	int files = fds_open();
+	run_start(&r, taken);
+	for (int n = 0; n < MESSAGES_MAX && in.left > 0 && !r.pump.broken; n++)
+		step(&r, &in, taken);
+	run_end(&r);
+	MUST(fds_open() == files);
+	return 0;
+}
