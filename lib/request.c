@@ -72,8 +72,7 @@ static uint32_t reply_fds(const struct request *r)
 
 /*
  * Gives back what the daemon granted, after the reply's descriptors were lost because this process
- * can have no more.
- * A flow is given back by whoever asked for it.
+ * can have no more. A flow is only marked as missed: flow_ask() gives it back.
  */
 static int reply_undo(struct zcrx *z, struct request *r)
 {
