@@ -11,14 +11,14 @@
 #include "nic/change.h"
 
 /* The number of the format. It is raised when the meaning of a member changes. */
-#define FORMAT     2
-#define RSS_MOST   65536u /* entries of an RSS table; more than any driver has */
-#define RULES_MOST 65536u /* ntuple rules; more than any driver has */
+#define FORMAT    2
+#define RSS_MAX   65536u /* entries of an RSS table; more than any driver has */
+#define RULES_MAX 65536u /* ntuple rules; more than any driver has */
 
 static void settings_read(struct fields *f, struct nic_before *b)
 {
-	const struct field_list rss = {true, RSS_MOST, NIC_QUEUES_MOST - 1};
-	const struct field_list queues = {false, NIC_QUEUES_MOST, NIC_QUEUES_MOST - 1};
+	const struct field_list rss = {true, RSS_MAX, NIC_QUEUES_MAX - 1};
+	const struct field_list queues = {false, NIC_QUEUES_MAX, NIC_QUEUES_MAX - 1};
 
 	if (field_number(f, "format", 0, INT_MAX) != FORMAT)
 		fields_wrong(f, "format is not %u, the one of this version of zcrxd", FORMAT);
@@ -43,7 +43,7 @@ static int rules_read(struct nic_before *b, const char *lines, size_t bytes,
 	uint32_t n = (uint32_t)(bytes / RULE_LINE_BYTES);
 	int r = 0;
 
-	if (bytes % RULE_LINE_BYTES || bytes / RULE_LINE_BYTES > RULES_MOST) {
+	if (bytes % RULE_LINE_BYTES || bytes / RULE_LINE_BYTES > RULES_MAX) {
 		snprintf(why, FIELDS_WHY_BYTES, "there is a line of the wrong length, or too many");
 		return -EBADMSG;
 	}

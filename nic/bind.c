@@ -22,7 +22,7 @@ static void on_reply(void *arg, struct attrs attrs)
 static int bind_rx(struct nic_binding *b, uint32_t ifindex, const uint32_t *queues, uint32_t n,
 		   int dmabuf)
 {
-	struct netlink_put puts[2 + 2 * NIC_BIND_QUEUES_MOST] = {
+	struct netlink_put puts[2 + 2 * NIC_BIND_QUEUES_MAX] = {
 		{.type = NETDEV_A_DMABUF_IFINDEX, .value = ifindex},
 		{.type = NETDEV_A_DMABUF_FD, .value = (uint32_t)dmabuf},
 	};
@@ -49,7 +49,7 @@ int nic_bind(struct nic_binding **ret, uint32_t ifindex, const uint32_t *queues,
 	struct nic_binding *b;
 	int r;
 
-	if (n == 0 || n > NIC_BIND_QUEUES_MOST)
+	if (n == 0 || n > NIC_BIND_QUEUES_MAX)
 		return -EINVAL;
 	b = calloc(1, sizeof(*b));
 	if (!b)

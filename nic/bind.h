@@ -12,7 +12,7 @@
 struct nic_binding;
 
 enum {
-	NIC_BIND_QUEUES_MOST = 16
+	NIC_BIND_QUEUES_MAX = 16
 };
 
 /*

@@ -16,7 +16,7 @@
 #include "nic/nic.h"
 #include "nic/procfs.h"
 
-#define SHOWN_MOST 3
+#define SHOWN_MAX 3
 
 static bool has_net_admin(int proc)
 {
@@ -172,10 +172,10 @@ static unsigned list_text(const struct nic_holders *h, const struct queue_facts 
 
 		if (!may_hold(p, q, sure))
 			continue;
-		if (n++ < SHOWN_MOST)
+		if (n++ < SHOWN_MAX)
 			snprintf(buf + at, size - at, "%spid %d (%s)", n > 1 ? ", " : "",
 				 (int)p->pid, p->comm);
-		else if (n == SHOWN_MOST + 1)
+		else if (n == SHOWN_MAX + 1)
 			snprintf(buf + at, size - at, ", ...");
 	}
 	return n;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BRANCHES_MOST 3
+#define BRANCHES_MAX 3
 #define RELEASE(a, b, c)          \
 	{                         \
 		a, b, c, UINT_MAX \
@@ -29,7 +29,7 @@ struct branch {
  */
 static const struct hole {
 	const char *name, *what;
-	struct branch branches[BRANCHES_MOST];
+	struct branch branches[BRANCHES_MAX];
 } holes[] = {
 	{"CVE-2026-43121",
 	 "two threads give back one buffer: writes beyond the kernel's list of free ones",
@@ -92,7 +92,7 @@ uint32_t holes_of(struct kernel_version version)
 {
 	uint32_t set = 0;
 	for (size_t i = 0; i < HOLES; i++)
-		for (size_t k = 0; k < BRANCHES_MOST; k++)
+		for (size_t k = 0; k < BRANCHES_MAX; k++)
 			if (is_open(&holes[i].branches[k], version))
 				set |= 1u << i;
 	return set;

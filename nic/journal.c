@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PREFIX     "/nic-"
-#define SUFFIX     ".json"
-#define BYTES_MOST (20 << 20) /* the largest file; most of it are rules */
-#define ASIDE_MOST 9
-#define BOOT_ID    "/proc/sys/kernel/random/boot_id"
+#define PREFIX    "/nic-"
+#define SUFFIX    ".json"
+#define BYTES_MAX (20 << 20) /* the largest file; most of it are rules */
+#define ASIDE_MAX 9
+#define BOOT_ID   "/proc/sys/kernel/random/boot_id"
 
 static int path_make(char path[JOURNAL_PATH_BYTES], const char *dir, const char *nic,
 		     const char *end)
@@ -99,8 +99,8 @@ static int file_read(const char *path, char **ret, size_t *ret_bytes, char why[F
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		r = -errno;
-	} else if (!S_ISREG(st.st_mode) || st.st_size > BYTES_MOST) {
-		snprintf(why, FIELDS_WHY_BYTES, "it is no file of up to %d bytes", BYTES_MOST);
+	} else if (!S_ISREG(st.st_mode) || st.st_size > BYTES_MAX) {
+		snprintf(why, FIELDS_WHY_BYTES, "it is no file of up to %d bytes", BYTES_MAX);
 		r = -EBADMSG;
 	} else {
 		text = malloc((size_t)st.st_size + 1);
@@ -161,7 +161,7 @@ int journal_set_aside(const char *dir, const char *nic, char ret_path[JOURNAL_PA
 	char path[JOURNAL_PATH_BYTES], end[4];
 	int r = path_make(path, dir, nic, "");
 
-	for (int i = 1; r == 0 && i <= ASIDE_MOST; i++) {
+	for (int i = 1; r == 0 && i <= ASIDE_MAX; i++) {
 		snprintf(end, sizeof(end), ".%d", i);
 		r = path_make(ret_path, dir, nic, end);
 		if (r == 0 && access(ret_path, F_OK) < 0)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define NIC_QUEUES_MOST 16384u /* all ids are below it; more than any driver has */
+#define NIC_QUEUES_MAX 16384u /* all ids are below it; more than any driver has */
 
 struct nic_queues {
 	uint32_t *ids;
@@ -21,7 +21,7 @@ struct nic_queues {
 int nic_queues_parse(struct nic_queues *q, const char *text);
 bool nic_queues_have(const struct nic_queues *q, uint32_t id);
 /* Sets ret_has[id] for each queue of the list, to look up many ids. */
-void nic_queues_mark(const struct nic_queues *q, bool ret_has[NIC_QUEUES_MOST]);
+void nic_queues_mark(const struct nic_queues *q, bool ret_has[NIC_QUEUES_MAX]);
 /* Prints the list as nic_queues_parse() takes it. */
 void nic_queues_print(const struct nic_queues *q, FILE *out);
 /* Adds the queues of `more`, and sorts the ids. Returns 0 or -ENOMEM. */

@@ -72,7 +72,7 @@ int rule_line_parse(struct nic_rule *ret, const char line[RULE_LINE_BYTES],
 		address(&f, "remote", rule.family, rule.remote);
 	else
 		field_text(&f, "remote", none, 0, sizeof(none));
-	rule.queue = field_number(&f, "queue", 0, NIC_QUEUES_MOST - 1);
+	rule.queue = field_number(&f, "queue", 0, NIC_QUEUES_MAX - 1);
 	r = fields_done(&f);
 	if (r == 0)
 		*ret = rule;

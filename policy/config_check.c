@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINGER_MOST 86400u /* a day */
+#define LINGER_MAX 86400u /* a day */
 
 #include "proto/text.h"
 
@@ -34,7 +34,7 @@ static void check_nics(const struct config *config, const struct policy_class *c
 				want->name, want->name);
 			continue;
 		}
-		bool has[NIC_QUEUES_MOST];
+		bool has[NIC_QUEUES_MAX];
 		nic_queues_mark(&nic->queues, has);
 		for (uint32_t s = 0; s < want->queues.n; s++)
 			for (uint32_t q = want->queues.spans[s].first;
@@ -99,9 +99,9 @@ static void check_nic(const struct config_nic *nic, struct mistakes *m)
 		mistake(m, nic->line,
 			"[nic %s] needs queues=: which of its receive queues are zcrxd's",
 			nic->name);
-	if (nic->linger_seconds > LINGER_MOST)
+	if (nic->linger_seconds > LINGER_MAX)
 		mistake(m, nic->line, "[nic %s] linger-seconds must be at most %u", nic->name,
-			LINGER_MOST);
+			LINGER_MAX);
 }
 
 void config_check(const struct config *c, struct mistakes *m)

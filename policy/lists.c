@@ -9,8 +9,8 @@
 #include "nic/queues.h"
 #include "policy/names.h"
 
-#define PORT_MOST 65535u
-#define ID_MOST   (UINT32_MAX - 1) /* UINT32_MAX means nobody */
+#define PORT_MAX 65535u
+#define ID_MAX   (UINT32_MAX - 1) /* UINT32_MAX means nobody */
 
 /* Calls add for each item of the text until add fails. */
 static int each(void *list, const char *text, const char *separators,
@@ -55,7 +55,7 @@ static int id_add(struct policy_ids *ids, const char *item,
 		  int (*find)(const char *name, uint32_t *ret))
 {
 	struct policy_span span = {0};
-	int r = span_parse(item, ID_MOST, &span);
+	int r = span_parse(item, ID_MAX, &span);
 	if (r < 0) {
 		r = find(item, &span.first);
 		span.last = span.first;
@@ -96,7 +96,7 @@ int list_groups(struct policy_ids *ids, const char *text)
 /* Splits the ports off an address such as "*:80", "10.0.0.1:80" or "[fd00::1]:80". */
 static int ports_split(char *item, char **ret_ip, struct range *range)
 {
-	struct policy_span ports = {0, PORT_MOST};
+	struct policy_span ports = {0, PORT_MAX};
 	char *colon = strrchr(item, ':');
 	*ret_ip = item;
 	if (*item == '[') {
@@ -109,7 +109,7 @@ static int ports_split(char *item, char **ret_ip, struct range *range)
 	} else if (colon && colon != strchr(item, ':')) {
 		colon = NULL; /* an IPv6 address without ports */
 	}
-	int r = colon ? span_parse(colon + 1, PORT_MOST, &ports) : 0;
+	int r = colon ? span_parse(colon + 1, PORT_MAX, &ports) : 0;
 	if (colon && *item != '[')
 		*colon = '\0';
 	range->port_first = (uint16_t)ports.first;
@@ -172,7 +172,7 @@ int list_addresses(struct range_list *list, const char *text)
 static int queue_add(void *ids, const char *item)
 {
 	struct policy_span span;
-	int r = span_parse(item, NIC_QUEUES_MOST - 1, &span);
+	int r = span_parse(item, NIC_QUEUES_MAX - 1, &span);
 	return r < 0 ? r : span_add(ids, span);
 }
 
@@ -233,7 +233,7 @@ void list_ids_print(const struct policy_ids *ids, const char *separator, FILE *o
 static void range_print(const struct range *r, FILE *out)
 {
 	char ip[INET6_ADDRSTRLEN] = "*";
-	bool all_ports = r->port_first == 0 && r->port_last == PORT_MOST;
+	bool all_ports = r->port_first == 0 && r->port_last == PORT_MAX;
 	uint32_t most = r->family == 6 ? 128 : 32;
 	if (r->family)
 		inet_ntop(r->family == 6 ? AF_INET6 : AF_INET, r->ip, ip, sizeof(ip));

@@ -12,7 +12,7 @@
  * members.
  */
 #define ROOM_LEAST (4u << 10)
-#define ROOM_MOST  (64u << 20)
+#define ROOM_MAX   (64u << 20)
 
 /* Looks a name up in a buffer of so many bytes. Returns 0, -ENOENT, or the library's errno. */
 typedef int (*look)(const char *name, char *room, size_t bytes, uint32_t *ret);
@@ -48,7 +48,7 @@ static int look_group(const char *name, char *room, size_t bytes, uint32_t *ret)
 static int find(look try, const char *name, uint32_t *ret)
 {
 	int r = -ERANGE;
-	for (size_t bytes = ROOM_LEAST; r == -ERANGE && bytes <= ROOM_MOST; bytes *= 4) {
+	for (size_t bytes = ROOM_LEAST; r == -ERANGE && bytes <= ROOM_MAX; bytes *= 4) {
 		char *room = malloc(bytes);
 		r = room ? try(name, room, bytes, ret) : -ENOMEM;
 		free(room);

@@ -32,7 +32,7 @@ static int ports_allow(struct range_list *list, uint16_t first)
 	list->ranges = malloc(sizeof(*list->ranges));
 	if (!list->ranges)
 		return -ENOMEM;
-	list->ranges[list->n++] = (struct range){.port_first = first, .port_last = RANGE_PORT_MOST};
+	list->ranges[list->n++] = (struct range){.port_first = first, .port_last = RANGE_PORT_MAX};
 	return 0;
 }
 

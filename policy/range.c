@@ -13,7 +13,7 @@ static bool same_bits(const uint8_t *a, const uint8_t *b, uint32_t bits)
 static bool port_has(const struct range *r, uint16_t port)
 {
 	if (port == 0)
-		return r->port_first <= RANGE_PORT_LEAST && r->port_last == RANGE_PORT_MOST;
+		return r->port_first <= RANGE_PORT_LEAST && r->port_last == RANGE_PORT_MAX;
 	return r->port_first <= port && port <= r->port_last;
 }
 
@@ -50,6 +50,6 @@ bool range_list_has_all(const struct range_list *list, uint32_t family)
 	bool has = false;
 	for (uint32_t i = 0; i < list->n && !has; i++)
 		has = is_whole(&list->ranges[i], family) && list->ranges[i].port_first <= 1 &&
-		      list->ranges[i].port_last == RANGE_PORT_MOST;
+		      list->ranges[i].port_last == RANGE_PORT_MAX;
 	return has;
 }

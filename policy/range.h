@@ -10,7 +10,7 @@
 
 /* The first port that a class may use by default, and that the kernel chooses by itself. */
 #define RANGE_PORT_LEAST 1024
-#define RANGE_PORT_MOST  65535
+#define RANGE_PORT_MAX   65535
 
 struct range {
 	uint8_t family; /* 4, 6, or 0 for both, with bits 0 */

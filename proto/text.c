@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define CODE_MOST 0x10ffffu
+#define CODE_MAX 0x10ffffu
 
 struct span {
 	uint32_t first, last;
@@ -46,7 +46,7 @@ static size_t character_bytes(const char *text)
 			return 0;
 		code = code << 6 | (p[i] & 0x3f);
 	}
-	return code < least[n] || code > CODE_MOST || is_control(code) ? 0 : n;
+	return code < least[n] || code > CODE_MAX || is_control(code) ? 0 : n;
 }
 
 bool text_is_clean(const char *text)

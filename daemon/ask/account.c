@@ -11,7 +11,7 @@
 #include "daemon/grant/files.h"
 
 #define NS_A_SECOND 1000000000ull
-#define AHEAD_MOST  32u
+#define AHEAD_MAX   32u
 
 struct user {
 	pthread_mutex_t lock;
@@ -49,7 +49,7 @@ bool account_request(struct user *u, uint64_t now_ns)
 	bool over = now_ns >= u->at_ns + NS_A_SECOND;
 	if (over || u->credit == 0) {
 		uint32_t ahead = over ? 1 : u->ahead * 2;
-		union link_any m = {.as_REQUESTS = {.n = ahead < AHEAD_MOST ? ahead : AHEAD_MOST}};
+		union link_any m = {.as_REQUESTS = {.n = ahead < AHEAD_MAX ? ahead : AHEAD_MAX}};
 		u->ahead = m.as_REQUESTS.n;
 		u->at_ns = over ? now_ns : u->at_ns;
 		u->credit = ask(&m, LINK_REQUESTS, NULL, NULL) == 0 ? m.re_REQUESTS.n : 0;

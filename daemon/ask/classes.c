@@ -60,7 +60,7 @@ int ask_class(const struct link_class *m)
 	if (!coming)
 		return -ENOMEM;
 	uint32_t all = coming->class.local.n + coming->class.remote.n;
-	if (m->first != coming->got || m->n > LINK_RANGES_MOST || m->n > all - coming->got)
+	if (m->first != coming->got || m->n > LINK_RANGES_MAX || m->n > all - coming->got)
 		return -EBADMSG;
 	memcpy(coming->ranges + coming->got, m->ranges, m->n * sizeof(m->ranges[0]));
 	coming->got += m->n;

@@ -7,7 +7,7 @@
 #include "daemon/ask/ask.h"
 #include "daemon/grant/account.h"
 
-#define CREDIT_MOST 8u
+#define CREDIT_MAX 8u
 
 struct flight_reader {
 	pthread_mutex_t lock;
@@ -43,9 +43,9 @@ void flight_reader_release(struct flight_reader *r, uint32_t n)
 {
 	pthread_mutex_lock(&r->lock);
 	r->credit += n;
-	if (r->credit > CREDIT_MOST) {
-		ask_landed(r->credit - CREDIT_MOST);
-		r->credit = CREDIT_MOST;
+	if (r->credit > CREDIT_MAX) {
+		ask_landed(r->credit - CREDIT_MAX);
+		r->credit = CREDIT_MAX;
 	}
 	pthread_mutex_unlock(&r->lock);
 }

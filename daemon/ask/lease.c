@@ -54,7 +54,7 @@ struct sentence {
 	char text[LINK_TEXT_BYTES];
 };
 
-#define SENTENCES_MOST 256
+#define SENTENCES_MAX 256
 
 /* A constant of this text. */
 static const char *constant(const char *text)
@@ -66,7 +66,7 @@ static const char *constant(const char *text)
 	pthread_mutex_lock(&lock);
 	for (s = sentences; s && strncmp(s->text, text, sizeof(s->text)) != 0;)
 		s = s->next;
-	if (!s && n < SENTENCES_MOST && (s = calloc(1, sizeof(*s)))) {
+	if (!s && n < SENTENCES_MAX && (s = calloc(1, sizeof(*s)))) {
 		snprintf(s->text, sizeof(s->text), "%.*s", (int)sizeof(s->text) - 1, text);
 		text_clean(s->text, "");
 		s->next = sentences;
@@ -245,11 +245,11 @@ static void rule_forget(struct lease_rule *rule)
 }
 
 /* As many as there can be. Returns the first one's number, 0 without memory. */
-static uint32_t rules_make(struct lease *l, struct lease_rule *ret[STEERED_RULES_MOST])
+static uint32_t rules_make(struct lease *l, struct lease_rule *ret[STEERED_RULES_MAX])
 {
 	pthread_mutex_lock(&all.lock);
-	uint32_t first = ids_take(STEERED_RULES_MOST), n = 0;
-	for (; n < STEERED_RULES_MOST; n++) {
+	uint32_t first = ids_take(STEERED_RULES_MAX), n = 0;
+	for (; n < STEERED_RULES_MAX; n++) {
 		struct lease_rule *rule = calloc(1, sizeof(*rule));
 		ret[n] = rule;
 		if (!rule)
@@ -258,7 +258,7 @@ static uint32_t rules_make(struct lease *l, struct lease_rule *ret[STEERED_RULES
 		LIST_INSERT_HEAD(&l->rules, rule, link);
 	}
 	pthread_mutex_unlock(&all.lock);
-	if (n == STEERED_RULES_MOST)
+	if (n == STEERED_RULES_MAX)
 		return first;
 	while (n > 0)
 		rule_forget(ret[--n]);
@@ -271,7 +271,7 @@ static const char each_instead[] =
 
 const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish)
 {
-	struct lease_rule *rules[STEERED_RULES_MOST];
+	struct lease_rule *rules[STEERED_RULES_MAX];
 	union link_any m = {.as_STEER = {.hdr.nfds = 1,
 					 .lease = l->id,
 					 .listener = wish->listener,
@@ -283,8 +283,8 @@ const char *steered_set(struct steered *ret, struct lease *l, const struct steer
 		return "zcrxd is out of memory.";
 	int r = ask(&m, LINK_STEER, &wish->sock, NULL);
 	const struct link_steer_reply *reply = &m.re_STEER;
-	uint32_t n = r < 0 || reply->n > STEERED_RULES_MOST ? 0 : reply->n;
-	for (uint32_t i = n; i < STEERED_RULES_MOST; i++)
+	uint32_t n = r < 0 || reply->n > STEERED_RULES_MAX ? 0 : reply->n;
+	for (uint32_t i = n; i < STEERED_RULES_MAX; i++)
 		rule_forget(rules[i]);
 	ret->n = n;
 	memcpy(ret->rules, rules, n * sizeof(rules[0]));

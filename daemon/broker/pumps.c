@@ -31,7 +31,7 @@
 #include "daemon/link/start.h"
 #include "proto/wire.h"
 
-#define JOBS_MOST       64u /* of one pump; then its link is not read until one is over */
+#define JOBS_MAX        64u /* of one pump; then its link is not read until one is over */
 #define MESSAGES_A_TURN 64  /* of one pump; then others have their turn */
 
 /* ---- what a pump is told ---- */
@@ -62,7 +62,7 @@ static int tell_class(struct pump *p)
 						 .limits = c->limits,
 						 .first = first}};
 		struct link_class *part = &m.as_CLASS;
-		for (; part->n < LINK_RANGES_MOST && first < all; first++)
+		for (; part->n < LINK_RANGES_MAX && first < all; first++)
 			part->ranges[part->n++] = first < c->local.n
 							  ? c->local.ranges[first]
 							  : c->remote.ranges[first - c->local.n];
@@ -188,7 +188,7 @@ static void job_add(struct pump *p, const union link_any *m, int *fds, uint32_t 
 	for (uint32_t i = 0; i < nfds; i++)
 		j->fds[i] = fds[i];
 	STAILQ_INSERT_TAIL(&p->jobs, j, link);
-	if (++p->n_jobs >= JOBS_MOST)
+	if (++p->n_jobs >= JOBS_MAX)
 		sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
 	job_start(p);
 }
@@ -205,7 +205,7 @@ static void job_over(struct pump *p)
 	}
 	if (p->dead)
 		return wind_up(p);
-	if (!p->broken && p->n_jobs < JOBS_MOST)
+	if (!p->broken && p->n_jobs < JOBS_MAX)
 		sd_event_source_set_enabled(p->io, SD_EVENT_ON);
 	job_start(p);
 }
@@ -242,7 +242,7 @@ static int ready(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct pump *p = data;
 	(void)events;
-	for (int i = 0; i < MESSAGES_A_TURN && !p->broken && p->n_jobs < JOBS_MOST; i++) {
+	for (int i = 0; i < MESSAGES_A_TURN && !p->broken && p->n_jobs < JOBS_MAX; i++) {
 		union link_any m;
 		int fds[MSG_FDS_MAX];
 		uint32_t nfds = 0;

@@ -13,8 +13,8 @@
 
 #include "base/fd.h"
 
-#define MAGIC       0x7a637278u
-#define GROUPS_MOST 65536u
+#define MAGIC      0x7a637278u
+#define GROUPS_MAX 65536u
 
 struct file {
 	uint32_t magic, bytes; /* of this structure */
@@ -94,7 +94,7 @@ static int record_read(const char *path, struct record *ret)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (st.st_uid != geteuid() || read(fd, &head, sizeof(head)) != sizeof(head) ||
-	    head.magic != MAGIC || head.bytes != sizeof(head) || head.groups > GROUPS_MOST)
+	    head.magic != MAGIC || head.bytes != sizeof(head) || head.groups > GROUPS_MAX)
 		return -EBADMSG;
 	size_t bytes = head.groups * sizeof(gid_t);
 	gid_t *groups = head.groups ? malloc(bytes) : NULL;

@@ -12,7 +12,7 @@
 #include "policy/policy.h"
 #include "proto/reason.h"
 
-#define MOST 64u /* of one listening socket at once */
+#define HELD_MAX 64u /* of one listening socket at once */
 
 struct refusal {
 	TAILQ_ENTRY(refusal) link;
@@ -67,7 +67,7 @@ bool refusals_full(const struct refusals *r, const char *socket)
 	uint32_t n = 0;
 	TAILQ_FOREACH (f, &r->all, link)
 		n += !f->unavoidable && strcmp(f->socket, socket) == 0;
-	return n >= MOST;
+	return n >= HELD_MAX;
 }
 
 bool refusals_reap(struct refusals *r)

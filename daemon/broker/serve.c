@@ -18,8 +18,8 @@
 #include "daemon/grant/udmabuf.h"
 #include "proto/wire.h"
 
-#define HAVE_MOST   (1ull << 48) /* of a kind: what is more would overflow sums */
-#define FLIGHT_MOST 1024u
+#define HAVE_MAX   (1ull << 48) /* of a kind: what is more would overflow sums */
+#define FLIGHT_MAX 1024u
 
 /* A dma-buf that was made for the client. */
 struct held_kept {
@@ -74,12 +74,12 @@ void on_have(struct pump *p, const struct link_have *m, const int *fds)
 	p->taken = false;
 	for (uint32_t kind = 0; kind < ACCOUNT_KINDS; kind++) {
 		struct link_amount amount = {.kind = kind, .n = m->amounts[kind]};
-		if (!is_amount(&amount) || amount.n > HAVE_MOST)
+		if (!is_amount(&amount) || amount.n > HAVE_MAX)
 			continue;
 		p->charged[kind] = amount.n;
 		account_take(p->who.user, kind, amount.n);
 	}
-	p->in_flight = m->in_flight < FLIGHT_MOST ? m->in_flight : FLIGHT_MOST;
+	p->in_flight = m->in_flight < FLIGHT_MAX ? m->in_flight : FLIGHT_MAX;
 	flight_reader_take(p->reader, p->in_flight);
 }
 

@@ -20,7 +20,7 @@
 #include "proto/reason.h"
 #include "proto/wire.h"
 
-#define LEASES_MOST 1024u
+#define LEASES_MAX 1024u
 
 struct held_rule {
 	LIST_ENTRY(held_rule) link;
@@ -155,7 +155,7 @@ int on_steer(struct pump *p, const struct link_steer *m, struct served *s)
 	struct classes *classes;
 	if (!h)
 		return -ENOENT;
-	for (uint32_t i = 0; i < STEERED_RULES_MOST; i++)
+	for (uint32_t i = 0; i < STEERED_RULES_MAX; i++)
 		if (rule_find(h, m->rule + i))
 			return -EINVAL;
 	const struct steer_wish wish = {.class = pump_class(p, &classes),

@@ -14,12 +14,12 @@
 #include "daemon/broker/status_text.h"
 #include "daemon/grant/account.h"
 
-#define READERS_MOST         64u /* at once; not counting root's */
-#define READERS_OF_USER_MOST 4u
-#define READER_USEC          5000000ull
-#define PAUSE_USEC           100000ull  /* between two documents, at least */
-#define PAUSE_COSTS          4u         /* ... and so many times what one costs */
-#define BYTES_MOST           (8u << 20) /* of documents that are being read, but the newest */
+#define READERS_MAX         64u /* at once; not counting root's */
+#define READERS_OF_USER_MAX 4u
+#define READER_USEC         5000000ull
+#define PAUSE_USEC          100000ull  /* between two documents, at least */
+#define PAUSE_COSTS         4u         /* ... and so many times what one costs */
+#define BYTES_MAX           (8u << 20) /* of documents that are being read, but the newest */
 
 struct document {
 	TAILQ_ENTRY(document) link;
@@ -104,7 +104,7 @@ static void memory_limit(struct status *s)
 	size_t bytes = 0;
 	TAILQ_FOREACH (d, &s->documents, link)
 		bytes += d->bytes;
-	for (; oldest && bytes > BYTES_MOST + TAILQ_LAST(&s->documents, document_list)->bytes;
+	for (; oldest && bytes > BYTES_MAX + TAILQ_LAST(&s->documents, document_list)->bytes;
 	     oldest = TAILQ_FIRST(&s->documents)) {
 		bytes -= oldest->bytes;
 		for (r = LIST_FIRST(&s->readers); r; r = next) {
@@ -287,7 +287,7 @@ static bool is_one_too_many(const struct status *s, uid_t uid)
 		all++;
 		of_user += r->uid == uid;
 	}
-	return of_user >= READERS_OF_USER_MOST || (all >= READERS_MOST && uid != 0);
+	return of_user >= READERS_OF_USER_MAX || (all >= READERS_MAX && uid != 0);
 }
 
 int status_accept(struct status *s, int listener)

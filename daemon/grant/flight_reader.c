@@ -9,7 +9,7 @@
 
 #include "policy/policy.h"
 
-#define USER_MOST 1024u
+#define USER_MAX 1024u
 
 struct flight_reader {
 	LIST_ENTRY(flight_reader) link;
@@ -74,7 +74,7 @@ bool flight_reader_charge(struct flight_reader *r, uint32_t n)
 {
 	pthread_mutex_lock(&all.lock);
 	uint32_t left = all.most > all.unread ? all.most - all.unread : 0;
-	bool room = n <= USER_MOST && r->unread + n <= USER_MOST && r->unread + n <= left / 8;
+	bool room = n <= USER_MAX && r->unread + n <= USER_MAX && r->unread + n <= left / 8;
 	if (room) {
 		r->unread += n;
 		all.unread += n;

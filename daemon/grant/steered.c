@@ -144,7 +144,7 @@ static int steering_add_any(struct steering *s, const struct msg_addr *local)
 			denied = why;
 			continue;
 		}
-		r = s->set->n < STEERED_RULES_MOST ? rule_add(s, &at, NULL, &here) : -ENOSPC;
+		r = s->set->n < STEERED_RULES_MAX ? rule_add(s, &at, NULL, &here) : -ENOSPC;
 		if (r < 0)
 			break;
 	}

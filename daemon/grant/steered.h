@@ -12,7 +12,7 @@
 
 #include "proto/msg.h"
 
-#define STEERED_RULES_MOST 16 /* a listener on all addresses has one for each of the NIC's */
+#define STEERED_RULES_MAX 16 /* a listener on all addresses has one for each of the NIC's */
 
 struct lease;
 struct lease_rule;
@@ -27,8 +27,8 @@ struct steer_wish {
 
 struct steered {
 	uint32_t n;
-	struct lease_rule *rules[STEERED_RULES_MOST];
-	struct msg_addr locals[STEERED_RULES_MOST]; /* the rules' */
+	struct lease_rule *rules[STEERED_RULES_MAX];
+	struct msg_addr locals[STEERED_RULES_MAX]; /* the rules' */
 };
 
 /*

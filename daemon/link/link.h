@@ -19,13 +19,13 @@
 #include "policy/range.h"
 #include "proto/msg.h"
 
-#define LINK_VERSION     1u
-#define LINK_NAME_BYTES  32
-#define LINK_TEXT_BYTES  240
-#define LINK_RANGES_MOST 128u /* with one message */
-#define LINK_RULES_MOST  16u  /* of one STEER */
-#define LINK_RXQS_MOST   16u
-#define LINK_AMOUNTS     16u
+#define LINK_VERSION    1u
+#define LINK_NAME_BYTES 32
+#define LINK_TEXT_BYTES 240
+#define LINK_RANGES_MAX 128u /* with one message */
+#define LINK_RULES_MAX  16u  /* of one STEER */
+#define LINK_RXQS_MAX   16u
+#define LINK_AMOUNTS    16u
 
 struct link_nothing {
 	struct msg_hdr hdr;
@@ -59,7 +59,7 @@ struct link_class {
 	uint32_t given;                       /* bit 0: local is given by the file, bit 1: remote */
 	struct limits limits;
 	uint32_t first, n; /* of the ranges, the local ones first, these */
-	struct range ranges[LINK_RANGES_MOST];
+	struct range ranges[LINK_RANGES_MAX];
 };
 
 /* So many more of a kind (enum account_kind), or so many less. */
@@ -115,7 +115,7 @@ struct link_lease {
 struct link_lease_reply {
 	struct msg_hdr hdr; /* with an error: text */
 	uint32_t ifindex, n;
-	uint32_t rxqs[LINK_RXQS_MOST];
+	uint32_t rxqs[LINK_RXQS_MAX];
 	char nic[16];
 	char text[LINK_TEXT_BYTES];
 };
@@ -132,7 +132,7 @@ struct link_steer {
 struct link_steer_reply {
 	struct msg_hdr hdr;
 	uint32_t n, each; /* each: not the listener, but each of its connections is to be steered */
-	struct msg_addr locals[LINK_RULES_MOST];
+	struct msg_addr locals[LINK_RULES_MAX];
 	char text[LINK_TEXT_BYTES];
 };
 

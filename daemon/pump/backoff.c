@@ -9,7 +9,7 @@ void backoff_turn(struct backoff *b, uint64_t now_ns, bool asked, bool found)
 		return;
 	if (!b->step_ns)
 		b->step_ns = BACKOFF_FIRST_NS;
-	else if (b->step_ns < BACKOFF_MOST_NS)
+	else if (b->step_ns < BACKOFF_MAX_NS)
 		b->step_ns *= 2;
 	b->until_ns = now_ns + b->step_ns;
 }

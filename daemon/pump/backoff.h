@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define BACKOFF_FIRST_NS 100000ull
-#define BACKOFF_MOST_NS  409600000ull
+#define BACKOFF_MAX_NS   409600000ull
 
 /* Zeroed at the beginning. */
 struct backoff {

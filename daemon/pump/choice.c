@@ -17,7 +17,7 @@
 
 #define CQ_ENTRIES_DEFAULT 1024u
 #define CQ_ENTRIES_LEAST   URING_SQ_ENTRIES /* the kernel wants no fewer */
-#define ENTRIES_MOST       32768u
+#define ENTRIES_MAX        32768u
 
 /* The name gets into sentences, so only what the kernel takes as a name passes. */
 static bool is_nic(const struct msg_queue_open *m)
@@ -30,8 +30,8 @@ uint32_t choice_check(const struct msg_queue_open *m, struct answer *a)
 {
 	if (m->flags & ~MSG_QUEUE_NO_COPY)
 		return REASON_UNKNOWN_FLAG;
-	if ((m->backend && !backend_bit(m->backend)) || m->cq_entries > ENTRIES_MOST ||
-	    m->rq_entries > ENTRIES_MOST || m->buffer_bytes > BACKEND_BUFFER_BYTES_MAX ||
+	if ((m->backend && !backend_bit(m->backend)) || m->cq_entries > ENTRIES_MAX ||
+	    m->rq_entries > ENTRIES_MAX || m->buffer_bytes > BACKEND_BUFFER_BYTES_MAX ||
 	    m->rx_queues > LEASE_QUEUES_MAX)
 		return REASON_VALUE;
 	if (!is_nic(m)) {
@@ -57,7 +57,7 @@ static uint32_t wish_size(struct choice *ch)
 	uint32_t rq = w->ops->refill_entries((uint32_t)(w->area->bytes / w->buffer_bytes));
 	rq = m->rq_entries > rq ? m->rq_entries : rq;
 	w->cq_entries = round_up_pow2(cq < CQ_ENTRIES_LEAST ? CQ_ENTRIES_LEAST : cq);
-	w->rq_entries = round_up_pow2(rq > ENTRIES_MOST ? ENTRIES_MOST : rq);
+	w->rq_entries = round_up_pow2(rq > ENTRIES_MAX ? ENTRIES_MAX : rq);
 	return REASON_NONE;
 }
 

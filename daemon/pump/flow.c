@@ -13,7 +13,7 @@
 #include "daemon/pump/window.h"
 #include "proto/reason.h"
 
-#define STUCK_MOST 16
+#define STUCK_MAX 16
 
 void flow_open(struct flow *f)
 {
@@ -172,7 +172,7 @@ static bool unplaceable(struct flow *f, int res)
 	if (!q->side || !q->backend->ops->drain || (f->draining ? !placeable : res != -ENOMEM))
 		return false;
 	f->drain = !f->draining;
-	return ++f->stuck < STUCK_MOST;
+	return ++f->stuck < STUCK_MAX;
 }
 
 /* Who or what ended the stream. */

@@ -4,16 +4,16 @@
 #define WINDOW_NS         1000000ull
 #define WORTH_BYTES       32768ull /* a wait that brings less is not worth it */
 #define TURNS             4ull     /* then the pump has a fifth of a processor: more saves little */
-#define GOAL_MOST         64u
+#define GOAL_MAX          64u
 #define GOAL_LEAST        8u /* below it a batch saves nothing worth the wait */
 #define FEW               4u
 #define DISTRUST_FIRST_NS 10000000ull
-#define DISTRUST_MOST_NS  1000000000ull
+#define DISTRUST_MAX_NS   1000000000ull
 
 void pace_init(struct pace *p, uint32_t buffers, uint32_t cq_entries, uint32_t most_us)
 {
 	uint32_t room = (buffers < cq_entries ? buffers : cq_entries) / 4;
-	uint32_t goal = room < GOAL_MOST ? room : GOAL_MOST;
+	uint32_t goal = room < GOAL_MAX ? room : GOAL_MAX;
 	*p = (struct pace){.goal = goal < GOAL_LEAST ? 0 : goal,
 			   .most_us = most_us,
 			   .distrust_ns = DISTRUST_FIRST_NS};
@@ -44,7 +44,7 @@ static void measure(struct pace *p, uint64_t began_ns, uint64_t now_ns, uint32_t
 static void disappointed(struct pace *p, uint64_t now_ns)
 {
 	p->distrusted_until_ns = now_ns + p->distrust_ns;
-	if (p->distrust_ns < DISTRUST_MOST_NS)
+	if (p->distrust_ns < DISTRUST_MAX_NS)
 		p->distrust_ns *= 2;
 	p->wait_us = 0;
 }

@@ -76,7 +76,7 @@ void schedule_look(struct schedule *s, uint64_t now_ns)
 {
 	if (!s->look_step_ns)
 		s->look_step_ns = SCHEDULE_LOOK_FIRST_NS;
-	else if (s->look_step_ns < SCHEDULE_LOOK_MOST_NS)
+	else if (s->look_step_ns < SCHEDULE_LOOK_MAX_NS)
 		s->look_step_ns *= 2;
 	schedule_by(s, now_ns + s->look_step_ns);
 }

@@ -20,7 +20,7 @@
 
 #define SCHEDULE_NEVER         UINT64_MAX
 #define SCHEDULE_LOOK_FIRST_NS 4000000ull
-#define SCHEDULE_LOOK_MOST_NS  256000000ull
+#define SCHEDULE_LOOK_MAX_NS   256000000ull
 
 struct schedule {
 	bool active;           /* there is work */

@@ -13,18 +13,18 @@
 enum {
 	ALICE = 1000,
 	BOB = 1001,
-	MOST = 10,
-	MOST_BYTES = 1000,
+	LIMIT = 10,
+	BYTES_LIMIT = 1000,
 	IDLE_USERS = 1024 /* are remembered */
 };
 
 static const struct limits limits = {
-	.most = {[ACCOUNT_SESSIONS] = MOST,
-		 [ACCOUNT_QUEUES] = MOST,
-		 [ACCOUNT_AREAS] = MOST,
-		 [ACCOUNT_BYTES] = MOST_BYTES,
-		 [ACCOUNT_FLOWS] = MOST,
-		 [ACCOUNT_LISTENERS] = MOST},
+	.most = {[ACCOUNT_SESSIONS] = LIMIT,
+		 [ACCOUNT_QUEUES] = LIMIT,
+		 [ACCOUNT_AREAS] = LIMIT,
+		 [ACCOUNT_BYTES] = BYTES_LIMIT,
+		 [ACCOUNT_FLOWS] = LIMIT,
+		 [ACCOUNT_LISTENERS] = LIMIT},
 	.requests_per_second = 3,
 	.leases_per_minute = 2,
 	.most_users = 2,
@@ -71,10 +71,10 @@ static struct user *asked(const char *pool, uid_t uid)
 /* Each its whole share, beside the other's. */
 static void have_all_at_once(struct user *one, struct user *two)
 {
-	assert_int_equal(account_charge(one, ACCOUNT_FLOWS, MOST), 0);
-	assert_int_equal(account_charge(two, ACCOUNT_FLOWS, MOST), 0);
-	account_release(one, ACCOUNT_FLOWS, MOST);
-	account_release(two, ACCOUNT_FLOWS, MOST);
+	assert_int_equal(account_charge(one, ACCOUNT_FLOWS, LIMIT), 0);
+	assert_int_equal(account_charge(two, ACCOUNT_FLOWS, LIMIT), 0);
+	account_release(one, ACCOUNT_FLOWS, LIMIT);
+	account_release(two, ACCOUNT_FLOWS, LIMIT);
 	user_put(one);
 	user_put(two);
 }
@@ -102,10 +102,10 @@ static void a_user_is_one_however_often_it_connects(void **state)
 	(void)state;
 	struct user *one = get(ALICE), *two = get(ALICE);
 	assert_ptr_equal(one, two);
-	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, MOST), 0);
+	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, LIMIT), 0);
 	user_put(one);
 	assert_int_equal(account_charge(two, ACCOUNT_QUEUES, 1), -EDQUOT);
-	account_release(two, ACCOUNT_QUEUES, MOST);
+	account_release(two, ACCOUNT_QUEUES, LIMIT);
 	user_put(two);
 }
 
@@ -113,7 +113,7 @@ static void files_are_limited_by_areas_and_queues(void **state)
 {
 	(void)state;
 	struct limits l = limits;
-	assert_int_equal(account_most(&l, ACCOUNT_FILES), 2 * (MOST + 3 * MOST));
+	assert_int_equal(account_most(&l, ACCOUNT_FILES), 2 * (LIMIT + 3 * LIMIT));
 	l.most[ACCOUNT_QUEUES] = UINT64_MAX / 2;
 	assert_int_equal(account_most(&l, ACCOUNT_FILES), UINT64_MAX);
 	l.most[ACCOUNT_QUEUES] = UINT64_MAX / 4;
@@ -133,17 +133,17 @@ static void classes_do_not_share(void **state)
 	struct user *one = get_of("one", ALICE), *two = get_of("two", ALICE);
 	uint64_t used[ACCOUNT_KINDS];
 	assert_ptr_not_equal(one, two);
-	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, MOST), 0);
+	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, LIMIT), 0);
 	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, 1), -EDQUOT);
-	assert_int_equal(account_charge(two, ACCOUNT_QUEUES, MOST - 1), 0);
+	assert_int_equal(account_charge(two, ACCOUNT_QUEUES, LIMIT - 1), 0);
 	assert_int_equal(account_used("one", used), 1);
-	assert_int_equal(used[ACCOUNT_QUEUES], MOST);
+	assert_int_equal(used[ACCOUNT_QUEUES], LIMIT);
 	assert_int_equal(account_used("two", used), 1);
-	assert_int_equal(used[ACCOUNT_QUEUES], MOST - 1);
+	assert_int_equal(used[ACCOUNT_QUEUES], LIMIT - 1);
 	assert_int_equal(account_used("three", used), 0);
 	assert_int_equal(used[ACCOUNT_QUEUES], 0);
-	account_release(one, ACCOUNT_QUEUES, MOST);
-	account_release(two, ACCOUNT_QUEUES, MOST - 1);
+	account_release(one, ACCOUNT_QUEUES, LIMIT);
+	account_release(two, ACCOUNT_QUEUES, LIMIT - 1);
 	user_put(one);
 	user_put(two);
 }
@@ -307,8 +307,8 @@ static void threads_may_charge_at_once(void **state)
 				 0);
 	for (size_t i = 0; i < 6; i++)
 		pthread_join(threads[i], NULL);
-	assert_int_equal(account_charge(one, ACCOUNT_FLOWS, MOST), 0);
-	account_release(one, ACCOUNT_FLOWS, MOST);
+	assert_int_equal(account_charge(one, ACCOUNT_FLOWS, LIMIT), 0);
+	account_release(one, ACCOUNT_FLOWS, LIMIT);
 	user_put(one);
 	user_put(two);
 }

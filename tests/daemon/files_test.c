@@ -21,13 +21,13 @@
 #include "daemon/grant/files.h"
 
 enum {
-	MOST = 1 << 20,
+	LIMIT = 1 << 20,
 	PART = 1 << 16,
 	AREAS = 4
 };
 
 static const struct limits limits = {
-	.most = {[ACCOUNT_BYTES] = MOST, [ACCOUNT_AREAS] = AREAS},
+	.most = {[ACCOUNT_BYTES] = LIMIT, [ACCOUNT_AREAS] = AREAS},
 	.most_users = 2,
 };
 
@@ -166,10 +166,10 @@ static void in_flight_it_is_kept(void **state)
 static void a_file_is_charged_once(void **state)
 {
 	(void)state;
-	int fd = file_new(MOST);
+	int fd = file_new(LIMIT);
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(files_charge(alice, fd, MOST), 0);
-	still_charged(MOST);
+		assert_int_equal(files_charge(alice, fd, LIMIT), 0);
+	still_charged(LIMIT);
 	assert_int_equal(used(ACCOUNT_FILES), 1);
 	close(fd);
 	released(0);
@@ -178,12 +178,12 @@ static void a_file_is_charged_once(void **state)
 static void the_largest_part_of_it_counts(void **state)
 {
 	(void)state;
-	int fd = file_new(2 * MOST);
+	int fd = file_new(2 * LIMIT);
 	assert_int_equal(files_charge(alice, fd, PART), 0);
 	assert_int_equal(files_charge(alice, fd, 2 * PART), 0);
 	assert_int_equal(files_charge(alice, fd, PART), 0);
 	still_charged(2 * PART);
-	assert_int_equal(files_charge(alice, fd, MOST + 1), -EDQUOT);
+	assert_int_equal(files_charge(alice, fd, LIMIT + 1), -EDQUOT);
 	still_charged(2 * PART);
 	close(fd);
 	released(0);
@@ -192,10 +192,10 @@ static void the_largest_part_of_it_counts(void **state)
 static void each_user_of_a_file_is_charged(void **state)
 {
 	(void)state;
-	int fd = file_new(MOST);
-	assert_int_equal(files_charge(alice, fd, MOST), 0);
+	int fd = file_new(LIMIT);
+	assert_int_equal(files_charge(alice, fd, LIMIT), 0);
 	assert_int_equal(files_charge(bob, fd, PART), 0);
-	still_charged(MOST + PART);
+	still_charged(LIMIT + PART);
 	close(fd);
 	released(0);
 }
@@ -204,8 +204,8 @@ static void what_was_let_go_of_is_there_for_the_next_at_once(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 100; i++) {
-		int fd = file_new(MOST);
-		assert_int_equal(files_charge(alice, fd, MOST), 0);
+		int fd = file_new(LIMIT);
+		assert_int_equal(files_charge(alice, fd, LIMIT), 0);
 		close(fd);
 	}
 	released(0);
@@ -216,9 +216,9 @@ static void what_is_kept_is_not_lent_again(void **state)
 {
 	(void)state;
 	int fd[2 * AREAS + 1];
-	fd[0] = file_new(MOST);
+	fd[0] = file_new(LIMIT);
 	fd[1] = file_new(PART);
-	assert_int_equal(files_charge(alice, fd[0], MOST), 0);
+	assert_int_equal(files_charge(alice, fd[0], LIMIT), 0);
 	assert_int_equal(files_charge(alice, fd[1], 1), -EDQUOT);
 	close(fd[0]);
 	close(fd[1]);

@@ -19,7 +19,7 @@
 
 enum {
 	NOFILE = 512,
-	MOST = NOFILE - NOFILE / 4,
+	LIMIT = NOFILE - NOFILE / 4,
 	USERS = 16
 };
 
@@ -94,7 +94,7 @@ static void read_one(const struct end *e)
 static void one_user_gets_a_ninth(void **state)
 {
 	(void)state;
-	assert_in_range(send_all(&users[0]), MOST / 9 - 1, MOST / 9);
+	assert_in_range(send_all(&users[0]), LIMIT / 9 - 1, LIMIT / 9);
 	struct end more = end_open(0); /* a second end of the same user */
 	assert_int_equal(send_one(&more), -EBUSY);
 	more.flight = flight_end(more.flight);
@@ -110,7 +110,7 @@ static void whoever_comes_finds_some(void **state)
 		assert_true(n >= (int)MSG_FDS_MAX);
 		sum += n;
 	}
-	assert_true(sum < MOST);
+	assert_true(sum < LIMIT);
 }
 
 static void what_was_read_counts_no_more(void **state)

@@ -16,8 +16,8 @@
 #include "daemon/grant/log_client.h"
 
 enum {
-	LINES_MOST = 10,
-	USERS_MOST = 64,
+	LINES_MAX = 10,
+	USERS_MAX = 64,
 	MINUTE_S = 60
 };
 
@@ -73,11 +73,11 @@ static void a_user_has_some_lines_for_each_cause(void **state)
 	(void)state;
 	say(1, "a", LOG_REQUEST_REFUSED, 100);
 	say(1, "b", LOG_REQUEST_REFUSED, 3);
-	say(2, "a", LOG_REQUEST_REFUSED, LINES_MOST);
+	say(2, "a", LOG_REQUEST_REFUSED, LINES_MAX);
 	say(1, "a", LOG_REPLIES_UNREAD, 4);
-	assert_int_equal(lines("of 1, a, 2"), LINES_MOST);
+	assert_int_equal(lines("of 1, a, 2"), LINES_MAX);
 	assert_int_equal(lines("of 1, b, 2"), 3);
-	assert_int_equal(lines("of 2, a, 2"), LINES_MOST);
+	assert_int_equal(lines("of 2, a, 2"), LINES_MAX);
 	assert_int_equal(lines("of 1, a, 3"), 4);
 	assert_int_equal(lines("left out"), 0);
 }
@@ -85,7 +85,7 @@ static void a_user_has_some_lines_for_each_cause(void **state)
 static void what_was_left_out_is_counted_when_the_minute_is_over(void **state)
 {
 	(void)state;
-	say(1, "a", LOG_REQUEST_REFUSED, LINES_MOST);
+	say(1, "a", LOG_REQUEST_REFUSED, LINES_MAX);
 	assert_int_equal(timer_seconds(), 0); /* whoever is idle is not woken */
 	say(1, "a", LOG_REQUEST_REFUSED, 90);
 	assert_in_range(timer_seconds(), MINUTE_S - 30, MINUTE_S);
@@ -95,7 +95,7 @@ static void what_was_left_out_is_counted_when_the_minute_is_over(void **state)
 	assert_int_equal(lines("uid 1, class a: 90 more lines left out: request refused"), 1);
 	assert_int_equal(timer_seconds(), 0);
 	say(1, "a", LOG_REQUEST_REFUSED, 1);
-	assert_int_equal(lines("of 1, a, 2"), LINES_MOST + 1);
+	assert_int_equal(lines("of 1, a, 2"), LINES_MAX + 1);
 }
 
 static void a_flood_of_users_shares_what_one_has(void **state)
@@ -103,7 +103,7 @@ static void a_flood_of_users_shares_what_one_has(void **state)
 	(void)state;
 	for (uid_t uid = 0; uid < 5000; uid++)
 		say(uid, "", LOG_CONNECTION_REFUSED, 1);
-	assert_int_equal(lines("of "), USERS_MOST + LINES_MOST);
+	assert_int_equal(lines("of "), USERS_MAX + LINES_MAX);
 	log_client_done();
 	assert_int_equal(lines("further users: 4926 more lines left out: connection refused"), 1);
 }

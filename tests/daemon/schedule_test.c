@@ -90,9 +90,9 @@ static void looks_become_rarer_until_data_comes(void **state)
 		assert_int_equal(schedule_when(&s), now + step);
 		now = schedule_when(&s);
 		turn(&s, now, false);
-		step = step < SCHEDULE_LOOK_MOST_NS ? step * 2 : step;
+		step = step < SCHEDULE_LOOK_MAX_NS ? step * 2 : step;
 	}
-	assert_int_equal(step, SCHEDULE_LOOK_MOST_NS);
+	assert_int_equal(step, SCHEDULE_LOOK_MAX_NS);
 	schedule_begin(&s);
 	schedule_count(&s, &(struct schedule_turn){.began_ns = now,
 						   .now_ns = now,

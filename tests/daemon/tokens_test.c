@@ -12,7 +12,7 @@
 enum {
 	NIOV = 4096,
 	NIOVS = 64,
-	MOST = 4096
+	LIMIT = 4096
 };
 
 static struct tokens t;
@@ -24,7 +24,7 @@ static int setup(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		streams[i] = (struct tokens_stream){.due = TOKENS_NONE};
-	return tokens_init(&t, NIOVS * NIOV, NIOV, MOST);
+	return tokens_init(&t, NIOVS * NIOV, NIOV, LIMIT);
 }
 
 static int teardown(void **state)
@@ -68,7 +68,7 @@ static void consecutive_tokens_make_one_range(void **state)
 	expect_range(0, 206, 4);
 	expect_range(1, 100, 6);
 	assert_int_equal(t.n_out, 0);
-	assert_int_equal(t.n_free, MOST);
+	assert_int_equal(t.n_free, LIMIT);
 }
 
 static void a_niov_comes_back_as_often_as_it_went_out(void **state)
@@ -103,7 +103,7 @@ static void a_niov_is_as_large_as_a_page(void **state)
 		const uint64_t size = sizes[i];
 		struct tokens other;
 		struct tokens_stream s = {.due = TOKENS_NONE};
-		assert_int_equal(tokens_init(&other, 4 * size, sizes[i], MOST), 0);
+		assert_int_equal(tokens_init(&other, 4 * size, sizes[i], LIMIT), 0);
 		tokens_lend(&other, &s, size + 100, 1);
 		tokens_lend(&other, &s, 2 * size - 1, 2);
 		assert_null(tokens_refill(&other, size - 1));
@@ -198,7 +198,7 @@ static void whatever_happens_all_come_back_once(void **state)
 			assert_int_equal(back[s][i], 1);
 	}
 	assert_int_equal(t.n_out, 0);
-	assert_int_equal(t.n_free, MOST);
+	assert_int_equal(t.n_free, LIMIT);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -118,7 +118,7 @@ enum {
 	WISH_CHANGES_SHIFT = 4, /* two bits: how many words to overwrite */
 	WISH_CHANGES = 3,
 	TYPES = MSG_FLOW_CLOSE + 3, /* two of them unknown */
-	PAGES_MOST = 64,
+	PAGES_MAX = 64,
 };
 
 static size_t fill_host(struct hostile *h, struct msg_flow_host *m, uint32_t queue, uint8_t value)
@@ -176,7 +176,7 @@ static size_t fill(struct hostile *h, union msg_any *m, struct wish w, int *fd)
 		input_bytes(h->in, m->hello.name, w.object % sizeof(m->hello.name));
 		return sizeof(m->hello);
 	case MSG_AREA_ADD:
-		return fill_area(h, &m->area_add, w.value % PAGES_MOST, fd);
+		return fill_area(h, &m->area_add, w.value % PAGES_MAX, fd);
 	case MSG_AREA_DEL:
 		m->area_del.area_id = area;
 		return sizeof(m->area_del);

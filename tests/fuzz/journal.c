@@ -15,10 +15,10 @@ static void bounds(const struct nic_before *b)
 	MUST(b->card.ifindex > 0 && b->card.ifindex <= INT32_MAX);
 	MUST((b->rss != NULL) == (b->rss_entries > 0) && b->rss_entries <= 65536);
 	for (uint32_t i = 0; i < b->rss_entries; i++)
-		MUST(b->rss[i] < NIC_QUEUES_MOST);
-	MUST(b->queues.n > 0 && b->queues.n <= NIC_QUEUES_MOST);
+		MUST(b->rss[i] < NIC_QUEUES_MAX);
+	MUST(b->queues.n > 0 && b->queues.n <= NIC_QUEUES_MAX);
 	for (uint32_t i = 0; i < b->queues.n; i++)
-		MUST(b->queues.ids[i] < NIC_QUEUES_MOST);
+		MUST(b->queues.ids[i] < NIC_QUEUES_MAX);
 	for (uint32_t i = 0; i < b->n_rules; i++)
 		MUST(b->rules[i].local_port > 0 && nic_queues_have(&b->queues, b->rules[i].queue));
 }

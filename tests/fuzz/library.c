@@ -46,8 +46,8 @@ enum op {
 };
 
 enum {
-	OPS_MOST = 64,
-	CHANGES_MOST = 8,
+	OPS_MAX = 64,
+	CHANGES_MAX = 8,
 	ENTRIES = 64,
 	BUFFER_BYTES = 4096,
 	AREA_BYTES = 16 * BUFFER_BYTES,
@@ -55,8 +55,8 @@ enum {
 	SIDE_BYTES = 4 * SIDE_SLOT,
 	MAP_BYTES = 8192, /* of the cq and of the rq file */
 	FIRST_FLOW = 0x10001,
-	HELD_MOST = 64,
-	FLOWS_MOST = 8
+	HELD_MAX = 64,
+	FLOWS_MAX = 8
 };
 
 /* In an answer. */
@@ -77,7 +77,7 @@ enum {
 struct lying_daemon {
 	pthread_t thread;
 	int listener;
-	struct change changes[CHANGES_MOST];
+	struct change changes[CHANGES_MAX];
 	uint32_t n_changes;
 	bool zcrx; /* completions of format 2, and a side buffer */
 	int files[FILES];
@@ -90,9 +90,9 @@ struct user {
 	struct zcrx *z;
 	struct zcrx_area *area;
 	struct zcrx_queue *q;
-	struct zcrx_flow *flows[FLOWS_MOST];
+	struct zcrx_flow *flows[FLOWS_MAX];
 	uint32_t n_flows;
-	struct zcrx_completion held[HELD_MOST];
+	struct zcrx_completion held[HELD_MAX];
 	int n_held;
 };
 
@@ -200,7 +200,7 @@ static void daemon_start(struct lying_daemon *d, struct input *in)
 	int pair[2];
 	uint8_t bits = input_u8(in);
 	*d = (struct lying_daemon){.zcrx = bits & 1, .next_flow = FIRST_FLOW};
-	for (d->n_changes = 0; d->n_changes < (bits >> 1) % (CHANGES_MOST + 1); d->n_changes++)
+	for (d->n_changes = 0; d->n_changes < (bits >> 1) % (CHANGES_MAX + 1); d->n_changes++)
 		d->changes[d->n_changes] =
 			(struct change){input_u8(in), input_u8(in), input_u32(in)};
 	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
@@ -236,7 +236,7 @@ static void word_set(char *map, uint32_t at_byte, uint32_t value)
 
 static void cqe_add(struct lying_daemon *d, struct input *in)
 {
-	struct ring_cqe e = {.user_data = FIRST_FLOW + input_u8(in) % FLOWS_MOST};
+	struct ring_cqe e = {.user_data = FIRST_FLOW + input_u8(in) % FLOWS_MAX};
 	e.res = (int16_t)input_u16(in);
 	e.flags = input_u32(in);
 	e.off = (uint64_t)input_u8(in) << 48 | input_u32(in);
@@ -312,8 +312,8 @@ static void data_check(const struct user *u, const struct zcrx_completion *c)
 
 static void reap(struct user *u, int most)
 {
-	if (most > HELD_MOST - u->n_held)
-		most = HELD_MOST - u->n_held;
+	if (most > HELD_MAX - u->n_held)
+		most = HELD_MAX - u->n_held;
 	struct zcrx_completion *got = &u->held[u->n_held];
 	int n = zcrx_reap(u->q, got, most);
 	MUST(n >= 0 && (n <= most || n == 0));
@@ -321,7 +321,7 @@ static void reap(struct user *u, int most)
 		MUST(got[i].what >= ZCRX_DATA && got[i].what <= ZCRX_LOST);
 		if (got[i].what == ZCRX_DATA)
 			data_check(u, &got[i]);
-		if (got[i].what == ZCRX_OPEN && u->n_flows < FLOWS_MOST)
+		if (got[i].what == ZCRX_OPEN && u->n_flows < FLOWS_MAX)
 			u->flows[u->n_flows++] = got[i].flow;
 	}
 	u->n_held += n;
@@ -330,7 +330,7 @@ static void reap(struct user *u, int most)
 static void adopt(struct user *u, unsigned flags)
 {
 	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (u->n_flows < FLOWS_MOST &&
+	if (u->n_flows < FLOWS_MAX &&
 	    zcrx_flow_adopt(u->q, &u->flows[u->n_flows], sock, flags & ZCRX_FLOW_LISTEN, u) == 0)
 		u->n_flows++;
 	close(sock);
@@ -374,7 +374,7 @@ static void user_step(struct user *u, struct input *in, enum op op)
 
 static void steps(struct user *u, struct lying_daemon *d, struct input *in)
 {
-	for (int n = 0; n < OPS_MOST && in->left > 0; n++) {
+	for (int n = 0; n < OPS_MAX && in->left > 0; n++) {
 		enum op op = input_u8(in) % OP_COUNT;
 		if (op < OP_REAP)
 			daemon_step(d, in, op);

@@ -48,7 +48,7 @@ enum op {
 };
 
 enum {
-	OPS_MOST = 64,
+	OPS_MAX = 64,
 	CHUNK = 32768,
 };
 
@@ -336,7 +336,7 @@ static void run_start(struct run *r, struct input *in, const struct limits *limi
 static void steps(struct run *r)
 {
 	struct input *in = r->hostile.in;
-	for (int n = 0; n < OPS_MOST && in->left > 0; n++)
+	for (int n = 0; n < OPS_MAX && in->left > 0; n++)
 		step(&r->hostile, r->client, input_u8(in) % OP_COUNT);
 }
 

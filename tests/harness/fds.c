@@ -12,11 +12,11 @@ int fds_send(int sock, const void *data, size_t bytes, const int *fds, size_t nf
 {
 	union {
 		struct cmsghdr hdr;
-		char room[CMSG_SPACE(sizeof(int) * FDS_MOST)];
+		char room[CMSG_SPACE(sizeof(int) * FDS_MAX)];
 	} control = {0};
 	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	if (nfds > FDS_MOST)
+	if (nfds > FDS_MAX)
 		return -EINVAL;
 	if (nfds > 0) {
 		msg.msg_control = &control;

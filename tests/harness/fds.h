@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 enum {
-	FDS_MOST = 253 /* of a datagram: the kernel's limit */
+	FDS_MAX = 253 /* of a datagram: the kernel's limit */
 };
 
 /* Sends one datagram. flags: of sendmsg(2), beside MSG_NOSIGNAL. Returns 0 or a negative errno. */

@@ -19,7 +19,7 @@ enum {
 	REPLY_ROUND = 500,
 	AREA = 64 * 1024,
 	CLOSES = 300,
-	AHEAD_MOST = 16, /* requests whose replies were not read: docs/protocol.md, Limits */
+	AHEAD_MAX = 16, /* requests whose replies were not read: docs/protocol.md, Limits */
 };
 
 static const struct kind {
@@ -271,9 +271,9 @@ static void requests_sent_ahead_are_answered_in_order(void **state)
 	union msg_any m;
 	raw_connect(&r);
 	uint32_t serial = r.serial + 1;
-	for (int i = 0; i < AHEAD_MOST; i++)
+	for (int i = 0; i < AHEAD_MAX; i++)
 		assert_int_equal(ask(&r, 0), 0);
-	for (int i = 0; i < AHEAD_MOST; i++) {
+	for (int i = 0; i < AHEAD_MAX; i++) {
 		assert_int_equal(raw_receive(&r, &m, NULL), sizeof(m.fail));
 		raw_is_refusal(&m, MSG_AREA_DEL, serial++, REASON_NO_OBJECT, NULL);
 	}

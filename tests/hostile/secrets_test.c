@@ -39,7 +39,7 @@ enum {
 	BUFFERS = 16,
 	PIECES = 10, /* each in a buffer of its own */
 	PIECE = 100,
-	MAPS_MOST = 1024,
+	MAPS_MAX = 1024,
 	NOBODY = 65534,
 	UNTOUCHED = 0xa5
 };
@@ -62,13 +62,13 @@ struct range {
 
 /* The ranges of the daemon's memory, without low ones that a sanitizer reserves: small numbers lie
  * there. */
-static size_t ranges_of_daemon(struct range ranges[MAPS_MOST])
+static size_t ranges_of_daemon(struct range ranges[MAPS_MAX])
 {
 	char path[64], line[512];
 	size_t n = 0;
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)zcrxd.pid);
 	FILE *f = fopen(path, "re");
-	while (f && n < MAPS_MOST && fgets(line, sizeof(line), f)) {
+	while (f && n < MAPS_MAX && fgets(line, sizeof(line), f)) {
 		char *rest;
 		ranges[n].from = strtoull(line, &rest, 16);
 		ranges[n].to = strtoull(rest + 1, NULL, 16);
@@ -93,7 +93,7 @@ static bool is_address(const struct range *ranges, size_t n, uint64_t word)
 /* Looks at all of a file, also at what the client was not told to map. */
 static void file_discloses_nothing(int fd, size_t told)
 {
-	struct range ranges[MAPS_MOST];
+	struct range ranges[MAPS_MAX];
 	struct stat st;
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(st.st_size, told);

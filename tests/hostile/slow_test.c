@@ -20,7 +20,7 @@ enum {
 	FLOWS = 300,
 	CONNECTIONS = 40,
 	STILL_MOMENTS = 11,
-	UNREAD_MOST = 8 /* FLOW_OPENED with a socket */
+	UNREAD_MAX = 8 /* FLOW_OPENED with a socket */
 };
 
 static struct raw r;
@@ -186,9 +186,9 @@ static void opened_sockets_do_not_pile_up(void **state)
 	raw_adopt(&q, listener, MSG_FLOW_LISTEN);
 	for (int i = 0; i < CONNECTIONS; i++)
 		peers[i] = harness_connect(&at);
-	WORLD_UNTIL(unread_opened() == UNREAD_MOST);
+	WORLD_UNTIL(unread_opened() == UNREAD_MAX);
 	stands_still();
-	assert_int_equal(unread_opened(), UNREAD_MOST);
+	assert_int_equal(unread_opened(), UNREAD_MAX);
 	world_is_well();
 	for (int n = 0; n < CONNECTIONS; n++) {
 		raw_event(&q, &m, fds);

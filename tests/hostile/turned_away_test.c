@@ -37,7 +37,7 @@ enum {
 	TURNED_AWAY = 300, /* more than may wait, in the daemon and before it */
 	CLASSES = 400,     /* make a status that no socket's buffer holds */
 	READERS = 20,
-	READERS_MOST = 4, /* of a user */
+	READERS_MAX = 4, /* of a user */
 	STRANGER = 61000
 };
 
@@ -179,7 +179,7 @@ static void slow_readers_of_the_status_are_few_of_each_user(void **state)
 	}
 	close(pair[1]);
 	assert_int_equal(recv(pair[0], &kept, sizeof(kept), 0), sizeof(kept));
-	assert_int_equal(kept, READERS_MOST);
+	assert_int_equal(kept, READERS_MAX);
 	world_is_well(); /* the status is read by this user */
 	close(pair[0]);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);

@@ -24,7 +24,7 @@ enum {
 	ROUNDS = 3, /* of the neighbour show that it goes on ... */
 	/* ... if they take no longer: 10 ms alone, so a machine may be 3000 times as slow. */
 	ROUNDS_MS = 30000,
-	PROCESSES_MOST = 1024,
+	PROCESSES_MAX = 1024,
 };
 
 struct harness_daemon zcrxd;
@@ -106,8 +106,8 @@ void world_is_well(void)
 /* The daemon is the broker and its pumps. One that ends meanwhile counts as nothing. */
 static uint64_t sum_of(uint64_t (*of)(pid_t pid))
 {
-	pid_t all[PROCESSES_MOST];
-	int n = harness_daemon_processes(&zcrxd, all, PROCESSES_MOST);
+	pid_t all[PROCESSES_MAX];
+	int n = harness_daemon_processes(&zcrxd, all, PROCESSES_MAX);
 	uint64_t sum = 0;
 	for (int i = 0; i < n; i++)
 		sum += of(all[i]);
@@ -131,8 +131,8 @@ static void show_fds_of(pid_t pid)
 
 static void show_fds(void)
 {
-	pid_t all[PROCESSES_MOST];
-	int n = harness_daemon_processes(&zcrxd, all, PROCESSES_MOST);
+	pid_t all[PROCESSES_MAX];
+	int n = harness_daemon_processes(&zcrxd, all, PROCESSES_MAX);
 	for (int i = 0; i < n; i++)
 		show_fds_of(all[i]);
 }
@@ -301,8 +301,8 @@ static bool threads_sleep(pid_t pid)
 
 bool world_sleeps(void)
 {
-	pid_t all[PROCESSES_MOST];
-	int n = harness_daemon_processes(&zcrxd, all, PROCESSES_MOST);
+	pid_t all[PROCESSES_MAX];
+	int n = harness_daemon_processes(&zcrxd, all, PROCESSES_MAX);
 	bool sleep = threads_sleep(getpid());
 	for (int i = 0; i < n; i++)
 		sleep &= threads_sleep(all[i]);

@@ -20,7 +20,7 @@
 #include "tests/harness/receive.h"
 
 enum {
-	FDS_MOST = 200,
+	FDS_MAX = 200,
 	QUEUE_FDS = 3,
 	AREA = 1 << 20,
 	TRIES = 200,
@@ -29,7 +29,7 @@ enum {
 };
 
 static struct harness_daemon zcrxd;
-static int filled[FDS_MOST], n_filled;
+static int filled[FDS_MAX], n_filled;
 
 static int setup(void **state)
 {
@@ -37,7 +37,7 @@ static int setup(void **state)
 	harness_daemon_start(&zcrxd, "[class default]\nqueues=1\nhost-flows=yes\n");
 	struct rlimit limit;
 	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = FDS_MOST;
+	limit.rlim_cur = FDS_MAX;
 	return setrlimit(RLIMIT_NOFILE, &limit);
 }
 

@@ -16,7 +16,7 @@ from tables import constants, messages, structs
 
 EVIL = (b"\n<0>DEAD", b"\x1b]0;x\x07\x1b[2J", b"\xff\xfe\x1b[31m", b"\xc2\x9b2J", b"a\xe2\x80\xaeb",
         b"a b", b"a/b", b"a:b", b"..", b".", b"\xa0", b"a\tb", b"0123456789abcdef")
-LINES_MOST = 10  # of each user and cause in a minute
+LINES_MAX = 10  # of each user and cause in a minute
 
 
 def open_queue(connection, area, nic, backend):
@@ -106,15 +106,15 @@ class Amount(unittest.TestCase):
             with contextlib.suppress(client.Refused):
                 held.append(client.Connection(daemon.socket))
         said = daemon.said()
-        self.assertEqual(said.count("AREA_DEL refused"), LINES_MOST)
-        self.assertLessEqual(said.count("was refused"), LINES_MOST)
-        self.assertLessEqual(len(said.splitlines()), 4 * LINES_MOST)
+        self.assertEqual(said.count("AREA_DEL refused"), LINES_MAX)
+        self.assertLessEqual(said.count("was refused"), LINES_MAX)
+        self.assertLessEqual(len(said.splitlines()), 4 * LINES_MAX)
         for connection in held:
             connection.sock.close()
         daemon.process.terminate()
         daemon.process.wait(world.PATIENCE)
         left_out, = re.findall(r"uid \d+, class default: (\d+) more lines left out: request refused", daemon.said())
-        self.assertEqual(int(left_out), 50 * 40 - LINES_MOST)
+        self.assertEqual(int(left_out), 50 * 40 - LINES_MAX)
 
     @AS_OTHERS
     def test_users_have_lines_of_their_own(self):
@@ -131,7 +131,7 @@ class Amount(unittest.TestCase):
         self.assertEqual(os.waitpid(pid, 0)[1], 0)
         said = daemon.said()
         self.assertEqual(said.count("uid 61000): AREA_DEL refused"), 3)
-        self.assertEqual(said.count(f"uid {os.getuid()}): AREA_DEL refused"), LINES_MOST)
+        self.assertEqual(said.count(f"uid {os.getuid()}): AREA_DEL refused"), LINES_MAX)
 
 
 world.main()

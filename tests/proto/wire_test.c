@@ -40,7 +40,7 @@ static int teardown(void **state)
 /* Sends bytes with n copies of one descriptor. */
 static void send_raw(int sock, const void *data, size_t bytes, int fd, size_t n)
 {
-	int fds[FDS_MOST] = {0};
+	int fds[FDS_MAX] = {0};
 	for (size_t i = 0; i < n; i++)
 		fds[i] = fd;
 	assert_int_equal(fds_send(sock, data, bytes, fds, n, 0), 0);
@@ -109,7 +109,7 @@ static void a_longer_datagram_is_refused_with_its_descriptors(void **state)
 static void more_than_four_descriptors_are_refused_and_closed(void **state)
 {
 	struct pair *p = *state;
-	const size_t counts[] = {5, 6, 7, 8, 100, FDS_MOST};
+	const size_t counts[] = {5, 6, 7, 8, 100, FDS_MAX};
 	union msg_any m;
 	int fds[MSG_FDS_MAX];
 	uint32_t nfds;

@@ -39,7 +39,7 @@ int many_listener(const struct many *m)
 	int on = 1, sock = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	setsockopt(sock, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)); /* takes no privilege */
-	if (bind(sock, (struct sockaddr *)&at, len) < 0 || listen(sock, FLOWS_MOST) < 0)
+	if (bind(sock, (struct sockaddr *)&at, len) < 0 || listen(sock, FLOWS_MAX) < 0)
 		die("%s port %u: %m", m->ip, m->port);
 	return sock;
 }
@@ -128,8 +128,8 @@ int main(int argc, char **argv)
 	m.port = (uint16_t)strtoul(argv[4], NULL, 10);
 	m.flows = (unsigned)strtoul(argv[5], NULL, 10);
 	m.bytes = strtoull(argv[6], NULL, 10);
-	if (m.flows == 0 || m.flows > FLOWS_MOST)
-		die("1 to %d flows", FLOWS_MOST);
+	if (m.flows == 0 || m.flows > FLOWS_MAX)
+		die("1 to %d flows", FLOWS_MAX);
 	for (char **arg = argv + 7; *arg; arg++)
 		if (!option_common(&m, *arg) && !(receives && option_receive(&m, *arg)))
 			die("%s: unknown", *arg);

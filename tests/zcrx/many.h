@@ -10,7 +10,7 @@
 #include <zcrx.h>
 
 enum {
-	FLOWS_MOST = 512,
+	FLOWS_MAX = 512,
 	PATIENCE_MS = 30000
 };
 

@@ -18,7 +18,7 @@ MIB = 1 << 20
 PORT = 26000
 FLOWS, BATCH = 4096, 256
 SPARE = 16    # of the quota, for the listener and the neighbour
-MOST = 4      # times what one of the first quarter costs: far from 16, as it were if each looked at all
+LIMIT = 4      # times what one of the first quarter costs: far from 16, as it were if each looked at all
 PATIENCE = 60
 # Opens connections, as many as it is told on each line, and sends something on each.
 OPENER = """
@@ -86,7 +86,7 @@ def owing(service):
         first, last = statistics.median(costs[:quarter]), statistics.median(costs[-quarter:])
         print(f"{FLOWS} flows: {first:.0f} µs each of the first quarter, {last:.0f} of the last")
         expect("the sockets are kept", descriptors(service) >= FLOWS, descriptors(service))
-        expect(f"at most {MOST} times the cost", last <= MOST * first, costs)
+        expect(f"at most {LIMIT} times the cost", last <= LIMIT * first, costs)
         neighbour(service)
     finally:
         for process in culprit, opener:

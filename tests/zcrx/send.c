@@ -20,7 +20,7 @@ struct sending {
 	uint64_t pos;
 };
 
-static struct sending sendings[FLOWS_MOST];
+static struct sending sendings[FLOWS_MAX];
 
 static void send_some(const struct many *m, struct sending *s)
 {
@@ -60,7 +60,7 @@ static void send_round(const struct many *m)
 	for (unsigned i = 0; i < m->flows; i++)
 		sendings[i] = (struct sending){.sock = end_of(m, sock)};
 	for (unsigned left = m->flows; left > 0;) {
-		struct pollfd fds[FLOWS_MOST];
+		struct pollfd fds[FLOWS_MAX];
 		left = 0;
 		for (unsigned i = 0; i < m->flows; i++)
 			if (sendings[i].pos < m->bytes)

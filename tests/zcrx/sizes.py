@@ -13,7 +13,7 @@ from client import Connection, Refused, memfd  # noqa: E402  (where it lies is k
 
 GIB, MIB, PAGE = 1 << 30, 1 << 20, os.sysconf("SC_PAGESIZE")
 MEMFD, NO_COPY = 1, 1
-ZCRX_MOST = 4 * GIB
+ZCRX_MAX = 4 * GIB
 TOO_LARGE = "The backend zcrx receives into areas of at most 4 GiB; take a smaller one, or several."
 CLASSES = "[class default]\nnics=zc0\narea-bytes=1T\n"
 
@@ -45,20 +45,20 @@ def too_large(service, size):
 
 
 def at_the_limit(service):
-    got = transfer(service, 26000, 4, 4 * MIB, options=(f"area={ZCRX_MOST}", f"backend={ZCRX}"))
+    got = transfer(service, 26000, 4, 4 * MIB, options=(f"area={ZCRX_MAX}", f"backend={ZCRX}"))
     zero_copy(got, 0.9)
-    expect("its last bytes, too", got["off_most"] >= ZCRX_MOST - 16 * MIB, got)
+    expect("its last bytes, too", got["off_most"] >= ZCRX_MAX - 16 * MIB, got)
 
 
 def devmem_beyond(service):
     """What devmem does above 4 GiB: docs/areas.md says it."""
     with open("/sys/module/udmabuf/parameters/size_limit_mb", "w", encoding="ascii") as f:
         f.write("8192")
-    size = ZCRX_MOST + 256 * MIB
+    size = ZCRX_MAX + 256 * MIB
     got = transfer(service, 26001, 4, 4 * MIB,
                    options=(f"area={size}", f"backend={DEVMEM}", "memory=udmabuf"))
     expect("devmem", got["backend"] == DEVMEM and got["bytes_copied"] < got["bytes"] / 10, got)
-    expect("beyond 4 GiB", got["off_most"] >= ZCRX_MOST, got)
+    expect("beyond 4 GiB", got["off_most"] >= ZCRX_MAX, got)
 
 
 def huge_pages_of_1_gib(service):
@@ -86,7 +86,7 @@ def main():
     only_in_guest()
     tally = Tally()
     with Service(classes=CLASSES) as service:
-        for size in ZCRX_MOST + PAGE, 2 * ZCRX_MOST, 1 << 39:
+        for size in ZCRX_MAX + PAGE, 2 * ZCRX_MAX, 1 << 39:
             tally.run(f"{size} bytes are too many for zcrx", too_large, service, size)
         if "--full" in sys.argv:
             tally.run("pages of 1 GiB", huge_pages_of_1_gib, service)

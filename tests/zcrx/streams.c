@@ -13,14 +13,14 @@
 #include "tests/kernel/die.h"
 
 enum {
-	HELD_MOST = 65536,
+	HELD_MAX = 65536,
 	QUIET_MS = 500
 };
 
 static struct held {
 	struct zcrx_completion c;
 	uint64_t pos; /* in the stream */
-} held[HELD_MOST];
+} held[HELD_MAX];
 
 uint64_t streams_now_ns(void)
 {
@@ -70,7 +70,7 @@ static uint64_t hold_some(struct streams *x, struct zcrx_queue *q, unsigned *n_h
 	int n = zcrx_reap(q, c, 64);
 	for (int i = 0; i < n; i++) {
 		const struct stream *s = c[i].user;
-		if (c[i].what == ZCRX_DATA && *n_held == HELD_MOST)
+		if (c[i].what == ZCRX_DATA && *n_held == HELD_MAX)
 			die("more to hold than was thought");
 		if (c[i].what == ZCRX_DATA)
 			held[(*n_held)++] = (struct held){c[i], s->pos};

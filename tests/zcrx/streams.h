@@ -19,7 +19,7 @@ struct streams {
 	struct stream {
 		struct zcrx_flow *flow; /* whose user pointer is this */
 		uint64_t pos;
-	} streams[FLOWS_MOST];
+	} streams[FLOWS_MAX];
 };
 
 uint64_t streams_now_ns(void);

@@ -99,7 +99,7 @@ static int groups_parse(struct asked *o, const char *text)
 	o->groups_given = true;
 	for (uint32_t i = 0; i < ids.n && r == 0; i++)
 		if (ids.spans[i].first == ids.spans[i].last &&
-		    o->who.group_count < ASKED_GROUPS_MOST)
+		    o->who.group_count < ASKED_GROUPS_MAX)
 			o->groups[o->who.group_count++] = ids.spans[i].first;
 		else
 			r = -EINVAL;
@@ -112,7 +112,7 @@ static int groups_parse(struct asked *o, const char *text)
 static void groups_look_up(struct asked *o, bool gid_given)
 {
 	const struct passwd *p = getpwuid(o->who.uid); /* NOLINT(concurrency-mt-unsafe) */
-	int n = ASKED_GROUPS_MOST;
+	int n = ASKED_GROUPS_MAX;
 
 	if (!gid_given)
 		o->who.gid = p ? p->pw_gid : (gid_t)-1;

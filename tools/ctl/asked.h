@@ -8,12 +8,12 @@
 
 #include "policy/config.h"
 
-#define ASKED_GROUPS_MOST 1024
+#define ASKED_GROUPS_MAX 1024
 
 struct asked {
 	const char *config, *socket;
 	struct policy_identity who;
-	gid_t groups[ASKED_GROUPS_MOST];
+	gid_t groups[ASKED_GROUPS_MAX];
 	bool groups_given, requested;
 	struct policy_request request;
 	char nic[IF_NAMESIZE];
