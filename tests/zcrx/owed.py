@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """As many flows as the quota allows, all closed by a client that keeps their data.
 
-The daemon owes each of them tokens and keeps its socket. The last of them must not cost much more
+Its pump owes each of them tokens and keeps its socket. The last of them must not cost much more
 than the first, the neighbour gets every byte, and all of it goes with the client.
 """
 import os
@@ -33,19 +33,13 @@ for line in sys.stdin:
 
 
 def cpu_us(service):
-    """What the clients' threads of the daemon have used."""
+    """What the pumps have used; the broker is asked for the status here."""
     total = 0
-    folder = f"/proc/{service.process.pid}/task"
-    for task in os.listdir(folder):
-        if int(task) == service.process.pid:
-            continue  # the control thread, which is asked for the status here
-        with open(f"{folder}/{task}/schedstat", encoding="ascii") as f:
-            total += int(f.read().split()[0]) // 1000
+    for pid in service.pumps():
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as f:
+                total += int(f.read().split()[0]) // 1000
     return total
-
-
-def descriptors(service):
-    return len(os.listdir(f"/proc/{service.process.pid}/fd"))
 
 
 def closed(service):
@@ -74,7 +68,7 @@ def open_all(service, opener):
 
 
 def owing(service):
-    before = descriptors(service)
+    before = service.descriptors()
     culprit = service.client("listen", LOCAL[4], PORT, 1, MIB, f"area={(FLOWS + 2048) * 4096}",
                              f"backend={BACKEND}", "owe")
     wait_ready(culprit)
@@ -85,14 +79,14 @@ def owing(service):
         quarter = len(costs) // 4
         first, last = statistics.median(costs[:quarter]), statistics.median(costs[-quarter:])
         print(f"{FLOWS} flows: {first:.0f} µs each of the first quarter, {last:.0f} of the last")
-        expect("the sockets are kept", descriptors(service) >= FLOWS, descriptors(service))
+        expect("the sockets are kept", service.descriptors() >= FLOWS, service.descriptors())
         expect(f"at most {LIMIT} times the cost", last <= LIMIT * first, costs)
         neighbour(service)
     finally:
         for process in culprit, opener:
             process.kill()
             process.wait(10)
-    until("its sockets are gone", lambda: descriptors(service) < before + SPARE, PATIENCE)
+    until("its sockets are gone", lambda: service.descriptors() < before + SPARE, PATIENCE)
     quiet()
     neighbour(service)
 

@@ -5,7 +5,6 @@ import argparse
 import os
 import random
 import re
-import signal
 import sys
 import time
 
@@ -50,7 +49,7 @@ def ended_while_used(before):
 def killed_and_restarted(before):
     with Service() as service:
         client, send = begin(service)
-        service.end(signal.SIGKILL)
+        service.killed()
         client.wait(30)
         send.kill()
         if nic() == before:
@@ -71,7 +70,7 @@ def killed_and_restored(before):
         client, send = begin(service, PORT + 1000, 1024 * MIB)
         if "in use" not in do(CTL, "restore", "--state", service.dir, check=False):
             raise Failed("restored while in use")
-        service.end(signal.SIGKILL)
+        service.killed()
         client.wait(30)
         send.kill()
         said = do(CTL, "restore", "--state", service.dir)
@@ -86,7 +85,7 @@ def killed_and_rules_of_others(before):
     """What steers to zcrxd's queues is not zcrxd's unless zcrxd has noted it."""
     with Service() as service:
         client, send = begin(service, PORT + 1500)
-        service.end(signal.SIGKILL)
+        service.killed()
         client.wait(30)
         send.kill()
         if f"Dest port: {PORT + 1500} " not in do("ethtool", "-n", "zc0"):
@@ -106,7 +105,7 @@ def killed_and_another_card(before):
     """Another card has got the name: its settings and its rules are not zcrxd's to change."""
     with Service() as service:
         client, send = begin(service, PORT + 2000)
-        service.end(signal.SIGKILL)
+        service.killed()
         client.wait(30)
         send.kill()
         until("the queue is let go", lambda: not queues_bound())
@@ -189,11 +188,8 @@ def planned(before):
 def clients_killed(before, kills):
     random.seed(1)
     with Service() as service:
-        def held():
-            return len(os.listdir(f"/proc/{service.process.pid}/fd"))
-
         until("zcrxd has started", lambda: "serves clients" in service.said())
-        at_first = held()
+        at_first = service.descriptors()
         for i in range(kills):
             client = service.client("listen", LOCAL[4], PORT + 2 + i, 2, 64 * MIB, f"backend={BACKEND}")
             send = None
@@ -210,7 +206,8 @@ def clients_killed(before, kills):
                 send.kill()
                 send.wait(10)
         until("every lease is over", lambda: nic() == before, 60)
-        left = held() - at_first
+        until("every pump has ended", lambda: len(service.processes()) == 1, 60)
+        left = service.descriptors() - at_first
         if left > 1:  # the last journal stays open until the next
             raise Failed(f"{left} descriptors are left over")
         service.end()

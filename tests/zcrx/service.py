@@ -81,6 +81,39 @@ class Service:
         if how == signal.SIGTERM and status:
             raise Failed(f"zcrxd ended with {status}:\n{self.said()}")
 
+    def pumps(self):
+        """Their process ids: zcrxd notes each pump in a file of that name."""
+        try:
+            return [int(name) for name in os.listdir(f"{self.socket}.pumps")]
+        except FileNotFoundError:
+            return []
+
+    def processes(self):
+        """The process ids of zcrxd's two programs, and of the hands: the broker's children."""
+        broker = self.process.pid
+        with open(f"/proc/{broker}/task/{broker}/children", encoding="ascii") as f:
+            return {broker, *self.pumps(), *map(int, f.read().split())}
+
+    def descriptors(self):
+        """How many all of them have."""
+        found = 0
+        for pid in self.processes():
+            try:
+                found += len(os.listdir(f"/proc/{pid}/fd"))
+            except (FileNotFoundError, PermissionError):
+                pass  # this one has just ended
+        return found
+
+    def killed(self):
+        """The broker and all pumps, at once."""
+        pids = self.pumps()
+        self.end(signal.SIGKILL)
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
     def said(self):
         self.log.seek(0)
         return self.log.read()

@@ -5,7 +5,6 @@ client or zcrxd ends."""
 import argparse
 import json
 import os
-import signal
 
 from service import (BACKEND, Failed, Service, do, expect, finish, report, sender, uncomplaining,
                      until, wait_ready)
@@ -91,38 +90,50 @@ def many_tokens(service, tokens):
         do(*PEER, "ethtool", "-K", "zc1", "tso", "on")
 
 
-def rounds(service, n, *options):
-    client = begin(service, ROUNDS_PORT, 256 * 1024, f"rounds={n}", *options)
+def rounds(service, n, *options, look=lambda: None):
+    """One client's. look: is called after the last, while the client and its queue are still there."""
+    client = begin(service, ROUNDS_PORT, 256 * 1024, f"rounds={n}", "linger", *options)
     send = sender("connect", LOCAL[4], ROUNDS_PORT, 1, 256 * 1024, f"rounds={n}")
     try:
-        reports = finish(client, 60 + n).count('"backend": 2')
+        client.stdin.write("\n" * (n - 1))
+        client.stdin.flush()
+        reports = [client.stdout.readline() for _ in range(n)]
+        expect("every round by devmem", all('"backend": 2' in r for r in reports), reports[-1])
+        look()
+        client.stdin.write("\n")
+        finish(client)
         finish(send)
     finally:
         kill(client, send)
-    expect("every round by devmem", reports == n, reports)
     settled(service)
 
 
 def held(service):
-    """What zcrxd and the kernel hold: (all that has to be the same, KiB of the daemon)."""
-    pid = service.process.pid
+    """What zcrxd and the kernel hold: (all that has to be the same, KiB of both programs)."""
     with open("/sys/kernel/debug/dma_buf/bufinfo", encoding="ascii", errors="replace") as f:
         dmabufs = [line for line in f if line.startswith("Total")]
     with open("/proc/net/netlink", encoding="ascii") as f:
         sockets = len(f.readlines())
-    with open(f"/proc/{pid}/status", encoding="ascii") as f:
-        rss = next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
-    return {"descriptors": len(os.listdir(f"/proc/{pid}/fd")), "dma-bufs": dmabufs,
+    rss = 0
+    for pid in service.processes():
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            rss += next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+    return {"descriptors": service.descriptors(), "dma-bufs": dmabufs,
             "page pools": len(pools()), "netlink sockets": sockets}, rss
 
 
 def no_growth(service, n):
-    rounds(service, WARM_UP)
+    """A client's pump holds the same after many rounds as another's after some, and so does the broker."""
+    found = []
+
+    def same():
+        found[1:] = [held(service)]
+        return found[1][0] == found[0][0]
+
+    rounds(service, WARM_UP, look=lambda: found.append(held(service)))
     until("no dma-buf is left", lambda: "Total 0 objects" in held(service)[0]["dma-bufs"][-1])
-    before, rss_before = held(service)
-    rounds(service, n)
-    until(f"as before: {before}", lambda: held(service)[0] == before)
-    rss = held(service)[1]
+    rounds(service, n, look=lambda: until(f"as before: {found[0][0]}", same))
+    (before, rss_before), (_, rss) = found
     expect(f"at most {RSS_KIB} KiB more than {rss_before}", rss <= rss_before + RSS_KIB, rss)
     print(f"   {before}, {rss_before} KiB, then {rss} KiB", flush=True)
 
@@ -176,7 +187,7 @@ def queue_closed(service):
 def daemon_killed(service):
     """The kernel unbinds while tokens are out."""
     processes = hoarding(service, PORT + 6)
-    service.end(signal.SIGKILL)
+    service.killed()
     kill(*processes)
     quiet()
     os.unlink(service.socket)
