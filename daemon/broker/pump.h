@@ -34,7 +34,8 @@ struct pump {
 	struct pumps *all;
 	uint32_t id; /* its client's */
 	pid_t pid;
-	int pidfd, sock; /* sock: the link */
+	uint64_t started; /* the process, as process.h has it */
+	int pidfd, sock;  /* sock: the link */
 	sd_event_source *io, *exit, *news;
 	struct client_identity who;
 	struct policy_identity is; /* as of its connect */

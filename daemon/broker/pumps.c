@@ -366,6 +366,7 @@ static int process_start(struct pump *p, int client)
 		return -errno;
 	struct record record = {.pump = p->pid, .id = p->id, .who = p->who, .is = p->is};
 	r = record_write(p->all->records, &record);
+	p->started = record.started;
 	if (r < 0)
 		log_warn("%s: %s: client %u does not outlive this zcrxd", p->all->records,
 			 strerrordesc_np(-r), p->id);
@@ -471,6 +472,7 @@ static bool take(struct record *r, int pidfd, void *data)
 		return false;
 	}
 	p->pidfd = pidfd;
+	p->started = r->started;
 	p->is = r->is;
 	p->is.socket = *p->who.socket ? p->who.socket : NULL;
 	TAILQ_INSERT_TAIL(&t->all->list, p, link);

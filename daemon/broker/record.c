@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "daemon/broker/process.h"
 
 #define MAGIC      0x7a637278u
 #define GROUPS_MAX 65536u
@@ -26,26 +27,6 @@ struct file {
 	/* Then the groups. */
 };
 
-/* In ticks since the boot; 0 if there is no such process. */
-static uint64_t start_of(pid_t pid)
-{
-	char path[64], line[1024] = "";
-	unsigned long long started = 0;
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	FILE *f = fopen(path, "re");
-	if (!f)
-		return 0;
-	const char *got = fgets(line, sizeof(line), f);
-	const char *at = got ? strrchr(line, ')') : NULL;
-	fclose(f);
-	/* Field 22; the one behind the name is the third. */
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	if (at)
-		started = strtoull(at, NULL, 10);
-	return started;
-}
-
 static void path_of(char ret[512], const char *dir, pid_t pump)
 {
 	snprintf(ret, 512, "%s/%d", dir, (int)pump);
@@ -56,7 +37,7 @@ int record_write(const char *dir, struct record *r)
 	char path[512];
 	struct file head = {.magic = MAGIC,
 			    .bytes = sizeof(head),
-			    .started = start_of(r->pump),
+			    .started = process_read(r->pump).started,
 			    .id = r->id,
 			    .groups = r->is.group_count,
 			    .pid = r->who.pid,
@@ -119,7 +100,7 @@ static int record_read(const char *path, struct record *ret)
 static int process_of(const struct record *r)
 {
 	int pidfd = pidfd_open(r->pump, 0);
-	if (pidfd >= 0 && r->started && start_of(r->pump) == r->started)
+	if (pidfd >= 0 && r->started && process_read(r->pump).started == r->started)
 		return pidfd;
 	return fd_close(pidfd);
 }

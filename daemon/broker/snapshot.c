@@ -84,6 +84,13 @@ static void client_read(struct reading *r)
 	facts->sandbox[sizeof(facts->sandbox) - 1] = '\0';
 }
 
+static void process_note(struct snapshot_client *c)
+{
+	struct process p = process_read(c->who.pump);
+	if (p.started == c->who.pump_started) /* else the number is another's by now */
+		c->process = p;
+}
+
 static bool queue_try(const struct report_queue *from, struct snapshot_queue *ret)
 {
 	uint32_t seq;
@@ -263,6 +270,7 @@ static int report_read(struct reading *r)
 		r->client->unreadable = 1;
 		return 0;
 	}
+	r->client->restarts = report_read_32(&m->restarts);
 	for (uint32_t i = 0; i < ROUNDS_MAX; i++) {
 		uint32_t changes = report_read_32(&m->changes);
 		if (round_read(r) < 0)
@@ -298,6 +306,7 @@ int snapshot_read(struct snapshot *s)
 		if (report_read(&r) < 0)
 			return -ENOMEM;
 		pauses -= own - r.pauses;
+		process_note(c);
 	}
 	return 0;
 }

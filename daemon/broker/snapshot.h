@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "daemon/broker/process.h"
 #include "daemon/common/report.h"
 #include "policy/policy.h"
 
@@ -42,6 +43,7 @@ struct snapshot_text {
 struct snapshot_who {
 	uint32_t id;
 	pid_t pid, pump;
+	uint64_t pump_started; /* as process.h has it */
 	uid_t uid;
 	char class[POLICY_NAME_BYTES];
 	uint64_t max_queues, max_flows;
@@ -51,6 +53,8 @@ struct snapshot_client {
 	struct snapshot_who who;
 	struct report *report;
 	struct report_client_facts facts;
+	struct process process; /* the pump's; nothing if it ended meanwhile */
+	uint32_t restarts;
 	uint32_t n_queues;
 	uint32_t unreadable; /* records */
 };

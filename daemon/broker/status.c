@@ -151,6 +151,7 @@ static int clients_note(const struct status *s, struct snapshot *ret)
 			continue;
 		struct snapshot_who who = {.id = c->id,
 					   .pump = c->pid,
+					   .pump_started = c->started,
 					   .pid = c->who.pid,
 					   .uid = c->who.uid,
 					   .max_queues = account_bound(c->who.user, ACCOUNT_QUEUES),

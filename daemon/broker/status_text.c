@@ -122,6 +122,9 @@ static struct json_object *client_json(const struct snapshot *s, const struct sn
 	add_text(o, "class", c->who.class);
 	add_text(o, "name", c->facts.name);
 	add_number(o, "pump", (uint64_t)c->who.pump);
+	add_number(o, "cpu_ms", c->process.cpu_ms);
+	add_number(o, "memory_bytes", c->process.memory_bytes);
+	add_number(o, "restarts", c->restarts);
 	add_text(o, "sandbox", c->facts.sandbox);
 	add_number(o, "unreadable", c->unreadable);
 	for (uint32_t i = 0; i < c->n_queues; i++)

@@ -139,6 +139,11 @@ void report_client(struct report *r, const struct report_client_facts *facts)
 	facts_set(r, &m->seq, m->facts, facts, sizeof(*facts));
 }
 
+void report_restart(struct report *r)
+{
+	__atomic_add_fetch(&r->memory->restarts, 1, __ATOMIC_RELEASE);
+}
+
 /* The records in use are among the first n. */
 static void cover(uint32_t *n, uint32_t index)
 {

@@ -94,6 +94,7 @@ struct report_memory {
 	uint32_t n_queues, n_flows, n_texts; /* records that may be in use begin each array */
 	uint32_t seq;
 	uint32_t facts[REPORT_WORDS(struct report_client_facts)];
+	uint32_t restarts; /* of the broker, which the pump has outlived */
 	_Alignas(REPORT_PAGE_BYTES) struct report_queue queues[REPORT_QUEUES_MAX];
 	_Alignas(REPORT_PAGE_BYTES) struct report_text texts[REPORT_TEXTS_MAX];
 	_Alignas(REPORT_PAGE_BYTES) struct report_flow flows[REPORT_FLOWS_MAX];
@@ -118,6 +119,9 @@ const struct report_memory *report_memory(const struct report *r);
 /* ---- for the writer ---- */
 
 void report_client(struct report *r, const struct report_client_facts *facts);
+
+/* One more. By the thread that reads the link. */
+void report_restart(struct report *r);
 
 /* A free record for a queue, or NULL: there are REPORT_QUEUES_MAX. Facts make it the caller's. */
 struct report_queue *report_queue_free(struct report *r);

@@ -37,9 +37,10 @@ struct pump {
 	struct client_identity who;
 	uint32_t id;
 	struct client *client; /* NULL: it has gone */
-	int ended;             /* eventfd: the client's thread has ended */
-	int flights;           /* what it has not read yet; or -1 */
-	int next;              /* this end of the link that the next broker takes; or -1 */
+	struct report *report;
+	int ended;           /* eventfd: the client's thread has ended */
+	int flights;         /* what it has not read yet; or -1 */
+	int next;            /* this end of the link that the next broker takes; or -1 */
 	int64_t alone_until; /* there is no broker, and until then (clock.h) one may come; or -1 */
 };
 
@@ -53,6 +54,7 @@ static int on_start(struct pump *p, const struct link_start *m)
 	ask_zcrx_refused(m->zcrx_refused);
 	if (p->id) {
 		ask_again();
+		report_restart(p->report);
 		return 0;
 	}
 	p->id = m->client;
@@ -171,12 +173,10 @@ static int begin(struct pump *p)
 		r = -EMFILE;
 	if (r == 0)
 		r = enclose();
-	struct report *report = NULL;
 	if (r == 0)
-		r = report_open(&report, START_REPORT, true);
+		r = report_open(&p->report, START_REPORT, true);
 	if (r == 0)
-		r = client_start(&p->client, START_CLIENT, p->id, &p->who, p->ended, report);
-	report_put(report);
+		r = client_start(&p->client, START_CLIENT, p->id, &p->who, p->ended, p->report);
 	return r;
 }
 
@@ -261,5 +261,6 @@ int main(void)
 		return EXIT_FAILURE;
 	}
 	serve(&p);
+	report_put(p.report);
 	return EXIT_SUCCESS;
 }

@@ -39,12 +39,22 @@ class Daemon:
         self.notify.bind(self.path("notify"))
         self.notify.settimeout(world.PATIENCE)
         os.chmod(self.path("notify"), 0o666)
-        with open(self.path("log"), "wb") as log:
-            self.process = subprocess.Popen([*prefix, world.ZCRXD, "-v", "-c", self.path("conf")], stderr=log,
-                                            env={**os.environ, "NOTIFY_SOCKET": self.path("notify"),
-                                                 **(environment or {})})
+        self.command = [*prefix, world.ZCRXD, "-v", "-c", self.path("conf")]
+        self.environment = {**os.environ, "NOTIFY_SOCKET": self.path("notify"), **(environment or {})}
+        self.process = None
+        self.start()
         case.addCleanup(self.end, case)
+
+    def start(self):
+        with open(self.path("log"), "ab") as log:
+            self.process = subprocess.Popen(self.command, stderr=log, env=self.environment)
         self.wait_for("READY=1")
+
+    def kill_broker(self):
+        """Another takes over what it leaves."""
+        self.process.kill()
+        self.process.wait()
+        self.start()
 
     def path(self, name):
         return os.path.join(self.dir, name)

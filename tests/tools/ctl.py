@@ -48,6 +48,11 @@ class Status(world.DaemonCase):
         self.assertEqual(client["FLOWS"], "1")
         self.assertEqual(client["RECEIVED"], "3.0 MiB")
         self.assertEqual(client["ZERO COPY"], "0.0 %")
+        with open(f"/proc/{client['PUMP']}/comm", encoding="ascii") as f:
+            self.assertEqual(f.read(), "zcrx-pump\n")
+        self.assertRegex(client["CPU"], r"^\d+\.\d\d s$")
+        self.assertRegex(client["MEMORY"], r" [KM]iB$")
+        self.assertEqual(client["RESTARTS"], "0")
         rows = self.rows("queues")
         self.assertGreaterEqual(len(rows), 2)
         queue = dict(zip(rows[0], rows[1]))

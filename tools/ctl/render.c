@@ -102,14 +102,19 @@ static void client_row(struct table *t, struct json_object *client, struct json_
 		       double seconds)
 {
 	struct sums s = client_sums(client);
+	uint64_t cpu_ms = document_number(client, "cpu_ms");
 
-	table_add(t, "%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\t%zu\t%zu\t%s\t%s\t%s",
+	table_add(t,
+		  "%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\t%zu\t%zu\t%s\t%s\t%s\t%" PRIu64
+		  "\t%" PRIu64 ".%02" PRIu64 " s\t%s\t%" PRIu64,
 		  document_number(client, "id"), document_number(client, "pid"),
 		  document_number(client, "uid"), name_cell(document_text(client, "name")).text,
 		  document_length(document_array(client, "queues")), s.flows,
 		  size_cell(s.bytes).text,
 		  rate_cell(s.bytes, old, client_sums(old).bytes, seconds).text,
-		  zero_copy_cell(&s).text);
+		  zero_copy_cell(&s).text, document_number(client, "pump"), cpu_ms / 1000,
+		  cpu_ms / 10 % 100, size_cell(document_number(client, "memory_bytes")).text,
+		  document_number(client, "restarts"));
 }
 
 static void queue_row(struct table *t, uint64_t client, struct json_object *q,
@@ -210,7 +215,8 @@ void render(FILE *out, enum render_view view, struct json_object *now, struct js
 {
 	static const char *const heads[] = {
 		[RENDER_CLIENTS] =
-			"CLIENT\t>PID\t>UID\tNAME\t>QUEUES\t>FLOWS\t>RECEIVED\t>RATE\t>ZERO COPY",
+			"CLIENT\t>PID\t>UID\tNAME\t>QUEUES\t>FLOWS\t>RECEIVED\t>RATE\t>ZERO COPY\t"
+			">PUMP\t>CPU\t>MEMORY\t>RESTARTS",
 		[RENDER_QUEUES] = "CLIENT\t>QUEUE\tBACKEND\t>AREA\t>BUFFER\t>FLOWS\t>RECEIVED\t"
 				  ">RATE\t>ZERO COPY\t>COMPLETIONS\t>WAKE-UPS\t>ENTERS\t>STARVED",
 		[RENDER_FLOWS] = "CLIENT\t>QUEUE\t>FLOW\tKIND\tLOCAL\tREMOTE\tSTATE\t>RECEIVED\t"

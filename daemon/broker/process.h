@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What /proc tells of a process without looking at its memory: the process cannot make that wait.
+ */
+#ifndef ZCRXD_PROCESS_H
+#define ZCRXD_PROCESS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct process {
+	uint64_t started;      /* in ticks since the boot; 0: there is no such process */
+	uint64_t cpu_ms;       /* user and system, of all its threads, also of those that ended */
+	uint64_t memory_bytes; /* in RAM, but for what files and shared memory fill */
+};
+
+struct process process_read(pid_t pid);
+
+#endif

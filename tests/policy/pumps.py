@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What the status says of a client's pump is what the kernel says of that process."""
+import os
+import re
+import socket
+import unittest
+
+import client
+import world
+from daemon import Daemon
+from tables import constants
+
+TICK_MS = 1000 // os.sysconf("SC_CLK_TCK")
+MIB = 1 << 20
+
+
+class Pumps(unittest.TestCase):
+    def setUp(self):
+        self.daemon = Daemon(self)
+        self.connection = self.daemon.connect(self)
+
+    def told(self):
+        found, = self.daemon.document()["clients"]
+        return found
+
+    def cpu_ms(self, pid):
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * TICK_MS
+
+    def receive(self, size):
+        """By copy, into an area of 4 MiB, which the pump maps."""
+        queue = client.Queue(self.connection, client.Area(self.connection, 4 * MIB),
+                             backend=constants["MSG_BACKEND_COPY"])
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            peer = socket.create_connection(listener.getsockname())
+            ours, _ = listener.accept()
+        queue.adopt(ours)
+        left = 0
+        while size or left:
+            sent = peer.send(bytes(min(size, MIB))) if size else 0
+            size, left = size - sent, left + sent
+            queue.wait(0.01)
+            found = [event for event in queue.reap() if event[0] == "data"]
+            left -= sum(len(data) for _, _, data, _ in found)
+            queue.refill([buffer for _, _, _, buffer in found])
+        for end in peer, ours:
+            end.close()
+        queue.close()
+
+    def test_processor_time(self):
+        pid = self.told()["pump"]
+        with open(f"/proc/{pid}/comm", encoding="ascii") as f:
+            self.assertEqual(f.read(), "zcrx-pump\n")
+        while self.cpu_ms(pid) < 10 * TICK_MS:
+            self.receive(16 * MIB)
+        before = self.cpu_ms(pid)
+        said = self.told()["cpu_ms"]
+        self.assertTrue(before <= said <= self.cpu_ms(pid), (before, said))
+
+    def test_memory_is_the_pumps_alone(self):
+        self.receive(8 * MIB)
+        told = self.told()
+        with open(f"/proc/{told['pump']}/smaps_rollup", encoding="ascii") as f:
+            anonymous = int(re.search(r"Anonymous: +(\d+) kB", f.read())[1]) << 10
+        self.assertGreater(told["memory_bytes"], 0)
+        self.assertLess(told["memory_bytes"], 4 * MIB)
+        if not os.environ.get("ZCRX_SANITIZE"):
+            self.assertAlmostEqual(told["memory_bytes"], anonymous, delta=MIB // 4)
+
+    def test_restarts(self):
+        before = self.told()
+        self.assertEqual(before["restarts"], 0)
+        for n in 1, 2, 3:
+            self.daemon.kill_broker()
+            told = world.eventually(lambda at=n: [c for c in self.daemon.document()["clients"]
+                                                  if c["restarts"] == at])[0]
+            self.assertEqual(told["pump"], before["pump"])
+            self.assertGreaterEqual(told["cpu_ms"], before["cpu_ms"])
+        with client.Connection(self.daemon.socket):
+            self.assertEqual([c["restarts"] for c in self.daemon.document()["clients"]], [3, 0])
+
+
+world.main()
