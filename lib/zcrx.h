@@ -3,23 +3,28 @@
  * libzcrx: receive TCP payload into your own memory through zcrxd.
  *
  * A connection (struct zcrx) leads to the daemon. An *area* is memory that payload lands in. A
- * *queue* receives into one area; a *flow* is one TCP stream received on a queue. Everything that
- * happens comes as one stream of completions: zcrx_reap() takes them, zcrx_recycle() gives the
- * buffers back.
+ * *queue* receives into one area. A *flow* is one TCP stream received on a queue. Everything that
+ * happens on a queue comes as one stream of completions: zcrx_reap() takes them, zcrx_recycle()
+ * gives the buffers back.
  *
- * Errors: functions that return int return 0 (or a count) or a negative errno; zcrx_error() holds
- * the sentence that goes with the last refusal. Result pointers are written only on success.
+ * Errors: functions that return int return 0, or a count, or a negative errno. After a refusal
+ * zcrx_error() returns a sentence that says what to do about it. What a result pointer (ret) points
+ * to is written on success only.
+ *
+ * Ownership: a connection owns its areas and queues, a queue owns its flows. Closing the owner
+ * frees what it owns. Functions that free take NULL.
  *
  * Threads: no object may be used by two threads at once. A queue with its flows belongs to one
- * thread at a time, and so does the connection; zcrx_reap, zcrx_data, zcrx_recycle, zcrx_wait,
- * zcrx_queue_fd, zcrx_queue_info and the accessors of a flow touch only their queue, so several
- * queues of one connection may run on several threads; every other call touches the connection too.
+ * thread at a time, and so does the connection. zcrx_reap, zcrx_data, zcrx_recycle, zcrx_wait,
+ * zcrx_queue_fd, zcrx_queue_info and the accessors of a flow use their queue only, so several
+ * queues of one connection may run on several threads. Every other call uses the connection too.
  * The library starts no thread, touches no signal and prints nothing.
  *
- * Blocking: zcrx_connect, zcrx_flow_connect and zcrx_wait may block; all other calls wait for one
- * answer of the daemon at most. If that is not there within 30 s (ZCRX_FLOW_HOST: and the time that
- * connecting takes) or is nonsense, the connection is over: the call returns -ETIMEDOUT,
- * -ECONNRESET or -EPROTO, later ones -ENOTCONN, and the queues report ZCRX_LOST.
+ * Blocking: zcrx_connect, zcrx_flow_connect and zcrx_wait may block. zcrx_reap and zcrx_recycle
+ * never do. Every other call waits for at most one answer of the daemon. The connection is over if
+ * that is not there within 30 s (with ZCRX_FLOW_HOST the time that connecting takes is added:
+ * -ETIMEDOUT), makes no sense (-EPROTO), or cannot come any more (-ECONNRESET). Later calls return
+ * -ENOTCONN, and the queues report ZCRX_LOST.
  */
 #ifndef ZCRX_H
 #define ZCRX_H
@@ -42,57 +47,65 @@ struct zcrx_flow;  /* one TCP stream, or a listening socket, on a queue */
 /* ---- connection ---- */
 
 /*
- * Connects to the daemon at path; NULL means $ZCRX_SOCKET, or else /run/zcrxd/zcrxd.sock.
- * The caller ends the connection with zcrx_close().
- * Returns 0 or a negative errno: -ENOENT or -ECONNREFUSED when no daemon listens there, -EACCES
- * when you may not use it, -EPROTO when the versions do not fit, -ENAMETOOLONG.
+ * Connects to the daemon's socket at path. NULL: the path in $ZCRX_SOCKET, or, if that is not set,
+ * /run/zcrxd/zcrxd.sock. The caller owns *ret and ends the connection with zcrx_close().
+ * Returns 0 or a negative errno: -ENOENT or -ECONNREFUSED if no daemon listens there, -EACCES if
+ * this process may not use it, -EPROTO if the versions do not fit, -EDQUOT if the user has as many
+ * connections as it may have, -ENAMETOOLONG, -ENOMEM.
  */
 ZCRX_API int zcrx_connect(struct zcrx **ret, const char *path);
 
-/* Ends the connection and frees it with all its areas, queues and flows. NULL is fine. */
+/*
+ * Ends the connection, and frees it with all its areas, queues and flows. Sockets that were adopted
+ * stay open. z may be NULL.
+ */
 ZCRX_API void zcrx_close(struct zcrx *z);
 
 /*
- * One sentence on the last refusal, "" if none. Valid until the next call on the connection.
- * NULL: on this thread's last zcrx_connect() that failed, valid until its next one.
+ * One sentence on the last refusal of the connection, "" if there was none. Valid until the next
+ * call on the connection. z NULL: the sentence is about the last zcrx_connect() of this thread that
+ * failed, and is valid until the next one.
  */
 ZCRX_API const char *zcrx_error(const struct zcrx *z);
 
 /* ---- areas ---- */
 
-#define ZCRX_AREA_UDMABUF 0x1u /* zcrxd makes a dma-buf of it */
+#define ZCRX_AREA_UDMABUF 0x1u /* zcrxd makes a dma-buf of the area's memfd */
 
 /*
- * Makes an area of the given length (bytes, rounded up to whole pages) from a new sealed memfd,
- * mapped and pre-faulted. The memory is this process's own. flags: 0 or ZCRX_AREA_UDMABUF.
- * Returns 0 or a negative errno: -EDQUOT when the daemon's quota says no, -EPERM when it makes no
- * udmabufs, -ENOMEM, -EINVAL.
+ * Makes an area of a new sealed memfd, maps it and touches all of it, so that this process pays for
+ * the memory. bytes: its length, rounded up to whole pages. flags: 0 or ZCRX_AREA_UDMABUF. The
+ * connection owns *ret; zcrx_area_free() frees it earlier.
+ * Returns 0 or a negative errno: -EDQUOT if the user's limit is reached, -EPERM if the daemon makes
+ * no udmabufs for this client, -ENOMEM, -EINVAL.
  */
 ZCRX_API int zcrx_area_new(struct zcrx *z, struct zcrx_area **ret, size_t bytes, unsigned flags);
 
 /*
- * Makes an area from a memfd (sealed against shrinking, not against writing) or a dma-buf; there is
- * zcrx-mem.h to make one. The fd stays the caller's and may be closed afterwards. A memfd is
- * mapped and pre-faulted; a dma-buf is mapped where its exporter allows it. bytes: 0 for all of it,
- * and of a dma-buf only all of it will do.
+ * Makes an area of a memfd, which has to be sealed against shrinking and not against writing, or of
+ * a dma-buf (zcrx-mem.h makes some). fd stays the caller's, who may close it afterwards. A memfd is
+ * mapped and all of it touched; a dma-buf is mapped if its exporter allows it. bytes: the length in
+ * bytes, or 0 for all of the file. An area of a dma-buf has all of it.
  *
- * Returns 0 or a negative errno: -EPERM for missing or wrong seals, -EACCES for an fd that is not
- * open for reading and writing, -EOPNOTSUPP when no backend can receive into such memory, -EBUSY
- * for a dma-buf that is an area already, -EINVAL, -EDQUOT.
+ * Returns 0 or a negative errno: -EPERM for missing or wrong seals, -EACCES if fd is not open for
+ * reading and writing, -EOPNOTSUPP if no backend can receive into such memory, -EBUSY for a dma-buf
+ * that is an area already, -EINVAL, -EDQUOT.
  */
 ZCRX_API int zcrx_area_import(struct zcrx *z, struct zcrx_area **ret, int fd, size_t bytes);
 
-/* The area's first byte in this process, NULL if it cannot be mapped; its length in bytes. */
+/* The area's first byte in this process, or NULL if the area cannot be mapped. */
 ZCRX_API void *zcrx_area_data(const struct zcrx_area *a);
+/* Its length in bytes. */
 ZCRX_API size_t zcrx_area_bytes(const struct zcrx_area *a);
 
 /*
- * Brackets reads of a dma-buf area by the CPU: begin = 1 before, 0 after
- * (DMA_BUF_IOCTL_SYNC, linux/dma-buf.h). Does nothing for other memory.
+ * To be called before (begin = 1) and after (begin = 0) the CPU reads an area that is a dma-buf
+ * (DMA_BUF_IOCTL_SYNC, linux/dma-buf.h). Does nothing for other memory. Returns 0 or a negative
+ * errno.
  */
 ZCRX_API int zcrx_area_sync(struct zcrx_area *a, int begin);
 
-/* Unmaps and frees the area. Returns -EBUSY while a queue uses it. NULL is fine. */
+/* Unmaps and frees the area. a may be NULL. Returns 0, or -EBUSY while a queue uses the area. */
 ZCRX_API int zcrx_area_free(struct zcrx_area *a);
 
 /* ---- queues ---- */
@@ -110,134 +123,147 @@ struct zcrx_queue_options {
 	size_t size;           /* sizeof(struct zcrx_queue_options) */
 	uint32_t backend;      /* enum zcrx_backend */
 	uint32_t flags;        /* ZCRX_QUEUE_* */
-	uint32_t cq_entries;   /* completions that fit; 0: 1024; rounded up to a power of two */
-	uint32_t rq_entries;   /* room for refills, at least one for each buffer; 0: fits */
-	uint32_t buffer_bytes; /* unit the area is divided into; 0: the backend's choice */
-	uint32_t rx_queues;    /* hardware queues; 0: one */
-	char nic[16];          /* interface to receive from; "": any */
+	uint32_t cq_entries;   /* completions that fit; rounded up to a power of two; 0: 1024 */
+	uint32_t rq_entries;   /* refills that fit, at least one for each buffer; 0: enough */
+	uint32_t buffer_bytes; /* bytes of the buffers the area is divided into; 0: backend's choice
+				*/
+	uint32_t rx_queues;    /* how many hardware queues; 0: one */
+	char nic[16];          /* name of the interface to receive from; "": any */
 };
 
 /*
- * Opens a queue that receives into the area; options may be NULL for all defaults. An area serves
- * one queue at a time and must outlive it.
- * Returns 0 or a negative errno: -EOPNOTSUPP when the backend asked for is not available (the
- * sentence says why), -EBUSY when the area has a queue, -EDQUOT, -ENOMEM, -EINVAL.
+ * Opens a queue that receives into the area. options NULL: all defaults. An area has one queue at a
+ * time and must outlive it. The connection owns *ret; zcrx_queue_close() frees it earlier.
+ * Returns 0 or a negative errno: -EOPNOTSUPP if the backend asked for is not available
+ * (zcrx_error() says why), -EBUSY if the area has a queue, -EDQUOT, -ENOMEM, -EINVAL.
  */
 ZCRX_API int zcrx_queue_open(struct zcrx *z, struct zcrx_queue **ret, struct zcrx_area *a,
 			     const struct zcrx_queue_options *options);
 
 struct zcrx_queue_info {
 	size_t size;           /* in: sizeof(struct zcrx_queue_info) */
-	uint32_t backend;      /* the one given */
-	uint32_t buffer_bytes; /* bytes */
-	uint32_t ifindex;      /* 0: any interface */
-	uint32_t rxq;
-	uint32_t cq_entries;
-	uint32_t rq_entries;
-	uint64_t bytes;        /* received */
-	uint64_t bytes_copied; /* of these, copied by a CPU, as far as the kernel tells */
-	uint64_t completions;
-	uint64_t refills_refused;
-	uint64_t starvations; /* times a stream stood still, or the NIC, for want of buffers */
-	uint64_t wakeups;
-	uint64_t enters;
-	const char *why_not; /* why no better backend was given, ""; dies with the queue */
+	uint32_t backend;      /* enum zcrx_backend; never ZCRX_BACKEND_AUTO */
+	uint32_t buffer_bytes; /* bytes of a buffer */
+	uint32_t ifindex;      /* the interface's index; 0: any interface */
+	uint32_t rxq;          /* the first hardware queue's number */
+	uint32_t cq_entries;   /* completions that fit */
+	uint32_t rq_entries;   /* refills that fit */
+	/* Counts since the queue was opened. */
+	uint64_t bytes;        /* bytes received */
+	uint64_t bytes_copied; /* of these, bytes that a CPU copied, as far as the kernel tells */
+	uint64_t completions;  /* completions that the kernel wrote */
+	uint64_t refills_refused; /* refills that named no buffer of this client's */
+	uint64_t starvations;     /* times that a stream, or the NIC, waited for buffers */
+	uint64_t wakeups;         /* times that the daemon woke this client */
+	uint64_t enters;          /* times that the daemon entered the kernel for the queue */
+	const char *why_not;      /* why no better backend was given, or ""; dies with the queue */
 };
 
-/* Fills the first info->size bytes. Returns 0, or -EINVAL for an impossible size. */
+/* Fills the first info->size bytes. Returns 0, or -EINVAL for a size that is no version's. */
 ZCRX_API int zcrx_queue_info(const struct zcrx_queue *q, struct zcrx_queue_info *info);
 
 /*
- * One descriptor to poll for POLLIN; never read it. It is readable only after zcrx_reap() returned
- * 0 and something has happened since. It dies with the queue.
+ * The queue's descriptor, to be polled for POLLIN and never read. It becomes readable only if
+ * zcrx_reap() returned 0 and something has happened since. The queue owns it.
  */
 ZCRX_API int zcrx_queue_fd(const struct zcrx_queue *q);
 
 /*
- * Ends all flows of the queue and frees them with it. After it returns nobody writes to the area
- * any more; only if the connection was over already, the kernel may take a moment longer. NULL is
- * fine.
+ * Ends all flows of the queue, and frees them with it. When this returns nobody writes to the area
+ * any more; if the connection was over already, the kernel may take a moment longer. q may be NULL.
  */
 ZCRX_API void zcrx_queue_close(struct zcrx_queue *q);
 
 /* ---- flows ---- */
 
-#define ZCRX_FLOW_LISTEN       0x1u /* adopt: the socket listens */
-#define ZCRX_FLOW_HOST         0x2u /* open the socket in the daemon's network namespace */
-#define ZCRX_FLOW_RECEIVE_ONLY 0x4u /* with HOST: no socket for this process */
+#define ZCRX_FLOW_LISTEN       0x1u /* with zcrx_flow_adopt(): the socket listens */
+#define ZCRX_FLOW_HOST         0x2u /* the socket is opened in the daemon's network namespace */
+#define ZCRX_FLOW_RECEIVE_ONLY 0x4u /* with HOST: this process does not get the socket */
 
 /*
- * Receives the stream of a connected TCP socket on the queue; with ZCRX_FLOW_LISTEN, those of all
- * connections that a listening socket accepts (each arrives as ZCRX_OPEN). The daemon gets a
- * duplicate; sock stays the caller's to send on, to shut down and to close, and must never be read
- * or accepted from. user comes back with each completion.
+ * Receives the stream of a connected TCP socket on the queue. With ZCRX_FLOW_LISTEN the socket is a
+ * listening one, and the streams of all connections that it accepts are received; each arrives as
+ * ZCRX_OPEN. The daemon gets a duplicate of sock. sock stays the caller's, who may send on it, shut
+ * it down and close it, and must never read or accept from it. user comes back with each completion
+ * of the flow. The queue owns *ret; zcrx_flow_close() frees it earlier.
  * Returns 0 or a negative errno: -EPROTOTYPE for anything but TCP over IPv4 or IPv6, -ENOTCONN,
- * -EPROTONOSUPPORT for kTLS and MPTCP, -EALREADY when it is adopted already, -EDQUOT.
+ * -EPROTONOSUPPORT for kTLS and MPTCP, -EALREADY if the socket is adopted already, -EDQUOT,
+ * -EINVAL.
  */
 ZCRX_API int zcrx_flow_adopt(struct zcrx_queue *q, struct zcrx_flow **ret, int sock, unsigned flags,
 			     void *user);
 
 /*
  * Opens a TCP socket, connects it (blocking, as connect(2) does) and adopts it. flags:
- * ZCRX_FLOW_HOST, ZCRX_FLOW_RECEIVE_ONLY. The socket belongs to the flow.
- * Returns as zcrx_flow_adopt and connect(2) do; -EPERM when HOST is not granted.
+ * ZCRX_FLOW_HOST, ZCRX_FLOW_RECEIVE_ONLY. The flow owns the socket.
+ * Returns what zcrx_flow_adopt and connect(2) return, and -EPERM if HOST is not granted.
  */
 ZCRX_API int zcrx_flow_connect(struct zcrx_queue *q, struct zcrx_flow **ret,
 			       const struct sockaddr *to, socklen_t len, unsigned flags,
 			       void *user);
 
 /*
- * Opens a TCP socket, binds it (SO_REUSEADDR), listens and adopts it. Its connections arrive as
- * ZCRX_OPEN with the listener's user value, until zcrx_flow_set_user() gives them their own.
+ * Opens a TCP socket, binds it (with SO_REUSEADDR), listens and adopts it. flags as for
+ * zcrx_flow_connect(). The flow owns the socket. Connections arrive as ZCRX_OPEN; they have the
+ * listener's user value until zcrx_flow_set_user() gives them one of their own.
+ * Returns what zcrx_flow_adopt, bind(2) and listen(2) return, and -EPERM if HOST is not granted.
  */
 ZCRX_API int zcrx_flow_listen(struct zcrx_queue *q, struct zcrx_flow **ret,
 			      const struct sockaddr *at, socklen_t len, unsigned flags, void *user);
 
-/* Stops (on = 1) and resumes receiving; the peer feels TCP's closed window, other flows run on. */
+/*
+ * Stops receiving (on = 1), or resumes it (on = 0). The peer sees TCP's window close; other flows
+ * go on. Returns 0 or a negative errno.
+ */
 ZCRX_API int zcrx_flow_pause(struct zcrx_flow *f, int on);
 
 /*
- * The flow's socket: the adopted one, or that of an accepted or opened connection, which belongs to
- * the flow. For sending, never for reading. -1 for a receive-only flow, and for a connection that
- * came while the process could have no more descriptors.
+ * The flow's socket, to send on, never to read from: the adopted one, which is the caller's, or
+ * that of an accepted or opened connection, which the flow owns. -1 for a receive-only flow, and
+ * for a connection that came while this process could have no more descriptors.
  */
 ZCRX_API int zcrx_flow_socket(const struct zcrx_flow *f);
 
-/* Addresses of the stream, as getsockname(2) and getpeername(2) give them. */
+/*
+ * The addresses of the stream, as getsockname(2) and getpeername(2) give them. Return 0 or a
+ * negative errno.
+ */
 ZCRX_API int zcrx_flow_local(const struct zcrx_flow *f, struct sockaddr *addr, socklen_t *len);
 ZCRX_API int zcrx_flow_remote(const struct zcrx_flow *f, struct sockaddr *addr, socklen_t *len);
 
+/* The value that comes with the flow's completions. */
 ZCRX_API void zcrx_flow_set_user(struct zcrx_flow *f, void *user);
 ZCRX_API void *zcrx_flow_user(const struct zcrx_flow *f);
 
-#define ZCRX_CLOSE_ABORT 0x1u /* reset the connection; your own socket only before ZCRX_END */
+#define ZCRX_CLOSE_ABORT 0x1u /* resets the connection; that of an adopted socket before ZCRX_END \
+			       */
 
 /*
- * Ends receiving and frees the flow; its socket is closed unless it was the caller's own. Data of
- * this flow not yet reaped is recycled. Completions already reaped stay valid until recycled, but
- * for the flow that they name. Connections that a listener has accepted still arrive as ZCRX_OPEN,
- * with its user value; after that it gets none. NULL is fine.
+ * Ends receiving and frees the flow. A socket that the flow owns is closed. Data of the flow that
+ * was not reaped yet is recycled. Completions that were reaped stay valid until they are recycled,
+ * but the flow that they name is gone. Connections that a listener had accepted still arrive as
+ * ZCRX_OPEN, with the listener's user value. f may be NULL.
  */
 ZCRX_API void zcrx_flow_close(struct zcrx_flow *f, unsigned flags);
 
 /* ---- completions ---- */
 
 enum zcrx_what {
-	ZCRX_DATA = 1, /* len bytes at off in the area; yours until recycled */
+	ZCRX_DATA = 1, /* len bytes are at off in the area; the caller's until recycled */
 	ZCRX_OPEN =
 		2,    /* flow is a new connection of a listener; its data comes with a later reap */
 	ZCRX_END = 3, /* the flow's last completion; error 0: FIN, else a negative errno */
 	/*
-	 * The queue is dead, its flows with it; every reap says so from now on, and only closing is
-	 * left. What was received before, data and ends, has been given out. error: -ECONNRESET
-	 * when the daemon is gone, -EPROTO when it broke the protocol, or its own reason, such as
+	 * The queue is lost, with its flows. Every reap says so from now on; only closing is left.
+	 * All that was received before, data and ends, has been given out. error: -ECONNRESET if
+	 * the daemon is gone, -EPROTO if it broke the protocol, or the daemon's reason, such as
 	 * -ESHUTDOWN.
 	 */
 	ZCRX_LOST = 4,
 };
 
 #define ZCRX_COPIED 0x1u /* DATA: a CPU copied these bytes */
-#define ZCRX_SIDE   0x2u /* DATA: not in the area, which is a dma-buf, but where zcrx_data() says */
+#define ZCRX_SIDE   0x2u /* DATA: these bytes are in the side buffer: zcrx_data() */
 
 struct zcrx_completion {
 	uint32_t what; /* enum zcrx_what */
@@ -250,28 +276,29 @@ struct zcrx_completion {
 };
 
 /*
- * Takes up to max completions into c. Never blocks. Returns their number; 0 means nothing now, and
- * zcrx_queue_fd() is armed. While as many DATA completions are out as the refill ring has entries,
- * no further one is given; then recycle some and reap again, the descriptor does not tell.
+ * Takes up to max completions into c. Never blocks. Returns how many were taken. 0: there is
+ * nothing now, and zcrx_queue_fd() becomes readable when there is. While as many DATA completions
+ * are out as the refill ring has entries, no further one is given: recycle some and reap again,
+ * since zcrx_queue_fd() does not become readable then.
  */
 ZCRX_API int zcrx_reap(struct zcrx_queue *q, struct zcrx_completion *c, int max);
 
 /*
- * Where this process can read the DATA: in the area, or in the queue's side buffer if ZCRX_SIDE is
- * set; that holds what the NIC could not place in a dma-buf. NULL: in an area that cannot be
- * mapped. Valid until the completion is recycled.
+ * Where this process can read the bytes of a DATA completion: in the area, or, if ZCRX_SIDE is set,
+ * in the queue's side buffer, which holds what the NIC could not place in a dma-buf. NULL if the
+ * area cannot be mapped. Valid until the completion is recycled.
  */
 ZCRX_API const void *zcrx_data(const struct zcrx_queue *q, const struct zcrx_completion *c);
 
 /*
- * Gives the buffers of DATA completions back, in any order; others in the array are ignored. Cannot
- * fail. Each DATA completion is to be recycled once.
+ * Gives the buffers of the DATA completions among c[0] to c[n - 1] back, in any order; other
+ * completions are ignored. Cannot fail. Each DATA completion has to be recycled once.
  */
 ZCRX_API void zcrx_recycle(struct zcrx_queue *q, const struct zcrx_completion *c, int n);
 
 /*
- * Waits until it is worth calling zcrx_reap(), at most ms milliseconds (-1: without limit). Returns
- * 1, 0 when time is up, or a negative errno (-EINTR).
+ * Waits until zcrx_reap() may have something, at most ms milliseconds (-1: without limit). Returns
+ * 1 then, 0 if the time is over, or a negative errno (-EINTR).
  */
 ZCRX_API int zcrx_wait(struct zcrx_queue *q, int ms);
 
