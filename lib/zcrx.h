@@ -235,8 +235,7 @@ ZCRX_API int zcrx_flow_remote(const struct zcrx_flow *f, struct sockaddr *addr, 
 ZCRX_API void zcrx_flow_set_user(struct zcrx_flow *f, void *user);
 ZCRX_API void *zcrx_flow_user(const struct zcrx_flow *f);
 
-#define ZCRX_CLOSE_ABORT 0x1u /* resets the connection; that of an adopted socket before ZCRX_END \
-			       */
+#define ZCRX_CLOSE_ABORT 0x1u /* resets the connection; an adopted one only before ZCRX_END */
 
 /*
  * Ends receiving and frees the flow. A socket that the flow owns is closed. Data of the flow that
