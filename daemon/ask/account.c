@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Charges are the broker's to make: each is a round trip, each release a message. Requests come by
- * the dozen, so their rate is asked for ahead, and what is left of a second goes with it.
+ * The broker keeps the accounts. A charge is a request that the broker answers; a release is a
+ * message without an answer. A client makes many requests in a second, so the pump asks for several
+ * ahead: 1, then 2, 4, up to AHEAD_MAX. What it has left at the end of the second is forfeited.
  */
 #include "daemon/grant/account.h"
 
@@ -15,8 +16,9 @@
 
 struct user {
 	pthread_mutex_t lock;
-	uint32_t credit, ahead; /* requests left, and how many were asked for last */
-	uint64_t at_ns;         /* then */
+	uint32_t credit; /* requests that the broker allowed and the client has not made yet */
+	uint32_t ahead;  /* for how many the broker was asked last */
+	uint64_t at_ns;  /* when the second began that credit is of */
 };
 
 static struct user user = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -40,7 +42,7 @@ void account_release(struct user *u, enum account_kind kind, uint64_t n)
 		ask_release(kind, n);
 }
 
-/* Without a broker the client's requests wait, and its streams go on. */
+/* While there is no broker the answer is no: the client's requests wait, its streams go on. */
 bool account_request(struct user *u, uint64_t now_ns)
 {
 	if (!account_is_answered())

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The client's class as the broker told it last. */
+/*
+ * The client's class as the broker told it last (LINK_CLASS). There is one class, of this pump's
+ * client, whatever daemon/grant/classes.h lets a caller name.
+ */
 #include "daemon/grant/classes.h"
 
 #include <errno.h>
@@ -13,13 +16,13 @@ struct classes {
 	struct policy_class class;
 	bool nobody;
 	uint32_t references;
-	uint32_t got; /* of its ranges */
+	uint32_t got; /* how many of its ranges have come */
 	struct range ranges[];
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct classes *in_force; /* with a reference of its own; read atomically */
-static struct classes *coming;   /* not all of its ranges are here */
+static struct classes *in_force; /* holds a reference; read atomically */
+static struct classes *coming;   /* a class of whose ranges some have not come yet, or NULL */
 
 static struct classes *begin(const struct link_class *m)
 {

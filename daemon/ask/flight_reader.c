@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* This process has one client: it is the only reader. A few are charged ahead. */
+/*
+ * This pump has one client, so there is one reader. Up to CREDIT_MAX descriptors stay charged when
+ * they have been read, so that most messages with descriptors need no answer of the broker.
+ */
 #include "daemon/grant/flight_reader.h"
 
 #include <pthread.h>
@@ -11,7 +14,7 @@
 
 struct flight_reader {
 	pthread_mutex_t lock;
-	uint32_t credit; /* charged, and not in flight */
+	uint32_t credit; /* descriptors that are charged and not in flight */
 };
 
 static struct flight_reader reader = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -27,7 +30,7 @@ void flight_reader_put(struct flight_reader *r)
 	(void)r;
 }
 
-/* Not under the lock: whoever reads the link may want it. */
+/* Asks without the lock: the first thread, which reads the answer, may need the lock before. */
 bool flight_reader_charge(struct flight_reader *r, uint32_t n)
 {
 	pthread_mutex_lock(&r->lock);

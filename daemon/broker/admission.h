@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who may come in: whoever has a class that has room for one more session, which is charged before
- * anything is made for it. Who connected is known from the kernel, never from the client.
+ * Who may connect: whoever is of a class that has room for one more session. The session is charged
+ * before anything is made for the client. The kernel says who connected; what a client says of
+ * itself does not count.
  */
 #ifndef ZCRXD_ADMISSION_H
 #define ZCRXD_ADMISSION_H
@@ -9,18 +10,23 @@
 #include "daemon/grant/identity.h"
 
 /*
- * Fills in who connected to the class's socket ("": the shared one), and charges the session.
- * Returns 0, -EACCES without a class, or -EDQUOT; then it is filled in as far as it is known.
+ * Fills *ret in with who connected at the listening socket of that class ("": the shared one), and
+ * charges one session. Returns 0, -EACCES if the client is of no class, or -EDQUOT; with an error
+ * *ret has what is known of the client.
  */
 int admission_get(int sock, const char *socket, struct client_identity *ret);
 
-/* Of a client that another broker admitted, whatever the limits are now. Returns 0 or -EDQUOT. */
+/*
+ * Charges the session of a client that a broker before this one admitted, even beyond the limits
+ * that hold now. Returns 0 or -EDQUOT.
+ */
 int admission_again(struct client_identity *who);
 
-/* The session is over. */
+/* The client has gone: its session is not charged any more. */
 void admission_over(struct client_identity *who);
 
-/* The reason to be told with an error of admission_get(), or of what came after it. */
+/* The reason (proto/reason.h) that a client is told if admission_get(), or starting its pump,
+ * returned error. */
 uint32_t admission_reason(int error);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connections that are turned away. Closing one drops what the client sent unasked, and a lingering
- * socket among that makes the close wait for as long as the client likes: so it is a thread of its
- * own that waits. Each listening socket has so many at once; then the broker accepts nobody there
- * until one is over, and others' sockets do not notice. Of the control thread.
+ * Connections that are refused. A client may have sent descriptors before it was refused (before
+ * Linux 6.16). Closing its connection closes these too, and one that lingers makes the close wait
+ * for as long as the client likes. So each refused connection is closed by a thread of its own. A
+ * listening socket has at most 64 such threads; then nobody is accepted there until one ends. Other
+ * listening sockets go on. For the control thread only.
  */
 #ifndef ZCRXD_REFUSAL_H
 #define ZCRXD_REFUSAL_H
@@ -15,26 +16,27 @@
 
 struct refusals {
 	TAILQ_HEAD(, refusal) all;
-	int wake; /* eventfd, borrowed: one is over */
+	int wake; /* eventfd, borrowed: written to when a thread ends */
 };
 
 void refusals_init(struct refusals *r, int wake);
 
 /*
- * Takes over the descriptor. socket: whose listening socket: a class's, "" the shared one, or
- * "status". unavoidable: it does not count, for there are only so many of its kind:
- * listening_was_open().
+ * Refuses a connection with a message and closes it. Takes the descriptor over. socket: the
+ * listening socket it came by: the name of a class, "" for the shared one, or "status".
+ * unavoidable: the connection does not count towards the 64 (listening_was_open() says why there
+ * are only few).
  */
 void refusals_add(struct refusals *r, int sock, const char *socket, uint32_t reason,
 		  bool unavoidable);
 
-/* The same without a word; at once where no descriptor can have come. */
+/* Closes a connection without a message, at once if no descriptor can have come by it. */
 void refusals_hang_up(struct refusals *r, int sock, const char *socket, bool unavoidable);
 
-/* Has this listening socket as many as it may? */
+/* Has this listening socket as many refused connections as it may? */
 bool refusals_full(const struct refusals *r, const char *socket);
 
-/* Forgets those that are over; returns whether there were any. */
+/* Joins the threads that have ended. Returns whether there were any. */
 bool refusals_reap(struct refusals *r);
 
 static inline bool refusals_any(const struct refusals *r)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SIGHUP: the configuration is read again, on a thread of its own, since names of users and groups
- * in it may be looked up in the network. What is read is put in force on the control thread.
+ * On SIGHUP the configuration is read again. A thread of its own reads it, since names of users and
+ * groups may be looked up in the network. The control thread puts what was read in force.
  */
 #ifndef ZCRXD_RELOAD_H
 #define ZCRXD_RELOAD_H
@@ -23,16 +23,16 @@ struct reload {
 	struct work work;
 	int over; /* eventfd: it is read */
 	bool reading;
-	bool again; /* it may have been changed since it was begun to be read */
+	bool again; /* SIGHUP came while the file was being read: read it once more */
 };
 
 /*
- * Listens for SIGHUP, which is blocked. read: returns 0 or a negative errno; config_done() either
- * way. Returns 0 or a negative errno.
+ * Waits for SIGHUP on the event loop; the caller has blocked the signal. r->read() returns 0 or a
+ * negative errno, and *ret needs config_done() in either case. Returns 0 or a negative errno.
  */
 int reload_init(struct reload *r, sd_event *event);
 
-/* Returns false if it is being read still: then only leaving the process is left. */
+/* Returns false if the file is still being read: then only ending the process is left. */
 bool reload_done(struct reload *r);
 
 #endif
