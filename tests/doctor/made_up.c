@@ -23,7 +23,11 @@ static void machine_make(struct machine_facts *m)
 	snprintf(m->uring.user, sizeof(m->uring.user), "zcrxd");
 	m->limits.memlock_bytes = UINT64_MAX;
 	m->limits.nofile = 1048576;
-	m->limits.optmem_bytes = 131072;
+	m->pumps.landlock = 10;
+	m->pumps.ptrace_scope = 1;
+	m->pumps.pump.mode = m->pumps.hand.mode = 0755;
+	snprintf(m->pumps.pump.path, sizeof(m->pumps.pump.path), "/usr/libexec/zcrx-pump");
+	snprintf(m->pumps.hand.path, sizeof(m->pumps.hand.path), "/usr/libexec/zcrx-hand");
 	m->limits.inotify_watches = 65536;
 	m->limits.inotify_wanted = 3584;
 	m->limits.epoll_watches = 400000;

@@ -268,6 +268,83 @@ static void holes_of_zcrx_are_to_be_fixed(void **state)
 	assert_int_equal(m->diagnosis.level, LEVEL_READY);
 }
 
+static void a_program_that_cannot_be_started_is_broken(void **state)
+{
+	struct made_up *m = *state;
+	struct program_facts *pump = &m->machine->pumps.pump, *hand = &m->machine->pumps.hand;
+
+	hand->mode = 0775;
+	made_up_judge(m);
+	assert_verdict(about_machine(m, "zcrx-pump"), VERDICT_OK);
+	assert_verdict(about_machine(m, "zcrx-hand"), VERDICT_FIX);
+	assert_string_equal(about_machine(m, "zcrx-hand")->action,
+			    "chmod 0755 /usr/libexec/zcrx-hand");
+	assert_int_equal(m->diagnosis.level, LEVEL_READY);
+	pump->mode = 0700;
+	made_up_judge(m);
+	assert_verdict(about_machine(m, "zcrx-pump"), VERDICT_FIX);
+	assert_int_equal(m->diagnosis.level, LEVEL_BROKEN);
+	pump->err = -ENOENT;
+	made_up_judge(m);
+	assert_string_equal(about_machine(m, "zcrx-pump")->value, "missing");
+	assert_int_equal(m->diagnosis.level, LEVEL_BROKEN);
+	pump->path[0] = hand->path[0] = '\0';
+	made_up_judge(m);
+	assert_null(about_machine(m, "zcrx-pump"));
+	assert_int_equal(m->diagnosis.level, LEVEL_READY);
+}
+
+static void what_a_pumps_sandbox_lacks_is_said(void **state)
+{
+	struct made_up *m = *state;
+	struct pump_facts *p = &m->machine->pumps;
+
+	p->landlock = 5;
+	p->task_err = -EINVAL;
+	p->rights_err = -ENOPROTOOPT;
+	made_up_judge(m);
+	assert_contains(about_machine(m, "Landlock")->action, "6.12");
+	assert_contains(about_machine(m, "ring restrictions")->action, "7.0");
+	assert_contains(about_machine(m, "SO_PASSRIGHTS")->action, "6.16");
+	p->landlock = -EOPNOTSUPP;
+	made_up_judge(m);
+	assert_verdict(about_machine(m, "Landlock"), VERDICT_HINT);
+	assert_contains(about_machine(m, "Landlock")->action, "CONFIG_SECURITY_LANDLOCK");
+	assert_int_equal(m->diagnosis.level, LEVEL_READY);
+	p->landlock = -EPERM;
+	made_up_judge(m);
+	assert_verdict(about_machine(m, "Landlock"), VERDICT_FIX);
+	assert_int_equal(m->diagnosis.level, LEVEL_BROKEN);
+}
+
+static void rings_that_cannot_be_taken_leave_devmem(void **state)
+{
+	struct made_up *m = *state;
+
+	m->machine->pumps.ptrace_scope = -1;
+	made_up_judge(m);
+	assert_verdict(about_machine(m, "Yama"), VERDICT_OK);
+	for (int scope = 2; scope <= 3; scope++) {
+		m->machine->pumps.ptrace_scope = scope;
+		made_up_judge(m);
+		assert_verdict(about_machine(m, "Yama"), VERDICT_FIX);
+		assert_contains(about_machine(m, "Yama")->action, "kernel.yama.ptrace_scope=1");
+		assert_string_equal(m->diagnosis.machine.summary,
+				    "machine: can do zero copy (devmem).");
+	}
+	m->machine->pumps.ptrace_scope = 1;
+	m->machine->pumps.getfd_err = -EPERM;
+	m->machine->pumps.seccomp = true;
+	made_up_judge(m);
+	assert_verdict(about_machine(m, "Yama"), VERDICT_OK);
+	assert_verdict(about_machine(m, "pidfd_getfd"), VERDICT_FIX);
+	assert_string_equal(about_machine(m, "pidfd_getfd")->value, "blocked");
+	assert_int_equal(m->diagnosis.level, LEVEL_READY);
+	m->machine->kernel.config[CONFIG_NET_DEVMEM] = TRI_NO;
+	made_up_judge(m);
+	assert_int_equal(m->diagnosis.level, LEVEL_COPY);
+}
+
 static void a_low_memlock_is_a_hint_and_a_tiny_one_a_fix(void **state)
 {
 	struct made_up *m = *state;
@@ -290,12 +367,9 @@ static void low_limits_are_hints_with_the_command(void **state)
 	struct made_up *m = *state;
 
 	m->machine->limits.nofile = 1024;
-	m->machine->limits.optmem_bytes = 4096;
 	m->machine->limits.tcp_rmem_max_bytes = 65536;
 	made_up_judge(m);
 	assert_verdict(about_machine(m, "open files"), VERDICT_HINT);
-	assert_verdict(about_machine(m, "optmem_max"), VERDICT_HINT);
-	assert_contains(about_machine(m, "optmem_max")->text, "102 fragments");
 	assert_contains(about_machine(m, "tcp_rmem")->action, "net.ipv4.tcp_rmem");
 	assert_int_equal(m->diagnosis.level, LEVEL_READY);
 }
@@ -307,14 +381,12 @@ static void limits_that_cannot_be_read_are_left_out(void **state)
 	m->machine->limits = (struct limit_facts){
 		.memlock_err = -EPERM,
 		.nofile_err = -EPERM,
-		.optmem_err = -ENOENT,
 		.inotify_err = -ENOENT,
 		.epoll_err = -ENOENT,
 		.tcp_rmem_err = -ENOENT,
 	};
 	made_up_judge(m);
 	assert_verdict(about_machine(m, "memlock"), VERDICT_NOTE);
-	assert_null(about_machine(m, "optmem_max"));
 	assert_null(about_machine(m, "tcp_rmem"));
 	assert_null(about_machine(m, "inotify watches"));
 	assert_null(about_machine(m, "epoll watches"));
@@ -389,6 +461,9 @@ int main(void)
 		TEST(every_error_of_the_ring_is_explained),
 		TEST(a_user_namespace_has_no_zcrx),
 		TEST(holes_of_zcrx_are_to_be_fixed),
+		TEST(a_program_that_cannot_be_started_is_broken),
+		TEST(what_a_pumps_sandbox_lacks_is_said),
+		TEST(rings_that_cannot_be_taken_leave_devmem),
 		TEST(a_low_memlock_is_a_hint_and_a_tiny_one_a_fix),
 		TEST(low_limits_are_hints_with_the_command),
 		TEST(limits_that_cannot_be_read_are_left_out),

@@ -42,9 +42,9 @@ static void the_table_indents_the_nic_and_points_at_actions(void **state)
 	m->nic->queues[15].io_uring = true;
 	made_up_judge(m);
 	text = render(m, render_table);
-	assert_contains(text, "\neth0             mlx5_core        ok     memory providers");
-	assert_contains(text, "\n  header split   off              later  zcrxd turns it on\n");
-	assert_contains(text, "\n  queues         15               NO     io_uring zcrx");
+	assert_contains(text, "\neth0               mlx5_core        ok     memory providers");
+	assert_contains(text, "\n  header split     off              later  zcrxd turns it on\n");
+	assert_contains(text, "\n  queues           15               NO     io_uring zcrx");
 	assert_contains(text, " -> end what attached it");
 	assert_contains(text, "\neth0: not ready for zero copy: 1 to fix, 1 queue busy.");
 	free(text);

@@ -4,11 +4,14 @@
 import json
 import os
 import re
+import shutil
 import socket
 import threading
 
 import world
 from world import CAT, CTL, Server
+
+SO_PASSRIGHTS = 83
 
 
 class Status(world.DaemonCase):
@@ -96,6 +99,44 @@ class Status(world.DaemonCase):
         result = self.run_tool(CTL, "status", "--socket", self.daemon.status,
                                env={**os.environ, "ZCRX_STATUS": "/nonexistent"})
         self.assertEqual(result.returncode, 0)
+
+
+class Doctor(world.Case):
+    """What it says of the programs of an installation."""
+
+    def said(self):
+        text = self.run_tool(self.path("bin/zcrxctl"), "doctor", "--json", "lo").stdout
+        return {f["subject"]: f for f in json.loads(text)["machine"]["findings"]}
+
+    def install(self, folder, name, source):
+        os.makedirs(self.path(folder), exist_ok=True)
+        shutil.copy(os.path.join(world.BUILD, source, name), self.path(os.path.join(folder, name)))
+
+    def test_programs(self):
+        self.install("bin", "zcrxctl", "tools")
+        self.assertNotIn("zcrx-pump", self.said())
+        self.install("sbin", "zcrxd", "daemon")
+        self.assertEqual(self.said()["zcrx-pump"]["value"], "missing")
+        for name in "zcrx-pump", "zcrx-hand":
+            self.install("libexec", name, "daemon")
+            self.assertEqual(self.said()[name]["verdict"], "ok")
+            for mode, verdict in (0o700, "FIX"), (0o777, "FIX"), (0o555, "ok"):
+                os.chmod(self.path(f"libexec/{name}"), mode)
+                found = self.said()[name]
+                self.assertEqual((found["value"], found["verdict"]), (f"{mode:04o}", verdict))
+
+    def test_kernel(self):
+        self.install("bin", "zcrxctl", "tools")
+        found = self.said()
+        for subject in "Landlock", "ring restrictions", "SO_PASSRIGHTS", "pidfd_getfd", "Yama":
+            self.assertIn(subject, found)
+        with socket.socket(socket.AF_UNIX) as s:
+            try:
+                s.setsockopt(socket.SOL_SOCKET, SO_PASSRIGHTS, 0)
+                verdict = "ok"
+            except OSError:
+                verdict = "hint"
+        self.assertEqual(found["SO_PASSRIGHTS"]["verdict"], verdict)
 
 
 class StatusOfAnother(world.Case):

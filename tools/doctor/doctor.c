@@ -150,6 +150,7 @@ static int facts_gather(struct facts *facts, char *const *names, const char *con
 	m->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	kernel_gather(&m->kernel);
 	uring_gather(&m->uring);
+	pumps_gather(&m->pumps);
 	limits_gather(&m->limits);
 	settings_gather(m, config);
 	if (any_queue_is_busy(facts))

@@ -56,8 +56,6 @@ struct limit_facts {
 	uint64_t memlock_bytes;
 	int nofile_err;
 	uint64_t nofile;
-	int optmem_err;
-	uint64_t optmem_bytes;
 	int tcp_rmem_err;
 	uint64_t tcp_rmem_max_bytes;
 	/*
@@ -72,9 +70,28 @@ struct limit_facts {
 	int udmabuf_err; /* the errno of opening /dev/udmabuf */
 };
 
+/* One of zcrxd's programs. */
+struct program_facts {
+	char path[256]; /* where zcrxd looks for it; "" if there is no zcrxd */
+	int err;        /* 0, or why it is not known: -ENOENT, it is not there */
+	unsigned mode;  /* permissions */
+};
+
+/* What zcrxd needs to have its clients' pumps in processes of their own, and to keep them in. */
+struct pump_facts {
+	int landlock;     /* the version of its ABI, or a negative errno */
+	int task_err;     /* the errno of restricting all rings that a process will make */
+	int rights_err;   /* the errno of switching SO_PASSRIGHTS off */
+	int getfd_err;    /* the errno of pidfd_getfd */
+	int ptrace_scope; /* kernel.yama.ptrace_scope; -1: there is no Yama */
+	bool seccomp;     /* a seccomp filter is on this process */
+	struct program_facts pump, hand;
+};
+
 struct machine_facts {
 	struct kernel_facts kernel;
 	struct uring_facts uring;
+	struct pump_facts pumps;
 	struct limit_facts limits;
 	uint64_t page_bytes;
 	struct nic_holders holders;

@@ -10,6 +10,7 @@
 
 void kernel_gather(struct kernel_facts *kernel);
 void uring_gather(struct uring_facts *uring);
+void pumps_gather(struct pump_facts *pumps);
 void limits_gather(struct limit_facts *limits);
 
 #endif

@@ -48,9 +48,14 @@ bool queue_is_busy(const struct queue_facts *q)
 	return q->io_uring || q->dmabuf || q->xsk || q->leased;
 }
 
+bool machine_gives_rings(const struct machine_facts *m)
+{
+	return !m->pumps.getfd_err && m->pumps.ptrace_scope < 2;
+}
+
 bool machine_can_zcrx(const struct machine_facts *m)
 {
-	return kernel_is_at_least(&m->kernel, 6, 15) &&
+	return machine_gives_rings(m) && kernel_is_at_least(&m->kernel, 6, 15) &&
 	       m->kernel.config[CONFIG_IO_URING_ZCRX] != TRI_NO && m->uring.recv_zc != TRI_NO &&
 	       m->kernel.init_userns != TRI_NO && !(m->kernel.holes & ~m->kernel.fixed_holes);
 }

@@ -12,10 +12,7 @@
 #define MEMLOCK_COMFORT ((uint64_t)64 << 20)
 #define MEMLOCK_MIN     ((uint64_t)1 << 20)
 #define NOFILE_COMFORT  4096u
-#define OPTMEM_COMFORT  20480u
 #define RMEM_COMFORT    ((uint64_t)4 << 20)
-/* The bytes of control data of one received fragment under devmem. */
-#define FRAGMENT_BYTES 40u
 
 static void judge_kernel(const struct kernel_facts *k, struct report *r)
 {
@@ -291,16 +288,6 @@ static void judge_limits(const struct limit_facts *l, struct report *r)
 			report_action(r, "nothing if systemd starts zcrxd; by hand: raise "
 					 "`ulimit -Hn` in /etc/security/limits.conf");
 	}
-	if (!l->optmem_err) {
-		bool low = l->optmem_bytes < OPTMEM_COMFORT;
-
-		report_add(r, "optmem_max", size_text(value, l->optmem_bytes),
-			   low ? VERDICT_HINT : VERDICT_OK,
-			   "devmem control data: %" PRIu64 " fragments a call",
-			   l->optmem_bytes / FRAGMENT_BYTES);
-		if (low)
-			report_action(r, "sysctl net.core.optmem_max=131072");
-	}
 	if (!l->inotify_err)
 		judge_watches("inotify watches", l->inotify_watches, l->inotify_wanted,
 			      "file of clients' memory", r);
@@ -346,6 +333,7 @@ void judge_machine(const struct machine_facts *m, struct report *r)
 	judge_uring(&m->uring, r);
 	judge_zcrx(m, r);
 	judge_holes(m, r);
+	judge_pumps(m, r);
 	judge_limits(&m->limits, r);
 	judge_udmabuf(m, r);
 }

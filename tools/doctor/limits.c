@@ -69,7 +69,6 @@ void limits_gather(struct limit_facts *limits)
 {
 	memlock_gather(limits);
 	nofile_gather(limits);
-	limits->optmem_err = sysctl_read("/proc/sys/net/core/optmem_max", 1, &limits->optmem_bytes);
 	limits->tcp_rmem_err =
 		sysctl_read("/proc/sys/net/ipv4/tcp_rmem", 3, &limits->tcp_rmem_max_bytes);
 	limits->inotify_err =

@@ -22,8 +22,9 @@
  *	  }, ... ]
  *	}
  *
- * Subjects of the machine: kernel, config, io_uring, zcrx, hole in zcrx, memlock, open files,
- * optmem_max, inotify watches, epoll watches, tcp_rmem, udmabuf. Subjects of a NIC: driver, remark,
+ * Subjects of the machine: kernel, config, io_uring, zcrx, hole in zcrx, zcrx-pump, zcrx-hand,
+ * Landlock, ring restrictions, SO_PASSRIGHTS, pidfd_getfd, Yama, memlock, open files,
+ * inotify watches, epoll watches, tcp_rmem, udmabuf. Subjects of a NIC: driver, remark,
  * link, member of, below, header split, hds-thresh, ntuple, RSS, channels, MTU, XDP, old bindings,
  * large buffers, disturbance, queues ("value" is "3" or "0-7"; comes several times).
  */
