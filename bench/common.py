@@ -11,6 +11,8 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests", "python"))
+from unix import accepts  # pylint: disable=wrong-import-position
 LIMITS = """[class default]
 queues = 1000
 flows = 10000
@@ -48,11 +50,11 @@ def machine(where="loopback"):
 
 
 class Daemon:
-    """A zcrxd of our own, with wide limits, as a context manager; nics: {name: queues}; variant: of
-    the program, or None."""
+    """A zcrxd of our own, with wide limits, as a context manager; nics: {name: queues}; pump: another
+    zcrx-pump than it has beside itself, or None."""
 
-    def __init__(self, build, nics=(), variant=None):
-        self.program = program(build, *(("bench", variant) if variant else ("daemon", "zcrxd")))
+    def __init__(self, build, nics=(), pump=None):
+        self.program, self.pump = program(build, "daemon", "zcrxd"), pump
         self.config = LIMITS.format(nics=" ".join(nics))
         self.config += "".join(f"[nic {name}]\nqueues = {nics[name]}\n" for name in nics)
 
@@ -60,6 +62,11 @@ class Daemon:
         self.dir = tempfile.mkdtemp(prefix="zcrxd-bench.")
         socket, config = os.path.join(self.dir, "clients"), os.path.join(self.dir, "conf")
         self.log = os.path.join(self.dir, "log")
+        if self.pump:
+            for place, name in ((self.program, "zcrxd"), (self.pump, "zcrx-pump"),
+                                (os.path.join(os.path.dirname(self.program), "zcrx-hand"), "zcrx-hand")):
+                shutil.copy(place, os.path.join(self.dir, name))
+            self.program = os.path.join(self.dir, "zcrxd")
         with open(config, "w", encoding="ascii") as f:
             f.write(f"[sockets]\nstate={self.dir}\n{self.config}")
         with open(self.log, "w", encoding="ascii") as log:
@@ -69,7 +76,7 @@ class Daemon:
         self.pid = self.process.pid
         self.environment = {**os.environ, "ZCRX_SOCKET": socket}
         deadline = time.monotonic() + 10
-        while not os.path.exists(socket):
+        while not accepts(socket):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.fail("zcrxd did not start")
             time.sleep(0.02)
@@ -88,29 +95,38 @@ class Daemon:
             self.process.wait()
         shutil.rmtree(self.dir)
 
+    def pumps(self):
+        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as f:
+            return [int(pid) for pid in f.read().split()]
+
+    def tasks(self):
+        """All threads of the broker and of its pumps."""
+        return [(pid, int(task)) for pid in (self.pid, *self.pumps()) for task in os.listdir(f"/proc/{pid}/task")]
+
     def pin(self, cpus):
-        """All threads, and those they start, run on these CPUs only."""
-        for task in os.listdir(f"/proc/{self.pid}/task"):
+        """All threads, and the threads and pumps that they start, run on these CPUs only."""
+        for _, task in self.tasks():
             try:
-                os.sched_setaffinity(int(task), cpus)
+                os.sched_setaffinity(task, cpus)
             except ProcessLookupError:  # it has just ended
                 pass
 
     def memory(self):
-        """The lines of /proc/PID/status that count memory, in KiB."""
+        """The lines of /proc/PID/status that count memory, in KiB, of the broker and its pumps together."""
         found = {}
-        with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as f:
-            for line in f:
-                key, value = line.split(":", 1)
-                if value.rstrip().endswith(" kB"):
-                    found[key] = int(value.split()[0])
+        for pid in self.pid, *self.pumps():
+            with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as f:
+                for line in f:
+                    key, value = line.split(":", 1)
+                    if value.rstrip().endswith(" kB"):
+                        found[key] = found.get(key, 0) + int(value.split()[0])
         return found
 
     def switches(self):
         """Context switches of all threads that live now."""
         total = 0
-        for task in os.listdir(f"/proc/{self.pid}/task"):
-            with open(f"/proc/{self.pid}/task/{task}/status", encoding="ascii",
+        for pid, task in self.tasks():
+            with open(f"/proc/{pid}/task/{task}/status", encoding="ascii",
                       errors="replace") as f:
                 total += sum(int(line.split()[1]) for line in f if "ctxt_switches" in line)
         return total
@@ -138,7 +154,8 @@ def print_goals(results):
 
 
 UNITS = {"throughput": "GB/s", "cpu_per_gb": "s/GB",
-         "client_cpu_per_gb": "s/GB", "latency_p50": "us", "latency_p99": "us"}
+         "client_cpu_per_gb": "s/GB", "latency_p50": "us", "latency_p99": "us",
+         "connect_p50": "ms", "connect_p95": "ms", "ready_p50": "ms", "ready_p95": "ms"}
 
 
 def repeat(contenders, runs, measure):

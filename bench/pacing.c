@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes zcrxd, which is linked with this, give the tokens of devmem queues back as BENCH_PACING
+ * Makes zcrx-pump, which is linked with this, give the tokens of devmem queues back as BENCH_PACING
  * says: BATCH-TURN_MAX-LOW_WATER_PART (daemon/backend/giveback.h). For bench/vm --pacing.
  */
 #include <stdbool.h>

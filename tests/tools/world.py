@@ -10,6 +10,9 @@ import tempfile
 import time
 import unittest
 
+sys.path.append(os.path.join(os.path.dirname(__file__), "..", "python"))
+from unix import accepts  # noqa: E402  (where it lies is known only now)
+
 BUILD = os.environ["ZCRX_BUILD_DIR"]
 ZCRXD = os.path.join(BUILD, "daemon", "zcrxd")
 CAT = os.path.join(BUILD, "tools", "zcrx-cat")
@@ -38,8 +41,7 @@ class Daemon:
         self.process = subprocess.Popen(
             [ZCRXD, "--socket", self.socket, "--status", self.status], stderr=self.log)
         self.environment = {**os.environ, "ZCRX_SOCKET": self.socket, "ZCRX_STATUS": self.status}
-        eventually(lambda: os.path.exists(self.socket) and os.path.exists(self.status)
-                   or self.process.poll() is not None)
+        eventually(lambda: accepts(self.socket) and accepts(self.status) or self.process.poll() is not None)
 
     def stop(self):
         """Ends it. Its exit status has to be 0, under the sanitizers too."""

@@ -186,12 +186,6 @@ def listening(port, namespace=()):
     return re.search(rf":{port:04X} \S+ 0A ", text) is not None
 
 
-def accepts(path):
-    """Does a unix socket listen at the path? The path exists a moment before."""
-    with open("/proc/net/unix", encoding="utf-8", errors="replace") as f:
-        return any(words[3] == "00010000" and words[-1] == path for words in map(str.split, f))
-
-
 # In a guest that has the machine to itself nothing that is waited for takes 2 s: a machine may be 40 times as
 # slow, or as busy.
 PATIENCE = 80

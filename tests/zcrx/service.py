@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 
-from guest import (DEV_NAME, HEADER, LOCAL, PEER, RINGS_GET, Failed, Tally, accepts, do, family,
+from guest import (DEV_NAME, HEADER, LOCAL, PEER, RINGS_GET, Failed, Tally, do, family,
                    flush_deferred, pools, queues_bound, until)
+from unix import accepts
 
 BUILD = os.environ.get("ZCRX_BUILD_DIR", "build/dev")
 ZCRXD = os.path.join(BUILD, "daemon", "zcrxd")
