@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "daemon/grant/account.h"
 #include "proto/wire.h"
 
@@ -26,7 +29,14 @@ struct waiter {
 	uint32_t kind; /* of a CHARGE; */
 	uint64_t n;    /* ... and of a FLIGHT */
 	bool sent;     /* to this broker */
+	int news;      /* eventfd: nobody sleeps until there is a reply; or -1 */
 	int result;    /* 1: it waits */
+};
+
+struct ask_later {
+	struct waiter waiter;
+	union link_any m;
+	int fd;
 };
 
 static struct {
@@ -89,22 +99,69 @@ static void converse(struct waiter *w, union link_any *m, const int *fds)
 		w->result = -EPIPE;
 }
 
+static void waits(struct waiter *w)
+{
+	if (++asking.serial == 0)
+		asking.serial = 1;
+	w->serial = asking.serial;
+	LIST_INSERT_HEAD(&asking.waiters, w, link);
+}
+
 int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds)
 {
-	struct waiter w = {.type = type, .reply = m, .fds = ret_fds, .result = 1};
+	struct waiter w = {.type = type, .reply = m, .fds = ret_fds, .news = -1, .result = 1};
 	w.kind = type == LINK_CHARGE ? m->as_CHARGE.kind : 0;
 	w.n = type == LINK_CHARGE ? m->as_CHARGE.n : type == LINK_FLIGHT ? m->as_FLIGHT.n : 0;
 	pthread_mutex_lock(&asking.lock);
-	if (++asking.serial == 0)
-		asking.serial = 1;
-	w.serial = asking.serial;
-	LIST_INSERT_HEAD(&asking.waiters, &w, link);
+	waits(&w);
 	converse(&w, m, fds);
 	LIST_REMOVE(&w, link);
 	pthread_mutex_unlock(&asking.lock);
 	if (w.result == -EPIPE)
 		memset(m, 0, sizeof(*m));
 	return w.result;
+}
+
+int ask_later(struct ask_later **ret, const union link_any *m, uint16_t type, int news)
+{
+	struct ask_later *l = malloc(sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	*l = (struct ask_later){.m = *m, .fd = -1};
+	l->waiter = (struct waiter){.type = type,
+				    .reply = &l->m,
+				    .fds = &l->fd,
+				    .news = news,
+				    .result = 1};
+	pthread_mutex_lock(&asking.lock);
+	waits(&l->waiter);
+	int r = asking.broken ? -EPIPE : send_as(&l->m, type, l->waiter.serial, NULL);
+	pthread_mutex_unlock(&asking.lock);
+	if (r < 0)
+		ask_forget(l);
+	else
+		*ret = l;
+	return r;
+}
+
+int ask_look(struct ask_later *l, int *ret_fd)
+{
+	pthread_mutex_lock(&asking.lock);
+	int r = l->waiter.result > 0 ? -EINPROGRESS : l->waiter.result;
+	*ret_fd = fd_steal(&l->fd);
+	pthread_mutex_unlock(&asking.lock);
+	return r;
+}
+
+void ask_forget(struct ask_later *l)
+{
+	if (!l)
+		return;
+	pthread_mutex_lock(&asking.lock);
+	LIST_REMOVE(&l->waiter, link);
+	pthread_mutex_unlock(&asking.lock);
+	fd_close(l->fd);
+	free(l);
 }
 
 void ask_tell(union link_any *m, uint16_t type, const int *fds)
@@ -127,6 +184,8 @@ static void hand_over(struct waiter *w, const union link_any *m, uint32_t len, i
 		w->fds[i] = fds[i];
 		fds[i] = -1;
 	}
+	if (w->news >= 0)
+		eventfd_write(w->news, 1);
 }
 
 void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
@@ -148,8 +207,13 @@ void ask_break(void)
 	struct waiter *w;
 	pthread_mutex_lock(&asking.lock);
 	asking.broken = true;
-	LIST_FOREACH (w, &asking.waiters, link)
+	LIST_FOREACH (w, &asking.waiters, link) {
 		w->sent = false;
+		if (w->news < 0 || w->result <= 0)
+			continue;
+		w->result = -EPIPE;
+		eventfd_write(w->news, 1);
+	}
 	pthread_mutex_unlock(&asking.lock);
 }
 

@@ -26,6 +26,20 @@ void ask_init(int link);
  */
 int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds);
 
+/*
+ * The same for what may take as long as a client or its peer likes: returns at once, and news
+ * (eventfd, borrowed) is written when there is an answer. Without a broker, and when it goes,
+ * the answer is -EPIPE. Returns 0 or a negative errno.
+ */
+struct ask_later;
+int ask_later(struct ask_later **ret, const union link_any *m, uint16_t type, int news);
+
+/* -EINPROGRESS; or, once, the answer: an error, or 0 and the reply's descriptor, or -1. */
+int ask_look(struct ask_later *l, int *ret_fd);
+
+/* Nobody wants to know any more. NULL is fine. */
+void ask_forget(struct ask_later *l);
+
 /* Sends what has no reply. */
 void ask_tell(union link_any *m, uint16_t type, const int *fds);
 
@@ -67,8 +81,6 @@ void ask_leases(bool any);
 /* On the first thread. A message of the type CLASS. Returns 0 or a negative errno. */
 int ask_class(const struct link_class *m);
 bool ask_has_class(void);
-/* May it have sockets of the daemon's network namespace? */
-bool ask_class_connects(void);
 
 /* On the first thread. A message of the type NEWS. */
 void ask_news(const struct link_news *m);

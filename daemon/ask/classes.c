@@ -77,11 +77,6 @@ bool ask_has_class(void)
 	return in_force;
 }
 
-bool ask_class_connects(void)
-{
-	return in_force && in_force->class.host != POLICY_HOST_NO;
-}
-
 struct classes *classes_get(void)
 {
 	pthread_mutex_lock(&lock);

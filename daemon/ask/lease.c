@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 
 #include "daemon/ask/ask.h"
+#include "daemon/ask/hosted.h"
 #include "daemon/ask/lease.h"
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/leases.h"
@@ -272,9 +273,10 @@ static const char each_instead[] =
 const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish)
 {
 	struct lease_rule *rules[STEERED_RULES_MAX];
-	union link_any m = {.as_STEER = {.hdr.nfds = 1,
+	union link_any m = {.as_STEER = {.hdr.nfds = !wish->hosted,
 					 .lease = l->id,
 					 .listener = wish->listener,
+					 .host = wish->hosted ? ask_hosted_id(wish->hosted) : 0,
 					 .local = wish->local,
 					 .remote = wish->remote}};
 	*ret = (struct steered){0};

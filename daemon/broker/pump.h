@@ -17,6 +17,7 @@
 
 struct classes;
 struct flight_reader;
+struct held_host;
 struct held_kept;
 struct held_lease;
 struct pumps;
@@ -45,11 +46,13 @@ struct pump {
 	bool taken;                /* from the broker before, and has not said yet what it has */
 
 	uint64_t charged[ACCOUNT_KINDS];
+	uint64_t hosted[ACCOUNT_KINDS]; /* for how much of it there were sockets (serve_host.c) */
 	struct flight_reader *reader;
 	uint32_t in_flight;
 	LIST_HEAD(, held_kept) kept;
 
-	pthread_mutex_t lock; /* of the list of leases */
+	pthread_mutex_t lock; /* of the lists of leases and of hosts */
+	LIST_HEAD(, held_host) hosts;
 	LIST_HEAD(, held_lease) leases;
 	int poke; /* eventfd: news of a lease */
 	STAILQ_HEAD(, job) jobs;

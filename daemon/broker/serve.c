@@ -13,7 +13,6 @@
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
 #include "daemon/grant/flight_reader.h"
-#include "daemon/grant/hosted.h"
 #include "daemon/grant/log_client.h"
 #include "daemon/grant/udmabuf.h"
 #include "proto/wire.h"
@@ -62,6 +61,8 @@ void on_release(struct pump *p, const struct link_amount *m, const int *fds)
 	if (!is_amount(m) || m->n > p->charged[m->kind])
 		return pump_break(p, "releases more than it was charged");
 	p->charged[m->kind] -= m->n;
+	if (p->hosted[m->kind] > p->charged[m->kind])
+		p->hosted[m->kind] = p->charged[m->kind];
 	account_release(p->who.user, m->kind, m->n);
 }
 
@@ -153,29 +154,6 @@ void on_over(struct pump *p, const struct link_nothing *m, const int *fds)
 	(void)m;
 	(void)fds;
 	p->over = true;
-}
-
-int on_host(struct pump *p, const struct link_host *m, struct served *s)
-{
-	struct classes *classes;
-	const struct policy_class *class = pump_class(p, &classes);
-	const struct policy_request ask = {.what = POLICY_FLOW,
-					   .listening = m->flags & MSG_FLOW_LISTEN,
-					   .receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY,
-					   .local = m->local,
-					   .remote = m->remote};
-	struct policy_verdict v = policy_judge(class, &ask);
-	const struct msg_flow_host wish = {.flags = m->flags,
-					   .backlog = m->backlog,
-					   .local = m->local,
-					   .remote = m->remote};
-	struct link_refusal *refusal = &s->reply.re_HOST;
-	s->fd = v.reason ? -EACCES : hosted_open(&wish, m->towards);
-	refusal->reason = v.reason;
-	if (v.reason)
-		strncat(refusal->text, v.why, sizeof(refusal->text) - 1);
-	classes_put(classes);
-	return s->fd < 0 ? s->fd : 0;
 }
 
 /* ---- dma-bufs ---- */
@@ -271,6 +249,8 @@ void serve_message(struct pump *p, const union link_any *m, const int *fds)
 	default: /* link_check() lets nothing else through */
 		return;
 	}
+	if (r == SERVED_LATER)
+		return;
 	serve_reply(p, &s.reply, &m->hdr, r, s.fd);
 	fd_close(s.fd);
 }

@@ -31,8 +31,9 @@ struct served {
 /*
  * The handlers, one for each message of a pump, in serve.c and serve_lease.c; zcrxd does not link
  * without one of them. A handler of what is asked for returns the reply's error, 0 or a negative
- * errno.
+ * errno; or SERVED_LATER, and then calls serve_reply() itself, later.
  */
+#define SERVED_LATER 1
 #define HANDLER_BROKER_TELLS(handler, request)
 #define HANDLER_PUMP_TELLS(handler, request) \
 	void on_##handler(struct pump *p, const struct request *m, const int *fds);

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "daemon/broker/serve.h"
+#include "daemon/broker/serve_host.h"
 #include "daemon/grant/attach.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
@@ -158,8 +159,11 @@ int on_steer(struct pump *p, const struct link_steer *m, struct served *s)
 	for (uint32_t i = 0; i < STEERED_RULES_MAX; i++)
 		if (rule_find(h, m->rule + i))
 			return -EINVAL;
+	_cleanup_(fd_closep) int host = m->host ? serve_host_socket(p, m->host) : -1;
+	if (m->host ? host < 0 : m->hdr.nfds != 1)
+		return -EINVAL;
 	const struct steer_wish wish = {.class = pump_class(p, &classes),
-					.sock = s->fds[0],
+					.sock = m->host ? host : s->fds[0],
 					.listener = m->listener,
 					.local = m->local,
 					.remote = m->remote};

@@ -178,12 +178,6 @@ struct io_uring_sqe *uring_sqe(struct uring *u)
 	return sqe;
 }
 
-void uring_sqes_together(struct uring *u, unsigned n)
-{
-	while (io_uring_sq_space_left(&u->io) < n)
-		io_uring_submit(&u->io);
-}
-
 uint32_t uring_lost(const struct uring *u)
 {
 	return __atomic_load_n(u->io.cq.koverflow, __ATOMIC_RELAXED);

@@ -71,9 +71,6 @@ void uring_buffers_free(struct io_uring_buf_ring *b, uint32_t entries);
 /* Returns the next free SQE, zeroed and never NULL. Submits what is queued when the SQ is full. */
 struct io_uring_sqe *uring_sqe(struct uring *u);
 
-/* Makes sure that the next n SQEs are submitted together, as linked SQEs have to be. */
-void uring_sqes_together(struct uring *u, unsigned n);
-
 /*
  * Submits what is queued and runs pending work. CQEs appear in this call and the next one only.
  * Returns a negative errno if it failed; -EBADR if CQEs are lost: uring_lost().

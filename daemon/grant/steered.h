@@ -14,6 +14,7 @@
 
 #define STEERED_RULES_MAX 16 /* a listener on all addresses has one for each of the NIC's */
 
+struct hosted;
 struct lease;
 struct lease_rule;
 struct policy_class;
@@ -21,6 +22,7 @@ struct policy_class;
 struct steer_wish {
 	const struct policy_class *class;
 	int sock;
+	const struct hosted *hosted; /* instead of sock: it is to be connected to remote */
 	bool listener;
 	struct msg_addr local, remote; /* the socket's */
 };

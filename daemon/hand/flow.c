@@ -10,7 +10,8 @@
 
 int work_open(const struct hand_open *o, struct hand_reply *reply)
 {
-	int sock = hosted_open(&o->wish, o->towards);
+	int sock = o->wish.flags & MSG_FLOW_LISTEN ? hosted_listen(&o->wish)
+						   : socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	work_over(reply, sock < 0 ? sock : 0);
 	return sock < 0 ? -1 : sock;
 }

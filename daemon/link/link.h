@@ -86,21 +86,20 @@ struct link_log {
 	char line[512];
 };
 
-/* A socket of the broker's network namespace. */
+/* A socket of the broker's network namespace, for which a flow, or a listener, was charged. */
 struct link_host {
 	struct msg_hdr hdr;
 	uint32_t flags; /* MSG_FLOW_LISTEN, MSG_FLOW_RECEIVE_ONLY */
 	uint32_t backlog;
 	uint32_t towards; /* 1: bound to the address that packets to `remote` leave from */
-	uint32_t pad;
+	uint32_t id;      /* of one that is to be connected: one that the pump has not in use */
 	struct msg_addr local, remote;
 };
 
-/* hdr.error, and why: a reason of proto/reason.h if the policy says no, and a sentence or "". */
-struct link_refusal {
+/* The broker has the socket until it is connected (HOST_CONNECT) or given up (HOST_END). */
+struct link_host_reply {
 	struct msg_hdr hdr;
-	uint32_t reason, pad;
-	char text[LINK_TEXT_BYTES];
+	struct msg_addr local; /* where it is bound to; no family: not yet */
 };
 
 struct link_lease {
@@ -122,9 +121,10 @@ struct link_lease_reply {
 
 /* A flow's packets to the lease's queues. */
 struct link_steer {
-	struct msg_hdr hdr; /* + the socket */
+	struct msg_hdr hdr; /* + the socket, unless it is one of HOST_OPEN */
 	uint32_t lease, listener;
-	uint32_t rule, pad; /* the first rule's number; the others' follow */
+	uint32_t rule; /* the first rule's number; the others' follow */
+	uint32_t host; /* the number of a socket of HOST_OPEN; 0: another one */
 	struct msg_addr local, remote;
 };
 
@@ -208,31 +208,34 @@ struct link_have {
  * whether it is answered, whether the broker may need long for it: then it is carried out on a
  * thread of the pump's own there.
  */
-#define LINK_TABLE(X)                                                                     \
-	X(START, start, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)        \
-	X(CLASS, class, 2, link_class, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)        \
-	X(STOP, stop, 3, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)        \
-	X(NEWS, news, 5, link_news, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)           \
-	X(CHARGE, charge, 16, link_amount, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)       \
-	X(RELEASE, release, 17, link_amount, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)    \
-	X(REQUESTS, requests, 18, link_count, link_count, 0, 0, 0, PUMP_ASKS, QUICK)      \
-	X(FILE, file, 19, link_bytes, link_nothing, 1, 1, 0, PUMP_ASKS, QUICK)            \
-	X(FLIGHT, flight, 20, link_count, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)        \
-	X(LANDED, landed, 21, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)       \
-	X(LOG, log, 22, link_log, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)               \
-	X(OVER, over, 24, link_nothing, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)         \
-	X(HOST, host, 25, link_host, link_refusal, 0, 0, 1, PUMP_ASKS, QUICK)             \
-	X(UDMABUF, udmabuf, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, SLOW)            \
-	X(KEEP, keep, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)              \
-	X(HAVE, have, 28, link_have, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)            \
-	X(HAVE_FILE, have_file, 29, link_bytes, link_nothing, 1, 1, 0, PUMP_TELLS, QUICK) \
-	X(READONLY, readonly, 30, link_nothing, link_nothing, 1, 1, 1, PUMP_ASKS, QUICK)  \
-	X(LEASE, lease, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)       \
-	X(LEASE_END, lease_end, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)      \
-	X(STEER, steer, 34, link_steer, link_steer_reply, 1, 1, 0, PUMP_ASKS, SLOW)       \
-	X(UNSTEER, unsteer, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)        \
-	X(ZCRX, zcrx, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, SLOW)           \
-	X(HOLDER, holder, 38, link_holder, link_text, 0, 0, 0, PUMP_ASKS, SLOW)           \
+#define LINK_TABLE(X)                                                                       \
+	X(START, start, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)          \
+	X(CLASS, class, 2, link_class, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)          \
+	X(STOP, stop, 3, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)          \
+	X(NEWS, news, 5, link_news, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)             \
+	X(CHARGE, charge, 16, link_amount, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)         \
+	X(RELEASE, release, 17, link_amount, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)      \
+	X(REQUESTS, requests, 18, link_count, link_count, 0, 0, 0, PUMP_ASKS, QUICK)        \
+	X(FILE, file, 19, link_bytes, link_nothing, 1, 1, 0, PUMP_ASKS, QUICK)              \
+	X(FLIGHT, flight, 20, link_count, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)          \
+	X(LANDED, landed, 21, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)         \
+	X(LOG, log, 22, link_log, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)                 \
+	X(OVER, over, 24, link_nothing, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)           \
+	X(HOST_LISTEN, host_listen, 25, link_host, link_nothing, 0, 0, 1, PUMP_ASKS, QUICK) \
+	X(HOST_OPEN, host_open, 40, link_host, link_host_reply, 0, 0, 0, PUMP_ASKS, QUICK)  \
+	X(HOST_CONNECT, host_connect, 41, link_id, link_nothing, 0, 0, 1, PUMP_ASKS, QUICK) \
+	X(HOST_END, host_end, 42, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)        \
+	X(UDMABUF, udmabuf, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, SLOW)              \
+	X(KEEP, keep, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)                \
+	X(HAVE, have, 28, link_have, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)              \
+	X(HAVE_FILE, have_file, 29, link_bytes, link_nothing, 1, 1, 0, PUMP_TELLS, QUICK)   \
+	X(READONLY, readonly, 30, link_nothing, link_nothing, 1, 1, 1, PUMP_ASKS, QUICK)    \
+	X(LEASE, lease, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)         \
+	X(LEASE_END, lease_end, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)        \
+	X(STEER, steer, 34, link_steer, link_steer_reply, 0, 1, 0, PUMP_ASKS, SLOW)         \
+	X(UNSTEER, unsteer, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)          \
+	X(ZCRX, zcrx, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, SLOW)             \
+	X(HOLDER, holder, 38, link_holder, link_text, 0, 0, 0, PUMP_ASKS, SLOW)             \
 	X(DEVMEM, devmem, 37, link_devmem, link_devmem_reply, 1, 1, 1, PUMP_ASKS, SLOW)
 
 enum link_type {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client thread's own ring: accept, connect and cancelling them run here, so that the shared
+ * The client thread's own ring: accepting and cancelling that run here, so that the shared
  * rings carry nothing but receives.
  */
 #ifndef ZCRXD_CONTROL_H
@@ -11,8 +11,7 @@
 /* The upper half of user_data; the lower one is the flow's id. */
 enum control_op {
 	CONTROL_IGNORE,
-	CONTROL_ACCEPT,
-	CONTROL_CONNECT
+	CONTROL_ACCEPT
 };
 
 /* The next SQE, with its user_data set, for an operation on behalf of a flow. */

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pump/control_turn.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "daemon/pump/control.h"
 #include "daemon/pump/flows.h"
-#include "daemon/pump/host.h"
 #include "daemon/pump/listener.h"
 #include "daemon/pump/pending.h"
 
@@ -15,8 +13,6 @@ static void control_complete(struct client *c, uint64_t user_data, int result)
 {
 	enum control_op op = (enum control_op)(user_data >> 32);
 	uint32_t id = (uint32_t)user_data;
-	if (op == CONTROL_CONNECT)
-		host_connected(c, id, result);
 	if (op != CONTROL_ACCEPT)
 		return;
 	struct flow *f = flow_find(c, id);
@@ -58,14 +54,8 @@ static void listener_let_go(struct client *c, uint32_t flow_id)
 void control_let_go(struct client *c, struct queue *q)
 {
 	struct flow *f;
-	const struct flow *connecting = host_connecting(c);
 	TAILQ_FOREACH (f, &q->flows, link)
 		if (f->listener && f->state == FLOW_ARMED)
 			listener_let_go(c, f->id);
-	if (!connecting || connecting->queue != q)
-		return;
-	control_stop(c, CONTROL_CONNECT, connecting->id);
-	control_scan(c);
-	host_connected(c, connecting->id, -ECANCELED); /* if its completion did not come */
-	pending_look(c, clock_ns());
+	pending_look(c, clock_ns()); /* a connection that is being made for it */
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What accept and connect, on the client's own ring (control.h), came to. */
+/* What accept, on the client's own ring (control.h), came to. */
 #ifndef ZCRXD_CONTROL_TURN_H
 #define ZCRXD_CONTROL_TURN_H
 

@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 
-#include "base/fd.h"
+#include "base/clock.h"
 #include "daemon/grant/hosted.h"
-#include "daemon/pump/control.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/judge.h"
@@ -19,8 +19,7 @@
 #include "proto/reason.h"
 
 #define CONNECT_MS_DEFAULT 30000u
-
-static const struct pending_kind connecting;
+#define NS_A_MS            1000000ull
 
 void host_reply(struct flow *f, struct answer *a)
 {
@@ -61,17 +60,19 @@ static const char *sentence(int error)
 
 static uint32_t refuse(struct answer *a, int error)
 {
-	a->error = error == -ECANCELED ? -ETIMEDOUT : error;
+	a->error = error;
 	answer_say(a, "%s", sentence(a->error));
 	return REASON_NETWORK;
 }
 
-static uint32_t listener_open(struct flow *f, struct answer *a)
+static uint32_t listener_open(struct flow *f, const struct msg_flow_host *m, struct answer *a)
 {
-	if (flow_listen(f) < 0) {
+	int r = flow_listen(f), sock = r < 0 ? r : hosted_listen(m);
+	if (sock < 0) {
 		flow_discard(f);
-		return REASON_QUOTA;
+		return r < 0 ? REASON_QUOTA : refuse(a, sock);
 	}
+	f->sock = sock;
 	flow_identify(f, socket_cookie(f->sock));
 	host_reply(f, a);
 	uint32_t reason = hand_out(f, a);
@@ -83,37 +84,11 @@ static uint32_t listener_open(struct flow *f, struct answer *a)
 	return REASON_NONE;
 }
 
-/* Before the first packet, if it can be known by then what it will look like. */
-static void steer_ahead(struct flow *f, const struct msg_flow_host *m)
-{
-	if (!f->queue->lease)
-		return;
-	addr_of_socket(f->sock, &f->local, NULL);
-	f->remote = m->remote;
-	if (!addr_is_any(&f->local))
-		steer_start(f);
-}
-
-struct flow *host_connecting(struct client *c)
-{
-	const struct pending *p = &c->session.pending;
-	return p->kind == &connecting ? p->connecting.flow : NULL;
-}
-
-void host_connected(struct client *c, uint32_t flow_id, int result)
-{
-	struct connecting *w = &c->session.pending.connecting;
-	const struct flow *f = host_connecting(c);
-	if (!f || f->id != flow_id || w->is_over)
-		return;
-	w->is_over = true;
-	w->result = result;
-}
-
 /* What to answer, with the socket unless the flow is receive-only. */
 static uint32_t connected(struct flow *f, int result, struct answer *a)
 {
 	uint32_t reason = REASON_NONE;
+	f->sock = result < 0 ? -1 : result;
 	if (queue_is_closing(f->queue))
 		reason = REASON_NO_OBJECT;
 	else if (result < 0)
@@ -131,37 +106,56 @@ static uint32_t connected(struct flow *f, int result, struct answer *a)
 	return REASON_NONE;
 }
 
+/* A queue that closes ends the connecting of its flow. */
 static uint64_t look(struct client *c, uint64_t now_ns)
 {
-	const struct connecting *w = &c->session.pending.connecting;
-	(void)now_ns;
-	if (!w->is_over)
-		return LOOP_FOREVER;
+	struct connecting *w = &c->session.pending.connecting;
+	uint32_t events;
+	int fd = hosted_waits_for(w->hosted, &events); /* which may be its socket's */
+	int result = queue_is_closing(w->flow->queue) ? -ECANCELED : hosted_connect(w->hosted);
+	if (result == -EINPROGRESS && now_ns < w->until_ns)
+		return w->until_ns;
+	loop_unwatch(&c->loop, fd);
+	hosted_free(w->hosted);
 	struct answer a = reply_begin(c);
-	pending_finish(c, connected(w->flow, w->result, &a), &a);
+	pending_finish(c, connected(w->flow, result == -EINPROGRESS ? -ETIMEDOUT : result, &a), &a);
 	return 0;
 }
 
-/* A queue that closes ends the connecting of its flow, so nothing is left to abandon. */
-static const struct pending_kind connecting = {.look = look};
-
-static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m)
+/* The turn that follows looks. */
+static void has_news(void *owner, uint32_t events)
 {
+	(void)owner;
+	(void)events;
+}
+
+static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m, struct answer *a)
+{
+	/* So nothing is left to abandon. */
+	static const struct pending_kind connecting = {.look = look};
 	struct client *c = f->queue->client;
 	struct connecting *w = &c->session.pending.connecting;
-	uint32_t ms = m->timeout_ms ? m->timeout_ms : CONNECT_MS_DEFAULT;
+	uint32_t ms = m->timeout_ms ? m->timeout_ms : CONNECT_MS_DEFAULT, events;
+	struct hosted *hosted;
+	int r = hosted_open(&hosted, m, f->queue->lease != NULL);
+	if (r < 0) {
+		flow_discard(f);
+		return refuse(a, r);
+	}
+	steer_ahead(f, hosted, &m->remote);
+	r = hosted_connect(hosted);
+	int fd = hosted_waits_for(hosted, &events);
+	if (r == -EINPROGRESS)
+		r = loop_watch(&c->loop, fd, events | EPOLLET, &w->source);
+	if (r != 0) { /* connected, which is no news, or an error */
+		hosted_free(hosted);
+		return connected(f, r, a);
+	}
 	pending_begin(c, &m->hdr, &connecting);
 	w->flow = f;
-	w->time = (struct __kernel_timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000LL};
-	socklen_t len = addr_to_sockaddr(&m->remote, &w->to);
-	steer_ahead(f, m);
-	uring_sqes_together(&c->control, 2);
-	flow_watch(f, FLOW_WAIT_CONTROL); /* if that fails, the ring's eventfd wakes the thread */
-	struct io_uring_sqe *sqe = control_sqe(c, CONTROL_CONNECT, f->id);
-	io_uring_prep_connect(sqe, f->sock, (struct sockaddr *)&w->to, len);
-	sqe->flags |= IOSQE_IO_LINK;
-	sqe = control_sqe(c, CONTROL_IGNORE, 0);
-	io_uring_prep_link_timeout(sqe, &w->time, 0);
+	w->hosted = hosted;
+	w->source = (struct source){has_news, NULL};
+	w->until_ns = clock_ns() + ms * NS_A_MS;
 	return REQUEST_PENDING;
 }
 
@@ -177,15 +171,10 @@ uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer
 	uint32_t reason = judge_flow(q->client, m, a);
 	if (reason)
 		return reason;
-	int sock = hosted_open(m, q->lease != NULL);
-	if (sock < 0)
-		return refuse(a, sock);
 	struct flow *f;
-	int r = flow_new(&f, q, sock);
-	if (r < 0) {
-		fd_close(sock);
+	int r = flow_new(&f, q, -1);
+	if (r < 0)
 		return r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT;
-	}
 	f->receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY;
-	return listening ? listener_open(f, a) : connect_start(f, m);
+	return listening ? listener_open(f, m, a) : connect_start(f, m, a);
 }

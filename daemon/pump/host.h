@@ -14,15 +14,6 @@
 
 uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer *a);
 
-/*
- * The connection of the flow with this id is made, or not: result is 0 or a negative errno. If
- * nobody waits for it, nothing happens.
- */
-void host_connected(struct client *c, uint32_t flow_id, int result);
-
-/* The flow of an unanswered FLOW_HOST, whose connection is being made; or NULL. */
-struct flow *host_connecting(struct client *c);
-
 /* Fills the reply of a request that makes a flow. */
 void host_reply(struct flow *f, struct answer *a);
 

@@ -35,7 +35,7 @@ struct ruleset {
 	uint64_t fs, net, scoped;
 };
 
-static int ruleset_new(int abi, bool connects)
+static int ruleset_new(int abi)
 {
 	struct ruleset all = {0};
 	for (size_t i = 0; i < ARRAY_LENGTH(added) && added[i].abi <= abi; i++) {
@@ -43,21 +43,19 @@ static int ruleset_new(int abi, bool connects)
 		all.net |= added[i].net;
 		all.scoped |= added[i].scoped;
 	}
-	if (connects)
-		all.net &= ~CONNECT_TCP;
 	/* A kernel that knows a shorter structure takes a longer one whose rest is zero. */
 	int fd = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
 	return fd < 0 ? -errno : fd;
 }
 
 /* Without a single rule nothing is allowed. */
-int landlock_enter(bool connects)
+int landlock_enter(void)
 {
 	int abi =
 		(int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (abi < 0)
 		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
-	_cleanup_(fd_closep) int fd = ruleset_new(abi, connects);
+	_cleanup_(fd_closep) int fd = ruleset_new(abi);
 	if (fd < 0)
 		return fd;
 	return syscall(SYS_landlock_restrict_self, fd, 0) < 0 ? -errno : abi;

@@ -6,14 +6,12 @@
 #ifndef ZCRXD_LANDLOCK_H
 #define ZCRXD_LANDLOCK_H
 
-#include <stdbool.h>
-
 /*
  * Denies the calling thread all that Landlock can deny on this kernel: every access to files by
- * path, TCP and UDP addresses, and, outside the domain, signals and unix sockets. connects: TCP may
- * be connected all the same. Needs no_new_privs. Returns the kernel's ABI version, 0 if it has no
- * Landlock or was booted without, or a negative errno.
+ * path, TCP and UDP addresses, and, outside the domain, signals and unix sockets. Needs
+ * no_new_privs. Returns the kernel's ABI version, 0 if it has no Landlock or was booted without, or
+ * a negative errno.
  */
-int landlock_enter(bool connects);
+int landlock_enter(void);
 
 #endif

@@ -7,7 +7,7 @@
  *   session     reads requests
  *   request     what each does: open, host, close      judge   what its class may do
  *   pending     a request that is not answered yet     reply   what the client is told
- *   control_turn   what accept and connect came to
+ *   control_turn   what accept came to
  *   turn        a queue's turn      tally   what it counts      schedule   when it is
  *   queue       a queue's beginning and end            life    the states in between
  *   listener    what listening sockets accept
@@ -45,6 +45,7 @@
 struct classes;
 struct client;
 struct flight;
+struct hosted;
 struct queue;
 struct opening;
 struct pending_kind;
@@ -198,12 +199,10 @@ struct pending {
 	union {
 		struct opening *opening;   /* QUEUE_OPEN: what has come of it so far */
 		struct connecting {        /* FLOW_HOST */
-			struct flow *flow; /* in no list yet */
-			bool is_over;
-			int result;
-			/* The operations point to these. */
-			struct sockaddr_storage to;
-			struct __kernel_timespec time;
+			struct flow *flow; /* in no list yet, and without its socket */
+			struct hosted *hosted;
+			struct source source;
+			uint64_t until_ns;
 		} connecting;
 		uint32_t queue_id; /* QUEUE_CLOSE */
 		struct {           /* FLOW_CLOSE of a listener */
@@ -259,7 +258,7 @@ struct client {
 	uint32_t next_id;               /* of areas and queues */
 
 	struct loop loop;
-	struct uring control; /* accept, connect and their cancellation */
+	struct uring control; /* accept and its cancellation */
 	struct source control_source, poke_source;
 	bool control_active;  /* the control ring has work */
 	bool gathering;       /* a queue with work has its next turn put off: pace.h */

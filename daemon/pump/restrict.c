@@ -29,34 +29,20 @@
 #define ZCRX SQE(RECV_ZC), REGISTER(REGISTER_ZCRX_IFQ), REGISTER(REGISTER_ZCRX_CTRL)
 
 static const struct io_uring_restriction ops[] = {SQE(ACCEPT), SQE(ASYNC_CANCEL), COMMON};
-static const struct io_uring_restriction connecting[] = {FLAGS(IOSQE_IO_LINK), SQE(ACCEPT),
-							 SQE(CONNECT),         SQE(LINK_TIMEOUT),
-							 SQE(ASYNC_CANCEL),    COMMON};
 static const struct io_uring_restriction queue[] =
 	{FLAGS(QUEUE_FLAGS), SQE(RECV), SQE(RECVMSG), SQE(ASYNC_CANCEL), COMMON, BUFFERS, ZCRX};
 static const struct io_uring_restriction devmem[] =
 	{FLAGS(QUEUE_FLAGS), SQE(RECVMSG), SQE(URING_CMD), SQE(ASYNC_CANCEL), COMMON, BUFFERS};
-/* What any of these needs; without the last ones if nothing connects. */
-static const struct io_uring_restriction any[] = {FLAGS(QUEUE_FLAGS),
-						  SQE(ACCEPT),
-						  SQE(RECV),
-						  SQE(RECVMSG),
-						  SQE(URING_CMD),
-						  SQE(ASYNC_CANCEL),
-						  COMMON,
-						  BUFFERS,
-						  ZCRX,
-						  SQE(CONNECT),
-						  SQE(LINK_TIMEOUT),
-						  FLAGS(QUEUE_FLAGS | IOSQE_IO_LINK)};
-#define ANY_CONNECTING 3
+/* What any of these needs. */
+static const struct io_uring_restriction any[] =
+	{FLAGS(QUEUE_FLAGS), SQE(ACCEPT), SQE(RECV), SQE(RECVMSG), SQE(URING_CMD),
+	 SQE(ASYNC_CANCEL),  COMMON,      BUFFERS,   ZCRX};
 
 static const struct {
 	const struct io_uring_restriction *list;
 	unsigned n;
 } lists[] = {
 	[RESTRICT_OPS] = {ops, ARRAY_LENGTH(ops)},
-	[RESTRICT_CONNECTING] = {connecting, ARRAY_LENGTH(connecting)},
 	[RESTRICT_QUEUE] = {queue, ARRAY_LENGTH(queue)},
 	[RESTRICT_DEVMEM] = {devmem, ARRAY_LENGTH(devmem)},
 };
@@ -76,13 +62,13 @@ int restrict_ring(struct io_uring *ring, enum restrict_ring what)
 	return r < 0 ? r : 0;
 }
 
-int restrict_task(bool connects)
+int restrict_task(void)
 {
 	_Alignas(struct io_uring_task_restriction) char
 		room[sizeof(struct io_uring_task_restriction) + sizeof(any)] = {0};
 	struct io_uring_task_restriction *task = (void *)room;
 	memcpy(room + sizeof(*task), any, sizeof(any));
-	task->nr_res = (uint16_t)(ARRAY_LENGTH(any) - (connects ? 0 : ANY_CONNECTING));
+	task->nr_res = (uint16_t)ARRAY_LENGTH(any);
 	/* Every kernel with task restrictions knows all that is in the list. */
 	int r = io_uring_register((unsigned)-1, IORING_REGISTER_RESTRICTIONS, task, 1);
 	return r == -EINVAL || r == -EBADF ? -EOPNOTSUPP : r < 0 ? r : 0;

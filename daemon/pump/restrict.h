@@ -10,9 +10,8 @@
 #include <stdbool.h>
 
 enum restrict_ring {
-	RESTRICT_OPS,        /* the client's own: accepts, for listeners */
-	RESTRICT_CONNECTING, /* the same, which also connects */
-	RESTRICT_QUEUE,      /* a queue's, of copy or zcrx */
+	RESTRICT_OPS,    /* the client's own: accepts, for listeners */
+	RESTRICT_QUEUE,  /* a queue's, of copy or zcrx */
 	RESTRICT_DEVMEM, /* a queue's, of devmem: settles what was lent by commands to sockets */
 };
 
@@ -24,9 +23,9 @@ int restrict_ring(struct io_uring *ring, enum restrict_ring what);
 
 /*
  * Restricts every ring that the calling thread, and those it starts, will make: to what any of the
- * above needs, RESTRICT_CONNECTING only if it connects. Needs no_new_privs, and cannot be done
- * twice. Returns 0, -EOPNOTSUPP if this kernel cannot (6.18 cannot, 7.2 can), or a negative errno.
+ * above needs. Needs no_new_privs, and cannot be done twice. Returns 0, -EOPNOTSUPP if this kernel
+ * cannot (6.18 cannot, 7.2 can), or a negative errno.
  */
-int restrict_task(bool connects);
+int restrict_task(void);
 
 #endif

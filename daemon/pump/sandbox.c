@@ -17,7 +17,7 @@ static int layer(int r, bool *ret)
 
 /* Set once, before the second thread. */
 static struct {
-	bool is, connects, task;
+	bool is, task;
 	char text[64];
 } entered;
 
@@ -27,16 +27,15 @@ int sandbox_enter(const struct sandbox_wish *wish, struct sandbox *ret)
 	struct sandbox s = {0};
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	int r = layer(restrict_task(wish->connects), &s.task);
+	int r = layer(restrict_task(), &s.task);
 	if (r == 0)
-		r = s.landlock = landlock_enter(wish->connects);
+		r = s.landlock = landlock_enter();
 	if (r >= 0)
 		r = layer(filter_enter(!wish->rings_are_made), &s.seccomp);
 	if (r < 0)
 		return r;
 	s.rings_closed = s.seccomp && wish->rings_are_made;
 	entered.is = true;
-	entered.connects = wish->connects;
 	entered.task = s.task;
 	sandbox_text(&s, entered.text, sizeof(entered.text));
 	*ret = s;
@@ -52,8 +51,6 @@ int sandbox_ring(struct io_uring *ring, enum restrict_ring what)
 {
 	if (!entered.is)
 		return 0;
-	if (what == RESTRICT_OPS && entered.connects)
-		what = RESTRICT_CONNECTING;
 	int r = restrict_ring(ring, what);
 	/* A ring that was made afterwards has its task's restrictions, which let no others be set.
 	 */

@@ -16,7 +16,6 @@
 struct sandbox_wish {
 	bool rings_are_made; /* none is made afterwards: where tasks cannot be restricted, the only
 				way to the layer of rings */
-	bool connects; /* its client's class may have sockets of the daemon's network namespace */
 };
 
 /* The layers that are active. */

@@ -3,18 +3,20 @@
 
 #include <stdlib.h>
 
+#include "daemon/grant/hosted.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
 #include "daemon/grant/steered.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/judge.h"
+#include "proto/addr.h"
 
 struct steering {
 	uint32_t flows;
 	struct steered set;
 };
 
-void steer_start(struct flow *f)
+static void start(struct flow *f, const struct hosted *hosted)
 {
 	const struct queue *q = f->queue;
 	if (!q->lease)
@@ -27,12 +29,26 @@ void steer_start(struct flow *f)
 	f->steering->flows = 1;
 	const struct steer_wish wish = {.class = q->client->class,
 					.sock = f->sock,
+					.hosted = hosted,
 					.listener = f->listener,
 					.local = f->local,
 					.remote = f->remote};
 	flows_set_why_copied(f, steered_set(&f->steering->set, q->lease, &wish));
 	if (f->why_copied)
 		steer_stop(f);
+}
+
+void steer_start(struct flow *f)
+{
+	start(f, NULL);
+}
+
+void steer_ahead(struct flow *f, const struct hosted *hosted, const struct msg_addr *remote)
+{
+	f->local = *hosted_local(hosted);
+	f->remote = *remote;
+	if (f->local.family && !addr_is_any(&f->local))
+		start(f, hosted);
 }
 
 /* The rule of this address, or NULL: a listener on all addresses may have none for some. */

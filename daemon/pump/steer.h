@@ -16,6 +16,11 @@
 /* Sets a rule for the flow, which is about to be received; or its why_copied, if there is none. */
 void steer_start(struct flow *f);
 
+/*
+ * The same before the flow's socket is connected, if it is known what its packets will look like.
+ */
+void steer_ahead(struct flow *f, const struct hosted *hosted, const struct msg_addr *remote);
+
 /* The flow, a connection of the listener's, shares the listener's rules. */
 void steer_share(struct flow *f, const struct flow *listener);
 

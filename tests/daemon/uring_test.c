@@ -78,35 +78,6 @@ static void one_operation_ends_and_others_go_on(void **state)
 	assert_int_equal(cqe->res, 1);
 }
 
-/* Each place in the SQ may be its last. */
-static void a_timeout_stays_with_its_operation(void **state)
-{
-	(void)state;
-	for (unsigned before = 0; before < URING_SQ_ENTRIES; before++) {
-		struct __kernel_timespec now = {.tv_nsec = 1};
-		for (unsigned i = 0; i < before; i++)
-			io_uring_prep_nop(uring_sqe(&ring));
-		uring_sqes_together(&ring, 2);
-		receive(THIS);
-		io_uring_sqe_set_flags(&ring.io.sq.sqes[(ring.io.sq.sqe_tail - 1) &
-							ring.io.sq.ring_mask],
-				       IOSQE_IO_LINK);
-		io_uring_prep_link_timeout(uring_sqe(&ring), &now, 0);
-		bool ended = false;
-		for (int i = 0; i < 2000 && !ended; i++) {
-			struct io_uring_cqe *cqe;
-			uring_enter(&ring);
-			for (; (cqe = uring_peek(&ring)); io_uring_cqe_seen(&ring.io, cqe))
-				if (cqe->user_data == THIS) {
-					assert_int_equal(cqe->res, -ECANCELED);
-					ended = true;
-				}
-			usleep(ended ? 0 : 1000);
-		}
-		assert_true(ended);
-	}
-}
-
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -114,7 +85,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(all_operations_end_though_nobody_hears_of_them),
 		CASE(one_operation_ends_and_others_go_on),
-		CASE(a_timeout_stays_with_its_operation),
 	};
 	return cmocka_run_group_tests_name("uring", tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/size.h"
 #include "daemon/broker/serve.h"
+#include "daemon/broker/serve_host.h"
 #include "daemon/broker/serve_lease.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
@@ -184,6 +185,7 @@ static void run_end(struct run *r)
 {
 	struct pump *p = &r->pump;
 	serve_lease_end_all(p);
+	serve_host_end_all(p);
 	serve_release(p);
 	MUST(flight_reader_charge(p->reader, 1)); /* none are left in flight */
 	flight_reader_release(p->reader, 1);

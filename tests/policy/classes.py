@@ -478,6 +478,18 @@ class HostFlows(Case):
         thread.join(world.PATIENCE)
         self.assertEqual(said, ["NO_OBJECT"])
 
+    def test_a_reload_gives_it_to_clients_that_are_there(self):
+        daemon = Daemon(self)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            connection = daemon.connect(self)
+            queue = client.Queue(connection, client.Area(connection, 1 << 18))
+            port = server.getsockname()[1]
+            self.refused("HOST_DENIED", self.connect, queue, port, 0)
+            daemon.reload("[class default]\nhost-flows=yes\n")
+            reply, (fd,) = self.connect(queue, port, 0)
+            with socket.socket(fileno=fd), server.accept()[0] as peer:
+                self.assertEqual(peer.getpeername()[1], reply["local"]["port"])
+
     def test_without_it_nobody_gets_any(self):
         daemon = Daemon(self)
         connection = daemon.connect(self)

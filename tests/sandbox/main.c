@@ -79,9 +79,9 @@ static void layers_enter(enum layers layers, struct stage *s)
 	if (layers != NONE)
 		must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
 	if (layers == LANDLOCK)
-		must(landlock_enter(false), "landlock");
+		must(landlock_enter(), "landlock");
 	if (layers == RINGS && task_restrictions)
-		must(restrict_task(false), "restrictions of the task");
+		must(restrict_task(), "restrictions of the task");
 	if (layers == SECCOMP)
 		must(filter_enter(task_restrictions), "seccomp");
 	if (layers == WHOLE)

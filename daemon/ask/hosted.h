@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ZCRXD_ASK_HOSTED_H
+#define ZCRXD_ASK_HOSTED_H
+
+#include <stdint.h>
+
+struct hosted;
+
+/* The number by which the broker knows it. */
+uint32_t ask_hosted_id(const struct hosted *h);
+
+#endif

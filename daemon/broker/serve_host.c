@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/broker/serve_host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "daemon/broker/serve.h"
+#include "daemon/grant/classes.h"
+#include "daemon/grant/hosted.h"
+
+/* A socket that is to be connected, and that nobody has until it is. */
+struct held_host {
+	LIST_ENTRY(held_host) link;
+	struct pump *pump;
+	uint32_t id;
+	struct hosted *hosted;
+	struct msg_hdr request; /* HOST_CONNECT, if there is an io */
+	sd_event_source *io;
+};
+
+static struct held_host *host_find(const struct pump *p, uint32_t id)
+{
+	struct held_host *h;
+	LIST_FOREACH (h, &p->hosts, link)
+		if (h->id == id)
+			return h;
+	return NULL;
+}
+
+static void host_drop(struct held_host *h)
+{
+	struct pump *p = h->pump;
+	pthread_mutex_lock(&p->lock);
+	LIST_REMOVE(h, link);
+	pthread_mutex_unlock(&p->lock);
+	sd_event_source_disable_unref(h->io);
+	hosted_free(h->hosted);
+	free(h);
+}
+
+static struct msg_flow_host wish_of(const struct link_host *m)
+{
+	return (struct msg_flow_host){.flags = m->flags,
+				      .backlog = m->backlog,
+				      .local = m->local,
+				      .remote = m->remote};
+}
+
+/* A pump that is honest has asked the class itself, and says why not. */
+static int judge(const struct pump *p, const struct link_host *m, bool listening)
+{
+	struct classes *classes;
+	const struct policy_request ask = {.what = POLICY_FLOW,
+					   .listening = listening,
+					   .receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY,
+					   .local = m->local,
+					   .remote = m->remote};
+	uint32_t reason = policy_judge(pump_class(p, &classes), &ask).reason;
+	classes_put(classes);
+	return reason ? -EACCES : 0;
+}
+
+/* One socket for each flow that is charged, and one that listens for each listener. */
+static int count(struct pump *p, bool listening)
+{
+	if (p->hosted[ACCOUNT_FLOWS] >= p->charged[ACCOUNT_FLOWS] ||
+	    (listening && p->hosted[ACCOUNT_LISTENERS] >= p->charged[ACCOUNT_LISTENERS]))
+		return -EDQUOT;
+	p->hosted[ACCOUNT_FLOWS]++;
+	p->hosted[ACCOUNT_LISTENERS] += listening;
+	return 0;
+}
+
+int on_host_listen(struct pump *p, const struct link_host *m, struct served *s)
+{
+	const struct msg_flow_host wish = wish_of(m);
+	int r = judge(p, m, true);
+	if (r == 0)
+		r = count(p, true);
+	s->fd = r < 0 ? r : hosted_listen(&wish);
+	return s->fd < 0 ? s->fd : 0;
+}
+
+int on_host_open(struct pump *p, const struct link_host *m, struct served *s)
+{
+	const struct msg_flow_host wish = wish_of(m);
+	int r = m->id == 0 || host_find(p, m->id) ? -EINVAL : judge(p, m, false);
+	if (r == 0)
+		r = count(p, false);
+	struct held_host *h = r < 0 ? NULL : calloc(1, sizeof(*h));
+	if (!h)
+		return r < 0 ? r : -ENOMEM;
+	*h = (struct held_host){.pump = p, .id = m->id};
+	r = hosted_open(&h->hosted, &wish, m->towards);
+	if (r < 0) {
+		free(h);
+		return r;
+	}
+	s->reply.re_HOST_OPEN.local = *hosted_local(h->hosted);
+	pthread_mutex_lock(&p->lock);
+	LIST_INSERT_HEAD(&p->hosts, h, link);
+	pthread_mutex_unlock(&p->lock);
+	return 0;
+}
+
+static int connected(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct held_host *h = data;
+	(void)source;
+	(void)fd;
+	(void)events;
+	int sock = hosted_connect(h->hosted);
+	if (sock == -EINPROGRESS)
+		return 0;
+	/* Before the socket is closed here, since the pump has it then. */
+	h->io = sd_event_source_disable_unref(h->io);
+	union link_any reply = {0};
+	serve_reply(h->pump, &reply, &h->request, sock < 0 ? sock : 0, sock);
+	fd_close(sock);
+	host_drop(h);
+	return 0;
+}
+
+/* The pump ends what takes too long for its client, and the kernel what nobody answers. */
+int on_host_connect(struct pump *p, const struct link_id *m, struct served *s)
+{
+	struct held_host *h = host_find(p, m->id);
+	uint32_t events;
+	if (!h || h->io)
+		return -ENOENT;
+	int r = hosted_connect(h->hosted);
+	if (r == -EINPROGRESS) {
+		int fd = hosted_waits_for(h->hosted, &events);
+		h->request = m->hdr;
+		r = sd_event_add_io(sd_event_source_get_event(p->io), &h->io, fd, events, connected,
+				    h);
+		if (r >= 0)
+			return SERVED_LATER;
+	} else {
+		s->fd = r;
+	}
+	host_drop(h);
+	return r < 0 ? r : 0;
+}
+
+void on_host_end(struct pump *p, const struct link_id *m, const int *fds)
+{
+	struct held_host *h = host_find(p, m->id);
+	(void)fds;
+	if (h) /* else it was connected just now, or was the broker's before */
+		host_drop(h);
+}
+
+int serve_host_socket(struct pump *p, uint32_t id)
+{
+	pthread_mutex_lock(&p->lock);
+	const struct held_host *h = host_find(p, id);
+	int fd = h ? hosted_duplicate(h->hosted) : -ENOENT;
+	pthread_mutex_unlock(&p->lock);
+	return fd;
+}
+
+void serve_host_end_all(struct pump *p)
+{
+	while (!LIST_EMPTY(&p->hosts))
+		host_drop(LIST_FIRST(&p->hosts));
+}

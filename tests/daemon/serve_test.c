@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* What the broker gives a pump that keeps to nothing: messages as pumps.c hands them over. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "daemon/broker/serve.h"
+#include "daemon/broker/serve_host.h"
+#include "daemon/grant/account.h"
+#include "daemon/grant/classes.h"
+#include "daemon/grant/flight_reader.h"
+#include "proto/wire.h"
+
+static struct pump pump;
+static int end; /* the pump's end of the link */
+static sd_event *loop;
+
+static int nothing(sd_event_source *s, int fd, uint32_t events, void *data)
+{
+	(void)s, (void)fd, (void)events, (void)data;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	int pair[2];
+	struct policy policy;
+	struct classes *classes;
+	(void)state;
+	assert_int_equal(policy_init(&policy), 0);
+	policy.classes->host = POLICY_HOST_YES;
+	assert_int_equal(classes_set(&policy), 0);
+	pump = (struct pump){.id = 1, .pidfd = -1, .poke = -1};
+	pump.is.uid = pump.who.uid = getuid();
+	strcpy(pump.who.class, POLICY_DEFAULT);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pump.sock = pair[0];
+	end = pair[1];
+	const struct limits limits = pump_class(&pump, &classes)->limits;
+	classes_put(classes);
+	assert_int_equal(user_get(&pump.who.user, POLICY_DEFAULT, &limits, getuid(), clock_ns()),
+			 0);
+	pump.reader = flight_reader_get(POLICY_DEFAULT, getuid());
+	pthread_mutex_init(&pump.lock, NULL);
+	assert_int_equal(sd_event_new(&loop), 0);
+	return sd_event_add_io(loop, &pump.io, pump.sock, 0, nothing, NULL) < 0;
+}
+
+static int teardown(void **state)
+{
+	uint64_t used[ACCOUNT_KINDS];
+	(void)state;
+	serve_host_end_all(&pump);
+	serve_release(&pump);
+	sd_event_source_disable_unref(pump.io);
+	sd_event_unref(loop);
+	flight_reader_put(pump.reader);
+	pthread_mutex_destroy(&pump.lock);
+	close(pump.sock);
+	close(end);
+	account_used(POLICY_DEFAULT, used);
+	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
+		assert_int_equal(used[kind], 0);
+	user_put(pump.who.user);
+	return 0;
+}
+
+static void say(union link_any *m, uint16_t type)
+{
+	m->hdr = (struct msg_hdr){.size = link_bytes(type),
+				  .type = type,
+				  .serial = link_is_asked(type) ? 7 : 0};
+	assert_int_equal(link_check(m, m->hdr.size, 0, true), 0);
+	serve_message(&pump, m, NULL);
+}
+
+/* The reply's error, or its descriptor; 0 without one. -EAGAIN: there is no reply. */
+static int answer(union link_any *m, uint16_t type)
+{
+	int fds[MSG_FDS_MAX];
+	uint32_t nfds = 0;
+	int n = wire_recv(end, &m->any, fds, &nfds, MSG_DONTWAIT);
+	if (n < 0)
+		return n;
+	assert_int_equal(link_check_reply(m, (uint32_t)n, nfds, type), 0);
+	return m->hdr.error ? m->hdr.error : nfds ? fds[0] : 0;
+}
+
+static int ask(union link_any m, uint16_t type)
+{
+	say(&m, type);
+	return answer(&m, type);
+}
+
+static void charge(enum account_kind kind, uint64_t n)
+{
+	union link_any m = {.as_CHARGE = {.kind = kind, .n = n}};
+	assert_int_equal(ask(m, LINK_CHARGE), 0);
+}
+
+static void release(enum account_kind kind, uint64_t n)
+{
+	union link_any m = {.as_RELEASE = {.kind = kind, .n = n}};
+	say(&m, LINK_RELEASE);
+}
+
+static const struct msg_addr loopback = {.family = 4, .ip = {127, 0, 0, 1}};
+
+static int listen_host(void)
+{
+	return ask((union link_any){.as_HOST_LISTEN = {.local = loopback}}, LINK_HOST_LISTEN);
+}
+
+static int open_host(uint32_t id, const struct msg_addr *to)
+{
+	return ask((union link_any){.as_HOST_OPEN = {.id = id, .remote = *to}}, LINK_HOST_OPEN);
+}
+
+static void a_socket_of_the_host_is_charged_first(void **state)
+{
+	(void)state;
+	assert_int_equal(listen_host(), -EDQUOT);
+	assert_int_equal(open_host(1, &loopback), -EDQUOT);
+	charge(ACCOUNT_FLOWS, 2);
+	assert_int_equal(listen_host(), -EDQUOT); /* a listener is one, too */
+	charge(ACCOUNT_LISTENERS, 2);
+	int first = listen_host();
+	assert_true(first >= 0);
+	assert_int_equal(open_host(1, &loopback), 0);
+	assert_int_equal(open_host(2, &loopback), -EDQUOT);
+	assert_int_equal(listen_host(), -EDQUOT);
+	/* One flow is over, and another one begins. */
+	release(ACCOUNT_FLOWS, 1);
+	assert_int_equal(open_host(2, &loopback), -EDQUOT);
+	charge(ACCOUNT_FLOWS, 1);
+	assert_int_equal(open_host(2, &loopback), 0);
+	assert_int_equal(open_host(3, &loopback), -EDQUOT);
+	close(first);
+}
+
+static int listener(struct msg_addr *at)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t bytes = sizeof(a);
+	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(sock, (struct sockaddr *)&a, bytes), 0);
+	assert_int_equal(listen(sock, 1), 0);
+	assert_int_equal(getsockname(sock, (struct sockaddr *)&a, &bytes), 0);
+	*at = loopback;
+	at->port = ntohs(a.sin_port);
+	return sock;
+}
+
+static int connect_host(uint32_t id)
+{
+	union link_any m = {.as_HOST_CONNECT = {.id = id}};
+	int r = ask(m, LINK_HOST_CONNECT);
+	for (int i = 0; r == -EAGAIN && i < 100; i++) {
+		sd_event_run(loop, 10000);
+		r = answer(&m, LINK_HOST_CONNECT);
+	}
+	return r;
+}
+
+/* Whoever gets the socket may wait in its calls, and it is connected to where it was to be. */
+static void a_connection_is_handed_over_once_it_is_made(void **state)
+{
+	struct msg_addr at;
+	int peer = listener(&at);
+	char text[2];
+	(void)state;
+	charge(ACCOUNT_FLOWS, 2);
+	assert_int_equal(open_host(1, &at), 0);
+	assert_int_equal(open_host(1, &at), -EINVAL);
+	assert_int_equal(connect_host(2), -ENOENT);
+	int sock = connect_host(1), accepted = accept(peer, NULL, NULL);
+	assert_true(sock >= 0 && accepted >= 0);
+	assert_int_equal(fcntl(sock, F_GETFL) & O_NONBLOCK, 0);
+	assert_int_equal(send(accepted, "ok", 2, 0), 2);
+	assert_int_equal(recv(sock, text, 2, MSG_WAITALL), 2);
+	assert_int_equal(connect_host(1), -ENOENT);
+	close(peer);
+	assert_int_equal(open_host(1, &at), 0);
+	assert_int_equal(connect_host(1), -ECONNREFUSED);
+	close(sock);
+	close(accepted);
+}
+
+/* The peer's backlog is full: it does not answer. */
+static void a_connection_that_is_given_up_is_answered_no_more(void **state)
+{
+	struct msg_addr at;
+	int peer = listener(&at), fillers[3];
+	union link_any m = {.as_HOST_CONNECT = {.id = 1}}, e = {.as_HOST_END = {.id = 1}};
+	struct sockaddr_in a = {.sin_family = AF_INET,
+				.sin_port = htons(at.port),
+				.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)connect(fillers[i], (struct sockaddr *)&a, sizeof(a));
+	}
+	charge(ACCOUNT_FLOWS, 1);
+	assert_int_equal(open_host(1, &at), 0);
+	assert_int_equal(ask(m, LINK_HOST_CONNECT), -EAGAIN);
+	assert_int_equal(ask(m, LINK_HOST_CONNECT), -ENOENT); /* once */
+	say(&e, LINK_HOST_END);
+	assert_int_equal(ask(m, LINK_HOST_CONNECT), -ENOENT);
+	sd_event_run(loop, 10000);
+	assert_int_equal(answer(&m, LINK_HOST_CONNECT), -EAGAIN);
+	for (int i = 0; i < 3; i++)
+		close(fillers[i]);
+	close(peer);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_socket_of_the_host_is_charged_first),
+		CASE(a_connection_is_handed_over_once_it_is_made),
+		CASE(a_connection_that_is_given_up_is_answered_no_more),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
