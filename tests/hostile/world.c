@@ -24,6 +24,8 @@ enum {
 	ROUNDS = 3, /* of the neighbour show that it goes on ... */
 	/* ... if they take no longer: 10 ms alone, so a machine may be 3000 times as slow. */
 	ROUNDS_MS = 30000,
+	/* 100 ms alone, the pause before it included: a machine may be 200 times as slow. */
+	STATUS_MS = 20000,
 	PROCESSES_MAX = 1024,
 };
 
@@ -168,7 +170,7 @@ static int status_connect(uint64_t ms)
 
 char *world_status(void)
 {
-	uint64_t ms = 1000 * (uint64_t)patience(), since = harness_now_ms();
+	uint64_t ms = STATUS_MS * (uint64_t)patience(), since = harness_now_ms();
 	size_t len = 0, room = 1 << 20;
 	char *text = malloc(room);
 	assert_non_null(text);
