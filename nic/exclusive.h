@@ -17,6 +17,7 @@ struct nic_own_rule {
 	uint32_t location;       /* where the rule stands; NIC_NOWHERE: it is not set */
 	struct nic_place judged; /* where its local address was when the rule was made */
 	struct nic_place now;    /* where its local address is now */
+	bool abandoned;          /* its socket has gone, or is another one now */
 
 	/* What nic_exclusive_judge() finds. */
 	enum {

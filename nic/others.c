@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes two dumps by the kernel's sock_diag. A request is one struct, for which libnl would be no
- * help.
+ * Asks the kernel's sock_diag. A request is one struct, for which libnl would be no help.
  */
 #include "nic/others.h"
 
@@ -14,7 +13,8 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "base/fd.h"
 
 /*
  * The kernel's TCP states (include/net/tcp_states.h) but for TIME_WAIT, CLOSE and LISTEN, in which
@@ -32,10 +32,24 @@ enum {
 
 struct search {
 	uint16_t port;
-	uid_t uid;
+	bool (*is_it)(const struct search *s, const struct inet_diag_msg *sock);
+	uid_t uid;                       /* for is_of_another() */
+	const struct nic_socket *socket; /* for is_same() */
 	bool found, done;
 	int error;
 };
+
+static bool is_of_another(const struct search *s, const struct inet_diag_msg *sock)
+{
+	return sock->idiag_uid != s->uid;
+}
+
+static bool is_same(const struct search *s, const struct inet_diag_msg *sock)
+{
+	uint64_t cookie = (uint64_t)sock->id.idiag_cookie[1] << 32 | sock->id.idiag_cookie[0];
+	return cookie == s->socket->cookie && sock->idiag_uid == s->socket->uid &&
+	       sock->id.idiag_if == s->socket->ifindex;
+}
 
 static void reply_take(struct search *s, struct nlmsghdr *h)
 {
@@ -46,7 +60,7 @@ static void reply_take(struct search *s, struct nlmsghdr *h)
 		s->done = true;
 		s->error = h->nlmsg_len >= NLMSG_LENGTH(sizeof(*error)) && *error < 0 ? *error : 0;
 	} else if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(*sock)) &&
-		   ntohs(sock->id.idiag_sport) == s->port && sock->idiag_uid != s->uid) {
+		   ntohs(sock->id.idiag_sport) == s->port && s->is_it(s, sock)) {
 		s->found = true;
 	}
 }
@@ -66,35 +80,69 @@ static int replies_take(struct search *s, int nl)
 	return s->error;
 }
 
-static int dump(struct search *s, int nl, uint8_t family)
+struct request {
+	struct nlmsghdr header;
+	struct inet_diag_req_v2 request;
+};
+
+static int request_send(int nl, struct request *m, uint16_t flags)
 {
-	struct {
-		struct nlmsghdr header;
-		struct inet_diag_req_v2 request;
-	} m = {
-		.header = {.nlmsg_len = sizeof(m),
-			   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-		.request = {.sdiag_family = family,
-			    .sdiag_protocol = IPPROTO_TCP,
-			    .idiag_states = STATES,
-			    .id = {.idiag_sport = htons(s->port)}},
-	};
-	int r = send(nl, &m, sizeof(m), 0) < 0 ? -errno : 0;
+	m->header = (struct nlmsghdr){.nlmsg_len = sizeof(*m),
+				      .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+				      .nlmsg_flags = NLM_F_REQUEST | flags};
+	m->request.sdiag_protocol = IPPROTO_TCP;
+	return send(nl, m, sizeof(*m), 0) < 0 ? -errno : 0;
+}
+
+static int dump(struct search *s, int nl, uint8_t family, uint32_t states)
+{
+	struct request m = {.request = {.sdiag_family = family,
+					.idiag_states = states,
+					.id = {.idiag_sport = htons(s->port)}}};
+	int r = request_send(nl, &m, NLM_F_DUMP);
 	for (s->done = false; r == 0 && !s->done;)
 		r = replies_take(s, nl);
 	return r;
 }
 
+int nic_sockets_open(void)
+{
+	int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	return nl < 0 ? -errno : nl;
+}
+
 int nic_port_of_others(uint16_t port, uid_t uid)
 {
-	struct search s = {.port = port, .uid = uid};
-	int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (nl < 0)
-		return -errno;
-	int r = dump(&s, nl, AF_INET);
+	struct search s = {.port = port, .is_it = is_of_another, .uid = uid};
+	_cleanup_(fd_closep) int nl = nic_sockets_open();
+	int r = nl < 0 ? nl : dump(&s, nl, AF_INET, STATES);
 	if (r == 0)
-		r = dump(&s, nl, AF_INET6);
-	close(nl);
+		r = dump(&s, nl, AF_INET6, STATES);
 	return r < 0 ? r : s.found;
+}
+
+/* The kernel looks a connection up by its addresses, however many there are. */
+static int connection_find(struct search *s, int nl, const struct nic_rule *rule)
+{
+	struct request m = {
+		.request = {.sdiag_family = (uint8_t)rule->family,
+			    .idiag_states = UINT32_MAX,
+			    .id = {.idiag_sport = htons(rule->local_port),
+				   .idiag_dport = htons(rule->remote_port),
+				   .idiag_if = rule->socket.ifindex,
+				   .idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}}}};
+	memcpy(m.request.id.idiag_src, rule->local, sizeof(rule->local));
+	memcpy(m.request.id.idiag_dst, rule->remote, sizeof(rule->remote));
+	int r = request_send(nl, &m, 0);
+	return r < 0 ? r : replies_take(s, nl);
+}
+
+int nic_socket_stands(int nl, const struct nic_rule *rule)
+{
+	struct search s = {.port = rule->local_port, .is_it = is_same, .socket = &rule->socket};
+	int r = rule->remote_port ? connection_find(&s, nl, rule)
+				  : dump(&s, nl, AF_INET, 1 << STATE_LISTEN);
+	if (r == 0 && !rule->remote_port && !s.found) /* of IPv6, it may listen for IPv4, too */
+		r = dump(&s, nl, AF_INET6, 1 << STATE_LISTEN);
+	return r == -ENOENT ? 0 : r < 0 ? r : s.found;
 }

@@ -12,6 +12,13 @@
 #define NIC_NO_QUEUE UINT32_MAX
 #define NIC_NOWHERE  UINT32_MAX /* the rule has no location */
 
+/* Whose packets a rule of zcrxd's matches. */
+struct nic_socket {
+	uint64_t cookie;  /* SO_COOKIE; 0: it is not known, and not asked for */
+	uint32_t uid;     /* its owner */
+	uint32_t ifindex; /* that it is bound to; 0: to none */
+};
+
 /*
  * A rule that steers one TCP stream, or with remote port 0 all streams to a local address and port,
  * to a receive queue.
@@ -21,6 +28,7 @@ struct nic_rule {
 	uint8_t local[16], remote[16];    /* network order; IPv4 uses the first four bytes */
 	uint16_t local_port, remote_port; /* host order */
 	uint32_t queue;
+	struct nic_socket socket;
 };
 
 /* Addresses and ports of packets, in the byte order of struct nic_rule. */

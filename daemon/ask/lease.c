@@ -275,10 +275,7 @@ const char *steered_set(struct steered *ret, struct lease *l, const struct steer
 	struct lease_rule *rules[STEERED_RULES_MAX];
 	union link_any m = {.as_STEER = {.hdr.nfds = !wish->hosted,
 					 .lease = l->id,
-					 .listener = wish->listener,
-					 .host = wish->hosted ? ask_hosted_id(wish->hosted) : 0,
-					 .local = wish->local,
-					 .remote = wish->remote}};
+					 .host = wish->hosted ? ask_hosted_id(wish->hosted) : 0}};
 	*ret = (struct steered){0};
 	m.as_STEER.rule = rules_make(l, rules);
 	if (!m.as_STEER.rule)

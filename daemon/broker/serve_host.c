@@ -153,13 +153,13 @@ void on_host_end(struct pump *p, const struct link_id *m, const int *fds)
 		host_drop(h);
 }
 
-int serve_host_socket(struct pump *p, uint32_t id)
+int serve_host_facts(struct pump *p, uint32_t id, struct socket_facts *ret)
 {
 	pthread_mutex_lock(&p->lock);
 	const struct held_host *h = host_find(p, id);
-	int fd = h ? hosted_duplicate(h->hosted) : -ENOENT;
+	int r = h ? hosted_facts(h->hosted, ret) : -ENOENT;
 	pthread_mutex_unlock(&p->lock);
-	return fd;
+	return r;
 }
 
 void serve_host_end_all(struct pump *p)

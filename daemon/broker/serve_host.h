@@ -5,8 +5,10 @@
 
 #include "daemon/broker/pump.h"
 
-/* A duplicate of a socket of HOST_OPEN, or a negative errno. By any thread. */
-int serve_host_socket(struct pump *p, uint32_t id);
+struct socket_facts;
+
+/* Of a socket of HOST_OPEN: hosted_facts(). -ENOENT: there is none. By any thread. */
+int serve_host_facts(struct pump *p, uint32_t id, struct socket_facts *ret);
 
 /* The pump's process has ended. */
 void serve_host_end_all(struct pump *p);

@@ -17,6 +17,7 @@
 #include "daemon/grant/holder.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
+#include "daemon/grant/socket_facts.h"
 #include "daemon/grant/steered.h"
 #include "proto/reason.h"
 #include "proto/wire.h"
@@ -152,22 +153,22 @@ int on_steer(struct pump *p, const struct link_steer *m, struct served *s)
 {
 	struct link_steer_reply *ret = &s->reply.re_STEER;
 	struct held_lease *h = lease_find(p, m->lease);
-	struct steered set;
-	struct classes *classes;
+	struct steered set = {0};
+	struct classes *classes = NULL;
 	if (!h)
 		return -ENOENT;
 	for (uint32_t i = 0; i < STEERED_RULES_MAX; i++)
 		if (rule_find(h, m->rule + i))
 			return -EINVAL;
-	_cleanup_(fd_closep) int host = m->host ? serve_host_socket(p, m->host) : -1;
-	if (m->host ? host < 0 : m->hdr.nfds != 1)
-		return -EINVAL;
-	const struct steer_wish wish = {.class = pump_class(p, &classes),
-					.sock = m->host ? host : s->fds[0],
-					.listener = m->listener,
-					.local = m->local,
-					.remote = m->remote};
-	const char *why = steered_set(&set, h->lease, &wish);
+	struct socket_facts facts;
+	int r = m->host            ? serve_host_facts(p, m->host, &facts)
+		: m->hdr.nfds == 1 ? socket_facts(&facts, s->fds[0])
+				   : -EINVAL;
+	_cleanup_(fd_closep) int netns =
+		r == 0 && facts.is_foreign ? socket_namespace(s->fds[0]) : -1;
+	const char *why =
+		r < 0 ? steered_why(r)
+		      : steered_by_facts(&set, h->lease, pump_class(p, &classes), &facts, netns);
 	snprintf(ret->text, sizeof(ret->text), "%s", why ? why : "");
 	ret->each = why && steered_is_each(why);
 	ret->n = set.n;

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/fd.h"
 #include "base/size.h"
 #include "daemon/grant/rules.h"
+#include "nic/others.h"
 
 int facts_begin(struct facts *f, const struct rules *rules)
 {
@@ -36,6 +38,14 @@ void facts_gather_places(struct facts *f, const char *nic)
 			nic_place_find(places, nic, own->rule.family, own->rule.local, &own->now);
 	}
 	nic_places_close(places);
+}
+
+void facts_gather_sockets(struct facts *f)
+{
+	_cleanup_(fd_closep) int nl = f->n_own > 0 ? nic_sockets_open() : -1;
+	for (uint32_t i = 0; i < f->n_own && nl >= 0; i++)
+		f->own[i].abandoned =
+			f->own[i].rule.socket.cookie && nic_socket_stands(nl, &f->own[i].rule) == 0;
 }
 
 int facts_error(const struct facts *f)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is known, at one moment, of who leads packets to a NIC's queues: RSS tables, ntuple rules,
- * and where the addresses of zcrxd's own rules are. nic/exclusive.h judges it.
+ * where the addresses of zcrxd's own rules are, and whether their sockets are there.
+ * nic/exclusive.h judges it.
  */
 #ifndef ZCRXD_FACTS_H
 #define ZCRXD_FACTS_H
@@ -31,6 +32,12 @@ void facts_gather(struct facts *f, const char *nic, uint32_t ifindex);
  * taken to be where it was. Needs no lock.
  */
 void facts_gather_places(struct facts *f, const char *nic);
+
+/*
+ * Gathers which of zcrxd's rules have lost their socket. Where that cannot be told it is taken to
+ * be there. Needs no lock.
+ */
+void facts_gather_sockets(struct facts *f);
 
 /* Returns 0, or the negative errno of why the NIC does not tell. */
 int facts_error(const struct facts *f);

@@ -127,6 +127,7 @@ static void gather(struct guard *g, struct facts *f, bool locked)
 	uint64_t begin = clock_ns();
 	facts_gather(f, g->nic, ifindex);
 	facts_gather_places(f, g->nic);
+	facts_gather_sockets(f);
 	g->cost_ms = (clock_ns() - begin) / NS_A_MS;
 	if (!locked)
 		pthread_mutex_lock(&g->lock);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "daemon/grant/socket_facts.h"
 #include "proto/addr.h"
 
 struct hosted {
@@ -105,10 +106,9 @@ int hosted_waits_for(const struct hosted *h, uint32_t *ret_events)
 	return h->sock;
 }
 
-int hosted_duplicate(const struct hosted *h)
+int hosted_facts(const struct hosted *h, struct socket_facts *ret)
 {
-	int fd = fcntl(h->sock, F_DUPFD_CLOEXEC, 0);
-	return fd < 0 ? -errno : fd;
+	return socket_facts_ahead(ret, h->sock, &h->remote);
 }
 
 struct hosted *hosted_free(struct hosted *h)

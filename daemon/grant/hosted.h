@@ -38,8 +38,9 @@ int hosted_connect(struct hosted *h);
 /* While that is in progress: the descriptor and the events (epoll) to wait for. */
 int hosted_waits_for(const struct hosted *h, uint32_t *ret_events);
 
-/* A descriptor of it, or a negative errno. */
-int hosted_duplicate(const struct hosted *h);
+/* What socket_facts() would say were it connected. Not of a pump's. */
+struct socket_facts;
+int hosted_facts(const struct hosted *h, struct socket_facts *ret);
 
 /* Gives it up if it is not connected yet. Returns NULL. */
 struct hosted *hosted_free(struct hosted *h);

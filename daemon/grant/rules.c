@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "daemon/common/log.h"
 #include "daemon/grant/guarded.h"
 #include "daemon/grant/log_client.h"
@@ -18,10 +19,16 @@ struct lease_rule {
 	struct guarded *lease; /* NULL: the rule is to be deleted, which failed so far */
 	const char *why;       /* atomic; what rule_why() returns */
 	struct rule_note note;
+	uint64_t since_ns;
+	bool abandoned; /* its socket has gone: it is not set any more */
 };
+
+/* Before, the socket may not be connected yet (HOST_OPEN, daemon/link/link.h). */
+#define CONNECTED_NS 2000000000ull
 
 static const char moved_away[] =
 	"The local address has moved away since; the rule is set again when it is back.";
+static const char abandoned[] = "The socket has gone, or has other addresses or another owner now.";
 static const char overruled[] =
 	"An ntuple rule that is not zcrxd's goes before zcrxd's and takes the same packets.";
 static const char removed[] =
@@ -101,7 +108,8 @@ static bool has(const struct rules *rules, const struct nic_rule *match)
 {
 	const struct lease_rule *rule;
 	LIST_FOREACH (rule, &rules->list, link)
-		if (nic_rule_same(&rule->match, match))
+		if (nic_rule_same(&rule->match, match) &&
+		    !(rule->abandoned && rule->location == NIC_NOWHERE))
 			return true;
 	return false;
 }
@@ -128,7 +136,10 @@ int rules_add(struct rules *rules, const struct nic_rule *match, const struct ni
 	struct lease_rule *rule = calloc(1, sizeof(*rule));
 	if (!rule)
 		return -ENOMEM;
-	*rule = (struct lease_rule){.match = *match, .place = *place, .lease = lease};
+	*rule = (struct lease_rule){.match = *match,
+				    .place = *place,
+				    .lease = lease,
+				    .since_ns = clock_ns()};
 	int r = noted_add(rules, rule);
 	if (r < 0) {
 		free(rule);
@@ -155,22 +166,32 @@ const char *rule_why(const struct lease_rule *rule)
 	return __atomic_load_n(&rule->why, __ATOMIC_ACQUIRE);
 }
 
+/* What is looked for: a socket that has not gone, and that is connected by now. */
+static struct nic_own_rule copy(const struct lease_rule *rule, uint64_t now_ns)
+{
+	struct nic_own_rule own = {.rule = rule->match,
+				   .location = rule->location,
+				   .judged = rule->place};
+	if (rule->abandoned || now_ns - rule->since_ns < CONNECTED_NS)
+		own.rule.socket.cookie = 0;
+	return own;
+}
+
 struct nic_own_rule *rules_copy(const struct rules *rules)
 {
 	struct nic_own_rule *own = calloc(rules->n + 1, sizeof(*own)), *at = own;
 	const struct lease_rule *rule;
+	uint64_t now_ns = clock_ns();
 	if (!own)
 		return NULL;
 	LIST_FOREACH (rule, &rules->list, link)
-		*at++ = (struct nic_own_rule){.rule = rule->match,
-					      .location = rule->location,
-					      .judged = rule->place};
+		*at++ = copy(rule, now_ns);
 	return own;
 }
 
 /* What rules_mend() did, to many rules perhaps. Each kind of it is logged as one line. */
 struct done {
-	uint32_t again, not_again, moved, overruled;
+	uint32_t again, not_again, moved, abandoned, overruled;
 	uint32_t by; /* location of the rule that overrules the first one */
 };
 
@@ -188,6 +209,12 @@ static const char *set_again(const struct rules *rules, struct lease_rule *rule,
 static const char *mend(const struct rules *rules, struct lease_rule *rule,
 			const struct nic_own_rule *verdict, struct done *done)
 {
+	if (rule->abandoned || verdict->abandoned) {
+		bool was_set = rule->location != NIC_NOWHERE;
+		rule->abandoned = true;
+		done->abandoned += unset(rules, rule) && was_set;
+		return abandoned;
+	}
 	if (verdict->moved) {
 		bool was_set = rule->location != NIC_NOWHERE;
 		done->moved += unset(rules, rule) && was_set;
@@ -217,6 +244,11 @@ static void say(const char *nic, const struct done *done)
 			   "%s: the local addresses of %u ntuple rules of zcrxd's moved away; the "
 			   "rules are taken away, what they steered is copied",
 			   nic, done->moved);
+	if (done->abandoned)
+		log_client(6, geteuid(), "", LOG_RULES,
+			   "%s: the sockets of %u ntuple rules of zcrxd's have gone; the rules are "
+			   "taken away",
+			   nic, done->abandoned);
 	if (done->overruled)
 		log_warn("%s: ntuple rule %u, which is not zcrxd's, goes before %u of zcrxd's and "
 			 "takes their packets; they are copied",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ntuple rules that zcrxd has set on a NIC; no two match the same packets. nic/exclusive.h
- * judges what became of them. Here a rule that is gone is set again, and a rule whose address has
- * moved away is taken away until the address is back. The caller holds the NIC's lock, but for
- * rule_why().
+ * judges what became of them. Here a rule that is gone is set again, a rule whose address has moved
+ * away is taken away until the address is back, and a rule whose socket has gone for good. The
+ * caller holds the NIC's lock, but for rule_why().
  */
 #ifndef ZCRXD_RULES_H
 #define ZCRXD_RULES_H

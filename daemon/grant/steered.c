@@ -3,16 +3,15 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "daemon/grant/hosted.h"
 #include "daemon/grant/lease.h"
+#include "daemon/grant/socket_facts.h"
 #include "nic/others.h"
 #include "nic/reach.h"
 #include "policy/policy.h"
@@ -26,61 +25,32 @@ static const char others_have_it[] =
 /* What is being steered, and the rules so far. */
 struct steering {
 	struct lease *lease;
-	const struct steer_wish *wish;
+	const struct policy_class *class;
+	const struct socket_facts *facts;
+	int netns; /* the socket's, if it is not this one; or -1 */
 	struct steered *set;
 	const char *denied; /* the policy's sentence, or NULL */
 };
-
-static uint64_t netns_cookie(int sock)
-{
-	uint64_t cookie = 0;
-	socklen_t len = sizeof(cookie);
-	return getsockopt(sock, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
-}
-
-static bool is_of_our_netns(int sock)
-{
-	_cleanup_(fd_closep) int own = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	uint64_t cookie = own < 0 ? 0 : netns_cookie(own);
-	return cookie && cookie == netns_cookie(sock);
-}
-
-/* A descriptor of the socket's network namespace, or a negative errno. Takes CAP_NET_ADMIN there.
- */
-static int netns_of(int sock)
-{
-	int fd = ioctl(sock, SIOCGSKNS);
-	return fd < 0 ? -errno : fd;
-}
-
-static bool is_v6only(int sock)
-{
-	int value = 0;
-	socklen_t len = sizeof(value);
-	return getsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, &value, &len) == 0 && value == 1;
-}
-
-/* The user who made it; no user if that cannot be told. */
-static uid_t owner_of(int sock)
-{
-	struct stat st;
-	return fstat(sock, &st) < 0 ? (uid_t)-1 : st.st_uid;
-}
 
 /* NULL, or why packets for the socket at this address are not steered. */
 static const char *judge(const struct steering *s, const struct msg_addr *local)
 {
 	const struct policy_request r = {.what = POLICY_STEER,
-					 .listening = s->wish->listener,
+					 .listening = s->facts->listener,
 					 .local = *local,
-					 .remote = s->wish->remote};
-	struct policy_verdict v = policy_judge(s->wish->class, &r);
+					 .remote = s->facts->remote};
+	struct policy_verdict v = policy_judge(s->class, &r);
 	return v.reason ? v.why : NULL;
 }
 
 static const char *sentence(int error)
 {
 	switch (error) {
+	case -ENOTSOCK:
+	case -EPROTONOSUPPORT:
+		return "Only packets of plain TCP sockets are steered.";
+	case -ENOTCONN:
+		return "The socket is neither connected nor does it listen.";
 	case -EXDEV:
 		return "The socket is of another network namespace than the NIC, and its address "
 		       "is not routed there through a netkit device.";
@@ -108,6 +78,9 @@ static int rule_add(struct steering *s, const struct msg_addr *local, const stru
 		    const struct nic_place *place)
 {
 	struct nic_rule rule = {.family = addr_family(local), .local_port = local->port};
+	/* sock_diag knows the sockets of this namespace only. */
+	if (!s->facts->is_foreign)
+		rule.socket = s->facts->socket;
 	memcpy(rule.local, local->ip, sizeof(rule.local));
 	if (remote) {
 		rule.remote_port = remote->port;
@@ -126,7 +99,7 @@ static int rule_add(struct steering *s, const struct msg_addr *local, const stru
  */
 static int steering_add_any(struct steering *s, const struct msg_addr *local)
 {
-	bool both = local->family == 6 && !is_v6only(s->wish->sock);
+	bool both = local->family == 6 && !s->facts->v6only;
 	const struct nic_place here = {.kind = NIC_PLACE_LOCAL};
 	struct ifaddrs *list;
 	const char *denied = NULL;
@@ -158,10 +131,10 @@ static int steering_add_any(struct steering *s, const struct msg_addr *local)
 static int steering_add(struct steering *s, const struct msg_addr *local,
 			const struct nic_place *place)
 {
-	struct msg_addr remote = addr_unmapped(&s->wish->remote);
-	if (s->wish->listener && addr_is_any(local))
+	struct msg_addr remote = addr_unmapped(&s->facts->remote);
+	if (s->facts->listener && addr_is_any(local))
 		return steering_add_any(s, local);
-	return rule_add(s, local, s->wish->listener ? NULL : &remote, place);
+	return rule_add(s, local, s->facts->listener ? NULL : &remote, place);
 }
 
 static int place_find(const struct steering *s, const struct msg_addr *local, int netns,
@@ -194,8 +167,7 @@ static const char *why_not_there(const struct steering *s, const struct msg_addr
 	if (addr_is_any(local))
 		return "A listener of another network namespace than the NIC is steered only if it "
 		       "is bound to an address.";
-	_cleanup_(fd_closep) int netns = netns_of(s->wish->sock);
-	int r = netns < 0 ? netns : place_find(s, local, netns, ret, &own);
+	int r = s->netns < 0 ? -EXDEV : place_find(s, local, s->netns, ret, &own);
 	if (r == 0 && !nic_place_same(ret, &own))
 		r = -EXDEV;
 	return r < 0 ? sentence(r) : NULL;
@@ -206,7 +178,7 @@ static const char *why_not_its_own(const struct steering *s, const struct msg_ad
 				   struct nic_place *ret)
 {
 	struct nic_place own = {.kind = NIC_PLACE_NONE};
-	if (!is_of_our_netns(s->wish->sock))
+	if (s->facts->is_foreign)
 		return why_not_there(s, local, ret);
 	int r = addr_is_any(local) ? 0 : place_find(s, local, -1, ret, &own);
 	if (r < 0)
@@ -222,9 +194,7 @@ static const char *why_not_its_own(const struct steering *s, const struct msg_ad
  */
 static bool port_is_of_others(const struct steering *s, uint16_t port)
 {
-	uid_t owner = owner_of(s->wish->sock);
-	if (owner == geteuid())
-		owner = (uid_t)-1;
+	uid_t owner = s->facts->socket.uid == geteuid() ? (uid_t)-1 : s->facts->socket.uid;
 	return nic_port_of_others(port, owner) != 0;
 }
 
@@ -233,18 +203,28 @@ static const char *why_not(const struct steering *s, const struct msg_addr *loca
 			   struct nic_place *ret)
 {
 	const char *why = why_not_its_own(s, local, ret);
-	if (!why && !(s->wish->listener && addr_is_any(local)))
-		why = judge(s, &s->wish->local);
-	if (!why && s->wish->listener && is_of_our_netns(s->wish->sock) &&
+	if (!why && !(s->facts->listener && addr_is_any(local)))
+		why = judge(s, &s->facts->local);
+	if (!why && s->facts->listener && !s->facts->is_foreign &&
 	    port_is_of_others(s, local->port))
 		why = others_have_it;
 	return why;
 }
 
-const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish)
+const char *steered_why(int error)
 {
-	struct steering s = {.lease = l, .wish = wish, .set = ret};
-	struct msg_addr local = addr_unmapped(&wish->local);
+	return sentence(error);
+}
+
+const char *steered_by_facts(struct steered *ret, struct lease *l, const struct policy_class *class,
+			     const struct socket_facts *facts, int netns)
+{
+	struct steering s = {.lease = l,
+			     .class = class,
+			     .facts = facts,
+			     .netns = netns,
+			     .set = ret};
+	struct msg_addr local = addr_unmapped(&facts->local);
 	struct nic_place place = {.kind = NIC_PLACE_NONE};
 	*ret = (struct steered){0};
 	const char *why = why_not(&s, &local, &place);
@@ -252,6 +232,17 @@ const char *steered_set(struct steered *ret, struct lease *l, const struct steer
 		return why;
 	int r = steering_add(&s, &local, &place);
 	return r == 0 ? NULL : s.denied ? s.denied : sentence(r);
+}
+
+const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish)
+{
+	struct socket_facts facts;
+	int r = wish->hosted ? hosted_facts(wish->hosted, &facts)
+			     : socket_facts(&facts, wish->sock);
+	*ret = (struct steered){0};
+	_cleanup_(fd_closep) int netns =
+		r == 0 && facts.is_foreign ? socket_namespace(wish->sock) : -1;
+	return r < 0 ? sentence(r) : steered_by_facts(ret, l, wish->class, &facts, netns);
 }
 
 bool steered_is_each(const char *why)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which packets are led to a leased queue for a socket: those that are certainly the socket's, and
- * that the policy lets its user have. Called on a thread that may wait for a NIC; nothing here
- * takes the socket's lock, which its owner could hold.
+ * that the policy lets its user have. Called on a thread that may wait for a NIC.
  */
 #ifndef ZCRXD_STEERED_H
 #define ZCRXD_STEERED_H
@@ -18,13 +17,12 @@ struct hosted;
 struct lease;
 struct lease_rule;
 struct policy_class;
+struct socket_facts;
 
 struct steer_wish {
 	const struct policy_class *class;
 	int sock;
 	const struct hosted *hosted; /* instead of sock: it is to be connected to remote */
-	bool listener;
-	struct msg_addr local, remote; /* the socket's */
 };
 
 struct steered {
@@ -38,6 +36,16 @@ struct steered {
  * to be undone with lease_unsteer().
  */
 const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish);
+
+/*
+ * The broker's: the same by what the socket said of itself. netns: its network namespace, if it is
+ * foreign, or -1.
+ */
+const char *steered_by_facts(struct steered *ret, struct lease *l, const struct policy_class *class,
+			     const struct socket_facts *facts, int netns);
+
+/* Why there are none if the facts could not be told: the errno of socket_facts(). */
+const char *steered_why(int error);
 
 /* Is it why a listener has no rule though each of its connections can have one? */
 bool steered_is_each(const char *why);

@@ -122,10 +122,10 @@ struct link_lease_reply {
 /* A flow's packets to the lease's queues. */
 struct link_steer {
 	struct msg_hdr hdr; /* + the socket, unless it is one of HOST_OPEN */
-	uint32_t lease, listener;
+	uint32_t lease;
 	uint32_t rule; /* the first rule's number; the others' follow */
 	uint32_t host; /* the number of a socket of HOST_OPEN; 0: another one */
-	struct msg_addr local, remote;
+	uint32_t pad;
 };
 
 /* The rules there are now; none, and a sentence, if it is not steered. */

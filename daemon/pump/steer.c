@@ -29,10 +29,7 @@ static void start(struct flow *f, const struct hosted *hosted)
 	f->steering->flows = 1;
 	const struct steer_wish wish = {.class = q->client->class,
 					.sock = f->sock,
-					.hosted = hosted,
-					.listener = f->listener,
-					.local = f->local,
-					.remote = f->remote};
+					.hosted = hosted};
 	flows_set_why_copied(f, steered_set(&f->steering->set, q->lease, &wish));
 	if (f->why_copied)
 		steer_stop(f);

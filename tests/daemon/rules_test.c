@@ -118,6 +118,28 @@ static void one_that_cannot_be_deleted_stays_ours(void **state)
 	assert_false(rules_left(&rules, queue));
 }
 
+/* It is not set again, and stands in nobody's way. */
+static void one_whose_socket_has_gone_is_taken_away(void **state)
+{
+	(void)state;
+	struct lease_rule *rule = set(), *again;
+	for (int i = 0; i < 3; i++) {
+		struct nic_own_rule *own = rules_copy(&rules);
+		own[0].abandoned = i == 1;
+		rules_mend(&rules, own);
+		free(own);
+		assert_int_equal(made_up.stands, i == 0);
+		assert_int_equal(rule_why(rule) != NULL, i > 0);
+	}
+	assert_int_equal(rules_add(&rules, &match, &here, &lease, &again), 0);
+	assert_true(made_up.stands);
+	rules_del(&rules, rule);
+	assert_true(made_up.stands);
+	rules_del(&rules, again);
+	assert_false(made_up.stands);
+	assert_int_equal(noted(), 0);
+}
+
 /* The address of its rule moves away just then. */
 static void one_that_moved_away_is_not_forgotten(void **state)
 {
@@ -157,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(one_that_cannot_be_deleted_stays_ours),
 		TEST(one_that_moved_away_is_not_forgotten),
+		TEST(one_whose_socket_has_gone_is_taken_away),
 		TEST(a_journal_that_begins_forgets_it),
 	};
 	if (!mkdtemp(dir))

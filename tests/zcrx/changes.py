@@ -6,10 +6,11 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 from service import (BACKEND, COPY, CTL, DAEMON_UID, Failed, Service, as_user, do, finish, nic,
                      report, sender, transfer, unchanged, uncomplaining, until, wait_ready)
-from guest import (CHANNELS_COMBINED, CHANNELS_SET, LOCAL, PEER, RINGS_SET, RINGS_SPLIT, SPLIT_OFF,
+from guest import (CHANNELS_COMBINED, CHANNELS_SET, LOCAL, PEER, REMOTE, RINGS_SET, RINGS_SPLIT, SPLIT_OFF,
                    STREAM, Refused, Tally, data_split, ethtool_set, only_in_guest, queues_bound, remade)
 
 MIB = 1 << 20
@@ -181,6 +182,47 @@ def gone(service, before):
     unchanged(before)
 
 
+SERVES = '''
+import socket, struct, sys
+with socket.create_server((sys.argv[1], int(sys.argv[2]))) as server:
+    print("ready", flush=True)
+    peer, _ = server.accept()
+    sys.stdin.readline()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+'''
+
+
+def steers_to(port):
+    return f"Src port: {port} " in do("ethtool", "-n", "zc0")
+
+
+def abandoned(service):
+    """A pump that does nothing keeps no rule of a socket that has gone."""
+    port = PORT + 60
+    peer = subprocess.Popen([*PEER, sys.executable, "-c", SERVES, REMOTE[4], str(port)], text=True,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    wait_ready(peer)
+    client = service.client("connect", REMOTE[4], port, 1, MIB, f"backend={BACKEND}")
+    pumps = []
+    try:
+        until("it is steered", lambda: steers_to(port))
+        pumps = service.pumps()
+        for pump in pumps:
+            os.kill(pump, signal.SIGSTOP)
+        time.sleep(6)  # the broker looks again and again
+        if not steers_to(port):
+            raise Failed("the rule of a connection is taken away")
+        peer.communicate("reset\n", 10)
+        until("the rule is gone", lambda: not steers_to(port))
+    finally:
+        for pump in pumps:
+            os.kill(pump, signal.SIGCONT)
+        for process in client, peer:
+            process.kill()
+            process.wait(10)
+
+
 def holder(queue):
     """Another program, of zcrxd's user, so that it can see who it is."""
     process = subprocess.Popen(
@@ -228,6 +270,7 @@ def main():
         tally.run("down and up", down_and_up, service)
         tally.run("a reset", reset, service)
         tally.run("ntuple rules are switched off", rules_off, service)
+        tally.run("a socket goes, and its pump does nothing", abandoned, service)
         tally.run("nothing is left", unchanged, before)
         tally.run("the NIC moves away and returns", moved, service, before)
         tally.run("it moves away from a client that does not listen", moved, service, before, True)
