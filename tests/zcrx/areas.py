@@ -187,14 +187,17 @@ def read_only(service):
 
 
 def taken(service):
+    """By this connection; what two connections share is theirs to agree about."""
     fd = udmabuf(1 << 20)
-    process, port = cat(service, f"fd:{fd}", "--discard", fds=[fd])
-    try:
-        until("the first one listens", lambda: listening(port))
-        refused(service, f"fd:{fd}", "an area already", fds=[fd])
-    finally:
-        process.terminate()
-        process.wait(20)
+    with Connection(service.socket) as first, Connection(service.socket) as second:
+        first.request("AREA_ADD", [fd], length=1 << 20, kind=DMABUF)
+        try:
+            first.request("AREA_ADD", [fd], length=1 << 20, kind=DMABUF)
+        except Refused as e:
+            expect("refused with AREA_TAKEN", e.reason == "AREA_TAKEN", e)
+        else:
+            raise Failed("it is an area twice")
+        second.request("AREA_ADD", [fd], length=1 << 20, kind=DMABUF)
     os.close(fd)
 
 
