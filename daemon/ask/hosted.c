@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The broker has the socket until it is connected. */
+/* The broker has the socket until it is connected; the pump has its number. */
 #include "daemon/grant/hosted.h"
 
 #include <errno.h>
@@ -14,9 +14,9 @@
 struct hosted {
 	uint32_t id;
 	struct msg_addr local;
-	struct ask_later *connecting; /* NULL: it was not asked for, or is over */
-	int news;                     /* eventfd: there is an answer */
-	bool over;                    /* the broker does not have it any more */
+	struct ask_later *connecting; /* the request to connect; NULL: not made yet */
+	int news;                     /* eventfd: that request was answered */
+	bool over;                    /* the broker does not have the socket any more */
 };
 
 static struct link_host wish_of(const struct msg_flow_host *m)

@@ -6,7 +6,7 @@
 
 struct hosted;
 
-/* The number by which the broker knows it. */
+/* The number that the socket has in messages to the broker. */
 uint32_t ask_hosted_id(const struct hosted *h);
 
 #endif

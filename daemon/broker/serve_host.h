@@ -7,10 +7,14 @@
 
 struct socket_facts;
 
-/* Of a socket of HOST_OPEN: hosted_facts(). -ENOENT: there is none. By any thread. */
+/*
+ * The facts of the pump's socket of that number that is not connected yet (HOST_OPEN), as
+ * hosted_facts() tells them. Returns 0, or -ENOENT if the pump has no such socket. Any thread may
+ * call it.
+ */
 int serve_host_facts(struct pump *p, uint32_t id, struct socket_facts *ret);
 
-/* The pump's process has ended. */
+/* Closes all of them: the pump's process has ended. */
 void serve_host_end_all(struct pump *p);
 
 #endif

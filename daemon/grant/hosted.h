@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets of the daemon's own network namespace, opened for clients (FLOW_HOST). One that is to be
- * connected nobody has until it is: so nothing that is done with it can be made to wait.
+ * Sockets of the daemon's own network namespace, opened for clients (FLOW_HOST). Until a socket is
+ * connected only the broker has it, so nobody can make a call on it block.
  */
 #ifndef ZCRXD_HOSTED_H
 #define ZCRXD_HOSTED_H
@@ -14,35 +14,36 @@
 struct hosted;
 
 /*
- * For a request for which the policy was asked: a socket that is bound to local and listens.
- * Returns the descriptor or a negative errno.
+ * Makes a socket that is bound to m->local and listens. The caller has asked the policy. Returns
+ * the descriptor, which is the caller's, or a negative errno.
  */
 int hosted_listen(const struct msg_flow_host *m);
 
 /*
- * A socket that is to be connected to remote: bound to local if that has a family; `towards`: if it
- * has none, to the address that packets to the remote one leave from, if that can be known. Returns
- * 0 or a negative errno.
+ * Makes a socket that hosted_connect() will connect to m->remote. It is bound to m->local if that
+ * has a family. If that has none and towards is true, it is bound to the address that packets to
+ * m->remote leave from, if that can be known. The caller has asked the policy, and ends *ret with
+ * hosted_free(). Returns 0 or a negative errno.
  */
 int hosted_open(struct hosted **ret, const struct msg_flow_host *m, bool towards);
 
-/* Where it is bound to; without a family if that is not known yet. */
+/* The address that the socket is bound to; its family is 0 if that is not known yet. */
 const struct msg_addr *hosted_local(const struct hosted *h);
 
 /*
- * Begins to connect it; called again, says what came of that. Never waits. Returns the connected
- * socket, which is the caller's, -EINPROGRESS, or another negative errno.
+ * The first call begins to connect the socket, later calls tell what came of it. Never waits.
+ * Returns the connected socket, which is the caller's, or -EINPROGRESS, or another negative errno.
  */
 int hosted_connect(struct hosted *h);
 
-/* While that is in progress: the descriptor and the events (epoll) to wait for. */
+/* What to wait for after -EINPROGRESS: returns a descriptor, borrowed; *ret_events: EPOLLIN etc. */
 int hosted_waits_for(const struct hosted *h, uint32_t *ret_events);
 
 /* What socket_facts() would say were it connected. Not of a pump's. */
 struct socket_facts;
 int hosted_facts(const struct hosted *h, struct socket_facts *ret);
 
-/* Gives it up if it is not connected yet. Returns NULL. */
+/* Closes the socket if it is not connected yet, and frees h, which may be NULL. Returns NULL. */
 struct hosted *hosted_free(struct hosted *h);
 
 #endif
