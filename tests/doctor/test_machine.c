@@ -357,7 +357,7 @@ static void a_low_memlock_is_a_hint_and_a_tiny_one_a_fix(void **state)
 	m->machine->limits.memlock_bytes = (uint64_t)64 << 10;
 	made_up_judge(m);
 	assert_verdict(about_machine(m, "memlock"), VERDICT_FIX);
-	m->machine->limits.ipc_lock = true;
+	m->machine->limits.raises = true;
 	made_up_judge(m);
 	assert_verdict(about_machine(m, "memlock"), VERDICT_OK);
 }

@@ -51,7 +51,7 @@ struct uring_facts {
 
 struct limit_facts {
 	int memlock_err;
-	bool ipc_lock; /* CAP_IPC_LOCK: the limit does not bind this process */
+	bool raises; /* CAP_SYS_RESOURCE: a zcrxd that this user starts does not keep the limit */
 	/* hard limit, to which the daemon raises its own; UINT64_MAX: none */
 	uint64_t memlock_bytes;
 	int nofile_err;

@@ -237,9 +237,10 @@ static void judge_memlock(const struct limit_facts *l, struct report *r)
 		return;
 	}
 	size_text(value, l->memlock_bytes);
-	if (l->ipc_lock) {
-		report_add(r, "memlock", value, VERDICT_OK,
-			   "does not bind you (CAP_IPC_LOCK); zcrxd's unit sets its own");
+	if (l->raises) {
+		report_add(
+			r, "memlock", value, VERDICT_OK,
+			"a zcrxd that you start raises it (CAP_SYS_RESOURCE); its unit sets its own");
 		return;
 	}
 	if (l->memlock_bytes >= MEMLOCK_COMFORT) {

@@ -29,7 +29,7 @@ static void memlock_gather(struct limit_facts *limits)
 		return;
 	}
 	limits->memlock_bytes = rl.rlim_max == RLIM_INFINITY ? UINT64_MAX : rl.rlim_max;
-	limits->ipc_lock = has_capability(CAP_IPC_LOCK);
+	limits->raises = has_capability(CAP_SYS_RESOURCE);
 }
 
 static void nofile_gather(struct limit_facts *limits)
