@@ -53,14 +53,15 @@ static int getfd_try(void)
 
 static int task_restrict(void)
 {
-	struct {
-		struct io_uring_task_restriction task;
-		struct io_uring_restriction one;
-	} list = {.task = {.nr_res = 1},
-		  .one = {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_NOP}};
-	return syscall(SYS_io_uring_register, -1, IORING_REGISTER_RESTRICTIONS, &list, 1) < 0
-		       ? errno
-		       : 0;
+	struct io_uring_restriction one = {.opcode = IORING_RESTRICTION_SQE_OP,
+					   .sqe_op = IORING_OP_NOP};
+	_Alignas(struct io_uring_task_restriction) char
+		room[sizeof(struct io_uring_task_restriction) + sizeof(one)] = {0};
+	struct io_uring_task_restriction *task = (void *)room;
+	task->nr_res = 1;
+	memcpy(room + sizeof(*task), &one, sizeof(one));
+	return syscall(SYS_io_uring_register, -1, IORING_REGISTER_RESTRICTIONS, task, 1) < 0 ? errno
+											     : 0;
 }
 
 /* In a process of its own, which is restricted from then on. */
