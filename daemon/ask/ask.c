@@ -24,8 +24,10 @@ struct waiter {
 	LIST_ENTRY(waiter) link;
 	uint32_t serial;
 	uint16_t type;
-	union link_any *reply;
+	union link_any *reply; /* NULL: nobody waits for it, and the waiter is freed */
 	int *fds;
+	const int *gives; /* for a hand: as many as the request's type says, or n_gives */
+	uint32_t n_gives;
 	uint32_t kind; /* of a CHARGE; */
 	uint64_t n;    /* ... and of a FLIGHT */
 	bool sent;     /* to this broker */
@@ -64,20 +66,30 @@ void ask_init(int link)
 	asking.link = link;
 }
 
-static int send_as(union link_any *m, uint16_t type, uint32_t serial, const int *fds)
+static int send_as(union link_any *m, uint16_t type, uint32_t serial)
 {
+	m->hdr.nfds = 0;
 	m->hdr.type = type;
 	m->hdr.size = link_bytes(type);
 	m->hdr.serial = serial;
 	m->hdr.error = 0;
-	return wire_send(asking.link, &m->hdr, fds, 0);
+	return wire_send(asking.link, &m->hdr, NULL, 0);
+}
+
+static struct waiter *waiter_find(uint32_t serial)
+{
+	struct waiter *w;
+	LIST_FOREACH (w, &asking.waiters, link)
+		if (w->serial == serial && w->result > 0)
+			return w;
+	return NULL;
 }
 
 /*
  * With the lock held, also for the sending: so nothing is asked of a broker before it was told what
  * there is. Returns when there is a reply, or nobody to wait for any more.
  */
-static void converse(struct waiter *w, union link_any *m, const int *fds)
+static void converse(struct waiter *w, union link_any *m)
 {
 	union link_any request = *m; /* *m becomes the reply */
 	uint64_t give_up_ns = clock_ns() + WAIT_NS;
@@ -86,7 +98,7 @@ static void converse(struct waiter *w, union link_any *m, const int *fds)
 		if (now >= give_up_ns)
 			break;
 		if (!w->sent && !asking.broken) {
-			w->sent = send_as(&request, w->type, w->serial, fds) == 0;
+			w->sent = send_as(&request, w->type, w->serial) == 0;
 			/* The kernel is short of something, or the link is broken, as is found out
 			 * soon. */
 			until = w->sent ? until : now + AGAIN_NS;
@@ -109,12 +121,18 @@ static void waits(struct waiter *w)
 
 int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds)
 {
-	struct waiter w = {.type = type, .reply = m, .fds = ret_fds, .news = -1, .result = 1};
+	struct waiter w = {.type = type,
+			   .reply = m,
+			   .fds = ret_fds,
+			   .gives = fds,
+			   .n_gives = fds ? link_given(type) : 0,
+			   .news = -1,
+			   .result = 1};
 	w.kind = type == LINK_CHARGE ? m->as_CHARGE.kind : 0;
 	w.n = type == LINK_CHARGE ? m->as_CHARGE.n : type == LINK_FLIGHT ? m->as_FLIGHT.n : 0;
 	pthread_mutex_lock(&asking.lock);
 	waits(&w);
-	converse(&w, m, fds);
+	converse(&w, m);
 	LIST_REMOVE(&w, link);
 	pthread_mutex_unlock(&asking.lock);
 	if (w.result == -EPIPE)
@@ -135,7 +153,7 @@ int ask_later(struct ask_later **ret, const union link_any *m, uint16_t type, in
 				    .result = 1};
 	pthread_mutex_lock(&asking.lock);
 	waits(&l->waiter);
-	int r = asking.broken ? -EPIPE : send_as(&l->m, type, l->waiter.serial, NULL);
+	int r = asking.broken ? -EPIPE : send_as(&l->m, type, l->waiter.serial);
 	pthread_mutex_unlock(&asking.lock);
 	if (r < 0)
 		ask_forget(l);
@@ -164,10 +182,54 @@ void ask_forget(struct ask_later *l)
 	free(l);
 }
 
-void ask_tell(union link_any *m, uint16_t type, const int *fds)
+void ask_tell(union link_any *m, uint16_t type)
 {
 	/* Without a broker there is nobody to be told: the next one asks what there is. */
-	(void)send_as(m, type, 0, fds);
+	(void)send_as(m, type, 0);
+}
+
+/* With the lock held. */
+static void given_free(struct waiter *w)
+{
+	int *fds = (int *)(w + 1);
+	LIST_REMOVE(w, link);
+	wire_close(fds, w->n_gives);
+	free(w);
+}
+
+void ask_giving(union link_any *m, uint16_t type, int *fds, uint32_t n)
+{
+	struct waiter *w = malloc(sizeof(*w) + n * sizeof(*fds));
+	if (!w)
+		return wire_close(fds, n);
+	*w = (struct waiter){.type = type,
+			     .gives = (int *)(w + 1),
+			     .n_gives = n,
+			     .news = -1,
+			     .result = 1};
+	memcpy(w + 1, fds, n * sizeof(*fds));
+	pthread_mutex_lock(&asking.lock);
+	waits(w);
+	if (send_as(m, type, w->serial) < 0)
+		given_free(w);
+	pthread_mutex_unlock(&asking.lock);
+}
+
+/* Whoever waits keeps its descriptors until it is answered, which takes the lock. */
+void ask_give(uint32_t serial, int sock)
+{
+	pthread_mutex_lock(&asking.lock);
+	const struct waiter *w = waiter_find(serial);
+	for (uint32_t given = 0; w && given < w->n_gives;) {
+		uint32_t left = w->n_gives - given;
+		const struct msg_hdr m = {.size = sizeof(m),
+					  .nfds = (uint16_t)(left < MSG_FDS_MAX ? left
+										: MSG_FDS_MAX)};
+		if (wire_send(sock, &m, &w->gives[given], MSG_DONTWAIT) < 0)
+			break; /* the hand finds out */
+		given += m.nfds;
+	}
+	pthread_mutex_unlock(&asking.lock);
 }
 
 static void hand_over(struct waiter *w, const union link_any *m, uint32_t len, int *fds,
@@ -190,12 +252,11 @@ static void hand_over(struct waiter *w, const union link_any *m, uint32_t len, i
 
 void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
 {
-	struct waiter *w;
 	pthread_mutex_lock(&asking.lock);
-	LIST_FOREACH (w, &asking.waiters, link)
-		if (w->serial == m->hdr.serial && w->result > 0)
-			break;
-	if (w)
+	struct waiter *w = waiter_find(m->hdr.serial);
+	if (w && !w->reply)
+		given_free(w);
+	else if (w)
 		hand_over(w, m, len, fds, nfds);
 	pthread_cond_broadcast(&asking.came);
 	pthread_mutex_unlock(&asking.lock);
@@ -204,15 +265,18 @@ void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
 
 void ask_break(void)
 {
-	struct waiter *w;
+	struct waiter *w, *next;
 	pthread_mutex_lock(&asking.lock);
 	asking.broken = true;
-	LIST_FOREACH (w, &asking.waiters, link) {
+	for (w = LIST_FIRST(&asking.waiters); w; w = next) {
+		next = LIST_NEXT(w, link);
 		w->sent = false;
-		if (w->news < 0 || w->result <= 0)
-			continue;
-		w->result = -EPIPE;
-		eventfd_write(w->news, 1);
+		if (!w->reply)
+			given_free(w); /* the next broker is told anew */
+		else if (w->news >= 0 && w->result > 0) {
+			w->result = -EPIPE;
+			eventfd_write(w->news, 1);
+		}
 	}
 	pthread_mutex_unlock(&asking.lock);
 }
@@ -229,7 +293,7 @@ void ask_again(void)
 	pthread_mutex_lock(&asking.lock);
 	memcpy(m.as_HAVE.amounts, asking.amounts, sizeof(asking.amounts));
 	m.as_HAVE.in_flight = asking.in_flight;
-	asking.broken = send_as(&m, LINK_HAVE, 0, NULL) < 0;
+	asking.broken = send_as(&m, LINK_HAVE, 0) < 0;
 	pthread_cond_broadcast(&asking.came);
 	pthread_mutex_unlock(&asking.lock);
 }
@@ -257,7 +321,7 @@ void ask_release(uint32_t kind, uint64_t n)
 	pthread_mutex_lock(&asking.lock);
 	asking.amounts[kind] -= n;
 	if (!asking.broken)
-		ask_tell(&m, LINK_RELEASE, NULL);
+		ask_tell(&m, LINK_RELEASE);
 	pthread_mutex_unlock(&asking.lock);
 }
 
@@ -267,6 +331,6 @@ void ask_landed(uint32_t n)
 	pthread_mutex_lock(&asking.lock);
 	asking.in_flight -= n;
 	if (!asking.broken)
-		ask_tell(&m, LINK_LANDED, NULL);
+		ask_tell(&m, LINK_LANDED);
 	pthread_mutex_unlock(&asking.lock);
 }

@@ -19,10 +19,10 @@ struct user;
 void ask_init(int link);
 
 /*
- * Sends a request, of which hdr.nfds descriptors stay the caller's, and waits for the reply: at
- * most as long as changing a NIC may take. type and size are filled in. *m becomes the reply;
- * ret_fds may be NULL for a reply without descriptors. Returns 0 or the broker's error; -EPIPE
- * without a broker, and *m is then zero.
+ * Sends a request and waits for the reply: at most as long as changing a NIC may take. The header
+ * is filled in. fds: what is given to a hand for it (LINK_TABLE says how many); they stay the
+ * caller's. *m becomes the reply; ret_fds may be NULL for a reply without descriptors. Returns 0 or
+ * the broker's error; -EPIPE without a broker, and *m is then zero.
  */
 int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds);
 
@@ -39,9 +39,15 @@ int ask_look(struct ask_later *l, int *ret_fd);
 
 /* Nobody wants to know any more. NULL is fine. */
 void ask_forget(struct ask_later *l);
+/* Sends a request and does not wait; nobody gets the reply. Takes the n descriptors over. */
+void ask_giving(union link_any *m, uint16_t type, int *fds, uint32_t n);
 
 /* Sends what has no reply. */
-void ask_tell(union link_any *m, uint16_t type, const int *fds);
+void ask_tell(union link_any *m, uint16_t type);
+
+/* On the first thread: sends a hand what is given for the request; the socket stays the caller's.
+ */
+void ask_give(uint32_t serial, int sock);
 
 /* On the first thread: a reply came; takes its descriptors over. */
 void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds);

@@ -9,8 +9,7 @@
 int attach_zcrx(struct attach_zcrx *a)
 {
 	const int fds[] = {a->refills, a->area};
-	union link_any m = {.as_ZCRX = {.hdr.nfds = 2,
-					.lease = ask_lease_id(a->lease),
+	union link_any m = {.as_ZCRX = {.lease = ask_lease_id(a->lease),
 					.ring = a->ring,
 					.rq_entries = a->rq_entries,
 					.chunk_bytes = a->chunk_bytes,
@@ -34,7 +33,7 @@ int attach_zcrx(struct attach_zcrx *a)
 
 int attach_devmem(int *ret_sock, uint32_t *ret_id, const struct lease *l, int dmabuf)
 {
-	union link_any m = {.as_DEVMEM = {.hdr.nfds = 1, .lease = ask_lease_id(l)}};
+	union link_any m = {.as_DEVMEM = {.lease = ask_lease_id(l)}};
 	int sock, r = ask(&m, LINK_DEVMEM, &dmabuf, &sock);
 	if (r < 0)
 		return r;

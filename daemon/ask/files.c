@@ -6,6 +6,7 @@
  */
 #include "daemon/grant/files.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -62,7 +63,7 @@ static void remember(int fd, uint64_t bytes)
 
 int files_charge(struct user *u, int fd, uint64_t bytes)
 {
-	union link_any m = {.as_FILE = {.hdr.nfds = 1, .bytes = bytes}};
+	union link_any m = {.as_FILE = {.bytes = bytes}};
 	(void)u;
 	int r = ask(&m, LINK_FILE, &fd, NULL);
 	if (r == 0)
@@ -75,17 +76,29 @@ void ask_tell_files(void)
 	const struct file *f;
 	pthread_mutex_lock(&all.lock);
 	tidy();
-	LIST_FOREACH (f, &all.files, link) {
-		union link_any m = {.as_HAVE_FILE = {.hdr.nfds = 1, .bytes = f->bytes}};
-		ask_tell(&m, LINK_HAVE_FILE, &f->fd);
+	for (f = LIST_FIRST(&all.files); f;) {
+		union link_any m = {0};
+		struct link_files *some = &m.as_HAVE_FILE;
+		int fds[LINK_FILES_MAX];
+		for (; f && some->n < LINK_FILES_MAX; f = LIST_NEXT(f, link)) {
+			fds[some->n] = fcntl(f->fd, F_DUPFD_CLOEXEC, 0); /* it may be closed soon */
+			some->bytes[some->n] = f->bytes;
+			some->n += fds[some->n] >= 0;
+		}
+		if (some->n > 0)
+			ask_giving(&m, LINK_HAVE_FILE, fds, some->n);
 	}
 	pthread_mutex_unlock(&all.lock);
 }
 
-/* It takes a path, which a pump has none of. */
-int files_readonly(int fd)
+int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_readonly)
 {
-	union link_any m = {.as_READONLY = {.hdr.nfds = 1}};
-	int copy, r = ask(&m, LINK_READONLY, &fd, &copy);
-	return r < 0 ? r : copy;
+	union link_any m = {.as_MEMORY = {.bytes = bytes, .what = kind}};
+	int fds[2], r = ask(&m, LINK_MEMORY, NULL, fds);
+	(void)u;
+	if (r < 0)
+		return r;
+	remember(fds[0], bytes);
+	*ret_readonly = fds[1];
+	return fds[0];
 }

@@ -91,7 +91,7 @@ struct hosted *hosted_free(struct hosted *h)
 		return NULL;
 	ask_forget(h->connecting);
 	if (!h->over)
-		ask_tell(&l, LINK_HOST_END, NULL);
+		ask_tell(&l, LINK_HOST_END);
 	fd_close(h->news);
 	free(h);
 	return NULL;

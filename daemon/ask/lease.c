@@ -273,8 +273,7 @@ static const char each_instead[] =
 const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish)
 {
 	struct lease_rule *rules[STEERED_RULES_MAX];
-	union link_any m = {.as_STEER = {.hdr.nfds = !wish->hosted,
-					 .lease = l->id,
+	union link_any m = {.as_STEER = {.lease = l->id,
 					 .host = wish->hosted ? ask_hosted_id(wish->hosted) : 0}};
 	*ret = (struct steered){0};
 	m.as_STEER.rule = rules_make(l, rules);

@@ -19,5 +19,5 @@ void log_client(int priority, uid_t uid, const char *class, enum log_cause cause
 	va_start(args, format);
 	vsnprintf(m.as_LOG.line, sizeof(m.as_LOG.line), format, args);
 	va_end(args);
-	ask_tell(&m, LINK_LOG, NULL);
+	ask_tell(&m, LINK_LOG);
 }

@@ -36,7 +36,7 @@ bool ask_has_udmabuf(void)
 
 int udmabuf_new(int memfd, uint64_t bytes)
 {
-	union link_any m = {.as_UDMABUF = {.hdr.nfds = 1, .bytes = bytes}};
+	union link_any m = {.as_UDMABUF = {.bytes = bytes}};
 	struct kept *k = malloc(sizeof(*k));
 	int fd = -1, r = k ? ask(&m, LINK_UDMABUF, &memfd, &fd) : -ENOMEM;
 	if (r < 0) {
@@ -77,6 +77,6 @@ void files_keep(struct kept *k)
 	pthread_mutex_unlock(&all.lock);
 	fd_close(k->dmabuf);
 	fd_close(k->memfd);
-	ask_tell(&m, LINK_KEEP, NULL);
+	ask_tell(&m, LINK_KEEP);
 	free(k);
 }

@@ -40,20 +40,6 @@ static size_t rq_bytes(uint32_t entries)
 	return page_bytes() + round_up(ring, page_bytes());
 }
 
-static int file_new(const char *name, size_t bytes, struct user *user, char **ret_map)
-{
-	_cleanup_(fd_closep) int fd = memfd_new(name);
-	if (fd < 0)
-		return fd;
-	int r = files_charge(user, fd, bytes);
-	if (r < 0)
-		return r;
-	if (fallocate(fd, 0, 0, (off_t)bytes) < 0)
-		return -errno;
-	r = memfd_map(fd, bytes, ret_map);
-	return r < 0 ? r : fd_steal(&fd);
-}
-
 /*
  * Where the kernel writes the completions it says where the parts of its CQ lie. Where the daemon
  * writes them the offsets are the daemon's own.
@@ -82,11 +68,13 @@ static int cq_init(struct rings *r, struct uring *ring, struct user *user,
 {
 	size_t ring_bytes = uring_cq_bytes(wish->cq_entries, wish->cqe_bytes);
 	r->cq_bytes = ring_bytes + page_bytes();
-	int fd = file_new("zcrxd-cq", r->cq_bytes, user, &r->cq);
+	int fd = files_new(user, FILE_CQ, r->cq_bytes, &r->cq_readonly);
 	if (fd < 0)
 		return fd;
 	r->cq_fd = fd;
-	int e = cq_ring(r, ring, wish);
+	int e = memfd_map(fd, r->cq_bytes, &r->cq);
+	if (e == 0)
+		e = cq_ring(r, ring, wish);
 	if (e == 0)
 		e = memfd_seal(fd);
 	r->daemon = (struct ring_daemon *)(void *)(r->cq + ring_bytes);
@@ -131,12 +119,14 @@ void rings_place_refills(struct rings *r, uint32_t head, uint32_t tail, uint32_t
 static int rq_init(struct rings *r, struct user *user, uint32_t entries)
 {
 	r->rq_bytes = rq_bytes(entries);
-	int fd = file_new("zcrxd-rq", r->rq_bytes, user, &r->rq);
+	int readonly, fd = files_new(user, FILE_RQ, r->rq_bytes, &readonly);
 	if (fd < 0)
 		return fd;
+	fd_close(readonly);
 	r->rq_fd = fd;
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		return -errno;
+	int e = memfd_map(fd, r->rq_bytes, &r->rq);
+	if (e < 0)
+		return e;
 	r->client = (struct ring_client *)(void *)r->rq;
 	r->rq_mask = entries - 1;
 	rings_place_refills(r, RQ_HEAD_OFFSET, RQ_TAIL_OFFSET, RQ_ENTRIES_OFFSET);
@@ -162,9 +152,9 @@ int rings_init(struct rings *r, struct uring *ring, struct user *user,
 	return e;
 }
 
-int rings_cq_readonly(const struct rings *r)
+int rings_cq_readonly(struct rings *r)
 {
-	return files_readonly(r->cq_fd);
+	return fd_steal(&r->cq_readonly);
 }
 
 int rings_rq_duplicate(const struct rings *r)
@@ -183,6 +173,7 @@ void rings_done(struct rings *r)
 		mapping_free(r->cq, r->cq_bytes);
 	r->cq_fd = fd_close(r->cq_fd);
 	r->rq_fd = fd_close(r->rq_fd);
+	r->cq_readonly = fd_close(r->cq_readonly);
 	r->cq = r->rq = NULL;
 }
 

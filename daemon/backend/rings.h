@@ -23,6 +23,7 @@ struct user;
 
 struct rings {
 	int cq_fd, rq_fd;
+	int cq_readonly; /* -1: it was handed over */
 	char *cq, *rq;
 	size_t cq_bytes, rq_bytes;
 	struct ring_daemon *daemon;
@@ -37,7 +38,7 @@ struct rings {
 	struct msg_rings layout;
 };
 
-#define RINGS_NULL ((struct rings){.cq_fd = -1, .rq_fd = -1})
+#define RINGS_NULL ((struct rings){.cq_fd = -1, .rq_fd = -1, .cq_readonly = -1})
 
 /* Room at the end of the refill ring's memory, for the backend. */
 #define RINGS_REFILL_EXTRA_BYTES 64u
@@ -71,8 +72,8 @@ static inline const struct io_uring_cqe *rings_cqe(const struct rings *r, uint32
 	return (const void *)(r->cq + r->layout.cq_cqes + (size_t)index * r->layout.cqe_bytes);
 }
 
-/* Returns a read-only descriptor of the cq memfd, which the caller owns, or a negative errno. */
-int rings_cq_readonly(const struct rings *r);
+/* Returns the read-only descriptor of the cq memfd, which the caller owns from now on; once. */
+int rings_cq_readonly(struct rings *r);
 
 /* Returns a duplicate of the rq memfd's descriptor, which the caller owns, or a negative errno. */
 int rings_rq_duplicate(const struct rings *r);

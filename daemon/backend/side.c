@@ -26,15 +26,10 @@ static void lend(struct side *s, uint32_t slot)
 /* The memory is not allocated yet: a slot that nothing is copied to costs nothing. */
 static int memory_make(struct side *s, struct user *user)
 {
-	s->fd = memfd_new("zcrxd-side");
+	s->fd = files_new(user, FILE_SIDE, side_bytes(), &s->readonly);
 	if (s->fd < 0)
 		return s->fd;
-	int r = files_charge(user, s->fd, side_bytes());
-	if (r < 0)
-		return r;
-	if (ftruncate(s->fd, (off_t)side_bytes()) < 0)
-		return -errno;
-	r = memfd_map(s->fd, side_bytes(), &s->map);
+	int r = memfd_map(s->fd, side_bytes(), &s->map);
 	return r < 0 ? r : memfd_seal(s->fd);
 }
 
@@ -43,6 +38,7 @@ int side_new(struct side **ret, struct uring *ring, struct user *user)
 	struct side *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
+	s->readonly = -1;
 	int r = memory_make(s, user);
 	if (r == 0)
 		s->slots = uring_buffers_new(ring, SIDE_SLOTS, SIDE_GROUP, &r);
@@ -65,13 +61,14 @@ struct side *side_free(struct side *s)
 	if (s->map)
 		mapping_free(s->map, side_bytes());
 	fd_close(s->fd);
+	fd_close(s->readonly);
 	free(s);
 	return NULL;
 }
 
-int side_readonly(const struct side *s)
+int side_readonly(struct side *s)
 {
-	return files_readonly(s->fd);
+	return fd_steal(&s->readonly);
 }
 
 void side_take(struct side *s, uint32_t slot)

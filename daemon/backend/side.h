@@ -23,7 +23,7 @@
 struct user;
 
 struct side {
-	int fd;
+	int fd, readonly; /* readonly -1: it was handed over */
 	char *map;
 	struct io_uring_buf_ring *slots; /* the ring of provided buffers */
 	uint32_t lent;                   /* slots that the kernel has */
@@ -42,8 +42,8 @@ struct side *side_free(struct side *s);
 /* How many bytes of memory a side buffer can come to use. */
 size_t side_bytes(void);
 
-/* Returns a read-only descriptor for the client, which the caller owns, or a negative errno. */
-int side_readonly(const struct side *s);
+/* Returns the read-only descriptor for the client, which the caller owns from now on; once. */
+int side_readonly(struct side *s);
 
 /* The kernel filled the slot. side_drop() gives up the reference that this makes. */
 void side_take(struct side *s, uint32_t slot);

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "daemon/common/log.h"
+#include "proto/wire.h"
 
 #define USEC_A_MS 1000u
 #define APART_FD \
@@ -29,7 +29,7 @@ struct hand {
 	pid_t pid;
 	int sock, pidfd;
 	sd_event_source *reply, *deadline, *end;
-	hand_done *done; /* NULL: was called, or nobody wants to know */
+	const struct hand_calls *calls; /* NULL: it was done, or nobody wants to know */
 	void *owner;
 };
 
@@ -37,9 +37,12 @@ struct hands {
 	sd_event *loop;
 	char *program;
 	LIST_HEAD(, hand) list;
+	void (*gone)(void *data);
+	void *data;
 };
 
-int hands_new(struct hands **ret, sd_event *loop, const char *program)
+int hands_new(struct hands **ret, sd_event *loop, const char *program, void (*gone)(void *data),
+	      void *data)
 {
 	struct hands *all = calloc(1, sizeof(*all));
 	char *path = strdup(program);
@@ -50,6 +53,8 @@ int hands_new(struct hands **ret, sd_event *loop, const char *program)
 	}
 	all->loop = sd_event_ref(loop);
 	all->program = path;
+	all->gone = gone;
+	all->data = data;
 	LIST_INIT(&all->list);
 	*ret = all;
 	return 0;
@@ -97,37 +102,61 @@ unsigned hands_held(const struct hands *all, uint64_t payer)
 
 /* ---- the answer ---- */
 
+/* The hand may end now: until then it has what came with the answer, too. */
 static void answer(struct hand *h, const struct hand_reply *reply, int fd)
 {
-	hand_done *done = h->done;
-	h->done = NULL;
+	const struct hand_calls *calls = h->calls;
+	h->calls = NULL;
 	h->reply = sd_event_source_disable_unref(h->reply);
-	if (done)
-		done(h->owner, reply, fd);
+	if (calls)
+		calls->done(h->owner, reply, fd);
 	else
 		fd_close(fd);
+	h->sock = fd_close(h->sock);
 }
 
-/* Reads it if it is there. */
-static void answer_read(struct hand *h)
+static uint32_t fds_take(struct msghdr *m, int fds[MSG_FDS_MAX])
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return 0;
+	uint32_t n = (uint32_t)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+	return n;
+}
+
+static void shown(struct hand *h, int *fds, uint32_t nfds)
+{
+	bool is_wanted = h->calls && h->calls->shown;
+	int error = is_wanted ? h->calls->shown(h->owner, fds, nfds) : -ECANCELED;
+	wire_close(fds, nfds);
+	(void)send(h->sock, &error, sizeof(error), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Reads it if it is there. False: it is not. */
+static bool answer_read(struct hand *h)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * MSG_FDS_MAX)];
 	struct hand_reply reply;
 	struct iovec iov = {.iov_base = &reply, .iov_len = sizeof(reply)};
 	struct msghdr m = {.msg_iov = &iov,
 			   .msg_iovlen = 1,
 			   .msg_control = control,
-			   .msg_controllen = sizeof(control)};
-	int fd = -1;
+			   .msg_controllen = CMSG_LEN(sizeof(int) * MSG_FDS_MAX)};
+	int fds[MSG_FDS_MAX] = {-1};
 	ssize_t n = recvmsg(h->sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+		return false;
+	uint32_t nfds = n > 0 ? fds_take(&m, fds) : 0;
 	if (n != sizeof(reply))
 		reply = (struct hand_reply){.fault = HAND_DIED, .error = -EIO};
-	answer(h, &reply, fd);
+	if (reply.fault == HAND_SHOWN) {
+		shown(h, fds, nfds);
+		return true;
+	}
+	wire_close(&fds[1], nfds > 1 ? nfds - 1 : 0);
+	answer(h, &reply, nfds > 0 ? fds[0] : -1);
+	return true;
 }
 
 static int reply_ready(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -146,7 +175,7 @@ static int deadline_over(sd_event_source *source, uint64_t usec, void *data)
 	(void)source;
 	(void)usec;
 	hand_kill(h);
-	if (h->done)
+	if (h->calls)
 		answer(h, &(struct hand_reply){.fault = HAND_LATE, .error = -ETIMEDOUT}, -1);
 	return 0;
 }
@@ -154,15 +183,18 @@ static int deadline_over(sd_event_source *source, uint64_t usec, void *data)
 static int process_over(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct hand *h = data;
+	struct hands *all = h->all;
 	siginfo_t info;
 	(void)source;
 	(void)events;
 	waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
-	if (h->done)
-		answer_read(h);
-	if (h->done)
+	while (h->calls && answer_read(h))
+		;
+	if (h->calls)
 		answer(h, &(struct hand_reply){.fault = HAND_DIED, .error = -EIO}, -1);
 	hand_free(h);
+	if (all->gone)
+		all->gone(all->data);
 	return 0;
 }
 
@@ -244,7 +276,8 @@ static int process_watch(struct hand *h, uint64_t deadline_ms)
 }
 
 int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job, const int *fds,
-	       unsigned nfds, uint64_t payer, uint64_t deadline_ms, hand_done *done, void *owner)
+	       unsigned nfds, uint64_t payer, uint64_t deadline_ms, const struct hand_calls *calls,
+	       void *owner)
 {
 	if (nfds > HAND_FDS_MAX)
 		return -EINVAL;
@@ -257,7 +290,7 @@ int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job,
 			   .payer = payer,
 			   .sock = -1,
 			   .pidfd = -1,
-			   .done = done,
+			   .calls = calls,
 			   .owner = owner};
 	LIST_INSERT_HEAD(&all->list, h, link);
 	int r = process_start(h, job, fds, nfds);
@@ -274,6 +307,6 @@ int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job,
 
 void hand_forget(struct hand *h)
 {
-	h->done = NULL;
+	h->calls = NULL;
 	hand_kill(h);
 }

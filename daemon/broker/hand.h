@@ -19,24 +19,37 @@
 struct hands;
 struct hand;
 
-/* The descriptor that came with it, or -1, is the callee's. *h is gone when this returns. */
-typedef void hand_done(void *owner, const struct hand_reply *reply, int fd);
+/* What a hand's owner is told, by the loop. */
+struct hand_calls {
+	/*
+	 * The hand shows memfds, which stay its own (HAND_SHOWN). Returns 0, or the negative errno
+	 * with which it ends. NULL: nothing is shown with this job.
+	 */
+	int (*shown)(void *owner, const int *fds, uint32_t nfds);
+	/* Called once: it is over. The descriptor that came with it, or -1, is the callee's. */
+	void (*done)(void *owner, const struct hand_reply *reply, int fd);
+};
 
-/* program: the path of zcrx-hand. Returns 0 or a negative errno. */
-int hands_new(struct hands **ret, sd_event *loop, const char *program);
+/*
+ * program: the path of zcrx-hand. gone: is called whenever the process of a hand has ended, stuck
+ * ones among them. Returns 0 or a negative errno.
+ */
+int hands_new(struct hands **ret, sd_event *loop, const char *program, void (*gone)(void *data),
+	      void *data);
 
 /* Kills those that run, and waits for none. Nobody is called. Returns NULL. */
 struct hands *hands_free(struct hands *all);
 
 /*
  * Starts one. Borrows the descriptors, which the job says (job.h). payer: any number, a user's say.
- * done is called once, by the loop, never from here. Returns 0, -EDQUOT if the payer has
- * HANDS_EACH_MAX, or a negative errno.
+ * Nobody is called from here. *ret is the owner's until done is called. Returns 0, -EDQUOT if the
+ * payer has HANDS_EACH_MAX, or a negative errno.
  */
 int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job, const int *fds,
-	       unsigned nfds, uint64_t payer, uint64_t deadline_ms, hand_done *done, void *owner);
+	       unsigned nfds, uint64_t payer, uint64_t deadline_ms, const struct hand_calls *calls,
+	       void *owner);
 
-/* Nobody wants to know any more: it is killed, and done is not called. */
+/* Nobody wants to know any more: it is killed, and its owner is not called. */
 void hand_forget(struct hand *h);
 
 /* How many processes the payer has, running and stuck. */

@@ -40,6 +40,7 @@ void hand_sentence(const struct hand_reply *reply, char *ret, size_t bytes)
 {
 	static const char *const sentences[] = {
 		[HAND_DONE] = "",
+		[HAND_NOT_GIVEN] = "The pump did not give what belongs to it.",
 		[HAND_NO_DESCRIPTOR] = "The pump has no such descriptor.",
 		[HAND_NOT_A_RING] = "That descriptor is no io_uring.",
 		[HAND_NOT_MEMORY] =
@@ -50,6 +51,8 @@ void hand_sentence(const struct hand_reply *reply, char *ret, size_t bytes)
 	};
 	if (reply->fault == HAND_DENIED)
 		denied(reply->error, ret, bytes);
+	else if (reply->fault == HAND_REFUSED)
+		snprintf(ret, bytes, "zcrxd refuses it: %s.", strerrordesc_np(-reply->error));
 	else if (reply->fault == HAND_KERNEL)
 		snprintf(ret, bytes, "The kernel refuses it: %s.", strerrordesc_np(-reply->error));
 	else

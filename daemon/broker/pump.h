@@ -16,6 +16,8 @@
 #include "daemon/link/link.h"
 
 struct classes;
+struct errand;
+struct errands;
 struct flight_reader;
 struct held_host;
 struct held_kept;
@@ -27,7 +29,6 @@ struct report;
 struct job {
 	STAILQ_ENTRY(job) link;
 	union link_any m;
-	int fds[MSG_FDS_MAX];
 };
 
 struct pump {
@@ -57,6 +58,9 @@ struct pump {
 	int poke; /* eventfd: news of a lease */
 	STAILQ_HEAD(, job) jobs;
 	uint32_t n_jobs;
+	struct errands *all_errands;
+	LIST_HEAD(, errand) errands; /* what hands do for it */
+	uint32_t n_errands;
 	struct work work; /* the first job, or, once it is dead, the end of its leases */
 	bool working, ended;
 

@@ -32,6 +32,10 @@
 #include "daemon/link/start.h"
 #include "proto/wire.h"
 
+#ifndef SO_PASSRIGHTS /* older C libraries */
+#define SO_PASSRIGHTS 83
+#endif
+
 #define JOBS_MAX        64u /* of one pump; then its link is not read until one is over */
 #define MESSAGES_A_TURN 64  /* of one pump; then others have their turn */
 
@@ -101,12 +105,6 @@ void pumps_policy(struct pumps *all)
 
 /* ---- its end ---- */
 
-static void job_free(struct job *j)
-{
-	wire_close(j->fds, j->m.hdr.nfds);
-	free(j);
-}
-
 static void pump_free(struct pump *p)
 {
 	struct job *j;
@@ -115,7 +113,7 @@ static void pump_free(struct pump *p)
 	sd_event_source_disable_unref(p->news);
 	while ((j = STAILQ_FIRST(&p->jobs))) {
 		STAILQ_REMOVE_HEAD(&p->jobs, link);
-		job_free(j);
+		free(j);
 	}
 	fd_close(p->sock);
 	fd_close(p->pidfd);
@@ -167,7 +165,7 @@ static void run_job(void *data)
 {
 	struct pump *p = data;
 	const struct job *j = STAILQ_FIRST(&p->jobs);
-	serve_message(p, &j->m, j->fds);
+	serve_message(p, &j->m);
 }
 
 static void job_start(struct pump *p)
@@ -178,17 +176,12 @@ static void job_start(struct pump *p)
 	work_start(&p->work, run_job, p, p->all->wake);
 }
 
-/* Takes the descriptors over. */
-static void job_add(struct pump *p, const union link_any *m, int *fds, uint32_t nfds)
+static void job_add(struct pump *p, const union link_any *m)
 {
 	struct job *j = malloc(sizeof(*j));
-	if (!j) {
-		wire_close(fds, nfds);
+	if (!j)
 		return pump_break(p, "finds no memory");
-	}
 	j->m = *m;
-	for (uint32_t i = 0; i < nfds; i++)
-		j->fds[i] = fds[i];
 	STAILQ_INSERT_TAIL(&p->jobs, j, link);
 	if (++p->n_jobs >= JOBS_MAX)
 		sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
@@ -202,7 +195,7 @@ static void job_over(struct pump *p)
 	p->working = false;
 	if (!p->ended && (j = STAILQ_FIRST(&p->jobs))) {
 		STAILQ_REMOVE_HEAD(&p->jobs, link);
-		job_free(j);
+		free(j);
 		p->n_jobs--;
 	}
 	if (p->dead)
@@ -228,16 +221,29 @@ static int woken(sd_event_source *source, int fd, uint32_t events, void *data)
 	return 0;
 }
 
-static void message(struct pump *p, const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
+static void message(struct pump *p, const union link_any *m, uint32_t len)
 {
-	if (link_check(m, len, nfds, true) < 0) {
-		wire_close(fds, nfds);
-		return pump_break(p, "sent what no pump sends");
-	}
-	if (link_is_slow(m->hdr.type))
-		return job_add(p, m, fds, nfds);
-	serve_message(p, m, fds);
-	wire_close(fds, nfds);
+	if (link_check(m, len, 0, true) < 0)
+		pump_break(p, "sent what no pump sends");
+	else if (link_is_slow(m->hdr.type))
+		job_add(p, m);
+	else
+		serve_message(p, m);
+}
+
+/*
+ * There is no room for descriptors, so the kernel makes none of those that came: it lets go of
+ * them. Returns the datagram's length, 0 at the end, or a negative errno; *m is zero behind it.
+ */
+static int receive(int sock, union link_any *m)
+{
+	ssize_t n = recv(sock, m, sizeof(*m), MSG_DONTWAIT | MSG_TRUNC);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n > sizeof(*m))
+		return -EMSGSIZE;
+	memset((char *)m + n, 0, sizeof(*m) - (size_t)n);
+	return (int)n;
 }
 
 static int ready(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -246,23 +252,16 @@ static int ready(sd_event_source *source, int fd, uint32_t events, void *data)
 	(void)events;
 	for (int i = 0; i < MESSAGES_A_TURN && !p->broken && p->n_jobs < JOBS_MAX; i++) {
 		union link_any m;
-		int fds[MSG_FDS_MAX];
-		uint32_t nfds = 0;
-		int n = wire_recv(fd, &m.any, fds, &nfds, MSG_DONTWAIT);
+		int n = receive(fd, &m);
 		if (n == -EAGAIN || n == -EINTR)
 			return 0;
 		if (n == 0 || n == -ECONNRESET) /* the process ends */
 			return sd_event_source_set_enabled(source, SD_EVENT_OFF);
-		if (n == -EMFILE) { /* its descriptors are lost: there is no room for them here */
-			if (link_is_asked(m.hdr.type))
-				serve_reply(p, &(union link_any){0}, &m.hdr, -EMFILE, -1);
-			continue;
-		}
 		if (n < (int)sizeof(m.hdr)) {
 			pump_break(p, "sent what no pump sends");
 			return 0;
 		}
-		message(p, &m, (uint32_t)n, fds, nfds);
+		message(p, &m, (uint32_t)n);
 	}
 	return 0;
 }
@@ -272,6 +271,7 @@ static void ended(struct pump *p)
 	p->dead = true;
 	if (!p->broken)
 		ready(p->io, p->sock, 0, p); /* what it said last */
+	errands_forget(p);
 	sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
 	sd_event_source_set_enabled(p->news, SD_EVENT_OFF);
 	wind_up(p);
@@ -343,12 +343,23 @@ static int spawn(const char *path, int link, int client, int report, pid_t *ret)
 	return r;
 }
 
+/*
+ * What comes by the link brings none: already to close one can take as long as a client likes. A
+ * kernel before 6.16 does not know the option. There a pump that was taken over can send some; they
+ * are not looked at, but the kernel lets go of them in this process.
+ */
+static void refuse_descriptors(int sock)
+{
+	setsockopt(sock, SOL_SOCKET, SO_PASSRIGHTS, &(int){0}, sizeof(int));
+}
+
 static int process_start(struct pump *p, int client)
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	p->sock = pair[0];
+	refuse_descriptors(p->sock);
 	_cleanup_(fd_closep) int link = fcntl(pair[1], F_DUPFD_CLOEXEC, ASIDE);
 	fd_close(pair[1]);
 	_cleanup_(fd_closep) int aside = fcntl(client, F_DUPFD_CLOEXEC, ASIDE);
@@ -393,7 +404,12 @@ static struct pump *pump_new(struct pumps *all, uint32_t id, const struct client
 	struct pump *p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
-	*p = (struct pump){.all = all, .id = id, .who = *who, .sock = -1, .pidfd = -1};
+	*p = (struct pump){.all = all,
+			   .all_errands = &all->errands,
+			   .id = id,
+			   .who = *who,
+			   .sock = -1,
+			   .pidfd = -1};
 	pthread_mutex_init(&p->lock, NULL);
 	STAILQ_INIT(&p->jobs);
 	p->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -440,6 +456,7 @@ static int link_take(int pidfd)
 	if (sock < 0 || getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
 	    getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
 		return -errno;
+	refuse_descriptors(sock);
 	return domain == AF_UNIX && type == SOCK_SEQPACKET ? fd_steal(&sock) : -ENOTSOCK;
 }
 
@@ -498,13 +515,13 @@ uint32_t pumps_take(struct pumps *all)
 /* ---- all ---- */
 
 /* Beside the broker, as in a build, or where it is installed. */
-static char *path_find(void)
+static char *path_find(const char *name)
 {
-	static const char *const places[] = {"zcrx-pump", ZCRXD_PUMP_FROM_SBIN};
+	const char *const places[] = {"", ZCRXD_LIBEXEC_FROM_SBIN "/"};
 	char *exe = realpath("/proc/self/exe", NULL), *path = NULL;
 	char *slash = exe ? strrchr(exe, '/') : NULL;
 	for (size_t i = 0; slash && i < 2; i++) {
-		if (asprintf(&path, "%.*s/%s", (int)(slash - exe), exe, places[i]) < 0)
+		if (asprintf(&path, "%.*s/%s%s", (int)(slash - exe), exe, places[i], name) < 0)
 			path = NULL;
 		if (!path || access(path, X_OK) == 0)
 			break;
@@ -519,14 +536,18 @@ static char *path_find(void)
 
 int pumps_init(struct pumps *all, sd_event *event, bool verbose, const char *clients)
 {
-	*all = (struct pumps){.event = event, .verbose = verbose, .path = path_find()};
+	*all = (struct pumps){.event = event, .verbose = verbose, .path = path_find("zcrx-pump")};
+	_cleanup_(freep) char *hand = path_find("zcrx-hand");
 	TAILQ_INIT(&all->list);
+	int r = hand ? errands_init(&all->errands, event, hand) : -ENOMEM;
+	if (r < 0)
+		return r;
 	if (asprintf(&all->records, "%s.pumps", clients) < 0)
 		all->records = NULL;
 	all->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (all->wake < 0 || !all->path || !all->records)
 		return all->wake < 0 ? -errno : -ENOMEM;
-	int r = sd_event_add_io(event, &all->wake_io, all->wake, EPOLLIN, woken, all);
+	r = sd_event_add_io(event, &all->wake_io, all->wake, EPOLLIN, woken, all);
 	return r < 0 ? r : 0;
 }
 
@@ -534,6 +555,7 @@ void pumps_done(struct pumps *all)
 {
 	sd_event_source_disable_unref(all->wake_io);
 	fd_close(all->wake);
+	errands_done(&all->errands);
 	free(all->path);
 	if (all->records)
 		rmdir(all->records);

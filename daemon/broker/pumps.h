@@ -13,6 +13,7 @@
 #include <sys/queue.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/broker/errand.h"
 #include "daemon/broker/pump.h"
 
 TAILQ_HEAD(pump_list, pump);
@@ -25,6 +26,7 @@ struct pumps {
 	struct pump_list list;
 	int wake; /* eventfd: a job is over */
 	sd_event_source *wake_io;
+	struct errands errands;
 	void (*on_empty)(void *data); /* the last one has gone */
 	void *empty_data;
 };

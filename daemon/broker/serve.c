@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "daemon/broker/errand.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
@@ -27,18 +30,6 @@ struct held_kept {
 	struct kept *kept;
 };
 
-void serve_reply(struct pump *p, union link_any *m, const struct msg_hdr *request, int error,
-		 int fd)
-{
-	m->hdr = (struct msg_hdr){.size = link_reply_bytes(request->type),
-				  .type = request->type,
-				  .serial = request->serial,
-				  .error = error,
-				  .nfds = error == 0 && fd >= 0};
-	/* A pump that reads no replies waits for none: it ends with its client. */
-	(void)wire_send(p->sock, &m->hdr, &fd, MSG_DONTWAIT);
-}
-
 /* What a pump is charged by kind. A session is the broker's to charge, and files have their own. */
 static bool is_amount(const struct link_amount *m)
 {
@@ -55,9 +46,8 @@ int on_charge(struct pump *p, const struct link_amount *m, struct served *s)
 	return r;
 }
 
-void on_release(struct pump *p, const struct link_amount *m, const int *fds)
+void on_release(struct pump *p, const struct link_amount *m)
 {
-	(void)fds;
 	if (!is_amount(m) || m->n > p->charged[m->kind])
 		return pump_break(p, "releases more than it was charged");
 	p->charged[m->kind] -= m->n;
@@ -67,9 +57,8 @@ void on_release(struct pump *p, const struct link_amount *m, const int *fds)
 }
 
 /* What the broker before had charged it, whatever the limits are now. */
-void on_have(struct pump *p, const struct link_have *m, const int *fds)
+void on_have(struct pump *p, const struct link_have *m)
 {
-	(void)fds;
 	if (!p->taken)
 		return pump_break(p, "says again what it has");
 	p->taken = false;
@@ -104,59 +93,105 @@ int on_flight(struct pump *p, const struct link_count *m, struct served *s)
 	return 0;
 }
 
-void on_landed(struct pump *p, const struct link_count *m, const int *fds)
+void on_landed(struct pump *p, const struct link_count *m)
 {
-	(void)fds;
 	if (m->n > p->in_flight)
 		return pump_break(p, "lands more than it sent");
 	p->in_flight -= m->n;
 	flight_reader_release(p->reader, m->n);
 }
 
-/* Only a memfd: what else it is, looking at it may wait for whoever made it. */
-static int file(struct pump *p, int fd, uint64_t bytes)
+/* ---- files of memory ---- */
+
+static int file_shown(struct errand *e, const int *fds, uint32_t nfds)
 {
-	return fcntl(fd, F_GET_SEALS) < 0 ? -EINVAL : files_charge(p->who.user, fd, bytes);
+	int r = 0;
+	for (uint32_t i = 0; i < nfds && r == 0; i++)
+		r = e->shown < LINK_FILES_MAX
+			    ? files_charge(e->pump->who.user, fds[i], e->bytes[e->shown++])
+			    : -EINVAL;
+	return r;
 }
+
+/* One that is beyond the limits now is not charged. */
+static int file_had(struct errand *e, const int *fds, uint32_t nfds)
+{
+	for (uint32_t i = 0; i < nfds && e->shown < LINK_FILES_MAX; i++)
+		(void)files_charge(e->pump->who.user, fds[i], e->bytes[e->shown++]);
+	return 0;
+}
+
+static const struct errand_kind file_kind = {.deadline_ms = 10000,
+					     .gives = true,
+					     .shown = file_shown};
+static const struct errand_kind had_kind = {.deadline_ms = 10000, .gives = true, .shown = file_had};
 
 int on_file(struct pump *p, const struct link_bytes *m, struct served *s)
 {
-	return file(p, s->fds[0], m->bytes);
+	(void)s;
+	return errand_start(p, &m->hdr,
+			    &(struct errand){.kind = &file_kind,
+					     .job = {.kind = HAND_FILES, .files = {.n = 1}},
+					     .bytes = {m->bytes}});
 }
 
-/* Of a pump that was taken over: one that is beyond the limits now is not charged. */
-void on_have_file(struct pump *p, const struct link_bytes *m, const int *fds)
+int on_have_file(struct pump *p, const struct link_files *m, struct served *s)
 {
-	if (p->taken)
-		file(p, fds[0], m->bytes);
+	struct errand e = {.kind = &had_kind, .job = {.kind = HAND_FILES, .files = {.n = m->n}}};
+	(void)s;
+	if (!p->taken || m->n == 0 || m->n > LINK_FILES_MAX)
+		return -EINVAL;
+	memcpy(e.bytes, m->bytes, m->n * sizeof(m->bytes[0]));
+	return errand_start(p, &m->hdr, &e);
 }
 
-/* The file is the pump's, which could have done the same before its sandbox. */
-int on_readonly(struct pump *p, const struct link_nothing *m, struct served *s)
+int on_memory(struct pump *p, const struct link_memory *m, struct served *s)
 {
-	(void)p;
-	(void)m;
-	s->fd = fcntl(s->fds[0], F_GET_SEALS) < 0 ? -EINVAL : files_readonly(s->fds[0]);
-	return s->fd < 0 ? s->fd : 0;
+	int fd = files_new(p->who.user, m->what, m->bytes, &s->fds[1]);
+	s->fds[0] = fd;
+	s->nfds = fd < 0 ? 0 : 2;
+	return fd < 0 ? fd : 0;
 }
 
-void on_log(struct pump *p, const struct link_log *m, const int *fds)
+void on_log(struct pump *p, const struct link_log *m)
 {
-	(void)fds;
 	if (m->cause >= LOG_CAUSES || m->priority > 7)
 		return;
 	log_client((int)m->priority, p->who.uid, p->who.class, m->cause, "%.*s",
 		   (int)sizeof(m->line) - 1, m->line);
 }
 
-void on_over(struct pump *p, const struct link_nothing *m, const int *fds)
+void on_over(struct pump *p, const struct link_nothing *m)
 {
 	(void)m;
-	(void)fds;
 	p->over = true;
 }
 
 /* ---- dma-bufs ---- */
+
+int serve_given(struct pump *p, const struct msg_hdr *request, int *fds, uint32_t n)
+{
+	union link_any m = {.as_GIVE = {.serial = request->serial}};
+	int pair[2], got[MSG_FDS_MAX], r = -ETIMEDOUT;
+	uint32_t ngot = 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	m.hdr.type = LINK_GIVE;
+	m.hdr.size = link_bytes(LINK_GIVE);
+	m.hdr.nfds = 1;
+	(void)wire_send(p->sock, &m.hdr, &pair[1], MSG_DONTWAIT);
+	fd_close(pair[1]);
+	struct pollfd in = {.fd = pair[0], .events = POLLIN};
+	if (poll(&in, 1, 10000) == 1)
+		r = wire_recv(pair[0], &m.any, got, &ngot, MSG_DONTWAIT) > 0 && ngot == n ? 0
+											  : -EBADF;
+	if (r == 0)
+		memcpy(fds, got, n * sizeof(*fds));
+	else
+		wire_close(got, ngot);
+	fd_close(pair[0]);
+	return r;
+}
 
 static void keep(struct pump *p, struct held_kept *k)
 {
@@ -170,10 +205,9 @@ static void keep(struct pump *p, struct held_kept *k)
 	free(k);
 }
 
-void on_keep(struct pump *p, const struct link_id *m, const int *fds)
+void on_keep(struct pump *p, const struct link_id *m)
 {
 	struct held_kept *k;
-	(void)fds;
 	LIST_FOREACH (k, &p->kept, link)
 		if (k->id == m->id)
 			return keep(p, k);
@@ -196,18 +230,21 @@ int on_udmabuf(struct pump *p, const struct link_bytes *m, struct served *s)
 {
 	struct classes *classes;
 	bool may = pump_class(p, &classes)->udmabuf;
+	_cleanup_(fd_closep) int given = -1;
 	struct held_kept *k = calloc(1, sizeof(*k));
 	static uint32_t last_id;
 	classes_put(classes);
-	int r = !k ? -ENOMEM : !may ? -EACCES : fcntl(s->fds[0], F_GET_SEALS) < 0 ? -EINVAL : 0;
+	int r = !k ? -ENOMEM : !may ? -EACCES : serve_given(p, &m->hdr, &given, 1);
+	if (r == 0 && fcntl(given, F_GET_SEALS) < 0)
+		r = -EINVAL;
 	/* An area was charged for each, and the memory that becomes pinned. */
 	if (r == 0 &&
 	    kept_count(p) >= __atomic_load_n(&p->charged[ACCOUNT_AREAS], __ATOMIC_RELAXED))
 		r = -EDQUOT;
 	if (r == 0)
-		r = files_charge(p->who.user, s->fds[0], m->bytes);
-	int dmabuf = r < 0 ? r : udmabuf_new(s->fds[0], m->bytes);
-	_cleanup_(fd_closep) int memfd = dmabuf < 0 ? -1 : fcntl(s->fds[0], F_DUPFD_CLOEXEC, 0);
+		r = files_charge(p->who.user, given, m->bytes);
+	int dmabuf = r < 0 ? r : udmabuf_new(given, m->bytes);
+	_cleanup_(fd_closep) int memfd = dmabuf < 0 ? -1 : fcntl(given, F_DUPFD_CLOEXEC, 0);
 	_cleanup_(fd_closep) int copy = memfd < 0 ? -1 : fcntl(dmabuf, F_DUPFD_CLOEXEC, 0);
 	r = dmabuf < 0 ? dmabuf : copy < 0 ? -errno : 0;
 	if (r == 0)
@@ -222,21 +259,22 @@ int on_udmabuf(struct pump *p, const struct link_bytes *m, struct served *s)
 	pthread_mutex_lock(&p->lock);
 	LIST_INSERT_HEAD(&p->kept, k, link);
 	pthread_mutex_unlock(&p->lock);
-	s->fd = fd_steal(&copy);
+	s->fds[0] = fd_steal(&copy);
+	s->nfds = 1;
 	return 0;
 }
 
 /* ---- all of it ---- */
 
-void serve_message(struct pump *p, const union link_any *m, const int *fds)
+void serve_message(struct pump *p, const union link_any *m)
 {
-	struct served s = {.fds = fds, .fd = -1};
+	struct served s = {.nfds = 0};
 	int r;
 	switch (m->hdr.type) {
 #define SERVE_BROKER_TELLS(name, handler)
-#define SERVE_PUMP_TELLS(name, handler)              \
-	case LINK_##name:                            \
-		on_##handler(p, &m->as_##name, fds); \
+#define SERVE_PUMP_TELLS(name, handler)         \
+	case LINK_##name:                       \
+		on_##handler(p, &m->as_##name); \
 		return;
 #define SERVE_PUMP_ASKS(name, handler)                  \
 	case LINK_##name:                               \
@@ -249,10 +287,8 @@ void serve_message(struct pump *p, const union link_any *m, const int *fds)
 	default: /* link_check() lets nothing else through */
 		return;
 	}
-	if (r == SERVED_LATER)
-		return;
-	serve_reply(p, &s.reply, &m->hdr, r, s.fd);
-	fd_close(s.fd);
+	if (r != SERVED_LATER)
+		served_send(p, &s, &m->hdr, r);
 }
 
 void serve_release(struct pump *p)

@@ -79,8 +79,10 @@ int on_host_listen(struct pump *p, const struct link_host *m, struct served *s)
 	int r = judge(p, m, true);
 	if (r == 0)
 		r = count(p, true);
-	s->fd = r < 0 ? r : hosted_listen(&wish);
-	return s->fd < 0 ? s->fd : 0;
+	int sock = r < 0 ? r : hosted_listen(&wish);
+	s->fds[0] = sock;
+	s->nfds = sock >= 0;
+	return sock < 0 ? sock : 0;
 }
 
 int on_host_open(struct pump *p, const struct link_host *m, struct served *s)
@@ -116,9 +118,8 @@ static int connected(sd_event_source *source, int fd, uint32_t events, void *dat
 		return 0;
 	/* Before the socket is closed here, since the pump has it then. */
 	h->io = sd_event_source_disable_unref(h->io);
-	union link_any reply = {0};
-	serve_reply(h->pump, &reply, &h->request, sock < 0 ? sock : 0, sock);
-	fd_close(sock);
+	struct served s = {.fds = {sock}, .nfds = sock >= 0};
+	served_send(h->pump, &s, &h->request, sock < 0 ? sock : 0);
 	host_drop(h);
 	return 0;
 }
@@ -139,16 +140,16 @@ int on_host_connect(struct pump *p, const struct link_id *m, struct served *s)
 		if (r >= 0)
 			return SERVED_LATER;
 	} else {
-		s->fd = r;
+		s->fds[0] = r;
+		s->nfds = r >= 0;
 	}
 	host_drop(h);
 	return r < 0 ? r : 0;
 }
 
-void on_host_end(struct pump *p, const struct link_id *m, const int *fds)
+void on_host_end(struct pump *p, const struct link_id *m)
 {
 	struct held_host *h = host_find(p, m->id);
-	(void)fds;
 	if (h) /* else it was connected just now, or was the broker's before */
 		host_drop(h);
 }

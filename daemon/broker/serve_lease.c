@@ -155,17 +155,17 @@ int on_steer(struct pump *p, const struct link_steer *m, struct served *s)
 	struct held_lease *h = lease_find(p, m->lease);
 	struct steered set = {0};
 	struct classes *classes = NULL;
+	_cleanup_(fd_closep) int sock = -1;
 	if (!h)
 		return -ENOENT;
 	for (uint32_t i = 0; i < STEERED_RULES_MAX; i++)
 		if (rule_find(h, m->rule + i))
 			return -EINVAL;
 	struct socket_facts facts;
-	int r = m->host            ? serve_host_facts(p, m->host, &facts)
-		: m->hdr.nfds == 1 ? socket_facts(&facts, s->fds[0])
-				   : -EINVAL;
-	_cleanup_(fd_closep) int netns =
-		r == 0 && facts.is_foreign ? socket_namespace(s->fds[0]) : -1;
+	int r = m->host ? 0 : serve_given(p, &m->hdr, &sock, 1);
+	if (r == 0)
+		r = m->host ? serve_host_facts(p, m->host, &facts) : socket_facts(&facts, sock);
+	_cleanup_(fd_closep) int netns = r == 0 && facts.is_foreign ? socket_namespace(sock) : -1;
 	const char *why =
 		r < 0 ? steered_why(r)
 		      : steered_by_facts(&set, h->lease, pump_class(p, &classes), &facts, netns);
@@ -204,14 +204,19 @@ int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
 	struct held_lease *h = lease_find(p, m->lease);
 	if (!h)
 		return -ENOENT;
-	bool memory = fcntl(s->fds[0], F_GET_SEALS) >= 0 &&
-		      (m->dmabuf || fcntl(s->fds[1], F_GET_SEALS) >= 0);
+	int given[2];
+	if (serve_given(p, &m->hdr, given, 2) < 0)
+		return -EINVAL;
+	_cleanup_(fd_closep) int refills = given[0];
+	_cleanup_(fd_closep) int area = given[1];
+	bool memory =
+		fcntl(refills, F_GET_SEALS) >= 0 && (m->dmabuf || fcntl(area, F_GET_SEALS) >= 0);
 	if (!memory)
 		return -EINVAL;
 	/* What is registered is pinned: it was charged before, if the pump is honest. */
-	int charged = files_charge(p->who.user, s->fds[0], m->rq_offset + m->rq_bytes);
+	int charged = files_charge(p->who.user, refills, m->rq_offset + m->rq_bytes);
 	if (charged == 0 && !m->dmabuf)
-		charged = files_charge(p->who.user, s->fds[1], m->area_bytes);
+		charged = files_charge(p->who.user, area, m->area_bytes);
 	if (charged < 0)
 		return charged;
 	_cleanup_(fd_closep) int ring = pidfd_getfd(p->pidfd, m->ring, 0);
@@ -221,10 +226,10 @@ int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
 				.ring = ring,
 				.rq_entries = m->rq_entries,
 				.chunk_bytes = m->chunk_bytes,
-				.refills = s->fds[0],
+				.refills = refills,
 				.refills_offset = m->rq_offset,
 				.refills_bytes = m->rq_bytes,
-				.area = s->fds[1],
+				.area = area,
 				.is_dmabuf = m->dmabuf,
 				.area_bytes = m->area_bytes,
 				.events = m->events,
@@ -242,7 +247,12 @@ int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
 int on_devmem(struct pump *p, const struct link_devmem *m, struct served *s)
 {
 	const struct held_lease *h = lease_find(p, m->lease);
-	return h ? attach_devmem(&s->fd, &s->reply.re_DEVMEM.id, h->lease, s->fds[0]) : -ENOENT;
+	_cleanup_(fd_closep) int dmabuf = -1;
+	int r = h ? serve_given(p, &m->hdr, &dmabuf, 1) : -ENOENT;
+	if (r == 0)
+		r = attach_devmem(&s->fds[0], &s->reply.re_DEVMEM.id, h->lease, dmabuf);
+	s->nfds = r == 0;
+	return r;
 }
 
 /* Only of NICs that its class may lease of: others' are not its business. */

@@ -25,13 +25,17 @@ int memfd_map(int fd, size_t bytes, char **ret_map)
 	return r;
 }
 
+int memfd_fix(int fd, bool may_be_written)
+{
+	int seals = F_SEAL_SHRINK | F_SEAL_GROW | (may_be_written ? F_SEAL_SEAL : 0);
+	if (!may_be_written && fchmod(fd, S_IRUSR) < 0)
+		return -errno;
+	return fcntl(fd, F_ADD_SEALS, seals) < 0 ? -errno : 0;
+}
+
 int memfd_seal(int fd)
 {
-	if (fchmod(fd, S_IRUSR) < 0 ||
-	    fcntl(fd, F_ADD_SEALS,
-		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0)
-		return -errno;
-	return 0;
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0 ? -errno : 0;
 }
 
 int memfd_readonly(int fd)

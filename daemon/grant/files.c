@@ -3,6 +3,7 @@
 #include "daemon/grant/account.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 
 #define BUCKETS       1024u
 #define LOOK_EVERY_S  1
+#define FILES_NEW_MAX (256u << 20) /* no rings are as large */
 #define LOOK_AGAIN_NS 10000000u
 
 /* Who is charged how much for a file. The file is known by its inotify watch. */
@@ -143,17 +145,36 @@ static int charge_try(struct user *u, int fd, uint64_t bytes)
 	return r;
 }
 
-int files_readonly(int fd)
-{
-	return memfd_readonly(fd);
-}
-
 int files_charge(struct user *u, int fd, uint64_t bytes)
 {
 	int r = charge_try(u, fd, bytes);
 	if ((r == -EDQUOT || r == -ENOSPC) && files_reap())
 		r = charge_try(u, fd, bytes);
 	return r;
+}
+
+/* It is charged before it has any memory. */
+static int file_make(int fd, struct user *u, enum file_kind kind, uint64_t bytes)
+{
+	int r = files_charge(u, fd, bytes);
+	if (r < 0)
+		return r;
+	r = kind == FILE_SIDE ? ftruncate(fd, (off_t)bytes) : fallocate(fd, 0, 0, (off_t)bytes);
+	return r < 0 ? -errno : memfd_fix(fd, kind == FILE_RQ);
+}
+
+int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_readonly)
+{
+	static const char *const names[] = {"zcrxd-cq", "zcrxd-rq", "zcrxd-side"};
+	if (kind >= FILE_KINDS || bytes > FILES_NEW_MAX)
+		return -EINVAL;
+	_cleanup_(fd_closep) int fd = memfd_new(names[kind]);
+	int r = fd < 0 ? fd : file_make(fd, u, kind, bytes);
+	int readonly = r < 0 ? r : memfd_readonly(fd);
+	if (readonly < 0)
+		return readonly;
+	*ret_readonly = readonly;
+	return fd_steal(&fd);
 }
 
 int files_account(struct user *u, enum account_kind kind, uint64_t n)

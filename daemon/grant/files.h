@@ -39,8 +39,19 @@ void files_done(void);
  */
 int files_charge(struct user *u, int fd, uint64_t bytes);
 
-/* Another descriptor of a memfd, that can only read. Returns it or a negative errno. */
-int files_readonly(int fd);
+/* A file of memory that zcrxd makes. Only the refills' can be opened for writing again. */
+enum file_kind {
+	FILE_CQ,
+	FILE_RQ,
+	FILE_SIDE, /* it has pages only where something was written */
+	FILE_KINDS
+};
+
+/*
+ * Makes one of a fixed size and charges it. *ret_readonly becomes another descriptor of it, that
+ * can only read. Returns the descriptor, or a negative errno; both are the caller's.
+ */
+int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_readonly);
 
 /* The sentence for -ENOSPC. */
 #define FILES_TOO_MANY                                                                               \

@@ -3,9 +3,16 @@
  * What passes between the broker and a hand (zcrx-hand): one job, one reply. Both are of one build,
  * and the broker starts a hand for each job, so nothing here has a version.
  *
- * A client's object is named by its number in the pump's table of descriptors. The hand takes it
- * from there itself (pidfd_getfd), so that the broker never has it: already to close it can take
- * for ever.
+ * The broker never has a descriptor of a client's object: already to close it can take for ever.
+ * The pump gives it to the hand by a socket of which the broker sends the pump one end (LINK_GIVE).
+ * A ring cannot be sent: the hand takes it out of the pump by its number (pidfd_getfd).
+ *
+ * Memory that a client was charged for, or has to be charged for first, the hand shows to the
+ * broker: the reply HAND_SHOWN, with the descriptors of memfds, which keep nobody waiting. The
+ * broker answers with an int: 0, or the negative errno with which the job ends.
+ *
+ * The hand lives until the broker closes its end, so that the broker never has the last descriptor
+ * of what it was shown or sent.
  */
 #ifndef ZCRXD_HAND_JOB_H
 #define ZCRXD_HAND_JOB_H
@@ -15,24 +22,29 @@
 
 #include "proto/msg.h"
 
-#define HAND_SOCKET_FD 3 /* to the broker */
-#define HAND_FIRST_FD  4 /* what else it inherits, in the order that each job says */
+#define HAND_SOCKET_FD 3             /* to the broker */
+#define HAND_FIRST_FD  4             /* what else it inherits, in the order that each job says */
+#define HAND_GIVEN_FD  HAND_FIRST_FD /* of what a pump gives: the socket by which it does */
+#define HAND_PUMP_FD   (HAND_FIRST_FD + 1) /* where a ring is taken: the pump's pidfd */
 #define HAND_FDS_MAX   2
 #define HAND_RXQS_MAX  16
 
 enum hand_kind {
-	HAND_ZCRX =
-		1,   /* a receive queue is registered on a pump's ring; inherits the pump's pidfd */
-	HAND_DEVMEM, /* queues are bound to a dma-buf of a pump's; inherits the pump's pidfd;
-			returns the socket */
-	HAND_WATCH,  /* a memory file of a pump's is watched; inherits the pump's pidfd and an
-			inotify descriptor */
-	HAND_OPEN,   /* a socket of the daemon's network namespace; returns it */
-	HAND_CONNECT, /* inherits such a socket, which is connected */
+	HAND_FILES = 1, /* memfds that a pump gives are shown */
+	HAND_ZCRX,      /* a receive queue is registered on a pump's ring; given: the memory of the
+			   refills, the area */
+	HAND_DEVMEM,    /* queues are bound to a dma-buf; given: that; returns the socket */
+	HAND_OPEN,      /* a socket of the daemon's network namespace; returns it */
+	HAND_CONNECT,   /* inherits such a socket, which is connected */
+};
+
+/* With each message up to MSG_FDS_MAX are given. */
+struct hand_files {
+	uint32_t n;
 };
 
 struct hand_zcrx {
-	int32_t ring, refills, area; /* the pump's numbers */
+	int32_t ring; /* the pump's number */
 	uint32_t ifindex, rxq;
 	uint32_t rq_entries, chunk_bytes;       /* chunk_bytes 0: the kernel's page */
 	uint64_t refills_offset, refills_bytes; /* where the refill ring lies in its memfd */
@@ -43,13 +55,8 @@ struct hand_zcrx {
 };
 
 struct hand_devmem {
-	int32_t dmabuf; /* the pump's number */
 	uint32_t ifindex, n;
 	uint32_t rxqs[HAND_RXQS_MAX];
-};
-
-struct hand_watch {
-	int32_t memfd; /* the pump's number */
 };
 
 struct hand_open {
@@ -64,9 +71,9 @@ struct hand_connect {
 struct hand_job {
 	enum hand_kind kind;
 	union {
+		struct hand_files files;
 		struct hand_zcrx zcrx;
 		struct hand_devmem devmem;
-		struct hand_watch watch;
 		struct hand_open open;
 		struct hand_connect connect;
 	};
@@ -75,6 +82,9 @@ struct hand_job {
 /* What was in the way. */
 enum hand_fault {
 	HAND_DONE,
+	HAND_SHOWN,         /* it is not over: see above */
+	HAND_REFUSED,       /* the broker refused, as error says */
+	HAND_NOT_GIVEN,     /* the pump did not give what belongs to the job */
 	HAND_DENIED,        /* the system does not let it take descriptors of a pump */
 	HAND_NO_DESCRIPTOR, /* the pump has none of that number */
 	HAND_NOT_A_RING,
@@ -97,9 +107,6 @@ struct hand_reply {
 		struct {
 			uint32_t id;
 		} devmem;
-		struct {
-			int descriptor;
-		} watch;
 	};
 };
 

@@ -24,15 +24,43 @@ void work_over(struct hand_reply *reply, int error)
 	reply->error = error;
 }
 
+static int reply_send(const struct hand_reply *reply, const int *fds, uint32_t nfds)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * MSG_FDS_MAX)] = {0};
+	size_t bytes = sizeof(int) * nfds;
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)reply, .iov_len = sizeof(*reply)};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (nfds > 0) {
+		m.msg_control = control;
+		m.msg_controllen = CMSG_SPACE(bytes);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		*c = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+				      .cmsg_type = SCM_RIGHTS,
+				      .cmsg_len = CMSG_LEN(bytes)};
+		memcpy(CMSG_DATA(c), fds, bytes);
+	}
+	return sendmsg(HAND_SOCKET_FD, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+void work_show(struct hand_reply *reply, const int *fds, uint32_t nfds)
+{
+	const struct hand_reply shown = {.fault = HAND_SHOWN};
+	int error = reply_send(&shown, fds, nfds);
+	if (error == 0 && recv(HAND_SOCKET_FD, &error, sizeof(error), 0) != sizeof(error))
+		error = -EPIPE;
+	reply->fault = error < 0 ? HAND_REFUSED : HAND_DONE;
+	reply->error = error;
+}
+
 static int work(const struct hand_job *job, struct hand_reply *reply)
 {
 	switch (job->kind) {
+	case HAND_FILES:
+		return work_files(&job->files, reply);
 	case HAND_ZCRX:
 		return work_zcrx(&job->zcrx, reply);
 	case HAND_DEVMEM:
 		return work_devmem(&job->devmem, reply);
-	case HAND_WATCH:
-		return work_watch(&job->watch, reply);
 	case HAND_OPEN:
 		return work_open(&job->open, reply);
 	case HAND_CONNECT:
@@ -43,27 +71,11 @@ static int work(const struct hand_job *job, struct hand_reply *reply)
 	}
 }
 
-static int reply_send(const struct hand_reply *reply, int fd)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)reply, .iov_len = sizeof(*reply)};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-	if (fd >= 0) {
-		m.msg_control = control;
-		m.msg_controllen = sizeof(control);
-		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-		*c = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
-				      .cmsg_type = SCM_RIGHTS,
-				      .cmsg_len = CMSG_LEN(sizeof(int))};
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
-	return sendmsg(HAND_SOCKET_FD, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 int main(void)
 {
 	struct hand_job job;
 	struct hand_reply reply = {0};
+	char end;
 	/* A registration that nobody hears of is void: the pump closes that ring. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (fcntl(HAND_SOCKET_FD, F_GETFD) < 0 ||
@@ -72,5 +84,8 @@ int main(void)
 		return 2;
 	}
 	int fd = work(&job, &reply);
-	return reply_send(&reply, fd) < 0;
+	if (reply_send(&reply, &fd, fd >= 0) < 0)
+		return 1;
+	(void)!recv(HAND_SOCKET_FD, &end, sizeof(end), 0); /* the broker closes its end */
+	return 0;
 }

@@ -1,40 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-/* Jobs on a pump's memory: a dma-buf that receive queues are bound to, a memfd that is watched. */
+/* Jobs on memory of a pump's: memfds that are shown, a dma-buf that receive queues are bound to. */
 #include <errno.h>
 #include <stdio.h>
-#include <sys/inotify.h>
 
 #include "daemon/hand/take.h"
 #include "daemon/hand/work.h"
 #include "nic/bind.h"
 
+/* Up to the first that is no memfd, or that the broker refuses. */
+int work_files(const struct hand_files *f, struct hand_reply *reply)
+{
+	int fds[MSG_FDS_MAX];
+	uint32_t shown = 0, n;
+	while (shown < f->n && reply->fault == HAND_DONE) {
+		reply->fault = take_given(fds, &n, &reply->error);
+		for (uint32_t i = 0; i < n && reply->fault == HAND_DONE; i++)
+			reply->fault = check_memfd(fds[i], 0, &reply->error);
+		if (reply->fault == HAND_DONE)
+			work_show(reply, fds, n);
+		shown += n;
+	}
+	return -1;
+}
+
 int work_devmem(const struct hand_devmem *d, struct hand_reply *reply)
 {
 	struct nic_binding *binding;
-	int dmabuf;
-	reply->fault = take_dmabuf(&dmabuf, HAND_FIRST_FD, d->dmabuf, &reply->error);
+	int fds[MSG_FDS_MAX];
+	uint32_t n;
+	reply->fault = take_given(fds, &n, &reply->error);
+	if (reply->fault == HAND_DONE)
+		reply->fault = check_dmabuf(fds[0], &reply->error);
 	if (reply->fault != HAND_DONE)
 		return -1;
 	int r = d->n > HAND_RXQS_MAX ? -EINVAL
-				     : nic_bind(&binding, d->ifindex, d->rxqs, d->n, dmabuf);
+				     : nic_bind(&binding, d->ifindex, d->rxqs, d->n, fds[0]);
 	work_over(reply, r);
 	if (r < 0)
 		return -1;
 	reply->devmem.id = nic_binding_id(binding);
 	return nic_binding_fd(binding);
-}
-
-/* A file has one watch, however often it is asked for. */
-int work_watch(const struct hand_watch *w, struct hand_reply *reply)
-{
-	int memfd;
-	char path[64];
-	reply->fault = take_memfd(&memfd, HAND_FIRST_FD, w->memfd, 0, &reply->error);
-	if (reply->fault != HAND_DONE)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
-	int descriptor = inotify_add_watch(HAND_FIRST_FD + 1, path, IN_DELETE_SELF);
-	work_over(reply, descriptor < 0 ? -errno : 0);
-	reply->watch.descriptor = descriptor;
-	return -1;
 }

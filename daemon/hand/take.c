@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "proto/wire.h"
 
 #ifndef DMA_BUF_MAGIC
 #define DMA_BUF_MAGIC 0x444d4142
@@ -51,35 +52,28 @@ enum hand_fault take_ring(int *ret, int pidfd, int number, int *ret_error)
 	return fault;
 }
 
-enum hand_fault take_memfd(int *ret, int pidfd, int number, uint64_t bytes, int *ret_error)
+enum hand_fault take_given(int fds[MSG_FDS_MAX], uint32_t *ret_nfds, int *ret_error)
 {
-	int fd = -1;
-	struct stat st;
-	enum hand_fault fault = take(&fd, pidfd, number, ret_error);
-	if (fault != HAND_DONE)
-		return fault;
-	*ret_error = -EINVAL;
-	int seals = fcntl(fd, F_GET_SEALS); /* nothing but a memfd has any */
-	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fd_stat(fd, &st) < 0)
-		return HAND_NOT_MEMORY;
-	if (st.st_size < 0 || (uint64_t)st.st_size < bytes)
-		return HAND_TOO_SMALL;
-	*ret_error = 0;
-	*ret = fd;
-	return HAND_DONE;
+	union msg_any m;
+	int n = wire_recv(HAND_GIVEN_FD, &m, fds, ret_nfds, 0);
+	*ret_error = n < 0 ? n : -EBADF;
+	return n > 0 && *ret_nfds > 0 ? HAND_DONE : HAND_NOT_GIVEN;
 }
 
-enum hand_fault take_dmabuf(int *ret, int pidfd, int number, int *ret_error)
+enum hand_fault check_memfd(int fd, uint64_t bytes, int *ret_error)
 {
-	int fd = -1;
-	struct statfs fs;
-	enum hand_fault fault = take(&fd, pidfd, number, ret_error);
-	if (fault != HAND_DONE)
-		return fault;
+	struct stat st;
 	*ret_error = -EINVAL;
-	if (fstatfs(fd, &fs) < 0 || fs.f_type != DMA_BUF_MAGIC)
+	int seals =
+		fcntl(fd, F_GET_SEALS); /* nothing but a memfd can be sealed against shrinking */
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fd_stat(fd, &st) < 0)
 		return HAND_NOT_MEMORY;
-	*ret_error = 0;
-	*ret = fd;
-	return HAND_DONE;
+	return st.st_size < 0 || (uint64_t)st.st_size < bytes ? HAND_TOO_SMALL : HAND_DONE;
+}
+
+enum hand_fault check_dmabuf(int fd, int *ret_error)
+{
+	struct statfs fs;
+	*ret_error = -EINVAL;
+	return fstatfs(fd, &fs) < 0 || fs.f_type != DMA_BUF_MAGIC ? HAND_NOT_MEMORY : HAND_DONE;
 }

@@ -81,29 +81,37 @@ static int memory_map(struct memory *ret, int refills, int area, const struct ha
 	return r;
 }
 
+/* The ring, and the two memories. What is registered is pinned: it is shown before. */
+static enum hand_fault take(int *ret_ring, int memory[MSG_FDS_MAX], const struct hand_zcrx *z,
+			    int *ret_error)
+{
+	uint64_t refills_end;
+	uint32_t n;
+	*ret_error = -EINVAL;
+	if (__builtin_add_overflow(z->refills_offset, z->refills_bytes, &refills_end))
+		return HAND_TOO_SMALL;
+	enum hand_fault fault = take_given(memory, &n, ret_error);
+	if (fault == HAND_DONE && n != 2)
+		return HAND_NOT_GIVEN;
+	if (fault == HAND_DONE)
+		fault = check_memfd(memory[0], refills_end, ret_error);
+	if (fault == HAND_DONE)
+		fault = z->is_dmabuf ? check_dmabuf(memory[1], ret_error)
+				     : check_memfd(memory[1], z->area_bytes, ret_error);
+	return fault == HAND_DONE ? take_ring(ret_ring, HAND_PUMP_FD, z->ring, ret_error) : fault;
+}
+
 int work_zcrx(const struct hand_zcrx *z, struct hand_reply *reply)
 {
-	int ring, refills, area;
+	int ring, given[MSG_FDS_MAX];
 	struct memory memory = {0};
 	struct registration r;
-	uint64_t refills_end;
-	if (__builtin_add_overflow(z->refills_offset, z->refills_bytes, &refills_end)) {
-		reply->fault = HAND_TOO_SMALL;
-		reply->error = -EINVAL;
-		return -1;
-	}
-	reply->fault = take_ring(&ring, HAND_FIRST_FD, z->ring, &reply->error);
+	reply->fault = take(&ring, given, z, &reply->error);
 	if (reply->fault == HAND_DONE)
-		reply->fault =
-			take_memfd(&refills, HAND_FIRST_FD, z->refills, refills_end, &reply->error);
-	if (reply->fault == HAND_DONE)
-		reply->fault = z->is_dmabuf
-				       ? take_dmabuf(&area, HAND_FIRST_FD, z->area, &reply->error)
-				       : take_memfd(&area, HAND_FIRST_FD, z->area, z->area_bytes,
-						    &reply->error);
+		work_show(reply, given, z->is_dmabuf ? 1 : 2);
 	if (reply->fault != HAND_DONE)
 		return -1;
-	int e = memory_map(&memory, refills, area, z);
+	int e = memory_map(&memory, given[0], given[1], z);
 	if (e == 0)
 		e = register_queue(ring, z, &memory, &r);
 	work_over(reply, e);

@@ -49,10 +49,10 @@ int link_check(const union link_any *m, uint32_t len, uint32_t nfds, bool from_p
 		return -EBADMSG;
 	const struct rule *rule = rule_find(m->hdr.type);
 	if (!rule || from_pump == (rule->who == LINK_BROKER_TELLS) ||
-	    (rule->who == LINK_PUMP_ASKS) != (m->hdr.serial != 0) || len < rule->request_bytes ||
-	    nfds < rule->fds_least || nfds > rule->fds_most)
+	    (rule->who == LINK_PUMP_ASKS) != (m->hdr.serial != 0) || len < rule->request_bytes)
 		return -EBADMSG;
-	return 0;
+	bool as_many = from_pump ? nfds == 0 : nfds >= rule->fds_least && nfds <= rule->fds_most;
+	return as_many ? 0 : -EBADMSG;
 }
 
 int link_check_reply(const union link_any *m, uint32_t len, uint32_t nfds, uint16_t type)
@@ -86,6 +86,12 @@ uint32_t link_bytes(uint16_t type)
 {
 	const struct rule *rule = rule_find(type);
 	return rule ? rule->request_bytes : 0;
+}
+
+uint32_t link_given(uint16_t type)
+{
+	const struct rule *rule = rule_find(type);
+	return rule && rule->who != LINK_BROKER_TELLS ? rule->fds_most : 0;
 }
 
 uint32_t link_reply_bytes(uint16_t type)

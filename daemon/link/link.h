@@ -7,6 +7,9 @@
  * sides expand from it. Structs only grow at the end, so that a broker understands the pumps of the
  * release before. What the broker gets from a pump it judges as if it came from a hostile program:
  * a pump handles what its client sends.
+ *
+ * Descriptors go from the broker to the pump only. Those that belong to a request of the pump's it
+ * keeps, until the broker tells it to give them to a hand (LINK_GIVE).
  */
 #ifndef ZCRXD_LINK_H
 #define ZCRXD_LINK_H
@@ -26,6 +29,7 @@
 #define LINK_RULES_MAX  16u  /* of one STEER */
 #define LINK_RXQS_MAX   16u
 #define LINK_AMOUNTS    16u
+#define LINK_FILES_MAX  64u
 
 struct link_nothing {
 	struct msg_hdr hdr;
@@ -75,8 +79,17 @@ struct link_count {
 };
 
 struct link_bytes {
-	struct msg_hdr hdr; /* + the memfd */
+	struct msg_hdr hdr; /* gives the memfd */
 	uint64_t bytes;
+};
+
+/* A file of memory, which the broker makes and charges: the reply has it for reading and writing,
+ * and for reading only. */
+struct link_memory {
+	struct msg_hdr hdr;
+	uint64_t bytes;
+	uint32_t what; /* enum file_kind */
+	uint32_t pad;
 };
 
 /* A line for the log: enum log_cause, syslog's priority. */
@@ -121,7 +134,7 @@ struct link_lease_reply {
 
 /* A flow's packets to the lease's queues. */
 struct link_steer {
-	struct msg_hdr hdr; /* + the socket, unless it is one of HOST_OPEN */
+	struct msg_hdr hdr; /* gives the socket, unless it is one of HOST_OPEN */
 	uint32_t lease;
 	uint32_t rule; /* the first rule's number; the others' follow */
 	uint32_t host; /* the number of a socket of HOST_OPEN; 0: another one */
@@ -151,7 +164,7 @@ struct link_news {
 
 /* Registers the lease's queue on a ring of the pump's that is not enabled yet. */
 struct link_zcrx {
-	struct msg_hdr hdr; /* + the memory of the refills, + the area */
+	struct msg_hdr hdr; /* gives the memory of the refills, and the area */
 	uint32_t lease;
 	int32_t ring; /* the pump's descriptor */
 	uint32_t rq_entries, chunk_bytes;
@@ -169,7 +182,7 @@ struct link_zcrx_reply {
 };
 
 struct link_devmem {
-	struct msg_hdr hdr; /* + the dma-buf */
+	struct msg_hdr hdr; /* gives the dma-buf */
 	uint32_t lease, pad;
 };
 
@@ -195,6 +208,20 @@ struct link_text {
 	char text[LINK_TEXT_BYTES]; /* "": nobody, as far as that can be seen */
 };
 
+/* The descriptors of the request with this serial are given: sent by the socket that came with it.
+ */
+struct link_give {
+	struct msg_hdr hdr; /* + the socket */
+	uint32_t serial, pad;
+};
+
+/* Files of memory that are charged, said to a broker that took the pump over. */
+struct link_files {
+	struct msg_hdr hdr; /* gives the memfds */
+	uint32_t n, pad;
+	uint64_t bytes[LINK_FILES_MAX];
+};
+
 /* What the pump has been charged, said to a broker that took it over. */
 struct link_have {
 	struct msg_hdr hdr;
@@ -204,15 +231,16 @@ struct link_have {
 
 /*
  * NAME, what its handler is called (on_handler()), number, struct of the request, struct of the
- * reply, descriptors with the request (least, most), with the reply (most), who sends it and
- * whether it is answered, whether the broker may need long for it: then it is carried out on a
- * thread of the pump's own there.
+ * reply, descriptors (least, most) that go with it, if the broker sends it, or are given to a hand
+ * for it, if the pump does; with the reply (most), who sends it and whether it is answered, whether
+ * the broker may need long for it: then it is carried out on a thread of the pump's own there.
  */
 #define LINK_TABLE(X)                                                                       \
 	X(START, start, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)          \
 	X(CLASS, class, 2, link_class, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)          \
 	X(STOP, stop, 3, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)          \
 	X(NEWS, news, 5, link_news, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)             \
+	X(GIVE, give, 6, link_give, link_nothing, 1, 1, 0, BROKER_TELLS, QUICK)             \
 	X(CHARGE, charge, 16, link_amount, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)         \
 	X(RELEASE, release, 17, link_amount, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)      \
 	X(REQUESTS, requests, 18, link_count, link_count, 0, 0, 0, PUMP_ASKS, QUICK)        \
@@ -228,8 +256,8 @@ struct link_have {
 	X(UDMABUF, udmabuf, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, SLOW)              \
 	X(KEEP, keep, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)                \
 	X(HAVE, have, 28, link_have, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)              \
-	X(HAVE_FILE, have_file, 29, link_bytes, link_nothing, 1, 1, 0, PUMP_TELLS, QUICK)   \
-	X(READONLY, readonly, 30, link_nothing, link_nothing, 1, 1, 1, PUMP_ASKS, QUICK)    \
+	X(HAVE_FILE, have_file, 29, link_files, link_nothing, 1, 64, 0, PUMP_ASKS, QUICK)   \
+	X(MEMORY, memory, 30, link_memory, link_nothing, 0, 0, 2, PUMP_ASKS, QUICK)         \
 	X(LEASE, lease, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)         \
 	X(LEASE_END, lease_end, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)        \
 	X(STEER, steer, 34, link_steer, link_steer_reply, 0, 1, 0, PUMP_ASKS, SLOW)         \
@@ -264,9 +292,10 @@ union link_any {
 
 #define X(name, handler, number, request, reply, least, most, back, who, pace)                  \
 	static_assert(sizeof(struct request) % 8 == 0 && sizeof(struct reply) % 8 == 0, #name); \
-	static_assert(least <= most && most <= MSG_FDS_MAX && back <= MSG_FDS_MAX, #name);
+	static_assert(least <= most && most <= LINK_FILES_MAX && back <= MSG_FDS_MAX, #name);
 LINK_TABLE(X)
 #undef X
+static_assert(LINK_FILES_MAX == 64, "as the table says");
 static_assert(ACCOUNT_KINDS <= LINK_AMOUNTS, "each kind has an amount");
 static_assert(sizeof(union link_any) == MSG_BYTES_MAX, "a message has room in a datagram");
 
@@ -284,6 +313,8 @@ const char *link_name(uint16_t type);
 bool link_is_asked(uint16_t type);
 bool link_is_slow(uint16_t type);
 uint32_t link_bytes(uint16_t type);
+/* How many descriptors are given for it at most. */
+uint32_t link_given(uint16_t type);
 uint32_t link_reply_bytes(uint16_t type);
 
 #endif

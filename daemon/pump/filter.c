@@ -68,11 +68,6 @@ static const struct allowed list[] = {
 	{CALL1(ioctl, IS32(1, FIONREAD))},
 	{CALL1(ioctl, IS32(1, TIOCOUTQ))},       /* what of its messages was not read yet */
 	{CALL1(ioctl, IS32(1, UDMABUF_CREATE))}, /* on a device that the broker opened */
-	/* memory files of its own */
-	{CALL(memfd_create)},
-	{CALL(fallocate)},
-	{CALL(ftruncate)},
-	{CALL(fchmod)},
 	/* The next broker's link takes the place of the last one's. */
 	{CALL1(dup3, IS32(1, START_LINK))},
 	{CALL1(dup3, IS32(1, START_NEXT))},

@@ -45,8 +45,9 @@ struct pump {
 };
 
 /* From the first broker; one that took the pump over says it, too, to be told what there is. */
-static int on_start(struct pump *p, const struct link_start *m)
+static int on_start(struct pump *p, const struct link_start *m, int *fds)
 {
+	(void)fds;
 	if (m->version != LINK_VERSION)
 		return -EPROTO;
 	log_init(m->verbose);
@@ -67,36 +68,46 @@ static int on_start(struct pump *p, const struct link_start *m)
 	return 0;
 }
 
-static int on_class(struct pump *p, const struct link_class *m)
+static int on_class(struct pump *p, const struct link_class *m, int *fds)
 {
+	(void)fds;
 	(void)p;
 	return ask_class(m);
 }
 
-static int on_stop(struct pump *p, const struct link_nothing *m)
+static int on_stop(struct pump *p, const struct link_nothing *m, int *fds)
 {
+	(void)fds;
 	(void)m;
 	if (p->client)
 		client_stop(p->client);
 	return 0;
 }
 
-static int on_news(struct pump *p, const struct link_news *m)
+static int on_give(struct pump *p, const struct link_give *m, int *fds)
 {
+	(void)p;
+	ask_give(m->serial, fds[0]);
+	return 0;
+}
+
+static int on_news(struct pump *p, const struct link_news *m, int *fds)
+{
+	(void)fds;
 	(void)p;
 	ask_news(m);
 	return 0;
 }
 
-/* A message of the broker's. Returns 0 or a negative errno. */
-static int take(struct pump *p, const union link_any *m)
+/* A message of the broker's, whose descriptors stay the caller's. Returns 0 or a negative errno. */
+static int take(struct pump *p, const union link_any *m, int *fds)
 {
 	switch (m->hdr.type) {
 #define TAKE_PUMP_TELLS(name, handler)
 #define TAKE_PUMP_ASKS(name, handler)
 #define TAKE_BROKER_TELLS(name, handler) \
 	case LINK_##name:                \
-		return on_##handler(p, &m->as_##name);
+		return on_##handler(p, &m->as_##name, fds);
 #define X(name, handler, number, request, reply, least, most, back, who, ...) \
 	TAKE_##who(name, handler)
 		LINK_TABLE(X)
@@ -122,8 +133,10 @@ static int link_turn(struct pump *p)
 		return 0;
 	}
 	int r = link_check(&m, (uint32_t)n, nfds, false);
+	if (r == 0)
+		r = take(p, &m, fds);
 	wire_close(fds, nfds);
-	return r < 0 ? r : take(p, &m);
+	return r;
 }
 
 /* Makes another link, of which the next broker takes its end. Returns 0 or a negative errno. */
@@ -180,7 +193,7 @@ static int begin(struct pump *p)
 static void client_gone(struct pump *p)
 {
 	p->client = (client_free(p->client), NULL);
-	ask_tell(&(union link_any){0}, LINK_OVER, NULL);
+	ask_tell(&(union link_any){0}, LINK_OVER);
 }
 
 /* What has to do with a NIC cannot wait for another broker, which puts NICs back when it starts. */

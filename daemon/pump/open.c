@@ -30,7 +30,7 @@ struct opening {
 static uint32_t reply_fill(struct choice *ch)
 {
 	struct answer *a = &ch->answer;
-	const struct queue *q = ch->queue;
+	struct queue *q = ch->queue;
 	struct msg_queue_open_reply *reply = &a->reply->queue_open_reply;
 	reply->queue_id = q->id;
 	reply->backend = q->backend->ops->number;

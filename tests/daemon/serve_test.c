@@ -80,7 +80,7 @@ static void say(union link_any *m, uint16_t type)
 				  .type = type,
 				  .serial = link_is_asked(type) ? 7 : 0};
 	assert_int_equal(link_check(m, m->hdr.size, 0, true), 0);
-	serve_message(&pump, m, NULL);
+	serve_message(&pump, m);
 }
 
 /* The reply's error, or its descriptor; 0 without one. -EAGAIN: there is no reply. */

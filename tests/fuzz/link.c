@@ -4,8 +4,9 @@
  * what the broker does then: what is asked for is answered once, with a reply that the pump takes;
  * the user has no more than its limits; and when the pump has gone nothing is charged any more.
  *
- * An input: bits, then messages: how it is made, which one of the table, with what descriptors, how
- * many bytes of it follow, and these.
+ * An input: bits, then messages: how it is made, which one of the table, how many descriptors it
+ * gives and what a hand finds, how many bytes of it follow, and these. The hands are this file's:
+ * hand_start() and hand_forget() are here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/size.h"
+#include "daemon/broker/errand.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_host.h"
 #include "daemon/broker/serve_lease.h"
@@ -27,7 +29,7 @@
 #include "tests/harness/fds.h"
 
 #define MESSAGES_MAX 64
-#define FDS_TRIED    6 /* two more than can come */
+#define GIVEN_TRIED  6
 
 #define BITS_TAKEN 1 /* it was taken over from the broker before */
 
@@ -38,12 +40,11 @@ enum how {
 	HOW_COUNT
 };
 
-enum kind {
-	KIND_MEMFD,
-	KIND_PIPE,
-	KIND_NULL,
-	KIND_SOCKET,
-	KIND_COUNT
+enum finds {
+	FINDS_MEMORY,  /* shows it */
+	FINDS_NOTHING, /* what was given is something else */
+	FINDS_LATE,    /* it is under way until the pump ends, or as many are as may be */
+	FINDS_COUNT
 };
 
 static const uint16_t types[] = {
@@ -58,35 +59,134 @@ struct run {
 	struct pump pump;
 	int end; /* the pump's end of the link */
 	struct limits limits;
+	struct errands all;
 };
 
-static int fd_make(enum kind kind)
+/* ---- hands ---- */
+
+static struct hand {
+	const struct hand_calls *calls; /* NULL: it is none */
+	void *owner;
+	struct hand_job job;
+} hands[HANDS_EACH_MAX];
+
+int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job, const int *fds,
+	       unsigned nfds, uint64_t payer, uint64_t deadline_ms, const struct hand_calls *calls,
+	       void *owner)
 {
-	int pair[2];
-	if (kind == KIND_MEMFD)
-		return memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (kind == KIND_NULL)
-		return open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (kind == KIND_SOCKET)
-		return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	MUST(pipe2(pair, O_CLOEXEC) == 0);
-	close(pair[1]);
-	return pair[0];
+	(void)all, (void)payer, (void)fds;
+	MUST(nfds <= HAND_FDS_MAX && deadline_ms > 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(hands); i++) {
+		if (hands[i].calls)
+			continue;
+		hands[i] = (struct hand){.calls = calls, .owner = owner, .job = *job};
+		*ret = &hands[i];
+		return 0;
+	}
+	return -EDQUOT;
 }
 
-/* One reply to what was asked for, which the pump takes; none to what was told. */
-static void answered(const struct run *r, const struct msg_hdr *request)
+/* Nobody calls these here, which belong to hand_start(). */
+int hands_new(struct hands **ret, sd_event *loop, const char *program, void (*gone)(void *data),
+	      void *data)
+{
+	(void)ret, (void)loop, (void)program, (void)gone, (void)data;
+	abort();
+}
+
+struct hands *hands_free(struct hands *all)
+{
+	(void)all;
+	abort();
+}
+
+void hand_forget(struct hand *h)
+{
+	MUST(h->calls != NULL);
+	h->calls = NULL;
+}
+
+static void hand_finish(struct hand *h, const struct hand_reply *reply)
+{
+	const struct hand_calls *calls = h->calls;
+	h->calls = NULL;
+	calls->done(h->owner, reply, -1);
+}
+
+/* Returns true if it was answered. */
+static bool hand_run(struct hand *h, enum finds finds, uint32_t given)
+{
+	struct hand_reply reply = {.fault = HAND_NOT_MEMORY, .error = -EINVAL};
+	bool all = &hands[ARRAY_LENGTH(hands) - 1] == h;
+	if (finds == FINDS_LATE && !all)
+		return false;
+	for (uint32_t i = 0; finds == FINDS_MEMORY && i < given; i++) {
+		int fd = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		MUST(fd >= 0);
+		int error = h->calls->shown(h->owner, &fd, 1);
+		close(fd);
+		reply = (struct hand_reply){.fault = error < 0 ? HAND_REFUSED : HAND_DONE,
+					    .error = error};
+		if (error < 0)
+			break;
+	}
+	hand_finish(h, &reply);
+	return true;
+}
+
+/* What came of this request; NULL: no hand is at it. */
+static struct hand *hand_of(const struct msg_hdr *request)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(hands); i++)
+		if (hands[i].calls &&
+		    ((struct errand *)hands[i].owner)->request.serial == request->serial)
+			return &hands[i];
+	return NULL;
+}
+
+/* ---- the pump's end ---- */
+
+/* It is told to give, if a hand is there. */
+static void told_to_give(const struct run *r, const struct msg_hdr *request)
 {
 	union link_any m;
 	int fds[MSG_FDS_MAX];
 	uint32_t nfds = 0;
+	int n = wire_recv(r->end, &m.any, fds, &nfds, MSG_DONTWAIT);
+	MUST(n > 0 && link_check(&m, (uint32_t)n, nfds, false) == 0);
+	MUST(m.hdr.type == LINK_GIVE && m.as_GIVE.serial == request->serial);
+	wire_close(fds, nfds);
+}
+
+static void no_more(const struct run *r)
+{
+	union link_any m;
+	int fds[MSG_FDS_MAX];
+	uint32_t nfds = 0;
+	MUST(wire_recv(r->end, &m.any, fds, &nfds, MSG_DONTWAIT) == -EAGAIN);
+}
+
+/* One reply to what was asked for, which the pump takes; none to what was told. */
+static void answered(const struct run *r, const struct msg_hdr *request, enum finds finds,
+		     uint32_t given)
+{
+	union link_any m;
+	int fds[MSG_FDS_MAX];
+	uint32_t nfds = 0;
+	struct hand *h = hand_of(request);
+	if (h) {
+		told_to_give(r, request);
+		no_more(r);
+		if (!hand_run(h, finds, given))
+			return;
+	}
 	if (link_is_asked(request->type)) {
 		int n = wire_recv(r->end, &m.any, fds, &nfds, MSG_DONTWAIT);
 		MUST(n >= (int)sizeof(m.hdr) && m.hdr.serial == request->serial);
 		MUST(link_check_reply(&m, (uint32_t)n, nfds, request->type) == 0);
 		wire_close(fds, nfds);
 	}
-	MUST(wire_recv(r->end, &m.any, fds, &nfds, MSG_DONTWAIT) == -EAGAIN);
+	no_more(r);
 }
 
 /* A pump that was taken over may have more: what the broker before gave. */
@@ -108,19 +208,20 @@ static void nothing_charged(void)
 }
 
 /* As the broker does with a datagram: pumps.c. What is slow is done at once. */
-static void receive(struct run *r, const union link_any *m, uint32_t len, uint32_t nfds,
-		    const int *fds, bool taken)
+static void receive(struct run *r, const union link_any *m, uint32_t len, enum finds finds,
+		    uint32_t given, bool taken)
 {
-	if (link_check(m, len, nfds, true) < 0)
+	MUST(link_check(m, len, 1, true) < 0); /* descriptors come by no link */
+	if (link_check(m, len, 0, true) < 0)
 		return;
 	MUST(link_name(m->hdr.type)[0] != '?' && m->hdr.error == 0);
 	MUST((m->hdr.serial != 0) == link_is_asked(m->hdr.type));
-	MUST(len >= link_bytes(m->hdr.type) && nfds <= MSG_FDS_MAX);
+	MUST(len >= link_bytes(m->hdr.type));
 	FILE *seen = stderr;
 	stderr = nowhere;
-	serve_message(&r->pump, m, fds);
+	serve_message(&r->pump, m);
 	stderr = seen;
-	answered(r, &m->hdr);
+	answered(r, &m->hdr, finds, given);
 	if (!taken)
 		within_limits(r);
 }
@@ -130,14 +231,14 @@ static void step(struct run *r, struct input *in, bool taken)
 	union link_any m = {0};
 	enum how how = input_u8(in) % HOW_COUNT;
 	uint16_t type = types[input_u8(in) % ARRAY_LENGTH(types)];
-	uint32_t nfds = input_u8(in) % FDS_TRIED, bytes = input_u16(in) % (sizeof(m) + 1);
-	enum kind kind = input_u8(in) % KIND_COUNT;
-	int fds[FDS_TRIED];
+	uint32_t nfds = input_u8(in) % GIVEN_TRIED, bytes = input_u16(in) % (sizeof(m) + 1);
+	enum finds finds = input_u8(in) % FINDS_COUNT;
+	static uint32_t serial;
+	serial = serial % 1000 + 7; /* those of hands that are under way are among the last ones */
 	if (how == HOW_GOOD) {
 		m.hdr = (struct msg_hdr){.size = link_bytes(type),
 					 .type = type,
-					 .nfds = (uint16_t)nfds,
-					 .serial = link_is_asked(type) ? 7 : 0};
+					 .serial = link_is_asked(type) ? serial : 0};
 		uint32_t room = m.hdr.size - (uint32_t)sizeof(m.hdr);
 		input_bytes(in, &m.any.words[sizeof(m.hdr) / 8], bytes < room ? bytes : room);
 		bytes = m.hdr.size;
@@ -152,13 +253,7 @@ static void step(struct run *r, struct input *in, bool taken)
 	}
 	if (link_check(&m, bytes, nfds, false) == 0)
 		MUST(link_check(&m, bytes, nfds, true) < 0 && m.hdr.serial == 0);
-	for (uint32_t i = 0; i < nfds; i++) {
-		fds[i] = fd_make(kind);
-		MUST(fds[i] >= 0);
-	}
-	receive(r, &m, bytes, nfds, fds, taken);
-	for (uint32_t i = 0; i < nfds; i++)
-		close(fds[i]);
+	receive(r, &m, bytes, finds, nfds, taken);
 }
 
 static void run_start(struct run *r, bool taken)
@@ -167,6 +262,8 @@ static void run_start(struct run *r, bool taken)
 	struct classes *classes;
 	struct pump *p = &r->pump;
 	*r = (struct run){.pump = {.id = 1, .pidfd = -1, .poke = -1, .taken = taken}};
+	p->all_errands = &r->all;
+	TAILQ_INIT(&r->all.waiting);
 	p->is.uid = p->who.uid = getuid();
 	p->is.gid = p->who.gid = getgid();
 	strcpy(p->who.class, POLICY_DEFAULT);
@@ -184,6 +281,8 @@ static void run_start(struct run *r, bool taken)
 static void run_end(struct run *r)
 {
 	struct pump *p = &r->pump;
+	errands_forget(p);
+	MUST(TAILQ_EMPTY(&r->all.waiting) && p->n_errands == 0);
 	serve_lease_end_all(p);
 	serve_host_end_all(p);
 	serve_release(p);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,10 +34,26 @@ static sd_event *loop;
 static struct hands *hands;
 
 struct outcome {
-	unsigned calls;
+	unsigned calls, shown;
+	int verdict; /* on what is shown */
 	struct hand_reply reply;
 	int fd;
 };
+
+/* A job on what a pump gives. */
+struct given {
+	struct hand_job job;
+	int first, second; /* the pump's numbers; -1: none */
+};
+
+static int shown(void *owner, const int *fds, uint32_t nfds)
+{
+	struct outcome *o = owner;
+	for (uint32_t i = 0; i < nfds; i++)
+		assert_true(fcntl(fds[i], F_GET_SEALS) & F_SEAL_SHRINK);
+	o->shown += nfds;
+	return o->verdict;
+}
 
 static void done(void *owner, const struct hand_reply *reply, int fd)
 {
@@ -47,10 +63,13 @@ static void done(void *owner, const struct hand_reply *reply, int fd)
 	o->fd = fd;
 }
 
+static const struct hand_calls calls = {.shown = shown, .done = done};
+
 static int setup(void **state)
 {
 	(void)state;
-	return sd_event_new(&loop) < 0 || hands_new(&hands, loop, getenv("ZCRX_HAND")) < 0;
+	return sd_event_new(&loop) < 0 ||
+	       hands_new(&hands, loop, getenv("ZCRX_HAND"), NULL, NULL) < 0;
 }
 
 static int teardown(void **state)
@@ -65,8 +84,29 @@ static void start(struct outcome *o, const struct hand_job *job, const int *fds,
 		  uint64_t payer, uint64_t deadline_ms)
 {
 	*o = (struct outcome){.fd = -1};
-	assert_int_equal(hand_start(NULL, hands, job, fds, nfds, payer, deadline_ms, done, o), 0);
+	assert_int_equal(hand_start(NULL, hands, job, fds, nfds, payer, deadline_ms, &calls, o), 0);
 	assert_int_equal(o->calls, 0);
+}
+
+static int try_given(struct outcome *o, const struct stand_in *p, const struct given *g,
+		     uint64_t payer, uint64_t deadline_ms)
+{
+	int pair[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	int fds[] = {pair[0], p->pidfd};
+	int r = hand_start(NULL, hands, &g->job, fds, 2, payer, deadline_ms, &calls, o);
+	if (r == 0 && g->first >= 0)
+		stand_in_give(p, pair[1], g->first, g->second);
+	close(pair[0]);
+	close(pair[1]);
+	return r;
+}
+
+static void start_given(struct outcome *o, const struct stand_in *p, const struct given *g,
+			uint64_t payer, uint64_t deadline_ms)
+{
+	*o = (struct outcome){.fd = -1, .verdict = o->verdict};
+	assert_int_equal(try_given(o, p, g, payer, deadline_ms), 0);
 }
 
 /* Until it has answered. */
@@ -98,18 +138,25 @@ static void run(struct outcome *o, const struct hand_job *job, const int *fds, u
 	wait_for_nobody(PAYER);
 }
 
-static struct hand_job zcrx_job(const struct stand_in *p, const char *ifname)
+static void run_given(struct outcome *o, const struct stand_in *p, const struct given *g)
 {
-	return (struct hand_job){.kind = HAND_ZCRX,
-				 .zcrx = {.ring = p->ring,
-					  .refills = p->refills,
-					  .area = p->area,
-					  .ifindex = if_nametoindex(ifname),
-					  .rxq = 1,
-					  .rq_entries = REFILL_ENTRIES,
-					  .refills_offset = REFILLS_OFFSET,
-					  .refills_bytes = REFILLS_BYTES,
-					  .area_bytes = AREA_BYTES}};
+	start_given(o, p, g, PAYER, LIMIT_MS);
+	wait_for(o);
+	wait_for_nobody(PAYER);
+}
+
+static struct given zcrx_job(const struct stand_in *p, const char *ifname)
+{
+	return (struct given){.job = {.kind = HAND_ZCRX,
+				      .zcrx = {.ring = p->ring,
+					       .ifindex = if_nametoindex(ifname),
+					       .rxq = 1,
+					       .rq_entries = REFILL_ENTRIES,
+					       .refills_offset = REFILLS_OFFSET,
+					       .refills_bytes = REFILLS_BYTES,
+					       .area_bytes = AREA_BYTES}},
+			      .first = p->refills,
+			      .second = p->area};
 }
 
 /* ---- sockets ---- */
@@ -224,6 +271,24 @@ static void check_descriptors(pid_t pid)
 	assert_int_equal(n, HAND_FIRST_FD + 1);
 }
 
+static bool is_hand(pid_t pid);
+
+/* The hand among the children; 0: there is none. */
+static pid_t hand_find(void)
+{
+	char path[64], children[512] = "";
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	(void)!fgets(children, sizeof(children), f);
+	fclose(f);
+	char *rest = children;
+	for (char *word; (word = strtok_r(rest, " ", &rest));)
+		if (is_hand((pid_t)strtol(word, NULL, 10)))
+			return (pid_t)strtol(word, NULL, 10);
+	return 0;
+}
+
 static bool is_hand(pid_t pid)
 {
 	char path[64], name[32] = "";
@@ -273,7 +338,7 @@ static void tells_of_a_hand_that_died(void **state)
 	wait_for_nobody(PAYER);
 	struct hand *h;
 	o = (struct outcome){0};
-	assert_int_equal(hand_start(&h, hands, &job, &sock, 1, PAYER, LIMIT_MS, done, &o), 0);
+	assert_int_equal(hand_start(&h, hands, &job, &sock, 1, PAYER, LIMIT_MS, &calls, &o), 0);
 	hand_forget(h);
 	wait_for_nobody(PAYER);
 	assert_int_equal(o.calls, 0);
@@ -285,70 +350,116 @@ static void tells_of_a_hand_that_died(void **state)
 
 /* ---- a pump's descriptors ---- */
 
-static void watches_a_pumps_memory(void **state)
+static struct given files_job(int first, int second)
 {
-	struct stand_in p;
-	struct outcome o;
-	struct inotify_event e;
-	(void)state;
-	stand_in_start(&p, NULL, false);
-	int fds[] = {p.pidfd, inotify_init1(IN_CLOEXEC)};
-	struct hand_job job = {.kind = HAND_WATCH, .watch = {.memfd = p.area}};
-	run(&o, &job, fds, 2);
-	assert_int_equal(o.reply.fault, HAND_DONE);
-	stand_in_end(&p);
-	assert_true(read(fds[1], &e, sizeof(e)) >= (ssize_t)sizeof(e));
-	assert_int_equal(e.wd, o.reply.watch.descriptor);
-	assert_true(e.mask & IN_DELETE_SELF);
-	close(fds[1]);
+	return (struct given){.job = {.kind = HAND_FILES, .files = {.n = second < 0 ? 1 : 2}},
+			      .first = first,
+			      .second = second};
 }
 
-static void check_refused(const struct stand_in *p, const struct hand_job *job,
-			  enum hand_fault fault)
+static void shows_a_pumps_memory(void **state)
 {
-	struct outcome o;
+	struct stand_in p;
+	struct outcome o = {.verdict = 0};
+	(void)state;
+	stand_in_start(&p, NULL, false);
+	struct given both = files_job(p.area, p.refills);
+	run_given(&o, &p, &both);
+	assert_int_equal(o.reply.fault, HAND_DONE);
+	assert_int_equal(o.shown, 2);
+	o.verdict = -EDQUOT;
+	run_given(&o, &p, &both);
+	assert_int_equal(o.reply.fault, HAND_REFUSED);
+	assert_int_equal(o.reply.error, -EDQUOT);
+	struct given queue = zcrx_job(&p, "lo");
+	run_given(&o, &p, &queue);
+	assert_int_equal(o.shown, 2);
+	assert_int_equal(o.reply.fault, HAND_REFUSED); /* and nothing was registered */
+	stand_in_end(&p);
+}
+
+/* The last descriptor is never the broker's: the hand has one until it was heard. */
+static void keeps_what_it_shows_until_it_was_heard(void **state)
+{
+	struct stand_in p;
+	struct outcome o = {.verdict = 0};
+	(void)state;
+	stand_in_start(&p, NULL, false);
+	struct given one = files_job(p.area, -1);
+	start_given(&o, &p, &one, PAYER, LIMIT_MS);
+	pid_t pid = 0;
+	for (int i = 0; i < LIMIT_MS && !(pid = hand_find()); i++)
+		usleep(1000);
+	while (!o.shown)
+		assert_true(sd_event_run(loop, TICK_US) >= 0);
+	usleep(100000); /* it has answered by now */
+	assert_true(is_hand(pid));
+	wait_for(&o);
+	wait_for_nobody(PAYER);
+	stand_in_end(&p);
+}
+
+static void check_refused(const struct stand_in *p, const struct given *g, enum hand_fault fault)
+{
+	struct outcome o = {.verdict = 0};
 	char text[240];
-	run(&o, job, &p->pidfd, 1);
+	run_given(&o, p, g);
 	assert_int_equal(o.reply.fault, fault);
 	assert_true(o.reply.error < 0);
 	hand_sentence(&o.reply, text, sizeof(text));
 	assert_true(strlen(text) > 20);
 }
 
-static void refuses_descriptors_that_are_something_else(void **state)
+static void refuses_rings_and_areas_that_are_something_else(void **state)
 {
 	struct stand_in p;
 	(void)state;
 	stand_in_start(&p, NULL, false);
-	struct hand_job good = zcrx_job(&p, "lo"), job = good;
-	job.zcrx.ring = p.socket;
-	check_refused(&p, &job, HAND_NOT_A_RING);
-	job.zcrx.ring = p.area;
-	check_refused(&p, &job, HAND_NOT_A_RING);
-	job.zcrx.ring = OBJECTS_NOT_OPEN;
-	check_refused(&p, &job, HAND_NO_DESCRIPTOR);
-	job.zcrx.ring = -1;
-	check_refused(&p, &job, HAND_NO_DESCRIPTOR);
-	job = good;
-	job.zcrx.area = p.unsealed;
-	check_refused(&p, &job, HAND_NOT_MEMORY);
-	job.zcrx.area = p.socket;
-	check_refused(&p, &job, HAND_NOT_MEMORY);
-	job.zcrx.area = p.ring;
-	check_refused(&p, &job, HAND_NOT_MEMORY);
-	job.zcrx.area = p.small;
-	check_refused(&p, &job, HAND_TOO_SMALL);
-	job.zcrx.is_dmabuf = true;
-	check_refused(&p, &job, HAND_NOT_MEMORY);
-	job = good;
-	job.zcrx.refills = p.small;
-	check_refused(&p, &job, HAND_TOO_SMALL);
-	job.zcrx.refills_offset = UINT64_MAX - 4095;
-	check_refused(&p, &job, HAND_TOO_SMALL);
+	struct given good = zcrx_job(&p, "lo"), g = good;
+	g.job.zcrx.ring = p.socket;
+	check_refused(&p, &g, HAND_NOT_A_RING);
+	g.job.zcrx.ring = p.area;
+	check_refused(&p, &g, HAND_NOT_A_RING);
+	g.job.zcrx.ring = OBJECTS_NOT_OPEN;
+	check_refused(&p, &g, HAND_NO_DESCRIPTOR);
+	g.job.zcrx.ring = -1;
+	check_refused(&p, &g, HAND_NO_DESCRIPTOR);
+	g = good;
+	g.second = p.unsealed;
+	check_refused(&p, &g, HAND_NOT_MEMORY);
+	g.second = p.socket;
+	check_refused(&p, &g, HAND_NOT_MEMORY);
+	g.second = p.small;
+	check_refused(&p, &g, HAND_TOO_SMALL);
+	g.job.zcrx.is_dmabuf = true;
+	check_refused(&p, &g, HAND_NOT_MEMORY);
+	g = good;
+	g.first = p.small;
+	check_refused(&p, &g, HAND_TOO_SMALL);
+	g.job.zcrx.refills_offset = UINT64_MAX - 4095;
+	check_refused(&p, &g, HAND_TOO_SMALL);
 	check_refused(&p, &good, HAND_KERNEL); /* lo has no such queue */
-	struct hand_job devmem = {.kind = HAND_DEVMEM,
-				  .devmem = {.dmabuf = p.area, .ifindex = 1, .n = 1}};
-	check_refused(&p, &devmem, HAND_NOT_MEMORY);
+	stand_in_end(&p);
+}
+
+static void refuses_what_is_not_given(void **state)
+{
+	struct stand_in p;
+	(void)state;
+	stand_in_start(&p, NULL, false);
+	struct given g = zcrx_job(&p, "lo");
+	g.second = -1;
+	check_refused(&p, &g, HAND_NOT_GIVEN);
+	g.first = -1;
+	check_refused(&p, &g, HAND_NOT_GIVEN);
+	g = files_job(p.unsealed, -1);
+	check_refused(&p, &g, HAND_NOT_MEMORY);
+	g = (struct given){.job = {.kind = HAND_DEVMEM, .devmem = {.ifindex = 1, .n = 1}},
+			   .first = p.area,
+			   .second = -1};
+	check_refused(&p, &g, HAND_NOT_MEMORY);
+	g.first = -1;
+	check_refused(&p, &g, HAND_NOT_GIVEN);
 	stand_in_end(&p);
 }
 
@@ -397,13 +508,13 @@ static unsigned stuck(void)
  * Until one more of the payer's hands is stuck. On a busy machine one may be killed before it gets
  * so far; the next one has twice the time.
  */
-static struct hand_reply stick(const struct hand_job *job, const int *fds, unsigned nfds)
+static struct hand_reply stick(const struct stand_in *p, const struct given *g)
 {
-	struct outcome o;
+	struct outcome o = {.verdict = 0};
 	unsigned before = hands_held(hands, PAYER);
 	for (uint64_t deadline = DEADLINE; deadline < LIMIT_MS; deadline *= 2) {
 		int64_t until = clock_until((int)(2 * deadline));
-		start(&o, job, fds, nfds, PAYER, deadline);
+		start_given(&o, p, g, PAYER, deadline);
 		wait_for(&o);
 		while (hands_held(hands, PAYER) > before && clock_left(until))
 			assert_true(sd_event_run(loop, TICK_US) >= 0);
@@ -418,7 +529,7 @@ static struct hand_reply stick(const struct hand_job *job, const int *fds, unsig
 static void a_ring_whose_lock_is_held_holds_nobody_else(void **state)
 {
 	struct stand_in p, other;
-	struct outcome o;
+	struct outcome o = {.verdict = 0};
 	unsigned ticks = 0;
 	sd_event_source *timer;
 	(void)state;
@@ -426,18 +537,17 @@ static void a_ring_whose_lock_is_held_holds_nobody_else(void **state)
 		skip();
 	stand_in_start(&p, NULL, true);
 	stand_in_start(&other, NULL, false);
-	struct hand_job job = zcrx_job(&p, "lo");
+	struct given g = zcrx_job(&p, "lo");
 	assert_true(sd_event_add_time_relative(loop, &timer, CLOCK_MONOTONIC, TICK_US, 1, tick,
 					       &ticks) >= 0);
 	for (unsigned i = 0; i < HANDS_EACH_MAX; i++)
-		assert_int_equal(stick(&job, &p.pidfd, 1).fault, HAND_LATE);
+		assert_int_equal(stick(&p, &g).fault, HAND_LATE);
 	assert_true(ticks > 3);
 	/* They are killed, cannot die, and count. */
 	assert_int_equal(hands_held(hands, PAYER), HANDS_EACH_MAX);
-	assert_int_equal(hand_start(NULL, hands, &job, &p.pidfd, 1, PAYER, DEADLINE, done, &o),
-			 -EDQUOT);
-	job = zcrx_job(&other, "lo");
-	start(&o, &job, &other.pidfd, 1, PAYER + 1, LIMIT_MS);
+	assert_int_equal(try_given(&o, &p, &g, PAYER, DEADLINE), -EDQUOT);
+	g = zcrx_job(&other, "lo");
+	start_given(&o, &other, &g, PAYER + 1, LIMIT_MS);
 	wait_for(&o);
 	assert_int_equal(o.reply.fault, HAND_KERNEL);
 	assert_int_equal(hands_held(hands, PAYER), HANDS_EACH_MAX);
@@ -460,24 +570,22 @@ static void files_that_do_not_answer_hold_nobody(void **state)
 	}
 	stand_in_start(&p, file, false);
 	assert_true(p.fuse >= 0);
-	struct hand_job job = zcrx_job(&p, "lo");
-	job.zcrx.ring = p.fuse;
-	struct hand_reply ring = stick(&job, &p.pidfd, 1);
-	job = zcrx_job(&p, "lo");
-	job.zcrx.area = p.fuse;
-	struct hand_reply area = stick(&job, &p.pidfd, 1);
-	int fds[] = {p.pidfd, inotify_init1(IN_CLOEXEC)};
-	job = (struct hand_job){.kind = HAND_WATCH, .watch = {.memfd = p.fuse}};
-	struct hand_reply watched = stick(&job, fds, 2);
+	struct given g = zcrx_job(&p, "lo");
+	g.job.zcrx.ring = p.fuse;
+	struct hand_reply ring = stick(&p, &g);
+	g = zcrx_job(&p, "lo");
+	g.second = p.fuse;
+	struct hand_reply area = stick(&p, &g);
+	g = files_job(p.fuse, -1);
+	struct hand_reply alone = stick(&p, &g);
 	/* Each has answered, and cannot close what it had. */
 	assert_int_equal(ring.fault, HAND_NOT_A_RING);
 	assert_int_equal(area.fault, HAND_NOT_MEMORY);
-	assert_int_equal(watched.fault, HAND_NOT_MEMORY);
+	assert_int_equal(alone.fault, HAND_NOT_MEMORY);
 	assert_int_equal(hands_held(hands, PAYER), 3);
 	fuse_end(fuse);
 	wait_for_nobody(PAYER);
 	stand_in_end(&p);
-	close(fds[1]);
 }
 
 /* ---- in the VM ---- */
@@ -495,7 +603,7 @@ static int yama(void)
 static void names_yama_where_it_forbids(void **state)
 {
 	struct stand_in p;
-	struct outcome o;
+	struct outcome o = {.verdict = 0};
 	char text[240], want[64];
 	(void)state;
 	if (yama() < 2) {
@@ -503,8 +611,8 @@ static void names_yama_where_it_forbids(void **state)
 		skip();
 	}
 	stand_in_start(&p, NULL, false);
-	struct hand_job job = zcrx_job(&p, "lo");
-	run(&o, &job, &p.pidfd, 1);
+	struct given g = zcrx_job(&p, "lo");
+	run_given(&o, &p, &g);
 	assert_int_equal(o.reply.fault, HAND_DENIED);
 	hand_sentence(&o.reply, text, sizeof(text));
 	snprintf(want, sizeof(want), "(kernel.yama.ptrace_scope is %d)", yama());
@@ -516,7 +624,7 @@ static void names_yama_where_it_forbids(void **state)
 static void registers_a_queue_of_a_real_nic(void **state)
 {
 	struct stand_in p;
-	struct outcome o;
+	struct outcome o = {.verdict = 0};
 	const char *ifname = getenv("ZCRX_HAND_NIC");
 	int enabled = -1;
 	(void)state;
@@ -525,19 +633,19 @@ static void registers_a_queue_of_a_real_nic(void **state)
 		skip();
 	}
 	stand_in_start(&p, NULL, false);
-	struct hand_job job = zcrx_job(&p, ifname);
-	run(&o, &job, &p.pidfd, 1);
+	struct given g = zcrx_job(&p, ifname);
+	run_given(&o, &p, &g);
 	assert_int_equal(o.reply.error, 0);
 	assert_int_equal(o.reply.fault, HAND_DONE);
 	assert_true(o.reply.zcrx.rqes > 0);
-	assert_int_equal(write(p.go, "x", 1), 1);
+	stand_in_enable(&p);
 	assert_int_equal(read(p.result, &enabled, sizeof(enabled)), sizeof(enabled));
 	assert_int_equal(enabled, 0);
 	/* The queue is taken, by that ring. */
 	struct stand_in second;
 	stand_in_start(&second, NULL, false);
-	job = zcrx_job(&second, ifname);
-	run(&o, &job, &second.pidfd, 1);
+	g = zcrx_job(&second, ifname);
+	run_given(&o, &second, &g);
 	assert_int_equal(o.reply.fault, HAND_KERNEL);
 	stand_in_end(&second);
 	stand_in_end(&p);
@@ -552,8 +660,10 @@ int main(int argc, char **argv)
 		CASE(says_what_the_kernel_says),
 		CASE(gets_what_its_job_needs_and_is_killed_at_its_deadline),
 		CASE(tells_of_a_hand_that_died),
-		CASE(watches_a_pumps_memory),
-		CASE(refuses_descriptors_that_are_something_else),
+		CASE(shows_a_pumps_memory),
+		CASE(keeps_what_it_shows_until_it_was_heard),
+		CASE(refuses_rings_and_areas_that_are_something_else),
+		CASE(refuses_what_is_not_given),
 		CASE(a_ring_whose_lock_is_held_holds_nobody_else),
 		CASE(files_that_do_not_answer_hold_nobody),
 		CASE(names_yama_where_it_forbids),

@@ -33,12 +33,12 @@ def cases(pattern, runs, prefix=(), **environment):
 def all_as_root():
     do("modprobe", "fuse", check=False)
     has_fuse = os.path.exists("/dev/fuse")
-    cases("*", 9 if has_fuse else 8, ZCRX_HAND_NIC=IFNAME)
+    cases("*", 11 if has_fuse else 10, ZCRX_HAND_NIC=IFNAME)
 
 
 def as_zcrxd(scope):
     yama(scope)
-    cases("*", 7, AS_ZCRXD, ZCRX_HAND_NIC=IFNAME)
+    cases("*", 9, AS_ZCRXD, ZCRX_HAND_NIC=IFNAME)
 
 
 def forbidden(scope):

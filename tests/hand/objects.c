@@ -24,6 +24,7 @@
 #include "base/fd.h"
 #include "daemon/common/uring.h"
 #include "proto/mapping.h"
+#include "proto/wire.h"
 
 static int memfd(size_t bytes, int seals)
 {
@@ -66,7 +67,6 @@ static void live(struct stand_in *p, const char *fuse_file, bool holds_lock, int
 	struct uring u;
 	struct io_uring_params params;
 	void *cq = NULL;
-	char c;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_PTRACER, getppid(), 0, 0, 0); /* as a pump names its broker, for Yama 1 */
 	if (mapping_own(&cq, uring_cq_bytes(CQ_ENTRIES, 32)) < 0 ||
@@ -83,7 +83,17 @@ static void live(struct stand_in *p, const char *fuse_file, bool holds_lock, int
 		lock_hold(&u);
 	if (write(said, p, sizeof(*p)) != sizeof(*p))
 		_exit(2);
-	while (read(go, &c, 1) == 1) {
+	union msg_any m;
+	int sock[MSG_FDS_MAX];
+	uint32_t n;
+	while (wire_recv(go, &m, sock, &n, 0) > 0) {
+		const int fds[] = {(int)m.words[2], (int)m.words[3]};
+		if (n > 0) { /* one that FUSE keeps waiting for ever is not closed */
+			m.hdr = (struct msg_hdr){.size = sizeof(m.hdr), .nfds = fds[1] < 0 ? 1 : 2};
+			(void)wire_send(sock[0], &m.hdr, fds, 0);
+			wire_close(sock, n);
+			continue;
+		}
 		int r = uring_enable(&u);
 		if (write(said, &r, sizeof(r)) != sizeof(r))
 			_exit(2);
@@ -96,7 +106,7 @@ void stand_in_start(struct stand_in *p, const char *fuse_file, bool holds_lock)
 {
 	int said[2], go[2];
 	assert_int_equal(pipe2(said, O_CLOEXEC), 0);
-	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, go), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(said[0]);
@@ -121,4 +131,22 @@ void stand_in_end(struct stand_in *p)
 	fd_close(p->pidfd);
 	fd_close(p->go);
 	fd_close(p->result);
+}
+
+static void order(const struct stand_in *p, int sock, int first, int second)
+{
+	union msg_any m = {.hdr = {.size = 32, .nfds = sock >= 0}};
+	m.words[2] = (uint64_t)(int64_t)first;
+	m.words[3] = (uint64_t)(int64_t)second;
+	assert_int_equal(wire_send(p->go, &m.hdr, &sock, 0), 0);
+}
+
+void stand_in_give(const struct stand_in *p, int sock, int first, int second)
+{
+	order(p, sock, first, second);
+}
+
+void stand_in_enable(const struct stand_in *p)
+{
+	order(p, -1, -1, -1);
 }

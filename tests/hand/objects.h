@@ -18,7 +18,7 @@
 /* A process that stands in for a pump, and its numbers. */
 struct stand_in {
 	pid_t pid;
-	int pidfd, go; /* a byte to go: it enables its ring, and answers by `result` */
+	int pidfd, go; /* nothing to give: it enables its ring, and answers by `result` */
 	int result;
 	int ring, refills, area; /* as they are to be */
 	int unsealed, small, socket;
@@ -29,6 +29,10 @@ struct stand_in {
  * test on error. */
 void stand_in_start(struct stand_in *p, const char *fuse_file, bool holds_lock);
 void stand_in_end(struct stand_in *p);
+
+/* Has it give two of its descriptors (the second -1: one) to whoever has the other end of sock. */
+void stand_in_give(const struct stand_in *p, int sock, int first, int second);
+void stand_in_enable(const struct stand_in *p);
 
 /* A file of FUSE that can be opened; then its server answers nothing any more. NULL: not possible
  * here. */

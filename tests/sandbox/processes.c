@@ -115,8 +115,7 @@ void attacks_on_processes(struct attacks *all, const struct world *w)
 	CALL(all, LANDLOCK_NOT, "keyctl", SYS_keyctl, 0, -2, 1, 0, 0);
 	CALL(all, LANDLOCK_NOT, "bpf", SYS_bpf, 0, (long)page, 64)->kernel = true;
 	CALL(all, LANDLOCK_NOT, "userfaultfd", SYS_userfaultfd, UFFD_USER_MODE_ONLY);
-	/* Memory of its own, for rings. */
-	CALL(all, LANDLOCK_NOT, "memfd_create", SYS_memfd_create, (long)"x", 0)->unseen = true;
+	CALL(all, LANDLOCK_NOT, "memfd_create", SYS_memfd_create, (long)"x", 0);
 	CALL(all, LANDLOCK_NOT, "mprotect, executable", SYS_mprotect, (long)page, sizeof(page),
 	     PROT_READ | PROT_WRITE | PROT_EXEC);
 	CALL(all, LANDLOCK_NOT, "mmap, executable", SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC,

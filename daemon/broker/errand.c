@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/broker/errand.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/fd.h"
+#include "daemon/broker/pump.h"
+#include "proto/wire.h"
+
+#define PATIENCE_US 10000000u
+#define ACCURACY_US 100000
+
+static void errand_free(struct errand *e)
+{
+	struct pump *p = e->pump;
+	LIST_REMOVE(e, link);
+	p->n_errands--;
+	if (e->patience)
+		TAILQ_REMOVE(&p->all_errands->waiting, e, waiting);
+	sd_event_source_disable_unref(e->patience);
+	if (e->kind->drop)
+		e->kind->drop(e);
+	free(e);
+}
+
+static void over(struct errand *e, const struct hand_reply *r, int fd)
+{
+	struct served s = {.nfds = 0};
+	int error = e->kind->done ? e->kind->done(e, r, &fd, &s) : r->error;
+	served_send(e->pump, &s, &e->request, error);
+	fd_close(fd);
+	errand_free(e);
+}
+
+static int hand_shown(void *owner, const int *fds, uint32_t nfds)
+{
+	struct errand *e = owner;
+	return e->kind->shown ? e->kind->shown(e, fds, nfds) : -EINVAL;
+}
+
+static void hand_done(void *owner, const struct hand_reply *r, int fd)
+{
+	over(owner, r, fd);
+}
+
+static const struct hand_calls calls = {.shown = hand_shown, .done = hand_done};
+
+/* A pump that does not read its link gives nothing, as the hand finds out. */
+static void give(const struct errand *e, int sock)
+{
+	union link_any m = {.as_GIVE = {.serial = e->request.serial}};
+	m.hdr.type = LINK_GIVE;
+	m.hdr.size = link_bytes(LINK_GIVE);
+	m.hdr.nfds = 1;
+	(void)wire_send(e->pump->sock, &m.hdr, &sock, MSG_DONTWAIT);
+}
+
+static int launch(struct errand *e)
+{
+	struct pump *p = e->pump;
+	int pair[2] = {-1, -1}, inherits[HAND_FDS_MAX], r = 0;
+	unsigned n = 0;
+	if (e->kind->gives && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	if (e->kind->gives)
+		inherits[n++] = pair[0];
+	if (e->kind->takes_ring)
+		inherits[n++] = p->pidfd;
+	r = hand_start(&e->hand, p->all_errands->hands, &e->job, inherits, n, p->who.uid,
+		       e->kind->deadline_ms, &calls, e);
+	if (r == 0 && e->kind->gives)
+		give(e, pair[1]);
+	wire_close(pair, 2);
+	return r;
+}
+
+static int patience_over(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	over(data, &(struct hand_reply){.fault = HAND_LATE, .error = -EBUSY}, -1);
+	return 0;
+}
+
+static int queue(struct errand *e)
+{
+	struct errands *all = e->pump->all_errands;
+	int r = sd_event_add_time_relative(all->event, &e->patience, CLOCK_MONOTONIC, PATIENCE_US,
+					   ACCURACY_US, patience_over, e);
+	if (r < 0)
+		return r;
+	TAILQ_INSERT_TAIL(&all->waiting, e, waiting);
+	return 0;
+}
+
+int errand_start(struct pump *p, const struct msg_hdr *request, const struct errand *wish)
+{
+	if (p->n_errands >= ERRANDS_EACH_MAX)
+		return -EBUSY;
+	struct errand *e = malloc(sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	*e = *wish;
+	e->pump = p;
+	e->request = *request;
+	LIST_INSERT_HEAD(&p->errands, e, link);
+	p->n_errands++;
+	int r = launch(e);
+	if (r == -EDQUOT)
+		r = queue(e);
+	if (r < 0)
+		errand_free(e);
+	return r < 0 ? r : SERVED_LATER;
+}
+
+/* The first one that may be started: users do not wait for each other. */
+static void hand_gone(void *data)
+{
+	struct errand_queue *waiting = &((struct errands *)data)->waiting;
+	struct errand *e, *next;
+	for (e = TAILQ_FIRST(waiting); e; e = next) {
+		next = TAILQ_NEXT(e, waiting);
+		int r = launch(e);
+		if (r == -EDQUOT)
+			continue;
+		TAILQ_REMOVE(waiting, e, waiting);
+		e->patience = sd_event_source_disable_unref(e->patience);
+		if (r < 0)
+			over(e, &(struct hand_reply){.fault = HAND_DIED, .error = r}, -1);
+		return;
+	}
+}
+
+void errands_forget(struct pump *p)
+{
+	struct errand *e;
+	while ((e = LIST_FIRST(&p->errands))) {
+		if (e->hand)
+			hand_forget(e->hand);
+		errand_free(e);
+	}
+}
+
+int errands_init(struct errands *all, sd_event *event, const char *program)
+{
+	*all = (struct errands){.event = event};
+	TAILQ_INIT(&all->waiting);
+	return hands_new(&all->hands, event, program, hand_gone, all);
+}
+
+void errands_done(struct errands *all)
+{
+	all->hands = hands_free(all->hands);
+}
