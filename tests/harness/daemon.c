@@ -194,14 +194,27 @@ void harness_daemon_kill(struct harness_daemon *d)
 	clean(d);
 }
 
-static int children_of(pid_t parent, pid_t *ret, int room)
+static bool runs(pid_t pid, const char *program)
+{
+	char path[64], name[32] = "";
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	FILE *f = fopen(path, "re");
+	bool is = f && fscanf(f, "%31s", name) == 1 && strcmp(name, program) == 0;
+	if (f)
+		fclose(f);
+	return is;
+}
+
+/* Those that run this program, the youngest one last. */
+static int children_of(pid_t parent, const char *program, pid_t *ret, int room)
 {
 	char path[64];
 	int n = 0, pid;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
 	FILE *f = fopen(path, "re");
 	while (f && n < room && fscanf(f, "%d", &pid) == 1) /* NOLINT(cert-err34-c) */
-		ret[n++] = pid;
+		if (runs(pid, program))
+			ret[n++] = pid;
 	if (f)
 		fclose(f);
 	return n;
@@ -229,10 +242,16 @@ int harness_daemon_processes(const struct harness_daemon *d, pid_t *ret, int roo
 	return 1 + noted_by(d, ret + 1, room - 1);
 }
 
+int harness_hands(const struct harness_daemon *d)
+{
+	pid_t all[64];
+	return children_of(d->pid, "zcrx-hand", all, 64);
+}
+
 void harness_pump_kill(const struct harness_daemon *d)
 {
 	pid_t all[64];
-	int n = children_of(d->pid, all, 64);
+	int n = children_of(d->pid, "zcrx-pump", all, 64);
 	assert_true(n > 0);
 	assert_int_equal(kill(all[n - 1], SIGKILL), 0);
 }

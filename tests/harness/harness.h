@@ -49,6 +49,9 @@ void harness_daemon_kill(struct harness_daemon *d);
 /* The broker and its pumps, as many as there is room for; returns how many. */
 int harness_daemon_processes(const struct harness_daemon *d, pid_t *ret, int room);
 
+/* How many hands are at work, or stuck. */
+int harness_hands(const struct harness_daemon *d);
+
 /* Ends a client's pump, whose broker stays; there is one, or the last one is meant. */
 void harness_pump_kill(const struct harness_daemon *d);
 

@@ -49,6 +49,8 @@ void world_start(const char *config)
 	harness_daemon_start(&zcrxd, config);
 	neighbour = neighbour_start(zcrxd.socket);
 	free(world_status()); /* what it needs once is no leak */
+	WORLD_UNTIL(harness_hands(&zcrxd) ==
+		    0); /* one that is about to go is counted for the broker */
 	fds_in_the_beginning = world_fds();
 }
 
