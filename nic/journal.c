@@ -48,11 +48,25 @@ static int write_all(int fd, const char *text, size_t bytes)
 	return 0;
 }
 
-static int file_write(const char *path, const char *text)
+static int rules_write(int fd, const struct nic_before *b)
+{
+	char line[RULE_LINE_BYTES];
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < b->n_rules; i++) {
+		rule_line_print(line, &b->rules[i]);
+		r = write_all(fd, line, sizeof(line));
+	}
+	return r;
+}
+
+static int file_write(const char *path, const char *text, const struct nic_before *b)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 	int r = fd < 0 ? -errno : write_all(fd, text, strlen(text));
 
+	if (r == 0)
+		r = rules_write(fd, b);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	if (fd >= 0 && close(fd) < 0 && r == 0)
@@ -71,7 +85,7 @@ int journal_write(const char *dir, const struct nic_before *b)
 	if (r < 0)
 		return r;
 	text = nic_before_print(b);
-	r = text ? file_write(new, text) : -ENOMEM;
+	r = text ? file_write(new, text, b) : -ENOMEM;
 	free(text);
 	if (r == 0 && rename(new, path) < 0)
 		r = -errno;

@@ -12,7 +12,10 @@
 
 #define JOURNAL_PATH_BYTES 512
 
-/* Writes the journal so that it survives a crash of the machine. Returns 0 or a negative errno. */
+/*
+ * Writes the journal, with the rules, so that it survives a crash of the machine. Returns 0 or a
+ * negative errno.
+ */
 int journal_write(const char *dir, const struct nic_before *b);
 
 /*

@@ -131,23 +131,47 @@ static int change(const struct nic_facts *facts, const struct nic_queues *queues
 	return r < 0 ? r : 0;
 }
 
-/* Does b have queues that the older state does not have? */
-static bool queues_are_new(const struct nic_before *older, const struct nic_before *b)
+/* Are there queues that the older state does not have? */
+static bool queues_are_new(const struct nic_before *older, const struct nic_queues *queues)
 {
-	for (uint32_t i = 0; i < b->queues.n; i++)
-		if (!nic_queues_have(&older->queues, b->queues.ids[i]))
+	for (uint32_t i = 0; i < queues->n; i++)
+		if (!nic_queues_have(&older->queues, queues->ids[i]))
 			return true;
 	return false;
+}
+
+static int queues_add(const char *dir, struct nic_before *older, const struct nic_queues *queues)
+{
+	int r;
+
+	if (!queues_are_new(older, queues))
+		return 0;
+	r = nic_queues_add(&older->queues, queues);
+	return r < 0 ? r : journal_write(dir, older);
 }
 
 static int journal_go_on(const char *dir, struct nic_before *older, const struct nic_before *b)
 {
 	int r = nic_rules_del(b->name, older->rules, older->n_rules);
 
-	if (r < 0 || !queues_are_new(older, b))
+	if (r < 0)
 		return r;
-	r = nic_queues_add(&older->queues, &b->queues);
-	return r < 0 ? r : journal_write(dir, older);
+	older->n_rules = 0;
+	return queues_add(dir, older, &b->queues);
+}
+
+int nic_journal_resume(const char *dir, const char *nic, const struct nic_queues *queues,
+		       nic_say say, struct nic_before *ret)
+{
+	int r;
+
+	*ret = (struct nic_before){0};
+	r = nic_before_get(dir, nic, say, ret);
+	if (r == 0)
+		r = queues_add(dir, ret, queues);
+	if (r < 0)
+		nic_before_done(ret);
+	return r;
 }
 
 int nic_journal_begin(const char *dir, const struct nic_before *b, nic_say say,

@@ -32,6 +32,13 @@ int nic_journal_begin(const char *dir, const struct nic_before *b, nic_say say,
 		      char why[NIC_SENTENCE_BYTES]);
 
 /*
+ * Takes over a journal whose rules stay: queues that zcrxd was given since are added. *ret becomes
+ * what it says; nic_before_done() frees that. Returns 0 or an error of nic_before_get().
+ */
+int nic_journal_resume(const char *dir, const char *nic, const struct nic_queues *queues,
+		       nic_say say, struct nic_before *ret);
+
+/*
  * Makes the NIC ready again after somebody has spread packets over the queues or switched ntuple
  * rules off. Returns how many things were put right, or a negative errno.
  */

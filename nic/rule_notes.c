@@ -95,6 +95,50 @@ static int line_new(struct rule_notes *notes)
 	return 0;
 }
 
+/* Reads the line of this number. Returns false if there are no further ones. */
+static bool line_take(struct rule_notes *notes, uint32_t line,
+		      bool (*take)(void *data, const struct nic_rule *rule, struct rule_note note),
+		      void *data)
+{
+	char text[RULE_LINE_BYTES], why[FIELDS_WHY_BYTES];
+	const struct rule_note note = {.line = line, .generation = notes->generation};
+	struct nic_rule rule;
+	bool taken;
+
+	if (pread(notes->fd, text, sizeof(text), notes->start + (off_t)line * RULE_LINE_BYTES) !=
+	    sizeof(text))
+		return false;
+	taken = rule_line_parse(&rule, text, why) == 0 && take(data, &rule, note);
+	if (line_new(notes) < 0)
+		return false;
+	if (taken)
+		notes->n_free--;
+	else
+		line_write(notes, line, NULL);
+	return true;
+}
+
+int rule_notes_resume(struct rule_notes *notes, const char *dir, const char *nic,
+		      bool (*take)(void *data, const struct nic_rule *rule, struct rule_note note),
+		      void *data)
+{
+	struct rule_notes fresh = {.fd = -1, .generation = notes->generation + 1};
+	int r;
+
+	r = journal_open(dir, nic, &fresh.fd);
+	if (r == 0)
+		r = start_find(fresh.fd, &fresh.start);
+	while (r == 0 && line_take(&fresh, fresh.n, take, data))
+		;
+	if (r < 0) {
+		rule_notes_done(&fresh);
+		return r;
+	}
+	rule_notes_done(notes);
+	*notes = fresh;
+	return 0;
+}
+
 int rule_notes_add(struct rule_notes *notes, const struct nic_rule *rule, struct rule_note *ret)
 {
 	uint32_t line;

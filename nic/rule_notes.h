@@ -8,6 +8,7 @@
 #ifndef ZCRX_NIC_RULE_NOTES_H
 #define ZCRX_NIC_RULE_NOTES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -34,6 +35,14 @@ void rule_notes_init(struct rule_notes *notes);
  * they are struck. Returns 0 or a negative errno.
  */
 int rule_notes_open(struct rule_notes *notes, const char *dir, const char *nic);
+
+/*
+ * The same with rules in it that stay: take() is called with each of them, and its note. A rule for
+ * which it returns false is struck.
+ */
+int rule_notes_resume(struct rule_notes *notes, const char *dir, const char *nic,
+		      bool (*take)(void *data, const struct nic_rule *rule, struct rule_note note),
+		      void *data);
 void rule_notes_done(struct rule_notes *notes);
 
 /* Notes a rule. Returns 0 or a negative errno. */

@@ -281,11 +281,6 @@ void ask_break(void)
 	pthread_mutex_unlock(&asking.lock);
 }
 
-bool ask_is_bound(void)
-{
-	return ask_has_lease() || ask_has_udmabuf();
-}
-
 void ask_again(void)
 {
 	union link_any m = {.as_HAVE = {.in_flight = 0}};
@@ -322,6 +317,13 @@ void ask_release(uint32_t kind, uint64_t n)
 	asking.amounts[kind] -= n;
 	if (!asking.broken)
 		ask_tell(&m, LINK_RELEASE);
+	pthread_mutex_unlock(&asking.lock);
+}
+
+void ask_part_with(uint32_t kind)
+{
+	pthread_mutex_lock(&asking.lock);
+	asking.amounts[kind]--;
 	pthread_mutex_unlock(&asking.lock);
 }
 

@@ -62,11 +62,6 @@ void ask_break(void);
  */
 void ask_again(void);
 
-/* Has it any lease, or a dma-buf that the broker made? Such a pump cannot change brokers yet. */
-bool ask_is_bound(void);
-bool ask_has_lease(void);
-bool ask_has_udmabuf(void);
-
 /* Says which files of memory are charged (LINK_HAVE_FILE). */
 void ask_tell_files(void);
 
@@ -76,6 +71,9 @@ void ask_give_up(void);
 /* Less of a kind is charged; the broker is told, now or later. */
 void ask_release(uint32_t kind, uint64_t n);
 void ask_landed(uint32_t n);
+
+/* One of a kind is not this pump's to release any more. */
+void ask_part_with(uint32_t kind);
 
 /* The client's user, to whom everything is charged. */
 struct user *ask_user(void);

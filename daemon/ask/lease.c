@@ -98,14 +98,6 @@ const char *kernel_refuses_zcrx(void)
 	return *all.zcrx_refused ? all.zcrx_refused : NULL;
 }
 
-bool ask_has_lease(void)
-{
-	pthread_mutex_lock(&all.lock);
-	bool any = !LIST_EMPTY(&all.leases);
-	pthread_mutex_unlock(&all.lock);
-	return any;
-}
-
 uint32_t ask_lease_id(const struct lease *l)
 {
 	return l->id;

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "daemon/ask/ask.h"
+#include "daemon/grant/account.h"
 #include "daemon/grant/files.h"
 
 struct kept {
@@ -23,16 +24,7 @@ struct kept {
 static struct {
 	pthread_mutex_t lock;
 	LIST_HEAD(, kept) made; /* that files_keep_later() was not called for yet */
-	uint32_t n;             /* in all */
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-bool ask_has_udmabuf(void)
-{
-	pthread_mutex_lock(&all.lock);
-	bool any = all.n > 0;
-	pthread_mutex_unlock(&all.lock);
-	return any;
-}
 
 int udmabuf_new(int memfd, uint64_t bytes)
 {
@@ -46,7 +38,6 @@ int udmabuf_new(int memfd, uint64_t bytes)
 	*k = (struct kept){.id = m.re_UDMABUF.id, .memfd = -1, .dmabuf = fd};
 	pthread_mutex_lock(&all.lock);
 	LIST_INSERT_HEAD(&all.made, k, link);
-	all.n++;
 	pthread_mutex_unlock(&all.lock);
 	return fd;
 }
@@ -72,11 +63,9 @@ int files_keep_later(struct kept **ret, struct user *u, int memfd, int dmabuf)
 void files_keep(struct kept *k)
 {
 	union link_any m = {.as_KEEP = {.id = k->id}};
-	pthread_mutex_lock(&all.lock);
-	all.n--;
-	pthread_mutex_unlock(&all.lock);
 	fd_close(k->dmabuf);
 	fd_close(k->memfd);
+	ask_part_with(ACCOUNT_AREAS); /* the charge of one goes with it */
 	ask_tell(&m, LINK_KEEP);
 	free(k);
 }

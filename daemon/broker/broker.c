@@ -301,6 +301,8 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct p
 		r = watch_files(b);
 	if (r >= 0)
 		b->next_id = pumps_take(&b->pumps);
+	if (leases_any())
+		leases_settle();
 	if (r >= 0)
 		r = listen_to(b, l);
 	if (r >= 0 && leases_any())

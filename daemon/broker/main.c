@@ -176,9 +176,11 @@ static int serve(sd_event *event, struct config *config, const struct options *o
 	leases_init(config->nics, config->state);
 	if (config->nics && kernel_refuses_zcrx())
 		log_warn("%s", kernel_refuses_zcrx());
-	/* Not before: this may have put a NIC back that is no longer named. */
-	if (!config->nics)
+	/* Not before: this may put a NIC back that is no longer named. */
+	if (!config->nics) {
+		leases_settle();
 		r = privilege_drop();
+	}
 	if (r < 0) {
 		log_error("capabilities cannot be given away: %s", strerrordesc_np(-r));
 		listeners_close(&s.listeners);

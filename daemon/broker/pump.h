@@ -23,6 +23,7 @@ struct held_host;
 struct held_kept;
 struct held_lease;
 struct pumps;
+struct record_file;
 struct report;
 
 /* Something asked for that may take long. */
@@ -44,8 +45,10 @@ struct pump {
 	bool over;                 /* the client has gone; what it has not read yet has not */
 	bool dead;                 /* the process has ended */
 	bool broken;               /* it was ended for what it sent */
+	bool again;                /* it is of the broker before */
 	bool taken;                /* from the broker before, and has not said yet what it has */
 
+	struct record_file *record; /* for the next broker; NULL: it does not outlive this one */
 	uint64_t charged[ACCOUNT_KINDS];
 	uint64_t hosted[ACCOUNT_KINDS]; /* for how much of it there were sockets (serve_host.c) */
 	struct flight_reader *reader;

@@ -123,6 +123,7 @@ static void pump_free(struct pump *p)
 	identity_done(&p->is);
 	pthread_mutex_destroy(&p->lock);
 	report_put(p->report);
+	record_close(p->record);
 	free(p);
 }
 
@@ -378,7 +379,7 @@ static int process_start(struct pump *p, int client)
 	if (p->pidfd < 0)
 		return -errno;
 	struct record record = {.pump = p->pid, .id = p->id, .who = p->who, .is = p->is};
-	r = record_write(p->all->records, &record);
+	r = record_write(&p->record, p->all->records, &record);
 	p->started = record.started;
 	if (r < 0)
 		log_warn("%s: %s: client %u does not outlive this zcrxd", p->all->records,
@@ -472,7 +473,11 @@ struct taking {
 	uint32_t last_id, n, lost;
 };
 
-static bool take(struct record *r, int pidfd, void *data)
+/*
+ * One that cannot be taken over is ended: what was set for it is taken back, and it would go on
+ * without.
+ */
+static bool take(struct record *r, struct record_file *record, int pidfd, void *data)
 {
 	struct taking *t = data;
 	t->last_id = r->id > t->last_id ? r->id : t->last_id;
@@ -481,22 +486,27 @@ static bool take(struct record *r, int pidfd, void *data)
 	t->lost++;
 	if (!p) {
 		fd_close(sock);
+		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 		return false;
 	}
 	p->sock = sock;
 	p->pid = r->pump;
-	p->taken = true;
+	p->again = p->taken = true;
 	if (report_take(p, pidfd) < 0 || admission_again(&p->who) < 0) {
+		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 		pump_free(p);
 		return false;
 	}
+	p->record = record;
 	p->pidfd = pidfd;
 	p->started = r->started;
 	p->is = r->is;
 	p->is.socket = *p->who.socket ? p->who.socket : NULL;
 	TAILQ_INSERT_TAIL(&t->all->list, p, link);
+	serve_again(p);
 	if (watch(p, false) < 0 || tell_start(p) < 0)
 		pump_break(p, "cannot be taken over");
+	serve_lease_again(p);
 	t->lost--;
 	t->n++;
 	return true;

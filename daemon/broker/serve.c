@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "daemon/broker/errand.h"
+#include "daemon/broker/record.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
@@ -20,8 +21,7 @@
 #include "daemon/grant/udmabuf.h"
 #include "proto/wire.h"
 
-#define HAVE_MAX   (1ull << 48) /* of a kind: what is more would overflow sums */
-#define FLIGHT_MAX 1024u
+#define HAVE_MAX (1ull << 48) /* of a kind: what is more would overflow sums */
 
 /* A dma-buf that was made for the client. */
 struct held_kept {
@@ -36,13 +36,27 @@ static bool is_amount(const struct link_amount *m)
 	return m->kind < ACCOUNT_KINDS && m->kind != ACCOUNT_SESSIONS && m->kind != ACCOUNT_FILES;
 }
 
+static void charged_set(struct pump *p, uint32_t kind, uint64_t n)
+{
+	__atomic_store_n(&p->charged[kind], n, __ATOMIC_RELAXED);
+	record_charge(p->record, kind, n);
+}
+
+static void in_flight_set(struct pump *p, uint32_t n)
+{
+	p->in_flight = n;
+	record_flight(p->record, n);
+}
+
+/* It is in the record before it is answered: so a pump never has more than the record says. */
 int on_charge(struct pump *p, const struct link_amount *m, struct served *s)
 {
 	(void)s;
-	if (!is_amount(m))
+	if (!is_amount(m) || m->n > HAVE_MAX)
 		return -EINVAL;
 	int r = files_account(p->who.user, m->kind, m->n);
-	p->charged[m->kind] += r == 0 ? m->n : 0;
+	if (r == 0)
+		charged_set(p, m->kind, p->charged[m->kind] + m->n);
 	return r;
 }
 
@@ -50,27 +64,46 @@ void on_release(struct pump *p, const struct link_amount *m)
 {
 	if (!is_amount(m) || m->n > p->charged[m->kind])
 		return pump_break(p, "releases more than it was charged");
-	p->charged[m->kind] -= m->n;
+	charged_set(p, m->kind, p->charged[m->kind] - m->n);
 	if (p->hosted[m->kind] > p->charged[m->kind])
 		p->hosted[m->kind] = p->charged[m->kind];
 	account_release(p->who.user, m->kind, m->n);
 }
 
-/* What the broker before had charged it, whatever the limits are now. */
+void serve_again(struct pump *p)
+{
+	for (uint32_t kind = 0; kind < ACCOUNT_KINDS; kind++) {
+		struct link_amount amount = {.kind = kind, .n = record_charged(p->record, kind)};
+		if (!is_amount(&amount))
+			continue;
+		p->charged[kind] = amount.n;
+		/* A client has one request at a time: at most one socket was not answered. */
+		p->hosted[kind] = amount.n > 0 ? amount.n - 1 : 0;
+		account_take(p->who.user, kind, amount.n);
+	}
+	p->in_flight = record_in_flight(p->record);
+	flight_reader_take(p->reader, p->in_flight);
+}
+
+/*
+ * What a pump has is less than the record says if the broker before had not read a release, or not
+ * answered a charge, which is then asked for again. It is never more.
+ */
 void on_have(struct pump *p, const struct link_have *m)
 {
 	if (!p->taken)
 		return pump_break(p, "says again what it has");
 	p->taken = false;
 	for (uint32_t kind = 0; kind < ACCOUNT_KINDS; kind++) {
-		struct link_amount amount = {.kind = kind, .n = m->amounts[kind]};
-		if (!is_amount(&amount) || amount.n > HAVE_MAX)
-			continue;
-		p->charged[kind] = amount.n;
-		account_take(p->who.user, kind, amount.n);
+		uint64_t less = m->amounts[kind] < p->charged[kind]
+					? p->charged[kind] - m->amounts[kind]
+					: 0;
+		charged_set(p, kind, p->charged[kind] - less);
+		account_release(p->who.user, kind, less);
 	}
-	p->in_flight = m->in_flight < FLIGHT_MAX ? m->in_flight : FLIGHT_MAX;
-	flight_reader_take(p->reader, p->in_flight);
+	uint32_t landed = m->in_flight < p->in_flight ? p->in_flight - m->in_flight : 0;
+	in_flight_set(p, p->in_flight - landed);
+	flight_reader_release(p->reader, landed);
 }
 
 /* So many of those that were asked for as are within the rate. */
@@ -89,7 +122,7 @@ int on_flight(struct pump *p, const struct link_count *m, struct served *s)
 	(void)s;
 	if (!flight_reader_charge(p->reader, m->n))
 		return -EBUSY;
-	p->in_flight += m->n;
+	in_flight_set(p, p->in_flight + m->n);
 	return 0;
 }
 
@@ -97,7 +130,7 @@ void on_landed(struct pump *p, const struct link_count *m)
 {
 	if (m->n > p->in_flight)
 		return pump_break(p, "lands more than it sent");
-	p->in_flight -= m->n;
+	in_flight_set(p, p->in_flight - m->n);
 	flight_reader_release(p->reader, m->n);
 }
 
@@ -199,7 +232,8 @@ static void keep(struct pump *p, struct held_kept *k)
 	LIST_REMOVE(k, link);
 	pthread_mutex_unlock(&p->lock);
 	if (p->charged[ACCOUNT_AREAS] > 0) {
-		p->charged[ACCOUNT_AREAS]--; /* goes with it */
+		/* Goes with it. */
+		charged_set(p, ACCOUNT_AREAS, p->charged[ACCOUNT_AREAS] - 1);
 		files_keep(k->kept);
 	}
 	free(k);
@@ -211,7 +245,11 @@ void on_keep(struct pump *p, const struct link_id *m)
 	LIST_FOREACH (k, &p->kept, link)
 		if (k->id == m->id)
 			return keep(p, k);
-	pump_break(p, "keeps what it has not");
+	if (!p->again || p->charged[ACCOUNT_AREAS] == 0)
+		return pump_break(p, "keeps what it has not");
+	/* The broker before had it: nobody counts any more how long the client has it. */
+	charged_set(p, ACCOUNT_AREAS, p->charged[ACCOUNT_AREAS] - 1);
+	account_release(p->who.user, ACCOUNT_AREAS, 1);
 }
 
 static uint64_t kept_count(struct pump *p)
@@ -233,6 +271,9 @@ int on_udmabuf(struct pump *p, const struct link_bytes *m, struct served *s)
 	_cleanup_(fd_closep) int given = -1;
 	struct held_kept *k = calloc(1, sizeof(*k));
 	static uint32_t last_id;
+	/* Not a number of the broker before, of which the pump may have some. */
+	if (!last_id)
+		last_id = (uint32_t)clock_ns();
 	classes_put(classes);
 	int r = !k ? -ENOMEM : !may ? -EACCES : serve_given(p, &m->hdr, &given, 1);
 	if (r == 0 && fcntl(given, F_GET_SEALS) < 0)

@@ -15,6 +15,10 @@
  */
 void serve_message(struct pump *p, const union link_any *m);
 
+/* What the record says that a pump of the broker before was charged, whatever the limits are now.
+ */
+void serve_again(struct pump *p);
+
 /* The process has ended: what it was charged is given back. */
 void serve_release(struct pump *p);
 

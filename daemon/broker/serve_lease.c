@@ -9,6 +9,7 @@
 #include <sys/pidfd.h>
 
 #include "base/fd.h"
+#include "daemon/broker/record.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_host.h"
 #include "daemon/grant/attach.h"
@@ -22,20 +23,20 @@
 #include "proto/reason.h"
 #include "proto/wire.h"
 
-#define LEASES_MAX 1024u
-
 struct held_rule {
 	LIST_ENTRY(held_rule) link;
 	uint32_t id;
 	struct lease_rule *rule;
 	const char *why; /* as it was told */
+	uint32_t record; /* the number of its entry */
 };
 
 struct held_lease {
 	LIST_ENTRY(held_lease) link;
 	uint32_t id;
 	struct lease *lease;
-	uint32_t lost; /* as it was told */
+	uint32_t lost;   /* as it was told */
+	uint32_t record; /* the number of its entry */
 	LIST_HEAD(, held_rule) rules;
 };
 
@@ -57,19 +58,29 @@ static struct held_rule *rule_find(const struct held_lease *h, uint32_t id)
 	return NULL;
 }
 
-/* The lease itself, once; its rules went before. */
+/*
+ * The next broker deletes a rule that is not in the record, and may set again one that is: so it is
+ * struck there first.
+ */
+static void rule_drop(struct pump *p, struct held_lease *h, struct held_rule *rule)
+{
+	pthread_mutex_lock(&p->lock);
+	LIST_REMOVE(rule, link);
+	pthread_mutex_unlock(&p->lock);
+	record_strike(p->record, rule->record);
+	lease_unsteer(h->lease, rule->rule);
+	free(rule);
+}
+
 static void lease_drop(struct pump *p, struct held_lease *h)
 {
-	struct held_rule *rule;
+	while (!LIST_EMPTY(&h->rules))
+		rule_drop(p, h, LIST_FIRST(&h->rules));
 	pthread_mutex_lock(&p->lock);
 	LIST_REMOVE(h, link);
 	pthread_mutex_unlock(&p->lock);
-	while ((rule = LIST_FIRST(&h->rules))) {
-		LIST_REMOVE(rule, link);
-		lease_unsteer(h->lease, rule->rule);
-		free(rule);
-	}
 	lease_end(h->lease);
+	record_strike(p->record, h->record);
 	free(h);
 }
 
@@ -83,15 +94,50 @@ static int judge(const struct policy_class *class, const struct link_lease *m, c
 	return v.reason ? -EACCES : 0;
 }
 
+static void lease_say(const struct held_lease *h, struct link_lease_reply *ret)
+{
+	const uint32_t *rxqs;
+	lease_where(h->lease, &ret->ifindex, &rxqs, &ret->n);
+	memcpy(ret->rxqs, rxqs, ret->n * sizeof(*rxqs));
+	snprintf(ret->nic, sizeof(ret->nic), "%s", lease_name(h->lease));
+}
+
+/* The pump has it from now on. */
+static void lease_hold(struct pump *p, struct held_lease *h)
+{
+	pthread_mutex_lock(&p->lock);
+	LIST_INSERT_HEAD(&p->leases, h, link);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static int lease_record(struct pump *p, struct held_lease *h)
+{
+	struct record_entry e = {.what = RECORD_LEASE, .id = h->id, .lease = h->id};
+	const uint32_t *rxqs;
+	lease_where(h->lease, &e.as_lease.ifindex, &rxqs, &e.as_lease.n);
+	memcpy(e.as_lease.rxqs, rxqs, e.as_lease.n * sizeof(*rxqs));
+	snprintf(e.as_lease.nic, sizeof(e.as_lease.nic), "%s", lease_name(h->lease));
+	return record_add(p->record, &e, &h->record);
+}
+
+/*
+ * It has the lease already if the broker before was killed before it answered: then that is the
+ * answer.
+ */
 int on_lease(struct pump *p, const struct link_lease *m, struct served *s)
 {
 	struct link_lease_reply *ret = &s->reply.re_LEASE;
 	struct classes *classes;
 	char nic[sizeof(m->nic)], why[NIC_SENTENCE_BYTES] = "";
+	struct held_lease *h = lease_find(p, m->lease);
 	snprintf(nic, sizeof(nic), "%.*s", (int)sizeof(nic) - 1, m->nic);
-	if (m->n == 0 || m->n > LEASE_QUEUES_MAX || lease_find(p, m->lease))
+	if (m->n == 0 || m->n > LEASE_QUEUES_MAX || (h && !p->again))
 		return -EINVAL;
-	struct held_lease *h = calloc(1, sizeof(*h));
+	if (h) {
+		lease_say(h, ret);
+		return 0;
+	}
+	h = calloc(1, sizeof(*h));
 	if (!h)
 		return -ENOMEM;
 	h->id = m->lease;
@@ -105,19 +151,23 @@ int on_lease(struct pump *p, const struct link_lease *m, struct served *s)
 	if (r == 0)
 		r = lease_take(&h->lease, &wish, why);
 	classes_put(classes);
+	if (r == 0) {
+		r = lease_record(p, h);
+		if (r < 0) {
+			lease_end(h->lease);
+			snprintf(why, sizeof(why),
+				 "zcrxd's record of leases cannot be written: %s.",
+				 strerrordesc_np(-r));
+		}
+	}
 	if (r < 0) {
 		if (!*ret->text)
 			snprintf(ret->text, sizeof(ret->text), "%s", why);
 		free(h);
 		return r;
 	}
-	const uint32_t *rxqs;
-	lease_where(h->lease, &ret->ifindex, &rxqs, &ret->n);
-	memcpy(ret->rxqs, rxqs, ret->n * sizeof(*rxqs));
-	snprintf(ret->nic, sizeof(ret->nic), "%s", lease_name(h->lease));
-	pthread_mutex_lock(&p->lock);
-	LIST_INSERT_HEAD(&p->leases, h, link);
-	pthread_mutex_unlock(&p->lock);
+	lease_say(h, ret);
+	lease_hold(p, h);
 	return 0;
 }
 
@@ -132,21 +182,52 @@ int on_lease_end(struct pump *p, const struct link_id *m, struct served *s)
 
 /* ---- rules ---- */
 
+static void rule_hold(struct pump *p, struct held_lease *h, struct held_rule *rule)
+{
+	pthread_mutex_lock(&p->lock);
+	LIST_INSERT_HEAD(&h->rules, rule, link);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static int rule_record(struct pump *p, const struct held_lease *h, struct held_rule *rule)
+{
+	struct record_entry e = {.what = RECORD_RULE, .id = rule->id, .lease = h->id};
+	rule_where(rule->rule, &e.as_rule.match, &e.as_rule.place);
+	return record_add(p->record, &e, &rule->record);
+}
+
 static void rules_hold(struct pump *p, struct held_lease *h, uint32_t first,
 		       const struct steered *set)
 {
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct held_rule *rule = calloc(1, sizeof(*rule));
-		if (!rule) {
+		if (rule) {
+			rule->id = first + i;
+			rule->rule = set->rules[i];
+		}
+		if (!rule || rule_record(p, h, rule) < 0) {
 			lease_unsteer(h->lease, set->rules[i]);
+			free(rule);
 			continue; /* the pump does not get it back: it goes nowhere */
 		}
-		rule->id = first + i;
-		rule->rule = set->rules[i];
-		pthread_mutex_lock(&p->lock);
-		LIST_INSERT_HEAD(&h->rules, rule, link);
-		pthread_mutex_unlock(&p->lock);
+		rule_hold(p, h, rule);
 	}
+}
+
+/*
+ * The rules that it asks for may be there already if the broker before was killed before it
+ * answered: they are set anew.
+ */
+static int rules_free(struct pump *p, struct held_lease *h, uint32_t first)
+{
+	for (uint32_t i = 0; i < STEERED_RULES_MAX; i++) {
+		struct held_rule *rule = rule_find(h, first + i);
+		if (rule && !p->again)
+			return -EINVAL;
+		if (rule)
+			rule_drop(p, h, rule);
+	}
+	return 0;
 }
 
 int on_steer(struct pump *p, const struct link_steer *m, struct served *s)
@@ -158,9 +239,8 @@ int on_steer(struct pump *p, const struct link_steer *m, struct served *s)
 	_cleanup_(fd_closep) int sock = -1;
 	if (!h)
 		return -ENOENT;
-	for (uint32_t i = 0; i < STEERED_RULES_MAX; i++)
-		if (rule_find(h, m->rule + i))
-			return -EINVAL;
+	if (rules_free(p, h, m->rule) < 0)
+		return -EINVAL;
 	struct socket_facts facts;
 	int r = m->host ? 0 : serve_given(p, &m->hdr, &sock, 1);
 	if (r == 0)
@@ -185,11 +265,7 @@ int on_unsteer(struct pump *p, const struct link_rule *m, struct served *s)
 	(void)s;
 	if (!rule)
 		return -ENOENT;
-	pthread_mutex_lock(&p->lock);
-	LIST_REMOVE(rule, link);
-	pthread_mutex_unlock(&p->lock);
-	lease_unsteer(h->lease, rule->rule);
-	free(rule);
+	rule_drop(p, h, rule);
 	return 0;
 }
 
@@ -287,6 +363,19 @@ static void tell_news(struct pump *p, const struct held_lease *h, uint32_t reaso
 	(void)wire_send(p->sock, &m.hdr, NULL, MSG_DONTWAIT);
 }
 
+/* The next broker has to tell the pump if the rule brings packets again. */
+static void rule_told(struct pump *p, struct held_lease *h, struct held_rule *rule, const char *why)
+{
+	struct record_entry e = {.what = RECORD_RULE,
+				 .id = rule->id,
+				 .lease = h->id,
+				 .told = why != NULL};
+	tell_news(p, h, 0, rule->id, why);
+	rule->why = why;
+	rule_where(rule->rule, &e.as_rule.match, &e.as_rule.place);
+	record_put(p->record, rule->record, &e);
+}
+
 static void look(struct pump *p, struct held_lease *h)
 {
 	const char *why;
@@ -300,8 +389,7 @@ static void look(struct pump *p, struct held_lease *h)
 	LIST_FOREACH (rule, &h->rules, link) {
 		why = rule_why(rule->rule);
 		if (why != rule->why)
-			tell_news(p, h, 0, rule->id, why);
-		rule->why = why;
+			rule_told(p, h, rule, why);
 	}
 }
 
@@ -312,4 +400,56 @@ void serve_lease_news(struct pump *p)
 	LIST_FOREACH (h, &p->leases, link)
 		look(p, h);
 	pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- of the broker before ---- */
+
+static const char told_before[] = "What the broker before told.";
+
+static void lease_again_one(struct pump *p, const struct record_entry *e, uint32_t number)
+{
+	struct held_lease *h = calloc(1, sizeof(*h));
+	const struct lease_was was = {.nic = e->as_lease.nic,
+				      .ifindex = e->as_lease.ifindex,
+				      .rxqs = e->as_lease.rxqs,
+				      .n = e->as_lease.n,
+				      .poke = p->poke};
+	if (h) {
+		h->id = e->id;
+		h->record = number;
+	}
+	if (h && lease_again(&h->lease, &was) == 0)
+		return lease_hold(p, h);
+	record_strike(p->record, number);
+	tell_news(p, &(struct held_lease){.id = e->id}, REASON_NIC_GONE, 0,
+		  "The queue is not the one any more that zcrxd may hand out.");
+	free(h);
+}
+
+/* A rule of a lease that was not taken over goes with what the NIC's journal has besides. */
+static void rule_again_one(struct pump *p, const struct record_entry *e, uint32_t number)
+{
+	struct held_lease *h = lease_find(p, e->lease);
+	struct held_rule *rule = h ? calloc(1, sizeof(*rule)) : NULL;
+	if (rule) {
+		rule->id = e->id;
+		rule->record = number;
+		rule->why = e->told ? told_before : NULL;
+	}
+	if (rule && lease_steer_again(h->lease, &e->as_rule.match, &e->as_rule.place, e->told,
+				      &rule->rule) == 0)
+		return rule_hold(p, h, rule);
+	record_strike(p->record, number);
+	free(rule);
+}
+
+void serve_lease_again(struct pump *p)
+{
+	struct record_entry e;
+	for (uint32_t i = 0; record_get(p->record, i, &e); i++)
+		if (e.what == RECORD_LEASE)
+			lease_again_one(p, &e, i);
+	for (uint32_t i = 0; record_get(p->record, i, &e); i++)
+		if (e.what == RECORD_RULE)
+			rule_again_one(p, &e, i);
 }

@@ -5,6 +5,12 @@
 
 #include "daemon/broker/pump.h"
 
+/*
+ * A pump of the broker before has the leases and rules that its record says; it was told START. On
+ * the control thread, before leases_settle().
+ */
+void serve_lease_again(struct pump *p);
+
 /* All that the pump has end; its process has ended. */
 void serve_lease_end_all(struct pump *p);
 

@@ -142,7 +142,7 @@ static bool look_once(struct guard *g, bool locked)
 	struct facts f;
 	bool done = true;
 	pthread_mutex_lock(&g->lock);
-	if (!LIST_EMPTY(&g->leases) && !is_gone(g) && facts_begin(&f, &g->rules) == 0) {
+	if (g->begun && !LIST_EMPTY(&g->leases) && !is_gone(g) && facts_begin(&f, &g->rules) == 0) {
 		uint64_t changes = g->changes;
 		gather(g, &f, locked);
 		done = changes == g->changes;
@@ -219,6 +219,12 @@ int guard_init(struct guard *g, const char *nic, const struct nic_queues *queues
 	pthread_attr_destroy(&attributes);
 	g->is_thread = r == 0;
 	return r;
+}
+
+void guard_begin(struct guard *g)
+{
+	g->begun = true;
+	guard_look(g);
 }
 
 void guard_done(struct guard *g)

@@ -27,6 +27,7 @@ struct guard {
 	struct rules rules;
 	LIST_HEAD(, guarded) leases;
 	uint32_t ifindex;
+	bool begun;       /* guard_begin() was called */
 	uint64_t changes; /* counts rules and leases that came or went */
 	uint64_t cost_ms; /* how long it took to gather the facts the last time */
 	bool blind;       /* the NIC did not tell the last time, and this was logged */
@@ -41,6 +42,9 @@ struct guard {
 int guard_init(struct guard *g, const char *nic, const struct nic_queues *queues);
 /* Joins the thread. The rules stay. */
 void guard_done(struct guard *g);
+
+/* The leases and rules of the zcrxd before are here: from now on the thread looks. */
+void guard_begin(struct guard *g);
 
 /* Makes the thread look soon, since something changed. Does not block. */
 void guard_look(struct guard *g);

@@ -140,6 +140,33 @@ int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_S
 	return r;
 }
 
+int lease_again(struct lease **ret, const struct lease_was *was)
+{
+	struct leases *nic = leases_of(was->nic);
+	if (!nic || nic->unready)
+		return -ENODEV;
+	if (was->n == 0 || was->n > LEASE_QUEUES_MAX)
+		return -EINVAL;
+	struct lease *l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	*l = (struct lease){.nic = nic, .guarded = {.n = was->n, .poke = was->poke}};
+	memcpy(l->guarded.rxqs, was->rxqs, was->n * sizeof(*was->rxqs));
+	pthread_mutex_lock(&nic->guard.lock);
+	/* All leases of a NIC are of the same card: the first lease says which. */
+	int r = nic->n > 0 && nic->ifindex != was->ifindex
+			? -ENODEV
+			: pick_again(&nic->pick, was->rxqs, was->n);
+	if (r == 0)
+		leases_add(nic, &l->guarded, was->ifindex);
+	pthread_mutex_unlock(&nic->guard.lock);
+	if (r < 0)
+		free(l);
+	else
+		*ret = l;
+	return r;
+}
+
 const char *lease_name(const struct lease *l)
 {
 	return l->nic->config->name;
@@ -186,6 +213,26 @@ int lease_steer(struct lease *l, const struct nic_rule *match, const struct nic_
 	if (r == 0)
 		l->next = (l->next + 1) % l->guarded.n;
 	pthread_mutex_unlock(&nic->guard.lock);
+	return r;
+}
+
+static bool has_queue(const struct lease *l, uint32_t queue)
+{
+	for (uint32_t i = 0; i < l->guarded.n; i++)
+		if (l->guarded.rxqs[i] == queue)
+			return true;
+	return false;
+}
+
+int lease_steer_again(struct lease *l, const struct nic_rule *match, const struct nic_place *place,
+		      bool told, struct lease_rule **ret)
+{
+	struct guard *g = &l->nic->guard;
+	if (!has_queue(l, match->queue))
+		return -EINVAL;
+	pthread_mutex_lock(&g->lock);
+	int r = rules_again(&g->rules, match, place, told, &l->guarded, ret);
+	pthread_mutex_unlock(&g->lock);
 	return r;
 }
 

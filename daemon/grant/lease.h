@@ -39,6 +39,21 @@ struct lease_wish {
  */
 int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES]);
 
+/* A lease of the zcrxd before. */
+struct lease_was {
+	const char *nic;
+	uint32_t ifindex;
+	const uint32_t *rxqs;
+	uint32_t n;
+	int poke; /* as in a wish */
+};
+
+/*
+ * Between leases_init() and leases_settle(). Returns 0, -ENODEV if there is no such NIC to lease
+ * of, -EBUSY if one of the queues is not zcrxd's, or somebody else has it, -EINVAL, or -ENOMEM.
+ */
+int lease_again(struct lease **ret, const struct lease_was *was);
+
 /* The interface's name, which lives as long as the configuration. */
 const char *lease_name(const struct lease *l);
 
@@ -64,6 +79,12 @@ uint32_t lease_lost(const struct lease *l, const char **ret_why);
  */
 int lease_steer(struct lease *l, const struct nic_rule *match, const struct nic_place *place,
 		struct lease_rule **ret);
+/*
+ * A rule of the zcrxd before; told: it brought no packets, and whoever has it was told so. Before
+ * leases_settle(). Returns 0, -EINVAL, -EALREADY or -ENOMEM.
+ */
+int lease_steer_again(struct lease *l, const struct nic_rule *match, const struct nic_place *place,
+		      bool told, struct lease_rule **ret);
 void lease_unsteer(struct lease *l, struct lease_rule *rule);
 
 #endif

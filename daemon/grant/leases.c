@@ -34,14 +34,6 @@ static void say(bool trouble, const char *line)
 		log_info("%s", line);
 }
 
-static void note_left_behind(void *arg, const char *name)
-{
-	(void)arg;
-	for (uint32_t i = 0; i < all.n; i++)
-		if (strcmp(all.nics[i].config->name, name) == 0)
-			all.nics[i].left_behind = all.nics[i].owed = true;
-}
-
 static void init(struct leases *nic, const struct config_nic *config)
 {
 	*nic = (struct leases){.config = config};
@@ -59,13 +51,66 @@ void leases_init(const struct config_nic *nics, const char *state_dir)
 	uint32_t n = 0;
 	all.dir = state_dir;
 	all.owing = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	nic_put_back_all(state_dir, say);
 	for (const struct config_nic *c = nics; c; c = c->next)
 		n++;
 	all.nics = calloc(n + 1, sizeof(*all.nics));
 	for (const struct config_nic *c = nics; c && all.nics; c = c->next)
 		init(&all.nics[all.n++], c);
-	journal_list(state_dir, note_left_behind, NULL);
+}
+
+struct leases *leases_of(const char *name)
+{
+	for (uint32_t i = 0; i < all.n; i++)
+		if (strcmp(all.nics[i].config->name, name) == 0)
+			return &all.nics[i];
+	return NULL;
+}
+
+/* The NIC has leases of the zcrxd before: it is ready, and its journal stays. */
+static void resume(struct leases *nic)
+{
+	struct nic_before before;
+	const char *name = nic->config->name;
+	int r = nic_journal_resume(all.dir, name, &nic->config->queues, say, &before);
+	if (r == 0) {
+		r = rules_resume(&nic->guard.rules, all.dir, &before);
+		nic_before_done(&before);
+	}
+	if (r < 0)
+		log_warn("%s: its rules cannot be taken over: %s", name, strerrordesc_np(-r));
+}
+
+/* A NIC that the zcrxd before has changed. *later: there are leases, and nobody is to wait. */
+static void settle(void *later, const char *name)
+{
+	struct leases *nic = leases_of(name);
+	if (nic && (nic->n > 0 || *(const bool *)later)) {
+		nic->left_behind = nic->owed = nic->n == 0;
+		return;
+	}
+	int r = nic_put_back(all.dir, name, say);
+	if (r == 0)
+		log_info("%s: is as it was", name);
+	/* Set aside with -ENOENT, -EBADMSG or -ESTALE: there is nothing to put back any more. */
+	bool is_left = r < 0 && r != -ENOENT && r != -EBADMSG && r != -ESTALE;
+	if (nic)
+		nic->left_behind = nic->owed = is_left;
+}
+
+void leases_settle(void)
+{
+	bool later = false;
+	for (uint32_t i = 0; i < all.n; i++)
+		later |= all.nics[i].n > 0;
+	journal_list(all.dir, settle, &later);
+	for (uint32_t i = 0; i < all.n; i++) {
+		struct leases *nic = &all.nics[i];
+		pthread_mutex_lock(&nic->guard.lock);
+		if (nic->n > 0)
+			resume(nic);
+		guard_begin(&nic->guard);
+		pthread_mutex_unlock(&nic->guard.lock);
+	}
 	eventfd_write(all.owing, 1);
 }
 

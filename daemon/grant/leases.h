@@ -39,8 +39,15 @@ struct leases {
 	struct work work;
 };
 
-/* Puts back first what a daemon that was killed left behind, as far as that is possible now. */
 void leases_init(const struct config_nic *nics, const char *state_dir);
+
+/*
+ * After leases_init(), and after the leases and rules of a zcrxd that was killed were taken over
+ * (lease_again()): what else it left behind is put back, as far as that is possible now. If any
+ * lease was taken over, a NIC without leases is put back later, by leases_look(), since that may
+ * take long.
+ */
+void leases_settle(void);
 
 /* Are there NICs of which queues can be leased? */
 bool leases_any(void);
@@ -64,6 +71,9 @@ void leases_done(void);
 /* For lease.c. The NIC of this index, in the order of the configuration; NULL: there are no more.
  */
 struct leases *leases_at(uint32_t i);
+
+/* The NIC of this name, or NULL. */
+struct leases *leases_of(const char *name);
 
 /* Is this one of the NICs, or, for "", is there any? */
 bool leases_has(const char *name);

@@ -91,6 +91,22 @@ int pick_queues(struct pick *p, struct guard *guard, uint32_t ifindex, bool left
 	return -EBUSY;
 }
 
+static bool may_be_leased(const struct pick *p, uint32_t rxq)
+{
+	for (uint32_t i = 0; i < p->config->queues.n; i++)
+		if (p->config->queues.ids[i] == rxq)
+			return !p->taken[i];
+	return false;
+}
+
+int pick_again(const struct pick *p, const uint32_t *rxqs, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (!may_be_leased(p, rxqs[i]))
+			return -EBUSY;
+	return 0;
+}
+
 void pick_mark(struct pick *p, const uint32_t *rxqs, uint32_t n, bool taken)
 {
 	for (uint32_t i = 0; i < p->config->queues.n; i++)

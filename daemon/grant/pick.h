@@ -40,6 +40,9 @@ uint32_t pick_free(struct pick *p, const struct policy_class *class);
 int pick_queues(struct pick *p, struct guard *guard, uint32_t ifindex, bool left_behind,
 		struct guarded *lease, char why[NIC_SENTENCE_BYTES]);
 
+/* Are these queues that may be leased, and are not? Returns 0 or -EBUSY. */
+int pick_again(const struct pick *p, const uint32_t *rxqs, uint32_t n);
+
 /* These queues are leased from now on, or not any more. */
 void pick_mark(struct pick *p, const uint32_t *rxqs, uint32_t n, bool taken);
 

@@ -10,6 +10,8 @@
 #include "daemon/common/log.h"
 #include "daemon/grant/guarded.h"
 #include "daemon/grant/log_client.h"
+#include "nic/before.h"
+#include "nic/ntuple.h"
 
 struct lease_rule {
 	LIST_ENTRY(lease_rule) link;
@@ -21,6 +23,8 @@ struct lease_rule {
 	struct rule_note note;
 	uint64_t since_ns;
 	bool abandoned; /* its socket has gone: it is not set any more */
+	bool is_noted;
+	bool untold; /* rules_mend() has to tell of it even if nothing changed */
 };
 
 /* Before, the socket may not be connected yet (HOST_OPEN, daemon/link/link.h). */
@@ -90,7 +94,8 @@ void rules_del(struct rules *rules, struct lease_rule *rule)
 	rule->lease = NULL;
 	if (!unset(rules, rule))
 		return;
-	rule_notes_strike(&rules->notes, rule->note);
+	if (rule->is_noted)
+		rule_notes_strike(&rules->notes, rule->note);
 	forget(rules, rule);
 }
 
@@ -120,10 +125,101 @@ static int noted_add(struct rules *rules, struct lease_rule *rule)
 	int r = rule_notes_add(&rules->notes, &rule->match, &rule->note);
 	if (r < 0)
 		return r;
+	rule->is_noted = true;
 	r = nic_rule_add(rules->nic, &rule->match, &rule->location);
 	if (r < 0)
 		rule_notes_strike(&rules->notes, rule->note);
 	return r;
+}
+
+static int insert(struct rules *rules, const struct lease_rule *like, struct lease_rule **ret)
+{
+	struct lease_rule *rule = malloc(sizeof(*rule));
+	if (!rule)
+		return -ENOMEM;
+	*rule = *like;
+	LIST_INSERT_HEAD(&rules->list, rule, link);
+	rules->n++;
+	if (ret)
+		*ret = rule;
+	return 0;
+}
+
+int rules_again(struct rules *rules, const struct nic_rule *match, const struct nic_place *place,
+		bool told, struct guarded *lease, struct lease_rule **ret)
+{
+	const struct lease_rule rule = {.match = *match,
+					.place = *place,
+					.location = NIC_NOWHERE,
+					.lease = lease,
+					.since_ns = clock_ns(),
+					.untold = told};
+	return has(rules, match) ? -EALREADY : insert(rules, &rule, ret);
+}
+
+static uint32_t location_of(const struct nic_rule_at *at, uint32_t n, const struct nic_rule *match)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (nic_rule_is(&at[i], match))
+			return at[i].location;
+	return NIC_NOWHERE;
+}
+
+/* The note of this rule is here. Returns false if there is no such rule, or it has one. */
+static bool note_take(void *data, const struct nic_rule *match, struct rule_note note)
+{
+	struct rules *rules = data;
+	struct lease_rule *rule;
+	LIST_FOREACH (rule, &rules->list, link) {
+		if (rule->is_noted || !nic_rule_same(&rule->match, match) ||
+		    rule->match.queue != match->queue)
+			continue;
+		rule->note = note;
+		return rule->is_noted = true;
+	}
+	return false;
+}
+
+/* What the journal has and no lease: it is to be deleted. */
+static int leftovers_insert(struct rules *rules, const struct nic_before *before)
+{
+	int r = 0;
+	for (uint32_t i = 0; i < before->n_rules && r == 0; i++)
+		if (!has(rules, &before->rules[i]))
+			r = insert(rules,
+				   &(struct lease_rule){.match = before->rules[i],
+							.location = NIC_NOWHERE},
+				   NULL);
+	return r;
+}
+
+int rules_resume(struct rules *rules, const char *dir, const struct nic_before *before)
+{
+	struct nic_rule_at *at = NULL;
+	struct lease_rule *rule;
+	uint32_t n = 0;
+	int r = nic_rules_get(rules->nic, &at, &n);
+	if (r == 0)
+		r = leftovers_insert(rules, before);
+	LIST_FOREACH (rule, &rules->list, link)
+		rule->location = location_of(at, n, &rule->match);
+	free(at);
+	if (r == 0)
+		r = rule_notes_resume(&rules->notes, dir, rules->nic, note_take, rules);
+	LIST_FOREACH (rule, &rules->list, link)
+		if (r == 0 && !rule->is_noted) {
+			r = rule_notes_add(&rules->notes, &rule->match, &rule->note);
+			rule->is_noted = r == 0;
+		}
+	delete_again(rules);
+	return r;
+}
+
+void rule_where(const struct lease_rule *rule, struct nic_rule *ret_match,
+		struct nic_place *ret_place)
+{
+	*ret_match = rule->match;
+	*ret_place = rule->place;
 }
 
 int rules_add(struct rules *rules, const struct nic_rule *match, const struct nic_place *place,
@@ -265,8 +361,9 @@ void rules_mend(struct rules *rules, const struct nic_own_rule *verdicts)
 			continue;
 		}
 		const char *why = mend(rules, rule, verdicts++, &done);
-		if (why == rule_why(rule))
+		if (why == rule_why(rule) && !rule->untold)
 			continue;
+		rule->untold = false;
 		__atomic_store_n(&rule->why, why, __ATOMIC_RELEASE);
 		guarded_tell(rule->lease);
 	}

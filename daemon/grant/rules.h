@@ -16,6 +16,7 @@
 
 struct guarded;
 struct lease_rule;
+struct nic_before;
 
 struct rules {
 	const char *nic; /* borrowed */
@@ -40,6 +41,24 @@ int rules_begin(struct rules *rules, const char *dir);
  */
 int rules_add(struct rules *rules, const struct nic_rule *match, const struct nic_place *place,
 	      struct guarded *lease, struct lease_rule **ret);
+
+/*
+ * A rule that the zcrxd before set for the lease, wherever it stands; told: rule_why() was not NULL
+ * then. Returns 0, -EALREADY or -ENOMEM.
+ */
+int rules_again(struct rules *rules, const struct nic_rule *match, const struct nic_place *place,
+		bool told, struct guarded *lease, struct lease_rule **ret);
+
+/*
+ * Those are all. Finds where they stand, deletes what the NIC's journal has besides, and goes on
+ * with that journal, which is in the folder dir and says what `before` says. Returns 0 or a
+ * negative errno.
+ */
+int rules_resume(struct rules *rules, const char *dir, const struct nic_before *before);
+
+/* Which packets it matches, and where their address was when it was judged. */
+void rule_where(const struct lease_rule *rule, struct nic_rule *ret_match,
+		struct nic_place *ret_place);
 
 /* Deletes a rule; if that fails now, later. */
 void rules_del(struct rules *rules, struct lease_rule *rule);

@@ -196,13 +196,11 @@ static void client_gone(struct pump *p)
 	ask_tell(&(union link_any){0}, LINK_OVER);
 }
 
-/* What has to do with a NIC cannot wait for another broker, which puts NICs back when it starts. */
+/* The next one takes the other end of a link that was made for it, if there is one. */
 static void broker_gone(struct pump *p)
 {
-	p->alone_until = clock_until(ORPHAN_MS);
+	p->alone_until = p->next < 0 ? 0 : clock_until(ORPHAN_MS);
 	ask_break();
-	if (p->next < 0 || ask_is_bound())
-		p->alone_until = 0;
 }
 
 static void give_up(struct pump *p)

@@ -56,6 +56,24 @@ int nic_rule_del(const char *nic, uint32_t location, const struct nic_rule *rule
 	return 0;
 }
 
+/* The NIC has at most one rule: that of `match`. */
+int nic_rules_get(const char *nic, struct nic_rule_at **ret, uint32_t *ret_n)
+{
+	(void)nic;
+	if (made_up.resets)
+		return -ENODEV;
+	*ret_n = made_up.stands;
+	*ret = calloc(1, sizeof(**ret));
+	**ret = (struct nic_rule_at){.location = THERE,
+				     .queue = match.queue,
+				     .family = match.family,
+				     .may_be_tcp = true};
+	(*ret)->value.local_port = match.local_port;
+	memset((*ret)->mask.local, 0xff, 4);
+	(*ret)->mask.local_port = 0xffff;
+	return 0;
+}
+
 /* How many rules the journal has. */
 static uint32_t noted(void)
 {
@@ -172,6 +190,78 @@ static void a_journal_that_begins_forgets_it(void **state)
 	assert_int_equal(noted(), 0);
 }
 
+static void resume(struct rules *after)
+{
+	char why[FIELDS_WHY_BYTES];
+	struct nic_before before;
+	assert_int_equal(journal_read(dir, NIC, &before, why), 0);
+	assert_int_equal(rules_resume(after, dir, &before), 0);
+	nic_before_done(&before);
+}
+
+/* zcrxd was killed, and the next one has the lease. */
+static void one_of_a_zcrxd_before_goes_on(void **state)
+{
+	(void)state;
+	struct rules after;
+	struct lease_rule *rule, *again;
+	set();
+	rules_init(&after, NIC);
+	assert_int_equal(rules_again(&after, &match, &here, false, &lease, &rule), 0);
+	assert_int_equal(rules_again(&after, &match, &here, false, &lease, &again), -EALREADY);
+	resume(&after);
+	struct nic_own_rule *own = rules_copy(&after);
+	assert_int_equal(own[0].location, THERE);
+	free(own);
+	assert_int_equal(noted(), 1);
+	rules_del(&after, rule);
+	assert_false(made_up.stands);
+	assert_int_equal(noted(), 0);
+	rule_notes_done(&after.notes);
+}
+
+/* ... and nobody has the lease any more, or the pump was never told of the rule. */
+static void one_of_a_zcrxd_before_is_deleted(void **state)
+{
+	(void)state;
+	struct rules after;
+	set();
+	rules_init(&after, NIC);
+	resume(&after);
+	assert_false(made_up.stands);
+	assert_int_equal(after.n, 0);
+	assert_int_equal(noted(), 0);
+	/* Its note is free for another. */
+	struct lease_rule *rule;
+	assert_int_equal(rules_add(&after, &match, &here, &lease, &rule), 0);
+	assert_int_equal(noted(), 1);
+	rules_del(&after, rule);
+	rule_notes_done(&after.notes);
+}
+
+/* Somebody deleted it while there was no zcrxd: it is set again, and noted. */
+static void one_of_a_zcrxd_before_that_is_gone_is_set_again(void **state)
+{
+	(void)state;
+	struct rules after;
+	struct lease_rule *rule;
+	rules_init(&after, NIC);
+	assert_int_equal(rules_again(&after, &match, &here, true, &lease, &rule), 0);
+	resume(&after);
+	assert_int_equal(noted(), 1);
+	struct nic_own_rule *own = rules_copy(&after);
+	assert_int_equal(own[0].location, NIC_NOWHERE);
+	own[0].state = NIC_OWN_GONE;
+	guarded_has_news(&lease); /* of the tests before */
+	rules_mend(&after, own);
+	free(own);
+	assert_true(made_up.stands);
+	assert_null(rule_why(rule));
+	assert_true(guarded_has_news(&lease)); /* the pump was told by the zcrxd before */
+	rules_del(&after, rule);
+	rule_notes_done(&after.notes);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -181,6 +271,9 @@ int main(void)
 		TEST(one_that_moved_away_is_not_forgotten),
 		TEST(one_whose_socket_has_gone_is_taken_away),
 		TEST(a_journal_that_begins_forgets_it),
+		TEST(one_of_a_zcrxd_before_goes_on),
+		TEST(one_of_a_zcrxd_before_is_deleted),
+		TEST(one_of_a_zcrxd_before_that_is_gone_is_set_again),
 	};
 	if (!mkdtemp(dir))
 		return 1;

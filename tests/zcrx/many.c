@@ -57,6 +57,10 @@ static bool option_common(struct many *m, const char *arg)
 		m->rounds = (unsigned)strtoul(arg + 7, NULL, 10);
 	else if (strncmp(arg, "seed=", 5) == 0)
 		m->seed = strtoull(arg + 5, NULL, 10);
+	else if (strcmp(arg, "open-ended") == 0)
+		m->open_ended = true;
+	else if (strncmp(arg, "rate=", 5) == 0)
+		m->rate = (uint32_t)strtoul(arg + 5, NULL, 10);
 	else
 		return false;
 	return true;
@@ -105,10 +109,10 @@ static bool option_receive(struct many *m, const char *arg)
 static int usage(void)
 {
 	fputs("usage: many receive listen|adopt|connect|twice IP PORT FLOWS BYTES [OPTION...]\n"
-	      "       many send connect|serve IP PORT FLOWS BYTES [rounds=N] [seed=N]\n"
+	      "       many send connect|serve IP PORT FLOWS BYTES [rounds=N] [seed=N] [open-ended] [rate=BYTES]\n"
 	      "options: area=BYTES cq=ENTRIES rq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge[=LOG2] host\n"
 	      "         hoard scribble jump forge owe punch amplify pause=MICROSECONDS drop leave linger rounds=N\n"
-	      "         search seed=N (the sender's, too)\n",
+	      "         search open-ended seed=N (the sender's, too)\n",
 	      stderr);
 	return 2;
 }

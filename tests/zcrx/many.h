@@ -21,6 +21,9 @@ struct many {
 	uint64_t bytes;  /* of each */
 	unsigned rounds; /* one after the other, each on the next port */
 	uint64_t seed;   /* of the streams */
+	/* Each is as long as it got until the sender's standard input ended, at most `bytes`. */
+	bool open_ended;
+	uint32_t rate; /* of each, in bytes a second, at most; 0: as fast as can be */
 
 	/* Of the receiver alone. */
 	struct zcrx_queue_options queue;

@@ -50,11 +50,11 @@ static void report(const struct streams *x, const struct zcrx_queue *q)
 	zcrx_queue_info(q, &i);
 	printf("{\"backend\": %u, \"buffer_bytes\": %u, \"ifindex\": %u, \"rxq\": %u, \"bytes\": %ju, "
 	       "\"bytes_copied\": %ju, \"completions\": %ju, \"wakeups\": %ju, \"enters\": %ju, "
-	       "\"starvations\": %ju, \"off_most\": %ju, \"ns\": %ju, \"why_not\": \"%s\"}\n",
+	       "\"starvations\": %ju, \"off_most\": %ju, \"ns\": %ju, \"stall_ns\": %ju, \"why_not\": \"%s\"}\n",
 	       i.backend, i.buffer_bytes, i.ifindex, i.rxq, (uintmax_t)i.bytes,
 	       (uintmax_t)i.bytes_copied, (uintmax_t)i.completions, (uintmax_t)i.wakeups,
 	       (uintmax_t)i.enters, (uintmax_t)i.starvations, (uintmax_t)x->off_most,
-	       (uintmax_t)(streams_now_ns() - x->first_ns), i.why_not);
+	       (uintmax_t)(streams_now_ns() - x->first_ns), (uintmax_t)x->stall_ns, i.why_not);
 	fflush(stdout);
 }
 
@@ -122,7 +122,10 @@ static void receive_round(const struct many *m, struct zcrx *z)
 	static struct streams x;
 	struct zcrx_area *a;
 	struct zcrx_queue *q;
-	x = (struct streams){.flows = m->flows, .bytes = m->bytes, .seed = m->seed};
+	x = (struct streams){.flows = m->flows,
+			     .bytes = m->bytes,
+			     .seed = m->seed,
+			     .open_ended = m->open_ended};
 	must(area_make(m, z, &a), "the area", z);
 	must(zcrx_queue_open(z, &q, a, &m->queue), "the queue", z);
 	open_streams(m, &x, z, q);

@@ -12,12 +12,13 @@
 #include "tests/zcrx/many.h"
 
 enum {
-	PIECE = 64 * 1024
+	PIECE = 64 * 1024,
+	PASSES = 50 /* a second, with a rate */
 };
 
 struct sending {
 	int sock;
-	uint64_t pos;
+	uint64_t pos, end;
 };
 
 static struct sending sendings[FLOWS_MAX];
@@ -25,13 +26,14 @@ static struct sending sendings[FLOWS_MAX];
 static void send_some(const struct many *m, struct sending *s)
 {
 	static char piece[PIECE];
-	size_t n = m->bytes - s->pos < PIECE ? (size_t)(m->bytes - s->pos) : PIECE;
+	size_t most = m->rate ? m->rate / PASSES : PIECE;
+	size_t n = s->end - s->pos < most ? (size_t)(s->end - s->pos) : most;
 	harness_pattern(piece, m->seed, s->pos, n);
 	ssize_t sent = send(s->sock, piece, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (sent < 0 && errno != EAGAIN)
 		die("send: %m");
 	s->pos += sent > 0 ? (uint64_t)sent : 0;
-	if (s->pos == m->bytes)
+	if (s->pos == s->end)
 		shutdown(s->sock, SHUT_WR);
 }
 
@@ -52,24 +54,47 @@ static int end_of(const struct many *m, int sock)
 	return s;
 }
 
+static bool is_told_to_end(const struct many *m)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	return m->open_ended && poll(&in, 1, 0) == 1;
+}
+
+static void end_here(const struct many *m)
+{
+	uint64_t bytes = 0;
+	for (unsigned i = 0; i < m->flows; i++) {
+		struct sending *s = &sendings[i];
+		if (s->pos < s->end)
+			shutdown(s->sock, SHUT_WR);
+		s->end = s->pos;
+		bytes += s->pos;
+	}
+	printf("{\"bytes\": %ju}\n", (uintmax_t)bytes);
+}
+
 static void send_round(const struct many *m)
 {
 	int sock = strcmp(m->how, "serve") == 0 ? many_listener(m) : -1;
 	if (sock >= 0)
 		many_ready();
 	for (unsigned i = 0; i < m->flows; i++)
-		sendings[i] = (struct sending){.sock = end_of(m, sock)};
+		sendings[i] = (struct sending){.sock = end_of(m, sock), .end = m->bytes};
 	for (unsigned left = m->flows; left > 0;) {
 		struct pollfd fds[FLOWS_MAX];
 		left = 0;
+		if (is_told_to_end(m))
+			end_here(m);
+		if (m->rate)
+			usleep(1000000 / PASSES);
 		for (unsigned i = 0; i < m->flows; i++)
-			if (sendings[i].pos < m->bytes)
+			if (sendings[i].pos < sendings[i].end)
 				fds[left++] =
 					(struct pollfd){.fd = sendings[i].sock, .events = POLLOUT};
 		if (left && poll(fds, left, PATIENCE_MS) <= 0)
 			die("cannot send for %d s", PATIENCE_MS / 1000);
 		for (unsigned i = 0; i < m->flows; i++)
-			if (sendings[i].pos < m->bytes)
+			if (sendings[i].pos < sendings[i].end)
 				send_some(m, &sendings[i]);
 	}
 	/* The receivers hang up when they have everything. */

@@ -3,6 +3,7 @@
 #ifndef TESTS_ZCRX_STREAMS_H
 #define TESTS_ZCRX_STREAMS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <zcrx.h>
 
@@ -14,7 +15,10 @@ struct streams {
 	uint64_t seed;
 
 	unsigned opened, ended;
+	bool open_ended;   /* `bytes` is the most */
 	uint64_t first_ns; /* when the first bytes came */
+	uint64_t last_ns;  /* ... and the last */
+	uint64_t stall_ns; /* the longest time between two completions with data */
 	uint64_t off_most; /* of a completion */
 	struct stream {
 		struct zcrx_flow *flow; /* whose user pointer is this */

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""zcrxd is killed again and again: nobody's stream ends, and leases, rules and accounts stay what they are.
+
+Streams are as long as the test lasts; every byte is looked at. With the argument devmem the backend
+is devmem.
+"""
+import argparse
+import itertools
+import os
+import random
+import re
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "python"))
+from client import Area, Connection
+from service import (BACKEND, COPY, IS_DEVMEM, Failed, Service, do, expect, nic, report, sender, unchanged,
+                     uncomplaining, until, wait_ready)
+from guest import LOCAL, Tally, only_in_guest, queues_bound, remade
+
+MIB = 1 << 20
+CLIENTS, FLOWS = 4, 4
+FIRST_QUEUE, SPARE = 2, 1
+QUEUES = FIRST_QUEUE + CLIENTS + SPARE
+ENDLESS = 1 << 40
+LIFE_SECONDS = ABSENT_SECONDS = 0.3  # at most
+SERVED_SECONDS = 1  # of a machine that is not emulated
+SLOWER = 40
+# Of each stream, in bytes a second. At full rate two emulated processors have no time for anything else.
+RATE = 200000
+ports = itertools.count(31000)
+
+
+class Stream:
+    """A client with FLOWS flows of one sender."""
+
+    def __init__(self, service):
+        self.port = next(ports)
+        self.receives = service.client("listen", LOCAL[4], self.port, FLOWS, ENDLESS,
+                                       f"backend={BACKEND}", "open-ended")
+        wait_ready(self.receives)
+        self.sends = sender("connect", LOCAL[4], self.port, FLOWS, ENDLESS, "open-ended", f"rate={RATE}")
+
+    def goes_on(self):
+        for what, process in ("client", self.receives), ("sender", self.sends):
+            if process.poll() is not None:
+                raise Failed(f"the {what} of port {self.port} ended: {process.communicate()[1].strip()}")
+
+    def end(self):
+        """What the client reports."""
+        self.goes_on()
+        self.sends.stdin.close()
+        self.sends.stdin = None
+        sent, got = report(self.sends)["bytes"], report(self.receives)
+        expect(f"all {sent} bytes", got["bytes"] == sent, got)
+        expect("zero copy", got["bytes_copied"] < 0.05 * got["bytes"], got)
+        return got
+
+    def kill(self):
+        for process in self.receives, self.sends:
+            process.kill()
+            process.wait(10)
+
+
+def rules():
+    """Of the NIC, without their numbers."""
+    found = re.split(r"Filter: \d+\n", do("ethtool", "-n", "zc0"))
+    return sorted(found[1:])
+
+
+def moving(queue):
+    return sum(f["bytes"] for f in queue["flows"])
+
+
+def facts(service):
+    """The status without what counts up: clients, leases, flows, and what each class uses."""
+    document = service.document()
+    clients = [(c["id"], c["class"], c["uid"],
+                [(q["id"], q["backend"], q["rxqs"],
+                  [(f["id"], f["local"], f["remote"], f["why_copied"]) for f in q["flows"]])
+                 for q in c["queues"]]) for c in document["clients"]]
+    return sorted(clients), [(c["name"], c["used"]) for c in document["classes"]], rules(), queues_bound()
+
+
+def is_as(service, before):
+    def same():
+        return facts(service) == before
+    try:
+        until("everything is as before", same)
+    except Failed as e:
+        raise Failed(f"{e}:\n{before}\n{facts(service)}") from None
+
+
+def somebody_comes(service):
+    """A new client, that has a queue of the backend copy, then a lease of the spare queue."""
+    with Connection(service.socket) as connection:
+        for backend in COPY, BACKEND:
+            area = Area(connection, MIB)
+            reply, fds = connection.request("QUEUE_OPEN", area_id=area.id, backend=backend)
+            connection.request("QUEUE_CLOSE", queue_id=reply["queue_id"])
+            for fd in fds:
+                os.close(fd)
+            connection.request("AREA_DEL", area_id=area.id)
+            if IS_DEVMEM:
+                break  # what needs a dma-buf the streams have
+
+
+def kill(service, streams, before, longest, meanwhile=lambda: None):
+    """At a random moment, for a random time; then whoever comes is served."""
+    time.sleep(random.random() * LIFE_SECONDS)
+    service.end(signal.SIGKILL)
+    meanwhile()
+    time.sleep(random.random() * ABSENT_SECONDS)
+    for s in streams:
+        s.goes_on()
+    begun = time.monotonic()
+    service.start()
+    somebody_comes(service)
+    longest.append(time.monotonic() - begun)
+    is_as(service, before)
+    print(f"    killed: {longest[-1]:.2f} s until a new client was served, {time.monotonic() - begun:.2f} s in all",
+          flush=True)
+    for s in streams:
+        s.goes_on()
+
+
+def nobodys_stream_ends(service, kills, before_all):
+    streams = [Stream(service) for _ in range(CLIENTS)]
+    served = []
+    try:
+        until("all flows move", lambda: [len(q["flows"]) for q in service.queues()] == [FLOWS + 1] * CLIENTS
+              and all(moving(q) > 0 for q in service.queues()))
+        before = facts(service)
+        expect("each has a queue and its rule", len(before[2]) == CLIENTS == len(before[3]), before)
+        for _ in range(kills):
+            kill(service, streams, before, served)
+        bytes_before = [moving(q) for q in service.queues()]
+        until("all flows go on", lambda: all(moving(q) > b for q, b in zip(service.queues(), bytes_before)))
+        got = [s.end() for s in streams]
+    finally:
+        for s in streams:
+            s.kill()
+    print(f"{kills} kills: the longest stall of a client {max(g['stall_ns'] for g in got) / 1e6:.0f} ms; "
+          f"a new client was served {max(served):.2f} s after the start at most; "
+          f"{sum(g['bytes'] for g in got) >> 20} MiB", flush=True)
+    expect("new clients are served soon", max(served) < SERVED_SECONDS * SLOWER, served)
+    unchanged(before_all)
+
+
+def leftovers_go(service, before_all):
+    """While there is no zcrxd a pump is killed, a client ends, and somebody deletes a rule."""
+    stays = Stream(service)
+    try:
+        until("its flows move", lambda: [moving(q) > 0 for q in service.queues()] == [True])
+        until("its flows are open", lambda: len(service.flows()) == FLOWS + 1)
+        before, pumps = facts(service), set(service.pumps())
+        crashes, leaves = Stream(service), None
+        crashed = set(service.pumps()) - pumps
+        leaves = Stream(service)
+        until("all flows are open", lambda: len(service.flows()) == 3 * (FLOWS + 1))
+        expect("three queues and rules", len(rules()) == 3 == len(queues_bound()), rules())
+
+        def meanwhile():
+            for pump in crashed:
+                os.kill(pump, signal.SIGKILL)
+            leaves.kill()
+            number = re.search(r"Filter: (\d+)\n(?:(?!Filter).*\n)*?.*Dest port: %d " % stays.port,
+                               do("ethtool", "-n", "zc0"))[1]
+            do("ethtool", "-N", "zc0", "delete", number)
+
+        kill(service, [stays], before, [], meanwhile)
+        crashes.kill()
+        stays.end()
+    finally:
+        stays.kill()
+    unchanged(before_all)
+
+
+def killed_for_good(service, before_all):
+    """All that zcrxd and its pumps have goes with them in the end: SIGTERM puts the NIC back."""
+    stream = Stream(service)
+    try:
+        until("its flows move", lambda: [moving(q) > 0 for q in service.queues()] == [True])
+        service.end(signal.SIGKILL)
+        service.start()
+        service.end()
+        expect("its client is told", stream.receives.wait(30) == 1, "")
+        expect("what", "the queue is lost" in stream.receives.stderr.read(), "")
+    finally:
+        stream.kill()
+    unchanged(before_all)
+
+
+def main():
+    only_in_guest()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("backend", nargs="?", choices=["zcrx", "devmem"], default="zcrx")
+    parser.add_argument("--kills", type=int, default=20, help="of zcrxd (%(default)s)")
+    kills = parser.parse_args().kills
+    random.seed(1)
+    remade(queues=QUEUES)
+    before = nic()
+    tally = Tally()
+    with Service(queues=f"{FIRST_QUEUE}-{QUEUES - 1}") as service:
+        tally.run(f"killed {kills} times", nobodys_stream_ends, service, kills, before)
+        tally.run("leftovers go", leftovers_go, service, before)
+        tally.run("killed, started and stopped", killed_for_good, service, before)
+    tally.run("the kernel has no complaint", uncomplaining)
+    tally.exit()
+
+
+sys.exit(main())
