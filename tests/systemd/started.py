@@ -3,9 +3,11 @@
 """The units as a systemd runs them that is the first process of its own little machine in the VM."""
 import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
+import time
 
 from guest import LOCAL, Skip, Tally, do, only_in_guest, until
 from service import BUILD, CLIENT_UID, MANY, as_user, expect, finish, report, sender, wait_ready, zero_copy
@@ -16,6 +18,7 @@ NIC = "[nic zc0]\nqueues=2-3\n"
 OF_ALL = NIC + "[class default]\nnics=zc0\n"
 WEB = "/run/zcrxd/web/zcrxd.sock"
 OF_WEB = NIC + f"[class web]\nsocket={WEB}\nmode=0666\nnics=zc0\n"
+KILLS = 3
 BOTH = 1 << 12 | 1 << 14  # CAP_NET_ADMIN, CAP_IPC_LOCK
 ports = itertools.count(27000)
 
@@ -115,16 +118,22 @@ class Mounted:
         self.process.wait()
 
 
-def receive(machine, path=SOCKET):
-    """A member of the group zcrxd, without any privilege, by zero copy if that can be."""
-    port = next(ports)
+def start_client(machine, path, port, size, *options):
+    """A member of the group zcrxd, without any privilege, with four flows; it is ready."""
     group = machine.run("getent", "group", "zcrxd").split(":")[2]
     user = [a for a in as_user(CLIENT_UID) if a != "--clear-groups"]
     client = subprocess.Popen(
         [*user, f"--groups={group}", "scripts/lib/no-io-uring", MANY, "receive", "listen", LOCAL[4],
-         str(port), "4", str(MIB)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+         str(port), "4", str(size), *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "ZCRX_SOCKET": path})
     wait_ready(client)
+    return client
+
+
+def receive(machine, path=SOCKET):
+    """By zero copy if that can be."""
+    port = next(ports)
+    client = start_client(machine, path, port, MIB)
     send = sender("connect", LOCAL[4], port, 4, MIB)
     got = report(client)
     finish(send)
@@ -154,6 +163,72 @@ def killed(machine):
     until("it was started again", lambda: machine.show("NRestarts") == "1" and machine.is_active("zcrxd.service"))
     zero_copy(receive(machine))
     expect("the same socket", os.stat(machine.file(SOCKET)).st_ino == inode, "")
+
+
+class Endless:
+    """Four streams of one client, for as long as they are let."""
+
+    def __init__(self, machine):
+        port = next(ports)
+        self.client = start_client(machine, SOCKET, port, 1 << 40, "open-ended")
+        self.send = sender("connect", LOCAL[4], port, 4, 1 << 40, "open-ended", "rate=100000")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.client, self.send:
+            process.kill()
+            process.wait(10)
+
+    def go_on(self):
+        for process in self.client, self.send:
+            expect("the streams go on", process.poll() is None, process.poll())
+
+    def end(self):
+        self.go_on()
+        self.send.stdin.close()
+        self.send.stdin = None
+        sent, got = report(self.send)["bytes"], report(self.client)
+        expect(f"all {sent} bytes", got["bytes"] == sent, got)
+        return got
+
+    def lost(self):
+        """Its client was told."""
+        expect("its client ends", self.client.wait(60) == 1, "")
+        words = self.client.stderr.read()
+        expect("its queue is lost", "the queue is lost" in words, words)
+
+
+def rules():
+    return do("ethtool", "-n", "zc0").count("Filter:")
+
+
+def streams_outlive(machine):
+    """SIGKILL ends no stream; systemctl ends all of them, and the NIC is as it was."""
+    with Endless(machine) as streams:
+        until("there is a rule", lambda: rules() == 1)
+        for _ in range(KILLS):
+            time.sleep(random.random())
+            pid = machine.show("MainPID")
+            machine.run("kill", "-KILL", pid)
+            until("it was started again",
+                  lambda before=pid: machine.show("MainPID") not in ("0", before)
+                  and machine.is_active("zcrxd.service"))
+            streams.go_on()
+            expect("the rule stands", rules() == 1, rules())
+            zero_copy(receive(machine))  # there are two queues, one for whoever comes
+        got = streams.end()
+        zero_copy(got)
+        print(f"the longest stall: {got['stall_ns'] / 1e6:.0f} ms", flush=True)
+    for how in "restart", "stop":
+        with Endless(machine) as streams:
+            until("there is a rule", lambda: rules() == 1)
+            machine.run("kill", "-KILL", machine.show("MainPID"))
+            until("it was started again", lambda: machine.is_active("zcrxd.service"))
+            machine.systemctl(how, "zcrxd.service")
+            streams.lost()
+            until(f"zc0 is as it was after {how}", lambda: settings() == machine.settings)
 
 
 def reloaded(machine):
@@ -266,7 +341,7 @@ def main():
     try:
         tally.run("systemd boots", machine.boot)
         if not tally.failed:
-            for step in (socket_activation, confined, killed, reloaded, class_socket, class_removed,
+            for step in (socket_activation, confined, killed, streams_outlive, reloaded, class_socket, class_removed,
                          sockets_restarted, stopped, no_nic):
                 tally.run(step.__name__.replace("_", " "), step, machine)
         if tally.failed:

@@ -28,8 +28,8 @@ ENDLESS = 1 << 40
 LIFE_SECONDS = ABSENT_SECONDS = 0.3  # at most
 SERVED_SECONDS = 1  # of a machine that is not emulated
 SLOWER = 40
-# Of each stream, in bytes a second. At full rate two emulated processors have no time for anything else.
-RATE = 200000
+# Of each stream, in bytes a second. To make and to look at more takes all of two emulated processors.
+RATE = 40000
 ports = itertools.count(31000)
 
 
