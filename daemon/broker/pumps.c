@@ -296,7 +296,7 @@ static int exited(sd_event_source *source, const siginfo_t *info, void *data)
 	if (crashed && !p->broken)
 		log_warn("the pump of client %u (pid %d) ended with %s %d", p->id, (int)p->who.pid,
 			 info->si_code == CLD_EXITED ? "status" : "signal", info->si_status);
-	wind_up(p);
+	ended(p);
 	return 0;
 }
 

@@ -20,8 +20,17 @@
 #define ENOMEM_TRIES    60
 #define ENOMEM_PAUSE_NS 50000000
 
+#define SQES_BYTES (URING_SQ_ENTRIES * sizeof(struct io_uring_sqe))
+
 #define STOP_PASSES 8
 #define RUNS_MAX    1024 /* each runs 84 things at least, together all that a ring can have */
+
+static uring_maker *made_by; /* NULL: this process makes its own */
+
+void uring_made_by(uring_maker *maker)
+{
+	made_by = maker;
+}
 
 size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes)
 {
@@ -49,19 +58,24 @@ static bool retry(int r, bool patient, int tries)
 
 int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled, bool patient)
 {
-	int r, tries = 0;
+	int fd, tries = 0;
+	struct io_uring_params p;
 	*u = URING_NULL;
 	do {
-		struct io_uring_params p = {.flags = FLAGS |
-						     (disabled ? IORING_SETUP_R_DISABLED : 0),
-					    .cq_entries = cq_entries};
-		r = io_uring_queue_init_params(URING_SQ_ENTRIES, &u->io, &p);
-	} while (retry(r, patient, tries++));
+		p = (struct io_uring_params){.flags = FLAGS | IORING_SETUP_NO_SQARRAY |
+						      (disabled ? IORING_SETUP_R_DISABLED : 0),
+					     .cq_entries = cq_entries};
+		fd = made_by ? made_by(URING_SQ_ENTRIES, &p, -1, NULL)
+			     : io_uring_setup(URING_SQ_ENTRIES, &p);
+	} while (retry(fd, patient, tries++));
+	if (fd < 0)
+		return fd;
+	int r = io_uring_queue_mmap(fd, &p, &u->io);
 	if (r < 0) {
+		fd_close(fd);
 		*u = URING_NULL;
-		return r;
 	}
-	return 0;
+	return r;
 }
 
 /* Fills in what liburing would, if it had a call for a ring whose SQEs lie apart. */
@@ -88,33 +102,50 @@ static void attach(struct io_uring *io, int fd, char *ring, void *sqes,
 	io->cq.ring_entries = p->cq_entries;
 }
 
-int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, bool cqe32,
-		      bool patient, struct io_uring_params *ret_params)
+/* The SQEs are in memory of this process's own, or of whoever makes the ring. */
+static int shared_setup(struct io_uring_params *p, int cq_file, void *cq_memory, void **ret_sqes)
 {
-	size_t sqes_bytes = URING_SQ_ENTRIES * sizeof(struct io_uring_sqe);
-	void *sqes = NULL;
-	*u = URING_NULL;
-	int fd = mapping_own(&sqes, sqes_bytes), tries = 0;
+	int fd, r, sqes = -1;
+	if (made_by) {
+		fd = made_by(URING_SQ_ENTRIES, p, cq_file, &sqes);
+		r = fd < 0 ? fd
+			   : mapping_new(ret_sqes, sqes, SQES_BYTES, PROT_READ | PROT_WRITE, 0);
+		fd_close(sqes);
+		if (fd >= 0 && r < 0)
+			fd_close(fd);
+		return r < 0 ? r : fd;
+	}
+	r = mapping_own(ret_sqes, SQES_BYTES);
+	if (r < 0)
+		return r;
+	p->cq_off.user_addr = (uintptr_t)cq_memory;
+	p->sq_off.user_addr = (uintptr_t)*ret_sqes;
+	fd = io_uring_setup(URING_SQ_ENTRIES, p);
 	if (fd < 0)
-		return fd;
+		mapping_free(*ret_sqes, SQES_BYTES);
+	return fd;
+}
+
+int uring_init_shared(struct uring *u, int cq_file, void *cq_memory, uint32_t cq_entries,
+		      bool cqe32, bool patient, struct io_uring_params *ret_params)
+{
+	void *sqes = NULL;
 	struct io_uring_params p;
+	int fd, tries = 0;
+	*u = URING_NULL;
 	do {
 		p = (struct io_uring_params){
 			.flags = FLAGS | IORING_SETUP_R_DISABLED | IORING_SETUP_NO_MMAP |
 				 IORING_SETUP_NO_SQARRAY | (cqe32 ? IORING_SETUP_CQE32 : 0),
 			.cq_entries = cq_entries,
-			.cq_off.user_addr = (uintptr_t)cq_memory,
-			.sq_off.user_addr = (uintptr_t)sqes,
 		};
-		fd = io_uring_setup(URING_SQ_ENTRIES, &p);
+		fd = shared_setup(&p, cq_file, cq_memory, &sqes);
 	} while (retry(fd, patient, tries++));
-	if (fd < 0) {
-		mapping_free(sqes, sqes_bytes);
+	if (fd < 0)
 		return fd;
-	}
 	attach(&u->io, fd, cq_memory, sqes, &p);
 	u->sqes = sqes;
-	u->sqes_bytes = sqes_bytes;
+	u->sqes_bytes = SQES_BYTES;
 	*ret_params = p;
 	return 0;
 }

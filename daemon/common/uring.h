@@ -25,6 +25,16 @@ struct uring {
 #define URING_SQ_ENTRIES 64u
 #define URING_NULL       ((struct uring){.io = {.ring_fd = -1}, .eventfd = -1})
 
+/*
+ * Makes a ring where this process may make none itself. As io_uring_setup(), but that the CQ's
+ * memory is the beginning of cq_file, or -1: the kernel's; and with cq_file *ret_sqes becomes a
+ * file with the SQEs, which is the caller's. Returns the ring's descriptor or a negative errno.
+ */
+typedef int uring_maker(unsigned entries, struct io_uring_params *p, int cq_file, int *ret_sqes);
+
+/* From now on rings are made so. Before the second thread. */
+void uring_made_by(uring_maker *maker);
+
 /* How many bytes of memory a CQ of that size needs, rounded up to pages. */
 size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes);
 
@@ -36,12 +46,13 @@ size_t uring_cq_bytes(uint32_t cq_entries, uint32_t cqe_bytes);
 int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled, bool patient);
 
 /*
- * Makes a ring whose CQ lies in cq_memory: uring_cq_bytes() bytes, aligned to pages, which the
- * caller owns. *ret_params says where in it head, tail and CQEs are. The SQEs stay in private
- * memory. The ring is disabled until uring_enable(). Returns 0 or a negative errno.
+ * Makes a ring whose CQ lies in cq_memory: uring_cq_bytes() bytes from the beginning of cq_file,
+ * which the caller has mapped and owns. *ret_params says where in it head, tail and CQEs are. The
+ * SQEs stay in private memory. The ring is disabled until uring_enable(). Returns 0 or a negative
+ * errno.
  */
-int uring_init_shared(struct uring *u, void *cq_memory, uint32_t cq_entries, bool cqe32,
-		      bool patient, struct io_uring_params *ret_params);
+int uring_init_shared(struct uring *u, int cq_file, void *cq_memory, uint32_t cq_entries,
+		      bool cqe32, bool patient, struct io_uring_params *ret_params);
 
 /*
  * Gives the ring an eventfd, which is polled with EPOLLET and never read. The kernel writes it when

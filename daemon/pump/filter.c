@@ -1,166 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * No call of the list takes a path, makes a socket that reaches anything, names another process, or
- * changes what this process is. A filter sees no memory, only arguments: so calls are left out that
- * could be told from others by what a pointer leads to only (newfstatat(), clone3()).
- */
 #include "daemon/pump/filter.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/io_uring.h>
-#include <linux/udmabuf.h>
-#include <sched.h>
-#include <seccomp.h>
+#include <filter_programs.h> /* written by filter_make.c */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/size.h"
-#include "daemon/link/start.h"
 
-#ifndef SO_PASSRIGHTS /* older C libraries */
-#define SO_PASSRIGHTS 83
-#endif
-#ifndef SO_DEVMEM_DONTNEED
-#define SO_DEVMEM_DONTNEED 80
-#endif
-
-#define IS(arg, value)   SCMP_CMP64(arg, SCMP_CMP_EQ, (scmp_datum_t)(value), 0)
-#define IS32(arg, value) SCMP_CMP64(arg, SCMP_CMP_EQ, (uint32_t)(value), 0)
-#define NOT(arg, bits)   SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, bits, 0)
-#define ONLY(arg, bits)  SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, (uint32_t) ~(bits), 0)
-
-#define CALL(name)            .call = SCMP_SYS(name)
-#define CALL1(name, one)      .call = SCMP_SYS(name), .n = 1, .args[0] = one
-#define CALL2(name, one, two) .call = SCMP_SYS(name), .n = 2, .args[0] = one, .args[1] = two
-#define REGISTER(operation)   CALL1(io_uring_register, IS32(1, IORING_##operation))
-#define OPTION(option)        CALL2(setsockopt, IS32(1, SOL_SOCKET), IS32(2, option))
-
-/* What the C library starts a thread with. */
-#define THREAD_FLAGS                                                                        \
-	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | \
-	 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
-
-struct allowed {
-	int call;
-	unsigned n;
-	struct scmp_arg_cmp args[2];
-};
-
-static const struct allowed list[] = {
-	/* descriptors */
-	{CALL(read)},
-	{CALL(write)},
-	{CALL(close)},
-	{CALL(fstat)},
-	{CALL(fstatfs)},
-	{CALL(lseek)},
-	{CALL1(fcntl, IS32(1, F_DUPFD_CLOEXEC))},
-	{CALL1(fcntl, IS32(1, F_GETFL))},
-	{CALL1(fcntl, IS32(1, F_GET_SEALS))},
-	{CALL1(fcntl, IS32(1, F_ADD_SEALS))},
-	{CALL1(ioctl, IS32(1, FIONREAD))},
-	{CALL1(ioctl, IS32(1, TIOCOUTQ))},       /* what of its messages was not read yet */
-	{CALL1(ioctl, IS32(1, UDMABUF_CREATE))}, /* on a device that the broker opened */
-	/* The next broker's link takes the place of the last one's. */
-	{CALL1(dup3, IS32(1, START_LINK))},
-	{CALL1(dup3, IS32(1, START_NEXT))},
-	/* waiting */
-	{CALL(epoll_create1)},
-	{CALL(epoll_ctl)},
-	{CALL(epoll_wait)},
-	{CALL(epoll_pwait)},
-	{CALL(epoll_pwait2)},
-	{CALL(eventfd2)},
-	{CALL(poll)},
-	{CALL(ppoll)},
-	{CALL(clock_gettime)},
-	{CALL(clock_nanosleep)},
-	{CALL(nanosleep)},
-	{CALL(restart_syscall)},
-	/* sockets that it was given */
-	{CALL1(recvfrom, IS(4, 0))},
-	{CALL(recvmsg)},
-	{CALL2(sendto, IS(4, 0), ONLY(3, MSG_NOSIGNAL | MSG_DONTWAIT))},
-	{CALL1(sendmsg,
-	       ONLY(2, MSG_NOSIGNAL | MSG_DONTWAIT))}, /* not MSG_FASTOPEN, which connects */
-	{CALL(shutdown)},
-	{CALL(getsockopt)},
-	{CALL(getsockname)},
-	{CALL(getpeername)},
-	{OPTION(SO_LINGER)},
-	{OPTION(SO_RCVBUF)},
-	{OPTION(SO_SNDBUF)},
-	{OPTION(SO_RCVLOWAT)},
-	{OPTION(SO_SNDTIMEO)},
-	{OPTION(SO_PASSRIGHTS)},
-	{OPTION(SO_DEVMEM_DONTNEED)},
-	/* socket_abort(): no unix address is as long, and Landlock denies TCP to connect, but not
-	   to disconnect. */
-	{CALL1(connect, IS32(2, sizeof(struct sockaddr_storage)))},
-	{CALL2(socketpair, IS32(0, AF_UNIX), IS32(1, SOCK_SEQPACKET | SOCK_CLOEXEC))},
-	{CALL2(socketpair, IS32(0, AF_UNIX),
-	       IS32(1, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK))},
-	/* rings */
-	{CALL(io_uring_enter)},
-	{REGISTER(REGISTER_ENABLE_RINGS)},
-	{REGISTER(REGISTER_RESTRICTIONS)},
-	{REGISTER(REGISTER_EVENTFD)},
-	{REGISTER(REGISTER_EVENTFD_ASYNC)},
-	{REGISTER(REGISTER_PBUF_RING)},
-	{REGISTER(REGISTER_PBUF_STATUS)},
-	{REGISTER(REGISTER_SYNC_CANCEL)},
-	{REGISTER(REGISTER_QUERY)},
-	{REGISTER(REGISTER_ZCRX_CTRL)},
-	/* memory, none of it executable */
-	{CALL1(mmap, NOT(2, PROT_EXEC))},
-	{CALL1(mprotect, NOT(2, PROT_EXEC))},
-	{CALL(munmap)},
-	{CALL(mremap)},
-	{CALL(madvise)},
-	{CALL(brk)},
-	{CALL(getrandom)},
-	/* threads, and the end */
-	{CALL1(clone, IS(0, THREAD_FLAGS))},
-	{CALL(set_robust_list)},
-	{CALL(rseq)},
-	{CALL(futex)},
-	{CALL(sched_yield)},
-	{CALL(getpid)},
-	{CALL(gettid)},
-	{CALL(rt_sigprocmask)},
-	{CALL1(rt_sigaction,
-	       IS32(0, __SIGRTMIN + 1))}, /* the C library does, before the first thread */
-	{CALL(rt_sigreturn)},
-	{CALL(exit)},
-	{CALL(exit_group)},
-	{CALL2(prlimit64, IS32(0, 0), IS(2, 0))}, /* reads its own */
-	{CALL1(prctl, IS32(0, PR_SET_NAME))},
-	{CALL1(prctl, IS32(0, PR_SET_PTRACER))}, /* a broker that may take rings, under Yama */
-};
-
-static int fill(scmp_filter_ctx f, bool rings)
-{
-	int r = 0;
-	for (size_t i = 0; r == 0 && i < ARRAY_LENGTH(list); i++)
-		r = seccomp_rule_add_array(f, SCMP_ACT_ALLOW, list[i].call, list[i].n,
-					   list[i].args);
-	if (r == 0 && rings)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(io_uring_setup), 0);
-	/* abort() sends it to itself. */
-	if (r == 0)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, IS32(0, getpid()));
-	/* Its flags are in memory. The C library makes do with clone(). */
-	if (r == 0)
-		r = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	return r;
-}
+#define LENGTH_MAX 256
 
 /*
  * Says which call it was. The process ends by the same signal: SA_RESETHAND. A thread that blocks
@@ -177,22 +32,40 @@ static void violated(int signal, siginfo_t *info, void *context)
 	raise(signal);
 }
 
-int filter_enter(bool rings)
+static_assert(ARRAY_LENGTH(rings_here) <= LENGTH_MAX && ARRAY_LENGTH(rings_made) <= LENGTH_MAX &&
+		      ARRAY_LENGTH(ring_maker) <= LENGTH_MAX,
+	      "each has room");
+
+/* Returns what the kernel does, or a negative errno. */
+static int load(const struct sock_filter *program, size_t n, unsigned flags)
 {
-	if (prctl(PR_GET_SECCOMP) < 0)
-		return -EOPNOTSUPP;
+	struct sock_filter own[LENGTH_MAX];
+	const struct sock_fprog p = {.len = (unsigned short)n, .filter = own};
+	memcpy(own, program, n * sizeof(own[0]));
+	for (size_t i = 0; i < n; i++)
+		if (own[i].k == FILTER_OWN_PID)
+			own[i].k = (uint32_t)getpid();
+	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &p);
+	return r < 0 ? (errno == ENOSYS ? -EOPNOTSUPP : -errno) : (int)r;
+}
+
+int filter_enter(enum filter_rings rings, int *ret_calls)
+{
 	struct sigaction action = {.sa_sigaction = violated,
 				   .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND | SA_NODEFER)};
+	*ret_calls = -1;
 	if (sigaction(SIGSYS, &action, NULL) < 0)
 		return -errno;
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_TRAP);
-	if (!f)
-		return -ENOMEM;
-	int r = fill(f, rings);
-	if (r == 0)
-		r = seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (r == 0)
-		r = seccomp_load(f);
-	seccomp_release(f);
-	return r;
+	if (rings == FILTER_RINGS_HERE)
+		return load(rings_here, ARRAY_LENGTH(rings_here), 0);
+	int r = load(rings_made, ARRAY_LENGTH(rings_made), SECCOMP_FILTER_FLAG_NEW_LISTENER);
+	if (r < 0)
+		return r;
+	*ret_calls = r;
+	return 0;
+}
+
+int filter_enter_maker(void)
+{
+	return load(ring_maker, ARRAY_LENGTH(ring_maker), 0);
 }

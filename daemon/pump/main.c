@@ -162,11 +162,8 @@ static int enclose(void)
 #ifdef ZCRXD_SANITIZED
 	return 0;
 #else
-	const struct sandbox_wish wish = {0};
 	struct sandbox s;
-	int r = sandbox_enter(&wish, &s);
-	malloc_trim(0); /* of what the list of system calls was compiled in */
-	return r;
+	return sandbox_enter(&s);
 #endif
 }
 

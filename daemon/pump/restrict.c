@@ -50,16 +50,25 @@ static const struct {
 /* liburing's call wants a list that is not const, and the kernel copies it. */
 #define LIST_MAX ARRAY_LENGTH(any)
 
-int restrict_ring(struct io_uring *ring, enum restrict_ring what)
+static int restrict_to(int ring, const struct io_uring_restriction *what, unsigned n)
 {
 	struct io_uring_restriction list[LIST_MAX];
-	unsigned n = lists[what].n;
 	int r;
-	memcpy(list, lists[what].list, n * sizeof(list[0]));
+	memcpy(list, what, n * sizeof(list[0]));
 	do
-		r = io_uring_register_restrictions(ring, list, n);
+		r = io_uring_register((unsigned)ring, IORING_REGISTER_RESTRICTIONS, list, n);
 	while (r == -EINVAL && --n > 0);
 	return r < 0 ? r : 0;
+}
+
+int restrict_ring(struct io_uring *ring, enum restrict_ring what)
+{
+	return restrict_to(ring->ring_fd, lists[what].list, lists[what].n);
+}
+
+int restrict_any(int ring)
+{
+	return restrict_to(ring, any, (unsigned)ARRAY_LENGTH(any));
 }
 
 int restrict_task(void)

@@ -22,6 +22,12 @@ enum restrict_ring {
 int restrict_ring(struct io_uring *ring, enum restrict_ring what);
 
 /*
+ * Restricts a ring by its descriptor, before it is enabled, to what any of the above needs.
+ * Returns 0 or a negative errno.
+ */
+int restrict_any(int ring);
+
+/*
  * Restricts every ring that the calling thread, and those it starts, will make: to what any of the
  * above needs. Needs no_new_privs, and cannot be done twice. Returns 0, -EOPNOTSUPP if this kernel
  * cannot (6.18 cannot, 7.2 can), or a negative errno.

@@ -7,6 +7,7 @@
 
 #include "daemon/pump/filter.h"
 #include "daemon/pump/landlock.h"
+#include "daemon/pump/maker.h"
 
 /* 0 and *ret: whether the layer is there. */
 static int layer(int r, bool *ret)
@@ -17,12 +18,31 @@ static int layer(int r, bool *ret)
 
 /* Set once, before the second thread. */
 static struct {
-	bool is, task;
+	bool is, rings_bound;
 	char text[64];
 } entered;
 
+static bool rings_are_bound(const struct sandbox *s)
+{
+	return s->task || s->made;
+}
+
+/* The list of system calls, which decides who makes rings. */
+static int calls_enter(struct sandbox *s)
+{
+	int calls = -1;
+	bool maker = !s->task && maker_start() == 0;
+	int r = filter_enter(maker ? FILTER_RINGS_MADE : FILTER_RINGS_HERE, &calls);
+	if (r == -EBUSY)
+		r = filter_enter(FILTER_RINGS_HERE, &calls);
+	r = layer(r, &s->seccomp);
+	s->made = calls >= 0;
+	int served = maker ? maker_serve(calls) : 0;
+	return r < 0 ? r : served;
+}
+
 /* The list of system calls comes last: it allows neither of the others to be set. */
-int sandbox_enter(const struct sandbox_wish *wish, struct sandbox *ret)
+int sandbox_enter(struct sandbox *ret)
 {
 	struct sandbox s = {0};
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -31,12 +51,11 @@ int sandbox_enter(const struct sandbox_wish *wish, struct sandbox *ret)
 	if (r == 0)
 		r = s.landlock = landlock_enter();
 	if (r >= 0)
-		r = layer(filter_enter(!wish->rings_are_made), &s.seccomp);
+		r = calls_enter(&s);
 	if (r < 0)
 		return r;
-	s.rings_closed = s.seccomp && wish->rings_are_made;
 	entered.is = true;
-	entered.task = s.task;
+	entered.rings_bound = rings_are_bound(&s);
 	sandbox_text(&s, entered.text, sizeof(entered.text));
 	*ret = s;
 	return 0;
@@ -52,14 +71,8 @@ int sandbox_ring(struct io_uring *ring, enum restrict_ring what)
 	if (!entered.is)
 		return 0;
 	int r = restrict_ring(ring, what);
-	/* A ring that was made afterwards has its task's restrictions, which let no others be set.
-	 */
-	return (r == -EBUSY || r == -EACCES) && entered.task ? 0 : r;
-}
-
-static bool rings_are_bound(const struct sandbox *s)
-{
-	return s->task || s->rings_closed;
+	/* A ring that was made afterwards has restrictions already, which let no others be set. */
+	return (r == -EBUSY || r == -EACCES) && entered.rings_bound ? 0 : r;
 }
 
 bool sandbox_is_whole(const struct sandbox *s)

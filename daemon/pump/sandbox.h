@@ -13,16 +13,11 @@
 
 #include "daemon/pump/restrict.h"
 
-struct sandbox_wish {
-	bool rings_are_made; /* none is made afterwards: where tasks cannot be restricted, the only
-				way to the layer of rings */
-};
-
 /* The layers that are active. */
 struct sandbox {
-	int landlock;      /* ABI version; 0: this kernel has none */
-	bool task;         /* rings made from now on are restricted by themselves */
-	bool rings_closed; /* no more rings can be made */
+	int landlock; /* ABI version; 0: this kernel has none */
+	bool task;    /* rings made from now on are restricted by themselves */
+	bool made;    /* rings are made, and restricted, by another process (maker.h) */
 	bool seccomp;
 };
 
@@ -31,7 +26,7 @@ struct sandbox {
  * byte of its client is read. What the kernel lacks is left out, and *ret says so. Returns 0 or a
  * negative errno.
  */
-int sandbox_enter(const struct sandbox_wish *wish, struct sandbox *ret);
+int sandbox_enter(struct sandbox *ret);
 
 /* Restricts a ring before it is enabled; does nothing in a process that has no sandbox. Returns 0
  * or a negative errno. */

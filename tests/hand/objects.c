@@ -70,7 +70,7 @@ static void live(struct stand_in *p, const char *fuse_file, bool holds_lock, int
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_PTRACER, getppid(), 0, 0, 0); /* as a pump names its broker, for Yama 1 */
 	if (mapping_own(&cq, uring_cq_bytes(CQ_ENTRIES, 32)) < 0 ||
-	    uring_init_shared(&u, cq, CQ_ENTRIES, true, false, &params) < 0)
+	    uring_init_shared(&u, -1, cq, CQ_ENTRIES, true, false, &params) < 0)
 		_exit(2);
 	p->ring = u.io.ring_fd;
 	p->refills = memfd(REFILLS_OFFSET + REFILLS_BYTES, F_SEAL_SHRINK);

@@ -68,6 +68,11 @@ struct attacks {
 
 struct attack *attack_add(struct attacks *all, const char *name, enum attack_by by);
 
+/* All that are below. */
+void attacks_all(struct attacks *all, const struct world *w);
+/* By the calling process. Returns 0 or more if it got through, or a negative errno. */
+int attack_run(const struct attack *a, const struct world *w, struct stage *s);
+
 void attacks_on_files(struct attacks *all, const struct world *w);
 void attacks_on_network(struct attacks *all, const struct world *w);
 void attacks_on_processes(struct attacks *all, const struct world *w);
@@ -81,8 +86,10 @@ bool allowed_prepare(void);
 /* What a pump has to be able to do in the whole sandbox. Returns how many things it could not. */
 int allowed_try(const struct world *w, struct stage *s);
 
-/* The world's things. Exits if they cannot be had. */
+/* The world's things, as another user. Exits if they cannot be had. */
 void world_make(struct world *w);
+/* Files and servers only, as the caller: parent and sibling are the caller's to fill in. */
+void world_servers(struct world *w);
 void world_end(const struct world *w);
 
 /* In each attacker: FD_TCP4 and so on, and files as they were. */

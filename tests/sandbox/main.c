@@ -40,15 +40,6 @@ enum layers {
 static int landlock_abi;
 static bool task_restrictions;
 
-struct attack *attack_add(struct attacks *all, const char *name, enum attack_by by)
-{
-	if (all->n == ATTACKS_MAX)
-		errx(2, "more than %u attacks", ATTACKS_MAX);
-	struct attack *a = &all->list[all->n++];
-	*a = (struct attack){.name = name, .by = by, .landlock = LANDLOCK_NOT};
-	return a;
-}
-
 static void must(int r, const char *what)
 {
 	if (r < 0) {
@@ -73,7 +64,7 @@ static void ring_restrict(struct io_uring *ring, enum restrict_ring what)
 static void layers_enter(enum layers layers, struct stage *s)
 {
 	struct sandbox sandbox;
-	const struct sandbox_wish wish = {.rings_are_made = !task_restrictions};
+	int calls;
 	ring_make(&s->queue);
 	ring_make(&s->ops);
 	if (layers != NONE)
@@ -82,10 +73,14 @@ static void layers_enter(enum layers layers, struct stage *s)
 		must(landlock_enter(), "landlock");
 	if (layers == RINGS && task_restrictions)
 		must(restrict_task(), "restrictions of the task");
-	if (layers == SECCOMP)
-		must(filter_enter(task_restrictions), "seccomp");
+	if (layers == SECCOMP) {
+		must(filter_enter(task_restrictions ? FILTER_RINGS_HERE : FILTER_RINGS_MADE,
+				  &calls),
+		     "seccomp");
+		close(calls); /* nobody makes rings */
+	}
 	if (layers == WHOLE)
-		must(sandbox_enter(&wish, &sandbox), "the sandbox");
+		must(sandbox_enter(&sandbox), "the sandbox");
 	if (layers == RINGS) {
 		ring_restrict(&s->queue, RESTRICT_QUEUE);
 		ring_restrict(&s->ops, RESTRICT_OPS);
@@ -94,26 +89,6 @@ static void layers_enter(enum layers layers, struct stage *s)
 	must(sandbox_ring(&s->ops, RESTRICT_OPS), "restrictions of the ring for operations");
 	must(io_uring_enable_rings(&s->queue), "enabling a ring");
 	must(io_uring_enable_rings(&s->ops), "enabling a ring");
-}
-
-/* The better one for the attacker of both rings. */
-static int run_sqe(const struct attack *a, struct stage *s)
-{
-	int queue = submit(&s->queue, &a->sqe);
-	int ops = queue < 0 ? submit(&s->ops, &a->sqe) : queue;
-	return queue < 0 ? ops : queue;
-}
-
-static int run(const struct attack *a, const struct world *w, struct stage *s)
-{
-	if (a->run)
-		return a->run(w, s);
-	if (a->by == BY_SQE)
-		return run_sqe(a, s);
-	return syscall(a->call, a->args[0], a->args[1], a->args[2], a->args[3], a->args[4],
-		       a->args[5]) < 0
-		       ? -errno
-		       : 0;
 }
 
 /* In a process of its own. Returns THROUGH, the errno, or BY_SECCOMP. */
@@ -129,7 +104,7 @@ static int attempt(const struct attack *a, const struct world *w, enum layers la
 		descriptors_make();
 		alarm(LIMIT_S);
 		layers_enter(layers, &s);
-		int r = run(a, w, &s);
+		int r = attack_run(a, w, &s);
 		_exit(r < 0 ? -r : THROUGH);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
@@ -292,8 +267,7 @@ static void kernel_look(void)
 	if (pipe(ends) < 0)
 		err(2, "pipe");
 	if (fork() == 0) {
-		must(sandbox_enter(&(struct sandbox_wish){.rings_are_made = true}, &s),
-		     "the sandbox");
+		must(sandbox_enter(&s), "the sandbox");
 		_exit(write(ends[1], &s, sizeof(s)) < 0);
 	}
 	close(ends[1]);
@@ -307,7 +281,9 @@ static void kernel_look(void)
 	uname(&kernel);
 	sandbox_text(&s, text, sizeof(text));
 	printf("Linux %s: %s; rings made later are %s\n", kernel.release, text,
-	       s.task ? "restricted by their task" : "denied");
+	       s.task   ? "restricted by their task"
+	       : s.made ? "made by another process"
+			: "not restricted");
 	printf("%-40s %-14s %-10s %-10s %-10s %s\n", "", "no layer", "landlock", "rings", "seccomp",
 	       "all");
 }
@@ -319,14 +295,13 @@ int main(void)
 	bool good = true;
 	world_make(&w);
 	kernel_look();
-	attacks_on_files(&all, &w);
-	attacks_on_network(&all, &w);
-	attacks_on_processes(&all, &w);
-	attacks_by_rings(&all, &w);
+	attacks_all(&all, &w);
 	for (unsigned i = 0; i < all.n; i++)
 		good &= attack(&all.list[i], &w);
 	good &= pump_can_work(&w);
 	good &= violation_is_said();
+	kill(w.sibling, SIGKILL);
+	waitpid(w.sibling, NULL, 0);
 	world_end(&w);
 	printf("%u attacks: %s\n", all.n, good ? "as documented" : "NOT as documented");
 	return good ? 0 : 1;

@@ -75,7 +75,7 @@ static pid_t sibling_start(void)
 		struct sandbox s;
 		close(ready[0]);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		int r = sandbox_enter(&(struct sandbox_wish){.rings_are_made = true}, &s);
+		int r = sandbox_enter(&s);
 		if (r < 0)
 			errx(2, "the other pump's sandbox: %s", strerrordesc_np(-r));
 		(void)!write(ready[1], "x", 1);
@@ -98,15 +98,13 @@ static void become_attacker(void)
 	signal(SIGUSR1, SIG_IGN);
 }
 
-void world_make(struct world *w)
+void world_servers(struct world *w)
 {
-	become_attacker();
 	*w = (struct world){.folder = "/tmp/zcrx-sandbox.XXXXXX"};
 	if (!mkdtemp(w->folder) || chdir(w->folder) < 0)
 		err(2, "%s", w->folder);
 	snprintf(w->file, sizeof(w->file), "%s/file", w->folder);
 	close(open(w->file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-	w->parent = getpid();
 	w->tcp4 = server(AF_INET, SOCK_STREAM);
 	w->tcp6 = server(AF_INET6, SOCK_STREAM);
 	w->udp = server(AF_INET, SOCK_DGRAM);
@@ -115,6 +113,13 @@ void world_make(struct world *w)
 	w->path_bytes = unix_server(&w->path, SOCK_STREAM, "s", false);
 	w->datagram_path_bytes = unix_server(&w->datagram_path, SOCK_DGRAM, "d", false);
 	w->abstract_bytes = unix_server(&w->abstract, SOCK_STREAM, w->folder, true);
+}
+
+void world_make(struct world *w)
+{
+	become_attacker();
+	world_servers(w);
+	w->parent = getpid();
 	w->sibling = sibling_start();
 }
 
@@ -122,8 +127,6 @@ void world_end(const struct world *w)
 {
 	static const char *const names[] = {"file",  "s",    "d",    "victim",
 					    "moved", "made", "link", "fifo"};
-	kill(w->sibling, SIGKILL);
-	waitpid(w->sibling, NULL, 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		remove(names[i]);
 	if (chdir("/") == 0)

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What the test's client tells a pump that it has taken over, over the client's socket. */
+#ifndef TESTS_TAKEN_ORDER_H
+#define TESTS_TAKEN_ORDER_H
+
+#include <stdint.h>
+
+#include "daemon/link/link.h"
+#include "tests/sandbox/attack.h"
+
+/* AREA_DEL with this number takes the pump over; from then on it takes orders only. */
+#define TAKE_OVER 0x7a6b3c5du
+
+enum order_what {
+	ORDER_KEEP_FDS, /* what comes with it gets the numbers FD_TCP4 and so on */
+	ORDER_RINGS,    /* do the pump's own rings take what they are for? 0, or a negative errno */
+	ORDER_ATTACK,   /* attack number n */
+	ORDER_ASK,      /* asks the broker `m`, which has n descriptors (FD_MEMFD) */
+	ORDER_SEND,     /* sends the first n bytes of `m` on the link, as they are */
+};
+
+struct order {
+	enum order_what what;
+	uint32_t n;
+	uint32_t type;
+	struct world world;
+	union link_any m;
+};
+
+struct outcome {
+	int64_t result;   /* 0 or more: it got through; or a negative errno */
+	union link_any m; /* ORDER_ASK: the reply */
+};
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zcrx-pump as it is, but that a client can take it over: the linker puts __wrap_request_handle()
+ * in the place of request_handle(). What it does then is what any code in a pump could do. Built
+ * for the tests only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/ask/ask.h"
+#include "daemon/link/start.h"
+#include "daemon/pump/model.h"
+#include "daemon/pump/request.h"
+#include "proto/reason.h"
+#include "tests/sandbox/attack.h"
+#include "tests/taken/order.h"
+
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
+uint32_t __real_request_handle(struct client *c, const union msg_any *m, struct answer *a);
+uint32_t __wrap_request_handle(struct client *c, const union msg_any *m, struct answer *a);
+
+#define FDS_MOST (FD_END - FD_TCP4)
+
+static int receive(int sock, struct order *o, int *fds, size_t *ret_nfds)
+{
+	char control[CMSG_SPACE(sizeof(int) * FDS_MOST)];
+	struct iovec iov = {.iov_base = o, .iov_len = sizeof(*o)};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&h) : NULL;
+	*ret_nfds = c ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+	if (c)
+		memcpy(fds, CMSG_DATA(c), *ret_nfds * sizeof(int));
+	return n == sizeof(*o) ? 0 : -1;
+}
+
+/* The next number that is free from FD_TCP4 on is the one it is to have, if they come in order. */
+static int keep_fds(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int got = fcntl(fds[i], F_DUPFD_CLOEXEC, FD_TCP4);
+		if (got < 0)
+			return -errno;
+		close(fds[i]);
+	}
+	return fcntl(FD_MEMFD, F_GETFL) < 0 ? -errno : 0;
+}
+
+static void stage_set(const struct client *c, struct stage *s)
+{
+	s->ops = c->control.io;
+	s->queue = TAILQ_FIRST(&c->queues)->ring.io;
+}
+
+/* A ring that does not submit at all denies nothing: it is to take a cancellation. */
+static int rings_work(const struct client *c)
+{
+	struct stage s;
+	struct io_uring_sqe sqe = {0};
+	stage_set(c, &s);
+	io_uring_prep_cancel64(&sqe, 1, 0);
+	int ops = submit(&s.ops, &sqe), queue = submit(&s.queue, &sqe);
+	return ops != -ENOENT ? ops : queue != -ENOENT ? queue : 0;
+}
+
+static int attack(const struct client *c, const struct order *o)
+{
+	static struct attacks all;
+	struct stage s;
+	stage_set(c, &s);
+	attacks_all(&all, &o->world);
+	return o->n < all.n ? attack_run(&all.list[o->n], &o->world, &s) : -EINVAL;
+}
+
+static int ask_broker(struct order *o, union link_any *ret)
+{
+	const int fds[MSG_FDS_MAX] = {FD_MEMFD, FD_MEMFD, FD_MEMFD, FD_MEMFD};
+	int back[MSG_FDS_MAX];
+	*ret = o->m;
+	ret->hdr.nfds = (uint16_t)o->n;
+	return ask(ret, (uint16_t)o->type, fds, back);
+}
+
+static int64_t obey(const struct client *c, struct order *o, const int *fds, size_t nfds,
+		    union link_any *ret)
+{
+	switch (o->what) {
+	case ORDER_KEEP_FDS:
+		return keep_fds(fds, nfds);
+	case ORDER_RINGS:
+		return rings_work(c);
+	case ORDER_ATTACK:
+		return attack(c, o);
+	case ORDER_ASK:
+		return ask_broker(o, ret);
+	case ORDER_SEND:
+		return send(START_LINK, &o->m, o->n, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static void serve(const struct client *c)
+{
+	static struct order o;
+	static struct outcome done;
+	int fds[FDS_MOST];
+	size_t nfds;
+	while (receive(c->session.sock, &o, fds, &nfds) == 0) {
+		done = (struct outcome){0};
+		done.result = obey(c, &o, fds, nfds, &done.m);
+		send(c->session.sock, &done, sizeof(done), MSG_NOSIGNAL);
+	}
+}
+
+uint32_t __wrap_request_handle(struct client *c, const union msg_any *m, struct answer *a)
+{
+	if (m->hdr.type != MSG_AREA_DEL || m->area_del.area_id != TAKE_OVER)
+		return __real_request_handle(c, m, a);
+	serve(c);
+	return REASON_NO_OBJECT;
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

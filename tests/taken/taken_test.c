@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pumps that were taken over, under the real broker: each attack of tests/sandbox, and whatever a
+ * pump may say to the broker.
+ */
+#include <errno.h>
+#include <linux/landlock.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/size.h"
+#include "tests/harness/fds.h"
+#include "tests/hostile/raw.h"
+#include "tests/hostile/world.h"
+#include "tests/taken/order.h"
+
+enum {
+	AREA = 64 * 1024,
+	ENDED = INT32_MIN, /* the pump has ended */
+};
+
+/* Requests and sessions are plenty: one pump for each attack. */
+static const char limits[] = "[class default]\nsessions=4\nqueues=4\nareas=4\nflows=8\n"
+			     "requests-per-second=100000\n";
+
+static struct world w;
+static struct attacks all;
+
+struct taken {
+	struct raw r;
+	struct raw_queue q;
+	struct outcome got;
+};
+
+/* Returns what came of it, or ENDED. */
+static int64_t order(struct taken *t, struct order *o, const int *fds, size_t nfds)
+{
+	struct pollfd in = {.fd = t->r.sock, .events = POLLIN};
+	o->world = w;
+	if (fds_send(t->r.sock, o, sizeof(*o), fds, nfds, 0) < 0)
+		return ENDED;
+	assert_int_equal(poll(&in, 1, WORLD_PATIENCE_MS), 1);
+	ssize_t n = recv(t->r.sock, &t->got, sizeof(t->got), 0);
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		return ENDED;
+	assert_int_equal(n, sizeof(t->got));
+	return t->got.result;
+}
+
+static int64_t simply(struct taken *t, enum order_what what, uint32_t n)
+{
+	return order(t, &(struct order){.what = what, .n = n}, NULL, 0);
+}
+
+/* A pump with a queue, and with the sockets that a client might pass. */
+static void take_over(struct taken *t)
+{
+	int fds[FD_END - FD_TCP4];
+	struct order keep = {.what = ORDER_KEEP_FDS};
+	union msg_any m = {.area_del = {.hdr = {.size = sizeof(m.area_del),
+						.type = MSG_AREA_DEL,
+						.serial = 77},
+					.area_id = TAKE_OVER}};
+	raw_connect(&t->r);
+	raw_queue_open(&t->q, &t->r, AREA, 0, 0);
+	raw_send(&t->r, &m, sizeof(m.area_del), NULL, 0);
+	descriptors_make();
+	for (int i = 0; i < FD_END - FD_TCP4; i++)
+		fds[i] = FD_TCP4 + i;
+	assert_int_equal(order(t, &keep, fds, ARRAY_LENGTH(fds)), 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
+		close(fds[i]);
+	assert_int_equal(simply(t, ORDER_RINGS, 0), 0);
+}
+
+static void drop(struct taken *t)
+{
+	raw_queue_drop(&t->q);
+	raw_close(&t->r);
+}
+
+/* ---- what it does to others ---- */
+
+static int landlock_abi(void)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	return abi < 0 ? 0 : (int)abi;
+}
+
+/* What no layer denies on an older kernel is in docs/security.md. */
+static bool remains(const struct attack *a)
+{
+	return a->unseen && !a->kernel && landlock_abi() < a->landlock;
+}
+
+static void it_reaches_nothing_and_nobody(void **state)
+{
+	(void)state;
+	int through = 0;
+	for (uint32_t i = 0; i < all.n; i++) {
+		struct taken t;
+		const struct attack *a = &all.list[i];
+		take_over(&t);
+		int64_t r = simply(&t, ORDER_ATTACK, i);
+		if (r >= 0)
+			print_message("%s: it got through%s\n", a->name,
+				      remains(a) ? ", as is known" : "");
+		through += r >= 0 && !remains(a);
+		drop(&t);
+	}
+	world_is_well();
+	assert_int_equal(through, 0);
+}
+
+static void line_is(const char *text, const char *name, const char *value)
+{
+	const char *at = strstr(text, name);
+	if (!at || strncmp(at + strlen(name), value, strlen(value)) != 0)
+		fail_msg("%s is not %s: %.40s", name, value, at ? at : "(nothing)");
+}
+
+/* As the kernel sees the pump that serves the neighbour. */
+static void it_has_no_capability(void **state)
+{
+	(void)state;
+	char path[64], text[4096] = "";
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)w.sibling);
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	size_t n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	assert_true(n > 0);
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const sets[] = {"CapInh:\t", "CapPrm:\t", "CapEff:\t",
+						   "CapAmb:\t"};
+		line_is(text, sets[i], "0000000000000000");
+	}
+	line_is(text, "NoNewPrivs:\t", "1");
+	line_is(text, "Seccomp:\t", "2");
+}
+
+/* ---- what it says to the broker ---- */
+
+/* As many requests as are within the rate; nobody's name. */
+static bool may_be_granted(uint16_t type, const union link_any *reply)
+{
+	return type == LINK_REQUESTS || (type == LINK_HOLDER && *reply->re_HOLDER.text == '\0');
+}
+
+static struct order message(uint16_t type, uint32_t nfds, int byte)
+{
+	struct order o = {.what = link_is_asked(type) ? ORDER_ASK : ORDER_SEND,
+			  .n = nfds,
+			  .type = type};
+	memset(&o.m, byte, link_bytes(type));
+	o.m.hdr = (struct msg_hdr){.type = type, .size = link_bytes(type)};
+	if (o.what == ORDER_SEND)
+		o.n = link_bytes(type);
+	return o;
+}
+
+/* Each message of a pump's, with values that no class allows. */
+static void what_it_asks_beyond_its_class_is_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		uint16_t type;
+		enum link_who who;
+		uint32_t nfds;
+	} list[] = {
+#define X(name, handler, number, request, reply, least, most, back, who, ...) \
+	{#name, number, LINK_##who, least},
+		LINK_TABLE(X)
+#undef X
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(list); i++) {
+		struct taken t;
+		struct order o = message(list[i].type, list[i].nfds, 0xff);
+		if (list[i].who == LINK_BROKER_TELLS)
+			continue;
+		take_over(&t);
+		int64_t r = order(&t, &o, NULL, 0);
+		if (o.what == ORDER_ASK && r >= 0 && !may_be_granted(list[i].type, &t.got.m))
+			fail_msg("%s was granted", list[i].name);
+		drop(&t);
+	}
+}
+
+static void what_only_the_broker_says_ends_it(void **state)
+{
+	(void)state;
+	static const uint16_t types[] = {LINK_START, LINK_CLASS, LINK_STOP, LINK_NEWS, 4711};
+	for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
+		struct taken t;
+		struct order o = {.what = ORDER_SEND, .n = link_bytes(types[i])};
+		o.n = o.n ? o.n : sizeof(o.m.hdr);
+		o.m.hdr = (struct msg_hdr){.type = types[i], .size = o.n};
+		take_over(&t);
+		if (order(&t, &o, NULL, 0) != ENDED)
+			raw_ended(&t.r);
+		drop(&t);
+	}
+}
+
+static void whoever_breaks_the_grammar_ends(void **state)
+{
+	(void)state;
+	const struct {
+		struct msg_hdr hdr;
+		uint32_t n;
+	} list[] = {{{.type = LINK_OVER, .size = 8}, 8},
+		    {{.type = LINK_OVER, .size = 4096}, sizeof(struct link_nothing)},
+		    {{.type = LINK_CHARGE, .size = sizeof(struct link_amount)},
+		     sizeof(struct link_amount)}, /* asked without a serial */
+		    {{.type = LINK_RELEASE, .size = sizeof(struct link_amount), .serial = 1},
+		     sizeof(struct link_amount)},
+		    {{.type = LINK_OVER, .size = sizeof(struct link_nothing), .nfds = 1},
+		     sizeof(struct link_nothing)},
+		    {{.type = LINK_OVER, .size = sizeof(struct link_nothing), .error = -1},
+		     sizeof(struct link_nothing)}};
+	for (size_t i = 0; i < ARRAY_LENGTH(list); i++) {
+		struct taken t;
+		struct order o = {.what = ORDER_SEND, .n = list[i].n, .m = {.hdr = list[i].hdr}};
+		take_over(&t);
+		if (order(&t, &o, NULL, 0) != ENDED)
+			raw_ended(&t.r);
+		drop(&t);
+	}
+}
+
+/* Its class allows 4 queues, of which it has one and the neighbour another. */
+static void it_is_charged_as_its_class_allows(void **state)
+{
+	(void)state;
+	struct taken t;
+	struct order o = message(LINK_CHARGE, 0, 0);
+	take_over(&t);
+	o.m.as_CHARGE.kind = ACCOUNT_QUEUES;
+	o.m.as_CHARGE.n = 3;
+	assert_int_equal(order(&t, &o, NULL, 0), -EDQUOT);
+	o.m.as_CHARGE.n = UINT64_MAX;
+	assert_int_equal(order(&t, &o, NULL, 0), -EDQUOT);
+	o.m.as_CHARGE.n = 2;
+	assert_int_equal(order(&t, &o, NULL, 0), 0);
+	o.m.as_CHARGE.n = 1;
+	assert_int_equal(order(&t, &o, NULL, 0), -EDQUOT);
+	o.m.as_CHARGE.kind = ACCOUNT_SESSIONS;
+	assert_int_equal(order(&t, &o, NULL, 0), -EINVAL);
+	drop(&t);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	pid_t pumps[8];
+	world_servers(&w);
+	world_start(limits);
+	assert_int_equal(harness_daemon_processes(&zcrxd, pumps, 8), 2);
+	w.parent = pumps[0];
+	w.sibling = pumps[1];
+	attacks_all(&all, &w);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	world_teardown(state);
+	world_end(&w);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_CASE(it_reaches_nothing_and_nobody),
+		WORLD_CASE(it_has_no_capability),
+		WORLD_CASE(what_it_asks_beyond_its_class_is_refused),
+		WORLD_CASE(what_only_the_broker_says_ends_it),
+		WORLD_CASE(whoever_breaks_the_grammar_ends),
+		WORLD_CASE(it_is_charged_as_its_class_allows),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
