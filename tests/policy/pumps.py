@@ -65,8 +65,8 @@ class Pumps(unittest.TestCase):
         with open(f"/proc/{told['pump']}/smaps_rollup", encoding="ascii") as f:
             anonymous = int(re.search(r"Anonymous: +(\d+) kB", f.read())[1]) << 10
         self.assertGreater(told["memory_bytes"], 0)
-        self.assertLess(told["memory_bytes"], 4 * MIB)
-        if not os.environ.get("ZCRX_SANITIZE"):
+        if not os.environ.get("ZCRX_SANITIZE"):  # sanitizers have memory of their own
+            self.assertLess(told["memory_bytes"], 4 * MIB)
             self.assertAlmostEqual(told["memory_bytes"], anonymous, delta=MIB // 4)
 
     def test_restarts(self):
