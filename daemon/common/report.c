@@ -147,8 +147,10 @@ void report_restart(struct report *r)
 /* The records in use are among the first n. */
 static void cover(uint32_t *n, uint32_t index)
 {
-	if (index >= *n)
-		__atomic_store_n(n, index + 1, __ATOMIC_RELEASE);
+	uint32_t covered = __atomic_load_n(n, __ATOMIC_RELAXED);
+	while (index >= covered && !__atomic_compare_exchange_n(n, &covered, index + 1, true,
+								__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
 }
 
 struct report_queue *report_queue_free(struct report *r)

@@ -134,8 +134,8 @@ uint32_t report_queue_index(const struct report *r, const struct report_queue *q
 void report_count(struct ring_daemon *to, const struct ring_daemon *from);
 
 /*
- * The record, blank, of a flow that the status does not tell of yet, by the flow's index. As with
- * queues, one thread at a time may ask for a record.
+ * The record, blank, of a flow that the status does not tell of yet, by the flow's index. Any
+ * thread of the client's.
  */
 struct report_flow *report_flow_free(struct report *r, uint32_t index);
 /* Facts without an id hide it. */

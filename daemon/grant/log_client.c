@@ -50,7 +50,6 @@ static void share_end(struct share *s)
 		[LOG_CONNECTION_REFUSED] = "connection refused",
 		[LOG_REQUEST_REFUSED] = "request refused",
 		[LOG_REPLIES_UNREAD] = "replies not read",
-		[LOG_NO_RING] = "no io_uring",
 		[LOG_EXHAUSTED] = "out of file descriptors or memory",
 		[LOG_RULES] = "ntuple rules",
 	};

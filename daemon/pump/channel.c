@@ -43,7 +43,7 @@ void channel_close(struct queue *q)
 {
 	if (!q->flight)
 		return;
-	loop_unwatch(&q->client->loop, q->channel);
+	loop_unwatch(&q->loop, q->channel);
 	q->flight = flight_end(q->flight);
 	q->channel = -1;
 }
@@ -78,7 +78,7 @@ static int event_send(struct queue *q, union msg_any *m, uint16_t type, size_t s
 /* The flow's listener or the queue ends: few announcements can follow. */
 static bool is_last(const struct queue *q, const struct flow *f)
 {
-	const struct flow *listener = flow_find(q->client, f->listener_id);
+	const struct flow *listener = flow_find(q, f->listener_id);
 	return queue_is_closing(q) || (listener && listener->closing);
 }
 
@@ -129,7 +129,7 @@ static void send_wake(struct queue *q)
 {
 	ssize_t n = send(q->channel, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	q->wake_owed = n < 0 && (errno == ENOBUFS || errno == ENOMEM);
-	q->client->retry |= q->wake_owed;
+	q->retry |= q->wake_owed;
 	/* If there is no room, something to read wakes the client already. */
 }
 
@@ -140,7 +140,7 @@ void channel_flush(struct queue *q)
 		send_wake(q);
 	while ((f = TAILQ_FIRST(&q->news))) {
 		int r = f->state == FLOW_OPENING ? send_opened(q, f) : send_closed(q, f);
-		q->client->retry |= r == -EBUSY;
+		q->retry |= r == -EBUSY;
 		if (r == -EAGAIN || r == -EBUSY)
 			return;
 		if (r < 0)

@@ -120,7 +120,7 @@ static const char *cannot(const struct choice *ch)
 	if (ops == &backend_devmem && ch->wish.area->dmabuf < 0)
 		return "The backend devmem receives into dma-bufs only; bring one.";
 	/* Who may not lease is told that, whatever the kernel. */
-	if (ops == &backend_zcrx && ch->client->class->nics.n > 0)
+	if (ops == &backend_zcrx && ch->client->judged.class->nics.n > 0)
 		return kernel_refuses_zcrx();
 	return NULL;
 }
@@ -171,12 +171,12 @@ static uint32_t open_leased(struct choice *ch, const struct backend_ops *ops)
 	uint32_t reason = wish_judge(ch);
 	if (reason)
 		return reason;
-	struct lease_wish wish = {.class = ch->client->class,
+	struct lease_wish wish = {.class = ch->client->judged.class,
 				  .user = ch->client->who.user,
 				  .backend = ops->number,
 				  .nic = ch->message.nic,
 				  .n = ch->message.rx_queues ? ch->message.rx_queues : 1,
-				  .poke = ch->client->poke};
+				  .poke = ch->wish.poke};
 	int r = lease_take(&ch->wish.lease, &wish, why);
 	if (r < 0) {
 		answer_say(&ch->answer, "%s", why);

@@ -4,108 +4,58 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "daemon/common/refuse.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/lease.h"
-#include "daemon/grant/log_client.h"
-#include "daemon/pump/channel.h"
-#include "daemon/pump/control_turn.h"
 #include "daemon/pump/flight.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/judge.h"
-#include "daemon/pump/life.h"
-#include "daemon/pump/listener.h"
 #include "daemon/pump/pending.h"
 #include "daemon/pump/queue.h"
-#include "daemon/pump/reply.h"
-#include "daemon/pump/sandbox.h"
+#include "daemon/pump/queue_thread.h"
 #include "daemon/pump/session.h"
-#include "daemon/pump/turn.h"
-#include "proto/reason.h"
 
-#define STACK_BYTES        (256u << 10)
-#define DISPATCHES         64
-#define GATHER_NS          50000u
-#define NS_A_SECOND        1000000000ull
-#define RETRY_NS           NS_A_SECOND
-#define CONTROL_CQ_ENTRIES 256
+#define STACK_BYTES (256u << 10)
+#define RETRY_NS    1000000000u
 
-static void control_ready(void *owner, uint32_t events)
-{
-	struct client *c = owner;
-	(void)events;
-	c->control_active = true;
-}
-
-static void lose_all(struct client *c, int error, uint32_t reason)
+static void tell_all(struct client *c, enum queue_told what)
 {
 	struct queue *q;
 	TAILQ_FOREACH (q, &c->queues, link)
-		life_lose(q, error, reason, NULL);
-	c->done = true;
+		queue_thread_tell(q, what);
 }
 
-static void queue_work(struct client *c, struct queue *q, uint64_t now)
+/* Frees the queues whose threads are over. */
+static bool reap(struct client *c)
 {
-	if (q->lease && lease_has_news(q->lease))
-		queue_look_at_lease(q);
-	if (q->life == LIFE_CLOSING)
-		control_let_go(c, q);
-	if (q->life < LIFE_QUIET && schedule_when(&q->schedule) <= now)
-		queue_turn(q);
+	struct queue *q, *next;
+	bool any = false;
+	for (q = TAILQ_FIRST(&c->queues); q; q = next) {
+		next = TAILQ_NEXT(q, link);
+		if (q->opening || !work_is_over(&q->thread))
+			continue;
+		work_join(&q->thread);
+		queue_free(q);
+		any = true;
+	}
+	return any;
 }
 
 /*
- * One turn of everything that has work. Returns how long to wait for more, in nanoseconds: 0 not at
- * all, LOOP_FOREVER until something happens.
+ * Does what has come to its end. Returns how long to wait for more, in nanoseconds: 0 not at all,
+ * LOOP_FOREVER until something happens.
  */
 static uint64_t turn(struct client *c)
 {
-	uint64_t now = clock_ns(), next_ns = LOOP_FOREVER;
-	c->gathering = false;
-	if (c->control_active && !control_turn(c))
-		lose_all(c, -EIO, REASON_KERNEL);
-	struct queue *q, *next;
-	for (q = TAILQ_FIRST(&c->queues); q; q = next) {
-		next = TAILQ_NEXT(q, link);
-		queue_work(c, q, now);
-		if (q->life >= LIFE_QUIET) {
-			if (queue_ended(q))
-				queue_free(q);
-		} else {
-			uint64_t at = schedule_when(&q->schedule);
-			c->gathering |= q->schedule.active;
-			next_ns = at < next_ns ? at : next_ns;
-		}
-	}
-	now = clock_ns();
-	uint64_t pending_ns = pending_look(c, now);
-	next_ns = pending_ns < next_ns ? pending_ns : next_ns;
-	if (c->control_active || next_ns <= now)
+	uint64_t pending_ns = pending_look(c, clock_ns()), now = clock_ns();
+	if (reap(c) || pending_ns <= now)
 		return 0;
-	return next_ns == LOOP_FOREVER ? LOOP_FOREVER : next_ns - now;
-}
-
-static void retry(struct client *c)
-{
-	struct queue *q;
-	c->retry = false;
-	c->retry_at_ns = 0;
-	session_resume(c);
-	TAILQ_FOREACH (q, &c->queues, link) {
-		if (queue_is_closing(q))
-			continue;
-		channel_flush(q);
-		listener_go_on(q);
-	}
+	return pending_ns == LOOP_FOREVER ? LOOP_FOREVER : pending_ns - now;
 }
 
 static void poked(void *owner, uint32_t events)
@@ -114,8 +64,10 @@ static void poked(void *owner, uint32_t events)
 	eventfd_t count;
 	(void)events;
 	eventfd_read(c->poke, &count);
-	if (__atomic_load_n(&c->stopping, __ATOMIC_ACQUIRE))
-		lose_all(c, -ESHUTDOWN, REASON_SHUTDOWN);
+	if (!__atomic_load_n(&c->stopping, __ATOMIC_ACQUIRE))
+		return;
+	tell_all(c, QUEUE_TOLD_SHUTDOWN);
+	c->done = true;
 }
 
 /* The time until what had to wait is tried again, or ns if that is less. */
@@ -130,26 +82,17 @@ static uint64_t retry_in(struct client *c, uint64_t ns)
 	return left < ns ? left : ns;
 }
 
-/* Sleeps without looking at events: those of the queue that gathers would end the sleep at once. */
-static void gather(const struct client *c, uint64_t ns)
+static void retry(struct client *c)
 {
-	const struct queue *first = TAILQ_FIRST(&c->queues);
-	bool alone = first && !TAILQ_NEXT(first, link);
-	if (!alone && ns > GATHER_NS)
-		ns = GATHER_NS;
-	nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
+	c->retry = false;
+	c->retry_at_ns = 0;
+	session_resume(c);
 }
 
 static void wait_and_dispatch(struct client *c, uint64_t ns)
 {
 	ns = retry_in(c, ns);
-	if (c->gathering && ns > 0) {
-		gather(c, ns);
-		ns = 0;
-	}
-	/* All events are looked at, since the client's requests are among those of its sockets. */
-	for (int i = 0; i < DISPATCHES && loop_turn(&c->loop, ns); i++)
-		ns = 0;
+	loop_turn(&c->loop, ns);
 	if (c->retry && retry_in(c, LOOP_FOREVER) == 0)
 		retry(c);
 }
@@ -157,50 +100,22 @@ static void wait_and_dispatch(struct client *c, uint64_t ns)
 /* The client is gone or the daemon stops: every queue closes, then every area goes. */
 static void wind_up(struct client *c)
 {
-	struct queue *q;
 	struct area *a;
 	session_abandon(c);
-	TAILQ_FOREACH (q, &c->queues, link)
-		life_close(q);
+	tell_all(c, QUEUE_TOLD_CLOSE);
 	while (!TAILQ_EMPTY(&c->queues)) {
 		uint64_t wait = turn(c);
 		if (!TAILQ_EMPTY(&c->queues))
 			wait_and_dispatch(c, wait);
 	}
-	pending_abandon(c); /* may wait for a NIC: the queues have ended by then */
+	pending_look(c, clock_ns()); /* an order that ended with its queue */
+	pending_abandon(c);          /* may wait for a NIC: the queues have ended by then */
 	while ((a = LIST_FIRST(&c->areas))) {
 		LIST_REMOVE(a, link);
 		area_free(a);
 	}
 	session_done(c);
-	uring_done(&c->control);
 	loop_done(&c->loop);
-}
-
-static int control_open(struct client *c)
-{
-	int r = uring_init_private(&c->control, CONTROL_CQ_ENTRIES, true, true);
-	if (r < 0)
-		return r;
-	r = sandbox_ring(&c->control.io, RESTRICT_OPS);
-	if (r == 0)
-		r = uring_eventfd(&c->control, false);
-	if (r == 0)
-		r = uring_enable(&c->control);
-	if (r < 0)
-		return r;
-	c->control_source = (struct source){control_ready, c};
-	return loop_watch(&c->loop, c->control.eventfd, EPOLLIN | EPOLLET, &c->control_source);
-}
-
-/* Without a ring of its own the client cannot be served. */
-static void turn_away(struct client *c, int error)
-{
-	bool limit = error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -ENOSPC;
-	log_client(3, c->who.uid, c->who.class, LOG_NO_RING, "client %u (pid %d): no io_uring: %s",
-		   c->id, c->who.pid, strerrordesc_np(-error));
-	refuse_connection(c->session.sock, limit ? REASON_DAEMON_LIMIT : REASON_KERNEL);
-	c->done = true;
 }
 
 static void *run(void *data)
@@ -209,9 +124,6 @@ static void *run(void *data)
 	int on = 1;
 	/* Descriptors may come from now on: this thread closes them, not the broker's. */
 	setsockopt(c->session.sock, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
-	int r = control_open(c);
-	if (r < 0)
-		turn_away(c, r);
 	while (!c->done)
 		wait_and_dispatch(c, turn(c));
 	wind_up(c);
@@ -240,7 +152,7 @@ static void release(struct client *c)
 	flight_free(c->session.flight); /* the socket is still the caller's */
 	loop_done(&c->loop);
 	fd_close(c->poke);
-	classes_put(c->classes);
+	classes_put(c->judged.classes);
 	report_put(c->report);
 	flows_done(c);
 	free(c);
@@ -265,7 +177,7 @@ static int begin(struct client *c, int sock)
 	r = session_init(c, sock);
 	if (r < 0)
 		return r;
-	judge_update(c);
+	judge_update(c, &c->judged);
 	return thread_start(c);
 }
 

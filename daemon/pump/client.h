@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one thread that serves a client: its session, its queues, its sockets. Whatever a client can
- * make blocking (a socket whose lock it holds in a page fault, a close that lingers) blocks this
- * thread alone.
+ * The thread that serves a client: it reads requests and answers them, has areas and queues made,
+ * and frees them. The queues have threads of their own: queue_thread.h.
  */
 #ifndef ZCRXD_CLIENT_H
 #define ZCRXD_CLIENT_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pump/close.h"
 
-#include "base/clock.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
-#include "daemon/pump/life.h"
 #include "daemon/pump/listener.h"
+#include "daemon/pump/order.h"
 #include "daemon/pump/pending.h"
 #include "daemon/pump/queue.h"
+#include "daemon/pump/queue_thread.h"
 #include "proto/reason.h"
 
 #define ANNOUNCE_NS 1000000000u /* for a closed listener's connections; part of the protocol */
@@ -42,7 +42,7 @@ uint32_t close_queue(struct client *c, const struct msg_queue_close *m)
 		return REASON_NO_OBJECT;
 	pending_begin(c, &m->hdr, &kind);
 	c->session.pending.queue_id = q->id;
-	life_close(q);
+	queue_thread_tell(q, QUEUE_TOLD_CLOSE);
 	return REQUEST_PENDING;
 }
 
@@ -50,37 +50,45 @@ uint32_t close_queue(struct client *c, const struct msg_queue_close *m)
  * FLOW_CLOSE of a listener is answered when all that it accepted is announced, or, after a second,
  * given up. A listener whose queue closes ends with the queue.
  */
-static uint64_t listener_look(struct client *c, uint64_t now_ns)
+static uint64_t listener_look(struct queue *q, struct order *o, uint64_t now_ns)
 {
-	const struct pending *p = &c->session.pending;
-	struct flow *f = flow_find(c, p->listener.id);
-	uint64_t until_ns = p->listener.until_ns;
-	if (f && now_ns >= until_ns)
+	struct flow *f = flow_find(q, o->request.close.flow_id);
+	if (f && now_ns >= o->until_ns)
 		listener_give_up(f);
 	if (f)
 		flow_attend(f);
-	if (f && queue_is_closing(f->queue))
+	if (f && queue_is_closing(q))
 		return LOOP_FOREVER;
 	if (f && f->state != FLOW_DEAD)
-		return now_ns < until_ns ? until_ns : now_ns + GIVE_UP_NS;
-	pending_finish(c, REASON_NONE, &(struct answer){0});
-	return 0;
+		return now_ns < o->until_ns ? o->until_ns : now_ns + GIVE_UP_NS;
+	return order_finish(q, o, REASON_NONE);
+}
+
+static uint64_t flow_look(struct queue *q, struct order *o, uint64_t now_ns)
+{
+	const struct msg_flow_close *m = &o->request.close;
+	if (o->until_ns)
+		return listener_look(q, o, now_ns);
+	struct flow *f = flow_find_known(q, m->flow_id);
+	if (!f)
+		return order_finish(q, o, REASON_NO_OBJECT);
+	bool listener = f->listener;
+	flow_close(f, m->flags & MSG_CLOSE_ABORT);
+	if (!listener)
+		return order_finish(q, o, REASON_NONE);
+	o->until_ns = now_ns + ANNOUNCE_NS;
+	return listener_look(q, o, now_ns);
 }
 
 uint32_t close_flow(struct client *c, const struct msg_flow_close *m)
 {
-	static const struct pending_kind kind = {.look = listener_look};
-	struct flow *f = flow_find_known(c, m->flow_id);
 	if (m->flags & ~MSG_CLOSE_ABORT)
 		return REASON_UNKNOWN_FLAG;
-	if (!f)
+	struct queue *q = flow_owner(c, m->flow_id);
+	if (!q)
 		return REASON_NO_OBJECT;
-	bool listener = f->listener;
-	flow_close(f, m->flags & MSG_CLOSE_ABORT);
-	if (!listener)
-		return REASON_NONE;
-	pending_begin(c, &m->hdr, &kind);
-	c->session.pending.listener.id = m->flow_id;
-	c->session.pending.listener.until_ns = clock_ns() + ANNOUNCE_NS;
-	return REQUEST_PENDING;
+	struct order *o = order_begin(c, &m->hdr);
+	o->look = flow_look;
+	o->request.close = *m;
+	return order_give(q, o);
 }

@@ -8,10 +8,13 @@
 
 #include "daemon/pump/socket.h"
 #include "proto/flow_id.h"
+#include "proto/mapping.h"
 
-static struct flow_bucket *bucket_of(const struct client *c, uint64_t cookie)
+#define SLOTS_BYTES (FLOW_ID_INDICES * sizeof(struct flow_slot))
+
+static struct flow_bucket *bucket_of(const struct flow_table *t, uint64_t cookie)
 {
-	return &c->sockets[cookie % c->slot_count];
+	return &t->sockets[cookie % t->count];
 }
 
 static void socket_move(struct flow *f, struct flow_bucket *buckets, uint32_t count)
@@ -21,87 +24,104 @@ static void socket_move(struct flow *f, struct flow_bucket *buckets, uint32_t co
 }
 
 /* There are as many buckets as slots, so buckets stay short however many flows there are. */
-static void sockets_move(struct client *c, struct flow_bucket *buckets, uint32_t count)
+static void sockets_move(struct flow_table *t, struct flow_bucket *buckets, uint32_t count)
 {
-	for (uint32_t i = 0; i < c->slot_count; i++)
-		while (!LIST_EMPTY(&c->sockets[i]))
-			socket_move(LIST_FIRST(&c->sockets[i]), buckets, count);
-	free(c->sockets);
-	c->sockets = buckets;
+	for (uint32_t i = 0; i < t->count; i++)
+		while (!LIST_EMPTY(&t->sockets[i]))
+			socket_move(LIST_FIRST(&t->sockets[i]), buckets, count);
+	free(t->sockets);
+	t->sockets = buckets;
 }
 
 /* The slot becomes the last of the free ones: an id is used again as late as possible. */
-static void slot_free(struct client *c, uint32_t index)
+static void slot_free(struct flow_table *t, uint32_t index)
 {
-	c->slots[index].flow = NULL;
-	if (c->slots_free++ == 0)
-		c->slot_first = index;
+	if (t->n_free++ == 0)
+		t->first = index;
 	else
-		c->slots[c->slot_last].next = index;
-	c->slot_last = index;
+		t->slots[t->last].next = index;
+	t->last = index;
 }
 
-static int slots_grow(struct client *c)
+/* Only the pages of slots in use cost memory. */
+static int slots_grow(struct flow_table *t)
 {
-	uint32_t count = c->slot_count ? c->slot_count * 2 : 16;
+	uint32_t count = t->count ? t->count * 2 : 16;
 	if (count > CLIENT_FLOWS_MAX)
 		count = CLIENT_FLOWS_MAX;
-	if (count == c->slot_count)
+	if (count == t->count)
 		return -EDQUOT;
-	struct flow_bucket *buckets = calloc(count, sizeof(*buckets));
-	struct flow_slot *slots = reallocarray(c->slots, count, sizeof(*slots));
-	if (slots)
-		c->slots = slots;
-	if (!slots || !buckets) {
-		free(buckets);
+	if (!t->slots && mapping_own((void **)&t->slots, SLOTS_BYTES) < 0)
 		return -ENOMEM;
-	}
-	sockets_move(c, buckets, count);
-	for (uint32_t i = c->slot_count; i < count; i++) {
-		slots[i] = (struct flow_slot){0};
-		slot_free(c, i);
-	}
-	c->slot_count = count;
+	struct flow_bucket *buckets = calloc(count, sizeof(*buckets));
+	if (!buckets)
+		return -ENOMEM;
+	sockets_move(t, buckets, count);
+	for (uint32_t i = t->count; i < count; i++)
+		slot_free(t, i);
+	__atomic_store_n(&t->count, count, __ATOMIC_RELEASE);
 	return 0;
 }
 
-static int slot_take(struct client *c, struct flow *f)
+static int slot_take(struct flow_table *t, struct flow *f)
 {
-	int r = c->slots_free ? 0 : slots_grow(c);
+	int r = t->n_free ? 0 : slots_grow(t);
 	if (r < 0)
 		return r;
-	uint32_t index = c->slot_first;
-	struct flow_slot *slot = &c->slots[index];
-	c->slot_first = slot->next;
-	c->slots_free--;
+	uint32_t index = t->first;
+	struct flow_slot *slot = &t->slots[index];
+	t->first = slot->next;
+	t->n_free--;
 	if (++slot->generation == 0)
 		slot->generation = 1;
-	slot->flow = f;
 	f->id = flow_id_make(slot->generation, index);
+	slot->flow = f;
+	__atomic_store_n(&slot->owner, f->queue, __ATOMIC_RELEASE);
 	return 0;
 }
 
 void flows_done(struct client *c)
 {
-	free(c->slots);
-	free(c->sockets);
+	struct flow_table *t = &c->table;
+	if (t->slots)
+		mapping_free(t->slots, SLOTS_BYTES);
+	free(t->sockets);
 }
 
 void flow_identify(struct flow *f, uint64_t cookie)
 {
+	struct flow_table *t = &f->queue->client->table;
 	f->cookie = cookie;
-	if (cookie)
-		LIST_INSERT_HEAD(bucket_of(f->queue->client, cookie), f, same_bucket);
+	if (!cookie)
+		return;
+	pthread_mutex_lock(&t->lock);
+	LIST_INSERT_HEAD(bucket_of(t, cookie), f, same_bucket);
+	pthread_mutex_unlock(&t->lock);
 }
 
-bool flows_have(const struct client *c, uint64_t cookie)
+bool flows_have(struct client *c, uint64_t cookie)
 {
-	const struct flow *f;
-	if (c->slot_count > 0)
-		LIST_FOREACH (f, bucket_of(c, cookie), same_bucket)
+	struct flow_table *t = &c->table;
+	const struct flow *f = NULL;
+	pthread_mutex_lock(&t->lock);
+	if (t->count > 0)
+		LIST_FOREACH (f, bucket_of(t, cookie), same_bucket)
 			if (f->cookie == cookie)
-				return true;
-	return false;
+				break;
+	pthread_mutex_unlock(&t->lock);
+	return f;
+}
+
+struct queue *flow_owner(struct client *c, uint32_t id)
+{
+	struct flow_table *t = &c->table;
+	uint32_t index = flow_id_index(id);
+	struct queue *q = NULL;
+	pthread_mutex_lock(&t->lock);
+	if (index < t->count && t->slots[index].generation == flow_id_generation(id))
+		q = t->slots[index].owner;
+	pthread_mutex_unlock(&t->lock);
+	return q;
 }
 
 int flow_new(struct flow **ret, struct queue *q, int sock)
@@ -113,15 +133,17 @@ int flow_new(struct flow **ret, struct queue *q, int sock)
 	int r = -ENOMEM;
 	if (f) {
 		*f = FLOW_NULL;
-		r = slot_take(c, f);
+		f->queue = q;
+		f->sock = sock;
+		pthread_mutex_lock(&c->table.lock);
+		r = slot_take(&c->table, f);
+		pthread_mutex_unlock(&c->table.lock);
 	}
 	if (r < 0) {
 		free(f);
 		account_release(c->who.user, ACCOUNT_FLOWS, 1);
 		return r;
 	}
-	f->queue = q;
-	f->sock = sock;
 	f->report = report_flow_free(c->report, flow_id_index(f->id));
 	*ret = f;
 	return 0;
@@ -162,7 +184,11 @@ void flows_unlink(struct flow *f)
 void flow_discard(struct flow *f)
 {
 	struct client *c = f->queue->client;
-	slot_free(c, flow_id_index(f->id));
+	uint32_t index = flow_id_index(f->id);
+	pthread_mutex_lock(&c->table.lock);
+	__atomic_store_n(&c->table.slots[index].owner, NULL, __ATOMIC_RELEASE);
+	slot_free(&c->table, index);
+	pthread_mutex_unlock(&c->table.lock);
 	account_release(c->who.user, ACCOUNT_FLOWS, 1);
 	if (f->listener)
 		account_release(c->who.user, ACCOUNT_LISTENERS, 1);
@@ -173,7 +199,7 @@ void flow_discard(struct flow *f)
 void flow_unwatch(struct flow *f)
 {
 	if (f->watched)
-		loop_unwatch(&f->queue->client->loop, f->sock);
+		loop_unwatch(&f->queue->loop, f->sock);
 	f->watched = FLOW_WAIT_NONE;
 }
 
@@ -190,14 +216,14 @@ static void data_ready(void *owner, uint32_t events)
 
 int flow_watch(struct flow *f, enum flow_wait what)
 {
-	struct client *c = f->queue->client;
+	struct queue *q = f->queue;
 	bool data = what == FLOW_WAIT_DATA;
 	if (f->watched == what)
 		return 0;
 	flow_unwatch(f);
 	f->source = (struct source){data_ready, f};
-	int r = loop_watch(&c->loop, f->sock, EPOLLET | EPOLLIN | (data ? EPOLLRDHUP : EPOLLOUT),
-			   data ? &f->source : &c->control_source);
+	int r = loop_watch(&q->loop, f->sock, EPOLLET | EPOLLIN | (data ? EPOLLRDHUP : EPOLLOUT),
+			   data ? &f->source : &q->control_source);
 	f->watched = r == 0 ? what : FLOW_WAIT_NONE;
 	return r;
 }
@@ -205,22 +231,30 @@ int flow_watch(struct flow *f, enum flow_wait what)
 void flow_drop_socket(struct flow *f, bool abort)
 {
 	flow_unwatch(f);
-	if (f->cookie)
+	if (f->cookie) {
+		pthread_mutex_lock(&f->queue->client->table.lock);
 		LIST_REMOVE(f, same_bucket);
+		pthread_mutex_unlock(&f->queue->client->table.lock);
+	}
 	f->cookie = 0;
 	f->sock = socket_drop(f->sock, abort);
 }
 
-struct flow *flow_find(struct client *c, uint32_t id)
+struct flow *flow_find(const struct queue *q, uint32_t id)
 {
+	const struct flow_table *t = &q->client->table;
 	uint32_t index = flow_id_index(id);
-	struct flow *f = index < c->slot_count ? c->slots[index].flow : NULL;
-	return f && f->id == id ? f : NULL;
+	if (index >= __atomic_load_n(&t->count, __ATOMIC_ACQUIRE))
+		return NULL;
+	const struct flow_slot *slot = &t->slots[index];
+	if (__atomic_load_n(&slot->owner, __ATOMIC_RELAXED) != q)
+		return NULL;
+	return slot->flow->id == id ? slot->flow : NULL;
 }
 
-struct flow *flow_find_known(struct client *c, uint32_t id)
+struct flow *flow_find_known(const struct queue *q, uint32_t id)
 {
-	struct flow *f = flow_find(c, id);
+	struct flow *f = flow_find(q, id);
 	return f && !f->closing && f->state != FLOW_OPENING ? f : NULL;
 }
 

@@ -33,7 +33,7 @@ void flow_unwatch(struct flow *f);
 
 /* Says what identifies the flow's socket. flows_have() finds the socket until it is dropped. */
 void flow_identify(struct flow *f, uint64_t cookie);
-bool flows_have(const struct client *c, uint64_t cookie);
+bool flows_have(struct client *c, uint64_t cookie);
 
 /* Closes the socket, if it has one. */
 void flow_drop_socket(struct flow *f, bool abort);
@@ -41,10 +41,14 @@ void flow_drop_socket(struct flow *f, bool abort);
 /* Frees the tables of ids and sockets, when no flow is left. */
 void flows_done(struct client *c);
 
-struct flow *flow_find(struct client *c, uint32_t id);
+/* The queue's flow of that id, or NULL: another queue may have one. */
+struct flow *flow_find(const struct queue *q, uint32_t id);
 
 /* The same, if the client was told of the flow and has not closed it. */
-struct flow *flow_find_known(struct client *c, uint32_t id);
+struct flow *flow_find_known(const struct queue *q, uint32_t id);
+
+/* On the client's thread: the queue that has the flow of that id, or NULL. */
+struct queue *flow_owner(struct client *c, uint32_t id);
 
 /* Puts the flow into its queue's list of flows. */
 void flows_link(struct flow *f);

@@ -7,13 +7,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "base/clock.h"
 #include "daemon/grant/hosted.h"
+#include "daemon/pump/control.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/judge.h"
-#include "daemon/pump/pending.h"
-#include "daemon/pump/reply.h"
+#include "daemon/pump/order.h"
 #include "daemon/pump/socket.h"
 #include "daemon/pump/steer.h"
 #include "proto/reason.h"
@@ -107,19 +106,18 @@ static uint32_t connected(struct flow *f, int result, struct answer *a)
 }
 
 /* A queue that closes ends the connecting of its flow. */
-static uint64_t look(struct client *c, uint64_t now_ns)
+static uint64_t connect_look(struct queue *q, struct order *o, uint64_t now_ns)
 {
-	struct connecting *w = &c->session.pending.connecting;
+	const struct connecting *w = &o->connecting;
 	uint32_t events;
 	int fd = hosted_waits_for(w->hosted, &events); /* which may be its socket's */
-	int result = queue_is_closing(w->flow->queue) ? -ECANCELED : hosted_connect(w->hosted);
+	int result = queue_is_closing(q) ? -ECANCELED : hosted_connect(w->hosted);
 	if (result == -EINPROGRESS && now_ns < w->until_ns)
 		return w->until_ns;
-	loop_unwatch(&c->loop, fd);
+	loop_unwatch(&q->loop, fd);
 	hosted_free(w->hosted);
-	struct answer a = reply_begin(c);
-	pending_finish(c, connected(w->flow, result == -EINPROGRESS ? -ETIMEDOUT : result, &a), &a);
-	return 0;
+	result = result == -EINPROGRESS ? -ETIMEDOUT : result;
+	return order_finish(q, o, connected(w->flow, result, &o->answer));
 }
 
 /* The turn that follows looks. */
@@ -129,34 +127,50 @@ static void has_news(void *owner, uint32_t events)
 	(void)events;
 }
 
-static uint32_t connect_start(struct flow *f, const struct msg_flow_host *m, struct answer *a)
+static uint64_t connect_start(struct flow *f, struct order *o, uint64_t now_ns)
 {
-	/* So nothing is left to abandon. */
-	static const struct pending_kind connecting = {.look = look};
-	struct client *c = f->queue->client;
-	struct connecting *w = &c->session.pending.connecting;
+	struct queue *q = f->queue;
+	const struct msg_flow_host *m = &o->request.host;
+	struct connecting *w = &o->connecting;
 	uint32_t ms = m->timeout_ms ? m->timeout_ms : CONNECT_MS_DEFAULT, events;
 	struct hosted *hosted;
-	int r = hosted_open(&hosted, m, f->queue->lease != NULL);
+	int r = hosted_open(&hosted, m, q->lease != NULL);
 	if (r < 0) {
 		flow_discard(f);
-		return refuse(a, r);
+		return order_finish(q, o, refuse(&o->answer, r));
 	}
 	steer_ahead(f, hosted, &m->remote);
 	r = hosted_connect(hosted);
 	int fd = hosted_waits_for(hosted, &events);
+	w->source = (struct source){has_news, NULL};
 	if (r == -EINPROGRESS)
-		r = loop_watch(&c->loop, fd, events | EPOLLET, &w->source);
+		r = loop_watch(&q->loop, fd, events | EPOLLET, &w->source);
 	if (r != 0) { /* connected, which is no news, or an error */
 		hosted_free(hosted);
-		return connected(f, r, a);
+		return order_finish(q, o, connected(f, r, &o->answer));
 	}
-	pending_begin(c, &m->hdr, &connecting);
 	w->flow = f;
 	w->hosted = hosted;
-	w->source = (struct source){has_news, NULL};
-	w->until_ns = clock_ns() + ms * NS_A_MS;
-	return REQUEST_PENDING;
+	w->until_ns = now_ns + ms * NS_A_MS;
+	o->look = connect_look;
+	return w->until_ns;
+}
+
+static uint64_t host_look(struct queue *q, struct order *o, uint64_t now_ns)
+{
+	const struct msg_flow_host *m = &o->request.host;
+	bool listening = m->flags & MSG_FLOW_LISTEN;
+	struct flow *f;
+	if (queue_is_closing(q))
+		return order_finish(q, o, REASON_NO_OBJECT);
+	if (listening && control_open(q) < 0)
+		return order_finish(q, o, REASON_DAEMON_LIMIT);
+	int r = flow_new(&f, q, -1);
+	if (r < 0)
+		return order_finish(q, o, r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT);
+	f->receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY;
+	return listening ? order_finish(q, o, listener_open(f, m, &o->answer))
+			 : connect_start(f, o, now_ns);
 }
 
 uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer *a)
@@ -171,10 +185,8 @@ uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer
 	uint32_t reason = judge_flow(q->client, m, a);
 	if (reason)
 		return reason;
-	struct flow *f;
-	int r = flow_new(&f, q, -1);
-	if (r < 0)
-		return r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT;
-	f->receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY;
-	return listening ? listener_open(f, m, a) : connect_start(f, m, a);
+	struct order *o = order_begin(q->client, &m->hdr);
+	o->look = host_look;
+	o->request.host = *m;
+	return order_give(q, o);
 }

@@ -12,6 +12,7 @@
 #include "daemon/common/answer.h"
 #include "daemon/pump/model.h"
 
+/* On the client's thread. */
 uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer *a);
 
 /* Fills the reply of a request that makes a flow. */

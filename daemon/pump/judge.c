@@ -4,15 +4,13 @@
 #include "daemon/grant/classes.h"
 #include "proto/reason.h"
 
-void judge_update(struct client *c)
+void judge_update(const struct client *c, struct judged *judged)
 {
-	if (c->classes && classes_in_force(c->classes))
+	if (judged->classes && classes_in_force(judged->classes))
 		return;
-	struct classes *old = c->classes, *new = classes_get();
-	const struct policy_class *class =
-		classes_class(new, c->session.sock, c->who.socket, c->who.class);
-	c->classes = new;
-	c->class = class;
+	struct classes *old = judged->classes, *new = classes_get();
+	judged->class = classes_class(new, c->session.sock, c->who.socket, c->who.class);
+	judged->classes = new;
 	classes_put(old);
 }
 
@@ -26,13 +24,14 @@ static uint32_t answered(struct answer *a, struct policy_verdict v)
 uint32_t judge_new(const struct client *c, struct answer *a)
 {
 	const struct policy_request r = {.what = POLICY_BACKEND};
-	return c->class == &policy_nobody ? answered(a, policy_judge(c->class, &r)) : REASON_NONE;
+	return c->judged.class == &policy_nobody ? answered(a, policy_judge(c->judged.class, &r))
+						 : REASON_NONE;
 }
 
 uint32_t judge_backend(const struct client *c, uint32_t backend, struct answer *a)
 {
 	const struct policy_request r = {.what = POLICY_BACKEND, .backend = backend};
-	return answered(a, policy_judge(c->class, &r));
+	return answered(a, policy_judge(c->judged.class, &r));
 }
 
 uint32_t judge_flow(const struct client *c, const struct msg_flow_host *m, struct answer *a)
@@ -42,7 +41,7 @@ uint32_t judge_flow(const struct client *c, const struct msg_flow_host *m, struc
 					 .receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY,
 					 .local = m->local,
 					 .remote = m->remote};
-	return answered(a, policy_judge(c->class, &r));
+	return answered(a, policy_judge(c->judged.class, &r));
 }
 
 const char *judge_steer(const struct flow *f, const struct msg_addr *local)
@@ -51,6 +50,6 @@ const char *judge_steer(const struct flow *f, const struct msg_addr *local)
 					 .listening = f->listener,
 					 .local = *local,
 					 .remote = f->remote};
-	struct policy_verdict v = policy_judge(f->queue->client->class, &r);
+	struct policy_verdict v = policy_judge(f->queue->judged.class, &r);
 	return v.reason ? v.why : NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a client may do: its class in the policy in force says so. A client keeps what it has,
- * whatever the policy becomes. To be called by the client's own thread.
+ * whatever the policy becomes. Each thread has its own struct judged.
  */
 #ifndef ZCRXD_JUDGE_H
 #define ZCRXD_JUDGE_H
@@ -13,7 +13,7 @@
  * To be called before each request, since the policy may have changed. A client that would be of
  * another class by now may do nothing new: what it has is charged to the class it connected as.
  */
-void judge_update(struct client *c);
+void judge_update(const struct client *c, struct judged *judged);
 
 /*
  * REASON_NONE, or why not, with a sentence in the answer. judge_new() is for each request that

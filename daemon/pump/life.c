@@ -11,7 +11,7 @@ static bool is_legal(enum life from, enum life to)
 void life_step(struct queue *q, enum life to)
 {
 	assert(is_legal(q->life, to));
-	q->life = to;
+	__atomic_store_n(&q->life, to, __ATOMIC_SEQ_CST);
 }
 
 void life_close(struct queue *q)
@@ -28,4 +28,9 @@ void life_lose(struct queue *q, int error, uint32_t reason, const char *text)
 		return;
 	q->lost = (struct loss){.error = error, .reason = reason, .text = text};
 	life_close(q);
+}
+
+enum life life_of(const struct queue *q)
+{
+	return __atomic_load_n(&q->life, __ATOMIC_SEQ_CST);
 }

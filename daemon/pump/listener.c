@@ -24,7 +24,7 @@ static void announce(struct flow *listener, int sock)
 	steer_share(f, listener);
 	flows_link(f);
 	window_share(f->queue, f);
-	if (f->receive_only && !policy_accepts(f->queue->client->class, &f->remote))
+	if (f->receive_only && !policy_accepts(f->queue->judged.class, &f->remote))
 		flow_close(f, true);
 	else
 		channel_tell(f->queue, f);
@@ -46,7 +46,7 @@ void listener_accepted(struct flow *listener, int result)
 	else if (result == -EINVAL || result == -EBADF || result == -ENOTSOCK)
 		return flow_end(listener, result, REASON_SOCKET_STATE);
 	else if (!at_once(result)) {
-		listener->queue->client->retry = true;
+		listener->queue->retry = true;
 		return;
 	}
 	flow_attend(listener);

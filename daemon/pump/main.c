@@ -3,9 +3,9 @@
  * zcrx-pump: what one client has, in a process of its own, without any privilege. The broker
  * (zcrxd) starts it with the client's socket and the link, and nothing else.
  *
- * This thread reads the link and touches nothing that the client could make wait; the client has
- * its own (client.h). The process ends when the client has gone and has read, or dropped, every
- * descriptor it was sent.
+ * This thread reads the link and touches nothing that the client could make wait; the client and
+ * its queues have threads of their own (client.h, queue_thread.h). The process ends when the client
+ * has gone and has read, or dropped, every descriptor it was sent.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -254,7 +254,7 @@ int main(void)
 		fprintf(stderr, "zcrx-pump is started by zcrxd, one for each client.\n");
 		return 2;
 	}
-	mallopt(M_ARENA_MAX, 1); /* the two threads seldom allocate at the same time */
+	mallopt(M_ARENA_MAX, 1); /* its threads seldom allocate at the same time */
 	ask_init(START_LINK);
 	int r = next_make(&p); /* first: its number is free still */
 	if (r == 0)

@@ -3,10 +3,12 @@
  * What one client has: data only. The modules that work on it stand above one another and call
  * downwards:
  *
- *   client      the thread: starts, turns, winds up
+ *   client      its thread: starts, winds up
  *   session     reads requests
  *   request     what each does: open, host, close      judge   what its class may do
+ *   order       what a queue's thread is asked to do for a request
  *   pending     a request that is not answered yet     reply   what the client is told
+ *   queue_thread   a queue's thread: turns, orders, the end
  *   control_turn   what accept came to
  *   turn        a queue's turn      tally   what it counts      schedule   when it is
  *   queue       a queue's beginning and end            life    the states in between
@@ -15,8 +17,9 @@
  *   channel     what the client is told of a queue     operation, control   the kernel's work
  *   flows       ids and lists
  *
- * The client's thread owns all of it, and nobody else looks at it. What the status tells of it
- * stands in the client's report as well: daemon/common/report.h.
+ * The client's thread owns the session and the areas. Each queue has a thread that owns the queue,
+ * its rings and its flows: queue_thread.h. What the status tells of them stands in the client's
+ * report as well: daemon/common/report.h.
  */
 #ifndef ZCRXD_MODEL_H
 #define ZCRXD_MODEL_H
@@ -32,6 +35,7 @@
 #include "daemon/backend/area.h"
 #include "daemon/backend/backend.h"
 #include "daemon/backend/rings.h"
+#include "daemon/common/answer.h"
 #include "daemon/common/loop.h"
 #include "daemon/common/report.h"
 #include "daemon/common/uring.h"
@@ -52,6 +56,7 @@ struct pending_kind;
 struct lease;
 struct side;
 struct steering;
+struct order;
 
 TAILQ_HEAD(client_list, client);
 TAILQ_HEAD(flow_list, flow);
@@ -89,7 +94,7 @@ struct flow {
 
 	int sock;
 	uint64_t cookie;              /* SO_COOKIE, which identifies the socket; 0: none yet */
-	LIST_ENTRY(flow) same_bucket; /* in client.sockets, while there is a cookie */
+	LIST_ENTRY(flow) same_bucket; /* in client.table.sockets, while there is a cookie */
 	struct msg_addr local, remote;
 	enum flow_wait watched;
 	struct source source; /* for FLOW_WAIT_DATA */
@@ -137,11 +142,45 @@ struct loss {
 	const char *text; /* a sentence that is more exact than the reason's, or NULL; a constant */
 };
 
+/* The policy that a request was judged by last. */
+struct judged {
+	struct classes *classes;
+	const struct policy_class *class; /* the client's class in it */
+};
+
+/* What the client's thread tells a queue's. */
+enum queue_told {
+	QUEUE_TOLD_NOTHING,
+	QUEUE_TOLD_CLOSE,
+	QUEUE_TOLD_SHUTDOWN /* and the client is told QUEUE_LOST */
+};
+
 /* A queue: one io_uring that receives into one area. */
 struct queue {
+	/* Set before the thread starts, or the client's thread's own. */
 	TAILQ_ENTRY(queue) link; /* in client.queues */
 	struct client *client;
 	uint32_t id;
+	bool opening;       /* QUEUE_OPEN is not answered yet */
+	struct work thread; /* is over when the queue is GONE, or could not start */
+
+	/* Between the two threads. */
+	int poke;             /* eventfd: an order, something told, or news of the lease */
+	struct order *order;  /* atomic: given, and not taken yet */
+	enum queue_told told; /* atomic */
+	bool started;         /* atomic: it takes turns */
+	int error;            /* why it could not start; to be read when the thread is over */
+
+	/* The queue's thread's own. */
+	struct loop loop;
+	struct source poke_source, control_source;
+	struct order *taken;  /* the order that is carried out; or NULL */
+	struct judged judged; /* when the last order was taken */
+	struct uring control; /* accept, and its cancellation: control.h */
+	bool control_active;  /* the control ring has work */
+	bool retry;           /* something waits for quota, memory or descriptors */
+	uint64_t retry_at_ns; /* when what waits is tried again; 0: not decided yet */
+
 	struct report_queue *report; /* once it is among the client's */
 	struct area *area;
 	struct backend *backend;      /* NULL: it is not open, or is closed again */
@@ -180,10 +219,9 @@ struct queue {
 	bool copies_untold; /* the kernel does not say what it copies */
 	bool rows;          /* some flow had a copied_row */
 
-	enum life life;
+	enum life life;        /* atomic for the client's thread */
 	struct loss lost;      /* what to tell the client in the end; error 0: nothing */
-	struct work work;      /* lets go of the hardware */
-	struct lease *leaving; /* the lease that the work lets go of, or NULL */
+	struct lease *leaving; /* the lease that is let go of, or NULL */
 };
 
 /* The queue's last turn is to come, or is over. */
@@ -192,23 +230,39 @@ static inline bool queue_is_closing(const struct queue *q)
 	return q->life >= LIFE_CLOSING;
 }
 
-/* A request that is not answered yet: pending.h. */
-struct pending {
-	const struct pending_kind *kind; /* NULL: there is none */
-	struct msg_hdr request;
+/* What a queue's thread is asked to do for a request: order.h. */
+struct order {
+	uint64_t (*look)(struct queue *q, struct order *o, uint64_t now_ns);
 	union {
-		struct opening *opening;   /* QUEUE_OPEN: what has come of it so far */
+		struct msg_flow_adopt adopt;
+		struct msg_flow_host host;
+		struct msg_flow_pause pause;
+		struct msg_flow_close close;
+	} request;
+	int sock;        /* for FLOW_ADOPT: came with the request; or -1 */
+	uint64_t cookie; /* of that socket */
+	union {
 		struct connecting {        /* FLOW_HOST */
 			struct flow *flow; /* in no list yet, and without its socket */
 			struct hosted *hosted;
 			struct source source;
 			uint64_t until_ns;
 		} connecting;
-		uint32_t queue_id; /* QUEUE_CLOSE */
-		struct {           /* FLOW_CLOSE of a listener */
-			uint32_t id;
-			uint64_t until_ns;
-		} listener;
+		uint64_t until_ns; /* FLOW_CLOSE of a listener; 0: it has not begun */
+	};
+	struct answer answer;
+	uint32_t reason;
+	bool is_over; /* atomic: the answer is there */
+};
+
+/* A request that is not answered yet: pending.h. */
+struct pending {
+	const struct pending_kind *kind; /* NULL: there is none */
+	struct msg_hdr request;
+	union {
+		struct opening *opening; /* QUEUE_OPEN: what has come of it so far */
+		uint32_t queue_id;       /* QUEUE_CLOSE */
+		struct order order;      /* requests about flows */
 	};
 };
 
@@ -226,36 +280,43 @@ struct session {
 };
 
 struct flow_slot {
-	struct flow *flow; /* NULL: the slot is free */
+	struct queue *owner; /* atomic: whose thread alone looks at the flow; NULL: of no queue's */
+	struct flow *flow;
 	uint16_t generation;
 	uint32_t next; /* the next free slot, if this one is free */
 };
 
 LIST_HEAD(flow_bucket, flow);
 
+/* The flows of all queues. Whoever makes or drops one has the lock; flow_find() needs none. */
+struct flow_table {
+	pthread_mutex_t lock;
+	struct flow_slot *slots; /* by index; they have room for all there can be, and never move */
+	uint32_t count;          /* atomic: of slots that were ever in use */
+	uint32_t n_free;
+	uint32_t first, last;        /* the list of free slots */
+	struct flow_bucket *sockets; /* flows by their socket's cookie; count buckets */
+};
+
 struct client {
 	/* Set before the thread starts. */
 	TAILQ_ENTRY(client) link; /* the broker's */
 	uint32_t id;
 	struct client_identity who;
-	int poke;       /* eventfd: to end, or something that was waited for, or news of a lease */
+	int poke;       /* eventfd: to end, or something that was waited for */
 	bool stopping;  /* atomic */
 	int ended;      /* the broker's eventfd (borrowed): this thread has ended */
 	bool has_ended; /* atomic */
 	pthread_t thread;
 
 	struct report *report;
+	struct flow_table table; /* of the queues' threads, too */
 
 	/* The thread's own. */
-	struct classes *classes;          /* the policy that the client was judged by last */
-	const struct policy_class *class; /* the client's class in that policy */
+	struct judged judged;
 	TAILQ_HEAD(, queue) queues;
 	LIST_HEAD(, area) areas;
-	struct flow_slot *slots; /* flows by index */
-	uint32_t slot_count, slots_free;
-	uint32_t slot_first, slot_last; /* the list of free slots */
-	struct flow_bucket *sockets;    /* flows by their socket's cookie; slot_count buckets */
-	uint32_t next_id;               /* of areas and queues */
+	uint32_t next_id; /* of areas and queues */
 
 	struct loop loop;
 	struct uring control; /* accept and its cancellation */
@@ -269,14 +330,20 @@ struct client {
 };
 
 /* These hold no descriptor. */
-#define FLOW_NULL    ((struct flow){.sock = -1})
-#define QUEUE_NULL   ((struct queue){.channel = -1, .rings = RINGS_NULL, .ring = URING_NULL})
+#define FLOW_NULL ((struct flow){.sock = -1})
+#define QUEUE_NULL                             \
+	((struct queue){.channel = -1,         \
+			.poke = -1,            \
+			.loop = LOOP_NULL,     \
+			.control = URING_NULL, \
+			.rings = RINGS_NULL,   \
+			.ring = URING_NULL})
 #define SESSION_NULL ((struct session){.sock = -1})
-#define CLIENT_NULL                             \
-	((struct client){.poke = -1,            \
-			 .ended = -1,           \
-			 .loop = LOOP_NULL,     \
-			 .control = URING_NULL, \
+#define CLIENT_NULL                                                    \
+	((struct client){.poke = -1,                                   \
+			 .ended = -1,                                  \
+			 .loop = LOOP_NULL,                            \
+			 .table = {.lock = PTHREAD_MUTEX_INITIALIZER}, \
 			 .session = SESSION_NULL})
 
 #endif

@@ -4,15 +4,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 #include "base/fd.h"
 #include "daemon/backend/side.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/leases.h"
 #include "daemon/pump/choice.h"
-#include "daemon/pump/life.h"
 #include "daemon/pump/pending.h"
 #include "daemon/pump/queue.h"
+#include "daemon/pump/queue_thread.h"
 #include "daemon/pump/reply.h"
 #include "proto/reason.h"
 #include "proto/text.h"
@@ -25,6 +26,7 @@
 struct opening {
 	struct choice choice;
 	struct work work;
+	bool is_starting; /* the queue's thread was started */
 };
 
 static uint32_t reply_fill(struct choice *ch)
@@ -67,8 +69,9 @@ static void run(void *data)
 static bool run_aside(struct opening *o)
 {
 	struct choice before = o->choice;
-	struct area *area = before.wish.area;
-	o->choice.wish = (struct queue_wish){.area = area, .patient = true};
+	o->choice.wish = (struct queue_wish){.area = before.wish.area,
+					     .poke = before.wish.poke,
+					     .patient = true};
 	answer_clear(&o->choice.answer);
 	if (work_try(&o->work, run, o, before.client->poke))
 		return true;
@@ -82,51 +85,96 @@ static bool is_short(const struct choice *ch)
 	return !ch->queue && ch->answer.error == -ENOMEM && !ch->wish.patient;
 }
 
-static void queue_drop(struct choice *ch)
+/* Frees the request, and what came of it if the client does not get that. */
+static void opening_free(struct opening *o)
 {
-	fd_close(ch->channel);
-	queue_discard(ch->queue);
+	if (o->choice.queue) {
+		fd_close(o->choice.channel);
+		queue_free(o->choice.queue);
+	} else {
+		fd_close(o->choice.wish.poke);
+	}
+	free(o);
 }
 
-/* The queue becomes the client's. */
-static void queue_take(struct choice *ch)
+/* The reply before the thread, to which the queue belongs from then on. */
+static int queue_begin(struct choice *ch)
 {
-	int r = queue_start(ch->queue);
+	struct queue *q = ch->queue;
+	int r = queue_show(q);
+	if (r < 0)
+		return r;
+	if (reply_fill(ch))
+		return -EMFILE;
+	q->opening = true;
+	return queue_thread_start(q);
+}
+
+static uint64_t finish(struct client *c, struct opening *o)
+{
+	struct choice ch = o->choice;
+	opening_free(o);
+	pending_finish(c, ch.reason, &ch.answer);
+	return 0;
+}
+
+static uint64_t queue_failed(struct client *c, struct opening *o, int error)
+{
+	struct choice *ch = &o->choice;
+	bool limit = error == -EMFILE || error == -EAGAIN;
+	for (uint32_t i = 0; i < ch->answer.nfds; i++)
+		if (ch->answer.fds[i] != ch->channel)
+			fd_close(ch->answer.fds[i]);
+	ch->answer.nfds = 0;
+	ch->answer.error = error;
+	ch->reason = limit ? REASON_DAEMON_LIMIT : REASON_KERNEL;
+	return finish(c, o);
+}
+
+/* The thread has begun, or could not. */
+static uint64_t starting_look(struct client *c, struct opening *o)
+{
+	struct queue *q = o->choice.queue;
+	int r = queue_thread_started(q);
+	if (r == 0)
+		return LOOP_FOREVER;
+	q->opening = false;
 	if (r < 0) {
-		queue_drop(ch);
-		ch->answer.error = r;
-		ch->reason = r == -EMFILE ? REASON_DAEMON_LIMIT : REASON_KERNEL;
-		return;
+		work_join(&q->thread);
+		return queue_failed(c, o, r);
 	}
-	ch->reason = reply_fill(ch);
-	if (ch->reason)
-		life_close(ch->queue);
+	struct choice ch = o->choice;
+	free(o);
+	pending_finish(c, ch.reason, &ch.answer);
+	return 0;
 }
 
 static uint64_t look(struct client *c, uint64_t now_ns)
 {
 	struct opening *o = c->session.pending.opening;
 	(void)now_ns;
+	if (o->is_starting)
+		return starting_look(c, o);
 	if (c->done || !work_is_over(&o->work))
 		return LOOP_FOREVER;
 	work_join(&o->work);
 	if (is_short(&o->choice) && run_aside(o))
 		return LOOP_FOREVER;
-	if (o->choice.queue)
-		queue_take(&o->choice);
-	pending_finish(c, o->choice.reason, &o->choice.answer);
-	free(o);
-	return 0;
+	if (!o->choice.queue)
+		return finish(c, o);
+	int r = queue_begin(&o->choice);
+	if (r < 0)
+		return queue_failed(c, o, r);
+	o->is_starting = true;
+	return starting_look(c, o);
 }
 
-/* May wait for a NIC. */
+/* May wait for a NIC. A queue that has a thread is the client's, and gone by now. */
 static void abandon(struct client *c)
 {
 	struct opening *o = c->session.pending.opening;
 	work_join(&o->work);
-	if (o->choice.queue)
-		queue_drop(&o->choice);
-	free(o);
+	opening_free(o);
 }
 
 static const struct pending_kind kind = {.look = look, .abandon = abandon};
@@ -142,11 +190,15 @@ uint32_t open_queue(struct client *c, struct area *area, const struct msg_queue_
 	if (area->in_use)
 		return REASON_BUSY;
 	struct opening *o = calloc(1, sizeof(*o));
-	if (!o)
+	int poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!o || poke < 0) {
+		fd_close(poke);
+		free(o);
 		return REASON_DAEMON_LIMIT;
+	}
 	o->choice = (struct choice){.client = c,
 				    .message = *m,
-				    .wish = {.area = area},
+				    .wish = {.area = area, .poke = poke},
 				    .channel = -1,
 				    .answer = reply_begin(c)};
 	pending_begin(c, &m->hdr, &kind);

@@ -12,7 +12,7 @@ void operation_cancel(struct flow *f)
 	struct queue *q = f->queue;
 	f->cancelling = true;
 	if (f->listener) {
-		control_cancel(q->client, CONTROL_ACCEPT, f->id);
+		control_cancel(q, CONTROL_ACCEPT, f->id);
 		return;
 	}
 	struct io_uring_sqe *sqe = uring_sqe(&q->ring);
@@ -24,22 +24,21 @@ void operation_cancel(struct flow *f)
 
 void operation_accept(struct flow *f)
 {
-	struct client *c = f->queue->client;
-	if (!f->accepting &&
-	    (!account_is_answered() || flow_new(&f->accepting, f->queue, -1) < 0)) {
-		c->retry = true;
+	struct queue *q = f->queue;
+	if (!f->accepting && (!account_is_answered() || flow_new(&f->accepting, q, -1) < 0)) {
+		q->retry = true;
 		return;
 	}
 	/* Connections beyond those that the client was told of wait in the kernel's backlog. */
-	if (!TAILQ_EMPTY(&f->queue->news)) {
-		f->queue->listeners_wait = true;
+	if (!TAILQ_EMPTY(&q->news)) {
+		q->listeners_wait = true;
 		return;
 	}
 	if (flow_watch(f, FLOW_WAIT_CONTROL) < 0) {
-		c->retry = true;
+		q->retry = true;
 		return;
 	}
-	io_uring_prep_accept(control_sqe(c, CONTROL_ACCEPT, f->id), f->sock, NULL, NULL,
+	io_uring_prep_accept(control_sqe(q, CONTROL_ACCEPT, f->id), f->sock, NULL, NULL,
 			     SOCK_CLOEXEC);
 	flows_set_state(f, FLOW_ARMED);
 }

@@ -16,7 +16,7 @@ int operation_receive(struct flow *f);
 
 /*
  * A listener accepts its next connection, unless that has to wait: for quota or memory, then it is
- * tried again by the client's retry; or for news to be told, then by listener_go_on().
+ * tried again by the queue's retry; or for news to be told, then by listener_go_on().
  */
 void operation_accept(struct flow *f);
 

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "daemon/backend/side.h"
+#include "daemon/grant/classes.h"
 #include "daemon/grant/lease.h"
 #include "daemon/pump/channel.h"
 #include "daemon/pump/flow.h"
@@ -42,7 +43,9 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 				   .cqe_bytes = wish->ops->cqe_bytes,
 				   .kernel_writes = !wish->ops->private_ring,
 				   .patient = wish->patient};
-	int r = rings_init(&q->rings, &q->ring, user, &rings);
+	int r = loop_init(&q->loop);
+	if (r == 0)
+		r = rings_init(&q->rings, &q->ring, user, &rings);
 	if (r == 0)
 		r = uring_eventfd(&q->ring, true);
 	if (r < 0)
@@ -71,7 +74,7 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 static int watch(struct queue *q)
 {
 	q->ring_source = (struct source){ring_ready, q};
-	struct loop *l = &q->client->loop;
+	struct loop *l = &q->loop;
 	int r = loop_watch(l, q->ring.eventfd, EPOLLIN | EPOLLET, &q->ring_source);
 	if (r < 0)
 		return r;
@@ -80,13 +83,13 @@ static int watch(struct queue *q)
 }
 
 /* The part that may block for long. */
-static void leave(void *data)
+static void leave(struct queue *q)
 {
-	struct queue *q = data;
 	if (q->backend)
 		q->backend->ops->close(q->backend);
 	q->backend = NULL;
 	uring_done(&q->ring);
+	uring_done(&q->control);
 	lease_end(q->leaving);
 	q->leaving = NULL;
 }
@@ -122,20 +125,13 @@ static void leave_prepare(struct queue *q)
 		tell_status(q);
 }
 
-bool queue_ended(struct queue *q)
+void queue_end(struct queue *q)
 {
-	if (q->life == LIFE_QUIET && !q->lease)
-		life_step(q, LIFE_GONE);
-	if (q->life == LIFE_QUIET) {
+	if (q->lease)
 		life_step(q, LIFE_LEAVING);
-		leave_prepare(q);
-		work_start(&q->work, leave, q, q->client->poke);
-	}
-	if (q->life == LIFE_LEAVING && work_is_over(&q->work)) {
-		work_join(&q->work);
-		life_step(q, LIFE_GONE);
-	}
-	return q->life == LIFE_GONE;
+	leave_prepare(q);
+	leave(q);
+	life_step(q, LIFE_GONE);
 }
 
 /* Frees what queue_new() acquired, in whatever state. */
@@ -144,6 +140,9 @@ static void destroy(struct queue *q)
 	leave_prepare(q);
 	leave(q);
 	rings_done(&q->rings);
+	loop_done(&q->loop);
+	fd_close(q->poke);
+	classes_put(q->judged.classes);
 	q->area->in_use = false;
 	account_release(q->client->who.user, ACCOUNT_QUEUES, 1);
 	free(q);
@@ -211,56 +210,56 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 		return r;
 	}
 	q->area->in_use = true;
+	q->poke = wish->poke;
 	*ret_channel = client_end;
 	*ret = q;
 	return 0;
 }
 
-int queue_start(struct queue *q)
+int queue_show(struct queue *q)
 {
 	struct client *c = q->client;
-	struct report_queue *report = report_queue_free(c->report);
-	int r = report ? sandbox_ring(&q->ring.io, q->backend->ops->private_ring ? RESTRICT_DEVMEM
-										 : RESTRICT_QUEUE)
-		       : -EMFILE;
+	q->report = report_queue_free(c->report);
+	if (!q->report)
+		return -EMFILE;
+	q->id = ++c->next_id;
+	TAILQ_INSERT_TAIL(&c->queues, q, link);
+	report_count(&q->report->counters, q->rings.daemon);
+	tell_status(q);
+	return 0;
+}
+
+int queue_start(struct queue *q)
+{
+	int r = sandbox_ring(&q->ring.io,
+			     q->backend->ops->private_ring ? RESTRICT_DEVMEM : RESTRICT_QUEUE);
 	if (r == 0)
 		r = uring_enable(&q->ring);
 	if (r == 0)
 		r = watch(q);
-	if (r < 0)
-		return r;
-	life_step(q, LIFE_RUNNING);
-	q->id = ++c->next_id;
-	TAILQ_INSERT_TAIL(&c->queues, q, link);
-	q->report = report;
-	report_count(&q->report->counters, q->rings.daemon);
-	tell_status(q);
-	return 0;
+	if (r == 0)
+		life_step(q, LIFE_RUNNING);
+	return r;
 }
 
 struct queue *queue_find(struct client *c, uint32_t id)
 {
 	struct queue *q;
 	TAILQ_FOREACH (q, &c->queues, link)
-		if (q->id == id && !queue_is_closing(q))
+		if (q->id == id && life_of(q) < LIFE_CLOSING)
 			return q;
 	return NULL;
 }
 
-void queue_discard(struct queue *q)
-{
-	destroy(q);
-}
-
-struct queue *queue_free(struct queue *q)
+void queue_free(struct queue *q)
 {
 	struct client *c = q->client;
-	assert(q->life == LIFE_GONE);
-	TAILQ_REMOVE(&c->queues, q, link);
-	report_queue_set(c->report, q->report, &(struct report_queue_facts){0});
+	if (q->report) {
+		TAILQ_REMOVE(&c->queues, q, link);
+		report_queue_set(c->report, q->report, &(struct report_queue_facts){0});
+	}
 	q->report = NULL;
 	destroy(q);
-	return NULL;
 }
 
 void queue_look_at_lease(struct queue *q)

@@ -11,7 +11,8 @@ struct queue_wish {
 	char why_not[MSG_TEXT_BYTES];  /* why it is no better backend, or "" */
 	uint32_t cq_entries, rq_entries, buffer_bytes;
 	struct lease *lease; /* of a hardware queue, used up in any case; or NULL */
-	bool patient;        /* it may wait for locked memory: uring.h */
+	int poke;     /* eventfd that wakes the queue's thread; the queue's, once it is made */
+	bool patient; /* it may wait for locked memory: uring.h */
 };
 
 /*
@@ -21,23 +22,22 @@ struct queue_wish {
 int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wish, int *ret_channel,
 	      uint32_t *ret_reason);
 
-/* The client's thread takes the queue over. Returns 0, or a negative errno: then discard it. */
+/* The queue becomes one of the client's, and gets its id. Returns 0 or -EMFILE: then free it. */
+int queue_show(struct queue *q);
+
+/* The thread that is to run it takes the queue over. Returns 0 or a negative errno. */
 int queue_start(struct queue *q);
 
 /* The client's queue of that id, unless it closes; or NULL. */
 struct queue *queue_find(struct client *c, uint32_t id);
 
-/* Frees a queue that was never started; may block. */
-void queue_discard(struct queue *q);
-
 /* The queue's lease is lost, or some of its rules have changed. */
 void queue_look_at_lease(struct queue *q);
 
-/*
- * Of a QUIET queue: has its hardware let go of, which may take a while. True once the queue is
- * GONE, to be freed.
- */
-bool queue_ended(struct queue *q);
-struct queue *queue_free(struct queue *q);
+/* On its thread, of a QUIET queue: lets its rings and its hardware go, which may take a while. */
+void queue_end(struct queue *q);
+
+/* Frees a queue that is GONE, or that was never started; then it may block. */
+void queue_free(struct queue *q);
 
 #endif

@@ -9,11 +9,13 @@
 
 #include "daemon/pump/choice.h"
 #include "daemon/pump/close.h"
+#include "daemon/pump/control.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/host.h"
 #include "daemon/pump/judge.h"
 #include "daemon/pump/open.h"
+#include "daemon/pump/order.h"
 #include "daemon/pump/queue.h"
 #include "daemon/pump/sandbox.h"
 #include "daemon/pump/socket.h"
@@ -32,9 +34,9 @@ static uint32_t on_msg_hello(struct client *c, const struct msg_hello *m, struct
 	struct msg_hello_reply *r = &a->reply->hello_reply;
 	r->version = MSG_VERSION;
 	r->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
-	r->max_area_bytes = c->class->limits.most[ACCOUNT_BYTES];
-	r->max_queues = (uint32_t)c->class->limits.most[ACCOUNT_QUEUES];
-	r->max_flows = (uint32_t)c->class->limits.most[ACCOUNT_FLOWS];
+	r->max_area_bytes = c->judged.class->limits.most[ACCOUNT_BYTES];
+	r->max_queues = (uint32_t)c->judged.class->limits.most[ACCOUNT_QUEUES];
+	r->max_flows = (uint32_t)c->judged.class->limits.most[ACCOUNT_FLOWS];
 	snprintf(r->server, sizeof(r->server), "zcrxd %s", ZCRXD_VERSION);
 	return REASON_NONE;
 }
@@ -64,7 +66,7 @@ static uint32_t on_msg_area_add(struct client *c, const struct msg_area_add *m, 
 {
 	if (m->flags)
 		return REASON_UNKNOWN_FLAG;
-	if (m->kind == MSG_AREA_UDMABUF && !c->class->udmabuf) {
+	if (m->kind == MSG_AREA_UDMABUF && !c->judged.class->udmabuf) {
 		answer_say(a, "zcrxd makes no udmabufs for your class: have udmabuf=yes set in "
 			      "zcrxd.conf, or /dev/udmabuf opened to you.");
 		return REASON_DENIED;
@@ -108,6 +110,35 @@ static uint32_t on_msg_queue_close(struct client *c, const struct msg_queue_clos
 	return close_queue(c, m);
 }
 
+/* A listener needs the queue's second ring. */
+static uint32_t adopt(struct queue *q, struct order *o)
+{
+	bool listener = o->request.adopt.flags & MSG_FLOW_LISTEN;
+	struct flow *f;
+	if (queue_is_closing(q))
+		return REASON_NO_OBJECT;
+	if (listener && control_open(q) < 0)
+		return REASON_DAEMON_LIMIT;
+	int r = flow_new(&f, q, o->sock);
+	if (r < 0)
+		return r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT;
+	o->sock = -1;
+	flow_identify(f, o->cookie);
+	if (listener && flow_listen(f) < 0) {
+		flow_discard(f);
+		return REASON_QUOTA;
+	}
+	host_reply(f, &o->answer);
+	flow_open(f);
+	return REASON_NONE;
+}
+
+static uint64_t adopt_look(struct queue *q, struct order *o, uint64_t now_ns)
+{
+	(void)now_ns;
+	return order_finish(q, o, adopt(q, o));
+}
+
 static uint32_t on_msg_flow_adopt(struct client *c, const struct msg_flow_adopt *m,
 				  struct answer *a)
 {
@@ -116,39 +147,45 @@ static uint32_t on_msg_flow_adopt(struct client *c, const struct msg_flow_adopt 
 	struct queue *q = queue_find(c, m->queue_id);
 	if (!q)
 		return REASON_NO_OBJECT;
-	bool listener = m->flags & MSG_FLOW_LISTEN;
-	uint32_t reason = socket_check(a->brought[0], listener);
+	uint32_t reason = socket_check(a->brought[0], m->flags & MSG_FLOW_LISTEN);
 	if (reason)
 		return reason;
 	uint64_t cookie = socket_cookie(a->brought[0]);
 	if (flows_have(c, cookie)) /* two flows would tear the stream apart */
 		return REASON_SOCKET_TAKEN;
-	struct flow *f;
-	int r = flow_new(&f, q, a->brought[0]);
-	if (r < 0)
-		return r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT;
+	struct order *o = order_begin(c, &m->hdr);
+	o->look = adopt_look;
+	o->request.adopt = *m;
+	o->cookie = cookie;
+	o->sock = a->brought[0];
 	a->brought[0] = -1;
-	flow_identify(f, cookie);
-	if (listener && flow_listen(f) < 0) {
-		flow_discard(f);
-		return REASON_QUOTA;
-	}
-	host_reply(f, a);
-	flow_open(f);
-	return REASON_NONE;
+	return order_give(q, o);
+}
+
+static uint64_t pause_look(struct queue *q, struct order *o, uint64_t now_ns)
+{
+	const struct msg_flow_pause *m = &o->request.pause;
+	struct flow *f = flow_find_known(q, m->flow_id);
+	(void)now_ns;
+	if (!f)
+		return order_finish(q, o, REASON_NO_OBJECT);
+	if (m->on > 1)
+		return order_finish(q, o, REASON_VALUE);
+	flow_pause(f, m->on);
+	return order_finish(q, o, REASON_NONE);
 }
 
 static uint32_t on_msg_flow_pause(struct client *c, const struct msg_flow_pause *m,
 				  struct answer *a)
 {
-	struct flow *f = flow_find_known(c, m->flow_id);
+	struct queue *q = flow_owner(c, m->flow_id);
 	(void)a;
-	if (!f)
+	if (!q)
 		return REASON_NO_OBJECT;
-	if (m->on > 1)
-		return REASON_VALUE;
-	flow_pause(f, m->on);
-	return REASON_NONE;
+	struct order *o = order_begin(c, &m->hdr);
+	o->look = pause_look;
+	o->request.pause = *m;
+	return order_give(q, o);
 }
 
 static uint32_t on_msg_flow_close(struct client *c, const struct msg_flow_close *m,

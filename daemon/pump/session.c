@@ -26,7 +26,7 @@ static void handle(struct client *c, const union msg_any *m, uint32_t len, int *
 	struct answer a = reply_begin(c);
 	uint32_t reason = REASON_NONE;
 	a.brought = fds;
-	judge_update(c);
+	judge_update(c, &c->judged);
 	if (msg_check(m, len, nfds, c->session.state, &reason) == 0)
 		reason = request_handle(c, m, &a);
 	if (reason != REQUEST_PENDING)

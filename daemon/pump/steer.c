@@ -27,7 +27,7 @@ static void start(struct flow *f, const struct hosted *hosted)
 		return;
 	}
 	f->steering->flows = 1;
-	const struct steer_wish wish = {.class = q->client->class,
+	const struct steer_wish wish = {.class = q->judged.class,
 					.sock = f->sock,
 					.hosted = hosted};
 	flows_set_why_copied(f, steered_set(&f->steering->set, q->lease, &wish));
@@ -81,7 +81,7 @@ void steer_share(struct flow *f, const struct flow *listener)
 	bool shared = listener->steering && rule_of(listener->steering, &f->local);
 	if (!shared && f->queue->lease &&
 	    (steered_is_each(listener->why_copied) ||
-	     policy_steers_each(f->queue->client->class, &f->local))) {
+	     policy_steers_each(f->queue->judged.class, &f->local))) {
 		steer_start(f);
 		return;
 	}

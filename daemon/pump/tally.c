@@ -43,7 +43,7 @@ static struct sums count(struct queue *q, uint32_t tail)
 		if (cqe->res <= 0)
 			continue;
 		if (!f || f->id != (uint32_t)cqe->user_data)
-			f = flow_find(q->client, (uint32_t)cqe->user_data);
+			f = flow_find(q, (uint32_t)cqe->user_data);
 		uint64_t copied = is_copied(q, cqe, f) ? (uint64_t)cqe->res : 0;
 		s.data++;
 		s.bytes += (uint64_t)cqe->res;
@@ -77,8 +77,7 @@ static void rows_add(struct queue *q, uint32_t tail, const struct sums *s, uint6
 		return;
 	for (uint32_t at = q->scanned; at != tail; at++) {
 		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, at);
-		struct flow *f =
-			cqe->res > 0 ? flow_find(q->client, (uint32_t)cqe->user_data) : NULL;
+		struct flow *f = cqe->res > 0 ? flow_find(q, (uint32_t)cqe->user_data) : NULL;
 		if (f && !is_copied(q, cqe, f))
 			row_add(f, (uint64_t)cqe->res, all);
 	}
@@ -100,8 +99,7 @@ static void share_out(struct queue *q, uint32_t tail, uint64_t bytes, uint64_t c
 {
 	for (uint32_t at = q->scanned; at != tail; at++) {
 		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, at);
-		struct flow *f =
-			cqe->res > 0 ? flow_find(q->client, (uint32_t)cqe->user_data) : NULL;
+		struct flow *f = cqe->res > 0 ? flow_find(q, (uint32_t)cqe->user_data) : NULL;
 		if (f && !is_copied(q, cqe, f))
 			count_add(&f->report->bytes_copied, copied * (uint64_t)cqe->res / bytes);
 	}

@@ -39,7 +39,7 @@ static uint32_t scan(struct queue *q)
 			ops->received(q->backend, cqe);
 		if (cqe->res > 0 && cqe->flags & IORING_CQE_F_MORE)
 			continue;
-		struct flow *f = flow_find(q->client, (uint32_t)cqe->user_data);
+		struct flow *f = flow_find(q, (uint32_t)cqe->user_data);
 		if (f)
 			flow_received(f, cqe);
 	}
@@ -58,7 +58,7 @@ static void bury(struct queue *q)
 		else
 			flows_wait_on(f, &q->owed);
 	while (loans && (id = loans->next_settled(q->backend)) != 0) {
-		f = flow_find(q->client, id);
+		f = flow_find(q, id);
 		if (f && f->waits_on == &q->owed && flow_is_settled(f))
 			flow_free(f);
 	}

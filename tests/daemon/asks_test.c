@@ -118,22 +118,22 @@ static void a_socket_of_which_nothing_is_received_wakes_once(void **state)
 	struct epoll_event e;
 	assert_int_equal(flow_new(&f, queue, fixture_tcp(&peer)), 0);
 	flows_link(f);
-	while (epoll_wait(client.loop.epoll, &e, 1, 0) == 1)
+	while (epoll_wait(queue->loop.epoll, &e, 1, 0) == 1)
 		; /* the channel has room */
 	assert_int_equal(flow_watch(f, FLOW_WAIT_DATA), 0);
 	f->state = FLOW_IDLE;
 	assert_int_equal(send(peer, "x", 1, 0), 1);
-	assert_int_equal(epoll_wait(client.loop.epoll, &e, 1, 1000), 1);
+	assert_int_equal(epoll_wait(queue->loop.epoll, &e, 1, 1000), 1);
 	struct source *s = e.data.ptr;
 	queue->schedule.active = false;
 	s->ready(s->owner, e.events);
 	assert_false(queue->schedule.active);
 	assert_int_equal(setsockopt(f->sock, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)), 0);
-	assert_int_equal(epoll_wait(client.loop.epoll, &e, 1, 0), 0);
+	assert_int_equal(epoll_wait(queue->loop.epoll, &e, 1, 0), 0);
 	/* Once it is received again, what came meanwhile wakes. */
 	assert_int_equal(flow_watch(f, FLOW_WAIT_DATA), 0);
 	f->state = FLOW_ARMED;
-	assert_int_equal(epoll_wait(client.loop.epoll, &e, 1, 0), 1);
+	assert_int_equal(epoll_wait(queue->loop.epoll, &e, 1, 0), 1);
 	s = e.data.ptr;
 	s->ready(s->owner, e.events);
 	assert_true(queue->schedule.active);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -108,7 +109,6 @@ int fixture_open(void **state)
 	client = CLIENT_NULL;
 	assert_int_equal(report_new(&client.report), 0);
 	TAILQ_INIT(&client.queues);
-	assert_int_equal(loop_init(&client.loop), 0);
 	client.who.user = payer_new(&limits);
 
 	uint32_t reason;
@@ -116,8 +116,10 @@ int fixture_open(void **state)
 				  .ops = &ops,
 				  .cq_entries = CQ_ENTRIES,
 				  .rq_entries = RQ_ENTRIES,
-				  .buffer_bytes = 4096};
+				  .buffer_bytes = 4096,
+				  .poke = eventfd(0, EFD_CLOEXEC)};
 	assert_int_equal(queue_new(&queue, &client, &wish, &channel, &reason), 0);
+	assert_int_equal(queue_show(queue), 0);
 	assert_int_equal(queue_start(queue), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock), 0);
 	return 0;
@@ -129,12 +131,11 @@ int fixture_close(void **state)
 	life_close(queue);
 	while (queue->life != LIFE_QUIET)
 		queue_turn(queue);
-	assert_true(queue_ended(queue));
+	queue_end(queue);
 	queue_free(queue);
 	close(channel);
 	close(sock[0]);
 	flows_done(&client);
-	loop_done(&client.loop);
 	payer_free(client.who.user);
 	report_put(client.report);
 	return 0;

@@ -74,7 +74,7 @@ static void sockets_are_known_until_they_are_dropped(void **state)
 		flow_drop_socket(flows[i], false);
 	for (uint64_t i = 0; i < N; i++) {
 		assert_int_equal(flows_have(&client, 1000 + i * 7), i % 2);
-		assert_ptr_equal(flow_find(&client, flows[i]->id), flows[i]);
+		assert_ptr_equal(flow_find(&queue, flows[i]->id), flows[i]);
 	}
 	for (uint64_t i = 0; i < N; i++)
 		flow_discard(flows[i]);
@@ -85,9 +85,9 @@ static void ids_are_used_again_as_late_as_possible(void **state)
 {
 	(void)state;
 	struct flow *kept = adopt(1), *f = adopt(2);
-	uint32_t first = f->id, slots = client.slot_count, others = 0;
+	uint32_t first = f->id, slots = client.table.count, others = 0;
 	flow_discard(f);
-	assert_null(flow_find(&client, first));
+	assert_null(flow_find(&queue, first));
 	for (uint32_t i = 0; i + 2 < slots; i++) {
 		f = adopt(2);
 		assert_int_not_equal(flow_id_index(f->id), flow_id_index(first));
@@ -111,7 +111,7 @@ static void a_connection_has_as_many_flows_as_there_are_ids(void **state)
 	assert_int_equal(flow_new(&more, &queue, -1), -EDQUOT);
 	for (uint32_t i = 0; i < CLIENT_FLOWS_MAX; i++) {
 		assert_int_not_equal(flows[i]->id, 0);
-		assert_ptr_equal(flow_find(&client, flows[i]->id), flows[i]);
+		assert_ptr_equal(flow_find(&queue, flows[i]->id), flows[i]);
 	}
 	flow_discard(flows[7]);
 	flows[7] = adopt(8);

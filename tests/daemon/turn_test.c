@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "daemon/pump/channel.h"
+#include "daemon/pump/control.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/life.h"
@@ -162,18 +163,17 @@ static void what_a_listener_cannot_accept_it_tries_later(void **state)
 {
 	(void)state;
 	struct flow *f;
-	assert_int_equal(uring_init_private(&client.control, CQ_ENTRIES, false, false), 0);
+	assert_int_equal(control_open(queue), 0);
 	assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
 	assert_int_equal(flow_listen(f), 0);
 	flows_link(f);
 	for (int i = 0; i < 2; i++) {
 		f->state = FLOW_ARMED;
-		client.retry = false;
+		queue->retry = false;
 		listener_accepted(f, i ? -ECONNABORTED : -EPERM);
 		assert_int_equal(f->state, i ? FLOW_ARMED : FLOW_IDLE);
-		assert_int_equal(client.retry, !i);
+		assert_int_equal(queue->retry, !i);
 	}
-	uring_done(&client.control);
 }
 
 /* With a backend that copies, EFAULT means that the area has no memory. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets that make whoever touches them wait: only the client's own thread in the daemon does. */
+/* Sockets that make whoever touches them wait: only the queue's own thread in the pump does. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -22,6 +22,7 @@
 enum {
 	KIB = 1024,
 	AREA = 1024 * KIB,
+	STREAM = 128 * KIB,
 	GONE_MS = WORLD_PATIENCE_MS /* what it would wait for takes an hour */
 };
 
@@ -146,12 +147,64 @@ static void a_send_stuck_in_a_page_fault_holds_up_its_own_client_only(void **sta
 	munmap(page, 4096);
 }
 
+/* Sends and receives on the queue, and adopts and closes a flow there. */
+static void goes_on(struct raw_queue *q, uint64_t seed)
+{
+	int pair[2];
+	harness_pair(pair);
+	uint32_t flow = raw_adopt(q, pair[1], 0);
+	struct harness_sender *s = harness_send(pair[0], seed, STREAM, HARNESS_FIN);
+	raw_stream(q, flow, seed, 0, STREAM);
+	assert_int_equal(harness_send_wait(s), 0);
+	assert_int_equal(raw_closed(q, flow), 0);
+	assert_int_equal(raw_flow_close(q->r, flow, 0), 0);
+	close(pair[1]);
+}
+
+static void a_queue_that_is_stuck_holds_up_no_other_of_its_client(void **state)
+{
+	(void)state;
+	struct raw r;
+	struct raw_queue q, other;
+	pthread_t thread;
+	struct uffd_msg fault;
+	int pair[2];
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = faults_of(page);
+	harness_pair(pair);
+	raw_connect(&r);
+	raw_queue_open(&q, &r, AREA, 0, 0);
+	raw_queue_open(&other, &r, AREA, 0, 0);
+	raw_adopt(&q, pair[1], 0);
+	struct stalled s = {pair[1], page};
+	assert_int_equal(pthread_create(&thread, NULL, send_page, &s), 0);
+	assert_int_equal(read(fd, &fault, sizeof(fault)), sizeof(fault));
+	for (uint64_t i = 0; i < 5; i++) {
+		assert_int_equal(send(pair[0], "data", 4, MSG_NOSIGNAL), 4);
+		raw_kick(&q);
+		goes_on(&other, i);
+		world_is_well();
+	}
+	struct uffdio_zeropage zero = {.range = {.start = (uintptr_t)page, .len = 4096}};
+	assert_int_equal(ioctl(fd, UFFDIO_ZEROPAGE, &zero), 0);
+	pthread_join(thread, NULL);
+	raw_close(&r);
+	gone_soon();
+	raw_queue_drop(&q);
+	raw_queue_drop(&other);
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+	munmap(page, 4096);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_CASE(whoever_leaves_a_lingering_socket_is_gone_at_once),
 		WORLD_CASE(a_lingering_socket_that_is_refused_holds_nobody_up),
 		WORLD_CASE(a_send_stuck_in_a_page_fault_holds_up_its_own_client_only),
+		WORLD_CASE(a_queue_that_is_stuck_holds_up_no_other_of_its_client),
 	};
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }
