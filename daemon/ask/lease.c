@@ -271,7 +271,7 @@ const char *steered_set(struct steered *ret, struct lease *l, const struct steer
 	m.as_STEER.rule = rules_make(l, rules);
 	if (!m.as_STEER.rule)
 		return "zcrxd is out of memory.";
-	int r = ask(&m, LINK_STEER, &wish->sock, NULL);
+	int r = ask(&m, LINK_STEER, wish->hosted ? NULL : &wish->sock, NULL);
 	const struct link_steer_reply *reply = &m.re_STEER;
 	uint32_t n = r < 0 || reply->n > STEERED_RULES_MAX ? 0 : reply->n;
 	for (uint32_t i = n; i < STEERED_RULES_MAX; i++)

@@ -30,7 +30,8 @@ static void over(struct errand *e, const struct hand_reply *r, int fd)
 {
 	struct served s = {.nfds = 0};
 	int error = e->kind->done ? e->kind->done(e, r, &fd, &s) : r->error;
-	served_send(e->pump, &s, &e->request, error);
+	if (error != SERVED_LATER)
+		served_send(e->pump, &s, &e->request, error);
 	fd_close(fd);
 	errand_free(e);
 }

@@ -30,7 +30,8 @@ struct errand_kind {
 	/*
 	 * The hand is done, or what it did failed (r->fault): fills in the reply. The descriptor
 	 * that came (or -1) stays the caller's, which closes it, unless it was made part of *s.
-	 * Returns the error of the reply, 0 or a negative errno. NULL: the error is the hand's.
+	 * Returns the error of the reply, 0 or a negative errno; or SERVED_LATER, and then sends
+	 * the reply itself. NULL: the error is the hand's.
 	 */
 	int (*done)(struct errand *e, const struct hand_reply *r, int *fd, struct served *s);
 	/* Frees what the errand has beside the hand; also without done. NULL: nothing. */
@@ -48,6 +49,7 @@ struct errand {
 	sd_event_source *patience;      /* for how long it waits */
 	uint64_t bytes[LINK_FILES_MAX]; /* of the files that are shown, one after the other */
 	uint32_t shown;                 /* how many have been */
+	uint32_t lease, rule;           /* of STEER */
 };
 
 TAILQ_HEAD(errand_queue, errand);

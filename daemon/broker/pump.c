@@ -24,3 +24,26 @@ void pump_break(struct pump *p, const char *what)
 	sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
 	pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
 }
+
+static void run_first(void *data)
+{
+	struct pump *p = data;
+	struct job *j = STAILQ_FIRST(&p->jobs);
+	j->run(p, j);
+}
+
+void pump_work_on(struct pump *p)
+{
+	if (p->working || p->dead || STAILQ_EMPTY(&p->jobs))
+		return;
+	p->working = true;
+	work_start(&p->work, run_first, p, p->wake);
+}
+
+void pump_work(struct pump *p, struct job *j)
+{
+	STAILQ_INSERT_TAIL(&p->jobs, j, link);
+	if (++p->n_jobs >= JOBS_MAX)
+		sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
+	pump_work_on(p);
+}

@@ -22,14 +22,18 @@ struct flight_reader;
 struct held_host;
 struct held_kept;
 struct held_lease;
+struct pump;
 struct pumps;
 struct record_file;
 struct report;
 
+#define JOBS_MAX 64u /* of one pump */
+
 /* Something asked for that may take long. */
 struct job {
 	STAILQ_ENTRY(job) link;
-	union link_any m;
+	void (*run)(struct pump *p, struct job *j);
+	void (*drop)(struct job *j); /* frees it, whether it was run or not */
 };
 
 struct pump {
@@ -55,12 +59,13 @@ struct pump {
 	uint32_t in_flight;
 	LIST_HEAD(, held_kept) kept;
 
-	pthread_mutex_t lock; /* of the lists of leases and of hosts */
 	LIST_HEAD(, held_host) hosts;
+	pthread_mutex_t lock; /* of the list of leases */
 	LIST_HEAD(, held_lease) leases;
 	int poke; /* eventfd: news of a lease */
 	STAILQ_HEAD(, job) jobs;
-	uint32_t n_jobs;
+	uint32_t n_jobs; /* with JOBS_MAX its link is not read until one is over */
+	int wake;        /* eventfd, borrowed: a job is over */
 	struct errands *all_errands;
 	LIST_HEAD(, errand) errands; /* what hands do for it */
 	uint32_t n_errands;
@@ -74,6 +79,15 @@ struct pump {
  * The client's class now, or policy_nobody; a reference on the classes goes with it. By any thread.
  */
 const struct policy_class *pump_class(const struct pump *p, struct classes **ret);
+
+/*
+ * Has it run on the pump's own thread, after those that came before. One whose pump ends may not be
+ * run. Of the control thread.
+ */
+void pump_work(struct pump *p, struct job *j);
+
+/* Runs the first job, if none is being run. */
+void pump_work_on(struct pump *p);
 
 /* It sent what no pump sends: it ends. */
 void pump_break(struct pump *p, const char *what);

@@ -36,8 +36,7 @@
 #define SO_PASSRIGHTS 83
 #endif
 
-#define JOBS_MAX        64u /* of one pump; then its link is not read until one is over */
-#define MESSAGES_A_TURN 64  /* of one pump; then others have their turn */
+#define MESSAGES_A_TURN 64 /* of one pump; then others have their turn */
 
 /* ---- what a pump is told ---- */
 
@@ -113,7 +112,7 @@ static void pump_free(struct pump *p)
 	sd_event_source_disable_unref(p->news);
 	while ((j = STAILQ_FIRST(&p->jobs))) {
 		STAILQ_REMOVE_HEAD(&p->jobs, link);
-		free(j);
+		j->drop(j);
 	}
 	fd_close(p->sock);
 	fd_close(p->pidfd);
@@ -162,31 +161,28 @@ static void wind_up(struct pump *p)
 
 /* ---- what it asks for ---- */
 
-static void run_job(void *data)
+struct asked {
+	struct job job;
+	union link_any m;
+};
+
+static void asked_run(struct pump *p, struct job *j)
 {
-	struct pump *p = data;
-	const struct job *j = STAILQ_FIRST(&p->jobs);
-	serve_message(p, &j->m);
+	serve_message(p, &((struct asked *)j)->m);
 }
 
-static void job_start(struct pump *p)
+static void asked_drop(struct job *j)
 {
-	if (p->working || p->dead || STAILQ_EMPTY(&p->jobs))
-		return;
-	p->working = true;
-	work_start(&p->work, run_job, p, p->all->wake);
+	free(j);
 }
 
 static void job_add(struct pump *p, const union link_any *m)
 {
-	struct job *j = malloc(sizeof(*j));
-	if (!j)
+	struct asked *a = malloc(sizeof(*a));
+	if (!a)
 		return pump_break(p, "finds no memory");
-	j->m = *m;
-	STAILQ_INSERT_TAIL(&p->jobs, j, link);
-	if (++p->n_jobs >= JOBS_MAX)
-		sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
-	job_start(p);
+	*a = (struct asked){.job = {.run = asked_run, .drop = asked_drop}, .m = *m};
+	pump_work(p, &a->job);
 }
 
 static void job_over(struct pump *p)
@@ -196,14 +192,14 @@ static void job_over(struct pump *p)
 	p->working = false;
 	if (!p->ended && (j = STAILQ_FIRST(&p->jobs))) {
 		STAILQ_REMOVE_HEAD(&p->jobs, link);
-		free(j);
+		j->drop(j);
 		p->n_jobs--;
 	}
 	if (p->dead)
 		return wind_up(p);
 	if (!p->broken && p->n_jobs < JOBS_MAX)
 		sd_event_source_set_enabled(p->io, SD_EVENT_ON);
-	job_start(p);
+	pump_work_on(p);
 }
 
 static int woken(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -413,6 +409,7 @@ static struct pump *pump_new(struct pumps *all, uint32_t id, const struct client
 			   .pidfd = -1};
 	pthread_mutex_init(&p->lock, NULL);
 	STAILQ_INIT(&p->jobs);
+	p->wake = all->wake;
 	p->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	p->reader = flight_reader_get(who->class, who->uid);
 	if (p->reader && p->poke >= 0)

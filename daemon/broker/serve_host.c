@@ -31,10 +31,7 @@ static struct held_host *host_find(const struct pump *p, uint32_t id)
 
 static void host_drop(struct held_host *h)
 {
-	struct pump *p = h->pump;
-	pthread_mutex_lock(&p->lock);
 	LIST_REMOVE(h, link);
-	pthread_mutex_unlock(&p->lock);
 	sd_event_source_disable_unref(h->io);
 	hosted_free(h->hosted);
 	free(h);
@@ -101,9 +98,7 @@ int on_host_open(struct pump *p, const struct link_host *m, struct served *s)
 		return r;
 	}
 	s->reply.re_HOST_OPEN.local = *hosted_local(h->hosted);
-	pthread_mutex_lock(&p->lock);
 	LIST_INSERT_HEAD(&p->hosts, h, link);
-	pthread_mutex_unlock(&p->lock);
 	return 0;
 }
 
@@ -156,11 +151,8 @@ void on_host_end(struct pump *p, const struct link_id *m)
 
 int serve_host_facts(struct pump *p, uint32_t id, struct socket_facts *ret)
 {
-	pthread_mutex_lock(&p->lock);
 	const struct held_host *h = host_find(p, id);
-	int r = h ? hosted_facts(h->hosted, ret) : -ENOENT;
-	pthread_mutex_unlock(&p->lock);
-	return r;
+	return h ? hosted_facts(h->hosted, ret) : -ENOENT;
 }
 
 void serve_host_end_all(struct pump *p)

@@ -9,8 +9,8 @@ struct socket_facts;
 
 /*
  * The facts of the pump's socket of that number that is not connected yet (HOST_OPEN), as
- * hosted_facts() tells them. Returns 0, or -ENOENT if the pump has no such socket. Any thread may
- * call it.
+ * hosted_facts() tells them. Returns 0, -ENOENT if the pump has no such socket, or another negative
+ * errno.
  */
 int serve_host_facts(struct pump *p, uint32_t id, struct socket_facts *ret);
 

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/grant/socket_facts.h"
 #include "proto/msg.h"
 
 #define HAND_SOCKET_FD 3             /* to the broker */
@@ -34,8 +35,8 @@ enum hand_kind {
 	HAND_ZCRX,      /* a receive queue is registered on a pump's ring; given: the memory of the
 			   refills, the area */
 	HAND_DEVMEM,    /* queues are bound to a dma-buf; given: that; returns the socket */
-	HAND_OPEN,      /* a socket of the daemon's network namespace; returns it */
-	HAND_CONNECT,   /* inherits such a socket, which is connected */
+	HAND_FACTS, /* what a socket says of itself; given: that; returns its network namespace, if
+		       that is another one and can be had */
 };
 
 /* With each message up to MSG_FDS_MAX are given. */
@@ -59,23 +60,12 @@ struct hand_devmem {
 	uint32_t rxqs[HAND_RXQS_MAX];
 };
 
-struct hand_open {
-	struct msg_flow_host wish; /* that was judged */
-	bool towards;              /* as hosted_open() has it */
-};
-
-struct hand_connect {
-	struct msg_addr remote;
-};
-
 struct hand_job {
 	enum hand_kind kind;
 	union {
 		struct hand_files files;
 		struct hand_zcrx zcrx;
 		struct hand_devmem devmem;
-		struct hand_open open;
-		struct hand_connect connect;
 	};
 };
 
@@ -107,6 +97,7 @@ struct hand_reply {
 		struct {
 			uint32_t id;
 		} devmem;
+		struct socket_facts facts;
 	};
 };
 

@@ -61,10 +61,8 @@ static int work(const struct hand_job *job, struct hand_reply *reply)
 		return work_zcrx(&job->zcrx, reply);
 	case HAND_DEVMEM:
 		return work_devmem(&job->devmem, reply);
-	case HAND_OPEN:
-		return work_open(&job->open, reply);
-	case HAND_CONNECT:
-		return work_connect(&job->connect, reply);
+	case HAND_FACTS:
+		return work_facts(reply);
 	default:
 		work_over(reply, -EINVAL);
 		return -1;

@@ -11,8 +11,7 @@
 int work_files(const struct hand_files *f, struct hand_reply *reply);
 int work_zcrx(const struct hand_zcrx *z, struct hand_reply *reply);
 int work_devmem(const struct hand_devmem *d, struct hand_reply *reply);
-int work_open(const struct hand_open *o, struct hand_reply *reply);
-int work_connect(const struct hand_connect *c, struct hand_reply *reply);
+int work_facts(struct hand_reply *reply);
 
 /*
  * Shows the broker memfds and waits for its answer. *reply is HAND_DONE, or what the job ends with.

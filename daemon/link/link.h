@@ -260,7 +260,7 @@ struct link_have {
 	X(MEMORY, memory, 30, link_memory, link_nothing, 0, 0, 2, PUMP_ASKS, QUICK)         \
 	X(LEASE, lease, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)         \
 	X(LEASE_END, lease_end, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)        \
-	X(STEER, steer, 34, link_steer, link_steer_reply, 0, 1, 0, PUMP_ASKS, SLOW)         \
+	X(STEER, steer, 34, link_steer, link_steer_reply, 0, 1, 0, PUMP_ASKS, QUICK)        \
 	X(UNSTEER, unsteer, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)          \
 	X(ZCRX, zcrx, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, SLOW)             \
 	X(HOLDER, holder, 38, link_holder, link_text, 0, 0, 0, PUMP_ASKS, SLOW)             \

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,6 +24,8 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "daemon/broker/hand.h"
+#include "daemon/grant/socket_facts.h"
+#include "proto/wire.h"
 #include "tests/hand/objects.h"
 
 #define PAYER    7
@@ -80,14 +84,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void start(struct outcome *o, const struct hand_job *job, const int *fds, unsigned nfds,
-		  uint64_t payer, uint64_t deadline_ms)
-{
-	*o = (struct outcome){.fd = -1};
-	assert_int_equal(hand_start(NULL, hands, job, fds, nfds, payer, deadline_ms, &calls, o), 0);
-	assert_int_equal(o->calls, 0);
-}
-
 static int try_given(struct outcome *o, const struct stand_in *p, const struct given *g,
 		     uint64_t payer, uint64_t deadline_ms)
 {
@@ -131,13 +127,6 @@ static void wait_for_nobody(uint64_t payer)
 	wait_for_nobody_but(payer, 0);
 }
 
-static void run(struct outcome *o, const struct hand_job *job, const int *fds, unsigned nfds)
-{
-	start(o, job, fds, nfds, PAYER, LIMIT_MS);
-	wait_for(o);
-	wait_for_nobody(PAYER);
-}
-
 static void run_given(struct outcome *o, const struct stand_in *p, const struct given *g)
 {
 	start_given(o, p, g, PAYER, LIMIT_MS);
@@ -161,50 +150,71 @@ static struct given zcrx_job(const struct stand_in *p, const char *ifname)
 
 /* ---- sockets ---- */
 
-static struct hand_job open_job(struct msg_addr local, struct msg_addr remote, uint32_t flags)
+static const struct hand_job facts_job = {.kind = HAND_FACTS};
+
+/* A hand that is told the facts of a socket. Returns the end by which the socket is given. */
+static int facts_start(struct outcome *o, struct hand **ret, uint64_t deadline_ms)
 {
-	return (struct hand_job){.kind = HAND_OPEN,
-				 .open = {.wish = {.local = local,
-						   .remote = remote,
-						   .flags = flags}}};
+	int pair[2];
+	*o = (struct outcome){.fd = -1};
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(hand_start(ret, hands, &facts_job, pair, 1, PAYER, deadline_ms, &calls, o),
+			 0);
+	close(pair[0]);
+	return pair[1];
 }
 
-static struct msg_addr address_of(int sock)
+static void give(int end, int sock)
 {
-	struct sockaddr_in a = {0};
-	socklen_t bytes = sizeof(a);
-	assert_int_equal(getsockname(sock, (struct sockaddr *)&a, &bytes), 0);
-	struct msg_addr m = {.family = 4, .port = ntohs(a.sin_port)};
-	memcpy(m.ip, &a.sin_addr, 4);
-	return m;
+	const struct msg_hdr m = {.size = sizeof(m), .nfds = 1};
+	assert_int_equal(wire_send(end, &m, &sock, 0), 0);
+	close(end);
 }
 
-static const struct msg_addr loopback = {.family = 4, .ip = {127, 0, 0, 1}}, nobody = {0};
+static void facts_of(struct outcome *o, int sock)
+{
+	give(facts_start(o, NULL, LIMIT_MS), sock);
+	wait_for(o);
+	wait_for_nobody(PAYER);
+}
 
-static int open_by_hand(struct msg_addr local, struct msg_addr remote, uint32_t flags)
+static void reads_the_facts_of_a_socket(void **state)
 {
 	struct outcome o;
-	struct hand_job job = open_job(local, remote, flags);
-	run(&o, &job, NULL, 0);
-	assert_int_equal(o.reply.fault, HAND_DONE);
-	assert_true(o.fd >= 0);
-	return o.fd;
-}
-
-static void opens_and_connects_sockets(void **state)
-{
-	struct outcome o;
+	struct socket_facts f;
+	int pair[2];
 	(void)state;
-	int listener = open_by_hand(loopback, nobody, MSG_FLOW_LISTEN);
-	struct hand_job job = {.kind = HAND_CONNECT, .connect = {.remote = address_of(listener)}};
-	int sock = open_by_hand(nobody, address_of(listener), 0);
-	run(&o, &job, &sock, 1);
+	connection(pair);
+	assert_int_equal(socket_facts(&f, pair[0]), 0);
+	facts_of(&o, pair[0]);
 	assert_int_equal(o.reply.fault, HAND_DONE);
-	int accepted = accept(listener, NULL, NULL);
-	assert_true(accepted >= 0);
-	close(accepted);
+	assert_int_equal(o.fd, -1);
+	assert_memory_equal(&o.reply.facts, &f, sizeof(f));
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* Its namespace comes with the facts. */
+static void tells_a_foreign_socket(void **state)
+{
+	struct outcome o;
+	struct stat st, own;
+	(void)state;
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (unshare(CLONE_NEWNET) < 0)
+		skip();
+	int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(listen(sock, 1), 0);
+	assert_int_equal(stat("/proc/self/ns/net", &st), 0);
+	assert_int_equal(setns(here, CLONE_NEWNET), 0);
+	facts_of(&o, sock);
+	assert_int_equal(o.reply.fault, HAND_DONE);
+	assert_true(o.reply.facts.is_foreign && o.reply.facts.listener);
+	assert_int_equal(fstat(o.fd, &own), 0);
+	assert_int_equal(own.st_ino, st.st_ino);
+	close(o.fd);
 	close(sock);
-	close(listener);
+	close(here);
 }
 
 static void says_what_the_kernel_says(void **state)
@@ -212,32 +222,36 @@ static void says_what_the_kernel_says(void **state)
 	struct outcome o;
 	char text[240];
 	(void)state;
-	int listener = open_by_hand(loopback, nobody, MSG_FLOW_LISTEN);
-	struct hand_job job = {.kind = HAND_CONNECT, .connect = {.remote = address_of(listener)}};
-	close(listener);
-	int sock = open_by_hand(nobody, job.connect.remote, 0);
-	run(&o, &job, &sock, 1);
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	facts_of(&o, sock);
 	assert_int_equal(o.reply.fault, HAND_KERNEL);
-	assert_int_equal(o.reply.error, -ECONNREFUSED);
+	assert_int_equal(o.reply.error, -EPROTONOSUPPORT);
 	hand_sentence(&o.reply, text, sizeof(text));
-	assert_string_equal(text, "The kernel refuses it: Connection refused.");
+	assert_string_equal(text, "The kernel refuses it: Protocol not supported.");
 	close(sock);
+	close(facts_start(&o, NULL, LIMIT_MS));
+	wait_for(&o);
+	assert_int_equal(o.reply.fault, HAND_NOT_GIVEN);
+	wait_for_nobody(PAYER);
 }
 
-/* A listener that accepts no more: whoever connects waits. */
-static int full_listener(int filler[4])
+static void gives_a_socket_up_that_keeps_it_waiting(void **state)
 {
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t bytes = sizeof(a);
-	assert_int_equal(bind(listener, (struct sockaddr *)&a, bytes), 0);
-	assert_int_equal(listen(listener, 0), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &bytes), 0);
-	for (int i = 0; i < 4; i++) {
-		filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		(void)connect(filler[i], (struct sockaddr *)&a, bytes);
-	}
-	return listener;
+	struct outcome o;
+	int pair[2];
+	(void)state;
+	connection(pair);
+	struct lock_holder h;
+	if (!lock_of_socket_hold(&h, pair[0]))
+		skip();
+	give(facts_start(&o, NULL, DEADLINE), pair[0]);
+	wait_for(&o);
+	assert_int_equal(o.reply.fault, HAND_LATE);
+	assert_int_equal(hands_held(hands, PAYER), 1);
+	lock_of_socket_release(&h);
+	wait_for_nobody(PAYER);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static pid_t child_find(void)
@@ -303,12 +317,8 @@ static bool is_hand(pid_t pid)
 static void gets_what_its_job_needs_and_is_killed_at_its_deadline(void **state)
 {
 	struct outcome o;
-	int filler[4];
 	(void)state;
-	int listener = full_listener(filler);
-	struct hand_job job = {.kind = HAND_CONNECT, .connect = {.remote = address_of(listener)}};
-	int sock = open_by_hand(nobody, job.connect.remote, 0);
-	start(&o, &job, &sock, 1, PAYER, 3000);
+	int end = facts_start(&o, NULL, 3000);
 	pid_t pid = child_find();
 	for (int i = 0; i < 1000 && !is_hand(pid); i++)
 		usleep(1000);
@@ -317,35 +327,25 @@ static void gets_what_its_job_needs_and_is_killed_at_its_deadline(void **state)
 	assert_int_equal(o.reply.fault, HAND_LATE);
 	assert_int_equal(o.reply.error, -ETIMEDOUT);
 	wait_for_nobody(PAYER);
-	close(sock);
-	close(listener);
-	for (int i = 0; i < 4; i++)
-		close(filler[i]);
+	close(end);
 }
 
 static void tells_of_a_hand_that_died(void **state)
 {
 	struct outcome o;
-	int filler[4];
+	struct hand *h;
 	(void)state;
-	int listener = full_listener(filler);
-	struct hand_job job = {.kind = HAND_CONNECT, .connect = {.remote = address_of(listener)}};
-	int sock = open_by_hand(nobody, job.connect.remote, 0);
-	start(&o, &job, &sock, 1, PAYER, LIMIT_MS);
+	int end = facts_start(&o, NULL, LIMIT_MS);
 	kill(child_find(), SIGKILL);
 	wait_for(&o);
 	assert_int_equal(o.reply.fault, HAND_DIED);
 	wait_for_nobody(PAYER);
-	struct hand *h;
-	o = (struct outcome){0};
-	assert_int_equal(hand_start(&h, hands, &job, &sock, 1, PAYER, LIMIT_MS, &calls, &o), 0);
+	close(end);
+	end = facts_start(&o, &h, LIMIT_MS);
 	hand_forget(h);
 	wait_for_nobody(PAYER);
 	assert_int_equal(o.calls, 0);
-	close(sock);
-	close(listener);
-	for (int i = 0; i < 4; i++)
-		close(filler[i]);
+	close(end);
 }
 
 /* ---- a pump's descriptors ---- */
@@ -656,7 +656,9 @@ static void registers_a_queue_of_a_real_nic(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(opens_and_connects_sockets),
+		CASE(reads_the_facts_of_a_socket),
+		CASE(tells_a_foreign_socket),
+		CASE(gives_a_socket_up_that_keeps_it_waiting),
 		CASE(says_what_the_kernel_says),
 		CASE(gets_what_its_job_needs_and_is_killed_at_its_deadline),
 		CASE(tells_of_a_hand_that_died),

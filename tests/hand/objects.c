@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -149,4 +150,50 @@ void stand_in_give(const struct stand_in *p, int sock, int first, int second)
 void stand_in_enable(const struct stand_in *p)
 {
 	order(p, -1, -1, -1);
+}
+
+static void *send_trap(void *data)
+{
+	const struct lock_holder *h = data;
+	(void)!send(h->sock, h->trap, 1, MSG_NOSIGNAL);
+	return NULL;
+}
+
+bool lock_of_socket_hold(struct lock_holder *h, int sock)
+{
+	struct uffdio_api api = {.api = UFFD_API};
+	struct uffd_msg message;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	*h = (struct lock_holder){.sock = sock};
+	h->fault = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (h->fault < 0)
+		return false;
+	assert_int_equal(mapping_own(&h->trap, page), 0);
+	assert_int_equal(ioctl(h->fault, UFFDIO_API, &api), 0);
+	struct uffdio_register range = {.range = {.start = (uintptr_t)h->trap, .len = page},
+					.mode = UFFDIO_REGISTER_MODE_MISSING};
+	assert_int_equal(ioctl(h->fault, UFFDIO_REGISTER, &range), 0);
+	assert_int_equal(pthread_create(&h->thread, NULL, send_trap, h), 0);
+	assert_int_equal(read(h->fault, &message, sizeof(message)), sizeof(message));
+	return true;
+}
+
+void lock_of_socket_release(struct lock_holder *h)
+{
+	close(h->fault); /* the page is there now */
+	pthread_join(h->thread, NULL);
+}
+
+void connection(int pair[2])
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t bytes = sizeof(a);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&a, bytes), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &bytes), 0);
+	pair[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(pair[0], (struct sockaddr *)&a, bytes), 0);
+	pair[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	close(listener);
 }

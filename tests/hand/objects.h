@@ -4,6 +4,7 @@
 #ifndef HAND_OBJECTS_H
 #define HAND_OBJECTS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -33,6 +34,21 @@ void stand_in_end(struct stand_in *p);
 /* Has it give two of its descriptors (the second -1: one) to whoever has the other end of sock. */
 void stand_in_give(const struct stand_in *p, int sock, int first, int second);
 void stand_in_enable(const struct stand_in *p);
+
+/* Both ends of a TCP connection. */
+void connection(int pair[2]);
+
+/*
+ * A thread sends what lies in a page that nobody serves: until it is released it has the socket's
+ * lock. False: not possible here.
+ */
+struct lock_holder {
+	int sock, fault;
+	void *trap;
+	pthread_t thread;
+};
+bool lock_of_socket_hold(struct lock_holder *h, int sock);
+void lock_of_socket_release(struct lock_holder *h);
 
 /* A file of FUSE that can be opened; then its server answers nothing any more. NULL: not possible
  * here. */

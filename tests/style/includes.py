@@ -32,7 +32,7 @@ FOLDERS = {
                        "daemon/grant/files", "daemon/grant/udmabuf"),
     "daemon/pump": ("base", "proto", "nic", "policy", "daemon/common", "daemon/link", "daemon/ask", "daemon/backend",
                     "daemon/grant"),
-    "daemon/hand": ("base", "proto", "nic", "daemon/common", "daemon/grant/hosted"),
+    "daemon/hand": ("base", "proto", "nic", "daemon/common", "daemon/grant/socket_facts"),
     "daemon/broker": ("base", "proto", "nic", "policy", "daemon/common", "daemon/link", "daemon/grant",
                       "daemon/hand/job"),
     "tools": ("base", "lib", "proto", "nic", "policy"),

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a pump gets steered: by the real zcrx-hand, for a pump that says what it likes. The NIC is
+ * made up; its rules are noted here.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "daemon/broker/errand.h"
+#include "daemon/broker/serve.h"
+#include "daemon/broker/serve_host.h"
+#include "daemon/broker/serve_lease.h"
+#include "daemon/grant/account.h"
+#include "daemon/grant/classes.h"
+#include "daemon/grant/flight_reader.h"
+#include "daemon/grant/leases.h"
+#include "nic/journal.h"
+#include "nic/ntuple.h"
+#include "nic/restore.h"
+#include "policy/config.h"
+#include "proto/addr.h"
+#include "proto/wire.h"
+#include "tests/hand/objects.h"
+
+#define NIC       "lo"
+#define LEASE     1
+#define LIMIT_MS  60000
+#define TICK_US   5000
+#define RULES_MAX 64
+
+static uint32_t queue;
+static char state_dir[] = "/tmp/zcrxd-steer.XXXXXX";
+static struct config_nic nic = {.name = NIC, .queues = {&queue, 1}};
+static struct nic_rule rules[RULES_MAX]; /* that are set */
+static unsigned n_rules;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the NIC's guard has a thread */
+
+int nic_make_ready(const char *dir, const char *name, const struct nic_queues *queues, nic_say say,
+		   char why[NIC_SENTENCE_BYTES])
+{
+	const struct nic_before before = {.name = NIC,
+					  .card = {.ifindex = 1},
+					  .queues = {&queue, 1}};
+	(void)name, (void)queues, (void)say, (void)why;
+	return journal_write(dir, &before);
+}
+
+int nic_put_back(const char *dir, const char *name, nic_say say)
+{
+	(void)say;
+	return journal_remove(dir, name);
+}
+
+int nic_put_back_all(const char *dir, nic_say say)
+{
+	(void)dir, (void)say;
+	return 0;
+}
+
+int nic_keep_ready(const char *name, const struct nic_queues *queues)
+{
+	(void)name, (void)queues;
+	return 0;
+}
+
+static unsigned place_of(const struct nic_rule *rule)
+{
+	unsigned i = 0;
+	while (i < n_rules && !nic_rule_same(&rules[i], rule))
+		i++;
+	return i;
+}
+
+/* The guard of the NIC sets again what nic_rules_get() does not show. */
+int nic_rule_add(const char *name, const struct nic_rule *rule, uint32_t *ret_location)
+{
+	(void)name;
+	pthread_mutex_lock(&lock);
+	unsigned i = place_of(rule);
+	assert_true(i < RULES_MAX);
+	n_rules += i == n_rules;
+	rules[i] = *rule;
+	pthread_mutex_unlock(&lock);
+	*ret_location = rule->local_port;
+	return 0;
+}
+
+int nic_rule_del(const char *name, uint32_t location, const struct nic_rule *rule)
+{
+	(void)name, (void)location;
+	pthread_mutex_lock(&lock);
+	unsigned i = place_of(rule);
+	assert_true(i < n_rules);
+	rules[i] = rules[--n_rules];
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+int nic_rules_del(const char *name, const struct nic_rule *some, uint32_t n)
+{
+	(void)name, (void)some, (void)n;
+	return 0;
+}
+
+int nic_rule_read(const char *name, uint32_t location, struct nic_rule_at *ret)
+{
+	(void)name, (void)location, (void)ret;
+	return -ENOENT;
+}
+
+int nic_rules_get(const char *name, struct nic_rule_at **ret, uint32_t *ret_n)
+{
+	(void)name, (void)ret, (void)ret_n;
+	return -EOPNOTSUPP;
+}
+
+static struct pump pump;
+static struct errands errands;
+static sd_event *loop;
+static int end; /* the pump's end of the link */
+static uint32_t next_rule = 1;
+
+static int nothing(sd_event_source *s, int fd, uint32_t events, void *data)
+{
+	(void)s, (void)fd, (void)events, (void)data;
+	return 0;
+}
+
+static void say(union link_any *m, uint16_t type, uint32_t serial)
+{
+	m->hdr = (struct msg_hdr){.size = link_bytes(type), .type = type, .serial = serial};
+	assert_int_equal(link_check(m, m->hdr.size, 0, true), 0);
+	serve_message(&pump, m);
+}
+
+/* As pumps.c does when it is woken. */
+static void work_look(void)
+{
+	struct job *j = STAILQ_FIRST(&pump.jobs);
+	if (!pump.working || !work_is_over(&pump.work))
+		return;
+	work_join(&pump.work);
+	pump.working = false;
+	STAILQ_REMOVE_HEAD(&pump.jobs, link);
+	pump.n_jobs--;
+	j->drop(j);
+	pump_work_on(&pump);
+}
+
+/* The next message to the pump, and its descriptor or -1. */
+static void hear(union link_any *m, int *fd)
+{
+	int64_t until = clock_until(LIMIT_MS);
+	int fds[MSG_FDS_MAX] = {-1}, n = -EAGAIN;
+	uint32_t nfds = 0;
+	while (n == -EAGAIN && clock_left(until)) {
+		work_look();
+		assert_true(sd_event_run(loop, TICK_US) >= 0);
+		n = wire_recv(end, &m->any, fds, &nfds, MSG_DONTWAIT);
+	}
+	assert_true(n > 0);
+	*fd = nfds ? fds[0] : -1;
+}
+
+static void ask_to_steer(uint32_t serial)
+{
+	union link_any m = {.as_STEER = {.lease = LEASE, .rule = next_rule}};
+	next_rule += LINK_RULES_MAX;
+	say(&m, LINK_STEER, serial);
+}
+
+/* Gives the socket (-1: nothing) when it is told to. */
+static void give(uint32_t serial, int sock)
+{
+	union link_any m;
+	int by;
+	const struct msg_hdr with = {.size = sizeof(with), .nfds = 1};
+	hear(&m, &by);
+	assert_int_equal(m.hdr.type, LINK_GIVE);
+	assert_int_equal(m.as_GIVE.serial, serial);
+	if (sock >= 0)
+		assert_int_equal(wire_send(by, &with, &sock, 0), 0);
+	close(by);
+}
+
+static struct link_steer_reply reply(uint32_t serial)
+{
+	union link_any m;
+	int none;
+	hear(&m, &none);
+	assert_int_equal(m.hdr.serial, serial);
+	assert_int_equal(m.hdr.error, 0);
+	return m.re_STEER;
+}
+
+static struct link_steer_reply steer(int sock)
+{
+	ask_to_steer(7);
+	give(7, sock);
+	return reply(7);
+}
+
+static int setup(void **state)
+{
+	int pair[2];
+	struct policy policy;
+	struct classes *classes;
+	(void)state;
+	assert_non_null(mkdtemp(state_dir));
+	assert_int_equal(policy_init(&policy), 0);
+	policy.classes->nics = (struct policy_nics){calloc(1, sizeof(struct policy_nic)), 1};
+	strcpy(policy.classes->nics.nics[0].name, NIC);
+	assert_int_equal(classes_set(&policy), 0);
+	leases_init(&nic, state_dir);
+	pump = (struct pump){.id = 1, .pidfd = -1, .poke = -1};
+	pump.is.uid = pump.who.uid = getuid();
+	strcpy(pump.who.class, POLICY_DEFAULT);
+	STAILQ_INIT(&pump.jobs);
+	pump.wake = eventfd(0, EFD_CLOEXEC);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pump.sock = pair[0];
+	end = pair[1];
+	const struct limits limits = pump_class(&pump, &classes)->limits;
+	classes_put(classes);
+	assert_int_equal(user_get(&pump.who.user, POLICY_DEFAULT, &limits, getuid(), clock_ns()),
+			 0);
+	pump.reader = flight_reader_get(POLICY_DEFAULT, getuid());
+	pthread_mutex_init(&pump.lock, NULL);
+	assert_int_equal(sd_event_new(&loop), 0);
+	assert_int_equal(errands_init(&errands, loop, getenv("ZCRX_HAND")), 0);
+	pump.all_errands = &errands;
+	assert_true(sd_event_add_io(loop, &pump.io, pump.sock, 0, nothing, NULL) >= 0);
+	union link_any m = {
+		.as_LEASE = {.lease = LEASE, .n = 1, .backend = MSG_BACKEND_ZCRX, .nic = NIC}};
+	int none;
+	say(&m, LINK_LEASE, 1);
+	hear(&m, &none);
+	assert_int_equal(m.hdr.error, 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	errands_forget(&pump);
+	serve_lease_end_all(&pump);
+	assert_int_equal(n_rules, 0);
+	serve_host_end_all(&pump);
+	serve_release(&pump);
+	errands_done(&errands);
+	sd_event_source_disable_unref(pump.io);
+	sd_event_unref(loop);
+	leases_done();
+	return rmdir(state_dir);
+}
+
+static void check_rule_is_of(int sock, const struct link_steer_reply *r)
+{
+	struct msg_addr local = {0}, remote = {0};
+	addr_of_socket(sock, &local, &remote);
+	assert_string_equal(r->text, "");
+	assert_int_equal(r->n, 1);
+	assert_memory_equal(&r->locals[0], &local, sizeof(local));
+	struct nic_rule rule = {.family = addr_family(&local),
+				.local_port = local.port,
+				.remote_port = remote.port};
+	memcpy(rule.local, local.ip, sizeof(rule.local));
+	memcpy(rule.remote, remote.ip, sizeof(rule.remote));
+	pthread_mutex_lock(&lock);
+	unsigned i = place_of(&rule);
+	assert_true(i < n_rules);
+	assert_int_equal(rules[i].socket.uid, geteuid());
+	assert_true(rules[i].socket.cookie != 0);
+	pthread_mutex_unlock(&lock);
+}
+
+static void a_rule_has_the_sockets_own_addresses(void **state)
+{
+	int pair[2];
+	(void)state;
+	connection(pair);
+	for (int i = 0; i < 2; i++) {
+		struct link_steer_reply r = steer(pair[i]);
+		check_rule_is_of(pair[i], &r);
+	}
+	unsigned before = n_rules;
+	struct link_steer_reply r = steer(pair[0]);
+	assert_int_equal(r.n, 0);
+	assert_string_equal(r.text, "Another flow is steered by the same addresses.");
+	assert_int_equal(n_rules, before);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void check_refused(int sock, const char *why)
+{
+	unsigned before = n_rules;
+	struct link_steer_reply r = steer(sock);
+	assert_string_equal(r.text, why);
+	assert_int_equal(r.n, 0);
+	assert_int_equal(n_rules, before);
+}
+
+static void what_is_no_socket_of_a_stream_gets_none(void **state)
+{
+	static const char kind[] = "Only packets of plain TCP sockets are steered.",
+			  unconnected[] = "The socket is neither connected nor does it listen.";
+	const struct linger off = {.l_onoff = 1};
+	int pair[2], fresh = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	(void)state;
+	connection(pair);
+	check_refused(STDIN_FILENO, kind);
+	check_refused(udp, kind);
+	check_refused(end, kind);
+	check_refused(fresh, unconnected);
+	setsockopt(pair[1], SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	close(pair[1]); /* resets it */
+	check_refused(pair[0], unconnected);
+	check_refused(-1, "The pump did not give what belongs to it.");
+	close(pair[0]);
+	close(fresh);
+	close(udp);
+}
+
+/* The broker goes on, also for this pump, and the socket gets none. */
+static void one_that_keeps_its_hand_waiting_holds_nobody(void **state)
+{
+	int stuck[2], good[2];
+	struct lock_holder h;
+	(void)state;
+	connection(stuck);
+	connection(good);
+	if (!lock_of_socket_hold(&h, stuck[0]))
+		skip();
+	ask_to_steer(11);
+	give(11, stuck[0]);
+	ask_to_steer(12);
+	give(12, good[0]);
+	struct link_steer_reply r = reply(12);
+	check_rule_is_of(good[0], &r);
+	r = reply(11);
+	assert_int_equal(r.n, 0);
+	assert_string_equal(r.text,
+			    "The client's object kept it waiting for too long; it was given "
+			    "up.");
+	lock_of_socket_release(&h);
+	close(good[0]);
+	close(good[1]);
+	close(stuck[0]);
+	close(stuck[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_rule_has_the_sockets_own_addresses),
+		cmocka_unit_test(what_is_no_socket_of_a_stream_gets_none),
+		cmocka_unit_test(one_that_keeps_its_hand_waiting_holds_nobody),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
