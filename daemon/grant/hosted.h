@@ -39,8 +39,9 @@ int hosted_connect(struct hosted *h);
 /* What to wait for after -EINPROGRESS: returns a descriptor, borrowed; *ret_events: EPOLLIN etc. */
 int hosted_waits_for(const struct hosted *h, uint32_t *ret_events);
 
-/* What socket_facts() would say were it connected. Not of a pump's. */
 struct socket_facts;
+
+/* Fills *ret in as socket_facts() will once the socket is connected. Only the broker has this. */
 int hosted_facts(const struct hosted *h, struct socket_facts *ret);
 
 /* Closes the socket if it is not connected yet, and frees h, which may be NULL. Returns NULL. */

@@ -22,32 +22,33 @@ struct socket_facts;
 struct steer_wish {
 	const struct policy_class *class;
 	int sock;
-	const struct hosted *hosted; /* instead of sock: it is to be connected to remote */
+	const struct hosted *hosted; /* not NULL: instead of sock, one that is not connected yet */
 };
 
 struct steered {
 	uint32_t n;
 	struct lease_rule *rules[STEERED_RULES_MAX];
-	struct msg_addr locals[STEERED_RULES_MAX]; /* the rules' */
+	struct msg_addr locals[STEERED_RULES_MAX]; /* local addresses that the rules match */
 };
 
 /*
- * Sets the rules. Returns NULL, or why there are none, a constant; what is in *ret either way is
- * to be undone with lease_unsteer().
+ * Sets the rules. Returns NULL, or a constant sentence that says why there are none. The caller
+ * ends each rule in *ret with lease_unsteer(), in either case.
  */
 const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish);
 
 /*
- * The broker's: the same by what the socket said of itself. netns: its network namespace, if it is
- * foreign, or -1.
+ * The same by the facts of the socket. Only the broker has this. netns: a descriptor of the
+ * socket's network namespace if that is not the broker's, else -1; borrowed.
  */
 const char *steered_by_facts(struct steered *ret, struct lease *l, const struct policy_class *class,
 			     const struct socket_facts *facts, int netns);
 
-/* Why there are none if the facts could not be told: the errno of socket_facts(). */
+/* The sentence for a socket without facts; error: what socket_facts() returned. */
 const char *steered_why(int error);
 
-/* Is it why a listener has no rule though each of its connections can have one? */
+/* Does this sentence mean that the listener has no rule, but each of its connections can have one?
+ */
 bool steered_is_each(const char *why);
 
 #endif
