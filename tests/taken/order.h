@@ -19,7 +19,7 @@ enum order_what {
 	ORDER_SEND,     /* sends the first n bytes of `m` on the link, as they are */
 };
 
-struct order {
+struct taken_order {
 	enum order_what what;
 	uint32_t n;
 	uint32_t type;

@@ -24,7 +24,7 @@ uint32_t __wrap_request_handle(struct client *c, const union msg_any *m, struct 
 
 #define FDS_MOST (FD_END - FD_TCP4)
 
-static int receive(int sock, struct order *o, int *fds, size_t *ret_nfds)
+static int receive(int sock, struct taken_order *o, int *fds, size_t *ret_nfds)
 {
 	char control[CMSG_SPACE(sizeof(int) * FDS_MOST)];
 	struct iovec iov = {.iov_base = o, .iov_len = sizeof(*o)};
@@ -69,7 +69,7 @@ static int rings_work(const struct client *c)
 	return ops != -ENOENT ? ops : queue != -ENOENT ? queue : 0;
 }
 
-static int attack(const struct client *c, const struct order *o)
+static int attack(const struct client *c, const struct taken_order *o)
 {
 	static struct attacks all;
 	struct stage s;
@@ -78,7 +78,7 @@ static int attack(const struct client *c, const struct order *o)
 	return o->n < all.n ? attack_run(&all.list[o->n], &o->world, &s) : -EINVAL;
 }
 
-static int ask_broker(struct order *o, union link_any *ret)
+static int ask_broker(struct taken_order *o, union link_any *ret)
 {
 	const int fds[MSG_FDS_MAX] = {FD_MEMFD, FD_MEMFD, FD_MEMFD, FD_MEMFD};
 	int back[MSG_FDS_MAX];
@@ -87,7 +87,7 @@ static int ask_broker(struct order *o, union link_any *ret)
 	return ask(ret, (uint16_t)o->type, fds, back);
 }
 
-static int64_t obey(const struct client *c, struct order *o, const int *fds, size_t nfds,
+static int64_t obey(const struct client *c, struct taken_order *o, const int *fds, size_t nfds,
 		    union link_any *ret)
 {
 	switch (o->what) {
@@ -108,7 +108,7 @@ static int64_t obey(const struct client *c, struct order *o, const int *fds, siz
 
 static void serve(const struct client *c)
 {
-	static struct order o;
+	static struct taken_order o;
 	static struct outcome done;
 	int fds[FDS_MOST];
 	size_t nfds;

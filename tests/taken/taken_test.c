@@ -43,7 +43,7 @@ struct taken {
 };
 
 /* Returns what came of it, or ENDED. */
-static int64_t order(struct taken *t, struct order *o, const int *fds, size_t nfds)
+static int64_t order(struct taken *t, struct taken_order *o, const int *fds, size_t nfds)
 {
 	struct pollfd in = {.fd = t->r.sock, .events = POLLIN};
 	o->world = w;
@@ -59,14 +59,14 @@ static int64_t order(struct taken *t, struct order *o, const int *fds, size_t nf
 
 static int64_t simply(struct taken *t, enum order_what what, uint32_t n)
 {
-	return order(t, &(struct order){.what = what, .n = n}, NULL, 0);
+	return order(t, &(struct taken_order){.what = what, .n = n}, NULL, 0);
 }
 
 /* A pump with a queue, and with the sockets that a client might pass. */
 static void take_over(struct taken *t)
 {
 	int fds[FD_END - FD_TCP4];
-	struct order keep = {.what = ORDER_KEEP_FDS};
+	struct taken_order keep = {.what = ORDER_KEEP_FDS};
 	union msg_any m = {.area_del = {.hdr = {.size = sizeof(m.area_del),
 						.type = MSG_AREA_DEL,
 						.serial = 77},
@@ -157,11 +157,11 @@ static bool may_be_granted(uint16_t type, const union link_any *reply)
 	return type == LINK_REQUESTS || (type == LINK_HOLDER && *reply->re_HOLDER.text == '\0');
 }
 
-static struct order message(uint16_t type, uint32_t nfds, int byte)
+static struct taken_order message(uint16_t type, uint32_t nfds, int byte)
 {
-	struct order o = {.what = link_is_asked(type) ? ORDER_ASK : ORDER_SEND,
-			  .n = nfds,
-			  .type = type};
+	struct taken_order o = {.what = link_is_asked(type) ? ORDER_ASK : ORDER_SEND,
+				.n = nfds,
+				.type = type};
 	memset(&o.m, byte, link_bytes(type));
 	o.m.hdr = (struct msg_hdr){.type = type, .size = link_bytes(type)};
 	if (o.what == ORDER_SEND)
@@ -186,7 +186,7 @@ static void what_it_asks_beyond_its_class_is_refused(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(list); i++) {
 		struct taken t;
-		struct order o = message(list[i].type, list[i].nfds, 0xff);
+		struct taken_order o = message(list[i].type, list[i].nfds, 0xff);
 		if (list[i].who == LINK_BROKER_TELLS)
 			continue;
 		take_over(&t);
@@ -203,7 +203,7 @@ static void what_only_the_broker_says_ends_it(void **state)
 	static const uint16_t types[] = {LINK_START, LINK_CLASS, LINK_STOP, LINK_NEWS, 4711};
 	for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
 		struct taken t;
-		struct order o = {.what = ORDER_SEND, .n = link_bytes(types[i])};
+		struct taken_order o = {.what = ORDER_SEND, .n = link_bytes(types[i])};
 		o.n = o.n ? o.n : sizeof(o.m.hdr);
 		o.m.hdr = (struct msg_hdr){.type = types[i], .size = o.n};
 		take_over(&t);
@@ -231,7 +231,9 @@ static void whoever_breaks_the_grammar_ends(void **state)
 		     sizeof(struct link_nothing)}};
 	for (size_t i = 0; i < ARRAY_LENGTH(list); i++) {
 		struct taken t;
-		struct order o = {.what = ORDER_SEND, .n = list[i].n, .m = {.hdr = list[i].hdr}};
+		struct taken_order o = {.what = ORDER_SEND,
+					.n = list[i].n,
+					.m = {.hdr = list[i].hdr}};
 		take_over(&t);
 		if (order(&t, &o, NULL, 0) != ENDED)
 			raw_ended(&t.r);
@@ -244,7 +246,7 @@ static void it_is_charged_as_its_class_allows(void **state)
 {
 	(void)state;
 	struct taken t;
-	struct order o = message(LINK_CHARGE, 0, 0);
+	struct taken_order o = message(LINK_CHARGE, 0, 0);
 	take_over(&t);
 	o.m.as_CHARGE.kind = ACCOUNT_QUEUES;
 	o.m.as_CHARGE.n = 3;
