@@ -49,6 +49,12 @@ def machine(where="loopback"):
     return f"Linux {platform.release()}, {cpus} CPUs, {model}, {where}"
 
 
+def children(pid):
+    """Of the process's first thread."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(child) for child in f.read().split()]
+
+
 class Daemon:
     """A zcrxd of our own, with wide limits, as a context manager; nics: {name: queues}; pump: another
     zcrx-pump than it has beside itself, or None."""
@@ -96,12 +102,16 @@ class Daemon:
         shutil.rmtree(self.dir)
 
     def pumps(self):
-        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as f:
-            return [int(pid) for pid in f.read().split()]
+        return children(self.pid)
+
+    def processes(self):
+        """The broker, its pumps, and their ring-makers, where the kernel needs these."""
+        pumps = self.pumps()
+        return [self.pid, *pumps, *(maker for pid in pumps for maker in children(pid))]
 
     def tasks(self):
-        """All threads of the broker and of its pumps."""
-        return [(pid, int(task)) for pid in (self.pid, *self.pumps()) for task in os.listdir(f"/proc/{pid}/task")]
+        """All threads of all of them."""
+        return [(pid, int(task)) for pid in self.processes() for task in os.listdir(f"/proc/{pid}/task")]
 
     def pin(self, cpus):
         """All threads, and the threads and pumps that they start, run on these CPUs only."""
@@ -112,9 +122,9 @@ class Daemon:
                 pass
 
     def memory(self):
-        """The lines of /proc/PID/status that count memory, in KiB, of the broker and its pumps together."""
+        """The lines of /proc/PID/status that count memory, in KiB, of all processes together."""
         found = {}
-        for pid in self.pid, *self.pumps():
+        for pid in self.processes():
             with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as f:
                 for line in f:
                     key, value = line.split(":", 1)

@@ -304,8 +304,11 @@ static void what_a_pumps_sandbox_lacks_is_said(void **state)
 	p->rights_err = -ENOPROTOOPT;
 	made_up_judge(m);
 	assert_contains(about_machine(m, "Landlock")->action, "6.12");
-	assert_contains(about_machine(m, "ring restrictions")->action, "7.0");
+	assert_verdict(about_machine(m, "ring restrictions"), VERDICT_OK);
 	assert_contains(about_machine(m, "SO_PASSRIGHTS")->action, "6.16");
+	p->seccomp = true;
+	made_up_judge(m);
+	assert_contains(about_machine(m, "ring restrictions")->action, "7.2");
 	p->landlock = -EOPNOTSUPP;
 	made_up_judge(m);
 	assert_verdict(about_machine(m, "Landlock"), VERDICT_HINT);

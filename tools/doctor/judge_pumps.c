@@ -67,13 +67,18 @@ static void judge_landlock(const struct pump_facts *p, struct report *r)
 static void judge_task(const struct pump_facts *p, struct report *r)
 {
 	if (!p->task_err) {
-		report_add(r, "ring restrictions", "yes", VERDICT_OK,
+		report_add(r, "ring restrictions", "all rings", VERDICT_OK,
 			   "whatever ring a pump makes does only what a pump needs");
-		return;
+	} else if (!p->seccomp) {
+		report_add(r, "ring restrictions", "each ring", VERDICT_OK,
+			   "a child of each pump makes its rings, and restricts them");
+	} else {
+		report_add(r, "ring restrictions", "each ring", VERDICT_HINT,
+			   "a child of each pump makes its rings, unless this container's runtime "
+			   "listens to seccomp already: then a pump that was taken over can make "
+			   "any");
+		report_action(r, "boot Linux >= 7.2, or run zcrxd on the host");
 	}
-	report_add(r, "ring restrictions", "each ring", VERDICT_HINT,
-		   "a pump that was taken over can make rings that do whatever Landlock allows");
-	report_action(r, "boot Linux >= 7.0");
 }
 
 static void judge_rights(const struct pump_facts *p, struct report *r)
