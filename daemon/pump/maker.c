@@ -115,14 +115,31 @@ static int make(struct talk *t, int cq_file, int *ret_sqes)
 	return *ret_sqes < 0 ? *ret_sqes : make_in(t, cq_file, *ret_sqes);
 }
 
-/* The call that waits becomes the ring's descriptor. */
+/*
+ * Again if it was interrupted: the kernel runs work of closed rings on whoever made them, and ends
+ * what waits for that.
+ */
+static int again(unsigned long request, void *arg)
+{
+	int r;
+	do
+		r = ioctl(CALLS, request, arg);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+/*
+ * The call that waits returns the ring's descriptor. In two steps: SECCOMP_ADDFD_FLAG_SEND, which
+ * is one, makes the call return 0 if it is interrupted (Linux 6.18).
+ */
 static int hand_over(uint64_t id, int ring)
 {
 	struct seccomp_notif_addfd add = {.id = id,
-					  .flags = SECCOMP_ADDFD_FLAG_SEND,
 					  .srcfd = (uint32_t)ring,
 					  .newfd_flags = O_CLOEXEC};
-	return ioctl(CALLS, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
+	int fd = again(SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+	struct seccomp_notif_resp answer = {.id = id, .val = fd};
+	return fd < 0 ? fd : again(SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
 /* One call, for which the wish came before. Returns 0, or the errno that the call returns. */
@@ -160,7 +177,7 @@ static void serve(void)
 		int r = serve_call(id);
 		c = (union call){.answer = {.id = id, .error = r}};
 		if (r < 0)
-			(void)ioctl(CALLS, SECCOMP_IOCTL_NOTIF_SEND, &c);
+			(void)again(SECCOMP_IOCTL_NOTIF_SEND, &c);
 	}
 }
 

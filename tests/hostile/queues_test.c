@@ -25,6 +25,7 @@ enum {
 	THREADS_MAX = 32,
 	PROCESSES_MAX = 8,
 	ROUNDS = 100,
+	OPENINGS = 600,
 	CONNECTIONS = 30
 };
 
@@ -182,6 +183,24 @@ static void a_request_about_a_queue_that_ends_is_answered(void **state)
 	raw_close(&r);
 }
 
+/* The kernel lets go of a closed queue's ring while the next one is made. */
+static void queues_are_opened_and_closed_many_times(void **state)
+{
+	(void)state;
+	struct raw r;
+	raw_connect(&r);
+	for (int i = 0; i < OPENINGS; i++) {
+		struct raw_queue q;
+		raw_queue_open(&q, &r, AREA, 0, 0);
+		union msg_any m = {.queue_close.queue_id = q.id};
+		assert_int_equal(raw_request(&r, MSG_QUEUE_CLOSE, &m, -1, NULL), 0);
+		m.area_del.area_id = q.area_id;
+		assert_int_equal(raw_request(&r, MSG_AREA_DEL, &m, -1, NULL), 0);
+		raw_queue_drop(&q);
+	}
+	raw_close(&r);
+}
+
 /* Takes an announced flow over and closes it. */
 static void take_one(struct raw_queue *q)
 {
@@ -224,6 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_CASE(each_queue_has_a_thread_that_does_its_part),
+		WORLD_CASE(queues_are_opened_and_closed_many_times),
 		WORLD_CASE(a_request_about_a_queue_that_ends_is_answered),
 		WORLD_CASE(flows_come_and_go_on_all_queues_at_once),
 	};
