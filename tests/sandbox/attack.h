@@ -58,6 +58,7 @@ struct attack {
 	bool mended;                 /* ... or on older kernels that took the mend of a fault */
 	bool kernel;   /* denies it without a layer, to a process without capabilities */
 	bool new_ring; /* comes by a ring that is made afterwards */
+	bool command;  /* the ring of a queue with devmem may */
 	bool unseen;   /* neither ring nor list of calls denies it: documented as what remains */
 };
 

@@ -134,6 +134,7 @@ static void processes(struct attacks *all, const struct world *w)
 {
 	struct attack *a = attack_add(all, "URING_CMD, of a socket", BY_SQE);
 	a->run = command;
+	a->command = true;
 	a = attack_add(all, "MSG_RING", BY_SQE);
 	a->run = to_the_other;
 	io_uring_prep_epoll_ctl(sqe_add(all, "EPOLL_CTL", LANDLOCK_NOT), 0, FD_UDP, EPOLL_CTL_ADD,

@@ -13,7 +13,7 @@
 
 enum order_what {
 	ORDER_KEEP_FDS, /* what comes with it gets the numbers FD_TCP4 and so on */
-	ORDER_RINGS,    /* do the pump's own rings take what they are for? 0, or a negative errno */
+	ORDER_RINGS,    /* makes rings; do they take what they are for? 0, or a negative errno */
 	ORDER_ATTACK,   /* attack number n */
 	ORDER_ASK,      /* asks the broker `m`, which has n descriptors (FD_MEMFD) */
 	ORDER_SEND,     /* sends the first n bytes of `m` on the link, as they are */

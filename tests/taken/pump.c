@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "daemon/ask/ask.h"
+#include "daemon/common/uring.h"
 #include "daemon/link/start.h"
 #include "daemon/pump/model.h"
 #include "daemon/pump/request.h"
+#include "daemon/pump/sandbox.h"
 #include "proto/reason.h"
 #include "tests/sandbox/attack.h"
 #include "tests/taken/order.h"
@@ -52,30 +54,40 @@ static int keep_fds(const int *fds, size_t n)
 	return fcntl(FD_MEMFD, F_GETFL) < 0 ? -errno : 0;
 }
 
-static void stage_set(const struct client *c, struct stage *s)
+static int ring_make(struct io_uring *ret, enum restrict_ring what)
 {
-	s->ops = c->control.io;
-	s->queue = TAILQ_FIRST(&c->queues)->ring.io;
+	struct uring u;
+	int r = uring_init_private(&u, URING_SQ_ENTRIES, true, false);
+	if (r == 0)
+		r = sandbox_ring(&u.io, what);
+	if (r == 0)
+		r = uring_enable(&u);
+	*ret = u.io;
+	return r;
 }
 
+/* Rings of its own, as a pump gets them: those of its queues are their threads'. */
+static struct stage stage;
+
 /* A ring that does not submit at all denies nothing: it is to take a cancellation. */
-static int rings_work(const struct client *c)
+static int rings_work(void)
 {
-	struct stage s;
 	struct io_uring_sqe sqe = {0};
-	stage_set(c, &s);
+	int r = ring_make(&stage.queue, RESTRICT_QUEUE);
+	if (r == 0)
+		r = ring_make(&stage.ops, RESTRICT_OPS);
+	if (r < 0)
+		return r;
 	io_uring_prep_cancel64(&sqe, 1, 0);
-	int ops = submit(&s.ops, &sqe), queue = submit(&s.queue, &sqe);
+	int ops = submit(&stage.ops, &sqe), queue = submit(&stage.queue, &sqe);
 	return ops != -ENOENT ? ops : queue != -ENOENT ? queue : 0;
 }
 
-static int attack(const struct client *c, const struct taken_order *o)
+static int attack(const struct taken_order *o)
 {
 	static struct attacks all;
-	struct stage s;
-	stage_set(c, &s);
 	attacks_all(&all, &o->world);
-	return o->n < all.n ? attack_run(&all.list[o->n], &o->world, &s) : -EINVAL;
+	return o->n < all.n ? attack_run(&all.list[o->n], &o->world, &stage) : -EINVAL;
 }
 
 static int ask_broker(struct taken_order *o, union link_any *ret)
@@ -87,16 +99,15 @@ static int ask_broker(struct taken_order *o, union link_any *ret)
 	return ask(ret, (uint16_t)o->type, fds, back);
 }
 
-static int64_t obey(const struct client *c, struct taken_order *o, const int *fds, size_t nfds,
-		    union link_any *ret)
+static int64_t obey(struct taken_order *o, const int *fds, size_t nfds, union link_any *ret)
 {
 	switch (o->what) {
 	case ORDER_KEEP_FDS:
 		return keep_fds(fds, nfds);
 	case ORDER_RINGS:
-		return rings_work(c);
+		return rings_work();
 	case ORDER_ATTACK:
-		return attack(c, o);
+		return attack(o);
 	case ORDER_ASK:
 		return ask_broker(o, ret);
 	case ORDER_SEND:
@@ -114,7 +125,7 @@ static void serve(const struct client *c)
 	size_t nfds;
 	while (receive(c->session.sock, &o, fds, &nfds) == 0) {
 		done = (struct outcome){0};
-		done.result = obey(c, &o, fds, nfds, &done.m);
+		done.result = obey(&o, fds, nfds, &done.m);
 		send(c->session.sock, &done, sizeof(done), MSG_NOSIGNAL);
 	}
 }
