@@ -231,11 +231,12 @@ static void keep(struct pump *p, struct held_kept *k)
 	pthread_mutex_lock(&p->lock);
 	LIST_REMOVE(k, link);
 	pthread_mutex_unlock(&p->lock);
-	if (p->charged[ACCOUNT_AREAS] > 0) {
-		/* Goes with it. */
+	/* The charge of an area goes with it, or one more, if the pump has released all it had. */
+	if (p->charged[ACCOUNT_AREAS] > 0)
 		charged_set(p, ACCOUNT_AREAS, p->charged[ACCOUNT_AREAS] - 1);
-		files_keep(k->kept);
-	}
+	else
+		account_take(p->who.user, ACCOUNT_AREAS, 1);
+	files_keep(k->kept);
 	free(k);
 }
 

@@ -358,8 +358,11 @@ int on_unsteer(struct pump *p, const struct link_rule *m, struct served *s)
 int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
 {
 	struct held_lease *h = lease_find(p, m->lease);
+	uint64_t refills_bytes;
 	if (!h)
 		return -ENOENT;
+	if (__builtin_add_overflow(m->rq_offset, m->rq_bytes, &refills_bytes))
+		return -EINVAL;
 	int given[2];
 	if (serve_given(p, &m->hdr, given, 2) < 0)
 		return -EINVAL;
@@ -370,7 +373,7 @@ int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
 	if (!memory)
 		return -EINVAL;
 	/* What is registered is pinned: it was charged before, if the pump is honest. */
-	int charged = files_charge(p->who.user, refills, m->rq_offset + m->rq_bytes);
+	int charged = files_charge(p->who.user, refills, refills_bytes);
 	if (charged == 0 && !m->dmabuf)
 		charged = files_charge(p->who.user, area, m->area_bytes);
 	if (charged < 0)

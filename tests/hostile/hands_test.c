@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The real broker, and a pump that was taken over, which has a file of a FUSE that answers nothing:
+ * whoever closes it waits for ever. Others must not notice, and SIGTERM ends the broker.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/link/link.h"
+#include "tests/hand/objects.h"
+#include "tests/hostile/hands_order.h"
+#include "tests/hostile/raw.h"
+#include "tests/hostile/world.h"
+
+#define BYTES     4096
+#define AREA      65536
+#define ALL_HANDS 8     /* of one user */
+#define STOP_MS   15000 /* pumps have 5 s */
+
+static int trap = -1;   /* the file; nobody here closes it while its server answers nothing */
+static bool has_option; /* the kernel knows SO_PASSRIGHTS */
+
+static void tell(const struct raw *r, enum order_what what, uint16_t type, int fd)
+{
+	const struct order o = {.hdr = {.size = sizeof(o), .nfds = fd >= 0},
+				.magic = ORDER_MAGIC,
+				.what = what,
+				.type = type,
+				.bytes = BYTES};
+	raw_send(r, &o, sizeof(o), &fd, fd >= 0);
+}
+
+static int64_t hear(const struct raw *r)
+{
+	struct outcome out;
+	struct pollfd in = {.fd = r->sock, .events = POLLIN};
+	assert_int_equal(poll(&in, 1, WORLD_PATIENCE_MS), 1);
+	assert_int_equal(recv(r->sock, &out, sizeof(out), 0), sizeof(out));
+	return out.error;
+}
+
+static int64_t order(const struct raw *r, enum order_what what, uint16_t type, int fd)
+{
+	tell(r, what, type, fd);
+	return hear(r);
+}
+
+static void connect_to_hostile(struct raw *r)
+{
+	raw_connect_mutely(r);
+	assert_int_equal(order(r, ORDER_BEGIN, 0, -1), 0);
+}
+
+/* The neighbour goes on, and somebody else comes and gets a queue. */
+static void others_are_served(void)
+{
+	struct raw r;
+	struct raw_queue q;
+	world_is_well();
+	raw_connect(&r);
+	raw_queue_open(&q, &r, AREA, 0, 0);
+	raw_queue_drop(&q);
+	raw_close(&r);
+}
+
+static void what_is_a_memfd_is_charged(void **state)
+{
+	struct raw r;
+	(void)state;
+	connect_to_hostile(&r);
+	int memfd = raw_memfd(BYTES);
+	assert_int_equal(order(&r, ORDER_GIVE, LINK_FILE, memfd), 0);
+	int pair[2];
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	assert_int_equal(order(&r, ORDER_GIVE, LINK_FILE, pair[0]), -EINVAL);
+	assert_int_equal(order(&r, ORDER_KEEP, LINK_FILE, -1), -ETIMEDOUT);
+	close(pair[0]);
+	close(pair[1]);
+	close(memfd);
+	raw_close(&r);
+}
+
+static void no_descriptor_comes_by_the_link(void **state)
+{
+	struct raw r;
+	(void)state;
+	connect_to_hostile(&r);
+	if (has_option)
+		assert_int_equal(order(&r, ORDER_SEND_FDS, 0, trap), -EPERM);
+	else
+		tell(&r, ORDER_SEND_FDS, 0, trap); /* it ends for that, and the client with it */
+	others_are_served();
+	raw_close(&r);
+}
+
+static void a_file_that_cannot_be_closed_holds_a_hand_only(void **state)
+{
+	struct raw r;
+	(void)state;
+	connect_to_hostile(&r);
+	for (int i = 1; i < ALL_HANDS; i++) {
+		assert_int_equal(order(&r, ORDER_GIVE, LINK_FILE, trap), -EINVAL);
+	}
+	others_are_served();
+	/* Now as many hands are stuck as the user may have, and its next one waits. */
+	assert_int_equal(order(&r, ORDER_GIVE, LINK_FILE, trap), -EINVAL);
+	tell(&r, ORDER_GIVE, LINK_FILE, trap);
+	world_is_well();
+	assert_int_equal(hear(&r), -EBUSY);
+	raw_close(&r);
+}
+
+static void sigterm_ends_it_all_the_same(void **state)
+{
+	(void)state;
+	uint64_t until = harness_now_ms() + STOP_MS;
+	world_stop();
+	assert_true(harness_now_ms() < until);
+}
+
+static bool option_is_known(void)
+{
+	int value = 0, sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	bool known = setsockopt(sock, SOL_SOCKET, 83, &value, sizeof(value)) == 0;
+	close(sock);
+	return known;
+}
+
+int main(void)
+{
+	const char *file;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(what_is_a_memfd_is_charged, world_is_empty),
+		/* From here on pumps do not end, either: they have the file. */
+		cmocka_unit_test(no_descriptor_comes_by_the_link),
+		cmocka_unit_test(a_file_that_cannot_be_closed_holds_a_hand_only),
+		cmocka_unit_test(sigterm_ends_it_all_the_same),
+	};
+	struct fuse *fuse = geteuid() == 0 ? fuse_start(&file) : NULL;
+	if (!fuse) {
+		print_message("skip: no file system of FUSE can be mounted here\n");
+		return 77;
+	}
+	has_option = option_is_known();
+	/* Before the file is open: a child of this process would close it. */
+	world_start("[class default]\nudmabuf=yes\nrequests-per-second=100000\n");
+	trap = open(file, O_RDWR | O_CLOEXEC);
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	fuse_end(fuse);
+	return failed;
+}
