@@ -204,8 +204,7 @@ static void one_of_a_zcrxd_before_goes_on(void **state)
 {
 	(void)state;
 	struct rules after;
-	struct lease_rule *rule, *again;
-	set();
+	struct lease_rule *killed = set(), *rule, *again;
 	rules_init(&after, NIC);
 	assert_int_equal(rules_again(&after, &match, &here, false, &lease, &rule), 0);
 	assert_int_equal(rules_again(&after, &match, &here, false, &lease, &again), -EALREADY);
@@ -218,6 +217,7 @@ static void one_of_a_zcrxd_before_goes_on(void **state)
 	assert_false(made_up.stands);
 	assert_int_equal(noted(), 0);
 	rule_notes_done(&after.notes);
+	rules_del(&rules, killed);
 }
 
 /* ... and nobody has the lease any more, or the pump was never told of the rule. */
@@ -225,7 +225,7 @@ static void one_of_a_zcrxd_before_is_deleted(void **state)
 {
 	(void)state;
 	struct rules after;
-	set();
+	struct lease_rule *killed = set();
 	rules_init(&after, NIC);
 	resume(&after);
 	assert_false(made_up.stands);
@@ -237,6 +237,7 @@ static void one_of_a_zcrxd_before_is_deleted(void **state)
 	assert_int_equal(noted(), 1);
 	rules_del(&after, rule);
 	rule_notes_done(&after.notes);
+	rules_del(&rules, killed);
 }
 
 /* Somebody deleted it while there was no zcrxd: it is set again, and noted. */

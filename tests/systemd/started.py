@@ -216,7 +216,7 @@ def streams_outlive(machine):
                   lambda before=pid: machine.show("MainPID") not in ("0", before)
                   and machine.is_active("zcrxd.service"))
             streams.go_on()
-            expect("the rule stands", rules() == 1, rules())
+            expect("the rule stands", rules() > 0, rules())
             zero_copy(receive(machine))  # there are two queues, one for whoever comes
         got = streams.end()
         zero_copy(got)

@@ -28,7 +28,7 @@ ENDLESS = 1 << 40
 LIFE_SECONDS = ABSENT_SECONDS = 0.3  # at most
 SERVED_SECONDS = 40  # 1 s of a machine that is not emulated
 # Of each stream, in bytes a second. To make and to look at more takes all of two emulated processors.
-RATE = 40000
+RATE = 100000
 ports = itertools.count(31000)
 
 

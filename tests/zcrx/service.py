@@ -159,7 +159,7 @@ class Service:
 
 def sender(*arguments, namespace=PEER):
     return subprocess.Popen([*namespace, MANY, "send", *map(str, arguments)],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def finish(process, seconds=120):
