@@ -77,7 +77,7 @@ def facts(service):
     """The status without what counts up: clients, leases, flows, and what each class uses."""
     document = service.document()
     clients = [(c["id"], c["class"], c["uid"],
-                [(q["id"], q["backend"], q["rxqs"],
+                [(q["id"], q["backend"], q.get("rxqs"),
                   [(f["id"], f["local"], f["remote"], f["why_copied"]) for f in q["flows"]])
                  for q in c["queues"]]) for c in document["clients"]]
     return sorted(clients), [(c["name"], c["used"]) for c in document["classes"]], rules(), queues_bound()
