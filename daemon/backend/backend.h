@@ -33,6 +33,7 @@ struct backend_setup {
 	struct area *area;         /* where payload lands */
 	uint32_t buffer_bytes;     /* wished for: one of the sizes that buffer_bytes() returns */
 	const struct lease *lease; /* of hardware queues, for backends that take them, or NULL */
+	char *why;                 /* room for a sentence of ATTACH_WHY_BYTES, "" before */
 };
 
 /* An open backend. Each kind embeds it in a structure of its own, and fills it in open(). */

@@ -80,7 +80,8 @@ static int acquire(struct devmem *b, const struct backend_setup *setup)
 	int r = giveback_init(&b->back, &back, tuning_of_queues);
 	if (r < 0)
 		return r;
-	return attach_devmem(&b->binding, &b->binding_id, setup->lease, setup->area->dmabuf);
+	return attach_devmem(&b->binding, &b->binding_id, setup->lease, setup->area->dmabuf,
+			     setup->why);
 }
 
 static int devmem_open(struct backend **ret, const struct backend_setup *setup)

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -105,7 +106,9 @@ static int try(struct zcrx *b, const struct backend_setup *setup, struct attach_
 				  .event_data = EVENT};
 	rings_refill_region(b->rings, &r->refills_offset, &r->refills_bytes);
 	r->stats_offset = r->refills_bytes - ZCRX_STATISTICS_BYTES;
-	return attach_zcrx(r);
+	int e = attach_zcrx(r);
+	memcpy(setup->why, r->why, sizeof(r->why));
+	return e;
 }
 
 /* Tries buffers of the size that is wished for. Where that is impossible, buffers are pages. */
@@ -114,7 +117,8 @@ static int attach(struct zcrx *b, const struct backend_setup *setup, struct atta
 	int e = -EOPNOTSUPP;
 	if (b->backend.buffer_bytes == page_bytes() || b->abi.large_buffers)
 		e = try(b, setup, r);
-	if (e == 0 || b->backend.buffer_bytes == page_bytes())
+	/* What is not the kernel's word would be the same again, or the ring is not to be used. */
+	if (e == 0 || *setup->why || b->backend.buffer_bytes == page_bytes())
 		return e;
 	b->backend.buffer_bytes = page_bytes();
 	return try(b, setup, r);

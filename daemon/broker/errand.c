@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "daemon/broker/pump.h"
+#include "daemon/grant/files.h"
 #include "proto/wire.h"
 
 #define PATIENCE_US 10000000u
@@ -34,6 +35,16 @@ static void over(struct errand *e, const struct hand_reply *r, int fd)
 		served_send(e->pump, &s, &e->request, error);
 	fd_close(fd);
 	errand_free(e);
+}
+
+int errand_charge(struct errand *e, const int *fds, uint32_t nfds)
+{
+	int r = 0;
+	for (uint32_t i = 0; i < nfds && r == 0; i++)
+		r = e->shown < LINK_FILES_MAX
+			    ? files_charge(e->pump->who.user, fds[i], e->bytes[e->shown++])
+			    : -EINVAL;
+	return r;
 }
 
 static int hand_shown(void *owner, const int *fds, uint32_t nfds)

@@ -47,9 +47,10 @@ struct errand {
 	struct hand_job job;
 	struct hand *hand;              /* NULL: it waits until its user has fewer */
 	sd_event_source *patience;      /* for how long it waits */
+	int memfd;                      /* of UDMABUF */
 	uint64_t bytes[LINK_FILES_MAX]; /* of the files that are shown, one after the other */
 	uint32_t shown;                 /* how many have been */
-	uint32_t lease, rule;           /* of STEER */
+	uint32_t lease, rule;           /* of STEER, the lease also of ZCRX and DEVMEM */
 };
 
 TAILQ_HEAD(errand_queue, errand);
@@ -71,6 +72,9 @@ void errands_done(struct errands *all);
  * SERVED_LATER or a negative errno.
  */
 int errand_start(struct pump *p, const struct msg_hdr *request, const struct errand *wish);
+
+/* `shown`: charges the pump's user the next of e->bytes for each file, before it is used. */
+int errand_charge(struct errand *e, const int *fds, uint32_t nfds);
 
 /* Nobody is answered any more: the pump has ended. */
 void errands_forget(struct pump *p);

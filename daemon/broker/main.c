@@ -187,6 +187,7 @@ static int serve(sd_event *event, struct config *config, const struct options *o
 		leases_done();
 		return r;
 	}
+	privilege_pass_on();
 	r = begin(&s, event, config, options->verbose);
 	if (r >= 0) {
 		sd_notify(0, "READY=1");

@@ -8,4 +8,10 @@
  */
 int privilege_drop(void);
 
+/*
+ * Lets programs that this process starts have these two, as far as it has them itself: a hand needs
+ * them, and a pump gives them up first thing. To be called while there is one thread.
+ */
+void privilege_pass_on(void);
+
 #endif

@@ -20,6 +20,7 @@
 #include "daemon/broker/admission.h"
 #include "daemon/broker/record.h"
 #include "daemon/broker/serve.h"
+#include "daemon/broker/serve_dmabuf.h"
 #include "daemon/broker/serve_host.h"
 #include "daemon/broker/serve_lease.h"
 #include "daemon/common/log.h"
@@ -133,6 +134,7 @@ static void bury(struct pump *p)
 	struct client_identity who = p->who;
 	TAILQ_REMOVE(&all->list, p, link);
 	serve_host_end_all(p);
+	serve_dmabuf_end_all(p);
 	serve_release(p);
 	record_remove(all->records, p->pid);
 	pump_free(p);

@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,17 +16,9 @@
 #include "daemon/grant/files.h"
 #include "daemon/grant/flight_reader.h"
 #include "daemon/grant/log_client.h"
-#include "daemon/grant/udmabuf.h"
 #include "proto/wire.h"
 
 #define HAVE_MAX (1ull << 48) /* of a kind: what is more would overflow sums */
-
-/* A dma-buf that was made for the client. */
-struct held_kept {
-	LIST_ENTRY(held_kept) link;
-	uint32_t id;
-	struct kept *kept;
-};
 
 /* What a pump is charged by kind. A session is the broker's to charge, and files have their own. */
 static bool is_amount(const struct link_amount *m)
@@ -36,7 +26,7 @@ static bool is_amount(const struct link_amount *m)
 	return m->kind < ACCOUNT_KINDS && m->kind != ACCOUNT_SESSIONS && m->kind != ACCOUNT_FILES;
 }
 
-static void charged_set(struct pump *p, uint32_t kind, uint64_t n)
+void serve_charged_set(struct pump *p, uint32_t kind, uint64_t n)
 {
 	__atomic_store_n(&p->charged[kind], n, __ATOMIC_RELAXED);
 	record_charge(p->record, kind, n);
@@ -56,7 +46,7 @@ int on_charge(struct pump *p, const struct link_amount *m, struct served *s)
 		return -EINVAL;
 	int r = files_account(p->who.user, m->kind, m->n);
 	if (r == 0)
-		charged_set(p, m->kind, p->charged[m->kind] + m->n);
+		serve_charged_set(p, m->kind, p->charged[m->kind] + m->n);
 	return r;
 }
 
@@ -64,7 +54,7 @@ void on_release(struct pump *p, const struct link_amount *m)
 {
 	if (!is_amount(m) || m->n > p->charged[m->kind])
 		return pump_break(p, "releases more than it was charged");
-	charged_set(p, m->kind, p->charged[m->kind] - m->n);
+	serve_charged_set(p, m->kind, p->charged[m->kind] - m->n);
 	if (p->hosted[m->kind] > p->charged[m->kind])
 		p->hosted[m->kind] = p->charged[m->kind];
 	account_release(p->who.user, m->kind, m->n);
@@ -98,7 +88,7 @@ void on_have(struct pump *p, const struct link_have *m)
 		uint64_t less = m->amounts[kind] < p->charged[kind]
 					? p->charged[kind] - m->amounts[kind]
 					: 0;
-		charged_set(p, kind, p->charged[kind] - less);
+		serve_charged_set(p, kind, p->charged[kind] - less);
 		account_release(p->who.user, kind, less);
 	}
 	uint32_t landed = m->in_flight < p->in_flight ? p->in_flight - m->in_flight : 0;
@@ -136,16 +126,6 @@ void on_landed(struct pump *p, const struct link_count *m)
 
 /* ---- files of memory ---- */
 
-static int file_shown(struct errand *e, const int *fds, uint32_t nfds)
-{
-	int r = 0;
-	for (uint32_t i = 0; i < nfds && r == 0; i++)
-		r = e->shown < LINK_FILES_MAX
-			    ? files_charge(e->pump->who.user, fds[i], e->bytes[e->shown++])
-			    : -EINVAL;
-	return r;
-}
-
 /* One that is beyond the limits now is not charged. */
 static int file_had(struct errand *e, const int *fds, uint32_t nfds)
 {
@@ -156,7 +136,7 @@ static int file_had(struct errand *e, const int *fds, uint32_t nfds)
 
 static const struct errand_kind file_kind = {.deadline_ms = 10000,
 					     .gives = true,
-					     .shown = file_shown};
+					     .shown = errand_charge};
 static const struct errand_kind had_kind = {.deadline_ms = 10000, .gives = true, .shown = file_had};
 
 int on_file(struct pump *p, const struct link_bytes *m, struct served *s)
@@ -200,112 +180,6 @@ void on_over(struct pump *p, const struct link_nothing *m)
 	p->over = true;
 }
 
-/* ---- dma-bufs ---- */
-
-int serve_given(struct pump *p, const struct msg_hdr *request, int *fds, uint32_t n)
-{
-	union link_any m = {.as_GIVE = {.serial = request->serial}};
-	int pair[2], got[MSG_FDS_MAX], r = -ETIMEDOUT;
-	uint32_t ngot = 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	m.hdr.type = LINK_GIVE;
-	m.hdr.size = link_bytes(LINK_GIVE);
-	m.hdr.nfds = 1;
-	(void)wire_send(p->sock, &m.hdr, &pair[1], MSG_DONTWAIT);
-	fd_close(pair[1]);
-	struct pollfd in = {.fd = pair[0], .events = POLLIN};
-	if (poll(&in, 1, 10000) == 1)
-		r = wire_recv(pair[0], &m.any, got, &ngot, MSG_DONTWAIT) > 0 && ngot == n ? 0
-											  : -EBADF;
-	if (r == 0)
-		memcpy(fds, got, n * sizeof(*fds));
-	else
-		wire_close(got, ngot);
-	fd_close(pair[0]);
-	return r;
-}
-
-static void keep(struct pump *p, struct held_kept *k)
-{
-	pthread_mutex_lock(&p->lock);
-	LIST_REMOVE(k, link);
-	pthread_mutex_unlock(&p->lock);
-	/* The charge of an area goes with it, or one more, if the pump has released all it had. */
-	if (p->charged[ACCOUNT_AREAS] > 0)
-		charged_set(p, ACCOUNT_AREAS, p->charged[ACCOUNT_AREAS] - 1);
-	else
-		account_take(p->who.user, ACCOUNT_AREAS, 1);
-	files_keep(k->kept);
-	free(k);
-}
-
-void on_keep(struct pump *p, const struct link_id *m)
-{
-	struct held_kept *k;
-	LIST_FOREACH (k, &p->kept, link)
-		if (k->id == m->id)
-			return keep(p, k);
-	if (!p->again || p->charged[ACCOUNT_AREAS] == 0)
-		return pump_break(p, "keeps what it has not");
-	/* The broker before had it: nobody counts any more how long the client has it. */
-	charged_set(p, ACCOUNT_AREAS, p->charged[ACCOUNT_AREAS] - 1);
-	account_release(p->who.user, ACCOUNT_AREAS, 1);
-}
-
-static uint64_t kept_count(struct pump *p)
-{
-	const struct held_kept *k;
-	uint64_t n = 0;
-	pthread_mutex_lock(&p->lock);
-	LIST_FOREACH (k, &p->kept, link)
-		n++;
-	pthread_mutex_unlock(&p->lock);
-	return n;
-}
-
-/* On the pump's own thread. */
-int on_udmabuf(struct pump *p, const struct link_bytes *m, struct served *s)
-{
-	struct classes *classes;
-	bool may = pump_class(p, &classes)->udmabuf;
-	_cleanup_(fd_closep) int given = -1;
-	struct held_kept *k = calloc(1, sizeof(*k));
-	static uint32_t last_id;
-	/* Not a number of the broker before, of which the pump may have some. */
-	if (!last_id)
-		last_id = (uint32_t)clock_ns();
-	classes_put(classes);
-	int r = !k ? -ENOMEM : !may ? -EACCES : serve_given(p, &m->hdr, &given, 1);
-	if (r == 0 && fcntl(given, F_GET_SEALS) < 0)
-		r = -EINVAL;
-	/* An area was charged for each, and the memory that becomes pinned. */
-	if (r == 0 &&
-	    kept_count(p) >= __atomic_load_n(&p->charged[ACCOUNT_AREAS], __ATOMIC_RELAXED))
-		r = -EDQUOT;
-	if (r == 0)
-		r = files_charge(p->who.user, given, m->bytes);
-	int dmabuf = r < 0 ? r : udmabuf_new(given, m->bytes);
-	_cleanup_(fd_closep) int memfd = dmabuf < 0 ? -1 : fcntl(given, F_DUPFD_CLOEXEC, 0);
-	_cleanup_(fd_closep) int copy = memfd < 0 ? -1 : fcntl(dmabuf, F_DUPFD_CLOEXEC, 0);
-	r = dmabuf < 0 ? dmabuf : copy < 0 ? -errno : 0;
-	if (r == 0)
-		r = files_keep_later(&k->kept, p->who.user, memfd, dmabuf);
-	if (r < 0) {
-		fd_close(dmabuf);
-		free(k);
-		return r;
-	}
-	fd_steal(&memfd);
-	k->id = s->reply.re_UDMABUF.id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
-	pthread_mutex_lock(&p->lock);
-	LIST_INSERT_HEAD(&p->kept, k, link);
-	pthread_mutex_unlock(&p->lock);
-	s->fds[0] = fd_steal(&copy);
-	s->nfds = 1;
-	return 0;
-}
-
 /* ---- all of it ---- */
 
 void serve_message(struct pump *p, const union link_any *m)
@@ -335,8 +209,6 @@ void serve_message(struct pump *p, const union link_any *m)
 
 void serve_release(struct pump *p)
 {
-	while (!LIST_EMPTY(&p->kept))
-		keep(p, LIST_FIRST(&p->kept));
 	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
 		account_release(p->who.user, kind, p->charged[kind]);
 	flight_reader_release(p->reader, p->in_flight);

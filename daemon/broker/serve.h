@@ -22,14 +22,11 @@ void serve_again(struct pump *p);
 /* The process has ended: what it was charged is given back. */
 void serve_release(struct pump *p);
 
-/*
- * On the pump's own thread: has the pump give the descriptors of this request. TODO: a hand's
- * business.
- */
-int serve_given(struct pump *p, const struct msg_hdr *request, int *fds, uint32_t n);
+/* What the pump is charged of the kind from now on, also in its record. */
+void serve_charged_set(struct pump *p, uint32_t kind, uint64_t n);
 
 /*
- * The handlers, one for each message of a pump, in serve.c and serve_lease.c; zcrxd does not link
+ * The handlers, one for each message of a pump, in serve*.c; zcrxd does not link
  * without one of them. A handler of what is asked for returns the reply's error, 0 or a negative
  * errno; or SERVED_LATER, and then the reply is sent later (served_send()).
  */

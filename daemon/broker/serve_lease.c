@@ -2,20 +2,16 @@
 #include "daemon/broker/serve_lease.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 
 #include "base/fd.h"
 #include "daemon/broker/errand.h"
 #include "daemon/broker/record.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_host.h"
-#include "daemon/grant/attach.h"
 #include "daemon/grant/classes.h"
-#include "daemon/grant/files.h"
 #include "daemon/grant/holder.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
@@ -40,6 +36,12 @@ struct held_lease {
 	struct lease *lease;
 	uint32_t lost;   /* as it was told */
 	uint32_t record; /* the number of its entry */
+	/*
+	 * By the lock of the list. How many hands are registering its queues; whether one was given
+	 * up, which may do it all the same, later: then the queues are the pump's until it ends.
+	 */
+	uint32_t registering;
+	bool given_up;
 	LIST_HEAD(, held_rule) rules;
 };
 
@@ -75,10 +77,15 @@ static void rule_drop(struct pump *p, struct held_lease *h, struct held_rule *ru
 	free(rule);
 }
 
-static void lease_drop(struct pump *p, struct held_lease *h)
+static void rules_drop(struct pump *p, struct held_lease *h)
 {
 	while (!LIST_EMPTY(&h->rules))
 		rule_drop(p, h, LIST_FIRST(&h->rules));
+}
+
+static void lease_drop(struct pump *p, struct held_lease *h)
+{
+	rules_drop(p, h);
 	pthread_mutex_lock(&p->lock);
 	LIST_REMOVE(h, link);
 	pthread_mutex_unlock(&p->lock);
@@ -178,9 +185,18 @@ int on_lease_end(struct pump *p, const struct link_id *m, struct served *s)
 {
 	struct held_lease *h = lease_find(p, m->id);
 	(void)s;
-	if (h)
+	if (!h)
+		return -ENOENT;
+	pthread_mutex_lock(&p->lock);
+	bool registering = h->registering > 0, given_up = h->given_up;
+	pthread_mutex_unlock(&p->lock);
+	if (registering)
+		return -EBUSY;
+	if (given_up)
+		rules_drop(p, h);
+	else
 		lease_drop(p, h);
-	return h ? 0 : -ENOENT;
+	return 0;
 }
 
 /* ---- rules ---- */
@@ -351,67 +367,29 @@ int on_unsteer(struct pump *p, const struct link_rule *m, struct served *s)
 
 /* ---- queues ---- */
 
-/*
- * TODO: in a hand, a short process with a deadline: whoever holds the ring's lock in a page fault
- * that it serves itself makes this thread wait for as long as it likes.
- */
-int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
+int serve_lease_register(struct pump *p, uint32_t id, struct lease_place *ret)
 {
-	struct held_lease *h = lease_find(p, m->lease);
-	uint64_t refills_bytes;
-	if (!h)
-		return -ENOENT;
-	if (__builtin_add_overflow(m->rq_offset, m->rq_bytes, &refills_bytes))
-		return -EINVAL;
-	int given[2];
-	if (serve_given(p, &m->hdr, given, 2) < 0)
-		return -EINVAL;
-	_cleanup_(fd_closep) int refills = given[0];
-	_cleanup_(fd_closep) int area = given[1];
-	bool memory =
-		fcntl(refills, F_GET_SEALS) >= 0 && (m->dmabuf || fcntl(area, F_GET_SEALS) >= 0);
-	if (!memory)
-		return -EINVAL;
-	/* What is registered is pinned: it was charged before, if the pump is honest. */
-	int charged = files_charge(p->who.user, refills, refills_bytes);
-	if (charged == 0 && !m->dmabuf)
-		charged = files_charge(p->who.user, area, m->area_bytes);
-	if (charged < 0)
-		return charged;
-	_cleanup_(fd_closep) int ring = pidfd_getfd(p->pidfd, m->ring, 0);
-	if (ring < 0)
-		return -errno;
-	struct attach_zcrx a = {.lease = h->lease,
-				.ring = ring,
-				.rq_entries = m->rq_entries,
-				.chunk_bytes = m->chunk_bytes,
-				.refills = refills,
-				.refills_offset = m->rq_offset,
-				.refills_bytes = m->rq_bytes,
-				.area = area,
-				.is_dmabuf = m->dmabuf,
-				.area_bytes = m->area_bytes,
-				.events = m->events,
-				.event_data = m->event_data,
-				.stats_offset = m->stats_offset};
-	int r = attach_zcrx(&a);
-	s->reply.re_ZCRX = (struct link_zcrx_reply){.id = a.id,
-						    .head = a.head,
-						    .tail = a.tail,
-						    .rqes = a.rqes,
-						    .token = a.token};
-	return r;
+	const uint32_t *rxqs;
+	pthread_mutex_lock(&p->lock);
+	struct held_lease *h = lease_find(p, id);
+	if (h) {
+		lease_where(h->lease, &ret->ifindex, &rxqs, &ret->n);
+		memcpy(ret->rxqs, rxqs, ret->n * sizeof(*rxqs));
+		h->registering++;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return h ? 0 : -ENOENT;
 }
 
-int on_devmem(struct pump *p, const struct link_devmem *m, struct served *s)
+void serve_lease_registered(struct pump *p, uint32_t id, bool given_up)
 {
-	const struct held_lease *h = lease_find(p, m->lease);
-	_cleanup_(fd_closep) int dmabuf = -1;
-	int r = h ? serve_given(p, &m->hdr, &dmabuf, 1) : -ENOENT;
-	if (r == 0)
-		r = attach_devmem(&s->fds[0], &s->reply.re_DEVMEM.id, h->lease, dmabuf);
-	s->nfds = r == 0;
-	return r;
+	pthread_mutex_lock(&p->lock);
+	struct held_lease *h = lease_find(p, id);
+	if (h) { /* it is there while it is registered */
+		h->registering--;
+		h->given_up |= given_up;
+	}
+	pthread_mutex_unlock(&p->lock);
 }
 
 /* Only of NICs that its class may lease of: others' are not its business. */

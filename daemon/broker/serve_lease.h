@@ -17,4 +17,17 @@ void serve_lease_end_all(struct pump *p);
 /* On the control thread: there is news of a lease, which the pump is told. */
 void serve_lease_news(struct pump *p);
 
+/* Queues of a NIC. */
+struct lease_place {
+	uint32_t ifindex, n;
+	uint32_t rxqs[LINK_RXQS_MAX];
+};
+
+/*
+ * A hand begins to register the lease's queues. Returns 0 or -ENOENT; then serve_lease_registered()
+ * is called when it is done, once, if the pump lives. given_up: nobody knows whether it did.
+ */
+int serve_lease_register(struct pump *p, uint32_t id, struct lease_place *ret);
+void serve_lease_registered(struct pump *p, uint32_t id, bool given_up);
+
 #endif

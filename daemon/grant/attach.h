@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define ATTACH_WHY_BYTES 240
+
 struct lease;
 
 struct attach_zcrx {
@@ -23,19 +25,21 @@ struct attach_zcrx {
 	uint64_t area_bytes;
 	bool events; /* the kernel is to tell when it finds no buffers, and to count */
 	uint64_t event_data;
-	uint64_t stats_offset; /* in the refill ring */
+	uint64_t stats_offset;      /* in the refill ring */
+	char why[ATTACH_WHY_BYTES]; /* of an error that is not the kernel's; or "" */
 	/* What the kernel says. */
 	uint32_t id, head, tail, rqes;
 	uint64_t token;
 };
 
-/* Returns 0 or the kernel's negative errno. */
+/* Returns 0, or a negative errno and perhaps a->why. */
 int attach_zcrx(struct attach_zcrx *a);
 
 /*
  * As nic_bind(), of all of the lease's queues. The binding lives until the socket is closed, and
  * the number comes with every fragment.
  */
-int attach_devmem(int *ret_sock, uint32_t *ret_id, const struct lease *l, int dmabuf);
+int attach_devmem(int *ret_sock, uint32_t *ret_id, const struct lease *l, int dmabuf,
+		  char why[ATTACH_WHY_BYTES]);
 
 #endif

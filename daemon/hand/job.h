@@ -37,6 +37,7 @@ enum hand_kind {
 	HAND_DEVMEM,    /* queues are bound to a dma-buf; given: that; returns the socket */
 	HAND_FACTS, /* what a socket says of itself; given: that; returns its network namespace, if
 		       that is another one and can be had */
+	HAND_UDMABUF, /* a dma-buf is made of a memfd; given: that; returns the dma-buf */
 };
 
 /* With each message up to MSG_FDS_MAX are given. */
@@ -55,6 +56,10 @@ struct hand_zcrx {
 	bool events; /* the kernel is to tell when it finds no buffers, and to count */
 };
 
+struct hand_udmabuf {
+	uint64_t bytes; /* the first ones of the memfd */
+};
+
 struct hand_devmem {
 	uint32_t ifindex, n;
 	uint32_t rxqs[HAND_RXQS_MAX];
@@ -66,6 +71,7 @@ struct hand_job {
 		struct hand_files files;
 		struct hand_zcrx zcrx;
 		struct hand_devmem devmem;
+		struct hand_udmabuf udmabuf;
 	};
 };
 

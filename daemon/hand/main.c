@@ -57,6 +57,8 @@ static int work(const struct hand_job *job, struct hand_reply *reply)
 	switch (job->kind) {
 	case HAND_FILES:
 		return work_files(&job->files, reply);
+	case HAND_UDMABUF:
+		return work_udmabuf(&job->udmabuf, reply);
 	case HAND_ZCRX:
 		return work_zcrx(&job->zcrx, reply);
 	case HAND_DEVMEM:

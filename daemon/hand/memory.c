@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Jobs on memory of a pump's: memfds that are shown, a dma-buf that receive queues are bound to. */
+/* Jobs on memory of a pump's: memfds that are shown, one that a dma-buf is made of, a dma-buf that
+ * receive queues are bound to. */
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <linux/udmabuf.h>
+#include <sys/ioctl.h>
 
 #include "daemon/hand/take.h"
 #include "daemon/hand/work.h"
@@ -21,6 +24,27 @@ int work_files(const struct hand_files *f, struct hand_reply *reply)
 		shown += n;
 	}
 	return -1;
+}
+
+/* The bytes become memory that cannot be swapped out: they are shown before. */
+int work_udmabuf(const struct hand_udmabuf *u, struct hand_reply *reply)
+{
+	int fds[MSG_FDS_MAX];
+	uint32_t n;
+	reply->fault = take_given(fds, &n, &reply->error);
+	if (reply->fault == HAND_DONE)
+		reply->fault = check_memfd(fds[0], u->bytes, &reply->error);
+	if (reply->fault == HAND_DONE)
+		work_show(reply, fds, 1);
+	if (reply->fault != HAND_DONE)
+		return -1;
+	struct udmabuf_create create = {.memfd = (uint32_t)fds[0],
+					.flags = UDMABUF_FLAGS_CLOEXEC,
+					.size = u->bytes};
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	int dmabuf = device < 0 ? -1 : ioctl(device, UDMABUF_CREATE, &create);
+	work_over(reply, dmabuf < 0 ? -errno : 0);
+	return dmabuf;
 }
 
 int work_devmem(const struct hand_devmem *d, struct hand_reply *reply)

@@ -10,6 +10,7 @@
 
 int work_files(const struct hand_files *f, struct hand_reply *reply);
 int work_zcrx(const struct hand_zcrx *z, struct hand_reply *reply);
+int work_udmabuf(const struct hand_udmabuf *u, struct hand_reply *reply);
 int work_devmem(const struct hand_devmem *d, struct hand_reply *reply);
 int work_facts(struct hand_reply *reply);
 

@@ -179,6 +179,7 @@ struct link_zcrx_reply {
 	struct msg_hdr hdr;
 	uint32_t id, head, tail, rqes;
 	uint64_t token;
+	char text[LINK_TEXT_BYTES]; /* of an error that is not the kernel's; or "" */
 };
 
 struct link_devmem {
@@ -189,6 +190,7 @@ struct link_devmem {
 struct link_devmem_reply {
 	struct msg_hdr hdr; /* + the netlink socket: the binding lives as long as it */
 	uint32_t id, pad;
+	char text[LINK_TEXT_BYTES]; /* of an error that is not the kernel's; or "" */
 };
 
 struct link_id {
@@ -253,7 +255,7 @@ struct link_have {
 	X(HOST_OPEN, host_open, 40, link_host, link_host_reply, 0, 0, 0, PUMP_ASKS, QUICK)  \
 	X(HOST_CONNECT, host_connect, 41, link_id, link_nothing, 0, 0, 1, PUMP_ASKS, QUICK) \
 	X(HOST_END, host_end, 42, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)        \
-	X(UDMABUF, udmabuf, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, SLOW)              \
+	X(UDMABUF, udmabuf, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, QUICK)             \
 	X(KEEP, keep, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)                \
 	X(HAVE, have, 28, link_have, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)              \
 	X(HAVE_FILE, have_file, 29, link_files, link_nothing, 1, 64, 0, PUMP_ASKS, QUICK)   \
@@ -262,9 +264,9 @@ struct link_have {
 	X(LEASE_END, lease_end, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)        \
 	X(STEER, steer, 34, link_steer, link_steer_reply, 0, 1, 0, PUMP_ASKS, QUICK)        \
 	X(UNSTEER, unsteer, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)          \
-	X(ZCRX, zcrx, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, SLOW)             \
+	X(ZCRX, zcrx, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, QUICK)            \
 	X(HOLDER, holder, 38, link_holder, link_text, 0, 0, 0, PUMP_ASKS, SLOW)             \
-	X(DEVMEM, devmem, 37, link_devmem, link_devmem_reply, 1, 1, 1, PUMP_ASKS, SLOW)
+	X(DEVMEM, devmem, 37, link_devmem, link_devmem_reply, 1, 1, 1, PUMP_ASKS, QUICK)
 
 enum link_type {
 #define X(name, handler, number, ...) LINK_##name = number,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "daemon/grant/attach.h"
 #include "daemon/grant/files.h"
 #include "daemon/grant/holder.h"
 #include "daemon/grant/kernel.h"
@@ -161,7 +162,7 @@ static uint32_t lease_refused(int error)
 /* Makes the queue with a backend that needs hardware queues. */
 static uint32_t open_leased(struct choice *ch, const struct backend_ops *ops)
 {
-	char why[NIC_SENTENCE_BYTES];
+	char why[NIC_SENTENCE_BYTES], refused[ATTACH_WHY_BYTES] = "";
 	uint32_t ifindex, n;
 	const uint32_t *rxqs;
 	answer_clear(&ch->answer); /* it may be about another backend */
@@ -185,8 +186,12 @@ static uint32_t open_leased(struct choice *ch, const struct backend_ops *ops)
 	const char *nic = lease_name(ch->wish.lease);
 	lease_where(ch->wish.lease, &ifindex, &rxqs, &n);
 	uint32_t rxq = rxqs[n - 1]; /* the one that others hold, if they hold any */
+	ch->wish.why = refused;
 	reason = open_judged(ch);
-	if (reason == REASON_KERNEL)
+	ch->wish.why = NULL;
+	if (reason == REASON_KERNEL && *refused)
+		answer_say(&ch->answer, "%s", refused);
+	else if (reason == REASON_KERNEL)
 		kernel_refused(ch, nic, rxq);
 	return reason;
 }

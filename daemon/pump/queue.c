@@ -62,7 +62,8 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 				      .side = q->side,
 				      .area = q->area,
 				      .buffer_bytes = wish->buffer_bytes,
-				      .lease = q->lease};
+				      .lease = q->lease,
+				      .why = wish->why};
 	r = wish->ops->open(&q->backend, &setup);
 	if (r < 0)
 		return r;

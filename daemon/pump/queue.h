@@ -12,6 +12,7 @@ struct queue_wish {
 	uint32_t cq_entries, rq_entries, buffer_bytes;
 	struct lease *lease; /* of a hardware queue, used up in any case; or NULL */
 	int poke;     /* eventfd that wakes the queue's thread; the queue's, once it is made */
+	char *why;    /* room for ATTACH_WHY_BYTES, "" before; or NULL without a lease */
 	bool patient; /* it may wait for locked memory: uring.h */
 };
 

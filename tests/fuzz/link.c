@@ -18,6 +18,7 @@
 #include "base/size.h"
 #include "daemon/broker/errand.h"
 #include "daemon/broker/serve.h"
+#include "daemon/broker/serve_dmabuf.h"
 #include "daemon/broker/serve_host.h"
 #include "daemon/broker/serve_lease.h"
 #include "daemon/grant/account.h"
@@ -285,6 +286,7 @@ static void run_end(struct run *r)
 	MUST(TAILQ_EMPTY(&r->all.waiting) && p->n_errands == 0);
 	serve_lease_end_all(p);
 	serve_host_end_all(p);
+	serve_dmabuf_end_all(p);
 	serve_release(p);
 	MUST(flight_reader_charge(p->reader, 1)); /* none are left in flight */
 	flight_reader_release(p->reader, 1);

@@ -111,7 +111,8 @@ static void a_file_that_cannot_be_closed_holds_a_hand_only(void **state)
 	(void)state;
 	connect_to_hostile(&r);
 	for (int i = 1; i < ALL_HANDS; i++) {
-		assert_int_equal(order(&r, ORDER_GIVE, LINK_FILE, trap), -EINVAL);
+		uint16_t type = i % 2 ? LINK_FILE : LINK_UDMABUF;
+		assert_int_equal(order(&r, ORDER_GIVE, type, trap), -EINVAL);
 	}
 	others_are_served();
 	/* Now as many hands are stuck as the user may have, and its next one waits. */

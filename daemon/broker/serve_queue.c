@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Queues of a lease are registered on the pump's ring, or bound to its dma-buf, by a hand. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "daemon/broker/errand.h"
+#include "daemon/broker/pump.h"
+#include "daemon/broker/serve.h"
+#include "daemon/broker/serve_lease.h"
+
+/* A NIC that is restarted for it takes seconds. */
+#define DEADLINE_MS 60000
+
+/* One that was late or died may have done it, or do it still. */
+static int over(struct errand *e, const struct hand_reply *r, char text[LINK_TEXT_BYTES])
+{
+	bool given_up = r->fault == HAND_LATE || r->fault == HAND_DIED;
+	serve_lease_registered(e->pump, e->lease, given_up && e->hand);
+	if (r->fault != HAND_KERNEL)
+		hand_sentence(r, text, LINK_TEXT_BYTES);
+	return r->error;
+}
+
+static int zcrx_done(struct errand *e, const struct hand_reply *r, int *fd, struct served *s)
+{
+	struct link_zcrx_reply *ret = &s->reply.re_ZCRX;
+	(void)fd;
+	int error = over(e, r, ret->text);
+	if (error == 0) {
+		ret->id = r->zcrx.id;
+		ret->head = r->zcrx.head;
+		ret->tail = r->zcrx.tail;
+		ret->rqes = r->zcrx.rqes;
+		ret->token = r->zcrx.token;
+	}
+	return error;
+}
+
+static int devmem_done(struct errand *e, const struct hand_reply *r, int *fd, struct served *s)
+{
+	struct link_devmem_reply *ret = &s->reply.re_DEVMEM;
+	int error = over(e, r, ret->text);
+	if (error == 0) {
+		ret->id = r->devmem.id;
+		s->fds[0] = fd_steal(fd);
+		s->nfds = 1;
+	}
+	return error;
+}
+
+static const struct errand_kind zcrx_kind = {.deadline_ms = DEADLINE_MS,
+					     .gives = true,
+					     .takes_ring = true,
+					     .shown = errand_charge,
+					     .done = zcrx_done};
+static const struct errand_kind devmem_kind = {.deadline_ms = DEADLINE_MS,
+					       .gives = true,
+					       .done = devmem_done};
+
+static int start(struct pump *p, const struct msg_hdr *request, const struct errand *wish)
+{
+	int r = errand_start(p, request, wish);
+	if (r < 0)
+		serve_lease_registered(p, wish->lease, false);
+	return r;
+}
+
+/* What is registered is pinned: it is charged before, if the pump has not had it charged. */
+int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
+{
+	struct lease_place at;
+	struct errand e = {.kind = &zcrx_kind, .lease = m->lease, .bytes = {0, m->area_bytes}};
+	(void)s;
+	if (__builtin_add_overflow(m->rq_offset, m->rq_bytes, &e.bytes[0]))
+		return -EINVAL;
+	int r = serve_lease_register(p, m->lease, &at);
+	if (r < 0)
+		return r;
+	e.job = (struct hand_job){.kind = HAND_ZCRX,
+				  .zcrx = {.ring = m->ring,
+					   .ifindex = at.ifindex,
+					   .rxq = at.rxqs[0],
+					   .rq_entries = m->rq_entries,
+					   .chunk_bytes = m->chunk_bytes,
+					   .refills_offset = m->rq_offset,
+					   .refills_bytes = m->rq_bytes,
+					   .area_bytes = m->area_bytes,
+					   .event_data = m->event_data,
+					   .stats_offset = m->stats_offset,
+					   .is_dmabuf = m->dmabuf,
+					   .events = m->events}};
+	return start(p, &m->hdr, &e);
+}
+
+static_assert(LINK_RXQS_MAX <= HAND_RXQS_MAX, "a hand binds all queues of a lease");
+
+int on_devmem(struct pump *p, const struct link_devmem *m, struct served *s)
+{
+	struct lease_place at;
+	struct errand e = {.kind = &devmem_kind, .lease = m->lease, .job = {.kind = HAND_DEVMEM}};
+	(void)s;
+	int r = serve_lease_register(p, m->lease, &at);
+	if (r < 0)
+		return r;
+	e.job.devmem = (struct hand_devmem){.ifindex = at.ifindex, .n = at.n};
+	memcpy(e.job.devmem.rxqs, at.rxqs, at.n * sizeof(at.rxqs[0]));
+	return start(p, &m->hdr, &e);
+}
