@@ -319,11 +319,8 @@ struct client {
 	uint32_t next_id; /* of areas and queues */
 
 	struct loop loop;
-	struct uring control; /* accept and its cancellation */
-	struct source control_source, poke_source;
-	bool control_active;  /* the control ring has work */
-	bool gathering;       /* a queue with work has its next turn put off: pace.h */
-	bool retry;           /* something waits for quota, memory, descriptors or the rate */
+	struct source poke_source;
+	bool retry; /* a reply waits for memory or descriptors, or a request for the rate */
 	uint64_t retry_at_ns; /* when what waits is tried again; 0: not decided yet */
 	bool done;            /* the client is gone, or is to be hung up on */
 	struct session session;
