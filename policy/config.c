@@ -9,6 +9,7 @@
 #include "proto/wire.h"
 
 #define LINGER_SECONDS 30
+#define ORPHAN_SECONDS 300
 
 int config_init(struct config *c)
 {
@@ -17,6 +18,7 @@ int config_init(struct config *c)
 		.status = strdup(WIRE_STATUS_PATH),
 		.state = strdup(CONFIG_STATE_PATH),
 		.mode = 0660,
+		.orphan_seconds = ORPHAN_SECONDS,
 		.gid = (gid_t)-1,
 	};
 	int r = policy_init(&c->policy);

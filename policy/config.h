@@ -27,7 +27,8 @@ struct config {
 	char *group; /* owns both sockets; NULL: the daemon's own group */
 	gid_t gid;   /* the number of `group`, once it is looked up; -1: not yet, or none */
 	char *state; /* the folder of the journal */
-	uint32_t fixed_holes; /* holes that this kernel does not have: nic/holes.h */
+	uint64_t orphan_seconds; /* for how long clients go on without a zcrxd */
+	uint32_t fixed_holes;    /* holes that this kernel does not have: nic/holes.h */
 	struct config_nic *nics;
 	struct policy policy;
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LINGER_MAX 86400u /* a day */
+#define ORPHAN_MAX 86400u
 
 #include "proto/text.h"
 
@@ -109,6 +110,11 @@ void config_check(const struct config *c, struct mistakes *m)
 	if (!c->clients || !c->status || !c->state) {
 		fprintf(stderr, "%s: [sockets] clients, status and state must not be empty\n",
 			m->path);
+		m->n++;
+	}
+	if (c->orphan_seconds < 1 || c->orphan_seconds > ORPHAN_MAX) {
+		fprintf(stderr, "%s: [pumps] orphan-seconds must be 1 to %u\n", m->path,
+			ORPHAN_MAX);
 		m->n++;
 	}
 	for (const struct config_nic *nic = c->nics; nic; nic = nic->next)

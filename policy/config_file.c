@@ -10,7 +10,7 @@
 #include "policy/config_check.h"
 #include "policy/sections.h"
 
-#define KNOWN_SECTIONS  "[sockets] [zcrx] [class NAME] [nic NAME]"
+#define KNOWN_SECTIONS  "[sockets] [pumps] [zcrx] [class NAME] [nic NAME]"
 #define NIC_NAME_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@"
 #define BLANKS          " \t\r\f\v"
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
@@ -221,6 +221,7 @@ static void section_begin(struct reader *r, const char *section)
 	else if (class)
 		class_begin(r, class);
 	else if (strcmp(section, section_sockets.name) != 0 &&
+		 strcmp(section, section_pumps.name) != 0 &&
 		 strcmp(section, section_zcrx.name) != 0)
 		mistake(&r->mistakes, r->line, "there is no section [%s]; known: " KNOWN_SECTIONS,
 			section);
@@ -243,6 +244,8 @@ static int line_handle(void *user, const char *section, const char *name, const 
 		class_line(r, class, name, value);
 	else if (strcmp(section, section_sockets.name) == 0)
 		table_line(r, &section_sockets, r->config, name, value);
+	else if (strcmp(section, section_pumps.name) == 0)
+		table_line(r, &section_pumps, r->config, name, value);
 	else if (strcmp(section, section_zcrx.name) == 0)
 		table_line(r, &section_zcrx, r->config, name, value);
 	else if (!*section)

@@ -14,6 +14,10 @@ static const struct key socket_keys[] = {
 	{"state", KEY_TEXT, offsetof(struct config, state)},
 };
 
+static const struct key pumps_keys[] = {
+	{"orphan-seconds", KEY_COUNT, offsetof(struct config, orphan_seconds)},
+};
+
 static const struct key zcrx_keys[] = {
 	{"fixed-in-this-kernel", KEY_HOLES, offsetof(struct config, fixed_holes)},
 };
@@ -62,6 +66,7 @@ static const struct key class_keys[] = {
 };
 
 const struct section section_sockets = {"sockets", socket_keys, ARRAY_LENGTH(socket_keys)};
+const struct section section_pumps = {"pumps", pumps_keys, ARRAY_LENGTH(pumps_keys)};
 const struct section section_zcrx = {"zcrx", zcrx_keys, ARRAY_LENGTH(zcrx_keys)};
 const struct section section_nic = {SECTION_NIC "NAME", nic_keys, ARRAY_LENGTH(nic_keys)};
 const struct section section_class = {SECTION_CLASS "NAME", class_keys, ARRAY_LENGTH(class_keys)};
@@ -90,6 +95,8 @@ void config_print(const struct config *c, FILE *out)
 {
 	fprintf(out, "[%s]\n", section_sockets.name);
 	keys_print(socket_keys, ARRAY_LENGTH(socket_keys), c, out);
+	fprintf(out, "\n[%s]\n", section_pumps.name);
+	keys_print(pumps_keys, ARRAY_LENGTH(pumps_keys), c, out);
 	fprintf(out, "\n[%s]\n", section_zcrx.name);
 	keys_print(zcrx_keys, ARRAY_LENGTH(zcrx_keys), c, out);
 	for (const struct config_nic *nic = c->nics; nic; nic = nic->next) {

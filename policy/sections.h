@@ -19,10 +19,11 @@ struct section {
 };
 
 /*
- * The keys of the first two are fields of struct config, those of [nic] of struct config_nic, those
- * of [class] of struct policy_class.
+ * The keys of the first three are fields of struct config, those of [nic] of struct config_nic,
+ * those of [class] of struct policy_class.
  */
-extern const struct section section_sockets, section_zcrx, section_nic, section_class;
+extern const struct section section_sockets, section_pumps, section_zcrx, section_nic,
+	section_class;
 
 /* Prints the configuration as a file that config_read() takes; comments say what it means. */
 void config_print(const struct config *c, FILE *out);

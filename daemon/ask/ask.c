@@ -54,14 +54,20 @@ static struct {
 	uint32_t in_flight;
 } asking = {.lock = PTHREAD_MUTEX_INITIALIZER, .link = -1};
 
-void ask_init(int link)
+static void cond_init(void)
 {
 	pthread_condattr_t attributes;
-	struct timeval limit = {.tv_sec = SEND_S};
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&asking.came, &attributes);
 	pthread_condattr_destroy(&attributes);
+}
+
+void ask_init(int link)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct timeval limit = {.tv_sec = SEND_S};
+	pthread_once(&once, cond_init); /* with the next link somebody may be waiting already */
 	setsockopt(link, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	asking.link = link;
 }

@@ -67,8 +67,11 @@ int ask_class(const struct link_class *m)
 		return -EBADMSG;
 	memcpy(coming->ranges + coming->got, m->ranges, m->n * sizeof(m->ranges[0]));
 	coming->got += m->n;
-	if (coming->got == all)
-		publish();
+	if (coming->got < all)
+		return 0;
+	publish();
+	union link_any told = {.as_CLASSED = {.n = m->policy}};
+	ask_tell(&told, LINK_CLASSED);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "daemon/grant/classes.h"
@@ -14,6 +15,17 @@ void admission_over(struct client_identity *who)
 {
 	account_release(who->user, ACCOUNT_SESSIONS, 1);
 	user_put(who->user);
+}
+
+#define SYSTEM_UID_MAX 999u
+
+/*
+ * A process of the pumps' user could take over others' pumps, by signals and ptrace(2). Root can
+ * anyway. A person who runs zcrxd as himself, without a privilege, keeps nothing from himself.
+ */
+static bool is_of_pumps(uid_t uid)
+{
+	return uid != 0 && uid == geteuid() && uid <= SYSTEM_UID_MAX;
 }
 
 /* The class of who connected to this class's socket, or to the shared one (""). */
@@ -29,10 +41,15 @@ static const struct policy_class *class_get(const struct policy *policy, int soc
 	return class;
 }
 
-/* Charges the session, which is a request, too. Returns 0, -EACCES without a class, or -EDQUOT. */
+/*
+ * Charges the session, which is a request, too. Returns 0, -EPERM for the pumps' own user, -EACCES
+ * without a class, or -EDQUOT.
+ */
 static int charge(const struct policy *policy, int sock, struct client_identity *who)
 {
 	const struct policy_class *class = class_get(policy, sock, who);
+	if (is_of_pumps(who->uid))
+		return -EPERM;
 	if (!class)
 		return -EACCES;
 	snprintf(who->class, sizeof(who->class), "%s", class->name);
@@ -73,7 +90,7 @@ int admission_again(struct client_identity *who)
 
 uint32_t admission_reason(int error)
 {
-	return error == -EDQUOT   ? REASON_QUOTA
-	       : error == -EACCES ? REASON_DENIED
-				  : REASON_DAEMON_LIMIT;
+	return error == -EDQUOT                      ? REASON_QUOTA
+	       : error == -EACCES || error == -EPERM ? REASON_DENIED
+						     : REASON_DAEMON_LIMIT;
 }

@@ -11,8 +11,8 @@
 
 /*
  * Fills *ret in with who connected at the listening socket of that class ("": the shared one), and
- * charges one session. Returns 0, -EACCES if the client is of no class, or -EDQUOT; with an error
- * *ret has what is known of the client.
+ * charges one session. Returns 0, -EPERM if it is of the pumps' own user, -EACCES if the client is
+ * of no class, or -EDQUOT; with an error *ret has what is known of the client.
  */
 int admission_get(int sock, const char *socket, struct client_identity *ret);
 

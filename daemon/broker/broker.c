@@ -14,6 +14,7 @@
 #include "daemon/broker/admission.h"
 #include "daemon/broker/listening.h"
 #include "daemon/common/log.h"
+#include "daemon/common/work.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
 #include "daemon/grant/leases.h"
@@ -52,7 +53,9 @@ static void client_accepted(struct broker *b, int listener, int sock)
 	if (r < 0) {
 		log_client(6, who.uid, who.class, LOG_CONNECTION_REFUSED,
 			   "a client (uid %u, class %s) was refused: %s", (unsigned)who.uid,
-			   *who.class ? who.class : "-", strerrordesc_np(-r));
+			   *who.class ? who.class : "-",
+			   r == -EPERM ? "it is of the user that zcrxd runs as"
+				       : strerrordesc_np(-r));
 		refuse(b, listener, sock, admission_reason(r));
 		return;
 	}
@@ -64,6 +67,7 @@ static void client_accepted(struct broker *b, int listener, int sock)
 static void listen_enable(struct broker *b, int enabled)
 {
 	struct class_socket *s;
+	enabled = b->held ? SD_EVENT_OFF : enabled;
 	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)
 		sd_event_source_set_enabled(b->listening[i], enabled);
 	LIST_FOREACH (s, &b->listeners->classes, link)
@@ -274,16 +278,17 @@ static int listen_to(struct broker *b, const struct listeners *l)
 	return r < 0 ? r : listen_to_classes(b);
 }
 
-int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct policy *policy,
-		bool verbose, const char *clients)
+int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct config *config,
+		bool verbose)
 {
 	*b = (struct broker){.event = event, .listeners = l};
-	int r = pumps_init(&b->pumps, event, verbose, clients);
+	int r = pumps_init(&b->pumps, event, verbose, config->clients);
+	b->pumps.orphan_seconds = (uint32_t)config->orphan_seconds;
 	b->pumps.on_empty = pumps_gone;
 	b->pumps.empty_data = b;
 	if (r == 0)
 		r = status_init(&b->status, event, &b->pumps, &b->refusals);
-	if (r == 0 && classes_set(policy) < 0)
+	if (r == 0 && classes_set(&config->policy) < 0)
 		r = -ENOMEM;
 	if (r < 0)
 		return r;
@@ -319,6 +324,7 @@ int broker_reload(struct broker *b, struct config *config)
 	r = classes_set(&config->policy);
 	if (r == 0)
 		r = listen_to_classes(b);
+	b->pumps.orphan_seconds = (uint32_t)config->orphan_seconds;
 	pumps_policy(&b->pumps);
 	return r;
 }
@@ -342,6 +348,28 @@ void broker_stop(struct broker *b)
 	else
 		sd_event_add_time_relative(b->event, NULL, CLOCK_MONOTONIC, STOP_USEC, 0,
 					   time_is_up, b);
+}
+
+void broker_hold(struct broker *b, bool held)
+{
+	if (b->held == held)
+		return;
+	b->held = held;
+	pumps_hold(&b->pumps, held);
+	if (held)
+		listen_enable(b, SD_EVENT_OFF);
+	else if (!is_resting(b))
+		listen_enable(b, SD_EVENT_ON);
+}
+
+const char *broker_is_busy(struct broker *b)
+{
+	refusals_reap(&b->refusals);
+	if (refusals_any(&b->refusals))
+		return "a connection that was refused does not end";
+	if (!LIST_EMPTY(&b->status.readers))
+		return "somebody reads the status";
+	return work_any() ? "something that was asked for is under way" : NULL;
 }
 
 bool broker_done(struct broker *b)

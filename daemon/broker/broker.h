@@ -29,11 +29,12 @@ struct broker {
 	struct netlink *watches[2]; /* links, and settings of interfaces; or NULL */
 	int spare; /* a descriptor to have one when there is none; -1 until the rest is over */
 	bool stopping;
+	bool held;
 };
 
-/* Returns 0 or a negative errno. Borrows what it is given, but takes over what the policy holds. */
-int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct policy *policy,
-		bool verbose, const char *clients);
+/* Returns 0 or a negative errno. Borrows what it is given, but takes over what its policy holds. */
+int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct config *config,
+		bool verbose);
 
 /*
  * Puts another policy in force, taking it over, and has the classes' sockets that it says. Clients
@@ -46,6 +47,13 @@ int broker_reload(struct broker *b, struct config *config);
  * stuck in a socket whose lock its client holds, and ends with that.
  */
 void broker_stop(struct broker *b);
+
+/*
+ * While held, nobody is accepted and nothing new is begun for pumps: they wait. broker_is_busy()
+ * returns what of that which was begun before is not over yet, in words, or NULL.
+ */
+void broker_hold(struct broker *b, bool held);
+const char *broker_is_busy(struct broker *b);
 
 /* Returns false if pumps or threads are still stuck: then only leaving the process is left. */
 bool broker_done(struct broker *b);

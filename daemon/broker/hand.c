@@ -76,6 +76,13 @@ static void hand_kill(const struct hand *h)
 	pidfd_send_signal(h->pidfd, SIGKILL, NULL, 0);
 }
 
+void hands_kill(const struct hands *all)
+{
+	const struct hand *h;
+	LIST_FOREACH (h, &all->list, link)
+		hand_kill(h);
+}
+
 struct hands *hands_free(struct hands *all)
 {
 	struct hand *h;

@@ -37,6 +37,9 @@ struct hand_calls {
 int hands_new(struct hands **ret, sd_event *loop, const char *program, void (*gone)(void *data),
 	      void *data);
 
+/* Kills those that run; their jobs are over by that. */
+void hands_kill(const struct hands *all);
+
 /* Kills those that run, and waits for none. Nobody is called. Returns NULL. */
 struct hands *hands_free(struct hands *all);
 

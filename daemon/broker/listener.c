@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/size.h"
 #include "daemon/broker/listening.h"
+#include "daemon/broker/passed.h"
 #include "daemon/common/log.h"
 
 static struct class_socket *class_find(const struct listeners *l, const char *class)
@@ -57,29 +58,37 @@ static void class_remove(struct class_socket *s)
 /* Of a name that no class can have: who connects there is refused, whatever the classes are. */
 #define NO_CLASS "?"
 
-static int take_class(struct listeners *l, int fd, const char *name)
+static int note_made(char **ret, const char *made)
 {
-	bool possible = *name && strlen(name) < POLICY_NAME_BYTES;
-	return class_add(l, possible ? name : NO_CLASS, fd) ? 0 : -ENOMEM;
+	*ret = *made ? strdup(made) : NULL;
+	return *made && !*ret ? -ENOMEM : 0;
 }
 
-static int take(struct listeners *l, int fd, const char *name)
+static int take_class(struct listeners *l, int fd, const char *name, const char *made)
 {
+	bool possible = *name && strlen(name) < POLICY_NAME_BYTES;
+	struct class_socket *s = class_add(l, possible ? name : NO_CLASS, fd);
+	return s ? note_made(&s->made, made) : -ENOMEM;
+}
+
+static int take(void *listeners, int fd, const char *name, const char *made)
+{
+	struct listeners *l = listeners;
 	bool status = strcmp(name, "status") == 0, clients = strcmp(name, "clients") == 0;
 	bool fits = clients ? l->clients < 0 : status ? l->status < 0 : !class_find(l, name);
 	if (!fits || sd_is_socket(fd, AF_UNIX, status ? SOCK_STREAM : SOCK_SEQPACKET, 1) <= 0) {
-		log_error("socket '%s' from systemd: expected one SOCK_SEQPACKET named clients, "
-			  "one SOCK_STREAM named status, and one SOCK_SEQPACKET for each class of "
-			  "zcrxd.conf that has a socket",
-			  name);
+		log_error(
+			"socket '%s' that was passed on: expected one SOCK_SEQPACKET named clients, "
+			"one SOCK_STREAM named status, and one SOCK_SEQPACKET for each class of "
+			"zcrxd.conf that has a socket",
+			name);
 		return -EINVAL;
 	}
 	listening_adopt(fd);
-	if (clients)
-		l->clients = fd;
-	else if (status)
-		l->status = fd;
-	return clients || status ? 0 : take_class(l, fd, name);
+	if (!clients && !status)
+		return take_class(l, fd, name, made);
+	*(clients ? &l->clients : &l->status) = fd;
+	return note_made(&l->made[status], made);
 }
 
 /* Where a socket of systemd's lies; "" if that is not known. */
@@ -121,19 +130,6 @@ static void warn(const struct listeners *l, const struct config *config)
 			compare(s, policy_class_find(&config->policy, s->class));
 }
 
-static int from_systemd(struct listeners *l)
-{
-	char **names = NULL;
-	int n = sd_listen_fds_with_names(1, &names), r = n < 0 ? n : 0;
-	for (int i = 0; i < n; i++) {
-		if (r == 0)
-			r = take(l, SD_LISTEN_FDS_START + i, names[i]);
-		free(names[i]);
-	}
-	free(names);
-	return r;
-}
-
 static int listener_ensure(int *fd, char **ret_made, const char *path, int type, mode_t mode,
 			   gid_t group)
 {
@@ -151,7 +147,7 @@ int listeners_open(struct listeners *l, const struct config *config)
 {
 	*l = (struct listeners){.clients = -1, .status = -1};
 	LIST_INIT(&l->classes);
-	int r = from_systemd(l);
+	int r = passed_each(take, l);
 	if (r == 0)
 		r = listener_ensure(&l->clients, &l->made[0], config->clients, SOCK_SEQPACKET,
 				    config->mode, config->gid);
@@ -164,7 +160,7 @@ int listeners_open(struct listeners *l, const struct config *config)
 		listeners_close(l);
 		return r;
 	}
-	warn(l, config);
+	listeners_drop(l, config);
 	return 0;
 }
 

@@ -11,9 +11,12 @@
 
 #include "daemon/broker/broker.h"
 #include "daemon/broker/listener.h"
+#include "daemon/broker/passed.h"
 #include "daemon/broker/privilege.h"
 #include "daemon/broker/reload.h"
+#include "daemon/broker/upgrade.h"
 #include "daemon/common/log.h"
+#include "daemon/common/version.h"
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/leases.h"
 #include "policy/config_file.h"
@@ -22,6 +25,7 @@
 struct options {
 	const char *config, *clients, *status;
 	bool check, verbose;
+	char **argv;
 };
 
 static void usage(FILE *out)
@@ -37,8 +41,9 @@ static void usage(FILE *out)
 		"  -V, --version       print the version and exit\n"
 		"  -h, --help          print this and exit\n\n"
 		"Sockets passed by systemd (names clients, status, and those of classes) come before\n"
-		"paths. SIGHUP reads the configuration again; SIGTERM and SIGINT end it: its clients\n"
-		"see QUEUE_LOST. See zcrxd(8), zcrxd.conf(5).\n");
+		"paths. SIGHUP reads the configuration again; SIGUSR2 has the process execute the zcrxd\n"
+		"that is installed by now, and clients notice nothing; SIGTERM and SIGINT end it: its\n"
+		"clients see QUEUE_LOST. See zcrxd(8), zcrxd.conf(5).\n");
 }
 
 /* Returns 0, 1 to exit well, or -EINVAL. */
@@ -79,7 +84,7 @@ static int options_parse(struct options *o, int argc, char **argv)
 			o->verbose = true;
 			break;
 		case 'V':
-			printf("zcrxd %s\n", ZCRXD_VERSION);
+			printf("zcrxd %s\n", zcrxd_version);
 			return 1;
 		case 'h':
 			usage(stdout);
@@ -138,6 +143,7 @@ struct server {
 	struct listeners listeners;
 	struct broker broker;
 	struct reload reload;
+	struct upgrade upgrade;
 };
 
 static int stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
@@ -152,14 +158,15 @@ static int stop_signal(sd_event_source *source, const struct signalfd_siginfo *i
 /* All that serving takes. Returns 0 or more, or a negative errno. */
 static int begin(struct server *s, sd_event *event, struct config *config, bool verbose)
 {
-	int r = broker_init(&s->broker, event, &s->listeners, &config->policy, verbose,
-			    config->clients);
+	int r = broker_init(&s->broker, event, &s->listeners, config, verbose);
 	if (r == 0)
 		r = sd_event_add_signal(event, NULL, SIGTERM, stop_signal, &s->broker);
 	if (r >= 0)
 		r = sd_event_add_signal(event, NULL, SIGINT, stop_signal, &s->broker);
 	if (r >= 0)
 		r = reload_init(&s->reload, event);
+	if (r >= 0)
+		r = upgrade_init(&s->upgrade, event);
 	return r < 0 ? r : sd_event_set_watchdog(event, true);
 }
 
@@ -169,8 +176,13 @@ static int serve(sd_event *event, struct config *config, const struct options *o
 				      .started = config,
 				      .read = configure,
 				      .options = options,
-				      .over = -1}};
-	int r = listeners_open(&s.listeners, config);
+				      .over = -1},
+			   .upgrade = {.broker = &s.broker,
+				       .started = config,
+				       .argv = options->argv}};
+	int r = passed_paths(config);
+	if (r == 0)
+		r = listeners_open(&s.listeners, config);
 	if (r < 0)
 		return r;
 	leases_init(config->nics, config->state);
@@ -191,9 +203,10 @@ static int serve(sd_event *event, struct config *config, const struct options *o
 	r = begin(&s, event, config, options->verbose);
 	if (r >= 0) {
 		sd_notify(0, "READY=1");
-		log_info("version %s serves clients at %s", ZCRXD_VERSION, config->clients);
+		log_info("version %s serves clients at %s", zcrxd_version, config->clients);
 		r = sd_event_loop(event);
 	}
+	upgrade_done(&s.upgrade);
 	listeners_close(&s.listeners);
 	bool all_ended = broker_done(&s.broker) && reload_done(&s.reload);
 	leases_done();
@@ -209,6 +222,7 @@ static int start(struct config *config, const struct options *options)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGUSR2);
 	sigaddset(&signals, SIGCHLD); /* as sd-event wants it for pumps */
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	raise_limit(RLIMIT_NOFILE);
@@ -226,7 +240,7 @@ static int start(struct config *config, const struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = {0};
+	struct options options = {.argv = argv};
 	struct config config = {0};
 	int r = options_parse(&options, argc, argv);
 	if (r < 0) {

@@ -34,7 +34,7 @@ static void run_first(void *data)
 
 void pump_work_on(struct pump *p)
 {
-	if (p->working || p->dead || STAILQ_EMPTY(&p->jobs))
+	if (p->working || p->dead || p->held || STAILQ_EMPTY(&p->jobs))
 		return;
 	p->working = true;
 	work_start(&p->work, run_first, p, p->wake);

@@ -46,8 +46,11 @@ struct pump {
 	sd_event_source *io, *exit, *news;
 	struct client_identity who;
 	struct policy_identity is; /* as of its connect */
+	uint32_t policy;           /* the last one that it has read */
 	bool over;                 /* the client has gone; what it has not read yet has not */
 	bool dead;                 /* the process has ended */
+	bool held;                 /* none of its jobs is begun */
+	bool unrecorded;           /* the next broker knows nothing of it */
 	bool broken;               /* it was ended for what it sent */
 	bool again;                /* it is of the broker before */
 	bool taken;                /* from the broker before, and has not said yet what it has */

@@ -65,6 +65,8 @@ static int tell_class(struct pump *p)
 						 .ranges_remote = c->remote.n,
 						 .given = c->local.given | c->remote.given << 1,
 						 .limits = c->limits,
+						 .orphan_seconds = p->all->orphan_seconds,
+						 .policy = p->all->policy,
 						 .first = first}};
 		struct link_class *part = &m.as_CLASS;
 		for (; part->n < LINK_RANGES_MAX && first < all; first++)
@@ -98,9 +100,19 @@ static int tell_start(struct pump *p)
 void pumps_policy(struct pumps *all)
 {
 	struct pump *p;
+	all->policy++;
 	TAILQ_FOREACH (p, &all->list, link)
 		if (!p->dead && tell_class(p) < 0)
 			pump_break(p, "does not read its link");
+}
+
+bool pumps_have_policy(const struct pumps *all)
+{
+	const struct pump *p;
+	TAILQ_FOREACH (p, &all->list, link)
+		if (!p->dead && !p->broken && p->policy != all->policy)
+			return false;
+	return true;
 }
 
 /* ---- its end ---- */
@@ -199,7 +211,7 @@ static void job_over(struct pump *p)
 	}
 	if (p->dead)
 		return wind_up(p);
-	if (!p->broken && p->n_jobs < JOBS_MAX)
+	if (!p->broken && !p->all->held && p->n_jobs < JOBS_MAX)
 		sd_event_source_set_enabled(p->io, SD_EVENT_ON);
 	pump_work_on(p);
 }
@@ -379,6 +391,7 @@ static int process_start(struct pump *p, int client)
 	struct record record = {.pump = p->pid, .id = p->id, .who = p->who, .is = p->is};
 	r = record_write(&p->record, p->all->records, &record);
 	p->started = record.started;
+	p->unrecorded = r < 0;
 	if (r < 0)
 		log_warn("%s: %s: client %u does not outlive this zcrxd", p->all->records,
 			 strerrordesc_np(-r), p->id);
@@ -472,6 +485,27 @@ struct taking {
 	uint32_t last_id, n, lost;
 };
 
+/* So are the pumps of a broker that executed this one. */
+static bool is_child(int pidfd)
+{
+	siginfo_t info;
+	return waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static int stray_ended(sd_event_source *source, const siginfo_t *info, void *data)
+{
+	(void)info;
+	(void)data;
+	return sd_event_source_set_floating(source, false);
+}
+
+/* It is not taken over, and ends. */
+static void stray(sd_event *event, const struct record *r, int pidfd)
+{
+	if (is_child(pidfd))
+		sd_event_add_child(event, NULL, r->pump, WEXITED, stray_ended, NULL);
+}
+
 /*
  * One that cannot be taken over is ended: what was set for it is taken back, and it would go on
  * without.
@@ -486,6 +520,7 @@ static bool take(struct record *r, struct record_file *record, int pidfd, void *
 	if (!p) {
 		fd_close(sock);
 		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+		stray(t->all->event, r, pidfd);
 		return false;
 	}
 	p->sock = sock;
@@ -494,6 +529,7 @@ static bool take(struct record *r, struct record_file *record, int pidfd, void *
 	if (report_take(p, pidfd) < 0 || admission_again(&p->who) < 0) {
 		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 		pump_free(p);
+		stray(t->all->event, r, pidfd);
 		return false;
 	}
 	p->record = record;
@@ -503,7 +539,7 @@ static bool take(struct record *r, struct record_file *record, int pidfd, void *
 	p->is.socket = *p->who.socket ? p->who.socket : NULL;
 	TAILQ_INSERT_TAIL(&t->all->list, p, link);
 	serve_again(p);
-	if (watch(p, false) < 0 || tell_start(p) < 0)
+	if (watch(p, is_child(pidfd)) < 0 || tell_start(p) < 0)
 		pump_break(p, "cannot be taken over");
 	serve_lease_again(p);
 	t->lost--;
@@ -514,6 +550,9 @@ static bool take(struct record *r, struct record_file *record, int pidfd, void *
 uint32_t pumps_take(struct pumps *all)
 {
 	struct taking t = {.all = all};
+	/* Children of the broker that executed this one, which ended meanwhile. */
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
 	records_read(all->records, take, &t);
 	if (t.n || t.lost)
 		log_info("%u clients of the zcrxd before go on, %u cannot be taken over", t.n,
@@ -569,6 +608,58 @@ void pumps_done(struct pumps *all)
 	if (all->records)
 		rmdir(all->records);
 	free(all->records);
+}
+
+void pumps_hold(struct pumps *all, bool held)
+{
+	struct pump *p;
+	all->held = held;
+	TAILQ_FOREACH (p, &all->list, link) {
+		/* One that was taken over a moment ago has yet to say what it has. */
+		bool reads = !p->broken && !p->dead && p->n_jobs < JOBS_MAX && (!held || p->taken);
+		sd_event_source_set_enabled(p->io, reads ? SD_EVENT_ON : SD_EVENT_OFF);
+		p->held = held;
+		pump_work_on(p);
+	}
+}
+
+static int yama(void)
+{
+	int scope = 0;
+	FILE *f = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	bool told = f && fscanf(f, "%d", &scope) == 1; /* NOLINT(cert-err34-c) */
+	if (f)
+		fclose(f);
+	return told ? scope : 0;
+}
+
+const char *pumps_why_not_taken(const struct pumps *all)
+{
+	const struct pump *p;
+	if (!TAILQ_EMPTY(&all->list) && yama() > 1)
+		return "this system lets no process take descriptors of another one "
+		       "(kernel.yama.ptrace_scope is 2 or more)";
+	TAILQ_FOREACH (p, &all->list, link)
+		if (p->unrecorded && !p->dead)
+			return "the note of a client could not be written beside the clients' socket";
+	return NULL;
+}
+
+static bool is_settled(const struct pump *p)
+{
+	int sock = p->taken ? -1 : pidfd_getfd(p->pidfd, START_NEXT, 0);
+	bool settled = p->dead || p->broken || (sock >= 0 && LIST_EMPTY(&p->errands));
+	fd_close(sock);
+	return settled;
+}
+
+bool pumps_are_settled(const struct pumps *all)
+{
+	const struct pump *p;
+	TAILQ_FOREACH (p, &all->list, link)
+		if (!is_settled(p))
+			return false;
+	return true;
 }
 
 void pumps_stop(struct pumps *all)

@@ -21,6 +21,9 @@ TAILQ_HEAD(pump_list, pump);
 struct pumps {
 	sd_event *event; /* borrowed, as these */
 	bool verbose;
+	uint32_t orphan_seconds; /* zcrxd.conf(5) */
+	uint32_t policy;         /* its number: how often there was another */
+	bool held;
 	char *path;    /* of the program */
 	char *records; /* the folder of record.h */
 	struct pump_list list;
@@ -48,8 +51,20 @@ int pump_start(struct pumps *all, int client, uint32_t id, const struct client_i
  */
 uint32_t pumps_take(struct pumps *all);
 
-/* Another policy is in force. */
+/* Another policy is in force. Do all pumps that read their links know it by now? */
 void pumps_policy(struct pumps *all);
+bool pumps_have_policy(const struct pumps *all);
+
+/* While held, their links are not read, and nothing that they asked for is begun. */
+void pumps_hold(struct pumps *all, bool held);
+
+/*
+ * Why another program could not take them over (pumps_take()), or NULL. Are all so far that it
+ * could, and does no hand work for them? One that was started, or taken over, a moment ago could
+ * not.
+ */
+const char *pumps_why_not_taken(const struct pumps *all);
+bool pumps_are_settled(const struct pumps *all);
 
 /* All are to end. */
 void pumps_stop(struct pumps *all);

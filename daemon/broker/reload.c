@@ -13,6 +13,9 @@
 #include "base/fd.h"
 #include "daemon/common/log.h"
 
+#define TELL_NS   1000000000ull
+#define LOOK_USEC 2000ull
+
 static void load(void *data)
 {
 	struct reload *r = data;
@@ -52,6 +55,32 @@ static void apply(struct reload *r)
 		log_info("the configuration was read again");
 }
 
+/*
+ * A pump refuses by itself what its class may not do, so the reload is over when all know it. Who
+ * does not read its link holds nobody up.
+ */
+static int look(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct reload *r = data;
+	(void)usec;
+	if (!pumps_have_policy(&r->broker->pumps) && clock_ns() < r->told_ns + TELL_NS) {
+		sd_event_source_set_time_relative(source, LOOK_USEC);
+		return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	}
+	r->telling = sd_event_source_disable_unref(r->telling);
+	if (!r->reading)
+		sd_notify(0, "READY=1");
+	return 0;
+}
+
+static void wait_until_told(struct reload *r)
+{
+	r->told_ns = clock_ns();
+	if (!r->telling && sd_event_add_time_relative(r->broker->event, &r->telling,
+						      CLOCK_MONOTONIC, 0, 0, look, r) < 0)
+		sd_notify(0, "READY=1");
+}
+
 static int loaded(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct reload *r = data;
@@ -69,7 +98,7 @@ static int loaded(sd_event_source *source, int fd, uint32_t events, void *data)
 	if (r->again)
 		begin(r);
 	else
-		sd_notify(0, "READY=1");
+		wait_until_told(r);
 	return 0;
 }
 
@@ -92,6 +121,7 @@ bool reload_done(struct reload *r)
 		work_join(&r->work);
 		config_done(&r->fresh);
 	}
+	r->telling = sd_event_source_disable_unref(r->telling);
 	r->over = fd_close(r->over);
 	return true;
 }

@@ -21,7 +21,9 @@ struct reload {
 	struct config fresh;
 	int result;
 	struct work work;
-	int over; /* eventfd: it is read */
+	int over;                 /* eventfd: it is read */
+	sd_event_source *telling; /* while pumps have not read it yet; or NULL */
+	uint64_t told_ns;         /* since when they are told */
 	bool reading;
 	bool again; /* SIGHUP came while the file was being read: read it once more */
 };

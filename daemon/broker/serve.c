@@ -174,6 +174,11 @@ void on_log(struct pump *p, const struct link_log *m)
 		   (int)sizeof(m->line) - 1, m->line);
 }
 
+void on_classed(struct pump *p, const struct link_count *m)
+{
+	p->policy = m->n;
+}
+
 void on_over(struct pump *p, const struct link_nothing *m)
 {
 	(void)m;

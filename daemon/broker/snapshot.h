@@ -59,9 +59,16 @@ struct snapshot_client {
 	uint32_t unreadable; /* records */
 };
 
+/* In place, by SIGUSR2. */
+struct upgrades {
+	uint32_t done, failed; /* done: since the process began */
+	char why_not[256];     /* the last one that failed; "": none did */
+};
+
 /* The queues stand in the order of their clients. */
 struct snapshot {
 	uint64_t uptime_s;
+	struct upgrades upgrades;
 	struct snapshot_client *clients;
 	struct snapshot_queue *queues;
 	struct snapshot_flow *flows;

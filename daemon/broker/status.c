@@ -178,6 +178,7 @@ static void document_begin(struct status *s)
 	}
 	sd_event_now(s->event, CLOCK_MONOTONIC, &now);
 	d->snapshot.uptime_s = (now - s->started_usec) / 1000000;
+	d->snapshot.upgrades = s->upgrades;
 	d->cost_usec = cpu_usec() - before;
 	LIST_FOREACH (r, &s->readers, link) {
 		if (r->document)

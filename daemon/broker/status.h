@@ -15,6 +15,7 @@
 
 #include "daemon/broker/pumps.h"
 #include "daemon/broker/refusal.h"
+#include "daemon/broker/snapshot.h"
 #include "daemon/common/work.h"
 
 struct reader;
@@ -27,6 +28,7 @@ struct status {
 	struct pumps *pumps;
 	struct refusals *refusals;
 	uint64_t started_usec;
+	struct upgrades upgrades;         /* who makes them writes it */
 	LIST_HEAD(, reader) readers;      /* all */
 	struct document_list documents;   /* that are being read, the oldest first */
 	struct document *making;          /* or NULL */

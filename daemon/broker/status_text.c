@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "daemon/common/version.h"
 #include "daemon/grant/classes.h"
 #include "policy/explain.h"
 #include "proto/addr.h"
@@ -203,15 +204,25 @@ static struct json_object *classes_json(void)
 	return list;
 }
 
+static struct json_object *upgrades_json(const struct upgrades *u)
+{
+	struct json_object *o = json_object_new_object();
+	add_number(o, "done", u->done);
+	add_number(o, "failed", u->failed);
+	add_text(o, "why_not", u->why_not);
+	return o;
+}
+
 char *status_text(const struct snapshot *s, size_t *ret_bytes)
 {
 	struct json_object *o = json_object_new_object();
 	struct utsname kernel;
 	uname(&kernel);
-	add_text(o, "version", ZCRXD_VERSION);
+	add_text(o, "version", zcrxd_version);
 	add_number(o, "pid", (uint64_t)getpid());
 	add_text(o, "kernel", kernel.release);
 	add_number(o, "uptime_s", s->uptime_s);
+	json_object_object_add(o, "upgrades", upgrades_json(&s->upgrades));
 	json_object_object_add(o, "classes", classes_json());
 	json_object_object_add(o, "clients", clients_json(s));
 	const char *made = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY);

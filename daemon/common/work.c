@@ -1,18 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/common/work.h"
 
+#include <stdint.h>
 #include <sys/eventfd.h>
 
 #define STACK_BYTES (256u << 10)
 
-static void *carry_out(void *data)
+static uint32_t running; /* threads; atomic */
+
+static void carry_out(struct work *w)
 {
-	struct work *w = data;
 	w->run(w->arg);
 	__atomic_store_n(&w->is_over, true, __ATOMIC_RELEASE);
 	if (w->wake >= 0)
 		eventfd_write(w->wake, 1);
+}
+
+static void *thread(void *data)
+{
+	carry_out(data);
+	__atomic_sub_fetch(&running, 1, __ATOMIC_RELEASE);
 	return NULL;
+}
+
+bool work_any(void)
+{
+	return __atomic_load_n(&running, __ATOMIC_ACQUIRE) > 0;
 }
 
 void work_do(struct work *w, void (*run)(void *arg), void *arg, int wake)
@@ -28,7 +41,10 @@ bool work_try(struct work *w, void (*run)(void *arg), void *arg, int wake)
 	*w = (struct work){.run = run, .arg = arg, .wake = wake};
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	w->is_thread = pthread_create(&w->thread, &attributes, carry_out, w) == 0;
+	__atomic_add_fetch(&running, 1, __ATOMIC_RELAXED);
+	w->is_thread = pthread_create(&w->thread, &attributes, thread, w) == 0;
+	if (!w->is_thread)
+		__atomic_sub_fetch(&running, 1, __ATOMIC_RELAXED);
 	pthread_attr_destroy(&attributes);
 	return w->is_thread;
 }

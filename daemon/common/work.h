@@ -31,6 +31,9 @@ void work_start(struct work *w, void (*run)(void *arg), void *arg, int wake);
 
 bool work_is_over(const struct work *w);
 
+/* Does any thread of any work still run? */
+bool work_any(void);
+
 /* Waits for the end of the work. Afterwards the caller sees what the work did. */
 void work_join(struct work *w);
 

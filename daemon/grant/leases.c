@@ -260,6 +260,19 @@ uint64_t leases_look(void)
 	return first;
 }
 
+bool leases_hold(bool held)
+{
+	uint32_t n = 0;
+	while (held && n < all.n && pthread_mutex_trylock(&all.nics[n].guard.lock) == 0)
+		n++;
+	if (held && n == all.n)
+		return true;
+	n = held ? n : all.n;
+	while (n > 0)
+		pthread_mutex_unlock(&all.nics[--n].guard.lock);
+	return !held;
+}
+
 /* Puts back a NIC that zcrxd.conf names no more and that could not be put back at the start. */
 static void put_back_other(void *arg, const char *name)
 {

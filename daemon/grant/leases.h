@@ -68,6 +68,12 @@ int leases_owing(void);
  */
 void leases_done(void);
 
+/*
+ * Keeps all threads from changing NICs, or lets them again. Returns false, and keeps nobody, if one
+ * is being changed at this moment.
+ */
+bool leases_hold(bool held);
+
 /* For lease.c. The NIC of this index, in the order of the configuration; NULL: there are no more.
  */
 struct leases *leases_at(uint32_t i);

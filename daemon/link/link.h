@@ -4,8 +4,14 @@
  * a message, with the header and the descriptors of proto/wire.h.
  *
  * LINK_TABLE is the grammar; the numbers, the size asserts, the checker and the handlers of both
- * sides expand from it. Structs only grow at the end, so that a broker understands the pumps of the
- * release before. What the broker gets from a pump it judges as if it came from a hostile program:
+ * sides expand from it.
+ *
+ * After an upgrade a broker serves the pumps of the release before, and while a package is being
+ * installed a broker may start pumps of the next one. So structs only grow at the end; what a
+ * shorter message does not say is 0, which has to mean what was so before; what a longer one says
+ * more is not looked at. What a release adds for a broker to tell goes into START, CLASS or NEWS,
+ * not into a message that other pumps do not know.
+ * What the broker gets from a pump it judges as if it came from a hostile program:
  * a pump handles what its client sends.
  *
  * Descriptors go from the broker to the pump only. Those that belong to a request of the pump's it
@@ -22,7 +28,8 @@
 #include "policy/range.h"
 #include "proto/msg.h"
 
-#define LINK_VERSION    1u
+#define LINK_VERSION    1u /* raised when a struct grows or a message is added */
+#define LINK_OLDEST     1u /* the oldest broker whose START says what a pump needs */
 #define LINK_NAME_BYTES 32
 #define LINK_TEXT_BYTES 240
 #define LINK_RANGES_MAX 128u /* with one message */
@@ -62,6 +69,8 @@ struct link_class {
 	uint32_t ranges_local, ranges_remote; /* in all */
 	uint32_t given;                       /* bit 0: local is given by the file, bit 1: remote */
 	struct limits limits;
+	uint32_t orphan_seconds;
+	uint32_t policy;   /* which one it is of; CLASSED says it again */
 	uint32_t first, n; /* of the ranges, the local ones first, these */
 	struct range ranges[LINK_RANGES_MAX];
 };
@@ -250,6 +259,7 @@ struct link_have {
 	X(FLIGHT, flight, 20, link_count, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)          \
 	X(LANDED, landed, 21, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)         \
 	X(LOG, log, 22, link_log, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)                 \
+	X(CLASSED, classed, 23, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)       \
 	X(OVER, over, 24, link_nothing, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)           \
 	X(HOST_LISTEN, host_listen, 25, link_host, link_nothing, 0, 0, 1, PUMP_ASKS, QUICK) \
 	X(HOST_OPEN, host_open, 40, link_host, link_host_reply, 0, 0, 0, PUMP_ASKS, QUICK)  \

@@ -30,8 +30,7 @@
 #include "daemon/pump/sandbox.h"
 #include "proto/wire.h"
 
-#define ORPHAN_MS 300000 /* without a broker the client is ended then */
-#define START_MS  10000  /* START and CLASS are sent before the process is started */
+#define START_MS 10000 /* START and CLASS are sent before the process is started */
 
 struct pump {
 	struct client_identity who;
@@ -41,6 +40,7 @@ struct pump {
 	int ended;           /* eventfd: the client's thread has ended */
 	int flights;         /* what it has not read yet; or -1 */
 	int next;            /* this end of the link that the next broker takes; or -1 */
+	uint32_t orphan_ms;  /* for so long the client goes on without a broker */
 	int64_t alone_until; /* there is no broker, and until then (clock.h) one may come; or -1 */
 };
 
@@ -48,7 +48,7 @@ struct pump {
 static int on_start(struct pump *p, const struct link_start *m, int *fds)
 {
 	(void)fds;
-	if (m->version != LINK_VERSION)
+	if (m->version < LINK_OLDEST)
 		return -EPROTO;
 	log_init(m->verbose);
 	ask_leases(m->leases);
@@ -71,7 +71,7 @@ static int on_start(struct pump *p, const struct link_start *m, int *fds)
 static int on_class(struct pump *p, const struct link_class *m, int *fds)
 {
 	(void)fds;
-	(void)p;
+	p->orphan_ms = m->orphan_seconds * 1000;
 	return ask_class(m);
 }
 
@@ -196,7 +196,7 @@ static void client_gone(struct pump *p)
 /* The next one takes the other end of a link that was made for it, if there is one. */
 static void broker_gone(struct pump *p)
 {
-	p->alone_until = p->next < 0 ? 0 : clock_until(ORPHAN_MS);
+	p->alone_until = p->next < 0 ? 0 : clock_until(p->orphan_ms);
 	ask_break();
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pump/request.h"
+#include "daemon/common/version.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +38,7 @@ static uint32_t on_msg_hello(struct client *c, const struct msg_hello *m, struct
 	r->max_area_bytes = c->judged.class->limits.most[ACCOUNT_BYTES];
 	r->max_queues = (uint32_t)c->judged.class->limits.most[ACCOUNT_QUEUES];
 	r->max_flows = (uint32_t)c->judged.class->limits.most[ACCOUNT_FLOWS];
-	snprintf(r->server, sizeof(r->server), "zcrxd %s", ZCRXD_VERSION);
+	snprintf(r->server, sizeof(r->server), "zcrxd %s", zcrxd_version);
 	return REASON_NONE;
 }
 

@@ -126,6 +126,18 @@ static void queues_of_nics_are_numbers_and_ranges(void **state)
 	assert_null(nic->next->next);
 }
 
+static void orphans_have_time_from_a_second_to_a_day(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text(""), 0);
+	assert_int_equal(config.orphan_seconds, 300);
+	assert_int_equal(read_text("[pumps]\norphan-seconds=7\n"), 0);
+	assert_int_equal(config.orphan_seconds, 7);
+	assert_int_equal(read_text("[pumps]\norphan-seconds=0\n"), -EINVAL);
+	assert_int_equal(read_text("[pumps]\norphan-seconds=86401\n"), -EINVAL);
+	refused("[pumps]\norphan-seconds=soon\n", 2, "expected a number");
+}
+
 static void a_nic_lingers_as_long_as_it_is_told(void **state)
 {
 	(void)state;
@@ -185,7 +197,7 @@ static void unknown_keys_are_refused_with_what_is_known(void **state)
 		"backends nics local remote host-flows udmabuf sessions queues areas area-bytes flows "
 		"listeners requests-per-second leases-per-minute most-users");
 	refused("[limit]\nflows=3\n", 1,
-		"there is no section [limit]; known: [sockets] [zcrx] [class NAME] [nic NAME]");
+		"there is no section [limit]; known: [sockets] [pumps] [zcrx] [class NAME] [nic NAME]");
 	refused("flows=3\n", 1, "key 'flows' is in no section; known: [sockets]");
 	refused("[class default]\nflows\n", 2, "neither [section] nor key=value");
 	refused("[limits\nflows=1\n", 1, "neither [section] nor key=value");
@@ -277,6 +289,7 @@ int main(void)
 		CASE(holes_that_this_kernel_has_not_are_named),
 		CASE(bytes_have_units),
 		CASE(queues_of_nics_are_numbers_and_ranges),
+		CASE(orphans_have_time_from_a_second_to_a_day),
 		CASE(a_nic_lingers_as_long_as_it_is_told),
 		CASE(queues_that_are_none_are_refused),
 		CASE(bad_values_are_refused_with_their_line),

@@ -72,8 +72,14 @@ static void sizes_and_descriptors_have_to_fit(void **state)
 		assert_int_equal(check(&m, from_pump), -EBADMSG);
 		m = message(i);
 		assert_int_equal(link_check(&m, m.hdr.size - 8, m.hdr.nfds, from_pump), -EBADMSG);
-		m.hdr.size -= 8;
+		m.hdr.size -= 4;
 		assert_int_equal(check(&m, from_pump), -EBADMSG);
+		m.hdr.size = sizeof(m.hdr) - 8;
+		assert_int_equal(check(&m, from_pump), -EBADMSG);
+		m = message(i);
+		m.hdr.size -= 8; /* of the release before */
+		if (m.hdr.size >= sizeof(m.hdr))
+			assert_int_equal(check(&m, from_pump), 0);
 		m = message(i);
 		m.hdr.error = -1;
 		assert_int_equal(check(&m, from_pump), -EBADMSG);

@@ -133,7 +133,7 @@ def check_readme():
 
 # The functions of daemon/broker/status_text.c that make an object each, and its heading in docs/status.md.
 OBJECTS = {"status_text": "Document", "class_json": "Class", "counts_json": "Amounts", "client_json": "Client",
-           "queue_json": "Queue", "flow_json": "Flow"}
+           "queue_json": "Queue", "flow_json": "Flow", "upgrades_json": "Upgrades"}
 
 
 def fields_made():

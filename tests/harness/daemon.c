@@ -61,7 +61,7 @@ static void exec_daemon(const struct harness_daemon *d, const char *notify, pid_
 	setenv("NOTIFY_SOCKET", notify, 1); /* NOLINT(concurrency-mt-unsafe) */
 	if (!program)
 		program = HARNESS_ZCRXD;
-	execl(program, "zcrxd", "--config", d->config, "--socket", d->socket, "--status", d->status,
+	execl(program, program, "--config", d->config, "--socket", d->socket, "--status", d->status,
 	      NULL);
 	fprintf(stderr, "%s: %m\n", program);
 	_exit(127);
@@ -95,7 +95,7 @@ static bool ready_wait(int notify, pid_t pid)
 	return ready;
 }
 
-static void run(struct harness_daemon *d)
+void harness_broker_start(struct harness_daemon *d)
 {
 	char notify_path[96];
 	struct sockaddr_un at;
@@ -126,7 +126,7 @@ void harness_daemon_start(struct harness_daemon *d, const char *config)
 	path_in(d->status, sizeof(d->status), d, "status.sock");
 	path_in(d->log, sizeof(d->log), d, "log");
 	config_write(d, config);
-	run(d);
+	harness_broker_start(d);
 }
 
 void harness_broker_kill(struct harness_daemon *d, useconds_t absent_us)
@@ -134,7 +134,7 @@ void harness_broker_kill(struct harness_daemon *d, useconds_t absent_us)
 	assert_int_equal(kill(d->pid, SIGKILL), 0);
 	assert_int_equal(waitpid(d->pid, NULL, 0), d->pid);
 	usleep(absent_us);
-	run(d);
+	harness_broker_start(d);
 }
 
 static int noted_by(const struct harness_daemon *d, pid_t *ret, int room);

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The broker is killed again and again; nobody's stream ends, and nobody's account changes. */
+#include <errno.h>
 #include <json-c/json.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "tests/harness/receive.h"
 #include "tests/hostile/neighbour.h"
 #include "tests/hostile/raw.h"
 #include "tests/hostile/world.h"
@@ -96,8 +100,33 @@ static void nobodys_stream_ends_with_the_broker(void **state)
 		neighbour_stop(clients[i]);
 }
 
+static void a_client_without_a_broker_ends_in_time(void **state)
+{
+	struct harness_daemon d;
+	struct harness_receiver r = {0};
+	pid_t all[2];
+	(void)state;
+	harness_daemon_start(&d, "[pumps]\norphan-seconds=2\n");
+	harness_receiver_open(&r, &d, AREA, NULL);
+	assert_int_equal(harness_daemon_processes(&d, all, 2), 2);
+	uint64_t since = harness_now_ms();
+	assert_int_equal(kill(d.pid, SIGKILL), 0);
+	assert_int_equal(waitpid(d.pid, NULL, 0), d.pid);
+	while (!r.lost && harness_now_ms() < since + HARNESS_PATIENCE_MS)
+		harness_receive_for(&r, 10);
+	assert_int_equal(r.lost, -ESHUTDOWN);
+	assert_true(harness_now_ms() >= since + 1900);
+	zcrx_close(r.z);
+	WORLD_UNTIL(kill(all[1], 0) < 0);
+	harness_broker_start(&d);
+	harness_daemon_stop(&d);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {WORLD_CASE(nobodys_stream_ends_with_the_broker)};
+	const struct CMUnitTest tests[] = {
+		WORLD_CASE(nobodys_stream_ends_with_the_broker),
+		WORLD_CASE(a_client_without_a_broker_ends_in_time),
+	};
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

@@ -7,6 +7,7 @@ an hour, keep no other client out; on kernels that can keep descriptors out (6.1
 """
 import contextlib
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -119,6 +120,35 @@ class Passed(world.Case):
             pass
         self.assertIn("let both say the same", self.said())
         self.assertFalse(os.path.exists(self.path("elsewhere")))
+
+    def test_an_upgrade_in_place_keeps_them(self):
+        for name in "clients", "status", "web":
+            self.listen(name)
+        daemon = self.start_daemon(f"clients={self.dir}/clients\n[class web]\nsocket={self.dir}/web\n")
+        with self.connect() as first, self.connect("web"):
+            for n in 1, 2:
+                daemon.send_signal(signal.SIGUSR2)
+                world.eventually(lambda done=n: f'"done":{done},'.encode() in self.status())
+                client.Area(first, 1 << 16)
+                with self.connect(), self.connect("web"):
+                    pass
+            world.eventually(lambda: self.status().count(b'"class":"web"') == 1)
+        daemon.terminate()
+        self.assertEqual(daemon.wait(world.PATIENCE), 0)
+        for name in self.listeners:  # they are systemd's to remove
+            self.assertTrue(os.path.exists(self.path(name)))
+
+    @unittest.skipIf(os.path.exists("/run/zcrxd"), "a zcrxd is installed here")
+    def test_without_notes_there_is_no_upgrade(self):
+        """They lie beside the path that zcrxd.conf says, whatever the sockets are."""
+        for name in "clients", "status":
+            self.listen(name)
+        daemon = self.start_daemon("")
+        with self.connect() as first:
+            daemon.send_signal(signal.SIGUSR2)
+            world.eventually(lambda: b'"failed":1,' in self.status())
+            self.assertIn("the note of a client could not be written", self.said())
+            client.Area(first, 1 << 16)
 
     @unittest.skipUnless(descriptors_can_be_kept_out(), "this kernel cannot keep descriptors out (Linux 6.16)")
     def test_what_came_before_the_daemon_keeps_nobody_out(self):

@@ -12,7 +12,7 @@ enum {
 	PIECE_BYTES = 64 << 10
 };
 
-static int open_socket(const char *path)
+int document_connect(const char *path)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	int r, sock;
@@ -59,7 +59,7 @@ int document_read(struct json_object **ret, const char *path)
 
 	if (!parser)
 		return -ENOMEM;
-	sock = open_socket(path);
+	sock = document_connect(path);
 	r = sock < 0 ? sock : parse_stream(parser, sock, ret);
 	if (sock >= 0)
 		close(sock);
@@ -85,6 +85,13 @@ const char *document_text(struct json_object *o, const char *key)
 	struct json_object *value = member(o, key);
 
 	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+}
+
+struct json_object *document_object(struct json_object *o, const char *key)
+{
+	struct json_object *value = member(o, key);
+
+	return json_object_is_type(value, json_type_object) ? value : NULL;
 }
 
 struct json_object *document_array(struct json_object *o, const char *key)

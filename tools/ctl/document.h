@@ -13,11 +13,16 @@
  */
 int document_read(struct json_object **ret, const char *path);
 
+/* Connects to the status socket. Returns the descriptor or a negative errno. */
+int document_connect(const char *path);
+
 /*
- * A member of an object; 0, "" or NULL if it is not there. Strings and arrays belong to the object.
+ * A member of an object; 0, "" or NULL if it is not there. Strings, objects and arrays belong to
+ * the object.
  */
 uint64_t document_number(struct json_object *o, const char *key);
 const char *document_text(struct json_object *o, const char *key);
+struct json_object *document_object(struct json_object *o, const char *key);
 struct json_object *document_array(struct json_object *o, const char *key);
 
 /*

@@ -5,6 +5,7 @@
 #include "tools/ctl/policy.h"
 #include "tools/ctl/status.h"
 #include "tools/ctl/terminal.h"
+#include "tools/ctl/upgrade.h"
 #include "tools/doctor/doctor.h"
 
 #include <stdio.h>
@@ -28,6 +29,8 @@ static const struct command {
 	{"policy", "policy show|test        who may do what", policy_main},
 	{"restore", "restore [NIC]...       puts interfaces back that zcrxd could not",
 	 restore_main},
+	{"upgrade", "upgrade                has zcrxd execute the program that is installed by now",
+	 upgrade_main},
 	{"cdi",
 	 "cdi                    how a container runtime gives zcrxd's socket to a container",
 	 cdi_main},

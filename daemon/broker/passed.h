@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listening sockets that this program got when it was executed: of systemd, or of the zcrxd that
+ * executed this one in its place, which says in the environment what they are.
+ */
+#ifndef ZCRXD_PASSED_H
+#define ZCRXD_PASSED_H
+
+#include "policy/config.h"
+
+/*
+ * In the environment, from one zcrxd to the next; a line for each socket: its descriptor, its name,
+ * "made" or "systemd", its path.
+ */
+#define PASSED_SOCKETS "ZCRXD_SOCKETS"
+
+/*
+ * After an upgrade the sockets stay where they are, and so do the notes beside them, whatever the
+ * configuration says by now. To be called before passed_each(). Returns 0 or -ENOMEM.
+ */
+int passed_paths(struct config *config);
+
+/*
+ * Calls `take` with each: its name, and the path at which zcrxd made it, "" if systemd did. Returns
+ * 0, or the negative errno of the first that was not taken, or of the environment.
+ */
+int passed_each(int (*take)(void *data, int fd, const char *name, const char *made), void *data);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/broker/upgrade.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "daemon/broker/passed.h"
+#include "daemon/common/log.h"
+#include "daemon/common/version.h"
+#include "daemon/grant/leases.h"
+#include "daemon/grant/log_client.h"
+
+#define DONE       "ZCRXD_UPGRADES" /* in the environment: how many there were */
+#define CHECK_USEC 30000000ull
+#define LOOK_USEC  5000ull
+#define WORK_NS    10000000000ull /* what is under way is over by then, or nothing is executed */
+#define SETTLE_NS  2000000000ull  /* no longer for hands, or for who does not read its link */
+#define ARGS_MAX   64
+
+extern char **environ;
+
+/* The old program goes on. */
+__attribute__((format(printf, 2, 3))) static void go_on(struct upgrade *u, const char *format, ...)
+{
+	struct upgrades *told = &u->broker->status.upgrades;
+	va_list args;
+	u->checked = sd_event_source_disable_unref(u->checked);
+	u->late = sd_event_source_disable_unref(u->late);
+	u->look = sd_event_source_disable_unref(u->look);
+	u->check = 0;
+	broker_hold(u->broker, false);
+	if (u->broker->stopping)
+		return;
+	va_start(args, format);
+	vsnprintf(told->why_not, sizeof(told->why_not), format, args);
+	va_end(args);
+	told->failed++;
+	log_error("no upgrade, version %s goes on: %s", zcrxd_version, told->why_not);
+	sd_notify(0, "READY=1");
+}
+
+/* ---- the listening sockets go on ---- */
+
+static int fd_cloexec(int fd, bool on)
+{
+	return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
+}
+
+static int pass(FILE *to, int fd, const char *name, bool made, const char *path)
+{
+	fprintf(to, "%d %s %s %s\n", fd, name, made ? "made" : "systemd", path);
+	return fd_cloexec(fd, false);
+}
+
+static int pass_all(FILE *to, const struct listeners *l, const struct config *config)
+{
+	const struct class_socket *s;
+	int r = pass(to, l->clients, "clients", l->made[0], config->clients);
+	if (r == 0)
+		r = pass(to, l->status, "status", l->made[1], config->status);
+	LIST_FOREACH (s, &l->classes, link)
+		if (r == 0)
+			r = pass(to, s->fd, s->class, s->made,
+				 s->aside  ? s->aside
+				 : s->made ? s->made
+					   : "-");
+	return r;
+}
+
+static int pass_on(const struct listeners *l, const struct config *config)
+{
+	_cleanup_(freep) char *text = NULL;
+	size_t bytes;
+	FILE *to = open_memstream(&text, &bytes);
+	if (!to)
+		return -ENOMEM;
+	int r = pass_all(to, l, config);
+	if (fclose(to) != 0)
+		r = -ENOMEM;
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs */
+	if (r == 0 && setenv(PASSED_SOCKETS, text, 1) < 0)
+		r = -ENOMEM;
+	return r;
+}
+
+static void pass_back(const struct listeners *l)
+{
+	const struct class_socket *s;
+	fd_cloexec(l->clients, true);
+	fd_cloexec(l->status, true);
+	LIST_FOREACH (s, &l->classes, link)
+		fd_cloexec(s->fd, true);
+	unsetenv(PASSED_SOCKETS); /* NOLINT(concurrency-mt-unsafe): no other thread runs */
+}
+
+/* ---- nothing is under way here: the new program ---- */
+
+static void execute(struct upgrade *u)
+{
+	char done[16];
+	int r = pass_on(u->broker->listeners, u->started);
+	snprintf(done, sizeof(done), "%u", u->broker->status.upgrades.done + 1);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs that reads it */
+	if (r == 0 && setenv(DONE, done, 1) < 0)
+		r = -ENOMEM;
+	if (r == 0) {
+		log_client_turn(UINT64_MAX);
+		log_info("version %s executes %s", zcrxd_version, u->program);
+		sd_notify(0, "WATCHDOG=1");
+		hands_kill(u->broker->pumps.errands.hands);
+		execv(u->program, u->argv);
+		r = -errno;
+	}
+	pass_back(u->broker->listeners);
+	leases_hold(false);
+	go_on(u, "%s cannot be executed: %s", u->program, strerrordesc_np(-r));
+}
+
+static int look(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct upgrade *u = data;
+	uint64_t waited_ns = clock_ns() - u->since_ns;
+	const char *what = u->broker->stopping ? "zcrxd ends" : broker_is_busy(u->broker);
+	(void)usec;
+	if (!what && !pumps_are_settled(&u->broker->pumps) && waited_ns < SETTLE_NS)
+		what = "a pump was started or a hand works for one";
+	if (!what && !leases_hold(true))
+		what = "a NIC is being changed";
+	if (!what) {
+		execute(u);
+		return 0;
+	}
+	if (waited_ns > WORK_NS || u->broker->stopping) {
+		go_on(u, "%s, and was not over in time: try again", what);
+		return 0;
+	}
+	sd_event_source_set_time_relative(source, LOOK_USEC);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static void hold(struct upgrade *u)
+{
+	sd_event *event = u->broker->event;
+	broker_hold(u->broker, true);
+	u->since_ns = clock_ns();
+	int r = sd_event_add_time_relative(event, &u->look, CLOCK_MONOTONIC, 0, 0, look, u);
+	if (r < 0)
+		go_on(u, "%s", strerrordesc_np(-r));
+}
+
+/* ---- can the new program be executed, and does it take the configuration? ---- */
+
+static int checked(sd_event_source *source, const siginfo_t *info, void *data)
+{
+	struct upgrade *u = data;
+	const char *why_not = pumps_why_not_taken(&u->broker->pumps);
+	bool ended = info->si_code == CLD_EXITED;
+	(void)source;
+	u->check = 0;
+	u->checked = sd_event_source_disable_unref(u->checked);
+	u->late = sd_event_source_disable_unref(u->late);
+	if (!ended)
+		go_on(u, "%s --check was ended by signal %d", u->program, info->si_status);
+	else if (info->si_status == 127)
+		go_on(u, "%s cannot be executed", u->program);
+	else if (info->si_status != 0)
+		go_on(u, "%s --check ended with status %d: see the log", u->program,
+		      info->si_status);
+	else if (why_not)
+		go_on(u, "%s, so clients would be lost: restart zcrxd when there are none",
+		      why_not);
+	else
+		hold(u);
+	return 0;
+}
+
+/* The source of its end is told. */
+static int check_late(sd_event_source *source, uint64_t usec, void *data)
+{
+	const struct upgrade *u = data;
+	(void)source;
+	(void)usec;
+	kill(u->check, SIGKILL);
+	return 0;
+}
+
+static int check_start(struct upgrade *u)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	char *argv[ARGS_MAX];
+	sigset_t none;
+	int n = 0;
+	while (u->argv[n] && n < ARGS_MAX - 2) {
+		argv[n] = u->argv[n];
+		n++;
+	}
+	argv[n++] = (char[]){"--check"};
+	argv[n] = NULL;
+	sigemptyset(&none);
+	posix_spawn_file_actions_init(&files);
+	posix_spawnattr_init(&attributes);
+	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDWR, 0);
+	posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDOUT_FILENO);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	int r = -posix_spawn(&u->check, u->program, &files, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&files);
+	return r;
+}
+
+static int asked_for(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct upgrade *u = data;
+	sd_event *event = u->broker->event;
+	(void)source;
+	(void)info;
+	if (u->check || u->look || u->broker->stopping)
+		return 0;
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_ns() / 1000);
+	int r = check_start(u);
+	if (r < 0) {
+		u->check = 0;
+		go_on(u, "%s cannot be executed: %s", u->program, strerrordesc_np(-r));
+		return 0;
+	}
+	r = sd_event_add_child(event, &u->checked, u->check, WEXITED, checked, u);
+	if (r >= 0)
+		r = sd_event_add_time_relative(event, &u->late, CLOCK_MONOTONIC, CHECK_USEC, 0,
+					       check_late, u);
+	if (r < 0) {
+		kill(u->check, SIGKILL);
+		go_on(u, "%s", strerrordesc_np(-r));
+	}
+	return 0;
+}
+
+/* ---- the beginning ---- */
+
+/* What the process was started by: a package puts another file there, or turns a link to one. */
+static char *program_find(const char *name)
+{
+	char *path = NULL;
+	if (*name == '/')
+		return strdup(name);
+	_cleanup_(freep) char *folder = realpath(strchr(name, '/') ? "." : "/proc/self/exe", NULL);
+	if (!folder || !strchr(name, '/'))
+		return (path = folder, folder = NULL, path);
+	return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
+}
+
+int upgrade_init(struct upgrade *u, sd_event *event)
+{
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread writes it */
+	const char *done = secure_getenv(DONE);
+	u->program = program_find(u->argv[0]);
+	if (!u->program)
+		return -ENOMEM;
+	if (done)
+		u->broker->status.upgrades.done = (uint32_t)strtoul(done, NULL, 10);
+	int r = sd_event_add_signal(event, NULL, SIGUSR2, asked_for, u);
+	return r < 0 ? r : 0;
+}
+
+void upgrade_done(struct upgrade *u)
+{
+	if (u->check)
+		kill(u->check, SIGKILL);
+	sd_event_source_disable_unref(u->checked);
+	sd_event_source_disable_unref(u->late);
+	sd_event_source_disable_unref(u->look);
+	free(u->program);
+}

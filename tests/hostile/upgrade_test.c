@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The broker executes another program in its place, again and again, while streams run at full
+ * rate; nobody notices. The program lies in a folder of the test's own, as a package would put it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/harness/receive.h"
+#include "tests/hostile/world.h"
+
+enum {
+	CLIENTS = 4,
+	STREAMS = 4, /* of each */
+	UPGRADES = 10,
+	BETWEEN_MS = 100,
+	AREA = 1 << 20,
+	PUMPS_MAX = 64
+};
+
+static int upgrades; /* so far */
+static char folder[] = "/tmp/zcrxd-programs-XXXXXX";
+
+static void place(char ret[128], const char *name)
+{
+	snprintf(ret, 128, "%s/%s", folder, name);
+}
+
+/* Puts the program in the place of the one that runs, as packages do. */
+static void install(const char *program)
+{
+	char fresh[128], path[128];
+	struct stat st;
+	place(fresh, "fresh");
+	place(path, "zcrxd");
+	int from = open(program, O_RDONLY | O_CLOEXEC);
+	int to = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	assert_true(from >= 0 && to >= 0);
+	assert_int_equal(fstat(from, &st), 0);
+	for (off_t left = st.st_size; left > 0;) {
+		ssize_t n = sendfile(to, from, NULL, (size_t)left);
+		assert_true(n > 0);
+		left -= n;
+	}
+	close(from);
+	assert_int_equal(close(to), 0);
+	assert_int_equal(rename(fresh, path), 0);
+}
+
+static void install_text(const char *text, mode_t mode)
+{
+	char fresh[128], path[128];
+	place(fresh, "fresh");
+	place(path, "zcrxd");
+	int to = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	assert_int_equal(write(to, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(close(to), 0);
+	assert_int_equal(rename(fresh, path), 0);
+}
+
+static int setup(void **state)
+{
+	static const char *const beside[] = {UPGRADE_PUMP, UPGRADE_HAND};
+	char path[128];
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	install(UPGRADE_NOW);
+	for (int i = 0; i < 2; i++) {
+		place(path, strrchr(beside[i], '/') + 1);
+		assert_int_equal(symlink(beside[i], path), 0);
+	}
+	place(path, "zcrxd");
+	setenv("ZCRX_DAEMON", path, 1);
+	world_start("[class default]\nsessions=1000\nqueues=1000\nareas=1000\narea-bytes=4G\n");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {"zcrxd", "zcrx-pump", "zcrx-hand"};
+	(void)state;
+	world_stop();
+	for (int i = 0; i < 3; i++) {
+		char path[128];
+		place(path, names[i]);
+		unlink(path);
+	}
+	return rmdir(folder);
+}
+
+static bool status_says(const char *text)
+{
+	char *status = harness_status(&zcrxd); /* which an upgrade keeps waiting */
+	bool says = strstr(status, text) != NULL;
+	free(status);
+	return says;
+}
+
+/* ---- streams ---- */
+
+static struct harness_receiver receivers[CLIENTS];
+static struct harness_stream streams[CLIENTS][STREAMS];
+static struct harness_sender *senders[CLIENTS][STREAMS];
+static int sockets[CLIENTS][STREAMS]; /* that of the sender, too */
+
+static void streams_start(void)
+{
+	for (int i = 0; i < CLIENTS; i++) {
+		receivers[i] = (struct harness_receiver){.streams = streams[i], .count = STREAMS};
+		harness_receiver_open(&receivers[i], &zcrxd, AREA, NULL);
+		for (int k = 0; k < STREAMS; k++) {
+			int pair[2];
+			uint64_t seed = (uint64_t)(i * STREAMS + k + 1);
+			harness_pair(pair);
+			streams[i][k] = (struct harness_stream){.seed = seed};
+			harness_receiver_adopt(&receivers[i], &streams[i][k], pair[1]);
+			close(pair[1]);
+			sockets[i][k] = fcntl(pair[0], F_DUPFD_CLOEXEC, 0);
+			senders[i][k] = harness_send(pair[0], seed, UINT64_MAX / 2, HARNESS_FIN);
+		}
+	}
+}
+
+static void streams_stop(void)
+{
+	for (int i = 0; i < CLIENTS; i++) {
+		for (int k = 0; k < STREAMS; k++) {
+			shutdown(sockets[i][k], SHUT_RDWR);
+			close(sockets[i][k]);
+			assert_int_equal(harness_send_wait(senders[i][k]), -EPIPE);
+		}
+		harness_receive(&receivers[i]);
+		harness_receiver_close(&receivers[i]);
+	}
+}
+
+/* Each stream brings something more; every byte is compared. */
+static void streams_go_on(int ms)
+{
+	uint64_t until = harness_now_ms() + (uint64_t)ms, late = until + HARNESS_PATIENCE_MS;
+	uint64_t before[CLIENTS][STREAMS];
+	bool all = false;
+	for (int i = 0; i < CLIENTS; i++)
+		for (int k = 0; k < STREAMS; k++)
+			before[i][k] = streams[i][k].bytes;
+	while (!all || harness_now_ms() < until) {
+		all = true;
+		for (int i = 0; i < CLIENTS; i++) {
+			harness_receive_some(&receivers[i]);
+			if (receivers[i].lost || receivers[i].ended)
+				fail_msg("client %d: lost %d, ended %d", i, receivers[i].lost,
+					 receivers[i].ended);
+			for (int k = 0; k < STREAMS; k++)
+				all &= streams[i][k].bytes > before[i][k];
+		}
+		if (harness_now_ms() > late)
+			fail_msg("a stream stands still");
+	}
+}
+
+/* ---- who comes meanwhile ---- */
+
+struct newcomers {
+	pthread_t thread;
+	bool stop; /* atomic */
+	uint32_t served;
+	int error;
+	char why[256];
+};
+
+static int newcomer(char *why)
+{
+	struct zcrx *z;
+	struct zcrx_area *area;
+	struct zcrx_queue *q;
+	int r = zcrx_connect(&z, zcrxd.socket);
+	if (r < 0) {
+		snprintf(why, 256, "%s", zcrx_error(NULL));
+		return r;
+	}
+	const struct zcrx_queue_options copy = {.size = sizeof(copy), .backend = ZCRX_BACKEND_COPY};
+	r = zcrx_area_new(z, &area, AREA, 0);
+	if (r == 0)
+		r = zcrx_queue_open(z, &q, area, &copy);
+	snprintf(why, 256, "%s", r < 0 ? zcrx_error(z) : "");
+	zcrx_close(z);
+	return r;
+}
+
+static void *come(void *data)
+{
+	struct newcomers *n = data;
+	while (!__atomic_load_n(&n->stop, __ATOMIC_ACQUIRE) && n->error == 0) {
+		n->error = newcomer(n->why);
+		n->served++;
+	}
+	return NULL;
+}
+
+/* ---- processes ---- */
+
+static int pumps_of_streams(pid_t ret[PUMPS_MAX])
+{
+	return harness_daemon_processes(&zcrxd, ret, PUMPS_MAX);
+}
+
+/* Children of the broker's that ended and that it does not wait for. */
+static int zombies(void)
+{
+	char path[64];
+	int n = 0, pid;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)zcrxd.pid, (int)zcrxd.pid);
+	FILE *f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &pid) == 1) { /* NOLINT(cert-err34-c) */
+		char stat[64], line[256] = "";
+		snprintf(stat, sizeof(stat), "/proc/%d/stat", pid);
+		FILE *s = fopen(stat, "re");
+		const char *got = s ? fgets(line, sizeof(line), s) : NULL;
+		const char *at = got ? strrchr(line, ')') : NULL;
+		n += at && at[2] == 'Z';
+		if (s)
+			fclose(s);
+	}
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static void nobody_notices_an_upgrade(void **state)
+{
+	struct newcomers n = {0};
+	pid_t before[PUMPS_MAX];
+	struct stat socket_before, socket_after;
+	(void)state;
+	streams_start();
+	streams_go_on(BETWEEN_MS);
+	WORLD_UNTIL(world_clients() == CLIENTS + 1);
+	int pumps = pumps_of_streams(before);
+	assert_int_equal(stat(zcrxd.socket, &socket_before), 0);
+	assert_int_equal(pthread_create(&n.thread, NULL, come, &n), 0);
+	for (int i = 0; i < UPGRADES; i++) {
+		char done[64];
+		uint64_t since = harness_now_ms(), late = since + HARNESS_PATIENCE_MS;
+		install(i % 2 ? UPGRADE_NOW : UPGRADE_NEXT);
+		snprintf(done, sizeof(done), "\"done\":%d,", ++upgrades);
+		assert_int_equal(kill(zcrxd.pid, SIGUSR2), 0);
+		while (!status_says(i % 2 ? "\"version\":\"0" : "\"version\":\"next\"") ||
+		       !status_says(done)) {
+			streams_go_on(20);
+			if (harness_now_ms() > late)
+				fail_msg("upgrade %d did not happen", i);
+		}
+		print_message("upgrade %d: %ju ms\n", i, (uintmax_t)(harness_now_ms() - since));
+		streams_go_on(BETWEEN_MS);
+	}
+	__atomic_store_n(&n.stop, true, __ATOMIC_RELEASE);
+	pthread_join(n.thread, NULL);
+	if (n.error)
+		fail_msg("client %u was refused: %d, %s", n.served, n.error, n.why);
+	print_message("%u clients came meanwhile\n", n.served);
+	WORLD_UNTIL(world_clients() == CLIENTS + 1);
+	for (int i = 0; i < pumps; i++)
+		assert_int_equal(kill(before[i], 0), 0);
+	assert_int_equal(stat(zcrxd.socket, &socket_after), 0);
+	assert_int_equal(socket_before.st_ino, socket_after.st_ino);
+	WORLD_UNTIL(zombies() == 0);
+	streams_stop();
+}
+
+/* ---- what cannot be executed ---- */
+
+static void fails(int before, const char *why)
+{
+	char text[64];
+	snprintf(text, sizeof(text), "\"failed\":%d,", before + 1);
+	assert_int_equal(kill(zcrxd.pid, SIGUSR2), 0);
+	WORLD_UNTIL(status_says(text));
+	if (!status_says(why))
+		fail_msg("the status does not say \"%s\"", why);
+	world_is_well();
+}
+
+static void a_program_that_is_no_good_is_not_executed(void **state)
+{
+	(void)state;
+	install_text("#!/bin/sh\nexit 0\n", 0644);
+	fails(0, "cannot be executed: Permission denied");
+	install_text("#!/bin/sh\necho no such key >&2\nexit 1\n", 0755);
+	fails(1, "--check ended with status 1");
+	install_text("#!/bin/sh\nkill -9 $$\n", 0755);
+	fails(2, "--check was ended by signal 9");
+	/* It takes the configuration, and is gone when it is to be executed. */
+	install_text("#!/bin/sh\nrm \"$0\"\n", 0755);
+	fails(3, "cannot be executed: No such file or directory");
+	install(UPGRADE_NEXT);
+	upgrades++;
+	assert_int_equal(kill(zcrxd.pid, SIGUSR2), 0);
+	WORLD_UNTIL(status_says("\"version\":\"next\""));
+	world_is_well();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_CASE(a_program_that_is_no_good_is_not_executed),
+		WORLD_CASE(nobody_notices_an_upgrade),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
