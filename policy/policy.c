@@ -8,7 +8,9 @@
 #include "proto/reason.h"
 
 /* The class of those who have none any more: they may give back what they have, at this rate. */
-const struct policy_class policy_nobody = {.name = "-", .limits = {.requests_per_second = 1000}};
+const struct policy_class policy_nobody = {.name = "-",
+					   .limits = {.requests_per_second = 1000,
+						      .most_users = 1000}};
 
 static const struct policy_verdict yes = {REASON_NONE, ""};
 

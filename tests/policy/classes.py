@@ -255,6 +255,16 @@ class Users(Case):
         daemon.reload("[class a]\nusers=0\n")
         client.Area(connection, 1 << 16)
 
+    @AS_OTHERS
+    def test_who_has_no_class_any_more_is_told_so_at_any_time(self):
+        daemon = Daemon(self, "[class a]\nusers=0\n")
+        connection = daemon.connect(self)
+        connection.sock.settimeout(world.PATIENCE / 5)
+        daemon.reload("[class b]\nusers=0\n")
+        for _ in range(2):
+            time.sleep(1.1)  # what a second leaves over of the rate is no more there
+            self.refused("DENIED", client.Area, connection, 1 << 16)
+
     def daemon_classes(self, daemon):
         return {c["class"] for c in daemon.document()["clients"]}
 
