@@ -221,7 +221,7 @@ def streams_outlive(machine):
         got = streams.end()
         zero_copy(got)
         print(f"the longest stall: {got['stall_ns'] / 1e6:.0f} ms", flush=True)
-    for how in "restart", "stop":
+    for how in "stop", "restart":
         with Endless(machine) as streams:
             until("there is a rule", lambda: rules() == 1)
             machine.run("kill", "-KILL", machine.show("MainPID"))
