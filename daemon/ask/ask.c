@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -19,6 +20,7 @@
 #define NS_A_SECOND 1000000000ull
 #define WAIT_NS     (300 * NS_A_SECOND) /* a NIC may take minutes to be made ready */
 #define AGAIN_NS    20000000u
+#define GIVE_NS     (2 * NS_A_SECOND)
 
 struct waiter {
 	LIST_ENTRY(waiter) link;
@@ -221,6 +223,16 @@ void ask_giving(union link_any *m, uint16_t type, int *fds, uint32_t n)
 	pthread_mutex_unlock(&asking.lock);
 }
 
+/* While the user has too many descriptors in flight it tries again, for a time. */
+static int give(int sock, const struct msg_hdr *m, const int *fds)
+{
+	uint64_t until = clock_ns() + GIVE_NS;
+	int r;
+	while ((r = wire_send(sock, m, fds, MSG_DONTWAIT)) == -ETOOMANYREFS && clock_ns() < until)
+		nanosleep(&(struct timespec){.tv_nsec = AGAIN_NS}, NULL);
+	return r;
+}
+
 /* Whoever waits keeps its descriptors until it is answered, which takes the lock. */
 void ask_give(uint32_t serial, int sock)
 {
@@ -231,7 +243,7 @@ void ask_give(uint32_t serial, int sock)
 		const struct msg_hdr m = {.size = sizeof(m),
 					  .nfds = (uint16_t)(left < MSG_FDS_MAX ? left
 										: MSG_FDS_MAX)};
-		if (wire_send(sock, &m, &w->gives[given], MSG_DONTWAIT) < 0)
+		if (give(sock, &m, &w->gives[given]) < 0)
 			break; /* the hand finds out */
 		given += m.nfds;
 	}

@@ -61,13 +61,13 @@ static void hand_done(void *owner, const struct hand_reply *r, int fd)
 static const struct hand_calls calls = {.shown = hand_shown, .done = hand_done};
 
 /* A pump that does not read its link gives nothing, as the hand finds out. */
-static void give(const struct errand *e, int sock)
+static void give(struct errand *e, int sock)
 {
 	union link_any m = {.as_GIVE = {.serial = e->request.serial}};
 	m.hdr.type = LINK_GIVE;
 	m.hdr.size = link_bytes(LINK_GIVE);
 	m.hdr.nfds = 1;
-	(void)wire_send(e->pump->sock, &m.hdr, &sock, MSG_DONTWAIT);
+	(void)outbox_send(&e->pump->out, &m, &sock);
 }
 
 static int launch(struct errand *e)
@@ -84,7 +84,7 @@ static int launch(struct errand *e)
 	r = hand_start(&e->hand, p->all_errands->hands, &e->job, inherits, n, p->who.uid,
 		       e->kind->deadline_ms, &calls, e);
 	if (r == 0 && e->kind->gives)
-		give(e, pair[1]);
+		give(e, fd_steal(&pair[1]));
 	wire_close(pair, 2);
 	return r;
 }

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/broker/outbox.h"
 #include "daemon/common/work.h"
 #include "daemon/grant/identity.h"
 #include "daemon/link/link.h"
@@ -65,7 +66,8 @@ struct pump {
 	LIST_HEAD(, held_host) hosts;
 	pthread_mutex_t lock; /* of the list of leases */
 	LIST_HEAD(, held_lease) leases;
-	int poke; /* eventfd: news of a lease */
+	int poke;          /* eventfd: news of a lease, or of the outbox */
+	struct outbox out; /* to the link */
 	STAILQ_HEAD(, job) jobs;
 	uint32_t n_jobs; /* with JOBS_MAX its link is not read until one is over */
 	int wake;        /* eventfd, borrowed: a job is over */

@@ -46,7 +46,7 @@ static int tell(struct pump *p, union link_any *m, uint16_t type)
 	m->hdr.type = type;
 	m->hdr.size = link_bytes(type);
 	m->hdr.serial = 0;
-	return wire_send(p->sock, &m->hdr, NULL, MSG_DONTWAIT);
+	return outbox_send(&p->out, m, NULL);
 }
 
 static int tell_class(struct pump *p)
@@ -123,6 +123,7 @@ static void pump_free(struct pump *p)
 	sd_event_source_disable_unref(p->io);
 	sd_event_source_disable_unref(p->exit);
 	sd_event_source_disable_unref(p->news);
+	outbox_done(&p->out);
 	while ((j = STAILQ_FIRST(&p->jobs))) {
 		STAILQ_REMOVE_HEAD(&p->jobs, link);
 		j->drop(j);
@@ -316,7 +317,9 @@ static int news(sd_event_source *source, int fd, uint32_t events, void *data)
 	(void)source;
 	(void)events;
 	eventfd_read(fd, &count);
-	serve_lease_news(data);
+	struct pump *p = data;
+	serve_lease_news(p);
+	outbox_turn(&p->out, p->all->event);
 	return 0;
 }
 
@@ -369,7 +372,7 @@ static int process_start(struct pump *p, int client)
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	p->sock = pair[0];
+	p->sock = p->out.sock = pair[0];
 	refuse_descriptors(p->sock);
 	_cleanup_(fd_closep) int link = fcntl(pair[1], F_DUPFD_CLOEXEC, ASIDE);
 	fd_close(pair[1]);
@@ -426,6 +429,7 @@ static struct pump *pump_new(struct pumps *all, uint32_t id, const struct client
 	STAILQ_INIT(&p->jobs);
 	p->wake = all->wake;
 	p->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	outbox_init(&p->out, p->poke);
 	p->reader = flight_reader_get(who->class, who->uid);
 	if (p->reader && p->poke >= 0)
 		return p;
@@ -523,7 +527,7 @@ static bool take(struct record *r, struct record_file *record, int pidfd, void *
 		stray(t->all->event, r, pidfd);
 		return false;
 	}
-	p->sock = sock;
+	p->sock = p->out.sock = sock;
 	p->pid = r->pump;
 	p->again = p->taken = true;
 	if (report_take(p, pidfd) < 0 || admission_again(&p->who) < 0) {

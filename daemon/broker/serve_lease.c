@@ -421,7 +421,7 @@ static void tell_news(struct pump *p, const struct held_lease *h, uint32_t reaso
 	m.hdr.type = LINK_NEWS;
 	m.hdr.size = link_bytes(LINK_NEWS);
 	snprintf(m.as_NEWS.text, sizeof(m.as_NEWS.text), "%s", text ? text : "");
-	(void)wire_send(p->sock, &m.hdr, NULL, MSG_DONTWAIT);
+	(void)outbox_send(&p->out, &m, NULL);
 }
 
 /* The next broker has to tell the pump if the rule brings packets again. */

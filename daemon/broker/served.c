@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/broker/served.h"
 
-#include <sys/socket.h>
+#include <signal.h>
+#include <sys/pidfd.h>
 
 #include "daemon/broker/pump.h"
 #include "proto/wire.h"
@@ -14,7 +15,8 @@ void served_send(struct pump *p, struct served *s, const struct msg_hdr *request
 				  .serial = request->serial,
 				  .error = error,
 				  .nfds = (uint16_t)(error == 0 ? s->nfds : 0)};
-	/* A pump that reads no replies waits for none: it ends with its client. */
-	(void)wire_send(p->sock, &m->hdr, s->fds, MSG_DONTWAIT);
+	/* So many replies unread: it would wait for this one for ever. */
+	if (outbox_send(&p->out, m, s->fds) < 0)
+		pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
 	wire_close(s->fds, s->nfds);
 }

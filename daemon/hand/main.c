@@ -14,9 +14,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/hand/work.h"
+
+#define AGAIN_NS 20000000
 
 void work_over(struct hand_reply *reply, int error)
 {
@@ -39,7 +42,12 @@ static int reply_send(const struct hand_reply *reply, const int *fds, uint32_t n
 				      .cmsg_len = CMSG_LEN(bytes)};
 		memcpy(CMSG_DATA(c), fds, bytes);
 	}
-	return sendmsg(HAND_SOCKET_FD, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	/* The user may have too many descriptors in flight for a while: the hand has a deadline. */
+	while (sendmsg(HAND_SOCKET_FD, &m, MSG_NOSIGNAL) < 0)
+		if (errno != ETOOMANYREFS ||
+		    nanosleep(&(struct timespec){.tv_nsec = AGAIN_NS}, NULL) < 0)
+			return -errno;
+	return 0;
 }
 
 void work_show(struct hand_reply *reply, const int *fds, uint32_t nfds)

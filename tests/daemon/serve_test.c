@@ -43,7 +43,8 @@ static int setup(void **state)
 	pump.is.uid = pump.who.uid = getuid();
 	strcpy(pump.who.class, POLICY_DEFAULT);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	pump.sock = pair[0];
+	outbox_init(&pump.out, -1);
+	pump.sock = pump.out.sock = pair[0];
 	end = pair[1];
 	const struct limits limits = pump_class(&pump, &classes)->limits;
 	classes_put(classes);
@@ -64,6 +65,7 @@ static int teardown(void **state)
 	sd_event_source_disable_unref(pump.io);
 	sd_event_unref(loop);
 	flight_reader_put(pump.reader);
+	outbox_done(&pump.out);
 	pthread_mutex_destroy(&pump.lock);
 	close(pump.sock);
 	close(end);

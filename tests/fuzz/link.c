@@ -268,7 +268,8 @@ static void run_start(struct run *r, bool taken)
 	p->is.gid = p->who.gid = getgid();
 	strcpy(p->who.class, POLICY_DEFAULT);
 	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
-	p->sock = pair[0];
+	outbox_init(&p->out, -1);
+	p->sock = p->out.sock = pair[0];
 	r->end = pair[1];
 	r->limits = pump_class(p, &classes)->limits;
 	classes_put(classes);
@@ -291,6 +292,7 @@ static void run_end(struct run *r)
 	flight_reader_release(p->reader, 1);
 	flight_reader_put(p->reader);
 	pthread_mutex_destroy(&p->lock);
+	outbox_done(&p->out);
 	close(p->sock);
 	close(r->end);
 	nothing_charged();

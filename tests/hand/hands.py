@@ -33,7 +33,7 @@ def cases(pattern, runs, prefix=(), **environment):
 def all_as_root():
     do("modprobe", "fuse", check=False)
     has_fuse = os.path.exists("/dev/fuse")
-    cases("*", 11 if has_fuse else 10, ZCRX_HAND_NIC=IFNAME)
+    cases("*", 13 if has_fuse else 12, ZCRX_HAND_NIC=IFNAME)
 
 
 def as_zcrxd(scope):

@@ -236,7 +236,8 @@ static int setup(void **state)
 	STAILQ_INIT(&pump.jobs);
 	pump.wake = eventfd(0, EFD_CLOEXEC);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	pump.sock = pair[0];
+	outbox_init(&pump.out, -1);
+	pump.sock = pump.out.sock = pair[0];
 	end = pair[1];
 	const struct limits limits = pump_class(&pump, &classes)->limits;
 	classes_put(classes);
@@ -265,6 +266,7 @@ static int teardown(void **state)
 	assert_int_equal(n_rules, 0);
 	serve_host_end_all(&pump);
 	serve_release(&pump);
+	outbox_done(&pump.out);
 	errands_done(&errands);
 	sd_event_source_disable_unref(pump.io);
 	sd_event_unref(loop);
