@@ -13,6 +13,7 @@
 #include "daemon/broker/listener.h"
 #include "daemon/broker/passed.h"
 #include "daemon/broker/privilege.h"
+#include "daemon/broker/programs.h"
 #include "daemon/broker/reload.h"
 #include "daemon/broker/upgrade.h"
 #include "daemon/common/log.h"
@@ -253,7 +254,9 @@ int main(int argc, char **argv)
 	r = configure(&config, &options);
 	if (r == 0 && options.check)
 		config_print(&config, stdout);
-	else if (r == 0)
+	if (r == 0)
+		r = programs_check();
+	if (r == 0 && !options.check)
 		r = start(&config, &options);
 	config_done(&config);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -18,6 +18,7 @@
 
 #include "base/fd.h"
 #include "daemon/broker/admission.h"
+#include "daemon/broker/programs.h"
 #include "daemon/broker/record.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_dmabuf.h"
@@ -566,38 +567,22 @@ uint32_t pumps_take(struct pumps *all)
 
 /* ---- all ---- */
 
-/* Beside the broker, as in a build, or where it is installed. */
-static char *path_find(const char *name)
-{
-	const char *const places[] = {"", ZCRXD_LIBEXEC_FROM_SBIN "/"};
-	char *exe = realpath("/proc/self/exe", NULL), *path = NULL;
-	char *slash = exe ? strrchr(exe, '/') : NULL;
-	for (size_t i = 0; slash && i < 2; i++) {
-		if (asprintf(&path, "%.*s/%s%s", (int)(slash - exe), exe, places[i], name) < 0)
-			path = NULL;
-		if (!path || access(path, X_OK) == 0)
-			break;
-		if (i == 0) {
-			free(path);
-			path = NULL;
-		}
-	}
-	free(exe);
-	return path;
-}
-
 int pumps_init(struct pumps *all, sd_event *event, bool verbose, const char *clients)
 {
-	*all = (struct pumps){.event = event, .verbose = verbose, .path = path_find("zcrx-pump")};
-	_cleanup_(freep) char *hand = path_find("zcrx-hand");
+	*all = (struct pumps){.event = event,
+			      .verbose = verbose,
+			      .path = program_path(PROGRAM_PUMP)};
+	_cleanup_(freep) char *hand = program_path(PROGRAM_HAND);
 	TAILQ_INIT(&all->list);
-	int r = hand ? errands_init(&all->errands, event, hand) : -ENOMEM;
+	if (!all->path || !hand)
+		return -ENOENT;
+	int r = errands_init(&all->errands, event, hand);
 	if (r < 0)
 		return r;
 	if (asprintf(&all->records, "%s.pumps", clients) < 0)
 		all->records = NULL;
 	all->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (all->wake < 0 || !all->path || !all->records)
+	if (all->wake < 0 || !all->records)
 		return all->wake < 0 ? -errno : -ENOMEM;
 	r = sd_event_add_io(event, &all->wake_io, all->wake, EPOLLIN, woken, all);
 	return r < 0 ? r : 0;

@@ -98,7 +98,7 @@ static void program_gather(struct program_facts *p, const char *dir, const char 
 		p->mode = st.st_mode & 07777;
 }
 
-/* As daemon/broker/pumps.c: beside zcrxd, as in a build, or in libexec. */
+/* As daemon/broker/programs.c: beside zcrxd, as in a build, or in libexec. */
 static void programs_gather(struct pump_facts *pumps)
 {
 	char zcrxd[PATH_MAX], dir[PATH_MAX];
