@@ -559,9 +559,12 @@ uint32_t pumps_take(struct pumps *all)
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	records_read(all->records, take, &t);
-	if (t.n || t.lost)
-		log_info("%u clients of the zcrxd before go on, %u cannot be taken over", t.n,
-			 t.lost);
+	if (t.n)
+		log_info("%u %s of the zcrxd that ran before %s on", t.n,
+			 t.n == 1 ? "client" : "clients", t.n == 1 ? "goes" : "go");
+	if (t.lost)
+		log_warn("%u %s of the zcrxd that ran before could not be taken over, and %s ended",
+			 t.lost, t.lost == 1 ? "client" : "clients", t.lost == 1 ? "was" : "were");
 	return t.last_id;
 }
 

@@ -81,5 +81,12 @@ class Pumps(unittest.TestCase):
         with client.Connection(self.daemon.socket):
             self.assertEqual([c["restarts"] for c in self.daemon.document()["clients"]], [3, 0])
 
+    def test_the_log_says_how_many_clients_outlive_a_zcrxd(self):
+        self.daemon.kill_broker()
+        self.assertIn("zcrxd: 1 client of the zcrxd that ran before goes on\n", self.daemon.said())
+        self.daemon.connect(self)
+        self.daemon.kill_broker()
+        self.assertIn("zcrxd: 2 clients of the zcrxd that ran before go on\n", self.daemon.said())
+
 
 world.main()
