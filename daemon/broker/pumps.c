@@ -24,6 +24,7 @@
 #include "daemon/broker/serve_dmabuf.h"
 #include "daemon/broker/serve_host.h"
 #include "daemon/broker/serve_lease.h"
+#include "daemon/broker/serve_lease_news.h"
 #include "daemon/common/log.h"
 #include "daemon/common/report.h"
 #include "daemon/grant/account.h"
