@@ -23,7 +23,7 @@ import tempfile
 from commands import Commands
 
 ROOT = os.environ["ZCRX_SOURCE_DIR"]
-COMMANDS = {"zcrxctl": [["status"], ["doctor"], ["plan"], ["restore"], ["cdi"], ["policy"]]}
+COMMANDS = {"zcrxctl": [["status"], ["doctor"], ["plan"], ["restore"], ["cdi"], ["policy"], ["upgrade"]]}
 WORDS_OF_README = 1000
 TYPED = ("README.md", "CONTRIBUTING.md", "kernel/README.md", "docs/benchmarks.md", "docs/operating.md")
 problems = []
