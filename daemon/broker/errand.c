@@ -128,7 +128,7 @@ int errand_start(struct pump *p, const struct msg_hdr *request, const struct err
 	return r < 0 ? r : SERVED_LATER;
 }
 
-/* The first one that may be started: users do not wait for each other. */
+/* Starts the first errand whose user may have another hand: no user waits for another one. */
 static void hand_gone(void *data)
 {
 	struct errand_queue *waiting = &((struct errands *)data)->waiting;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Errands: what a pump asks for that a hand carries out (hand.h), since a client's object belongs
- * to it. The request is answered when the hand is done. What the pump has to give, it is told to
- * give to the hand (LINK_GIVE). An errand ends with its pump, at the latest. Of the control thread.
+ * Errands: requests of pumps about an object of a client's. A hand carries each out (hand.h), and
+ * the request is answered when the hand is done. The broker tells the pump to send the descriptors
+ * of the request to the hand (LINK_GIVE). An errand ends with its pump, at the latest. Only the
+ * control thread calls what is here.
  */
 #ifndef ZCRXD_ERRAND_H
 #define ZCRXD_ERRAND_H
@@ -23,39 +24,43 @@ struct pump;
 
 struct errand_kind {
 	uint64_t deadline_ms;
-	bool gives;      /* the pump gives descriptors: HAND_GIVEN_FD */
-	bool takes_ring; /* the hand needs the pump's pidfd: HAND_PUMP_FD */
-	/* As in struct hand_calls; NULL: nothing is shown. */
+	bool gives;      /* the pump gives descriptors: the hand has HAND_GIVEN_FD */
+	bool takes_ring; /* the hand takes a ring: it has the pump's pidfd, HAND_PUMP_FD */
+	/* As in struct hand_calls. NULL: hands of this kind show nothing. */
 	int (*shown)(struct errand *e, const int *fds, uint32_t nfds);
 	/*
-	 * The hand is done, or what it did failed (r->fault): fills in the reply. The descriptor
-	 * that came (or -1) stays the caller's, which closes it, unless it was made part of *s.
-	 * Returns the error of the reply, 0 or a negative errno; or SERVED_LATER, and then sends
-	 * the reply itself. NULL: the error is the hand's.
+	 * The hand is done, or has failed (r->fault): fills in the reply. *fd is the descriptor
+	 * that came, or -1. The caller closes it, unless it was made -1 here: then it is part of
+	 * *s, or of what sends the reply. Returns the error of the reply, 0 or a negative errno; or
+	 * SERVED_LATER, and then sends the reply itself. NULL: the reply has the hand's error.
 	 */
 	int (*done)(struct errand *e, const struct hand_reply *r, int *fd, struct served *s);
-	/* Frees what the errand has beside the hand; also without done. NULL: nothing. */
+	/*
+	 * Frees what the errand has beside the hand. Is called also where done was not. NULL: it
+	 * has nothing.
+	 */
 	void (*drop)(struct errand *e);
 };
 
 struct errand {
-	LIST_ENTRY(errand) link;     /* of its pump's */
-	TAILQ_ENTRY(errand) waiting; /* of those of all pumps */
+	LIST_ENTRY(errand) link;     /* in the list of its pump */
+	TAILQ_ENTRY(errand) waiting; /* in the queue of all pumps, while it has no hand */
 	const struct errand_kind *kind;
 	struct pump *pump;
 	struct msg_hdr request;
 	struct hand_job job;
-	struct hand *hand;              /* NULL: it waits until its user has fewer */
-	sd_event_source *patience;      /* for how long it waits */
-	int memfd;                      /* of UDMABUF */
-	uint64_t bytes[LINK_FILES_MAX]; /* of the files that are shown, one after the other */
-	uint32_t shown;                 /* how many have been */
-	uint32_t lease, rule;           /* of STEER, the lease also of ZCRX and DEVMEM */
+	struct hand *hand;              /* NULL: it waits until its user has fewer hands */
+	sd_event_source *patience;      /* when it waits no longer */
+	int memfd;                      /* UDMABUF: the dma-buf is made of it; or -1 */
+	uint64_t bytes[LINK_FILES_MAX]; /* to be charged for each file that the hand shows, in
+					   the order in which it shows them */
+	uint32_t shown;                 /* how many files the hand has shown */
+	uint32_t lease, rule; /* as the request says: STEER both, ZCRX and DEVMEM the lease */
 };
 
 TAILQ_HEAD(errand_queue, errand);
 
-/* Those of all pumps. */
+/* The errands of all pumps. */
 struct errands {
 	sd_event *event; /* borrowed */
 	struct hands *hands;
@@ -64,19 +69,22 @@ struct errands {
 
 /* program: the path of zcrx-hand. Returns 0 or a negative errno; errands_done() either way. */
 int errands_init(struct errands *all, sd_event *event, const char *program);
-/* No pump has any. */
+/* To be called when no pump has an errand any more. */
 void errands_done(struct errands *all);
 
 /*
- * Starts one for a request: its kind, its job and what is the kind's are copied from *wish. Returns
- * SERVED_LATER or a negative errno.
+ * Starts an errand for a request. *wish has its kind, its job, and the fields that this kind uses;
+ * it is copied. Returns SERVED_LATER or a negative errno.
  */
 int errand_start(struct pump *p, const struct msg_hdr *request, const struct errand *wish);
 
-/* `shown`: charges the pump's user the next of e->bytes for each file, before it is used. */
+/*
+ * For errand_kind.shown: charges the pump's user for each file the next of e->bytes, before the
+ * hand goes on.
+ */
 int errand_charge(struct errand *e, const int *fds, uint32_t nfds);
 
-/* Nobody is answered any more: the pump has ended. */
+/* The pump has ended: its errands end, and nobody is answered. */
 void errands_forget(struct pump *p);
 
 #endif

@@ -109,7 +109,10 @@ unsigned hands_held(const struct hands *all, uint64_t payer)
 
 /* ---- the answer ---- */
 
-/* The hand may end now: until then it has what came with the answer, too. */
+/*
+ * Closing h->sock lets the hand end. It comes last: while the hand lives it has the descriptors
+ * that it sent, too, and so the last of them is not closed in this process.
+ */
 static void answer(struct hand *h, const struct hand_reply *reply, int fd)
 {
 	const struct hand_calls *calls = h->calls;
@@ -140,7 +143,7 @@ static void shown(struct hand *h, int *fds, uint32_t nfds)
 	(void)send(h->sock, &error, sizeof(error), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Reads it if it is there. False: it is not. */
+/* Reads the hand's next message. Returns false if none has come. */
 static bool answer_read(struct hand *h)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * MSG_FDS_MAX)];
@@ -175,7 +178,7 @@ static int reply_ready(sd_event_source *source, int fd, uint32_t events, void *d
 	return 0;
 }
 
-/* It has answered or not: it has to be gone by now. */
+/* The process has to be gone by now, whether it has answered or not. */
 static int deadline_over(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct hand *h = data;
@@ -207,7 +210,7 @@ static int process_over(sd_event_source *source, int fd, uint32_t events, void *
 
 /* ---- the start ---- */
 
-/* With fds as 4, 5, ...; all else is closed. */
+/* The hand has fds as HAND_FIRST_FD and the following numbers, and no other descriptor. */
 static int spawn(const char *program, int sock, const int *fds, unsigned nfds, pid_t *ret)
 {
 	posix_spawn_file_actions_t files;
@@ -233,7 +236,10 @@ static int spawn(const char *program, int sock, const int *fds, unsigned nfds, p
 	return r;
 }
 
-/* Above all numbers that the hand has them by, so that none is overwritten before it is moved. */
+/*
+ * Duplicates them above all numbers that the hand is to have them by: so none is overwritten before
+ * it is moved to its number.
+ */
 static int set_apart(int apart[HAND_FDS_MAX], const int *fds, unsigned nfds)
 {
 	for (unsigned i = 0; i < nfds; i++) {

@@ -13,7 +13,7 @@ struct line {
 	char name[POLICY_NAME_BYTES], origin[8], path[128];
 };
 
-/* The next line of *text, which goes on behind it. False: there is none. */
+/* Reads the next line of *text, and moves *text behind it. Returns false if there is none. */
 static bool line_next(const char **text, struct line *ret)
 {
 	int bytes = 0;

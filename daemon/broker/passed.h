@@ -15,14 +15,15 @@
 #define PASSED_SOCKETS "ZCRXD_SOCKETS"
 
 /*
- * After an upgrade the sockets stay where they are, and so do the notes beside them, whatever the
- * configuration says by now. To be called before passed_each(). Returns 0 or -ENOMEM.
+ * After an upgrade sets the paths of the clients' and of the status socket in *config to those of
+ * the sockets that were passed, whatever the file says by now: the pumps' records lie beside the
+ * clients' socket. To be called before passed_each(). Returns 0 or -ENOMEM.
  */
 int passed_paths(struct config *config);
 
 /*
- * Calls `take` with each: its name, and the path at which zcrxd made it, "" if systemd did. Returns
- * 0, or the negative errno of the first that was not taken, or of the environment.
+ * Calls `take` with each socket: its name, and the path at which zcrxd made it; "" if systemd did.
+ * Returns 0, or the negative errno of the first call that failed, or of reading the environment.
  */
 int passed_each(int (*take)(void *data, int fd, const char *name, const char *made), void *data);
 

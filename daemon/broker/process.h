@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What /proc tells of a process without looking at its memory: the process cannot make that wait.
+ * What /proc tells of a process. Only files of /proc that do not need the lock of its memory are
+ * read, so the process cannot make the reader wait.
  */
 #ifndef ZCRXD_PROCESS_H
 #define ZCRXD_PROCESS_H

@@ -30,7 +30,7 @@ struct report;
 
 #define JOBS_MAX 64u /* of one pump */
 
-/* Something asked for that may take long. */
+/* Something that was asked for and may take long. */
 struct job {
 	STAILQ_ENTRY(job) link;
 	void (*run)(struct pump *p, struct job *j);
@@ -40,25 +40,26 @@ struct job {
 struct pump {
 	TAILQ_ENTRY(pump) link;
 	struct pumps *all;
-	uint32_t id; /* its client's */
+	uint32_t id; /* the number of its client */
 	pid_t pid;
-	uint64_t started; /* the process, as process.h has it */
+	uint64_t started; /* when the process was, see process.h */
 	int pidfd, sock;  /* sock: the link */
 	sd_event_source *io, *exit, *news;
 	struct client_identity who;
-	struct policy_identity is; /* as of its connect */
-	uint32_t policy;           /* the last one that it has read */
-	bool over;                 /* the client has gone; what it has not read yet has not */
-	bool dead;                 /* the process has ended */
-	bool held;                 /* none of its jobs is begun */
-	bool unrecorded;           /* the next broker knows nothing of it */
-	bool broken;               /* it was ended for what it sent */
-	bool again;                /* it is of the broker before */
-	bool taken;                /* from the broker before, and has not said yet what it has */
+	struct policy_identity is; /* the client when it connected */
+	uint32_t policy;           /* number of the policy whose CLASS it has read last */
+	bool over;       /* the client has gone; descriptors that it has not read are left */
+	bool dead;       /* the process has ended */
+	bool held;       /* before an upgrade: no job of it is begun */
+	bool unrecorded; /* no record could be written: it ends with this broker */
+	bool broken;     /* it was killed for what it sent, or did not read */
+	bool again;      /* it was taken over from the broker before */
+	bool taken;      /* ... and has not said yet what it has (HAVE) */
 
-	struct record_file *record; /* for the next broker; NULL: it does not outlive this one */
+	struct record_file *record; /* for the next broker; NULL: it could not be written */
 	uint64_t charged[ACCOUNT_KINDS];
-	uint64_t hosted[ACCOUNT_KINDS]; /* for how much of it there were sockets (serve_host.c) */
+	uint64_t hosted[ACCOUNT_KINDS]; /* of what is charged, for how much a socket was opened
+					   (serve_host.c) */
 	struct flight_reader *reader;
 	uint32_t in_flight;
 	LIST_HEAD(, held_kept) kept;
@@ -72,10 +73,11 @@ struct pump {
 	uint32_t n_jobs; /* with JOBS_MAX its link is not read until one is over */
 	int wake;        /* eventfd, borrowed: a job is over */
 	struct errands *all_errands;
-	LIST_HEAD(, errand) errands; /* what hands do for it */
+	LIST_HEAD(, errand) errands; /* its requests that hands carry out */
 	uint32_t n_errands;
-	struct work work; /* the first job, or, once it is dead, the end of its leases */
-	bool working, ended;
+	struct work work; /* the first job; or, when it is dead, the end of its leases */
+	bool working,
+		ended; /* `work` was begun and is not joined yet; it is the end of the leases */
 
 	struct report *report; /* what it says of its client: read, and not believed */
 };
@@ -86,15 +88,15 @@ struct pump {
 const struct policy_class *pump_class(const struct pump *p, struct classes **ret);
 
 /*
- * Has it run on the pump's own thread, after those that came before. One whose pump ends may not be
- * run. Of the control thread.
+ * Has the job run on the pump's own thread, after its earlier jobs. If the pump ends before, the
+ * job is dropped and not run. Only the control thread calls this.
  */
 void pump_work(struct pump *p, struct job *j);
 
-/* Runs the first job, if none is being run. */
+/* Begins the first job, if no job of the pump is being run. */
 void pump_work_on(struct pump *p);
 
-/* It sent what no pump sends: it ends. */
+/* The pump did what no pump does, `what` says what: kills it. */
 void pump_break(struct pump *p, const char *what);
 
 #endif

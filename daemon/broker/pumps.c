@@ -142,7 +142,7 @@ static void pump_free(struct pump *p)
 	free(p);
 }
 
-/* Nothing of it is left. */
+/* Its process has ended and its leases are over: all the rest goes. */
 static void bury(struct pump *p)
 {
 	struct pumps *all = p->all;
@@ -163,7 +163,10 @@ static void end_leases(void *data)
 	serve_lease_end_all(data);
 }
 
-/* What is under way for it is waited for. Then its leases end, then all the rest. */
+/*
+ * Called again when the work that is under way is over. Then the leases end, on a thread, then all
+ * the rest.
+ */
 static void wind_up(struct pump *p)
 {
 	if (p->working)
@@ -291,7 +294,7 @@ static void ended(struct pump *p)
 	wind_up(p);
 }
 
-/* One that was taken over has another parent. */
+/* The end of a pump that was taken over and is no child of this process. */
 static int exited_elsewhere(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	(void)fd;
@@ -329,7 +332,7 @@ static int news(sd_event_source *source, int fd, uint32_t events, void *data)
 
 extern char **environ;
 
-/* Beyond the numbers they are to have there. */
+/* Descriptors for a pump are duplicated above the numbers that it is to have them by. */
 #define ASIDE 16
 
 static int spawn(const char *path, int link, int client, int report, pid_t *ret)
@@ -360,9 +363,9 @@ static int spawn(const char *path, int link, int client, int report, pid_t *ret)
 }
 
 /*
- * What comes by the link brings none: already to close one can take as long as a client likes. A
- * kernel before 6.16 does not know the option. There a pump that was taken over can send some; they
- * are not looked at, but the kernel lets go of them in this process.
+ * No descriptor comes by the link: to close one can take as long as a client likes. Before
+ * Linux 6.16 the kernel does not know the option. There a pump that was taken over can send some.
+ * They get no number in this process, but it is this process in which the kernel lets go of them.
  */
 static void refuse_descriptors(int sock)
 {
@@ -466,7 +469,10 @@ int pump_start(struct pumps *all, int client, uint32_t id, const struct client_i
 
 /* ---- those of the broker before ---- */
 
-/* The end of a link that the pump keeps for whoever comes. */
+/*
+ * Takes the end of a link that the pump keeps for the next broker. A pump that was taken over by
+ * its client may have anything there, whose closing may take as long as the client likes.
+ */
 static int link_take(int pidfd)
 {
 	int domain = 0, type = 0;
@@ -479,7 +485,7 @@ static int link_take(int pidfd)
 	return domain == AF_UNIX && type == SOCK_SEQPACKET ? fd_steal(&sock) : -ENOTSOCK;
 }
 
-/* As the broker before made it; but what the pump has there now may be anything. */
+/* The broker before made this report, but the pump may have anything at this number by now. */
 static int report_take(struct pump *p, int pidfd)
 {
 	_cleanup_(fd_closep) int file = pidfd_getfd(pidfd, START_REPORT, 0);
@@ -491,7 +497,7 @@ struct taking {
 	uint32_t last_id, n, lost;
 };
 
-/* So are the pumps of a broker that executed this one. */
+/* The pumps of a broker that executed this program in its place are its children still. */
 static bool is_child(int pidfd)
 {
 	siginfo_t info;
@@ -505,7 +511,7 @@ static int stray_ended(sd_event_source *source, const siginfo_t *info, void *dat
 	return sd_event_source_set_floating(source, false);
 }
 
-/* It is not taken over, and ends. */
+/* A pump that is not taken over was killed. If it is a child, its end is waited for by the loop. */
 static void stray(sd_event *event, const struct record *r, int pidfd)
 {
 	if (is_child(pidfd))
@@ -513,8 +519,8 @@ static void stray(sd_event *event, const struct record *r, int pidfd)
 }
 
 /*
- * One that cannot be taken over is ended: what was set for it is taken back, and it would go on
- * without.
+ * A pump that cannot be taken over is killed: its leases and rules are taken back, and it would go
+ * on as if it had them.
  */
 static bool take(struct record *r, struct record_file *record, int pidfd, void *data)
 {
@@ -556,7 +562,7 @@ static bool take(struct record *r, struct record_file *record, int pidfd, void *
 uint32_t pumps_take(struct pumps *all)
 {
 	struct taking t = {.all = all};
-	/* Children of the broker that executed this one, which ended meanwhile. */
+	/* Children of the broker that executed this program, which have ended since. */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	records_read(all->records, take, &t);

@@ -40,7 +40,7 @@ struct record_file {
 	int fd;
 	struct page *page;
 	uint32_t n;     /* entries */
-	uint32_t *free; /* the numbers of those that say nothing */
+	uint32_t *free; /* the numbers of entries that were struck */
 	uint32_t n_free;
 };
 
@@ -146,7 +146,7 @@ static int groups_read(int fd, const struct page *head, struct record *ret)
 	return 0;
 }
 
-/* Finds the entries that say nothing. */
+/* Counts the entries, and finds those that were struck. */
 static int entries_find(struct record_file *f)
 {
 	struct record_entry e;
@@ -190,7 +190,8 @@ static int record_read(struct record_file **ret_file, const char *path, struct r
 	return entries_find(*ret_file);
 }
 
-/* The process of the record, or -1: the number may be another's by now. */
+/* A pidfd of the record's process, or -1 if it has ended: another one may have its number by now.
+ */
 static int process_of(const struct record *r)
 {
 	int pidfd = pidfd_open(r->pump, 0);

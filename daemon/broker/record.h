@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the broker knows of each pump, in files of its own, for the broker that comes after one that
- * was killed: what a pump says of its client, its leases and its rules then is not believed. One
- * file for each pump, written before the pump is told anything, in a folder that only the broker's
- * user may look into.
+ * Records: what the broker knows of each pump, for the broker that comes when this one was killed.
+ * The next broker believes a record, and not what the pump says of its client, its leases and its
+ * rules. Each pump has a file, which is written before the pump is told anything, in a folder that
+ * only the broker's user may look into.
  *
- * The first page is mapped: charges are plain stores, each of one word. Leases and rules are
- * entries of one size, which divides a page, and each is one write: so the process is never killed
- * in the middle of one.
+ * The first page of a file is mapped: charges are plain stores, each of one word. Leases and rules
+ * are entries of one size, which divides a page, and each is written at once. So the broker is
+ * never killed when half of a word or of an entry is written.
  */
 #ifndef ZCRXD_RECORD_H
 #define ZCRXD_RECORD_H
@@ -30,8 +30,9 @@ enum record_what {
 
 struct record_entry {
 	uint32_t what;      /* enum record_what */
-	uint32_t id, lease; /* the numbers of the link; for a lease both are the same */
-	uint32_t told;      /* of a rule: the pump was told last that it brings no packets */
+	uint32_t id, lease; /* numbers of the entry's object and its lease in messages of the link;
+			       for a lease both are the same */
+	uint32_t told;      /* of a rule: 1 if the pump was told last that it brings no packets */
 	union {
 		struct {
 			char nic[16];
@@ -40,7 +41,8 @@ struct record_entry {
 		} as_lease;
 		struct {
 			struct nic_rule match;
-			struct nic_place place; /* of the local address, when the rule was judged */
+			struct nic_place place; /* where the local address was when the rule was
+						   judged */
 		} as_rule;
 		uint8_t room[RECORD_ENTRY_BYTES - 16];
 	};
@@ -48,8 +50,8 @@ struct record_entry {
 
 struct record {
 	pid_t pump;
-	uint64_t started; /* when the process was, in ticks since the boot */
-	uint32_t id;      /* its client's number */
+	uint64_t started; /* when the process was started, in ticks since the boot */
+	uint32_t id;      /* number of its client */
 	struct client_identity who;
 	struct policy_identity is; /* its groups are on the heap */
 };
@@ -57,21 +59,23 @@ struct record {
 /* The file of one pump. */
 struct record_file;
 
-/* The pump's start is looked up here. Returns 0 or a negative errno. */
+/* Makes the file, and looks up r->started. Returns 0 or a negative errno. */
 int record_write(struct record_file **ret, const char *dir, struct record *r);
 struct record_file *record_close(struct record_file *f);
 void record_remove(const char *dir, pid_t pump);
 
-/* The functions below do nothing, and return 0, if f is NULL: that pump does not outlive a broker.
- */
+/* The functions below do nothing, and return 0, if f is NULL: the pump has no record. */
 
-/* This is charged now, of a kind or in flight. */
+/* From now on this amount is charged, of a kind or in flight. */
 void record_charge(struct record_file *f, uint32_t kind, uint64_t amount);
 void record_flight(struct record_file *f, uint32_t n);
 uint64_t record_charged(const struct record_file *f, uint32_t kind);
 uint32_t record_in_flight(const struct record_file *f);
 
-/* Adds an entry, or replaces or strikes one. *ret is its number. Returns 0 or a negative errno. */
+/*
+ * Adds an entry, whose number is *ret; replaces the entry of that number; strikes it. They return 0
+ * or a negative errno.
+ */
 int record_add(struct record_file *f, const struct record_entry *e, uint32_t *ret);
 int record_put(struct record_file *f, uint32_t number, const struct record_entry *e);
 void record_strike(struct record_file *f, uint32_t number);
@@ -80,9 +84,9 @@ void record_strike(struct record_file *f, uint32_t number);
 bool record_get(const struct record_file *f, uint32_t number, struct record_entry *ret);
 
 /*
- * Calls `found` with each record whose pump still runs, its file, and a pidfd of it; takes back
- * what it returns false for, and what says nothing: these files are removed. found takes the file,
- * the pidfd and the groups over, and returns false if it left them.
+ * Calls `found` with each record whose pump runs, its file, and a pidfd of the pump. It returns
+ * true if it took file, pidfd and the record's groups over. If it returns false they are freed
+ * here, and the file is removed, as are files that make no sense or whose pump has ended.
  */
 void records_read(const char *dir,
 		  bool (*found)(struct record *r, struct record_file *f, int pidfd, void *data),

@@ -20,7 +20,10 @@
 
 #define HAVE_MAX (1ull << 48) /* of a kind: what is more would overflow sums */
 
-/* What a pump is charged by kind. A session is the broker's to charge, and files have their own. */
+/*
+ * May a pump have this kind charged by CHARGE? The broker itself charges sessions, and files are
+ * charged by FILE and MEMORY.
+ */
 static bool is_amount(const struct link_amount *m)
 {
 	return m->kind < ACCOUNT_KINDS && m->kind != ACCOUNT_SESSIONS && m->kind != ACCOUNT_FILES;
@@ -38,7 +41,8 @@ static void in_flight_set(struct pump *p, uint32_t n)
 	record_flight(p->record, n);
 }
 
-/* It is in the record before it is answered: so a pump never has more than the record says. */
+/* The record has the charge before the pump is answered: so no pump has more than its record says.
+ */
 int on_charge(struct pump *p, const struct link_amount *m, struct served *s)
 {
 	(void)s;
@@ -96,7 +100,7 @@ void on_have(struct pump *p, const struct link_have *m)
 	flight_reader_release(p->reader, landed);
 }
 
-/* So many of those that were asked for as are within the rate. */
+/* Allows as many of the requests as are within the user's rate. */
 int on_requests(struct pump *p, const struct link_count *m, struct served *s)
 {
 	uint32_t within = 0;
@@ -126,7 +130,7 @@ void on_landed(struct pump *p, const struct link_count *m)
 
 /* ---- files of memory ---- */
 
-/* One that is beyond the limits now is not charged. */
+/* A file that is beyond the limits by now is not charged: the client has it already. */
 static int file_had(struct errand *e, const int *fds, uint32_t nfds)
 {
 	for (uint32_t i = 0; i < nfds && e->shown < LINK_FILES_MAX; i++)

@@ -23,8 +23,8 @@ struct held_kept {
 };
 
 /*
- * The charge of an area goes with it. A pump that has released all of its areas is charged one
- * again: it could keep memory for nothing otherwise.
+ * The charge of one area becomes the dma-buf's. If the pump has released the charges of all of its
+ * areas, one is charged again: else its client could keep memory that nobody counts.
  */
 static void keep(struct pump *p, struct held_kept *k)
 {
@@ -45,12 +45,12 @@ void on_keep(struct pump *p, const struct link_id *m)
 			return keep(p, k);
 	if (!p->again || p->charged[ACCOUNT_AREAS] == 0)
 		return pump_break(p, "keeps what it has not");
-	/* The broker before had it: nobody counts any more how long the client has it. */
+	/* The broker before had this dma-buf. Nobody counts any more how long the client has it. */
 	serve_charged_set(p, ACCOUNT_AREAS, p->charged[ACCOUNT_AREAS] - 1);
 	account_release(p->who.user, ACCOUNT_AREAS, 1);
 }
 
-/* The memfd stays the hand's, and is needed later. */
+/* Keeps a duplicate of the memfd, which is the hand's, until the dma-buf is there. */
 static int shown(struct errand *e, const int *fds, uint32_t nfds)
 {
 	int r = nfds == 1 && e->memfd < 0 ? errand_charge(e, fds, nfds) : -EINVAL;
@@ -64,7 +64,8 @@ static int shown(struct errand *e, const int *fds, uint32_t nfds)
 static int hold(struct errand *e, int *dmabuf, uint32_t *ret_id)
 {
 	static uint32_t last_id;
-	/* Not a number of the broker before, of which the pump may have some. */
+	/* It begins at the clock, so that it is no number of the broker before, some of which the
+	 * pump may have. */
 	if (!last_id)
 		last_id = (uint32_t)clock_ns();
 	struct held_kept *k = calloc(1, sizeof(*k));
@@ -104,7 +105,7 @@ static const struct errand_kind udmabuf_kind = {.deadline_ms = DEADLINE_MS,
 						.done = done,
 						.drop = drop};
 
-/* Those that it has, and those that are being made. */
+/* How many dma-bufs the pump has, those that are being made among them. */
 static uint64_t count(const struct pump *p)
 {
 	const struct held_kept *k;
@@ -117,7 +118,7 @@ static uint64_t count(const struct pump *p)
 	return n;
 }
 
-/* An area was charged for each. */
+/* The pump has had an area charged for each dma-buf, so it gets no more of them. */
 int on_udmabuf(struct pump *p, const struct link_bytes *m, struct served *s)
 {
 	struct classes *classes;

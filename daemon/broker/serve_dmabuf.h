@@ -5,7 +5,8 @@
 
 struct pump;
 
-/* The pump has ended: what it has not said KEEP of is kept, too, while its client has it. */
+/* The pump has ended: dma-bufs of which it has not said KEEP are kept, too, while anybody has them.
+ */
 void serve_dmabuf_end_all(struct pump *p);
 
 #endif

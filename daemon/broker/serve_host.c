@@ -10,14 +10,14 @@
 #include "daemon/grant/classes.h"
 #include "daemon/grant/hosted.h"
 
-/* A socket that is to be connected, and that nobody has until it is. */
+/* A socket that is to be connected. Nobody else has it until it is. */
 struct held_host {
 	LIST_ENTRY(held_host) link;
 	struct pump *pump;
 	uint32_t id;
 	struct hosted *hosted;
-	struct msg_hdr request; /* HOST_CONNECT, if there is an io */
-	sd_event_source *io;
+	struct msg_hdr request; /* HOST_CONNECT, which is answered when it is connected */
+	sd_event_source *io;    /* it is being connected; or NULL */
 };
 
 static struct held_host *host_find(const struct pump *p, uint32_t id)
@@ -45,7 +45,7 @@ static struct msg_flow_host wish_of(const struct link_host *m)
 				      .remote = m->remote};
 }
 
-/* A pump that is honest has asked the class itself, and says why not. */
+/* The pump has asked the class before and told its client why not; so the error is enough here. */
 static int judge(const struct pump *p, const struct link_host *m, bool listening)
 {
 	struct classes *classes;
@@ -59,7 +59,7 @@ static int judge(const struct pump *p, const struct link_host *m, bool listening
 	return reason ? -EACCES : 0;
 }
 
-/* One socket for each flow that is charged, and one that listens for each listener. */
+/* There is one socket for each flow that is charged, and a listening one for each listener. */
 static int count(struct pump *p, bool listening)
 {
 	if (p->hosted[ACCOUNT_FLOWS] >= p->charged[ACCOUNT_FLOWS] ||
@@ -111,7 +111,8 @@ static int connected(sd_event_source *source, int fd, uint32_t events, void *dat
 	int sock = hosted_connect(h->hosted);
 	if (sock == -EINPROGRESS)
 		return 0;
-	/* Before the socket is closed here, since the pump has it then. */
+	/* The loop lets go of the socket before it is closed here: the pump has it then, so the
+	 * close alone would not end the source. */
 	h->io = sd_event_source_disable_unref(h->io);
 	struct served s = {.fds = {sock}, .nfds = sock >= 0};
 	served_send(h->pump, &s, &h->request, sock < 0 ? sock : 0);
@@ -119,7 +120,7 @@ static int connected(sd_event_source *source, int fd, uint32_t events, void *dat
 	return 0;
 }
 
-/* The pump ends what takes too long for its client, and the kernel what nobody answers. */
+/* How long it may take is the pump's to say (HOST_END); the kernel gives up what nobody answers. */
 int on_host_connect(struct pump *p, const struct link_id *m, struct served *s)
 {
 	struct held_host *h = host_find(p, m->id);
@@ -145,7 +146,7 @@ int on_host_connect(struct pump *p, const struct link_id *m, struct served *s)
 void on_host_end(struct pump *p, const struct link_id *m)
 {
 	struct held_host *h = host_find(p, m->id);
-	if (h) /* else it was connected just now, or was the broker's before */
+	if (h) /* else it was connected just now, or the broker before had it */
 		host_drop(h);
 }
 

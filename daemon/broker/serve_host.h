@@ -14,7 +14,7 @@ struct socket_facts;
  */
 int serve_host_facts(struct pump *p, uint32_t id, struct socket_facts *ret);
 
-/* Closes all of them: the pump's process has ended. */
+/* The pump's process has ended: closes its sockets that are not connected yet. */
 void serve_host_end_all(struct pump *p);
 
 #endif

@@ -42,8 +42,8 @@ static int lease_record(struct pump *p, struct held_lease *h)
 }
 
 /*
- * It has the lease already if the broker before was killed before it answered: then that is the
- * answer.
+ * If the broker before was killed when it had made the lease and had not answered, the pump asks
+ * again, and has the lease already: that lease is the answer.
  */
 int on_lease(struct pump *p, const struct link_lease *m, struct served *s)
 {
@@ -137,7 +137,7 @@ void serve_lease_registered(struct pump *p, uint32_t id, bool given_up)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* Only of NICs that its class may lease of: others' are not its business. */
+/* It is told only of NICs of which its class may lease queues. */
 int on_holder(struct pump *p, const struct link_holder *m, struct served *s)
 {
 	struct link_text *ret = &s->reply.re_HOLDER;

@@ -15,8 +15,9 @@ struct lease_place {
 };
 
 /*
- * A hand begins to register the lease's queues. Returns 0 or -ENOENT; then serve_lease_registered()
- * is called when it is done, once, if the pump lives. given_up: nobody knows whether it did.
+ * A hand is to register the lease's queues, which *ret says. Returns 0 or -ENOENT. After 0 the
+ * caller calls serve_lease_registered() once when the hand is done, if the pump still lives.
+ * given_up: the hand was killed or has died, so nobody knows whether it registers the queues.
  */
 int serve_lease_register(struct pump *p, uint32_t id, struct lease_place *ret);
 void serve_lease_registered(struct pump *p, uint32_t id, bool given_up);

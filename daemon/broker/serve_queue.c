@@ -12,7 +12,7 @@
 /* A NIC that is restarted for it takes seconds. */
 #define DEADLINE_MS 60000
 
-/* One that was late or died may have done it, or do it still. */
+/* A hand that was late or has died may have registered the queues, or may do so still. */
 static int over(struct errand *e, const struct hand_reply *r, char text[LINK_TEXT_BYTES])
 {
 	bool given_up = r->fault == HAND_LATE || r->fault == HAND_DIED;
@@ -66,7 +66,7 @@ static int start(struct pump *p, const struct msg_hdr *request, const struct err
 	return r;
 }
 
-/* What is registered is pinned: it is charged before, if the pump has not had it charged. */
+/* The kernel pins the two memories: they are charged before, if they are not charged yet. */
 int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
 {
 	struct lease_place at;

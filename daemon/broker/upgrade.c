@@ -25,8 +25,8 @@
 #define DONE       "ZCRXD_UPGRADES" /* in the environment: how many there were */
 #define CHECK_USEC 30000000ull
 #define LOOK_USEC  5000ull
-#define WORK_NS    10000000000ull /* what is under way is over by then, or nothing is executed */
-#define SETTLE_NS  2000000000ull  /* no longer for hands, or for who does not read its link */
+#define WORK_NS    10000000000ull /* for so long what is under way may take, else no upgrade */
+#define SETTLE_NS  2000000000ull  /* for so long pumps are waited for until they are settled */
 #define ARGS_MAX   64
 
 extern char **environ;
@@ -186,7 +186,7 @@ static int checked(sd_event_source *source, const siginfo_t *info, void *data)
 	return 0;
 }
 
-/* The source of its end is told. */
+/* Its end is then told by u->checked. */
 static int check_late(sd_event_source *source, uint64_t usec, void *data)
 {
 	const struct upgrade *u = data;
@@ -250,7 +250,7 @@ static int asked_for(sd_event_source *source, const struct signalfd_siginfo *inf
 
 /* ---- the beginning ---- */
 
-/* What the process was started by: a package puts another file there, or turns a link to one. */
+/* The path that the process was started by: a package puts another file or link there. */
 static char *program_find(const char *name)
 {
 	char *path = NULL;

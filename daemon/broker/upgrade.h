@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SIGUSR2: the program that lies at zcrxd's path by now is executed by this process. Before that
- * the program has to say that it can be executed and takes the configuration (--check), and what is
- * under way here has to be over. Clients that connect meanwhile wait in the listening sockets,
- * which stay; the program takes the pumps over as those of a zcrxd that was killed, and what they
- * asked for and got no answer to they ask again. NICs stay as they are.
+ * Upgrade in place (SIGUSR2): this process executes the program that lies at zcrxd's path by now.
+ * 1. The new program's --check is run: it has to succeed.
+ * 2. Nobody is accepted and no link is read until what is under way is over.
+ * 3. The process executes the new program, which gets the listening sockets. Clients that connect
+ *    meanwhile wait in these.
+ * 4. The new program takes the pumps over as if the zcrxd before had been killed. They ask again
+ *    what was not answered. NICs stay as they are.
  *
- * If something is in the way, nothing has changed, and the log and the status say what it is.
+ * If something is in the way, this program goes on, nothing has changed, and the log and the status
+ * say what it was.
  */
 #ifndef ZCRXD_UPGRADE_H
 #define ZCRXD_UPGRADE_H
@@ -17,19 +20,19 @@
 #include "policy/config.h"
 
 struct upgrade {
-	struct broker *broker; /* borrowed, as all of these */
-	const struct config *started;
-	char **argv; /* the new program gets the same */
+	struct broker *broker;        /* borrowed, as are the next two */
+	const struct config *started; /* the configuration that this process was started with */
+	char **argv;                  /* the new program gets the same */
 
 	char *program;
-	pid_t check; /* the new program's --check runs; or 0 */
-	uint64_t since_ns;
+	pid_t check;       /* the process of the new program's --check; 0: it does not run */
+	uint64_t since_ns; /* when step 2 began */
 	sd_event_source *checked, *late, *look;
 };
 
 /*
- * Listens for SIGUSR2, which is blocked. To be called before the working directory changes; what is
- * borrowed is there already. Returns 0 or a negative errno.
+ * Listens for SIGUSR2, which the caller has blocked. To be called before the working directory
+ * changes. The caller has filled in what is borrowed. Returns 0 or a negative errno.
  */
 int upgrade_init(struct upgrade *u, sd_event *event);
 void upgrade_done(struct upgrade *u);

@@ -3,13 +3,14 @@
  * What passes between the broker and a hand (zcrx-hand): one job, one reply. Both are of one build,
  * and the broker starts a hand for each job, so nothing here has a version.
  *
- * The broker never has a descriptor of a client's object: already to close it can take for ever.
- * The pump gives it to the hand by a socket of which the broker sends the pump one end (LINK_GIVE).
- * A ring cannot be sent: the hand takes it out of the pump by its number (pidfd_getfd).
+ * The broker never has a descriptor of a client's object, since to close it can take for ever. The
+ * broker sends the pump one end of a socket pair (LINK_GIVE), of which the hand has the other, and
+ * the pump sends the descriptor by it. A ring cannot be sent: the hand takes it from the pump by
+ * its number (pidfd_getfd).
  *
- * Memory that a client was charged for, or has to be charged for first, the hand shows to the
- * broker: the reply HAND_SHOWN, with the descriptors of memfds, which keep nobody waiting. The
- * broker answers with an int: 0, or the negative errno with which the job ends.
+ * Memory that a client has to be charged for the hand shows to the broker, which charges it: a
+ * reply HAND_SHOWN with descriptors of memfds, which keep nobody waiting. The broker answers with
+ * an int: 0, or the negative errno with which the job ends.
  *
  * The hand lives until the broker closes its end, so that the broker never has the last descriptor
  * of what it was shown or sent.
@@ -23,26 +24,25 @@
 #include "daemon/grant/socket_facts.h"
 #include "proto/msg.h"
 
-#define HAND_SOCKET_FD 3             /* to the broker */
-#define HAND_FIRST_FD  4             /* what else it inherits, in the order that each job says */
-#define HAND_GIVEN_FD  HAND_FIRST_FD /* of what a pump gives: the socket by which it does */
-#define HAND_PUMP_FD   (HAND_FIRST_FD + 1) /* where a ring is taken: the pump's pidfd */
+#define HAND_SOCKET_FD 3                   /* to the broker */
+#define HAND_FIRST_FD  4                   /* the first of what else it inherits */
+#define HAND_GIVEN_FD  HAND_FIRST_FD       /* the socket by which the pump sends descriptors */
+#define HAND_PUMP_FD   (HAND_FIRST_FD + 1) /* HAND_ZCRX: the pump's pidfd */
 #define HAND_FDS_MAX   2
 #define HAND_RXQS_MAX  16
 
 enum hand_kind {
-	HAND_FILES = 1, /* memfds that a pump gives are shown */
-	HAND_ZCRX,      /* a receive queue is registered on a pump's ring; given: the memory of the
-			   refills, the area */
-	HAND_DEVMEM,    /* queues are bound to a dma-buf; given: that; returns the socket */
-	HAND_FACTS, /* what a socket says of itself; given: that; returns its network namespace, if
-		       that is another one and can be had */
-	HAND_UDMABUF, /* a dma-buf is made of a memfd; given: that; returns the dma-buf */
+	HAND_FILES = 1, /* shows the broker memfds. The pump gives them */
+	HAND_ZCRX,   /* registers a receive queue on a pump's ring. The pump gives the memory of the
+			refills and the area */
+	HAND_DEVMEM, /* binds queues to a dma-buf. The pump gives it; returns the netlink socket */
+	HAND_FACTS,  /* reads what a socket says of itself. The pump gives it; returns its network
+			namespace, if that is another one and can be had */
+	HAND_UDMABUF, /* makes a dma-buf of a memfd. The pump gives it; returns the dma-buf */
 };
 
-/* With each message up to MSG_FDS_MAX are given. */
 struct hand_files {
-	uint32_t n;
+	uint32_t n; /* in all; with each message of the pump's come up to MSG_FDS_MAX */
 };
 
 struct hand_zcrx {
@@ -57,7 +57,7 @@ struct hand_zcrx {
 };
 
 struct hand_udmabuf {
-	uint64_t bytes; /* the first ones of the memfd */
+	uint64_t bytes; /* the dma-buf has so many of the memfd's first bytes */
 };
 
 struct hand_devmem {
@@ -78,18 +78,18 @@ struct hand_job {
 /* What was in the way. */
 enum hand_fault {
 	HAND_DONE,
-	HAND_SHOWN,         /* it is not over: see above */
-	HAND_REFUSED,       /* the broker refused, as error says */
+	HAND_SHOWN,         /* the job is not over: the hand shows memfds, see above */
+	HAND_REFUSED,       /* the broker refused what it was shown, as error says */
 	HAND_NOT_GIVEN,     /* the pump did not give what belongs to the job */
 	HAND_DENIED,        /* the system does not let it take descriptors of a pump */
-	HAND_NO_DESCRIPTOR, /* the pump has none of that number */
+	HAND_NO_DESCRIPTOR, /* the pump has no descriptor of the ring's number */
 	HAND_NOT_A_RING,
-	HAND_NOT_MEMORY, /* no memfd that cannot shrink, no dma-buf */
+	HAND_NOT_MEMORY, /* not a memfd that cannot shrink, or not a dma-buf, as the job wants it */
 	HAND_TOO_SMALL,
 	HAND_KERNEL, /* the kernel refuses, as error says */
 	/* What the broker finds out itself: */
 	HAND_LATE, /* given up at its deadline */
-	HAND_DIED,
+	HAND_DIED, /* the process has ended without an answer */
 };
 
 struct hand_reply {

@@ -84,7 +84,8 @@ int main(void)
 	struct hand_job job;
 	struct hand_reply reply = {0};
 	char end;
-	/* A registration that nobody hears of is void: the pump closes that ring. */
+	/* It ends with the broker. If it has registered a queue by then, nobody is told, and the
+	 * pump closes that ring. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (fcntl(HAND_SOCKET_FD, F_GETFD) < 0 ||
 	    recv(HAND_SOCKET_FD, &job, sizeof(job), 0) != sizeof(job)) {

@@ -10,7 +10,7 @@
 #include "daemon/hand/work.h"
 #include "nic/bind.h"
 
-/* Up to the first that is no memfd, or that the broker refuses. */
+/* Ends at the first that is not a memfd, or that the broker refuses. */
 int work_files(const struct hand_files *f, struct hand_reply *reply)
 {
 	int fds[MSG_FDS_MAX];
@@ -26,7 +26,8 @@ int work_files(const struct hand_files *f, struct hand_reply *reply)
 	return -1;
 }
 
-/* The bytes become memory that cannot be swapped out: they are shown before. */
+/* The bytes become memory that cannot be swapped out: so the memfd is shown, and charged, before.
+ */
 int work_udmabuf(const struct hand_udmabuf *u, struct hand_reply *reply)
 {
 	int fds[MSG_FDS_MAX];

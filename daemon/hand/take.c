@@ -29,7 +29,7 @@ static enum hand_fault take(int *ret, int pidfd, int number, int *ret_error)
 								    : HAND_NO_DESCRIPTOR;
 }
 
-/* Only a ring is called so: what has a path begins with a slash. */
+/* Only a ring has this name: the name of a file that has a path begins with a slash. */
 static bool is_ring(int fd)
 {
 	char path[32], name[64];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors of a pump, which may be anything: each call here may wait for as long as the client
- * likes. */
+/*
+ * Gets and checks descriptors of a pump. Each may be of anything, so each call here may wait for as
+ * long as the client likes.
+ */
 #ifndef ZCRXD_HAND_TAKE_H
 #define ZCRXD_HAND_TAKE_H
 
@@ -9,11 +11,11 @@
 
 #include "daemon/hand/job.h"
 
-/* All of these return HAND_DONE, else *ret_error says more. */
+/* All of these return HAND_DONE; or what was in the way, and *ret_error says more. */
 
-/* The next ones that the pump gives. */
+/* Receives the descriptors that the pump sends with its next message. */
 enum hand_fault take_given(int fds[MSG_FDS_MAX], uint32_t *ret_nfds, int *ret_error);
-/* A duplicate of the pump's descriptor of that number. */
+/* Duplicates the pump's descriptor of that number, which has to be a ring's. */
 enum hand_fault take_ring(int *ret, int pidfd, int number, int *ret_error);
 
 /* Is it a memfd that holds that many bytes at least, and cannot shrink? */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A job each. They fill *reply, and return a descriptor to go with it, or -1. Nothing is closed:
- * the process ends.
+ * Each of these does one kind of job. It fills in *reply, and returns a descriptor that is to go
+ * with it, or -1. It closes nothing: the process ends.
  */
 #ifndef ZCRXD_HAND_WORK_H
 #define ZCRXD_HAND_WORK_H
@@ -15,11 +15,13 @@ int work_devmem(const struct hand_devmem *d, struct hand_reply *reply);
 int work_facts(struct hand_reply *reply);
 
 /*
- * Shows the broker memfds and waits for its answer. *reply is HAND_DONE, or what the job ends with.
+ * Shows the broker memfds and waits for its answer. Then *reply is HAND_DONE, and the job goes on;
+ * or it is what the job ends with.
  */
 void work_show(struct hand_reply *reply, const int *fds, uint32_t nfds);
 
-/* error: 0 or a negative errno. */
+/* Fills in *reply for a job that the kernel has carried out (error 0) or refused (negative errno).
+ */
 void work_over(struct hand_reply *reply, int error);
 
 #endif

@@ -13,7 +13,7 @@
 #include "daemon/hand/work.h"
 #include "proto/mapping.h"
 
-/* A queue is let go asynchronously: the last one's may not be over yet. */
+/* The kernel lets go of a hardware queue asynchronously: the last ring may have it still. */
 #define EEXIST_TRIES    40
 #define EEXIST_PAUSE_NS 50000000
 
@@ -81,7 +81,7 @@ static int memory_map(struct memory *ret, int refills, int area, const struct ha
 	return r;
 }
 
-/* The ring, and the two memories. What is registered is pinned: it is shown before. */
+/* Gets and checks the two memories and the ring. */
 static enum hand_fault take(int *ret_ring, int memory[MSG_FDS_MAX], const struct hand_zcrx *z,
 			    int *ret_error)
 {

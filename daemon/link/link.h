@@ -6,16 +6,18 @@
  * LINK_TABLE is the grammar; the numbers, the size asserts, the checker and the handlers of both
  * sides expand from it.
  *
- * After an upgrade a broker serves the pumps of the release before, and while a package is being
- * installed a broker may start pumps of the next one. So structs only grow at the end; what a
- * shorter message does not say is 0, which has to mean what was so before; what a longer one says
- * more is not looked at. What a release adds for a broker to tell goes into START, CLASS or NEWS,
- * not into a message that other pumps do not know.
- * What the broker gets from a pump it judges as if it came from a hostile program:
- * a pump handles what its client sends.
+ * After an upgrade a broker serves pumps of the release before, and while a package is being
+ * installed a broker may start pumps of the next release. So
+ * - structs only grow at the end. The receiver of a shorter message takes the missing fields as 0,
+ *   so 0 has to mean how it was before there was the field. It ignores the end of a longer message;
+ * - a release that has more to tell a pump adds fields to START, CLASS or NEWS. It adds no message
+ *   that the broker tells: pumps of the release before would not know it.
  *
- * Descriptors go from the broker to the pump only. Those that belong to a request of the pump's it
- * keeps, until the broker tells it to give them to a hand (LINK_GIVE).
+ * A pump parses what its client sends, and may have been taken over: the broker judges each message
+ * as if a hostile program had sent it.
+ *
+ * Descriptors go from the broker to the pump only. If a request of the pump's is about descriptors,
+ * the pump keeps them until the broker tells it to send them to a hand (LINK_GIVE).
  */
 #ifndef ZCRXD_LINK_H
 #define ZCRXD_LINK_H
@@ -58,42 +60,53 @@ struct link_start {
 };
 
 /*
- * What the client's class allows, so that the pump can refuse at once and say why; what needs the
- * broker is judged there again. A class with many ranges takes several messages in a row.
+ * What the client's class allows, so that the pump can refuse a request at once and say why. The
+ * broker judges again what it is asked for. A class with many ranges takes several messages in a
+ * row.
  */
 struct link_class {
 	struct msg_hdr hdr;
-	uint32_t nobody; /* 1: the client may do nothing new, and the rest says nothing */
+	uint32_t nobody; /* 1: the client is not of its class any more: it gets nothing new */
 	uint32_t backends, host, udmabuf;
-	uint32_t nics;                        /* how many it may lease of */
-	uint32_t ranges_local, ranges_remote; /* in all */
-	uint32_t given;                       /* bit 0: local is given by the file, bit 1: remote */
+	uint32_t nics;                        /* of how many NICs it may lease queues */
+	uint32_t ranges_local, ranges_remote; /* of all messages in the row */
+	uint32_t given;                       /* zcrxd.conf has: bit 0: local, bit 1: remote */
 	struct limits limits;
 	uint32_t orphan_seconds;
-	uint32_t policy;   /* which one it is of; CLASSED says it again */
-	uint32_t first, n; /* of the ranges, the local ones first, these */
+	uint32_t policy;   /* number of the policy that the class is of; CLASSED repeats it */
+	uint32_t first, n; /* this message has n ranges, from the range `first` on; local ones
+			      come before remote ones */
 	struct range ranges[LINK_RANGES_MAX];
 };
 
-/* So many more of a kind (enum account_kind), or so many less. */
+/* CHARGE: the client is to have n more of a kind (enum account_kind). RELEASE: it has n less. */
 struct link_amount {
 	struct msg_hdr hdr;
 	uint32_t kind, pad;
 	uint64_t n;
 };
 
+/*
+ * REQUESTS: n requests of the client's; the reply says how many of them are within its rate.
+ * FLIGHT, LANDED: n descriptors that the client is sent, or has read. CLASSED: CLASS was read, n is
+ * its `policy`.
+ */
 struct link_count {
 	struct msg_hdr hdr;
 	uint32_t n, pad;
 };
 
+/* FILE: a memfd of so many bytes is charged. UDMABUF: a dma-buf is made of a memfd's first bytes.
+ */
 struct link_bytes {
-	struct msg_hdr hdr; /* gives the memfd */
+	struct msg_hdr hdr; /* the pump gives the memfd */
 	uint64_t bytes;
 };
 
-/* A file of memory, which the broker makes and charges: the reply has it for reading and writing,
- * and for reading only. */
+/*
+ * The broker makes a memfd and charges it. With the reply come two descriptors: one for reading and
+ * writing, one for reading only.
+ */
 struct link_memory {
 	struct msg_hdr hdr;
 	uint64_t bytes;
@@ -101,36 +114,43 @@ struct link_memory {
 	uint32_t pad;
 };
 
-/* A line for the log: enum log_cause, syslog's priority. */
+/* A line for the log, counted for its cause (enum log_cause), with a priority of syslog. */
 struct link_log {
 	struct msg_hdr hdr;
 	uint32_t cause, priority;
 	char line[512];
 };
 
-/* A socket of the broker's network namespace, for which a flow, or a listener, was charged. */
+/*
+ * The broker is to open a socket of its own network namespace. The pump has had a flow, or a
+ * listener, charged for it.
+ */
 struct link_host {
 	struct msg_hdr hdr;
 	uint32_t flags; /* MSG_FLOW_LISTEN, MSG_FLOW_RECEIVE_ONLY */
 	uint32_t backlog;
-	uint32_t towards; /* 1: bound to the address that packets to `remote` leave from */
-	uint32_t id;      /* of one that is to be connected: one that the pump has not in use */
+	uint32_t towards; /* 1: it is bound to the local address that packets to `remote` have */
+	uint32_t id;      /* HOST_OPEN: the number of the socket from now on; the pump has no
+			     other socket of this number */
 	struct msg_addr local, remote;
 };
 
-/* The broker has the socket until it is connected (HOST_CONNECT) or given up (HOST_END). */
+/*
+ * To HOST_OPEN. The broker keeps the socket until it is connected (HOST_CONNECT) or the pump wants
+ * it no more (HOST_END).
+ */
 struct link_host_reply {
 	struct msg_hdr hdr;
-	struct msg_addr local; /* where it is bound to; no family: not yet */
+	struct msg_addr local; /* the address that it is bound to; family 0: it is not bound yet */
 };
 
 struct link_lease {
 	struct msg_hdr hdr;
-	uint32_t lease;   /* its number from now on: one that the pump has not in use */
-	uint32_t n;       /* queues */
+	uint32_t lease;   /* its number from now on; the pump has no other lease of this number */
+	uint32_t n;       /* how many queues */
 	uint32_t backend; /* enum msg_backend */
 	uint32_t pad;
-	char nic[16]; /* "": any */
+	char nic[16]; /* of this NIC; "": of any */
 };
 
 struct link_lease_reply {
@@ -141,19 +161,19 @@ struct link_lease_reply {
 	char text[LINK_TEXT_BYTES];
 };
 
-/* A flow's packets to the lease's queues. */
+/* Rules are to be set that bring a socket's packets to the lease's queues. */
 struct link_steer {
-	struct msg_hdr hdr; /* gives the socket, unless it is one of HOST_OPEN */
+	struct msg_hdr hdr; /* the pump gives the socket, unless the broker has it (host) */
 	uint32_t lease;
-	uint32_t rule; /* the first rule's number; the others' follow */
-	uint32_t host; /* the number of a socket of HOST_OPEN; 0: another one */
+	uint32_t rule; /* the number of the first rule; the others get the next numbers */
+	uint32_t host; /* the number of a socket of HOST_OPEN; 0: it is another socket */
 	uint32_t pad;
 };
 
-/* The rules there are now; none, and a sentence, if it is not steered. */
+/* How many rules were set, and for which local addresses. 0 and a sentence: none was set. */
 struct link_steer_reply {
 	struct msg_hdr hdr;
-	uint32_t n, each; /* each: not the listener, but each of its connections is to be steered */
+	uint32_t n, each; /* each 1: the listener cannot be steered, its connections can */
 	struct msg_addr locals[LINK_RULES_MAX];
 	char text[LINK_TEXT_BYTES];
 };
@@ -163,23 +183,26 @@ struct link_rule {
 	uint32_t lease, rule;
 };
 
-/* The lease is lost (reason), or a rule brings packets no more, or again (rule; text ""). */
+/*
+ * rule 0: the lease is lost, for this reason. Otherwise a rule of the lease's brings no packets any
+ * more, as the text says; or, if the text is "", it brings them again.
+ */
 struct link_news {
 	struct msg_hdr hdr;
 	uint32_t lease, reason;
-	uint32_t rule, pad; /* 0: it is about the lease */
+	uint32_t rule, pad;
 	char text[LINK_TEXT_BYTES];
 };
 
-/* Registers the lease's queue on a ring of the pump's that is not enabled yet. */
+/* The lease's queue is to be registered on a ring of the pump's that is not enabled yet. */
 struct link_zcrx {
-	struct msg_hdr hdr; /* gives the memory of the refills, and the area */
+	struct msg_hdr hdr; /* the pump gives the memory of the refills, then the area */
 	uint32_t lease;
 	int32_t ring; /* the pump's descriptor */
 	uint32_t rq_entries, chunk_bytes;
 	uint64_t rq_offset, rq_bytes; /* of the refill ring in its memory */
 	uint64_t area_bytes;
-	uint32_t dmabuf; /* 1: the area is one */
+	uint32_t dmabuf; /* 1: the area is a dma-buf, 0: a memfd */
 	uint32_t events; /* 1: the kernel is to tell when it finds no buffers, and to count */
 	uint64_t event_data, stats_offset; /* stats: in the refill ring */
 };
@@ -191,23 +214,29 @@ struct link_zcrx_reply {
 	char text[LINK_TEXT_BYTES]; /* of an error that is not the kernel's; or "" */
 };
 
+/* The lease's queues are to be bound to a dma-buf. */
 struct link_devmem {
-	struct msg_hdr hdr; /* gives the dma-buf */
+	struct msg_hdr hdr; /* the pump gives the dma-buf */
 	uint32_t lease, pad;
 };
 
 struct link_devmem_reply {
-	struct msg_hdr hdr; /* + the netlink socket: the binding lives as long as it */
-	uint32_t id, pad;
+	struct msg_hdr hdr; /* with it comes the netlink socket: closing it ends the binding */
+	uint32_t id, pad;   /* of the binding */
 	char text[LINK_TEXT_BYTES]; /* of an error that is not the kernel's; or "" */
 };
 
+/*
+ * The number of a lease (LEASE_END), of a socket of HOST_OPEN (HOST_CONNECT, HOST_END), or of a
+ * dma-buf, which the reply to UDMABUF says. KEEP: the pump has deleted the area of this dma-buf; it
+ * stays charged while the client has it.
+ */
 struct link_id {
 	struct msg_hdr hdr;
 	uint32_t id, pad;
 };
 
-/* Who holds a queue of a NIC. */
+/* Who holds a queue of a NIC? The reply's text says it. */
 struct link_holder {
 	struct msg_hdr hdr;
 	uint32_t rxq, pad;
@@ -219,21 +248,23 @@ struct link_text {
 	char text[LINK_TEXT_BYTES]; /* "": nobody, as far as that can be seen */
 };
 
-/* The descriptors of the request with this serial are given: sent by the socket that came with it.
+/*
+ * The pump is to send the descriptors of its request with this serial by the socket that comes with
+ * this message, whose other end a hand has.
  */
 struct link_give {
-	struct msg_hdr hdr; /* + the socket */
+	struct msg_hdr hdr;
 	uint32_t serial, pad;
 };
 
-/* Files of memory that are charged, said to a broker that took the pump over. */
+/* Tells a broker that took the pump over which files of memory are charged. */
 struct link_files {
-	struct msg_hdr hdr; /* gives the memfds */
+	struct msg_hdr hdr; /* the pump gives the memfds */
 	uint32_t n, pad;
 	uint64_t bytes[LINK_FILES_MAX];
 };
 
-/* What the pump has been charged, said to a broker that took it over. */
+/* Tells a broker that took the pump over what the pump has been charged. */
 struct link_have {
 	struct msg_hdr hdr;
 	uint64_t amounts[LINK_AMOUNTS]; /* by enum account_kind */
@@ -241,10 +272,15 @@ struct link_have {
 };
 
 /*
- * NAME, what its handler is called (on_handler()), number, struct of the request, struct of the
- * reply, descriptors (least, most) that go with it, if the broker sends it, or are given to a hand
- * for it, if the pump does; with the reply (most), who sends it and whether it is answered, whether
- * the broker may need long for it: then it is carried out on a thread of the pump's own there.
+ * The columns:
+ * - NAME, and the name of its handler: on_handler();
+ * - its number;
+ * - the struct of the message, and that of the reply;
+ * - how many descriptors it has, at least and at most. They come with a message of the broker's. A
+ *   pump sends those of its message to a hand (GIVE);
+ * - how many descriptors come with the reply at most;
+ * - who sends it, and whether it is answered;
+ * - SLOW: to carry it out the broker may need long, and does so on a thread of the pump's own.
  */
 #define LINK_TABLE(X)                                                                       \
 	X(START, start, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)          \
@@ -287,7 +323,7 @@ enum link_type {
 enum link_who {
 	LINK_BROKER_TELLS,
 	LINK_PUMP_TELLS,
-	LINK_PUMP_ASKS, /* and gets one reply, with its serial */
+	LINK_PUMP_ASKS, /* and gets one reply, which has the request's serial */
 };
 
 /* Room for any message, aligned for all of them. */
@@ -320,12 +356,12 @@ int link_check(const union link_any *m, uint32_t len, uint32_t nfds, bool from_p
 /* The same for the reply to a request of this type. */
 int link_check_reply(const union link_any *m, uint32_t len, uint32_t nfds, uint16_t type);
 
-/* "?" if there is none such. */
+/* "?" if there is no message of this type. */
 const char *link_name(uint16_t type);
 bool link_is_asked(uint16_t type);
 bool link_is_slow(uint16_t type);
 uint32_t link_bytes(uint16_t type);
-/* How many descriptors are given for it at most. */
+/* How many descriptors a pump gives to a hand for it at most. */
 uint32_t link_given(uint16_t type);
 uint32_t link_reply_bytes(uint16_t type);
 
