@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The broker keeps the accounts. A charge is a request that the broker answers; a release is a
- * message without an answer. A client makes many requests in a second, so the pump asks for several
- * ahead: 1, then 2, 4, up to AHEAD_MAX. What it has left at the end of the second is forfeited.
+ * The broker keeps the accounts. To charge something is a request to it, to release something a
+ * message without an answer. A client may make many requests in a second, so the pump asks ahead
+ * for several: for 1, then 2, 4, up to AHEAD_MAX. At the end of the second it loses what it has not
+ * used.
  */
 #include "daemon/grant/account.h"
 
@@ -18,7 +19,7 @@ struct user {
 	pthread_mutex_t lock;
 	uint32_t credit; /* requests that the broker allowed and the client has not made yet */
 	uint32_t ahead;  /* for how many the broker was asked last */
-	uint64_t at_ns;  /* when the second began that credit is of */
+	uint64_t at_ns;  /* when the second began for which the broker allowed the credit */
 };
 
 static struct user user = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -42,7 +43,7 @@ void account_release(struct user *u, enum account_kind kind, uint64_t n)
 		ask_release(kind, n);
 }
 
-/* While there is no broker the answer is no: the client's requests wait, its streams go on. */
+/* Returns false while there is no broker: the client's requests wait, its streams go on. */
 bool account_request(struct user *u, uint64_t now_ns)
 {
 	if (!account_is_answered())

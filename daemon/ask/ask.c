@@ -16,7 +16,7 @@
 #include "daemon/grant/account.h"
 #include "proto/wire.h"
 
-#define SEND_S      10 /* the broker reads within that time, or is no use */
+#define SEND_S      10 /* a message that the broker does not read within this time fails */
 #define NS_A_SECOND 1000000000ull
 #define WAIT_NS     (300 * NS_A_SECOND) /* a NIC may take minutes to be made ready */
 #define AGAIN_NS    20000000u
@@ -28,13 +28,13 @@ struct waiter {
 	uint16_t type;
 	union link_any *reply; /* NULL: nobody waits for it, and the waiter is freed */
 	int *fds;
-	const int *gives; /* for a hand: as many as the request's type says, or n_gives */
+	const int *gives; /* n_gives descriptors, which a hand is sent for the request */
 	uint32_t n_gives;
-	uint32_t kind; /* of a CHARGE; */
-	uint64_t n;    /* ... and of a FLIGHT */
-	bool sent;     /* to this broker */
-	int news;      /* eventfd: nobody sleeps until there is a reply; or -1 */
-	int result;    /* 1: it waits */
+	uint32_t kind; /* CHARGE: what is charged */
+	uint64_t n;    /* CHARGE, FLIGHT: how much */
+	bool sent;     /* the broker that there is now was sent the request */
+	int news;      /* eventfd, written when there is a reply; -1: a thread sleeps until then */
+	int result;    /* 1: there is no reply yet */
 };
 
 struct ask_later {
@@ -51,7 +51,8 @@ static struct {
 	uint32_t serial;
 	bool broken;   /* there is no broker, perhaps for a while */
 	bool given_up; /* ... or for ever */
-	/* What the brokers charged, as this one was told. */
+	/* What this pump has been charged and has not released: HAVE tells it to the next broker.
+	 */
 	uint64_t amounts[ACCOUNT_KINDS];
 	uint32_t in_flight;
 } asking = {.lock = PTHREAD_MUTEX_INITIALIZER, .link = -1};
@@ -69,7 +70,7 @@ void ask_init(int link)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct timeval limit = {.tv_sec = SEND_S};
-	pthread_once(&once, cond_init); /* with the next link somebody may be waiting already */
+	pthread_once(&once, cond_init); /* when another broker comes, threads may wait on it */
 	setsockopt(link, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	asking.link = link;
 }
@@ -94,8 +95,10 @@ static struct waiter *waiter_find(uint32_t serial)
 }
 
 /*
- * With the lock held, also for the sending: so nothing is asked of a broker before it was told what
- * there is. Returns when there is a reply, or nobody to wait for any more.
+ * Sends the request and waits for its reply; sends it again to a broker that takes the place of the
+ * last one. Returns when there is a reply, no broker will come, or after WAIT_NS. With the lock
+ * held, also while it sends: so no broker is asked anything before ask_again() has told it what
+ * there is.
  */
 static void converse(struct waiter *w, union link_any *m)
 {
@@ -192,11 +195,11 @@ void ask_forget(struct ask_later *l)
 
 void ask_tell(union link_any *m, uint16_t type)
 {
-	/* Without a broker there is nobody to be told: the next one asks what there is. */
+	/* Without a broker nobody is told: ask_again() tells the next one what there is. */
 	(void)send_as(m, type, 0);
 }
 
-/* With the lock held. */
+/* The waiter of an ask_giving(), and its descriptors. With the lock held. */
 static void given_free(struct waiter *w)
 {
 	int *fds = (int *)(w + 1);
@@ -253,7 +256,6 @@ void ask_give(uint32_t serial, int sock)
 static void hand_over(struct waiter *w, const union link_any *m, uint32_t len, int *fds,
 		      uint32_t nfds)
 {
-	/* The message may be in use by its sender until the reply is there. */
 	memcpy(w->reply, m, sizeof(*m));
 	w->result = link_check_reply(m, len, nfds, w->type) < 0 ? -EBADMSG : m->hdr.error;
 	if (w->result == 0 && w->type == LINK_CHARGE)
@@ -290,7 +292,7 @@ void ask_break(void)
 		next = LIST_NEXT(w, link);
 		w->sent = false;
 		if (!w->reply)
-			given_free(w); /* the next broker is told anew */
+			given_free(w); /* ask_again() tells the next broker the same anew */
 		else if (w->news >= 0 && w->result > 0) {
 			w->result = -EPIPE;
 			eventfd_write(w->news, 1);
@@ -327,7 +329,10 @@ bool account_is_answered(void)
 	return answered;
 }
 
-/* Under the lock, so that no broker is told of a charge after it was told of its release. */
+/*
+ * With the lock held: so HAVE, which ask_again() sends, has either the charge, and the release
+ * follows it, or neither.
+ */
 void ask_release(uint32_t kind, uint64_t n)
 {
 	union link_any m = {.as_RELEASE = {.kind = kind, .n = n}};

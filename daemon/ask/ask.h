@@ -3,8 +3,8 @@
  * The pump's end of the link (daemon/link/link.h). The modules beside this one implement the
  * headers of daemon/grant by asking the broker.
  *
- * Any thread asks and waits for its own reply; the pump's first thread alone reads the link and
- * hands out what came.
+ * Any thread may ask, and waits for its own reply. Only the pump's first thread reads the link; it
+ * calls the functions below that say so.
  */
 #ifndef ZCRXD_ASK_H
 #define ZCRXD_ASK_H
@@ -15,37 +15,47 @@
 
 struct user;
 
-/* Borrows the link. Before the second thread. */
+/* Borrows the link. To be called before there is a second thread, and for each further link. */
 void ask_init(int link);
 
 /*
- * Sends a request and waits for the reply: at most as long as changing a NIC may take. The header
- * is filled in. fds: what is given to a hand for it (LINK_TABLE says how many); they stay the
- * caller's. *m becomes the reply; ret_fds may be NULL for a reply without descriptors. Returns 0 or
- * the broker's error; -EPIPE without a broker, and *m is then zero.
+ * Sends a request and waits for the reply, for 300 s at most: to change a NIC may take minutes.
+ * Fills in the header of *m, which becomes the reply. fds: the descriptors that a hand is sent for
+ * the request (LINK_TABLE says how many), or NULL; they stay the caller's. ret_fds: gets the
+ * descriptors of the reply; NULL where it has none. Returns 0 or the broker's error; or -EPIPE if
+ * no broker answers, and *m is then zero.
  */
 int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds);
 
 /*
- * The same for what may take as long as a client or its peer likes: returns at once, and news
- * (eventfd, borrowed) is written when there is an answer. Without a broker, and when it goes,
- * the answer is -EPIPE. Returns 0 or a negative errno.
+ * The same for what may take as long as a client or its peer likes. Returns at once, 0 or a
+ * negative errno; `news` (eventfd, borrowed) is written when there is an answer. If the broker goes
+ * before, the answer is -EPIPE, and no other broker is asked.
  */
 struct ask_later;
 int ask_later(struct ask_later **ret, const union link_any *m, uint16_t type, int news);
 
-/* -EINPROGRESS; or, once, the answer: an error, or 0 and the reply's descriptor, or -1. */
+/*
+ * Returns -EINPROGRESS; or the answer, an error or 0. With 0 *ret_fd is the reply's descriptor,
+ * which only the first call returns, or -1.
+ */
 int ask_look(struct ask_later *l, int *ret_fd);
 
-/* Nobody wants to know any more. NULL is fine. */
+/* Frees it; an answer that comes later is dropped. NULL is fine. */
 void ask_forget(struct ask_later *l);
-/* Sends a request and does not wait; nobody gets the reply. Takes the n descriptors over. */
+
+/*
+ * Sends a request, does not wait, and drops the reply. Takes over the n descriptors, which a hand
+ * is sent for the request.
+ */
 void ask_giving(union link_any *m, uint16_t type, int *fds, uint32_t n);
 
-/* Sends what has no reply. */
+/* Sends a message that has no reply. */
 void ask_tell(union link_any *m, uint16_t type);
 
-/* On the first thread: sends a hand what is given for the request; the socket stays the caller's.
+/*
+ * On the first thread: sends the descriptors of the request with this serial to a hand, by a socket
+ * that stays the caller's.
  */
 void ask_give(uint32_t serial, int sock);
 
@@ -53,40 +63,41 @@ void ask_give(uint32_t serial, int sock);
 void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds);
 
 /*
- * The link is broken. Whoever waits goes on waiting: what was not answered is asked of the next
- * broker again. ask_is_answered() says no until then.
+ * There is no broker any more. Threads that wait for a reply go on waiting: the next broker is
+ * asked again what was not answered. account_is_answered() returns false until then.
  */
 void ask_break(void);
 
-/* The next broker has the link: it is told what this pump was charged, and then asked what waits.
+/*
+ * The next broker has the link: tells it what this pump was charged. Then threads that wait ask it.
  */
 void ask_again(void);
 
-/* Says which files of memory are charged (LINK_HAVE_FILE). */
+/* Tells the broker which files of memory are charged (LINK_HAVE_FILE). */
 void ask_tell_files(void);
 
-/* There will be none: whoever waits, or asks from now on, is told. */
+/* No broker will come: who waits for a reply, and who asks from now on, gets -EPIPE. */
 void ask_give_up(void);
 
-/* Less of a kind is charged; the broker is told, now or later. */
+/* Releases n of a kind, or n descriptors in flight. A broker that is away learns it by HAVE. */
 void ask_release(uint32_t kind, uint64_t n);
 void ask_landed(uint32_t n);
 
-/* One of a kind is not this pump's to release any more. */
+/* The broker keeps the charge of one of a kind: this pump does not release it. */
 void ask_part_with(uint32_t kind);
 
 /* The client's user, to whom everything is charged. */
 struct user *ask_user(void);
 
-/* What START said. */
+/* What START said: why nobody gets zcrx, or ""; whether there are queues to lease. */
 void ask_zcrx_refused(const char *why);
 void ask_leases(bool any);
 
-/* On the first thread. A message of the type CLASS. Returns 0 or a negative errno. */
+/* On the first thread: CLASS came. Returns 0 or a negative errno. Has all of a class come? */
 int ask_class(const struct link_class *m);
 bool ask_has_class(void);
 
-/* On the first thread. A message of the type NEWS. */
+/* On the first thread: NEWS came. */
 void ask_news(const struct link_news *m);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client's class as the broker told it last (LINK_CLASS). There is one class, of this pump's
- * client, whatever daemon/grant/classes.h lets a caller name.
+ * The class of this pump's client as the broker told it last (LINK_CLASS). There is no other one,
+ * so the functions of daemon/grant/classes.h that look for a class return it.
  */
 #include "daemon/grant/classes.h"
 
@@ -16,7 +16,7 @@ struct classes {
 	struct policy_class class;
 	bool nobody;
 	uint32_t references;
-	uint32_t got; /* how many of its ranges have come */
+	uint32_t got; /* how many of the ranges have come */
 	struct range ranges[];
 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The broker watches files of memory, and needs a descriptor of each; so does the next broker.
- * Which descriptors are whose files is remembered here by inode, so that nobody needs to say when
- * one is closed.
+ * The broker watches files of memory, and needs a descriptor of each. So does the next broker: that
+ * is why this pump remembers the descriptors of files that are charged. It remembers the inode as
+ * well. Where another file, or none, has the descriptor by now, the pump has closed the file: so
+ * nobody needs to say here when he closes one.
  */
 #include "daemon/grant/files.h"
 
@@ -47,7 +48,8 @@ static void tidy(void)
 	}
 }
 
-/* Without memory for it the next broker does not charge the file. */
+/* If there is no memory for it the file is not remembered, and the next broker does not charge it.
+ */
 static void remember(int fd, uint64_t bytes)
 {
 	struct stat st;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * This pump has one client, so there is one reader. Up to CREDIT_MAX descriptors stay charged when
- * they have been read, so that most messages with descriptors need no answer of the broker.
+ * This pump has one client, so there is one reader. When the client has read descriptors, up to
+ * CREDIT_MAX of them stay charged: so the broker need not be asked before most messages with
+ * descriptors.
  */
 #include "daemon/grant/flight_reader.h"
 
@@ -30,7 +31,7 @@ void flight_reader_put(struct flight_reader *r)
 	(void)r;
 }
 
-/* Asks without the lock: the first thread, which reads the answer, may need the lock before. */
+/* The lock is not held while it asks: the first thread may need it before it reads the reply. */
 bool flight_reader_charge(struct flight_reader *r, uint32_t n)
 {
 	pthread_mutex_lock(&r->lock);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The broker has the socket until it is connected; the pump has its number. */
+/* Sockets that the broker opens. Until one is connected the broker has it, and the pump its number.
+ */
 #include "daemon/grant/hosted.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Leases and rules are the broker's; here is what it said of them. The pump chooses their numbers
- * and knows them before it asks: so no news of them comes too early.
+ * The broker has the leases and rules; here is what it said of them. The pump chooses a number for
+ * each and enters it in its list before it asks: so the news of it, which may come before the
+ * reply, finds it there.
  */
 #include "daemon/grant/lease.h"
 
@@ -49,7 +50,10 @@ static struct {
 	char zcrx_refused[LINK_TEXT_BYTES];
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* Sentences of the broker's, which are few, and stay. */
+/*
+ * Sentences of the broker's are made constants, as callers expect from rule_why(). They are never
+ * freed: there are few.
+ */
 struct sentence {
 	struct sentence *next;
 	char text[LINK_TEXT_BYTES];
@@ -57,7 +61,7 @@ struct sentence {
 
 #define SENTENCES_MAX 256
 
-/* A constant of this text. */
+/* Returns a constant of this text; another one if there are SENTENCES_MAX already. */
 static const char *constant(const char *text)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -237,7 +241,7 @@ static void rule_forget(struct lease_rule *rule)
 	free(rule);
 }
 
-/* As many as there can be. Returns the first one's number, 0 without memory. */
+/* Makes as many rules as one STEER can set. Returns the number of the first, 0 without memory. */
 static uint32_t rules_make(struct lease *l, struct lease_rule *ret[STEERED_RULES_MAX])
 {
 	pthread_mutex_lock(&all.lock);

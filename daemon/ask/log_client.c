@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the client causes to be logged the broker counts and writes. */
+/* Lines that the client causes: the broker counts them and writes the log. */
 #include "daemon/grant/log_client.h"
 
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The broker makes a dma-buf of the client's memfd, and has both: what the client keeps of it
- * stays charged when the pump has gone.
+ * The broker has a hand make a dma-buf of the client's memfd, and holds both: so it can see for how
+ * long the client has the dma-buf, also when this pump has gone, and charges it until then.
  */
 #include "daemon/grant/udmabuf.h"
 
@@ -17,13 +17,13 @@
 
 struct kept {
 	LIST_ENTRY(kept) link;
-	uint32_t id; /* the broker's */
+	uint32_t id; /* its number in messages of the link */
 	int memfd, dmabuf;
 };
 
 static struct {
 	pthread_mutex_t lock;
-	LIST_HEAD(, kept) made; /* that files_keep_later() was not called for yet */
+	LIST_HEAD(, kept) made; /* those for which files_keep_later() was not called yet */
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 int udmabuf_new(int memfd, uint64_t bytes)
@@ -65,7 +65,7 @@ void files_keep(struct kept *k)
 	union link_any m = {.as_KEEP = {.id = k->id}};
 	fd_close(k->dmabuf);
 	fd_close(k->memfd);
-	ask_part_with(ACCOUNT_AREAS); /* the charge of one goes with it */
+	ask_part_with(ACCOUNT_AREAS); /* the charge of an area becomes the dma-buf's */
 	ask_tell(&m, LINK_KEEP);
 	free(k);
 }

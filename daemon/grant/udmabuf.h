@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /*
- * Makes a dma-buf of the first bytes of a memfd, which is sealed against shrinking. They become
- * memory that cannot be swapped out, so the caller charges them before. Returns the descriptor or a
- * negative errno.
+ * Has a dma-buf made of the first bytes of a memfd, which is sealed against shrinking. They become
+ * memory that cannot be swapped out, and are charged before. Returns the descriptor or a negative
+ * errno.
  */
 int udmabuf_new(int memfd, uint64_t bytes);
 
