@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Run while zcrxd is built: writes the filters of filter.c as a header, so that libseccomp is not
- * in each pump's memory, nor in the time that connecting takes.
+ * This program runs while zcrxd is built, and writes the filters of filter.c as a header: so
+ * libseccomp takes no memory of pumps, and no time when a client connects.
  *
  * No call of the list takes a path, makes a socket that reaches anything, names another process, or
- * changes what this process is. A filter sees no memory, only arguments: so calls are left out that
- * could be told from others by what a pointer leads to only (newfstatat(), clone3()).
+ * changes what this process is. A filter sees the arguments of a call, not the memory that they
+ * point to. So a call is left out if only such memory tells harmless calls of it from others
+ * (newfstatat(), clone3()).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +72,7 @@ static const struct allowed list[] = {
 	{CALL1(fcntl, IS32(1, F_GET_SEALS))},
 	{CALL1(fcntl, IS32(1, F_ADD_SEALS))},
 	{CALL1(ioctl, IS32(1, FIONREAD))},
-	{CALL1(ioctl, IS32(1, TIOCOUTQ))},       /* what of its messages was not read yet */
+	{CALL1(ioctl, IS32(1, TIOCOUTQ))},       /* how much of its messages was not read yet */
 	{CALL1(ioctl, IS32(1, UDMABUF_CREATE))}, /* on a device that the broker opened */
 	/* The next broker's link takes the place of the last one's. */
 	{CALL1(dup3, IS32(1, START_LINK))},
@@ -106,8 +107,8 @@ static const struct allowed list[] = {
 	{OPTION(SO_SNDTIMEO)},
 	{OPTION(SO_PASSRIGHTS)},
 	{OPTION(SO_DEVMEM_DONTNEED)},
-	/* socket_abort(): no unix address is as long, and Landlock denies TCP to connect, but not
-	   to disconnect. */
+	/* socket_abort(), which disconnects. No unix address is as long as this; and Landlock lets
+	   TCP disconnect, but not connect. */
 	{CALL1(connect, IS32(2, sizeof(struct sockaddr_storage)))},
 	{CALL2(socketpair, IS32(0, AF_UNIX), IS32(1, SOCK_SEQPACKET | SOCK_CLOEXEC))},
 	{CALL2(socketpair, IS32(0, AF_UNIX),
@@ -141,16 +142,17 @@ static const struct allowed list[] = {
 	{CALL(gettid)},
 	{CALL(rt_sigprocmask)},
 	{CALL1(rt_sigaction,
-	       IS32(0, __SIGRTMIN + 1))}, /* the C library does, before the first thread */
+	       IS32(0, __SIGRTMIN + 1))}, /* the C library, when it starts the first thread */
 	{CALL(rt_sigreturn)},
 	{CALL(exit)},
 	{CALL(exit_group)},
 	{CALL2(prlimit64, IS32(0, 0), IS(2, 0))}, /* reads its own */
 	{CALL1(prctl, IS32(0, PR_SET_NAME))},
-	{CALL1(prctl, IS32(0, PR_SET_PTRACER))}, /* a broker that may take rings, under Yama */
+	{CALL1(prctl,
+	       IS32(0, PR_SET_PTRACER))}, /* Yama: hands and the next broker take descriptors */
 };
 
-/* What making a ring takes, and reading of the calls that want one. */
+/* What the ring-maker needs to make rings, and to read and answer the calls that want one. */
 static const struct allowed maker_list[] = {
 	{CALL1(ioctl, IS32(1, SECCOMP_IOCTL_NOTIF_RECV))},
 	{CALL1(ioctl, IS32(1, SECCOMP_IOCTL_NOTIF_SEND))},
@@ -181,16 +183,17 @@ static int fill(scmp_filter_ctx f, const struct allowed *calls, size_t n)
 	return r;
 }
 
-/* What is not decided by a constant, or not allowed. */
+/* Calls that the list cannot say: what is done differs, or the number is not known yet. */
 static int fill_rest(scmp_filter_ctx f, enum filter_rings rings)
 {
 	uint32_t action = rings == FILTER_RINGS_MADE ? SCMP_ACT_NOTIFY : SCMP_ACT_ALLOW;
 	int r = seccomp_rule_add(f, action, SCMP_SYS(io_uring_setup), 0);
-	/* abort() sends it to itself. */
+	/* abort() sends a signal to its own process, whose number is filled in when it is loaded.
+	 */
 	if (r == 0)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 				     IS32(0, FILTER_OWN_PID));
-	/* Its flags are in memory. The C library makes do with clone(). */
+	/* clone3() has its flags in memory. After ENOSYS the C library uses clone(). */
 	if (r == 0)
 		r = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	return r;

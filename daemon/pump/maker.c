@@ -33,7 +33,7 @@
 #define SOCK  3 /* the maker's only descriptors, beside standard ones */
 #define CALLS 4
 
-/* The wish, with the CQ's file, and the reply, with the SQEs' file. */
+/* The wish, with which the CQ's file comes; and the reply, with which the SQEs' file comes. */
 struct talk {
 	unsigned entries;
 	struct io_uring_params p;
@@ -79,7 +79,7 @@ static size_t cq_bytes(const struct talk *t)
 	return uring_cq_bytes(t->p.cq_entries, t->p.flags & IORING_SETUP_CQE32 ? 32 : 16);
 }
 
-/* In memory of files: the CQ's, which came, and the SQEs', which is made. */
+/* Makes a ring in memory of two files: the CQ's came with the wish, the SQEs' is new and empty. */
 static int make_in(struct talk *t, int cq_file, int sqes_file)
 {
 	size_t sqes_bytes = t->entries * sizeof(struct io_uring_sqe), bytes = cq_bytes(t);
@@ -104,7 +104,7 @@ static int make_in(struct talk *t, int cq_file, int sqes_file)
 static int make(struct talk *t, int cq_file, int *ret_sqes)
 {
 	*ret_sqes = -1;
-	/* What the kernel would refuse, too, but not before it is mapped. */
+	/* The kernel would refuse these, too, but only after so much was mapped. */
 	if (t->entries == 0 || t->entries > URING_SQ_ENTRIES || t->p.cq_entries > 1u << 20)
 		return -EINVAL;
 	t->p = (struct io_uring_params){.flags = FLAGS_MUST | (t->p.flags & FLAGS_MAY),
@@ -116,8 +116,8 @@ static int make(struct talk *t, int cq_file, int *ret_sqes)
 }
 
 /*
- * Again if it was interrupted: the kernel runs work of closed rings on whoever made them, and ends
- * what waits for that.
+ * ioctl() on CALLS, again if it was interrupted: when a ring is closed the kernel runs the rest of
+ * its work on the task that made it, and for that interrupts a call in which the task waits.
  */
 static int again(unsigned long request, void *arg)
 {
@@ -129,8 +129,8 @@ static int again(unsigned long request, void *arg)
 }
 
 /*
- * The call that waits returns the ring's descriptor. In two steps: SECCOMP_ADDFD_FLAG_SEND, which
- * is one, makes the call return 0 if it is interrupted (Linux 6.18).
+ * Has the pump's call return the ring's descriptor. That takes two steps: SECCOMP_ADDFD_FLAG_SEND,
+ * which does both at once, has the call return 0 if this process is interrupted (Linux 6.18).
  */
 static int hand_over(uint64_t id, int ring)
 {
@@ -142,7 +142,8 @@ static int hand_over(uint64_t id, int ring)
 	return fd < 0 ? fd : again(SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
-/* One call, for which the wish came before. Returns 0, or the errno that the call returns. */
+/* Serves one call, whose wish has come before. Returns 0, or the error that the call is to return.
+ */
 static int serve_call(uint64_t id)
 {
 	struct talk t;
@@ -156,7 +157,7 @@ static int serve_call(uint64_t id)
 	return r < 0 ? r : hand_over(id, ring);
 }
 
-/* The kernel's structures may be longer than ours. */
+/* A newer kernel's structures may be longer than those that this was compiled with. */
 union call {
 	struct seccomp_notif call;
 	struct seccomp_notif_resp answer;
@@ -181,7 +182,7 @@ static void serve(void)
 	}
 }
 
-/* The first message brings the calls. */
+/* The maker's life. The first message brings the descriptor CALLS. */
 static _Noreturn void live(int sock)
 {
 	struct talk t;
@@ -227,10 +228,11 @@ int maker_start(void)
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	/* fork() would write to more of the memory that both share. */
+	/* The C library's fork() writes to more memory, and each page that one of the two writes
+	 * is no longer shared. */
 	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (pid == 0) {
-		/* Beyond the numbers that it is to have. */
+		/* Above the numbers that live() moves it and CALLS to. */
 		int sock = fcntl(pair[1], F_DUPFD_CLOEXEC, CALLS + 1);
 		live(sock);
 	}

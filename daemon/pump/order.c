@@ -24,7 +24,7 @@ static uint64_t answered(struct client *c, uint64_t now_ns)
 
 struct order *order_begin(struct client *c, const struct msg_hdr *request)
 {
-	/* The queues are gone before the client, and their orders over. */
+	/* There is nothing to abandon: a client ends after its queues, when its order is over. */
 	static const struct pending_kind kind = {.look = answered};
 	struct order *o = &c->session.pending.order;
 	pending_begin(c, request, &kind);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A request about flows, carried out by the thread of the queue that has them. A client has at most
- * one, since it is the client's pending request. The client's thread fills it in, gives it, and
- * leaves it alone until it is over; what is known to be wrong it refuses by itself.
+ * An order: a request about flows, which the thread of the queue that has these flows carries out.
+ * A client has one order at most, since it is the client's pending request. The client's thread
+ * refuses by itself what it knows to be wrong. Otherwise it fills the order in, gives it to the
+ * queue's thread, and does not touch it until it is over.
  *
  * The queue's thread takes the order when its eventfd wakes it, and looks at it in each turn until
- * it is over. A queue takes an order for the last time when it is QUIET: an order that comes later
- * is refused by the client's thread. So each is answered, and none waits for hardware.
+ * it is over. It takes orders for the last time when the queue is QUIET; an order that comes later
+ * the client's thread refuses. So each order is answered, also while the kernel takes its time to
+ * let go of the queue's hardware.
  */
 #ifndef ZCRXD_ORDER_H
 #define ZCRXD_ORDER_H
@@ -16,12 +18,12 @@
 
 /* ---- on the client's thread ---- */
 
-/* The request waits for its order, which is blank. */
+/* Makes the client's pending request one that waits for an order. Returns the order, blank. */
 struct order *order_begin(struct client *c, const struct msg_hdr *request);
 
 /*
- * Gives it to the queue's thread, which calls o->look() until that calls order_finish(). look()
- * returns when it is to be called again at the latest. Returns REQUEST_PENDING.
+ * Gives the order to the queue's thread, which calls o->look() until that calls order_finish().
+ * look() returns the time at which it is to be called again at the latest. Returns REQUEST_PENDING.
  */
 uint32_t order_give(struct queue *q, struct order *o);
 

@@ -145,7 +145,7 @@ int queue_thread_started(struct queue *q)
 
 void queue_thread_tell(struct queue *q, enum queue_told what)
 {
-	if (q->told) /* this thread alone writes it */
+	if (q->told) /* no other thread writes it */
 		return;
 	__atomic_store_n(&q->told, what, __ATOMIC_RELEASE);
 	eventfd_write(q->poke, 1);

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread that serves a queue: so the queues of a client use several processors, and whatever a
- * client can make blocking (a socket whose lock it holds in a page fault, a close that lingers)
- * blocks one queue.
+ * The thread that serves a queue. Since each queue has one, the queues of a client use several
+ * processors, and whatever a client can make blocking (a socket whose lock it holds in a page
+ * fault, a close that lingers) blocks one queue.
  *
- * It owns the queue, both rings, the flows and their sockets from the beginning of the queue to its
- * end; a ring may be used by the thread only that enabled it. Nobody else touches them, so no turn
- * takes a lock. The client's thread and this one say three things to each other:
- *   an order       a request about flows, and its answer (order.h)
- *   told           to close, or to end since zcrxd stops
- *   thread         work.h: is over when the queue is GONE; then the client's thread frees the queue
- * by an eventfd in each direction. An idle queue's thread sleeps in its loop and is not woken.
+ * The thread owns the queue, both rings, the flows and their sockets from the beginning of the
+ * queue to its end; the kernel lets only the thread that enabled a ring use it. Nobody else touches
+ * them, so no turn takes a lock. The client's thread and this one pass each other three things,
+ * each announced by an eventfd:
+ * - q->order: a request about flows; its answer comes back in it (order.h);
+ * - q->told: the queue is to close, or to end since zcrxd stops;
+ * - q->thread (work.h): is over when the queue is GONE; then the client's thread frees the queue.
+ * The thread of an idle queue sleeps in its loop and is not woken.
  *
- * The queues of a client share the table of flow ids (flows.h) under a mutex that is taken when a
- * flow is made or dropped. A turn finds its flows in the table without it: slots never move, and
- * each slot says whose it is.
+ * The thread waits for the broker when a flow of its is charged, or when a rule is set or deleted
+ * for one: meanwhile its queue stands still.
+ *
+ * The queues of a client share the table of flow ids (flows.h). Its mutex is taken when a flow is
+ * made or dropped. A turn finds its flows in the table without the mutex: slots never move, and
+ * each says whose it is.
  */
 #ifndef ZCRXD_QUEUE_THREAD_H
 #define ZCRXD_QUEUE_THREAD_H
@@ -30,7 +34,7 @@ int queue_thread_start(struct queue *q);
  */
 int queue_thread_started(struct queue *q);
 
-/* Tells the thread to end the queue. What it was told first counts. */
+/* Tells the thread to end the queue. Only the first call for a queue does anything. */
 void queue_thread_tell(struct queue *q, enum queue_told what);
 
 #endif
