@@ -199,6 +199,13 @@ class Descriptors(unittest.TestCase):
             for fd in fds:
                 self.addCleanup(os.close, fd)
 
+    def test_what_was_read_counts_no_more(self):
+        """Of more clients than the user's share would do for if each kept some."""
+        for _ in range(12):
+            connection = self.daemon.connect(self)
+            connection.sock.settimeout(world.PATIENCE)
+            client.Queue(connection, client.Area(connection, AREA))
+
     def test_what_lies_unread_counts_until_nobody_can_read_it(self):
         """The process that could has gone, but passed its end on; the session has ended."""
         def sockets():
