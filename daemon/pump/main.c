@@ -72,7 +72,9 @@ static int on_class(struct pump *p, const struct link_class *m, int *fds)
 {
 	(void)fds;
 	p->orphan_ms = m->orphan_seconds * 1000;
-	return ask_class(m);
+	int r = ask_class(m);
+	/* Without memory for it the class before stays: the broker judges by the new one anyway. */
+	return r == -ENOMEM && ask_has_class() ? 0 : r;
 }
 
 static int on_stop(struct pump *p, const struct link_nothing *m, int *fds)
@@ -117,6 +119,20 @@ static int take(struct pump *p, const union link_any *m, int *fds)
 	}
 }
 
+/*
+ * A message came without its descriptors, because this process may open no more. If it was a reply
+ * whoever waits is told, else it is dropped.
+ */
+static void link_missed(union link_any *m)
+{
+	if (!m->hdr.serial)
+		return;
+	m->hdr.size = sizeof(m->hdr);
+	m->hdr.nfds = 0;
+	m->hdr.error = -EMFILE;
+	ask_replied(m, sizeof(m->hdr), NULL, 0);
+}
+
 /* The next message. Returns 0, or a negative errno: then there is no broker any more. */
 static int link_turn(struct pump *p)
 {
@@ -124,7 +140,9 @@ static int link_turn(struct pump *p)
 	int fds[MSG_FDS_MAX];
 	uint32_t nfds = 0;
 	int n = wire_recv(START_LINK, &m.any, fds, &nfds, MSG_DONTWAIT);
-	if (n == -EAGAIN || n == -EINTR)
+	if (n == -EMFILE)
+		link_missed(&m);
+	if (n == -EAGAIN || n == -EINTR || n == -EMFILE || n == -ENOMEM || n == -ENOBUFS)
 		return 0;
 	if (n <= 0)
 		return n < 0 ? n : -EPIPE;

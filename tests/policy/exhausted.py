@@ -261,6 +261,33 @@ class Files(unittest.TestCase):
         ours.close()
         theirs.close()
 
+    def test_a_queue_that_finds_no_room_is_refused(self):
+        """Whichever of the descriptors that it needs is the one too many."""
+        daemon = Daemon(self)
+        connection = daemon.connect(self)
+        connection.sock.settimeout(world.PATIENCE)
+        pid = daemon.document()["clients"][0]["pump"]
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        area = client.Area(connection, AREA)
+        refused = 0
+        for room in range(32):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (self.limit(pid, room), before[1]))
+            try:
+                client.Queue(connection, area).close()
+                break
+            except client.Refused as e:
+                self.assertEqual((e.reason, e.errno), ("DAEMON_LIMIT", errno.EMFILE), room)
+                refused += 1
+            finally:
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        self.assertGreater(refused, 3)
+
+    def limit(self, pid, room):
+        """With which it may open so many files more."""
+        found = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}
+        free = (fd for fd in range(1 << 16) if fd not in found)
+        return [next(free) for _ in range(room + 1)][-1]
+
 
 LOCKED = 8 << 20
 
