@@ -33,8 +33,12 @@
 #define SOCK  3 /* the maker's only descriptors, beside standard ones */
 #define CALLS 4
 
-/* The wish, with which the CQ's file comes; and the reply, with which the SQEs' file comes. */
+/*
+ * The wish, with the CQ's file, and the reply, with the SQEs' file. The call says the wish's serial:
+ * one that was interrupted, or failed, leaves a wish or a reply that nobody takes.
+ */
 struct talk {
+	unsigned serial;
 	unsigned entries;
 	struct io_uring_params p;
 };
@@ -70,6 +74,17 @@ static int talk_receive(int sock, struct talk *t, int *ret_fd, int flags)
 	if (c && c->cmsg_type == SCM_RIGHTS)
 		memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
 	return n < 0 ? -errno : n == sizeof(*t) ? 0 : -EPIPE;
+}
+
+/* The message with this serial; those before it are dropped. */
+static int talk_find(int sock, unsigned serial, struct talk *t, int *ret_fd)
+{
+	int r = talk_receive(sock, t, ret_fd, MSG_DONTWAIT);
+	while (r == 0 && t->serial != serial) {
+		fd_close(*ret_fd);
+		r = talk_receive(sock, t, ret_fd, MSG_DONTWAIT);
+	}
+	return r;
 }
 
 /* ---- the maker's side ---- */
@@ -142,12 +157,11 @@ static int hand_over(uint64_t id, int ring)
 	return fd < 0 ? fd : again(SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
-/* Serves one call, whose wish has come before. Returns 0, or the error that the call is to return.
- */
-static int serve_call(uint64_t id)
+/* One call, for which the wish came before. Returns 0, or the errno that the call returns. */
+static int serve_call(uint64_t id, unsigned serial)
 {
 	struct talk t;
-	int cq, sqes = -1, r = talk_receive(SOCK, &t, &cq, MSG_DONTWAIT);
+	int cq, sqes = -1, r = talk_find(SOCK, serial, &t, &cq);
 	_cleanup_(fd_closep) int ring = r < 0 ? -EPERM : make(&t, cq, &sqes);
 	r = ring < 0 ? ring : restrict_any(ring);
 	if (r == 0)
@@ -175,7 +189,7 @@ static void serve(void)
 		if (!(in[0].revents & POLLIN) || ioctl(CALLS, SECCOMP_IOCTL_NOTIF_RECV, &c) < 0)
 			continue;
 		uint64_t id = c.call.id;
-		int r = serve_call(id);
+		int r = serve_call(id, (unsigned)c.call.data.args[0]);
 		c = (union call){.answer = {.id = id, .error = r}};
 		if (r < 0)
 			(void)again(SECCOMP_IOCTL_NOTIF_SEND, &c);
@@ -201,6 +215,7 @@ static _Noreturn void live(int sock)
 static struct {
 	pthread_mutex_t lock; /* a wish and its call belong together */
 	int sock;
+	unsigned serial;
 } maker = {.lock = PTHREAD_MUTEX_INITIALIZER, .sock = -1};
 
 static int by_maker(unsigned entries, struct io_uring_params *p, int cq_file, int *ret_sqes)
@@ -208,15 +223,18 @@ static int by_maker(unsigned entries, struct io_uring_params *p, int cq_file, in
 	struct talk t = {.entries = entries, .p = *p};
 	int sqes = -1;
 	pthread_mutex_lock(&maker.lock);
+	unsigned serial = t.serial = ++maker.serial;
 	int ring = talk_send(maker.sock, &t, cq_file, 0);
 	if (ring == 0)
-		ring = io_uring_setup(0, NULL);
-	int r = ring < 0 ? ring : talk_receive(maker.sock, &t, &sqes, MSG_DONTWAIT);
+		ring = io_uring_setup(serial, NULL);
+	int r = ring < 0 ? ring : talk_find(maker.sock, serial, &t, &sqes);
 	pthread_mutex_unlock(&maker.lock);
-	if (r < 0 && ring >= 0)
+	if (r == 0 && cq_file >= 0 && sqes < 0)
+		r = -EMFILE; /* this process may open no more */
+	if (r < 0) {
 		fd_close(ring);
-	if (r < 0)
 		return r;
+	}
 	*p = t.p;
 	if (ret_sqes)
 		*ret_sqes = sqes;
