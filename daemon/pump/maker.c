@@ -196,15 +196,19 @@ static void serve(void)
 	}
 }
 
-/* The maker's life. The first message brings the descriptor CALLS. */
-static _Noreturn void live(int sock)
+/*
+ * What else the pump has open is closed first: the pump's end of the socket, by which this process
+ * is told to end, the client's socket and the link. The first message brings the calls.
+ */
+static _Noreturn void live(int sock, pid_t pump)
 {
 	struct talk t;
 	int calls;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (talk_receive(sock, &t, &calls, 0) < 0 || calls < 0 || dup2(sock, SOCK) < 0 ||
-	    dup2(calls, CALLS) < 0 || close_range(CALLS + 1, ~0u, 0) < 0 ||
-	    filter_enter_maker() < 0)
+	if (getppid() != pump || dup2(sock, SOCK) < 0 || close_range(SOCK + 1, ~0u, 0) < 0)
+		_exit(1);
+	if (talk_receive(SOCK, &t, &calls, 0) < 0 || calls < 0 || dup2(calls, CALLS) < 0 ||
+	    close_range(CALLS + 1, ~0u, 0) < 0 || filter_enter_maker() < 0)
 		_exit(1);
 	serve();
 	_exit(0);
@@ -246,14 +250,12 @@ int maker_start(void)
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	/* The C library's fork() writes to more memory, and each page that one of the two writes
-	 * is no longer shared. */
+	signal(SIGCHLD, SIG_IGN); /* the sandbox has no wait() */
+	pid_t self = getpid();
+	/* fork() would write to more of the memory that both share. */
 	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-	if (pid == 0) {
-		/* Above the numbers that live() moves it and CALLS to. */
-		int sock = fcntl(pair[1], F_DUPFD_CLOEXEC, CALLS + 1);
-		live(sock);
-	}
+	if (pid == 0)
+		live(pair[1], self);
 	int r = pid < 0 ? -errno : 0;
 	fd_close(pair[1]);
 	maker.sock = r < 0 ? fd_close(pair[0]) : pair[0];
