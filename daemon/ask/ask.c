@@ -105,7 +105,10 @@ static void converse(struct waiter *w, union link_any *m)
 	union link_any request = *m; /* *m becomes the reply */
 	uint64_t give_up_ns = clock_ns() + WAIT_NS;
 	while (w->result > 0 && !asking.given_up) {
-		uint64_t now = clock_ns(), until = give_up_ns;
+		uint64_t now = clock_ns();
+		if (asking.broken)
+			give_up_ns = now + WAIT_NS; /* the next broker has as long */
+		uint64_t until = give_up_ns;
 		if (now >= give_up_ns)
 			break;
 		if (!w->sent && !asking.broken) {
