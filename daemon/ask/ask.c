@@ -55,6 +55,9 @@ static struct {
 	 */
 	uint64_t amounts[ACCOUNT_KINDS];
 	uint32_t in_flight;
+	/* What is less by now and it could not be told: the next message says it, too. */
+	uint64_t owed[ACCOUNT_KINDS];
+	uint32_t owed_landed;
 } asking = {.lock = PTHREAD_MUTEX_INITIALIZER, .link = -1};
 
 static void cond_init(void)
@@ -311,6 +314,8 @@ void ask_again(void)
 	pthread_mutex_lock(&asking.lock);
 	memcpy(m.as_HAVE.amounts, asking.amounts, sizeof(asking.amounts));
 	m.as_HAVE.in_flight = asking.in_flight;
+	memset(asking.owed, 0, sizeof(asking.owed));
+	asking.owed_landed = 0;
 	asking.broken = send_as(&m, LINK_HAVE, 0) < 0;
 	pthread_cond_broadcast(&asking.came);
 	pthread_mutex_unlock(&asking.lock);
@@ -338,11 +343,12 @@ bool account_is_answered(void)
  */
 void ask_release(uint32_t kind, uint64_t n)
 {
-	union link_any m = {.as_RELEASE = {.kind = kind, .n = n}};
 	pthread_mutex_lock(&asking.lock);
 	asking.amounts[kind] -= n;
-	if (!asking.broken)
-		ask_tell(&m, LINK_RELEASE);
+	asking.owed[kind] += n;
+	union link_any m = {.as_RELEASE = {.kind = kind, .n = asking.owed[kind]}};
+	if (!asking.broken && send_as(&m, LINK_RELEASE, 0) == 0)
+		asking.owed[kind] = 0;
 	pthread_mutex_unlock(&asking.lock);
 }
 
@@ -355,10 +361,11 @@ void ask_part_with(uint32_t kind)
 
 void ask_landed(uint32_t n)
 {
-	union link_any m = {.as_LANDED = {.n = n}};
 	pthread_mutex_lock(&asking.lock);
 	asking.in_flight -= n;
-	if (!asking.broken)
-		ask_tell(&m, LINK_LANDED);
+	asking.owed_landed += n;
+	union link_any m = {.as_LANDED = {.n = asking.owed_landed}};
+	if (!asking.broken && send_as(&m, LINK_LANDED, 0) == 0)
+		asking.owed_landed = 0;
 	pthread_mutex_unlock(&asking.lock);
 }
