@@ -646,7 +646,7 @@ const char *pumps_why_not_taken(const struct pumps *all)
 
 static bool is_settled(const struct pump *p)
 {
-	int sock = p->taken ? -1 : pidfd_getfd(p->pidfd, START_NEXT, 0);
+	int sock = p->taken ? -1 : link_take(p->pidfd);
 	bool settled = p->dead || p->broken || (sock >= 0 && LIST_EMPTY(&p->errands));
 	fd_close(sock);
 	return settled;

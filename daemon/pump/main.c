@@ -234,7 +234,8 @@ static void broker_came(struct pump *p)
 	dup3(p->next, START_LINK, O_CLOEXEC);
 	fd_close(p->next);
 	p->next = -1;
-	if (next_make(p) < 0)
+	/* Without another link its number stays in use, by what no broker takes for one. */
+	if (next_make(p) < 0 && dup3(START_REPORT, START_NEXT, O_CLOEXEC) < 0)
 		fd_close(START_NEXT);
 	ask_init(START_LINK);
 }
