@@ -352,10 +352,14 @@ void ask_release(uint32_t kind, uint64_t n)
 	pthread_mutex_unlock(&asking.lock);
 }
 
-void ask_part_with(uint32_t kind)
+/* In one step: a HAVE between the two would say that the broker has the charge already. */
+void ask_keep(uint32_t id)
 {
+	union link_any m = {.as_KEEP = {.id = id}};
 	pthread_mutex_lock(&asking.lock);
-	asking.amounts[kind]--;
+	asking.amounts[ACCOUNT_AREAS]--;
+	if (!asking.broken)
+		ask_tell(&m, LINK_KEEP);
 	pthread_mutex_unlock(&asking.lock);
 }
 

@@ -83,8 +83,8 @@ void ask_give_up(void);
 void ask_release(uint32_t kind, uint64_t n);
 void ask_landed(uint32_t n);
 
-/* The broker keeps the charge of one of a kind: this pump does not release it. */
-void ask_part_with(uint32_t kind);
+/* The broker keeps the dma-buf with this number, and the charge of one area goes with it. */
+void ask_keep(uint32_t id);
 
 /* The client's user, to whom everything is charged. */
 struct user *ask_user(void);

@@ -12,7 +12,6 @@
 
 #include "base/fd.h"
 #include "daemon/ask/ask.h"
-#include "daemon/grant/account.h"
 #include "daemon/grant/files.h"
 
 struct kept {
@@ -62,10 +61,8 @@ int files_keep_later(struct kept **ret, struct user *u, int memfd, int dmabuf)
 
 void files_keep(struct kept *k)
 {
-	union link_any m = {.as_KEEP = {.id = k->id}};
 	fd_close(k->dmabuf);
 	fd_close(k->memfd);
-	ask_part_with(ACCOUNT_AREAS); /* the charge of an area becomes the dma-buf's */
-	ask_tell(&m, LINK_KEEP);
+	ask_keep(k->id);
 	free(k);
 }
