@@ -11,16 +11,20 @@
 #include "daemon/broker/serve.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/holder.h"
+#include "daemon/grant/kernel.h"
 #include "daemon/grant/lease.h"
 
-static int judge(const struct policy_class *class, const struct link_lease *m, char *why)
+int serve_lease_judge(const struct policy_class *class, uint32_t backend, char *ret_why)
 {
-	const struct policy_request r = {.what = POLICY_BACKEND, .backend = m->backend};
-	if (m->backend != MSG_BACKEND_ZCRX && m->backend != MSG_BACKEND_DEVMEM)
+	const struct policy_request r = {.what = POLICY_BACKEND, .backend = backend};
+	if (backend != MSG_BACKEND_ZCRX && backend != MSG_BACKEND_DEVMEM)
 		return -EINVAL;
 	struct policy_verdict v = policy_judge(class, &r);
-	snprintf(why, LINK_TEXT_BYTES, "%s", v.reason ? v.why : "");
-	return v.reason ? -EACCES : 0;
+	const char *why = v.reason ? v.why : NULL;
+	if (!why && backend == MSG_BACKEND_ZCRX)
+		why = kernel_refuses_zcrx();
+	snprintf(ret_why, LINK_TEXT_BYTES, "%s", why ? why : "");
+	return why ? -EACCES : 0;
 }
 
 static void lease_say(const struct held_lease *h, struct link_lease_reply *ret)
@@ -68,7 +72,7 @@ int on_lease(struct pump *p, const struct link_lease *m, struct served *s)
 				  .nic = nic,
 				  .n = m->n,
 				  .poke = p->poke};
-	int r = judge(wish.class, m, ret->text);
+	int r = serve_lease_judge(wish.class, m->backend, ret->text);
 	if (r == 0)
 		r = lease_take(&h->lease, &wish, why);
 	classes_put(classes);

@@ -4,9 +4,17 @@
 #define ZCRXD_SERVE_LEASE_H
 
 #include "daemon/broker/pump.h"
+#include "policy/policy.h"
 
 /* All that the pump has end; its process has ended. */
 void serve_lease_end_all(struct pump *p);
+
+/*
+ * May the class receive with a backend that leases queues, on this kernel? It is judged again when
+ * a queue is registered, since a lease can be taken for one backend and used with the other.
+ * Returns 0, or a negative errno; *ret_why: LINK_TEXT_BYTES, why not, or "".
+ */
+int serve_lease_judge(const struct policy_class *class, uint32_t backend, char *ret_why);
 
 /* Queues of a NIC. */
 struct lease_place {

@@ -8,6 +8,7 @@
 #include "daemon/broker/pump.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_lease.h"
+#include "daemon/grant/classes.h"
 
 /* A NIC that is restarted for it takes seconds. */
 #define DEADLINE_MS 60000
@@ -58,6 +59,14 @@ static const struct errand_kind devmem_kind = {.deadline_ms = DEADLINE_MS,
 					       .gives = true,
 					       .done = devmem_done};
 
+static int judge(const struct pump *p, uint32_t backend, char *ret_why)
+{
+	struct classes *classes;
+	int r = serve_lease_judge(pump_class(p, &classes), backend, ret_why);
+	classes_put(classes);
+	return r;
+}
+
 static int start(struct pump *p, const struct msg_hdr *request, const struct errand *wish)
 {
 	int r = errand_start(p, request, wish);
@@ -71,10 +80,11 @@ int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
 {
 	struct lease_place at;
 	struct errand e = {.kind = &zcrx_kind, .lease = m->lease, .bytes = {0, m->area_bytes}};
-	(void)s;
 	if (__builtin_add_overflow(m->rq_offset, m->rq_bytes, &e.bytes[0]))
 		return -EINVAL;
-	int r = serve_lease_register(p, m->lease, &at);
+	int r = judge(p, MSG_BACKEND_ZCRX, s->reply.re_ZCRX.text);
+	if (r == 0)
+		r = serve_lease_register(p, m->lease, &at);
 	if (r < 0)
 		return r;
 	e.job = (struct hand_job){.kind = HAND_ZCRX,
@@ -99,8 +109,9 @@ int on_devmem(struct pump *p, const struct link_devmem *m, struct served *s)
 {
 	struct lease_place at;
 	struct errand e = {.kind = &devmem_kind, .lease = m->lease, .job = {.kind = HAND_DEVMEM}};
-	(void)s;
-	int r = serve_lease_register(p, m->lease, &at);
+	int r = judge(p, MSG_BACKEND_DEVMEM, s->reply.re_DEVMEM.text);
+	if (r == 0)
+		r = serve_lease_register(p, m->lease, &at);
 	if (r < 0)
 		return r;
 	e.job.devmem = (struct hand_devmem){.ifindex = at.ifindex, .n = at.n};

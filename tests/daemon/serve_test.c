@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,14 +16,57 @@
 #include "base/clock.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_host.h"
+#include "daemon/broker/serve_lease.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/flight_reader.h"
+#include "daemon/grant/kernel.h"
+#include "daemon/grant/leases.h"
+#include "nic/journal.h"
+#include "nic/restore.h"
+#include "policy/config.h"
 #include "proto/wire.h"
 
 static struct pump pump;
 static int end; /* the pump's end of the link */
 static sd_event *loop;
+
+/* The kernel and the NIC are made up. */
+#define NIC "lo"
+static const char *zcrx_refused;
+static char state_dir[] = "/tmp/zcrxd-serve.XXXXXX";
+
+const char *kernel_refuses_zcrx(void)
+{
+	return zcrx_refused;
+}
+
+int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *queues, nic_say say,
+		   char why[NIC_SENTENCE_BYTES])
+{
+	const struct nic_before before = {.name = NIC, .card = {.ifindex = 1}, .queues = *queues};
+	(void)nic, (void)say, (void)why;
+	return journal_write(dir, &before);
+}
+
+int nic_put_back(const char *dir, const char *nic, nic_say say)
+{
+	(void)say;
+	return journal_remove(dir, nic);
+}
+
+int nic_journal_resume(const char *dir, const char *nic, const struct nic_queues *queues,
+		       nic_say say, struct nic_before *ret)
+{
+	(void)dir, (void)nic, (void)queues, (void)say, (void)ret;
+	return -ENOENT;
+}
+
+int nic_keep_ready(const char *nic, const struct nic_queues *queues)
+{
+	(void)nic, (void)queues;
+	return 0;
+}
 
 static int nothing(sd_event_source *s, int fd, uint32_t events, void *data)
 {
@@ -30,15 +74,23 @@ static int nothing(sd_event_source *s, int fd, uint32_t events, void *data)
 	return 0;
 }
 
+static void backends_set(uint32_t backends)
+{
+	struct policy policy;
+	assert_int_equal(policy_init(&policy), 0);
+	policy.classes->host = POLICY_HOST_YES;
+	policy.classes->backends = backends;
+	policy.classes->nics = (struct policy_nics){calloc(1, sizeof(struct policy_nic)), 1};
+	strcpy(policy.classes->nics.nics[0].name, NIC);
+	assert_int_equal(classes_set(&policy), 0);
+}
+
 static int setup(void **state)
 {
 	int pair[2];
-	struct policy policy;
 	struct classes *classes;
 	(void)state;
-	assert_int_equal(policy_init(&policy), 0);
-	policy.classes->host = POLICY_HOST_YES;
-	assert_int_equal(classes_set(&policy), 0);
+	backends_set(BACKENDS_ALL);
 	pump = (struct pump){.id = 1, .pidfd = -1, .poke = -1};
 	pump.is.uid = pump.who.uid = getuid();
 	strcpy(pump.who.class, POLICY_DEFAULT);
@@ -60,6 +112,7 @@ static int teardown(void **state)
 {
 	uint64_t used[ACCOUNT_KINDS];
 	(void)state;
+	serve_lease_end_all(&pump);
 	serve_host_end_all(&pump);
 	serve_release(&pump);
 	sd_event_source_disable_unref(pump.io);
@@ -224,6 +277,56 @@ static void a_connection_that_is_given_up_is_answered_no_more(void **state)
 	close(peer);
 }
 
+/* A lease that was taken for one backend is no way to the other. */
+static void backends_are_judged_when_a_queue_is_registered(void **state)
+{
+	union link_any m = {.as_DEVMEM = {.lease = 1}};
+	(void)state;
+	assert_int_equal(ask(m, LINK_DEVMEM), -ENOENT);
+	backends_set(BACKEND_BIT_COPY);
+	say(&m, LINK_DEVMEM);
+	assert_int_equal(answer(&m, LINK_DEVMEM), -EACCES);
+	assert_non_null(strstr(m.re_DEVMEM.text, "backends="));
+	assert_int_equal(ask((union link_any){.as_ZCRX = {.lease = 1}}, LINK_ZCRX), -EACCES);
+	backends_set(BACKENDS_ALL);
+}
+
+static void nobody_gets_zcrx_of_a_kernel_with_holes(void **state)
+{
+	union link_any zcrx = {.as_ZCRX = {.lease = 1}};
+	union link_any lease = {.as_LEASE = {.lease = 1, .n = 1, .backend = MSG_BACKEND_ZCRX}};
+	(void)state;
+	assert_int_equal(ask(zcrx, LINK_ZCRX), -ENOENT);
+	zcrx_refused = "It has holes.";
+	say(&zcrx, LINK_ZCRX);
+	assert_int_equal(answer(&zcrx, LINK_ZCRX), -EACCES);
+	assert_string_equal(zcrx.re_ZCRX.text, zcrx_refused);
+	say(&lease, LINK_LEASE);
+	assert_int_equal(answer(&lease, LINK_LEASE), -EACCES);
+	assert_string_equal(lease.re_LEASE.text, zcrx_refused);
+	assert_int_equal(ask((union link_any){.as_DEVMEM = {.lease = 1}}, LINK_DEVMEM), -ENOENT);
+	zcrx_refused = NULL;
+}
+
+static int setup_all(void **state)
+{
+	static uint32_t queue;
+	static struct config_nic nic = {.name = NIC, .queues = {&queue, 1}, .linger_seconds = 3600};
+	(void)state;
+	if (!mkdtemp(state_dir))
+		return -1;
+	leases_init(&nic, state_dir);
+	leases_settle();
+	return 0;
+}
+
+static int teardown_all(void **state)
+{
+	(void)state;
+	leases_done();
+	return rmdir(state_dir);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -232,6 +335,8 @@ int main(void)
 		CASE(a_socket_of_the_host_is_charged_first),
 		CASE(a_connection_is_handed_over_once_it_is_made),
 		CASE(a_connection_that_is_given_up_is_answered_no_more),
+		CASE(backends_are_judged_when_a_queue_is_registered),
+		CASE(nobody_gets_zcrx_of_a_kernel_with_holes),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup_all, teardown_all);
 }
