@@ -70,6 +70,16 @@ static int count(struct pump *p, bool listening)
 	return 0;
 }
 
+/* The broker's descriptors: a pump can give a charge back while the broker has the socket. */
+static bool has_as_many_as_flows(const struct pump *p)
+{
+	const struct held_host *h;
+	uint64_t n = 0;
+	LIST_FOREACH (h, &p->hosts, link)
+		n++;
+	return n >= p->charged[ACCOUNT_FLOWS];
+}
+
 int on_host_listen(struct pump *p, const struct link_host *m, struct served *s)
 {
 	const struct msg_flow_host wish = wish_of(m);
@@ -87,7 +97,7 @@ int on_host_open(struct pump *p, const struct link_host *m, struct served *s)
 	const struct msg_flow_host wish = wish_of(m);
 	int r = m->id == 0 || host_find(p, m->id) ? -EINVAL : judge(p, m, false);
 	if (r == 0)
-		r = count(p, false);
+		r = has_as_many_as_flows(p) ? -EDQUOT : count(p, false);
 	struct held_host *h = r < 0 ? NULL : calloc(1, sizeof(*h));
 	if (!h)
 		return r < 0 ? r : -ENOMEM;

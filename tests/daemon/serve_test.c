@@ -199,6 +199,10 @@ static void a_socket_of_the_host_is_charged_first(void **state)
 	charge(ACCOUNT_FLOWS, 1);
 	assert_int_equal(open_host(2, &loopback), 0);
 	assert_int_equal(open_host(3, &loopback), -EDQUOT);
+	/* Those two are there still, whatever it says of its flows. */
+	release(ACCOUNT_FLOWS, 1);
+	charge(ACCOUNT_FLOWS, 1);
+	assert_int_equal(open_host(3, &loopback), -EDQUOT);
 	close(first);
 }
 
