@@ -46,6 +46,21 @@ static int lease_record(struct pump *p, struct held_lease *h)
 }
 
 /*
+ * A pump takes a lease before it has the queue charged: it may be one ahead. One that a hand was
+ * given up for is the pump's until it ends, and not counted.
+ */
+static bool has_leases_uncharged(struct pump *p)
+{
+	const struct held_lease *h;
+	uint64_t n = 0;
+	pthread_mutex_lock(&p->lock);
+	LIST_FOREACH (h, &p->leases, link)
+		n += !h->given_up;
+	pthread_mutex_unlock(&p->lock);
+	return n > __atomic_load_n(&p->charged[ACCOUNT_QUEUES], __ATOMIC_RELAXED);
+}
+
+/*
  * If the broker before was killed when it had made the lease and had not answered, the pump asks
  * again, and has the lease already: that lease is the answer.
  */
@@ -61,6 +76,10 @@ int on_lease(struct pump *p, const struct link_lease *m, struct served *s)
 	if (h) {
 		lease_say(h, ret);
 		return 0;
+	}
+	if (has_leases_uncharged(p)) {
+		snprintf(ret->text, sizeof(ret->text), "More queues are leased than were charged.");
+		return -EDQUOT;
 	}
 	h = calloc(1, sizeof(*h));
 	if (!h)

@@ -69,6 +69,20 @@ struct steering {
 	int netns; /* or -1 */
 };
 
+/* One for each flow, more for a listener on all addresses; and one flow may be ahead. */
+static bool has_rules_uncharged(const struct pump *p)
+{
+	const struct held_lease *h;
+	const struct held_rule *rule;
+	uint64_t n = 0;
+	LIST_FOREACH (h, &p->leases, link)
+		LIST_FOREACH (rule, &h->rules, link)
+			n++;
+	return n > __atomic_load_n(&p->charged[ACCOUNT_FLOWS], __ATOMIC_RELAXED) +
+			   STEERED_RULES_MAX * __atomic_load_n(&p->charged[ACCOUNT_LISTENERS],
+							       __ATOMIC_RELAXED);
+}
+
 static int steer(struct pump *p, const struct steering *x, struct link_steer_reply *ret)
 {
 	struct held_lease *h = held_find(p, x->lease);
@@ -78,6 +92,11 @@ static int steer(struct pump *p, const struct steering *x, struct link_steer_rep
 		return -ENOENT;
 	if (rules_free(p, h, x->rule) < 0)
 		return -EINVAL;
+	if (has_rules_uncharged(p)) {
+		snprintf(ret->text, sizeof(ret->text),
+			 "More rules are set than flows were charged.");
+		return -EDQUOT;
+	}
 	const char *why =
 		steered_by_facts(&set, h->lease, pump_class(p, &classes), &x->facts, x->netns);
 	classes_put(classes);

@@ -312,6 +312,24 @@ static void nobody_gets_zcrx_of_a_kernel_with_holes(void **state)
 	zcrx_refused = NULL;
 }
 
+/* Queues that are leased were charged, but for the one that is being opened. */
+static void a_lease_is_charged_as_a_queue(void **state)
+{
+	union link_any m = {.as_LEASE = {.n = 1, .backend = MSG_BACKEND_DEVMEM}};
+	union link_any over = {.as_LEASE_END = {.id = 1}};
+	(void)state;
+	m.as_LEASE.lease = 1;
+	assert_int_equal(ask(m, LINK_LEASE), 0);
+	m.as_LEASE.lease = 2;
+	assert_int_equal(ask(m, LINK_LEASE), -EDQUOT);
+	charge(ACCOUNT_QUEUES, 1);
+	assert_int_equal(ask(m, LINK_LEASE), -EBUSY); /* the NIC has one */
+	assert_int_equal(ask(over, LINK_LEASE_END), 0);
+	assert_int_equal(ask(m, LINK_LEASE), 0);
+	over.as_LEASE_END.id = 2;
+	assert_int_equal(ask(over, LINK_LEASE_END), 0);
+}
+
 static int setup_all(void **state)
 {
 	static uint32_t queue;
@@ -341,6 +359,7 @@ int main(void)
 		CASE(a_connection_that_is_given_up_is_answered_no_more),
 		CASE(backends_are_judged_when_a_queue_is_registered),
 		CASE(nobody_gets_zcrx_of_a_kernel_with_holes),
+		CASE(a_lease_is_charged_as_a_queue),
 	};
 	return cmocka_run_group_tests(tests, setup_all, teardown_all);
 }
