@@ -170,11 +170,13 @@ int on_memory(struct pump *p, const struct link_memory *m, struct served *s)
 	return fd < 0 ? fd : 0;
 }
 
+/* Whose line it is the broker says, and nothing that a client does is worse than a warning. */
 void on_log(struct pump *p, const struct link_log *m)
 {
 	if (m->cause >= LOG_CAUSES || m->priority > 7)
 		return;
-	log_client((int)m->priority, p->who.uid, p->who.class, m->cause, "%.*s",
+	log_client(m->priority < 4 ? 4 : (int)m->priority, p->who.uid, p->who.class, m->cause,
+		   "client %u (pid %d, uid %u): %.*s", p->id, (int)p->who.pid, (unsigned)p->who.uid,
 		   (int)sizeof(m->line) - 1, m->line);
 }
 

@@ -114,7 +114,7 @@ struct link_memory {
 	uint32_t pad;
 };
 
-/* A line for the log, counted for its cause (enum log_cause), with a priority of syslog. */
+/* A line for the log, without the client's name: enum log_cause, syslog's priority. */
 struct link_log {
 	struct msg_hdr hdr;
 	uint32_t cause, priority;

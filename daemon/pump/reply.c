@@ -40,8 +40,7 @@ static void send_made(struct client *c)
 		reply_watch(c, EPOLLIN | EPOLLOUT | EPOLLET);
 	if (r == -EAGAIN)
 		log_client(6, c->who.uid, c->who.class, LOG_REPLIES_UNREAD,
-			   "client %u (pid %d) does not read its replies: hung up", c->id,
-			   (int)c->who.pid);
+			   "does not read its replies: hung up");
 	if (r < 0)
 		c->done = true;
 }
@@ -54,9 +53,8 @@ void reply_retry(struct client *c)
 
 static void refusal_log(struct client *c, const struct msg_hdr *request)
 {
-	log_client(6, c->who.uid, c->who.class, LOG_REQUEST_REFUSED,
-		   "client %u (pid %d, uid %u): %s refused: %s", c->id, (int)c->who.pid,
-		   (unsigned)c->who.uid, msg_name(request->type), c->session.reply.fail.text);
+	log_client(6, c->who.uid, c->who.class, LOG_REQUEST_REFUSED, "%s refused: %s",
+		   msg_name(request->type), c->session.reply.fail.text);
 }
 
 struct answer reply_begin(struct client *c)

@@ -78,8 +78,7 @@ static void hold(struct client *c)
 	if (now < s->held_until_ns)
 		return;
 	log_client(6, c->who.uid, c->who.class, LOG_REPLIES_UNREAD,
-		   "client %u (pid %d) asks on and does not read its replies: hung up", c->id,
-		   (int)c->who.pid);
+		   "asks on and does not read its replies: hung up");
 	c->done = true;
 }
 

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,11 +18,13 @@
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_host.h"
 #include "daemon/broker/serve_lease.h"
+#include "daemon/common/log.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/flight_reader.h"
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/leases.h"
+#include "daemon/grant/log_client.h"
 #include "nic/journal.h"
 #include "nic/restore.h"
 #include "policy/config.h"
@@ -91,7 +94,7 @@ static int setup(void **state)
 	struct classes *classes;
 	(void)state;
 	backends_set(BACKENDS_ALL);
-	pump = (struct pump){.id = 1, .pidfd = -1, .poke = -1};
+	pump = (struct pump){.id = 1, .pidfd = -1, .poke = -1, .who.pid = 4711};
 	pump.is.uid = pump.who.uid = getuid();
 	strcpy(pump.who.class, POLICY_DEFAULT);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
@@ -330,6 +333,26 @@ static void a_lease_is_charged_as_a_queue(void **state)
 	assert_int_equal(ask(over, LINK_LEASE_END), 0);
 }
 
+/* Whatever a pump logs is seen to be of its client, and to be no more than a warning. */
+static void what_a_pump_logs_is_its_clients(void **state)
+{
+	union link_any m = {.as_LOG = {.cause = LOG_REQUEST_REFUSED, .line = "all is lost"}};
+	char line[200] = "", wanted[200];
+	FILE *log = tmpfile(), *real = stderr;
+	(void)state;
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	log_init(false);
+	stderr = log;
+	say(&m, LINK_LOG);
+	stderr = real;
+	rewind(log);
+	assert_non_null(fgets(line, sizeof(line), log));
+	snprintf(wanted, sizeof(wanted), "<4>client 1 (pid 4711, uid %u): all is lost\n",
+		 (unsigned)getuid());
+	assert_string_equal(line, wanted);
+	fclose(log);
+}
+
 static int setup_all(void **state)
 {
 	static uint32_t queue;
@@ -360,6 +383,7 @@ int main(void)
 		CASE(backends_are_judged_when_a_queue_is_registered),
 		CASE(nobody_gets_zcrx_of_a_kernel_with_holes),
 		CASE(a_lease_is_charged_as_a_queue),
+		CASE(what_a_pump_logs_is_its_clients),
 	};
 	return cmocka_run_group_tests(tests, setup_all, teardown_all);
 }
