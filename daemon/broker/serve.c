@@ -35,6 +35,15 @@ void serve_charged_set(struct pump *p, uint32_t kind, uint64_t n)
 	record_charge(p->record, kind, n);
 }
 
+/* The sockets of what is released may have gone with it. */
+static void charged_lower(struct pump *p, uint32_t kind, uint64_t less)
+{
+	serve_charged_set(p, kind, p->charged[kind] - less);
+	if (p->hosted[kind] > p->charged[kind])
+		p->hosted[kind] = p->charged[kind];
+	account_release(p->who.user, kind, less);
+}
+
 static void in_flight_set(struct pump *p, uint32_t n)
 {
 	p->in_flight = n;
@@ -58,10 +67,7 @@ void on_release(struct pump *p, const struct link_amount *m)
 {
 	if (!is_amount(m) || m->n > p->charged[m->kind])
 		return pump_break(p, "releases more than it was charged");
-	serve_charged_set(p, m->kind, p->charged[m->kind] - m->n);
-	if (p->hosted[m->kind] > p->charged[m->kind])
-		p->hosted[m->kind] = p->charged[m->kind];
-	account_release(p->who.user, m->kind, m->n);
+	charged_lower(p, m->kind, m->n);
 }
 
 void serve_again(struct pump *p)
@@ -92,8 +98,7 @@ void on_have(struct pump *p, const struct link_have *m)
 		uint64_t less = m->amounts[kind] < p->charged[kind]
 					? p->charged[kind] - m->amounts[kind]
 					: 0;
-		serve_charged_set(p, kind, p->charged[kind] - less);
-		account_release(p->who.user, kind, less);
+		charged_lower(p, kind, less);
 	}
 	uint32_t landed = m->in_flight < p->in_flight ? p->in_flight - m->in_flight : 0;
 	in_flight_set(p, p->in_flight - landed);

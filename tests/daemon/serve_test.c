@@ -209,6 +209,28 @@ static void a_socket_of_the_host_is_charged_first(void **state)
 	close(first);
 }
 
+/* The broker before had not read that a listener is gone. */
+static void a_pump_that_was_taken_over_has_what_it_says(void **state)
+{
+	union link_any have = {.as_HAVE.amounts = {[ACCOUNT_FLOWS] = 1, [ACCOUNT_LISTENERS] = 1}};
+	int socks[3];
+	(void)state;
+	charge(ACCOUNT_FLOWS, 2);
+	charge(ACCOUNT_LISTENERS, 2);
+	socks[0] = listen_host();
+	socks[1] = listen_host();
+	pump.taken = true;
+	say(&have, LINK_HAVE);
+	charge(ACCOUNT_FLOWS, 1);
+	charge(ACCOUNT_LISTENERS, 1);
+	socks[2] = listen_host();
+	for (int i = 0; i < 3; i++) {
+		assert_true(socks[i] >= 0);
+		close(socks[i]);
+	}
+	assert_int_equal(listen_host(), -EDQUOT);
+}
+
 static int listener(struct msg_addr *at)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -378,6 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_socket_of_the_host_is_charged_first),
+		CASE(a_pump_that_was_taken_over_has_what_it_says),
 		CASE(a_connection_is_handed_over_once_it_is_made),
 		CASE(a_connection_that_is_given_up_is_answered_no_more),
 		CASE(backends_are_judged_when_a_queue_is_registered),
