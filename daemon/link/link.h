@@ -305,7 +305,7 @@ struct link_have {
 	X(KEEP, keep, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)                \
 	X(HAVE, have, 28, link_have, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)              \
 	X(HAVE_FILE, have_file, 29, link_files, link_nothing, 1, 64, 0, PUMP_ASKS, QUICK)   \
-	X(MEMORY, memory, 30, link_memory, link_nothing, 0, 0, 2, PUMP_ASKS, QUICK)         \
+	X(MEMORY, memory, 30, link_memory, link_nothing, 0, 0, 2, PUMP_ASKS, SLOW)          \
 	X(LEASE, lease, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)         \
 	X(LEASE_END, lease_end, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)        \
 	X(STEER, steer, 34, link_steer, link_steer_reply, 0, 1, 0, PUMP_ASKS, QUICK)        \
