@@ -242,6 +242,8 @@ static void message(struct pump *p, const union link_any *m, uint32_t len)
 {
 	if (link_check(m, len, 0, true) < 0)
 		pump_break(p, "sent what no pump sends");
+	else if (p->over && link_is_asked(m->hdr.type))
+		pump_break(p, "asks on after its client has gone");
 	else if (link_is_slow(m->hdr.type))
 		job_add(p, m);
 	else

@@ -142,12 +142,21 @@ static void waiting_drop(struct status *s)
 	}
 }
 
+/* It says so, and has no queue of a NIC: the client of one that has is shown, whatever it says. */
+static bool is_over(struct pump *p)
+{
+	pthread_mutex_lock(&p->lock);
+	bool has_none = LIST_EMPTY(&p->leases);
+	pthread_mutex_unlock(&p->lock);
+	return p->over && has_none && p->charged[ACCOUNT_QUEUES] == 0;
+}
+
 /* Which clients there are, and what is known of them here. */
 static int clients_note(const struct status *s, struct snapshot *ret)
 {
-	const struct pump *c;
+	struct pump *c;
 	TAILQ_FOREACH (c, &s->pumps->list, link) {
-		if (c->over || c->dead)
+		if (c->dead || is_over(c))
 			continue;
 		struct snapshot_who who = {.id = c->id,
 					   .pump = c->pid,
