@@ -60,7 +60,7 @@ static void hand_done(void *owner, const struct hand_reply *r, int fd)
 
 static const struct hand_calls calls = {.shown = hand_shown, .done = hand_done};
 
-/* A pump that does not read its link gives nothing, as the hand finds out. */
+/* Takes the socket over. If the pump never gets it the hand's deadline ends the errand. */
 static void give(struct errand *e, int sock)
 {
 	union link_any m = {.as_GIVE = {.serial = e->request.serial}};

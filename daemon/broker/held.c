@@ -40,8 +40,8 @@ void held_rule_add(struct pump *p, struct held_lease *h, struct held_rule *rule)
 }
 
 /*
- * The next broker deletes a rule that is not in the record, and may set again one that is: so it is
- * struck there first.
+ * The rule is struck from the record before it is deleted. If the broker is killed in between, the
+ * next one deletes it, since the record does not have it.
  */
 void held_rule_drop(struct pump *p, struct held_lease *h, struct held_rule *rule)
 {

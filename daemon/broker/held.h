@@ -18,26 +18,27 @@ struct held_rule {
 	LIST_ENTRY(held_rule) link;
 	uint32_t id;
 	struct lease_rule *rule;
-	const char *why; /* as it was told */
-	uint32_t record; /* the number of its entry */
+	const char *why; /* what the pump was told last: why it brings no packets, or NULL */
+	uint32_t record; /* the number of its entry in the pump's record */
 };
 
 struct held_lease {
 	LIST_ENTRY(held_lease) link;
 	uint32_t id;
 	struct lease *lease;
-	uint32_t lost;   /* as it was told */
-	uint32_t record; /* the number of its entry */
+	uint32_t lost;   /* what the pump was told last: the reason why it is lost, or 0 */
+	uint32_t record; /* the number of its entry in the pump's record */
 	/*
-	 * By the lock of the list. How many hands are registering its queues; whether one was given
-	 * up, which may do it all the same, later: then the queues are the pump's until it ends.
+	 * Both are guarded by the pump's lock. How many hands are registering its queues; whether
+	 * one was given up. That hand may register them later: so the lease stays the pump's until
+	 * the pump ends.
 	 */
 	uint32_t registering;
 	bool given_up;
 	LIST_HEAD(, held_rule) rules;
 };
 
-/* NULL: there is none with this number. */
+/* The lease, or the rule, with this number; or NULL. */
 struct held_lease *held_find(struct pump *p, uint32_t id);
 struct held_rule *held_rule_find(const struct held_lease *h, uint32_t id);
 
@@ -45,7 +46,7 @@ struct held_rule *held_rule_find(const struct held_lease *h, uint32_t id);
 void held_add(struct pump *p, struct held_lease *h);
 void held_rule_add(struct pump *p, struct held_lease *h, struct held_rule *rule);
 
-/* It ends, is struck from the record, and is freed. A lease ends with its rules. */
+/* Ends it, strikes it from the record, and frees it; a lease with all of its rules. */
 void held_drop(struct pump *p, struct held_lease *h);
 void held_rule_drop(struct pump *p, struct held_lease *h, struct held_rule *rule);
 void held_rules_drop(struct pump *p, struct held_lease *h);

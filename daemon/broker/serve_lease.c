@@ -153,7 +153,7 @@ void serve_lease_registered(struct pump *p, uint32_t id, bool given_up)
 {
 	pthread_mutex_lock(&p->lock);
 	struct held_lease *h = held_find(p, id);
-	if (h) { /* it is there while it is registered */
+	if (h) { /* a lease does not end while a hand registers its queues */
 		h->registering--;
 		h->given_up |= given_up;
 	}

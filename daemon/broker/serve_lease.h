@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Leases, and what takes privilege with a queue: on the pump's own thread, one by one. */
+/*
+ * Leases, and the registration of their queues: the handlers are in serve_lease.c and
+ * serve_queue.c. What may wait for a NIC runs on the pump's own thread.
+ */
 #ifndef ZCRXD_SERVE_LEASE_H
 #define ZCRXD_SERVE_LEASE_H
 
 #include "daemon/broker/pump.h"
 #include "policy/policy.h"
 
-/* All that the pump has end; its process has ended. */
+/* The pump's process has ended: ends all of its leases, with their rules. */
 void serve_lease_end_all(struct pump *p);
 
 /*
@@ -16,7 +19,7 @@ void serve_lease_end_all(struct pump *p);
  */
 int serve_lease_judge(const struct policy_class *class, uint32_t backend, char *ret_why);
 
-/* Queues of a NIC. */
+/* The queues of a lease. */
 struct lease_place {
 	uint32_t ifindex, n;
 	uint32_t rxqs[LINK_RXQS_MAX];

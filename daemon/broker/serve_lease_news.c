@@ -23,7 +23,7 @@ static void tell_news(struct pump *p, const struct held_lease *h, uint32_t reaso
 	(void)outbox_send(&p->out, &m, NULL);
 }
 
-/* The next broker has to tell the pump if the rule brings packets again. */
+/* Also in the record: the next broker has to tell the pump if the rule brings packets again. */
 static void rule_told(struct pump *p, struct held_lease *h, struct held_rule *rule, const char *why)
 {
 	struct record_entry e = {.what = RECORD_RULE,
@@ -86,7 +86,10 @@ static void lease_again_one(struct pump *p, const struct record_entry *e, uint32
 	free(h);
 }
 
-/* A rule of a lease that was not taken over goes with what the NIC's journal has besides. */
+/*
+ * A rule whose lease was not taken over is struck: leases_settle() deletes what the NIC's journal
+ * has and nobody claims.
+ */
 static void rule_again_one(struct pump *p, const struct record_entry *e, uint32_t number)
 {
 	struct held_lease *h = held_find(p, e->lease);

@@ -5,12 +5,12 @@
 
 struct pump;
 
-/* On the control thread: there is news of a lease, which the pump is told. */
+/* There is news of some lease: tells the pump. To be called on the control thread. */
 void serve_lease_news(struct pump *p);
 
 /*
- * A pump of the broker before has the leases and rules that its record says; it was told START. On
- * the control thread, before leases_settle().
+ * A pump was taken over and has been told START: it has the leases and rules that its record says.
+ * To be called on the control thread, before leases_settle().
  */
 void serve_lease_again(struct pump *p);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Rules: packets are steered to the queues of a lease. */
+/* The handlers of STEER and UNSTEER: rules that bring a socket's packets to the queues of a lease.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #include "daemon/grant/socket_facts.h"
 #include "daemon/grant/steered.h"
 
-#define FACTS_MS 5000u /* a client may keep its socket busy for so long */
+#define FACTS_MS 5000u /* for so long a client may make a hand wait that reads a socket's facts */
 
 static int rule_record(struct pump *p, const struct held_lease *h, struct held_rule *rule)
 {
@@ -38,15 +39,15 @@ static void rules_hold(struct pump *p, struct held_lease *h, uint32_t first,
 		if (!rule || rule_record(p, h, rule) < 0) {
 			lease_unsteer(h->lease, set->rules[i]);
 			free(rule);
-			continue; /* the pump does not get it back: it goes nowhere */
+			continue; /* the pump may think it has the rule: giving it up is refused */
 		}
 		held_rule_add(p, h, rule);
 	}
 }
 
 /*
- * The rules that it asks for may be there already if the broker before was killed before it
- * answered: they are set anew.
+ * If the broker before was killed when it had set the rules and had not answered, the pump asks
+ * again: what was set is deleted, and set anew.
  */
 static int rules_free(struct pump *p, struct held_lease *h, uint32_t first)
 {
@@ -60,13 +61,13 @@ static int rules_free(struct pump *p, struct held_lease *h, uint32_t first)
 	return 0;
 }
 
-/* The facts are known: what is left may wait for a NIC. */
+/* A STEER whose facts are known. The rest may wait for a NIC: a job of the pump's own thread. */
 struct steering {
 	struct job job;
 	struct msg_hdr request;
 	uint32_t lease, rule;
 	struct socket_facts facts;
-	int netns; /* or -1 */
+	int netns; /* the socket's network namespace, if it is another one; or -1 */
 };
 
 /* One for each flow, more for a listener on all addresses; and one flow may be ahead. */
@@ -121,7 +122,7 @@ static void steering_drop(struct job *j)
 	free(j);
 }
 
-/* x->netns is taken over on success. */
+/* Takes x->netns over if it returns SERVED_LATER. */
 static int steer_later(struct pump *p, const struct steering *x)
 {
 	struct steering *copy = malloc(sizeof(*copy));
@@ -165,7 +166,10 @@ static bool has_lease(struct pump *p, uint32_t id)
 	return has;
 }
 
-/* On the control thread: a hand reads the facts of the socket, or nobody else has it yet. */
+/*
+ * On the control thread. A hand reads the facts of the socket. Those of a socket that is not
+ * connected yet are read here, since nobody else has it.
+ */
 int on_steer(struct pump *p, const struct link_steer *m, struct served *s)
 {
 	static const struct errand_kind facts = {.deadline_ms = FACTS_MS,
