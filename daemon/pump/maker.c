@@ -34,8 +34,8 @@
 #define CALLS 4
 
 /*
- * The wish, with the CQ's file, and the reply, with the SQEs' file. The call says the wish's serial:
- * one that was interrupted, or failed, leaves a wish or a reply that nobody takes.
+ * The wish, with the CQ's file, and the reply, with the SQEs' file. The call says the wish's
+ * serial: one that was interrupted, or failed, leaves a wish or a reply that nobody takes.
  */
 struct talk {
 	unsigned serial;
