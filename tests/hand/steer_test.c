@@ -255,6 +255,10 @@ static int setup(void **state)
 	say(&m, LINK_LEASE, 1);
 	hear(&m, &none);
 	assert_int_equal(m.hdr.error, 0);
+	m = (union link_any){.as_CHARGE = {.kind = ACCOUNT_FLOWS, .n = 4}};
+	say(&m, LINK_CHARGE, 2);
+	hear(&m, &none);
+	assert_int_equal(m.hdr.error, 0);
 	return 0;
 }
 
