@@ -70,6 +70,19 @@ static void give(struct errand *e, int sock)
 	(void)outbox_send(&e->pump->out, &m, &sock);
 }
 
+/*
+ * Hands are limited for each user (account.h): a uid within a class. A hand that is stuck may
+ * outlive all that is known of its user, so it has a number: a hash of the class's name (FNV-1a),
+ * then the uid.
+ */
+static uint64_t payer(const struct client_identity *who)
+{
+	uint32_t hash = 2166136261u;
+	for (const char *c = who->class; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * 16777619u;
+	return (uint64_t)hash << 32 | who->uid;
+}
+
 static int launch(struct errand *e)
 {
 	struct pump *p = e->pump;
@@ -81,7 +94,7 @@ static int launch(struct errand *e)
 		inherits[n++] = pair[0];
 	if (e->kind->takes_ring)
 		inherits[n++] = p->pidfd;
-	r = hand_start(&e->hand, p->all_errands->hands, &e->job, inherits, n, p->who.uid,
+	r = hand_start(&e->hand, p->all_errands->hands, &e->job, inherits, n, payer(&p->who),
 		       e->kind->deadline_ms, &calls, e);
 	if (r == 0 && e->kind->gives)
 		give(e, fd_steal(&pair[1]));

@@ -11,8 +11,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +34,7 @@
 
 static int trap = -1;   /* the file; nobody here closes it while its server answers nothing */
 static bool has_option; /* the kernel knows SO_PASSRIGHTS */
+static char other[64];  /* the socket of another class */
 
 static void tell(const struct raw *r, enum order_what what, uint16_t type, int fd)
 {
@@ -60,6 +64,16 @@ static int64_t order(const struct raw *r, enum order_what what, uint16_t type, i
 static void connect_to_hostile(struct raw *r)
 {
 	raw_connect_mutely(r);
+	assert_int_equal(order(r, ORDER_BEGIN, 0, -1), 0);
+}
+
+/* The same user, but another class. */
+static void connect_to_hostile_of_other(struct raw *r)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	memcpy(at.sun_path, other, sizeof(other));
+	*r = (struct raw){.sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+	assert_int_equal(connect(r->sock, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(order(r, ORDER_BEGIN, 0, -1), 0);
 }
 
@@ -107,7 +121,7 @@ static void no_descriptor_comes_by_the_link(void **state)
 
 static void a_file_that_cannot_be_closed_holds_a_hand_only(void **state)
 {
-	struct raw r;
+	struct raw r, neighbour;
 	(void)state;
 	connect_to_hostile(&r);
 	for (int i = 1; i < ALL_HANDS; i++) {
@@ -119,6 +133,12 @@ static void a_file_that_cannot_be_closed_holds_a_hand_only(void **state)
 	assert_int_equal(order(&r, ORDER_GIVE, LINK_FILE, trap), -EINVAL);
 	tell(&r, ORDER_GIVE, LINK_FILE, trap);
 	world_is_well();
+	/* A class shares none with another one, although the uid is the same. */
+	int memfd = raw_memfd(BYTES);
+	connect_to_hostile_of_other(&neighbour);
+	assert_int_equal(order(&neighbour, ORDER_GIVE, LINK_FILE, memfd), 0);
+	raw_close(&neighbour);
+	close(memfd);
 	assert_int_equal(hear(&r), -EBUSY);
 	raw_close(&r);
 }
@@ -156,7 +176,13 @@ int main(void)
 	}
 	has_option = option_is_known();
 	/* Before the file is open: a child of this process would close it. */
-	world_start("[class default]\nudmabuf=yes\nrequests-per-second=100000\n");
+	char config[256];
+	snprintf(other, sizeof(other), "/tmp/zcrxd-hands-%d", (int)getpid());
+	snprintf(config, sizeof(config),
+		 "[class default]\nudmabuf=yes\nrequests-per-second=100000\n"
+		 "[class other]\nsocket=%s\n",
+		 other);
+	world_start(config);
 	trap = open(file, O_RDWR | O_CLOEXEC);
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	fuse_end(fuse);
