@@ -37,9 +37,15 @@ static void over(struct errand *e, const struct hand_reply *r, int fd)
 	errand_free(e);
 }
 
+/* What a receive queue is registered with is shown at once. */
+static bool is_all(const struct hand_job *job, uint32_t nfds)
+{
+	return job->kind != HAND_ZCRX || nfds == (job->zcrx.is_dmabuf ? 1 : 2);
+}
+
 int errand_charge(struct errand *e, const int *fds, uint32_t nfds)
 {
-	int r = 0;
+	int r = is_all(&e->job, nfds) ? 0 : -EINVAL;
 	for (uint32_t i = 0; i < nfds && r == 0; i++)
 		r = e->shown < LINK_FILES_MAX
 			    ? files_charge(e->pump->who.user, fds[i], e->bytes[e->shown++])

@@ -135,10 +135,13 @@ static uint32_t fds_take(struct msghdr *m, int fds[MSG_FDS_MAX])
 	return n;
 }
 
-static void shown(struct hand *h, int *fds, uint32_t nfds)
+static void shown(struct hand *h, int *fds, uint32_t nfds, bool truncated)
 {
 	bool is_wanted = h->calls && h->calls->shown;
-	int error = is_wanted ? h->calls->shown(h->owner, fds, nfds) : -ECANCELED;
+	int error = !is_wanted  ? -ECANCELED
+		    : truncated ? -EMFILE
+		    : nfds == 0 ? -EINVAL
+				: h->calls->shown(h->owner, fds, nfds);
 	wire_close(fds, nfds);
 	(void)send(h->sock, &error, sizeof(error), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -158,14 +161,18 @@ static bool answer_read(struct hand *h)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	uint32_t nfds = n > 0 ? fds_take(&m, fds) : 0;
+	bool truncated = n > 0 && m.msg_flags & MSG_CTRUNC; /* this process may have no more */
 	if (n != sizeof(reply))
 		reply = (struct hand_reply){.fault = HAND_DIED, .error = -EIO};
 	if (reply.fault == HAND_SHOWN) {
-		shown(h, fds, nfds);
+		shown(h, fds, nfds, truncated);
 		return true;
 	}
-	wire_close(&fds[1], nfds > 1 ? nfds - 1 : 0);
-	answer(h, &reply, nfds > 0 ? fds[0] : -1);
+	uint32_t kept = nfds > 0 && !truncated;
+	if (truncated && reply.error == 0)
+		reply = (struct hand_reply){.fault = HAND_KERNEL, .error = -EMFILE};
+	wire_close(&fds[kept], nfds - kept);
+	answer(h, &reply, kept ? fds[0] : -1);
 	return true;
 }
 

@@ -42,6 +42,8 @@ static int devmem_done(struct errand *e, const struct hand_reply *r, int *fd, st
 {
 	struct link_devmem_reply *ret = &s->reply.re_DEVMEM;
 	int error = over(e, r, ret->text);
+	if (error == 0 && *fd < 0)
+		error = -EBADF;
 	if (error == 0) {
 		ret->id = r->devmem.id;
 		s->fds[0] = fd_steal(fd);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -112,6 +113,22 @@ static void wait_for(const struct outcome *o)
 	while (!o->calls && clock_left(until))
 		assert_true(sd_event_run(loop, TICK_US) >= 0);
 	assert_int_equal(o->calls, 1);
+}
+
+/* The broker has no room for what comes with the answers. */
+static void wait_for_without_room(const struct outcome *o)
+{
+	struct rlimit before, none;
+	int lowest = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){(rlim_t)lowest, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	wait_for(o);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(o->fd, -1);
+	assert_int_equal(o->shown, 0);
+	assert_int_equal(o->reply.error, -EMFILE);
 }
 
 static void wait_for_nobody_but(uint64_t payer, unsigned n)
@@ -213,6 +230,10 @@ static void tells_a_foreign_socket(void **state)
 	assert_int_equal(fstat(o.fd, &own), 0);
 	assert_int_equal(own.st_ino, st.st_ino);
 	close(o.fd);
+	give(facts_start(&o, NULL, LIMIT_MS), sock);
+	wait_for_without_room(&o);
+	assert_int_equal(o.reply.fault, HAND_KERNEL);
+	wait_for_nobody(PAYER);
 	close(sock);
 	close(here);
 }
@@ -371,6 +392,12 @@ static void shows_a_pumps_memory(void **state)
 	run_given(&o, &p, &both);
 	assert_int_equal(o.reply.fault, HAND_REFUSED);
 	assert_int_equal(o.reply.error, -EDQUOT);
+	o.verdict = 0;
+	start_given(&o, &p, &both, PAYER, LIMIT_MS);
+	wait_for_without_room(&o);
+	assert_int_equal(o.reply.fault, HAND_REFUSED);
+	wait_for_nobody(PAYER);
+	o.verdict = -EDQUOT;
 	struct given queue = zcrx_job(&p, "lo");
 	run_given(&o, &p, &queue);
 	assert_int_equal(o.shown, 2);
