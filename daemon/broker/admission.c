@@ -81,7 +81,7 @@ int admission_again(struct client_identity *who)
 	struct classes *classes = classes_get();
 	const struct policy_class *c = policy_class_find(classes_policy(classes), who->class);
 	const struct limits *limits = c ? &c->limits : &policy_nobody.limits;
-	int r = user_get(&who->user, who->class, limits, who->uid, clock_ns());
+	int r = user_again(&who->user, who->class, limits, who->uid, clock_ns());
 	classes_put(classes);
 	if (r == 0)
 		account_take(who->user, ACCOUNT_SESSIONS, 1);

@@ -18,7 +18,7 @@ int admission_get(int sock, const char *socket, struct client_identity *ret);
 
 /*
  * Charges the session of a client that a broker before this one admitted, even beyond the limits
- * that hold now. Returns 0 or -EDQUOT.
+ * that hold now. Returns 0 or a negative errno.
  */
 int admission_again(struct client_identity *who);
 

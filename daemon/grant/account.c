@@ -146,12 +146,12 @@ static struct user *user_new(const char *name, const struct limits *limits, uid_
 	return u;
 }
 
-/* Takes a reference. The first one counts the user to the pool, if that may have more users. */
-static int user_join(struct user *u)
+/* Takes a reference. The first one counts the user to the pool, of which there are up to `most`. */
+static int user_join(struct user *u, uint64_t most)
 {
 	struct pool *pool = u->pool;
 	if (u->references == 0) {
-		if (pool->users >= pool->limits.most_users)
+		if (pool->users >= most)
 			return -EDQUOT;
 		TAILQ_REMOVE(&accounts.idle, u, idle);
 		accounts.idle_count--;
@@ -168,19 +168,31 @@ void account_done(void)
 		user_forget(TAILQ_FIRST(&accounts.idle));
 }
 
-int user_get(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
-	     uint64_t now_ns)
+static int get(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
+	       uint64_t now_ns, bool again)
 {
 	pthread_mutex_lock(&accounts.lock);
 	users_forget(now_ns);
 	struct user *u = user_find(pool, uid);
 	if (!u)
 		u = user_new(pool, limits, uid);
-	int r = u ? user_join(u) : -ENOMEM;
+	int r = u ? user_join(u, again ? UINT64_MAX : u->pool->limits.most_users) : -ENOMEM;
 	if (r == 0)
 		*ret = u;
 	pthread_mutex_unlock(&accounts.lock);
 	return r;
+}
+
+int user_get(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
+	     uint64_t now_ns)
+{
+	return get(ret, pool, limits, uid, now_ns, false);
+}
+
+int user_again(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
+	       uint64_t now_ns)
+{
+	return get(ret, pool, limits, uid, now_ns, true);
 }
 
 struct user *user_ref(struct user *u)

@@ -27,6 +27,10 @@ struct user;
 int user_get(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
 	     uint64_t now_ns);
 
+/* The same for a user that a broker before this one had, however many users the pool may have. */
+int user_again(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
+	       uint64_t now_ns);
+
 /* Takes one more reference, or gives one up. */
 struct user *user_ref(struct user *u);
 void user_put(struct user *u);

@@ -164,6 +164,18 @@ static void a_class_has_no_more_users_than_it_may(void **state)
 	user_put(alice);
 }
 
+/* The class was given fewer users before zcrxd was started again. */
+static void users_of_the_broker_before_stay(void **state)
+{
+	(void)state;
+	struct user *alice = get(ALICE), *bob = get(BOB), *third, *fourth;
+	assert_int_equal(user_again(&third, "class", &limits, BOB + 1, now_ns), 0);
+	assert_int_equal(try_get(&fourth, "class", BOB + 2), -EDQUOT);
+	user_put(third);
+	user_put(bob);
+	user_put(alice);
+}
+
 static void the_rate_is_the_users_however_often_it_connects(void **state)
 {
 	(void)state;
@@ -337,6 +349,7 @@ int main(void)
 		CASE(users_do_not_share),
 		CASE(classes_do_not_share),
 		CASE(a_class_has_no_more_users_than_it_may),
+		CASE(users_of_the_broker_before_stay),
 		CASE(the_rate_is_the_users_however_often_it_connects),
 		CASE(the_rate_outlives_the_users_last_connection),
 		CASE(the_first_minute_of_a_machine_is_one_like_others),
