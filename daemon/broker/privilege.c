@@ -26,6 +26,14 @@ int privilege_drop(void)
 	return syscall(SYS_capset, &head, sets) < 0 ? -errno : 0;
 }
 
+bool privilege_is_there(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+	return syscall(SYS_capget, &head, sets) == 0 &&
+	       (sets[0].effective & (1u << CAP_NET_ADMIN)) != 0;
+}
+
 /* Root's programs have them anyway. What fails here a hand's job tells of. */
 void privilege_pass_on(void)
 {

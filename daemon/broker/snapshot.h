@@ -62,7 +62,7 @@ struct snapshot_client {
 /* In place, by SIGUSR2. */
 struct upgrades {
 	uint32_t done, failed; /* done: since the process began */
-	char why_not[256];     /* the last one that failed; "": none did */
+	char why_not[256];     /* the last one failed, or what is missing since; or "" */
 };
 
 /* The queues stand in the order of their clients. */

@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/broker/passed.h"
+#include "daemon/broker/privilege.h"
 #include "daemon/common/log.h"
 #include "daemon/common/version.h"
 #include "daemon/grant/leases.h"
@@ -262,6 +263,18 @@ static char *program_find(const char *name)
 	return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
 }
 
+/* This program was executed by one that did not need what zero copy takes. */
+static void say_what_is_missing(struct upgrade *u)
+{
+	struct upgrades *told = &u->broker->status.upgrades;
+	if (!u->started->nics || privilege_is_there())
+		return;
+	snprintf(told->why_not, sizeof(told->why_not),
+		 "zcrxd has no CAP_NET_ADMIN for [nic]: what it was upgraded from had no [nic] and "
+		 "gave it away; restart it");
+	log_error("%s", told->why_not);
+}
+
 int upgrade_init(struct upgrade *u, sd_event *event)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread writes it */
@@ -269,8 +282,10 @@ int upgrade_init(struct upgrade *u, sd_event *event)
 	u->program = program_find(u->argv[0]);
 	if (!u->program)
 		return -ENOMEM;
-	if (done)
+	if (done) {
 		u->broker->status.upgrades.done = (uint32_t)strtoul(done, NULL, 10);
+		say_what_is_missing(u);
+	}
 	int r = sd_event_add_signal(event, NULL, SIGUSR2, asked_for, u);
 	return r < 0 ? r : 0;
 }

@@ -80,6 +80,17 @@ class OwnUser(unittest.TestCase):
         daemon.connect(self)  # as root
 
     @AS_OTHERS
+    def test_a_nic_that_comes_by_an_upgrade_needs_a_restart(self):
+        daemon = self.daemon_of(600)
+        daemon.write("[nic zc9]\nqueues=1\n")
+        done = subprocess.run([ZCRXCTL, "upgrade", "--socket", daemon.status],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("gave it away; restart it", done.stderr)
+        self.assertIn("gave it away; restart it", daemon.document()["upgrades"]["why_not"])
+        self.assertIn("gave it away; restart it", daemon.said())
+
+    @AS_OTHERS
     def test_a_person_who_runs_zcrxd_is_not(self):
         self.assertEqual(self.daemon_of(61000).class_of(self, 61000, 61000), "default")
 
