@@ -11,7 +11,6 @@
 #include "daemon/broker/serve.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/holder.h"
-#include "daemon/grant/kernel.h"
 #include "daemon/grant/lease.h"
 
 int serve_lease_judge(const struct policy_class *class, uint32_t backend, char *ret_why)
@@ -20,11 +19,8 @@ int serve_lease_judge(const struct policy_class *class, uint32_t backend, char *
 	if (backend != MSG_BACKEND_ZCRX && backend != MSG_BACKEND_DEVMEM)
 		return -EINVAL;
 	struct policy_verdict v = policy_judge(class, &r);
-	const char *why = v.reason ? v.why : NULL;
-	if (!why && backend == MSG_BACKEND_ZCRX)
-		why = kernel_refuses_zcrx();
-	snprintf(ret_why, LINK_TEXT_BYTES, "%s", why ? why : "");
-	return why ? -EACCES : 0;
+	snprintf(ret_why, LINK_TEXT_BYTES, "%s", v.reason ? v.why : "");
+	return v.reason ? -EACCES : 0;
 }
 
 static void lease_say(const struct held_lease *h, struct link_lease_reply *ret)

@@ -13,8 +13,8 @@
 void serve_lease_end_all(struct pump *p);
 
 /*
- * May the class receive with a backend that leases queues, on this kernel? It is judged again when
- * a queue is registered, since a lease can be taken for one backend and used with the other.
+ * May the class receive with a backend that leases queues? It is judged again when a
+ * queue is registered, since a lease can be taken for one backend and used with the other.
  * Returns 0, or a negative errno; *ret_why: LINK_TEXT_BYTES, why not, or "".
  */
 int serve_lease_judge(const struct policy_class *class, uint32_t backend, char *ret_why);

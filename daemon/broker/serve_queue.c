@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Queues of a lease are registered on the pump's ring, or bound to its dma-buf, by a hand. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -9,6 +10,7 @@
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_lease.h"
 #include "daemon/grant/classes.h"
+#include "daemon/grant/kernel.h"
 
 /* A NIC that is restarted for it takes seconds. */
 #define DEADLINE_MS 60000
@@ -66,7 +68,11 @@ static int judge(const struct pump *p, uint32_t backend, char *ret_why)
 	struct classes *classes;
 	int r = serve_lease_judge(pump_class(p, &classes), backend, ret_why);
 	classes_put(classes);
-	return r;
+	const char *refused = backend == MSG_BACKEND_ZCRX ? kernel_refuses_zcrx() : NULL;
+	if (r < 0 || !refused)
+		return r;
+	snprintf(ret_why, LINK_TEXT_BYTES, "%s", refused);
+	return -EACCES;
 }
 
 static int start(struct pump *p, const struct msg_hdr *request, const struct errand *wish)
