@@ -23,8 +23,7 @@ enum {
 	KILLS = 20,
 	LIFE_MOST_US = 50000,
 	ABSENT_MOST_US = 50000,
-	STALL_MOST_MS =
-		30000, /* a machine may be 1000 times as slow: one round takes 10 ms or so */
+	STALL_MAX_MS = 30000, /* a machine may be 1000 times as slow: one round takes 10 ms or so */
 	AREA = 256 * 1024
 };
 
@@ -62,7 +61,7 @@ static uint64_t all_go_on(void)
 		while (neighbour_rounds(clients[i]) < before[i] + 2) {
 			if (neighbour_trouble(clients[i]))
 				fail_msg("client %d suffers: %s", i, neighbour_trouble(clients[i]));
-			if (harness_now_ms() > since + STALL_MOST_MS)
+			if (harness_now_ms() > since + STALL_MAX_MS)
 				fail_msg("client %d stands still", i);
 			usleep(500);
 		}
