@@ -278,6 +278,7 @@ static int listen_to(struct broker *b, const struct listeners *l)
 	return r < 0 ? r : listen_to_classes(b);
 }
 
+/* NOLINTNEXTLINE(readability-function-size) */
 int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct config *config,
 		bool verbose)
 {

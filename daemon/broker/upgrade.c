@@ -30,6 +30,7 @@
 #define SETTLE_NS  2000000000ull  /* for so long pumps are waited for until they are settled */
 #define ARGS_MAX   64
 
+/* NOLINTNEXTLINE(readability-redundant-declaration) */
 extern char **environ;
 
 /* The old program goes on. */

@@ -126,6 +126,7 @@ static int shared_setup(struct io_uring_params *p, int cq_file, void *cq_memory,
 	return fd;
 }
 
+/* NOLINTNEXTLINE(readability-function-size) */
 int uring_init_shared(struct uring *u, int cq_file, void *cq_memory, uint32_t cq_entries,
 		      bool cqe32, bool patient, struct io_uring_params *ret_params)
 {

@@ -43,6 +43,7 @@ static int identify(struct socket_facts *f, int sock)
 		r = -errno;
 	if (r < 0)
 		return r;
+	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
 	f->socket.uid = st.st_uid;
 	f->socket.ifindex = (uint32_t)ifindex;
 	return 0;

@@ -214,6 +214,7 @@ static void client_gone(struct pump *p)
 /* The next one takes the other end of a link that was made for it, if there is one. */
 static void broker_gone(struct pump *p)
 {
+	/* NOLINTNEXTLINE(bugprone-narrowing-conversions) */
 	p->alone_until = p->next < 0 ? 0 : clock_until(p->orphan_ms);
 	ask_break();
 }
@@ -273,6 +274,7 @@ int main(void)
 		fprintf(stderr, "zcrx-pump is started by zcrxd, one for each client.\n");
 		return 2;
 	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	mallopt(M_ARENA_MAX, 1); /* its threads seldom allocate at the same time */
 	ask_init(START_LINK);
 	int r = next_make(&p); /* first: its number is free still */
