@@ -332,9 +332,6 @@ static int news(sd_event_source *source, int fd, uint32_t events, void *data)
 
 /* ---- its beginning ---- */
 
-/* NOLINTNEXTLINE(readability-redundant-declaration) */
-extern char **environ;
-
 /* Descriptors for a pump are duplicated above the numbers that it is to have them by. */
 #define ASIDE 16
 

@@ -86,7 +86,7 @@ static int start(struct pump *p, const struct msg_hdr *request, const struct err
 /* The kernel pins the two memories: they are charged before, if they are not charged yet. */
 int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
 {
-	struct lease_place at;
+	struct lease_place at = {0};
 	struct errand e = {.kind = &zcrx_kind, .lease = m->lease, .bytes = {0, m->area_bytes}};
 	if (__builtin_add_overflow(m->rq_offset, m->rq_bytes, &e.bytes[0]))
 		return -EINVAL;
@@ -115,7 +115,7 @@ static_assert(LINK_RXQS_MAX <= HAND_RXQS_MAX, "a hand binds all queues of a leas
 
 int on_devmem(struct pump *p, const struct link_devmem *m, struct served *s)
 {
-	struct lease_place at;
+	struct lease_place at = {0};
 	struct errand e = {.kind = &devmem_kind, .lease = m->lease, .job = {.kind = HAND_DEVMEM}};
 	int r = judge(p, MSG_BACKEND_DEVMEM, s->reply.re_DEVMEM.text);
 	if (r == 0)
@@ -123,7 +123,6 @@ int on_devmem(struct pump *p, const struct link_devmem *m, struct served *s)
 	if (r < 0)
 		return r;
 	e.job.devmem = (struct hand_devmem){.ifindex = at.ifindex, .n = at.n};
-	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
 	memcpy(e.job.devmem.rxqs, at.rxqs, at.n * sizeof(at.rxqs[0]));
 	return start(p, &m->hdr, &e);
 }

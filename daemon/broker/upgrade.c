@@ -30,9 +30,6 @@
 #define SETTLE_NS  2000000000ull  /* for so long pumps are waited for until they are settled */
 #define ARGS_MAX   64
 
-/* NOLINTNEXTLINE(readability-redundant-declaration) */
-extern char **environ;
-
 /* The old program goes on. */
 __attribute__((format(printf, 2, 3))) static void go_on(struct upgrade *u, const char *format, ...)
 {

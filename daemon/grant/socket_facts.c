@@ -34,7 +34,7 @@ static int check_kind(int sock)
 
 static int identify(struct socket_facts *f, int sock)
 {
-	struct stat st;
+	struct stat st = {0};
 	int ifindex = 0;
 	int r = option(sock, SOL_SOCKET, SO_COOKIE, &f->socket.cookie, sizeof(f->socket.cookie));
 	if (r == 0)
@@ -43,7 +43,6 @@ static int identify(struct socket_facts *f, int sock)
 		r = -errno;
 	if (r < 0)
 		return r;
-	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
 	f->socket.uid = st.st_uid;
 	f->socket.ifindex = (uint32_t)ifindex;
 	return 0;

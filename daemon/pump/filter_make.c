@@ -13,7 +13,6 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
-#include <linux/udmabuf.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -72,8 +71,7 @@ static const struct allowed list[] = {
 	{CALL1(fcntl, IS32(1, F_GET_SEALS))},
 	{CALL1(fcntl, IS32(1, F_ADD_SEALS))},
 	{CALL1(ioctl, IS32(1, FIONREAD))},
-	{CALL1(ioctl, IS32(1, TIOCOUTQ))},       /* how much of its messages was not read yet */
-	{CALL1(ioctl, IS32(1, UDMABUF_CREATE))}, /* on a device that the broker opened */
+	{CALL1(ioctl, IS32(1, TIOCOUTQ))}, /* how much of its messages was not read yet */
 	/* The next broker's link takes the place of the last one's. */
 	{CALL1(dup3, IS32(1, START_LINK))},
 	{CALL1(dup3, IS32(1, START_NEXT))},

@@ -214,8 +214,7 @@ static void client_gone(struct pump *p)
 /* The next one takes the other end of a link that was made for it, if there is one. */
 static void broker_gone(struct pump *p)
 {
-	/* NOLINTNEXTLINE(bugprone-narrowing-conversions) */
-	p->alone_until = p->next < 0 ? 0 : clock_until(p->orphan_ms);
+	p->alone_until = p->next < 0 ? 0 : clock_until((int)p->orphan_ms);
 	ask_break();
 }
 
