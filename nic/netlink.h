@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Netlink: connections, requests, and their answers, whose attributes attrs.h reads. Only these two
- * modules include libnl.
+ * Netlink: connections, requests, and their answers, whose attributes attrs.h reads. Only the
+ * modules netlink, netlink_ask and attrs include libnl.
  */
 #ifndef ZCRX_NIC_NETLINK_H
 #define ZCRX_NIC_NETLINK_H

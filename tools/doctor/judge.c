@@ -53,7 +53,8 @@ bool machine_gives_rings(const struct machine_facts *m)
 	return !m->pumps.getfd_err && m->pumps.ptrace_scope < 2;
 }
 
-bool machine_can_zcrx(const struct machine_facts *m)
+/* Can the machine do zero copy into ordinary memory at all? */
+static bool machine_can_zcrx(const struct machine_facts *m)
 {
 	return machine_gives_rings(m) && kernel_is_at_least(&m->kernel, 6, 15) &&
 	       m->kernel.config[CONFIG_IO_URING_ZCRX] != TRI_NO && m->uring.recv_zc != TRI_NO &&

@@ -18,6 +18,8 @@ int judge(const struct facts *facts, struct diagnosis *ret);
 bool queue_is_busy(const struct queue_facts *q);
 
 void judge_machine(const struct machine_facts *m, struct report *r);
+void judge_uring(const struct uring_facts *u, struct report *r);
+void judge_limits(const struct limit_facts *l, struct report *r);
 /* Judges what zcrxd needs for its other two programs. */
 void judge_pumps(const struct machine_facts *m, struct report *r);
 void judge_nic(const struct machine_facts *m, const struct nic_facts *nic,
@@ -42,10 +44,9 @@ struct tally {
 void judge_queues(const struct machine_facts *m, const struct nic_facts *nic, struct report *r,
 		  struct tally *t);
 
-/* Can the machine do zero copy of this kind at all? */
-bool machine_can_zcrx(const struct machine_facts *m);
 /* Can zcrxd take a ring from a pump, to register a queue on it? */
 bool machine_gives_rings(const struct machine_facts *m);
+/* Can the machine do zero copy into dma-bufs at all? */
 bool machine_can_devmem(const struct machine_facts *m);
 
 /* Wording that the judges share. */
