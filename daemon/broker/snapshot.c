@@ -3,19 +3,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include "proto/backend.h"
 
 #define ROUNDS_MAX 3u /* of reading a report, until nothing changes meanwhile */
 
-/*
- * A record that is being written will be whole at once, or its writer waits for a processor: then
- * this waits, too, for so long in all.
- */
-#define TRIES_AT_ONCE 8u
-#define PAUSE_NS      1000000
+/* Pauses in which a record may become whole (snapshot_copy.h), of all clients and of one. */
 #define PAUSES_MAX    100u
 #define PAUSES_CLIENT 20u
 
@@ -42,18 +33,6 @@ static int reserve(void *array, size_t *room, size_t used, size_t n, size_t byte
 	return 0;
 }
 
-/* Once more, after so many tries? */
-static bool again(struct reading *r, uint32_t tries)
-{
-	if (tries < TRIES_AT_ONCE)
-		return true;
-	if (r->pauses == 0)
-		return false;
-	r->pauses--;
-	nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
-	return true;
-}
-
 /* Of an array's length, which may be any number. */
 static uint32_t length(const uint32_t *n, uint32_t most)
 {
@@ -61,27 +40,13 @@ static uint32_t length(const uint32_t *n, uint32_t most)
 	return claimed < most ? claimed : most;
 }
 
-static bool client_try(const struct report_memory *m, struct report_client_facts *ret)
-{
-	uint32_t seq;
-	if (!report_read_begin(&m->seq, &seq))
-		return false;
-	report_read_words(ret, m->facts, sizeof(*ret));
-	return report_read_end(&m->seq, seq);
-}
-
 static void client_read(struct reading *r)
 {
 	struct report_client_facts *facts = &r->client->facts;
-	uint32_t tries = 0;
-	while (!client_try(r->memory, facts))
-		if (!again(r, tries++)) {
-			*facts = (struct report_client_facts){0};
-			r->client->unreadable++;
-			return;
-		}
-	facts->name[sizeof(facts->name) - 1] = '\0';
-	facts->sandbox[sizeof(facts->sandbox) - 1] = '\0';
+	if (!snapshot_copy_client(r->memory, &r->pauses, facts)) {
+		*facts = (struct report_client_facts){0};
+		r->client->unreadable++;
+	}
 }
 
 static void process_note(struct snapshot_client *c)
@@ -91,39 +56,13 @@ static void process_note(struct snapshot_client *c)
 		c->process = p;
 }
 
-static bool queue_try(const struct report_queue *from, struct snapshot_queue *ret)
-{
-	uint32_t seq;
-	if (!report_read_begin(&from->seq, &seq))
-		return false;
-	report_read_words(&ret->facts, from->facts, sizeof(ret->facts));
-	report_count(&ret->counters, &from->counters);
-	return report_read_end(&from->seq, seq);
-}
-
-static bool queue_is_possible(const struct report_queue_facts *q)
-{
-	return backend_bit(q->backend) && memchr(q->why_not, '\0', sizeof(q->why_not)) &&
-	       q->n_rxqs <= REPORT_RXQS_MAX && q->copies_untold <= 1;
-}
-
-static bool queue_get(struct reading *r, uint32_t index, struct snapshot_queue *ret)
-{
-	uint32_t tries = 0;
-	*ret = (struct snapshot_queue){.index = index, .first = SNAPSHOT_END};
-	while (!queue_try(&r->memory->queues[index], ret))
-		if (!again(r, tries++))
-			return false;
-	return ret->facts.id == 0 || queue_is_possible(&ret->facts);
-}
-
 static int queues_read(struct reading *r)
 {
 	struct snapshot *s = r->s;
 	uint32_t n = length(&r->memory->n_queues, REPORT_QUEUES_MAX);
 	struct snapshot_queue q;
 	for (uint32_t i = 0; i < n; i++) {
-		bool good = queue_get(r, i, &q);
+		bool good = snapshot_copy_queue(r->memory, i, &r->pauses, &q);
 		if (good && q.facts.id == 0)
 			continue;
 		if (!good || s->n_queues - r->queues >= r->client->who.max_queues) {
@@ -138,49 +77,13 @@ static int queues_read(struct reading *r)
 	return 0;
 }
 
-static bool flow_try(const struct report_flow *from, struct snapshot_flow *ret)
-{
-	uint32_t seq;
-	if (!report_read_begin(&from->seq, &seq))
-		return false;
-	report_read_words(&ret->facts, from->facts, sizeof(ret->facts));
-	ret->state = report_read_32(&from->state);
-	ret->paused = report_read_32(&from->paused);
-	ret->why_copied = report_read_32(&from->why_copied);
-	ret->bytes = report_read_64(&from->bytes);
-	ret->bytes_copied = report_read_64(&from->bytes_copied);
-	return report_read_end(&from->seq, seq);
-}
-
-static bool address_is_possible(const struct msg_addr *a)
-{
-	return a->family == 0 || a->family == 4 || a->family == 6;
-}
-
-static bool flow_is_possible(const struct snapshot_flow *f, uint32_t index)
-{
-	return flow_id_index(f->facts.id) == index && flow_id_generation(f->facts.id) != 0 &&
-	       f->facts.listener <= 1 && address_is_possible(&f->facts.local) &&
-	       address_is_possible(&f->facts.remote) && f->state <= FLOW_DEAD && f->paused <= 1 &&
-	       f->why_copied <= REPORT_TEXTS_MAX;
-}
-
-static bool flow_get(struct reading *r, uint32_t index, struct snapshot_flow *ret)
-{
-	uint32_t tries = 0;
-	while (!flow_try(&r->memory->flows[index], ret))
-		if (!again(r, tries++))
-			return false;
-	return ret->facts.id == 0 || flow_is_possible(ret, index);
-}
-
 static int flows_read(struct reading *r)
 {
 	struct snapshot *s = r->s;
 	uint32_t n = length(&r->memory->n_flows, REPORT_FLOWS_MAX);
 	struct snapshot_flow f;
 	for (uint32_t i = 0; i < n; i++) {
-		bool good = flow_get(r, i, &f);
+		bool good = snapshot_copy_flow(r->memory, i, &r->pauses, &f);
 		if (good && f.facts.id == 0)
 			continue;
 		if (!good || s->n_flows - r->flows >= r->client->who.max_flows) {

@@ -14,26 +14,8 @@
 #include <sys/types.h>
 
 #include "daemon/broker/process.h"
-#include "daemon/common/report.h"
+#include "daemon/broker/snapshot_copy.h"
 #include "policy/policy.h"
-
-#define SNAPSHOT_END UINT32_MAX /* of a list of flows */
-
-struct snapshot_flow {
-	struct report_flow_facts facts;
-	uint32_t next;  /* flow of the same queue, or SNAPSHOT_END */
-	uint32_t state; /* enum flow_state */
-	uint32_t paused;
-	uint32_t why_copied; /* which of the snapshot's texts, or SNAPSHOT_END: none */
-	uint64_t bytes, bytes_copied;
-};
-
-struct snapshot_queue {
-	struct report_queue_facts facts;
-	uint32_t index; /* of its record */
-	uint32_t first; /* of its flows, or SNAPSHOT_END */
-	struct ring_daemon counters;
-};
 
 struct snapshot_text {
 	char text[MSG_TEXT_BYTES];

@@ -3,16 +3,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "base/fd.h"
 #include "daemon/broker/listening.h"
-#include "daemon/broker/snapshot.h"
-#include "daemon/broker/status_text.h"
-#include "daemon/grant/account.h"
+#include "daemon/broker/status_document.h"
 
 #define READERS_MAX         64u /* at once; not counting root's */
 #define READERS_OF_USER_MAX 4u
@@ -20,15 +17,6 @@
 #define PAUSE_USEC          100000ull  /* between two documents, at least */
 #define PAUSE_COSTS         4u         /* ... and so many times what one costs */
 #define BYTES_MAX           (8u << 20) /* of documents that are being read, but the newest */
-
-struct document {
-	TAILQ_ENTRY(document) link;
-	struct snapshot snapshot; /* what it is made of; nothing once it is made */
-	char *text;               /* NULL: there was no memory for it */
-	size_t bytes;
-	uint32_t readers;
-	uint64_t cost_usec; /* of a processor's time */
-};
 
 /* Waits for its document, then for its peer to take that. */
 struct reader {
@@ -47,8 +35,7 @@ static void document_put(struct status *s, struct document *d)
 	if (--d->readers > 0 || d == s->making)
 		return;
 	TAILQ_REMOVE(&s->documents, d, link);
-	free(d->text);
-	free(d);
+	document_free(d);
 }
 
 static void reader_free(struct reader *r)
@@ -115,23 +102,6 @@ static void memory_limit(struct status *s)
 	}
 }
 
-static uint64_t cpu_usec(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static void make(void *data)
-{
-	struct document *d = data;
-	uint64_t before = cpu_usec();
-	if (snapshot_read(&d->snapshot) == 0)
-		d->text = status_text(&d->snapshot, &d->bytes);
-	snapshot_done(&d->snapshot);
-	d->cost_usec += cpu_usec() - before;
-}
-
 static void waiting_drop(struct status *s)
 {
 	struct reader *r, *next;
@@ -142,53 +112,18 @@ static void waiting_drop(struct status *s)
 	}
 }
 
-/* It says so, and has no queue of a NIC: the client of one that has is shown, whatever it says. */
-static bool is_over(struct pump *p)
-{
-	pthread_mutex_lock(&p->lock);
-	bool has_none = LIST_EMPTY(&p->leases);
-	pthread_mutex_unlock(&p->lock);
-	return p->over && has_none && p->charged[ACCOUNT_QUEUES] == 0;
-}
-
-/* Which clients there are, and what is known of them here. */
-static int clients_note(const struct status *s, struct snapshot *ret)
-{
-	struct pump *c;
-	TAILQ_FOREACH (c, &s->pumps->list, link) {
-		if (c->dead || is_over(c))
-			continue;
-		struct snapshot_who who = {.id = c->id,
-					   .pump = c->pid,
-					   .pump_started = c->started,
-					   .pid = c->who.pid,
-					   .uid = c->who.uid,
-					   .max_queues = account_bound(c->who.user, ACCOUNT_QUEUES),
-					   .max_flows = account_bound(c->who.user, ACCOUNT_FLOWS)};
-		memcpy(who.class, c->who.class, sizeof(who.class));
-		if (snapshot_add(ret, &who, c->report) < 0) {
-			snapshot_done(ret);
-			return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
 /* For all that wait. */
 static void document_begin(struct status *s)
 {
 	struct reader *r;
-	uint64_t before = cpu_usec(), now = 0;
-	struct document *d = calloc(1, sizeof(*d));
-	if (!d || clients_note(s, &d->snapshot) < 0) {
-		free(d);
+	uint64_t now = 0;
+	sd_event_now(s->event, CLOCK_MONOTONIC, &now);
+	struct document *d =
+		document_new(s->pumps, &s->upgrades, (now - s->started_usec) / 1000000);
+	if (!d) {
 		waiting_drop(s);
 		return;
 	}
-	sd_event_now(s->event, CLOCK_MONOTONIC, &now);
-	d->snapshot.uptime_s = (now - s->started_usec) / 1000000;
-	d->snapshot.upgrades = s->upgrades;
-	d->cost_usec = cpu_usec() - before;
 	LIST_FOREACH (r, &s->readers, link) {
 		if (r->document)
 			continue;
@@ -196,7 +131,7 @@ static void document_begin(struct status *s)
 		d->readers++;
 	}
 	s->making = d;
-	work_start(&s->work, make, d, s->made);
+	work_start(&s->work, document_make, d, s->made);
 }
 
 static bool any_waits(const struct status *s)
