@@ -49,7 +49,7 @@ static int cq_ring(struct rings *r, struct uring *ring, const struct rings_wish 
 	uint32_t entries = wish->cq_entries;
 	struct io_uring_params p = {.cq_entries = entries,
 				    .cq_off = {.head = 0, .tail = 64, .cqes = 128}};
-	int e = wish->kernel_writes ? uring_init_shared(ring, r->cq_fd, r->cq, entries,
+	int e = wish->kernel_writes ? uring_init_shared(ring, r->cq_fd, r->cq,
 							wish->cqe_bytes == 32, wish->patient, &p)
 				    : uring_init_private(ring, entries, true, wish->patient);
 	if (e < 0)

@@ -278,33 +278,42 @@ static int listen_to(struct broker *b, const struct listeners *l)
 	return r < 0 ? r : listen_to_classes(b);
 }
 
-/* NOLINTNEXTLINE(readability-function-size) */
-int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct config *config,
-		bool verbose)
+static int modules_init(struct broker *b, const struct config *config, bool verbose)
 {
-	*b = (struct broker){.event = event, .listeners = l};
-	int r = pumps_init(&b->pumps, event, verbose, config->clients);
+	int r = pumps_init(&b->pumps, b->event, verbose, config->clients);
 	b->pumps.orphan_seconds = (uint32_t)config->orphan_seconds;
 	b->pumps.on_empty = pumps_gone;
 	b->pumps.empty_data = b;
 	if (r == 0)
-		r = status_init(&b->status, event, &b->pumps, &b->refusals);
-	if (r == 0 && classes_set(&config->policy) < 0)
-		r = -ENOMEM;
-	if (r < 0)
-		return r;
+		r = status_init(&b->status, b->event, &b->pumps, &b->refusals);
+	return r;
+}
+
+/* What may come to be done at any time, but for connections and news of NICs. */
+static int sources_add(struct broker *b)
+{
 	b->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	b->spare = eventfd(0, EFD_CLOEXEC);
 	if (b->ended < 0 || b->spare < 0)
 		return -errno;
 	refusals_init(&b->refusals, b->ended);
-	r = log_client_init();
+	int r = log_client_init();
 	if (r == 0)
-		r = sd_event_add_io(event, NULL, log_client_fd(), EPOLLIN, log_due, b);
+		r = sd_event_add_io(b->event, NULL, log_client_fd(), EPOLLIN, log_due, b);
 	if (r >= 0)
-		r = sd_event_add_io(event, NULL, b->ended, EPOLLIN, ended_ready, b);
-	if (r >= 0)
-		r = watch_files(b);
+		r = sd_event_add_io(b->event, NULL, b->ended, EPOLLIN, ended_ready, b);
+	return r < 0 ? r : watch_files(b);
+}
+
+int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct config *config,
+		bool verbose)
+{
+	*b = (struct broker){.event = event, .listeners = l};
+	int r = modules_init(b, config, verbose);
+	if (r == 0)
+		r = classes_set(&config->policy);
+	if (r == 0)
+		r = sources_add(b);
 	if (r >= 0)
 		b->next_id = pumps_take(&b->pumps);
 	if (leases_any())

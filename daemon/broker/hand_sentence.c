@@ -15,8 +15,9 @@ static int yama(void)
 {
 	char text[8] = "";
 	_cleanup_(fd_closep) int fd = open(YAMA, O_RDONLY | O_CLOEXEC);
-	/* NOLINTNEXTLINE(cert-err34-c) */
-	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? atoi(text) : -1;
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return -1;
+	return (int)strtol(text, NULL, 10);
 }
 
 static void denied(int error, char *ret, size_t bytes)

@@ -17,19 +17,22 @@ struct line {
 static bool line_next(const char **text, struct line *ret)
 {
 	int bytes = 0;
+	char *names;
 	static_assert(POLICY_NAME_BYTES == 32, "as in the format");
-	/* NOLINTNEXTLINE(cert-err34-c): zcrxd wrote it */
-	if (!*text || sscanf(*text, "%d %31s %7s %127[^\n]\n%n", &ret->fd, ret->name, ret->origin,
-			     ret->path, &bytes) != 4)
+	if (!*text)
 		return false;
-	*text += bytes;
+	ret->fd = (int)strtol(*text, &names, 10);
+	if (sscanf(names, " %31s %7s %127[^\n]\n%n", ret->name, ret->origin, ret->path, &bytes) !=
+	    3)
+		return false;
+	*text = names + bytes;
 	return true;
 }
 
 static const char *lines(void)
 {
-	return secure_getenv(
-		PASSED_SOCKETS); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
+	return secure_getenv(PASSED_SOCKETS);
 }
 
 static int replace(char **field, const char *value)

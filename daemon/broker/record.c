@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/size.h"
 #include "daemon/broker/process.h"
 #include "proto/mapping.h"
 
@@ -39,8 +40,9 @@ static_assert(PAGE_BYTES % RECORD_ENTRY_BYTES == 0, "none is torn");
 struct record_file {
 	int fd;
 	struct page *page;
-	uint32_t n;     /* entries */
-	uint32_t *free; /* the numbers of entries that were struck */
+	size_t entries_at; /* in the file */
+	uint32_t n;        /* entries */
+	uint32_t *free;    /* the numbers of entries that were struck */
 	uint32_t n_free;
 };
 
@@ -51,15 +53,13 @@ static void path_of(char ret[512], const char *dir, pid_t pump)
 
 static off_t place_of(const struct record_file *f, uint32_t number)
 {
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
-	size_t groups = f->page->groups * sizeof(gid_t);
-	size_t pages = 1 + (groups + PAGE_BYTES - 1) / PAGE_BYTES;
-	return (off_t)(pages * PAGE_BYTES + (size_t)number * RECORD_ENTRY_BYTES);
+	return (off_t)(f->entries_at + (size_t)number * RECORD_ENTRY_BYTES);
 }
 
-/* Takes the descriptor over, on success only. */
-static int file_new(struct record_file **ret, int fd)
+/* Takes the descriptor over, on success only. groups: how many the file has. */
+static int file_new(struct record_file **ret, int fd, uint32_t groups)
 {
+	size_t group_bytes = groups * sizeof(gid_t);
 	struct record_file *f = calloc(1, sizeof(*f));
 	void *page = NULL;
 	int r = f ? mapping_new(&page, fd, PAGE_BYTES, PROT_READ | PROT_WRITE, 0) : -ENOMEM;
@@ -69,6 +69,7 @@ static int file_new(struct record_file **ret, int fd)
 	}
 	f->fd = fd;
 	f->page = page;
+	f->entries_at = PAGE_BYTES + round_up(group_bytes, PAGE_BYTES);
 	*ret = f;
 	return 0;
 }
@@ -117,7 +118,7 @@ int record_write(struct record_file **ret, const char *dir, struct record *r)
 		return -errno;
 	int e = page_write(fd, &head, &r->is);
 	if (e == 0)
-		e = file_new(ret, fd);
+		e = file_new(ret, fd, head.groups);
 	if (e < 0)
 		return e;
 	fd_steal(&fd);
@@ -184,7 +185,7 @@ static int record_read(struct record_file **ret_file, const char *path, struct r
 	snprintf(ret->who.class, sizeof(ret->who.class), "%.*s", POLICY_NAME_BYTES - 1, head.class);
 	int r = groups_read(fd, &head, ret);
 	if (r == 0)
-		r = file_new(ret_file, fd);
+		r = file_new(ret_file, fd, head.groups);
 	if (r < 0)
 		return r;
 	fd_steal(&fd);

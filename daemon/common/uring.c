@@ -126,28 +126,26 @@ static int shared_setup(struct io_uring_params *p, int cq_file, void *cq_memory,
 	return fd;
 }
 
-/* NOLINTNEXTLINE(readability-function-size) */
-int uring_init_shared(struct uring *u, int cq_file, void *cq_memory, uint32_t cq_entries,
-		      bool cqe32, bool patient, struct io_uring_params *ret_params)
+int uring_init_shared(struct uring *u, int cq_file, void *cq_memory, bool cqe32, bool patient,
+		      struct io_uring_params *p)
 {
 	void *sqes = NULL;
-	struct io_uring_params p;
+	const struct io_uring_params wish = {
+		.flags = FLAGS | IORING_SETUP_R_DISABLED | IORING_SETUP_NO_MMAP |
+			 IORING_SETUP_NO_SQARRAY | (cqe32 ? IORING_SETUP_CQE32 : 0),
+		.cq_entries = p->cq_entries,
+	};
 	int fd, tries = 0;
 	*u = URING_NULL;
 	do {
-		p = (struct io_uring_params){
-			.flags = FLAGS | IORING_SETUP_R_DISABLED | IORING_SETUP_NO_MMAP |
-				 IORING_SETUP_NO_SQARRAY | (cqe32 ? IORING_SETUP_CQE32 : 0),
-			.cq_entries = cq_entries,
-		};
-		fd = shared_setup(&p, cq_file, cq_memory, &sqes);
+		*p = wish;
+		fd = shared_setup(p, cq_file, cq_memory, &sqes);
 	} while (retry(fd, patient, tries++));
 	if (fd < 0)
 		return fd;
-	attach(&u->io, fd, cq_memory, sqes, &p);
+	attach(&u->io, fd, cq_memory, sqes, p);
 	u->sqes = sqes;
 	u->sqes_bytes = SQES_BYTES;
-	*ret_params = p;
 	return 0;
 }
 

@@ -47,12 +47,12 @@ int uring_init_private(struct uring *u, uint32_t cq_entries, bool disabled, bool
 
 /*
  * Makes a ring whose CQ lies in cq_memory: uring_cq_bytes() bytes from the beginning of cq_file,
- * which the caller has mapped and owns. *ret_params says where in it head, tail and CQEs are. The
- * SQEs stay in private memory. The ring is disabled until uring_enable(). Returns 0 or a negative
- * errno.
+ * which the caller has mapped and owns. The caller sets p->cq_entries; on return *p is as the
+ * kernel filled it in, and says where in cq_memory head, tail and CQEs are. The SQEs stay in
+ * private memory. The ring is disabled until uring_enable(). Returns 0 or a negative errno.
  */
-int uring_init_shared(struct uring *u, int cq_file, void *cq_memory, uint32_t cq_entries,
-		      bool cqe32, bool patient, struct io_uring_params *ret_params);
+int uring_init_shared(struct uring *u, int cq_file, void *cq_memory, bool cqe32, bool patient,
+		      struct io_uring_params *p);
 
 /*
  * Gives the ring an eventfd, which is polled with EPOLLET and never read. The kernel writes it when

@@ -66,12 +66,12 @@ static void lock_hold(struct uring *u)
 static void live(struct stand_in *p, const char *fuse_file, bool holds_lock, int said, int go)
 {
 	struct uring u;
-	struct io_uring_params params;
+	struct io_uring_params params = {.cq_entries = CQ_ENTRIES};
 	void *cq = NULL;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_PTRACER, getppid(), 0, 0, 0); /* as a pump names its broker, for Yama 1 */
 	if (mapping_own(&cq, uring_cq_bytes(CQ_ENTRIES, 32)) < 0 ||
-	    uring_init_shared(&u, -1, cq, CQ_ENTRIES, true, false, &params) < 0)
+	    uring_init_shared(&u, -1, cq, true, false, &params) < 0)
 		_exit(2);
 	p->ring = u.io.ring_fd;
 	p->refills = memfd(REFILLS_OFFSET + REFILLS_BYTES, F_SEAL_SHRINK);
