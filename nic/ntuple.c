@@ -57,7 +57,8 @@ static int locations_get_patiently(const char *nic, struct ethtool_rxnfc **ret, 
 	return r;
 }
 
-int nic_rule_read(const char *nic, uint32_t location, struct nic_rule_at *ret)
+/* Returns 0, -ENOENT if no rule stands at the location, or another negative errno. */
+static int rule_read(const char *nic, uint32_t location, struct nic_rule_at *ret)
 {
 	struct ethtool_rxnfc nfc = {.cmd = ETHTOOL_GRXCLSRULE, .fs = {.location = location}};
 	int r = ethtool_call(nic, &nfc);
@@ -91,7 +92,7 @@ int nic_rules_get(const char *nic, struct nic_rule_at **ret, uint32_t *ret_n)
 	if (!rules)
 		r = -ENOMEM;
 	for (uint32_t i = 0; i < all->rule_cnt && r == 0; i++) {
-		r = nic_rule_read(nic, all->rule_locs[i], &rules[n]);
+		r = rule_read(nic, all->rule_locs[i], &rules[n]);
 		n += r == 0;
 		if (r == -ENOENT)
 			r = 0; /* the rule is gone meanwhile */
@@ -147,7 +148,7 @@ static int location_choose(const char *nic, uint32_t *ret)
 		/*
 		 * The location is read again, since most drivers replace a rule that stands there.
 		 */
-		if (r == 0 && nic_rule_read(nic, *ret, &there) == 0)
+		if (r == 0 && rule_read(nic, *ret, &there) == 0)
 			r = -EAGAIN;
 	}
 	free(all);
@@ -170,7 +171,7 @@ static int added_check(const char *nic, uint32_t location, const struct nic_rule
 {
 	struct nic_rule_at at;
 	struct nic_rule there;
-	int r = nic_rule_read(nic, location, &at);
+	int r = rule_read(nic, location, &at);
 
 	if (r == -ENOENT)
 		return -EAGAIN;
@@ -212,7 +213,7 @@ int nic_rule_add(const char *nic, const struct nic_rule *rule, uint32_t *ret_loc
 int nic_rule_del(const char *nic, uint32_t location, const struct nic_rule *rule)
 {
 	struct nic_rule_at there;
-	int r = nic_rule_read(nic, location, &there);
+	int r = rule_read(nic, location, &there);
 
 	if (r < 0)
 		return r;

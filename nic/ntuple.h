@@ -26,12 +26,6 @@ int nic_rule_del(const char *nic, uint32_t location, const struct nic_rule *rule
 /* Deletes the rules that match one of these, wherever they stand. Returns 0 or the first error. */
 int nic_rules_del(const char *nic, const struct nic_rule *rules, uint32_t n);
 
-/*
- * Reads the rule at the location. Returns 0, -ENOENT if none stands there, or another negative
- * errno.
- */
-int nic_rule_read(const char *nic, uint32_t location, struct nic_rule_at *ret);
-
 /* Reads all rules, in ascending order of their locations. The caller frees the list. */
 int nic_rules_get(const char *nic, struct nic_rule_at **ret, uint32_t *ret_n);
 

@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-/* To be called before the first thread. verbose: lines of log_debug() are shown, too. */
+/* To be called before the first thread. verbose: lines of priority 7 are shown, too. */
 void log_init(bool verbose);
 
 /* Is a line of this priority shown? */
@@ -24,6 +24,5 @@ __attribute__((format(printf, 2, 3))) void log_at(int priority, const char *form
 #define log_error(...) log_at(3, __VA_ARGS__)
 #define log_warn(...)  log_at(4, __VA_ARGS__)
 #define log_info(...)  log_at(6, __VA_ARGS__)
-#define log_debug(...) log_at(7, __VA_ARGS__)
 
 #endif

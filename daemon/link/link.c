@@ -12,7 +12,6 @@ enum {
 };
 
 struct rule {
-	const char *name;
 	uint32_t request_bytes, reply_bytes;
 	uint16_t type;
 	uint8_t fds_least, fds_most, fds_back;
@@ -22,8 +21,8 @@ struct rule {
 
 static const struct rule rules[] = {
 #define X(name, handler, number, request, reply, least, most, back, who, pace)                \
-	{#name,      sizeof(struct request), sizeof(struct reply), number, least, most, back, \
-	 LINK_##who, (pace) == SLOW},
+	{sizeof(struct request), sizeof(struct reply), number, least, most, back, LINK_##who, \
+	 (pace) == SLOW},
 	LINK_TABLE(X)
 #undef X
 };
@@ -63,12 +62,6 @@ int link_check_reply(const union link_any *m, uint32_t len, uint32_t nfds, uint1
 	    nfds != (m->hdr.error ? 0 : rule->fds_back))
 		return -EBADMSG;
 	return 0;
-}
-
-const char *link_name(uint16_t type)
-{
-	const struct rule *rule = rule_find(type);
-	return rule ? rule->name : "?";
 }
 
 bool link_is_asked(uint16_t type)

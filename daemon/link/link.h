@@ -356,8 +356,6 @@ int link_check(const union link_any *m, uint32_t len, uint32_t nfds, bool from_p
 /* The same for the reply to a request of this type. */
 int link_check_reply(const union link_any *m, uint32_t len, uint32_t nfds, uint16_t type);
 
-/* "?" if there is no message of this type. */
-const char *link_name(uint16_t type);
 bool link_is_asked(uint16_t type);
 bool link_is_slow(uint16_t type);
 uint32_t link_bytes(uint16_t type);

@@ -163,10 +163,3 @@ bool flights_any(void)
 	pthread_mutex_unlock(&flights.lock);
 	return any;
 }
-
-void flights_close(void)
-{
-	while (!LIST_EMPTY(&flights.left))
-		landed(LIST_FIRST(&flights.left));
-	loop_done(&flights.loop);
-}

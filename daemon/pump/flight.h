@@ -52,11 +52,9 @@ struct flight *flight_free(struct flight *f);
 /*
  * One thread looks after flights that outlived their session or queue. flights_open() returns a
  * descriptor or a negative errno; flights_look() is to be called when that descriptor is readable.
- * flights_close() closes all.
  */
 int flights_open(void);
 void flights_look(void);
 bool flights_any(void);
-void flights_close(void);
 
 #endif

@@ -120,12 +120,6 @@ int nic_rules_del(const char *name, const struct nic_rule *some, uint32_t n)
 	return 0;
 }
 
-int nic_rule_read(const char *name, uint32_t location, struct nic_rule_at *ret)
-{
-	(void)name, (void)location, (void)ret;
-	return -ENOENT;
-}
-
 int nic_rules_get(const char *name, struct nic_rule_at **ret, uint32_t *ret_n)
 {
 	(void)name, (void)ret, (void)ret_n;

@@ -74,7 +74,6 @@ struct msg_rings fake_layout(void);
 void fake_cqe(struct fake *f, uint64_t user_data, int32_t res, uint32_t flags);
 /* len bytes for the flow in the buffer. */
 void fake_data(struct fake *f, uint32_t flow, uint32_t buffer, int32_t len);
-uint32_t fake_tail(struct fake *f);
 void fake_tail_set(struct fake *f, uint32_t tail);
 
 /* ---- the pump's part ---- */

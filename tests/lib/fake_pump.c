@@ -33,11 +33,6 @@ void fake_data(struct fake *f, uint32_t flow, uint32_t buffer, int32_t len)
 	fake_cqe(f, flow, len, buffer << RING_CQE_BUFFER_SHIFT | RING_CQE_BUFFER);
 }
 
-uint32_t fake_tail(struct fake *f)
-{
-	return *cq_tail(f);
-}
-
 void fake_tail_set(struct fake *f, uint32_t tail)
 {
 	ring_store(cq_tail(f), tail);
