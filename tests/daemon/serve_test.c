@@ -14,67 +14,27 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
-#include "daemon/broker/serve.h"
-#include "daemon/broker/serve_host.h"
-#include "daemon/broker/serve_lease.h"
 #include "daemon/common/log.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
-#include "daemon/grant/flight_reader.h"
+#include "daemon/grant/files.h"
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/leases.h"
 #include "daemon/grant/log_client.h"
-#include "nic/journal.h"
-#include "nic/restore.h"
 #include "policy/config.h"
 #include "proto/wire.h"
+#include "tests/harness/lone_pump.h"
+#include "tests/harness/made_nic.h"
 
-static struct pump pump;
-static int end; /* the pump's end of the link */
+static struct lone_pump lone;
 static sd_event *loop;
 
-/* The kernel and the NIC are made up. */
-#define NIC "lo"
-static const char *zcrx_refused;
+static const char *zcrx_refused; /* by the kernel, which is made up */
 static char state_dir[] = "/tmp/zcrxd-serve.XXXXXX";
 
 const char *kernel_refuses_zcrx(void)
 {
 	return zcrx_refused;
-}
-
-int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *queues, nic_say say,
-		   char why[NIC_SENTENCE_BYTES])
-{
-	const struct nic_before before = {.name = NIC, .card = {.ifindex = 1}, .queues = *queues};
-	(void)nic, (void)say, (void)why;
-	return journal_write(dir, &before);
-}
-
-int nic_put_back(const char *dir, const char *nic, nic_say say)
-{
-	(void)say;
-	return journal_remove(dir, nic);
-}
-
-int nic_journal_resume(const char *dir, const char *nic, const struct nic_queues *queues,
-		       nic_say say, struct nic_before *ret)
-{
-	(void)dir, (void)nic, (void)queues, (void)say, (void)ret;
-	return -ENOENT;
-}
-
-int nic_keep_ready(const char *nic, const struct nic_queues *queues)
-{
-	(void)nic, (void)queues;
-	return 0;
-}
-
-static int nothing(sd_event_source *s, int fd, uint32_t events, void *data)
-{
-	(void)s, (void)fd, (void)events, (void)data;
-	return 0;
 }
 
 static void backends_set(uint32_t backends)
@@ -84,61 +44,31 @@ static void backends_set(uint32_t backends)
 	policy.classes->host = POLICY_HOST_YES;
 	policy.classes->backends = backends;
 	policy.classes->nics = (struct policy_nics){calloc(1, sizeof(struct policy_nic)), 1};
-	strcpy(policy.classes->nics.nics[0].name, NIC);
+	strcpy(policy.classes->nics.nics[0].name, MADE_NIC);
 	assert_int_equal(classes_set(&policy), 0);
 }
 
 static int setup(void **state)
 {
-	int pair[2];
-	struct classes *classes;
 	(void)state;
 	backends_set(BACKENDS_ALL);
-	pump = (struct pump){.id = 1, .pidfd = -1, .poke = -1, .who.pid = 4711};
-	pump.is.uid = pump.who.uid = getuid();
-	strcpy(pump.who.class, POLICY_DEFAULT);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	outbox_init(&pump.out, -1);
-	pump.sock = pump.out.sock = pair[0];
-	end = pair[1];
-	const struct limits limits = pump_class(&pump, &classes)->limits;
-	classes_put(classes);
-	assert_int_equal(user_get(&pump.who.user, POLICY_DEFAULT, &limits, getuid(), clock_ns()),
-			 0);
-	pump.reader = flight_reader_get(POLICY_DEFAULT, getuid());
-	pthread_mutex_init(&pump.lock, NULL);
 	assert_int_equal(sd_event_new(&loop), 0);
-	return sd_event_add_io(loop, &pump.io, pump.sock, 0, nothing, NULL) < 0;
+	assert_true(lone_pump_start(&lone, loop));
+	lone.pump.who.pid = 4711;
+	return 0;
 }
 
 static int teardown(void **state)
 {
-	uint64_t used[ACCOUNT_KINDS];
 	(void)state;
-	serve_lease_end_all(&pump);
-	serve_host_end_all(&pump);
-	serve_release(&pump);
-	sd_event_source_disable_unref(pump.io);
+	assert_true(lone_pump_end(&lone));
 	sd_event_unref(loop);
-	flight_reader_put(pump.reader);
-	outbox_done(&pump.out);
-	pthread_mutex_destroy(&pump.lock);
-	close(pump.sock);
-	close(end);
-	account_used(POLICY_DEFAULT, used);
-	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
-		assert_int_equal(used[kind], 0);
-	user_put(pump.who.user);
 	return 0;
 }
 
 static void say(union link_any *m, uint16_t type)
 {
-	m->hdr = (struct msg_hdr){.size = link_bytes(type),
-				  .type = type,
-				  .serial = link_is_asked(type) ? 7 : 0};
-	assert_int_equal(link_check(m, m->hdr.size, 0, true), 0);
-	serve_message(&pump, m);
+	assert_true(lone_pump_say(&lone, m, type, link_is_asked(type) ? 7 : 0));
 }
 
 /* The reply's error, or its descriptor; 0 without one. -EAGAIN: there is no reply. */
@@ -146,7 +76,7 @@ static int answer(union link_any *m, uint16_t type)
 {
 	int fds[MSG_FDS_MAX];
 	uint32_t nfds = 0;
-	int n = wire_recv(end, &m->any, fds, &nfds, MSG_DONTWAIT);
+	int n = wire_recv(lone.end, &m->any, fds, &nfds, MSG_DONTWAIT);
 	if (n < 0)
 		return n;
 	assert_int_equal(link_check_reply(m, (uint32_t)n, nfds, type), 0);
@@ -219,7 +149,7 @@ static void a_pump_that_was_taken_over_has_what_it_says(void **state)
 	charge(ACCOUNT_LISTENERS, 2);
 	socks[0] = listen_host();
 	socks[1] = listen_host();
-	pump.taken = true;
+	lone.pump.taken = true;
 	say(&have, LINK_HAVE);
 	charge(ACCOUNT_FLOWS, 1);
 	charge(ACCOUNT_LISTENERS, 1);
@@ -374,9 +304,12 @@ static void what_a_pump_logs_is_its_clients(void **state)
 static int setup_all(void **state)
 {
 	static uint32_t queue;
-	static struct config_nic nic = {.name = NIC, .queues = {&queue, 1}, .linger_seconds = 3600};
+	static struct config_nic nic = {.name = MADE_NIC,
+					.queues = {&queue, 1},
+					.linger_seconds = 3600};
+	int due[2];
 	(void)state;
-	if (!mkdtemp(state_dir))
+	if (!mkdtemp(state_dir) || files_init(due) < 0)
 		return -1;
 	leases_init(&nic, state_dir);
 	leases_settle();

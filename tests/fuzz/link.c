@@ -14,20 +14,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/size.h"
 #include "daemon/broker/errand.h"
 #include "daemon/broker/serve.h"
-#include "daemon/broker/serve_dmabuf.h"
-#include "daemon/broker/serve_host.h"
-#include "daemon/broker/serve_lease.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
-#include "daemon/grant/flight_reader.h"
 #include "proto/wire.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/harness/fds.h"
+#include "tests/harness/lone_pump.h"
 
 #define MESSAGES_MAX 64
 #define GIVEN_TRIED  6
@@ -57,9 +53,7 @@ static const uint16_t types[] = {
 static FILE *nowhere; /* for what is logged of a pump that is ended */
 
 struct run {
-	struct pump pump;
-	int end; /* the pump's end of the link */
-	struct limits limits;
+	struct lone_pump lone;
 	struct errands all;
 };
 
@@ -153,7 +147,7 @@ static void told_to_give(const struct run *r, const struct msg_hdr *request)
 	union link_any m;
 	int fds[MSG_FDS_MAX];
 	uint32_t nfds = 0;
-	int n = wire_recv(r->end, &m.any, fds, &nfds, MSG_DONTWAIT);
+	int n = wire_recv(r->lone.end, &m.any, fds, &nfds, MSG_DONTWAIT);
 	MUST(n > 0 && link_check(&m, (uint32_t)n, nfds, false) == 0);
 	MUST(m.hdr.type == LINK_GIVE && m.as_GIVE.serial == request->serial);
 	wire_close(fds, nfds);
@@ -164,7 +158,7 @@ static void no_more(const struct run *r)
 	union link_any m;
 	int fds[MSG_FDS_MAX];
 	uint32_t nfds = 0;
-	MUST(wire_recv(r->end, &m.any, fds, &nfds, MSG_DONTWAIT) == -EAGAIN);
+	MUST(wire_recv(r->lone.end, &m.any, fds, &nfds, MSG_DONTWAIT) == -EAGAIN);
 }
 
 /* One reply to what was asked for, which the pump takes; none to what was told. */
@@ -182,7 +176,7 @@ static void answered(const struct run *r, const struct msg_hdr *request, enum fi
 			return;
 	}
 	if (link_is_asked(request->type)) {
-		int n = wire_recv(r->end, &m.any, fds, &nfds, MSG_DONTWAIT);
+		int n = wire_recv(r->lone.end, &m.any, fds, &nfds, MSG_DONTWAIT);
 		MUST(n >= (int)sizeof(m.hdr) && m.hdr.serial == request->serial);
 		MUST(link_check_reply(&m, (uint32_t)n, nfds, request->type) == 0);
 		wire_close(fds, nfds);
@@ -196,16 +190,7 @@ static void within_limits(const struct run *r)
 	uint64_t used[ACCOUNT_KINDS];
 	account_used(POLICY_DEFAULT, used);
 	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
-		MUST(used[kind] <= account_most(&r->limits, kind));
-}
-
-static void nothing_charged(void)
-{
-	uint64_t used[ACCOUNT_KINDS];
-	files_reap();
-	account_used(POLICY_DEFAULT, used);
-	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
-		MUST(used[kind] == 0);
+		MUST(used[kind] <= account_most(&r->lone.limits, kind));
 }
 
 /* As the broker does with a datagram: pumps.c. What is slow is done at once. */
@@ -219,7 +204,7 @@ static void receive(struct run *r, const union link_any *m, uint32_t len, enum f
 	MUST((m->hdr.serial != 0) == link_is_asked(m->hdr.type));
 	FILE *seen = stderr;
 	stderr = nowhere;
-	serve_message(&r->pump, m);
+	serve_message(&r->lone.pump, m);
 	stderr = seen;
 	answered(r, &m->hdr, finds, given);
 	if (!taken)
@@ -258,45 +243,16 @@ static void step(struct run *r, struct input *in, bool taken)
 
 static void run_start(struct run *r, bool taken)
 {
-	int pair[2];
-	struct classes *classes;
-	struct pump *p = &r->pump;
-	*r = (struct run){.pump = {.id = 1, .pidfd = -1, .poke = -1, .taken = taken}};
-	p->all_errands = &r->all;
+	MUST(lone_pump_start(&r->lone, NULL));
+	r->lone.pump.taken = taken;
+	r->lone.pump.all_errands = &r->all;
 	TAILQ_INIT(&r->all.waiting);
-	p->is.uid = p->who.uid = getuid();
-	p->is.gid = p->who.gid = getgid();
-	strcpy(p->who.class, POLICY_DEFAULT);
-	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
-	outbox_init(&p->out, -1);
-	p->sock = p->out.sock = pair[0];
-	r->end = pair[1];
-	r->limits = pump_class(p, &classes)->limits;
-	classes_put(classes);
-	MUST(user_get(&p->who.user, POLICY_DEFAULT, &r->limits, p->who.uid, clock_ns()) == 0);
-	p->reader = flight_reader_get(POLICY_DEFAULT, p->who.uid);
-	MUST(p->reader != NULL);
-	pthread_mutex_init(&p->lock, NULL);
 }
 
 static void run_end(struct run *r)
 {
-	struct pump *p = &r->pump;
-	errands_forget(p);
-	MUST(TAILQ_EMPTY(&r->all.waiting) && p->n_errands == 0);
-	serve_lease_end_all(p);
-	serve_host_end_all(p);
-	serve_dmabuf_end_all(p);
-	serve_release(p);
-	MUST(flight_reader_charge(p->reader, 1)); /* none are left in flight */
-	flight_reader_release(p->reader, 1);
-	flight_reader_put(p->reader);
-	pthread_mutex_destroy(&p->lock);
-	outbox_done(&p->out);
-	close(p->sock);
-	close(r->end);
-	nothing_charged();
-	user_put(p->who.user);
+	MUST(lone_pump_end(&r->lone));
+	MUST(TAILQ_EMPTY(&r->all.waiting));
 }
 
 /* Few of each, so that a few messages reach the limits. */
@@ -325,7 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool taken = input_u8(&in) & BITS_TAKEN;
 	int files = fds_open();
 	run_start(&r, taken);
-	for (int n = 0; n < MESSAGES_MAX && in.left > 0 && !r.pump.broken; n++)
+	for (int n = 0; n < MESSAGES_MAX && in.left > 0 && !r.lone.pump.broken; n++)
 		step(&r, &in, taken);
 	run_end(&r);
 	MUST(fds_open() == files);

@@ -18,22 +18,18 @@
 
 #include "base/clock.h"
 #include "daemon/broker/errand.h"
-#include "daemon/broker/serve.h"
-#include "daemon/broker/serve_host.h"
-#include "daemon/broker/serve_lease.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
-#include "daemon/grant/flight_reader.h"
+#include "daemon/grant/files.h"
 #include "daemon/grant/leases.h"
-#include "nic/journal.h"
 #include "nic/ntuple.h"
-#include "nic/restore.h"
 #include "policy/config.h"
 #include "proto/addr.h"
 #include "proto/wire.h"
 #include "tests/hand/objects.h"
+#include "tests/harness/lone_pump.h"
+#include "tests/harness/made_nic.h"
 
-#define NIC       "lo"
 #define LEASE     1
 #define LIMIT_MS  60000
 #define TICK_US   5000
@@ -41,45 +37,10 @@
 
 static uint32_t queue;
 static char state_dir[] = "/tmp/zcrxd-steer.XXXXXX";
-static struct config_nic nic = {.name = NIC, .queues = {&queue, 1}};
+static struct config_nic nic = {.name = MADE_NIC, .queues = {&queue, 1}};
 static struct nic_rule rules[RULES_MAX]; /* that are set */
 static unsigned n_rules;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the NIC's guard has a thread */
-
-int nic_make_ready(const char *dir, const char *name, const struct nic_queues *queues, nic_say say,
-		   char why[NIC_SENTENCE_BYTES])
-{
-	const struct nic_before before = {.name = NIC,
-					  .card = {.ifindex = 1},
-					  .queues = {&queue, 1}};
-	(void)name, (void)queues, (void)say, (void)why;
-	return journal_write(dir, &before);
-}
-
-int nic_put_back(const char *dir, const char *name, nic_say say)
-{
-	(void)say;
-	return journal_remove(dir, name);
-}
-
-int nic_put_back_all(const char *dir, nic_say say)
-{
-	(void)dir, (void)say;
-	return 0;
-}
-
-int nic_journal_resume(const char *dir, const char *name, const struct nic_queues *queues,
-		       nic_say say, struct nic_before *ret)
-{
-	(void)dir, (void)name, (void)queues, (void)say, (void)ret;
-	return -ENOENT; /* no lease of a zcrxd before is taken over here */
-}
-
-int nic_keep_ready(const char *name, const struct nic_queues *queues)
-{
-	(void)name, (void)queues;
-	return 0;
-}
 
 static unsigned place_of(const struct nic_rule *rule)
 {
@@ -126,37 +87,29 @@ int nic_rules_get(const char *name, struct nic_rule_at **ret, uint32_t *ret_n)
 	return -EOPNOTSUPP;
 }
 
-static struct pump pump;
+static struct lone_pump lone;
 static struct errands errands;
 static sd_event *loop;
-static int end; /* the pump's end of the link */
 static uint32_t next_rule = 1;
-
-static int nothing(sd_event_source *s, int fd, uint32_t events, void *data)
-{
-	(void)s, (void)fd, (void)events, (void)data;
-	return 0;
-}
 
 static void say(union link_any *m, uint16_t type, uint32_t serial)
 {
-	m->hdr = (struct msg_hdr){.size = link_bytes(type), .type = type, .serial = serial};
-	assert_int_equal(link_check(m, m->hdr.size, 0, true), 0);
-	serve_message(&pump, m);
+	assert_true(lone_pump_say(&lone, m, type, serial));
 }
 
 /* As pumps.c does when it is woken. */
 static void work_look(void)
 {
-	struct job *j = STAILQ_FIRST(&pump.jobs);
-	if (!pump.working || !work_is_over(&pump.work))
+	struct pump *p = &lone.pump;
+	struct job *j = STAILQ_FIRST(&p->jobs);
+	if (!p->working || !work_is_over(&p->work))
 		return;
-	work_join(&pump.work);
-	pump.working = false;
-	STAILQ_REMOVE_HEAD(&pump.jobs, link);
-	pump.n_jobs--;
+	work_join(&p->work);
+	p->working = false;
+	STAILQ_REMOVE_HEAD(&p->jobs, link);
+	p->n_jobs--;
 	j->drop(j);
-	pump_work_on(&pump);
+	pump_work_on(p);
 }
 
 /* The next message to the pump, and its descriptor or -1. */
@@ -168,7 +121,7 @@ static void hear(union link_any *m, int *fd)
 	while (n == -EAGAIN && clock_left(until)) {
 		work_look();
 		assert_true(sd_event_run(loop, TICK_US) >= 0);
-		n = wire_recv(end, &m->any, fds, &nfds, MSG_DONTWAIT);
+		n = wire_recv(lone.end, &m->any, fds, &nfds, MSG_DONTWAIT);
 	}
 	assert_true(n > 0);
 	*fd = nfds ? fds[0] : -1;
@@ -214,37 +167,23 @@ static struct link_steer_reply steer(int sock)
 
 static int setup(void **state)
 {
-	int pair[2];
 	struct policy policy;
-	struct classes *classes;
+	int due[2];
 	(void)state;
 	assert_non_null(mkdtemp(state_dir));
+	assert_int_equal(files_init(due), 0);
 	assert_int_equal(policy_init(&policy), 0);
 	policy.classes->nics = (struct policy_nics){calloc(1, sizeof(struct policy_nic)), 1};
-	strcpy(policy.classes->nics.nics[0].name, NIC);
+	strcpy(policy.classes->nics.nics[0].name, MADE_NIC);
 	assert_int_equal(classes_set(&policy), 0);
 	leases_init(&nic, state_dir);
-	pump = (struct pump){.id = 1, .pidfd = -1, .poke = -1};
-	pump.is.uid = pump.who.uid = getuid();
-	strcpy(pump.who.class, POLICY_DEFAULT);
-	STAILQ_INIT(&pump.jobs);
-	pump.wake = eventfd(0, EFD_CLOEXEC);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	outbox_init(&pump.out, -1);
-	pump.sock = pump.out.sock = pair[0];
-	end = pair[1];
-	const struct limits limits = pump_class(&pump, &classes)->limits;
-	classes_put(classes);
-	assert_int_equal(user_get(&pump.who.user, POLICY_DEFAULT, &limits, getuid(), clock_ns()),
-			 0);
-	pump.reader = flight_reader_get(POLICY_DEFAULT, getuid());
-	pthread_mutex_init(&pump.lock, NULL);
 	assert_int_equal(sd_event_new(&loop), 0);
 	assert_int_equal(errands_init(&errands, loop, getenv("ZCRX_HAND")), 0);
-	pump.all_errands = &errands;
-	assert_true(sd_event_add_io(loop, &pump.io, pump.sock, 0, nothing, NULL) >= 0);
+	assert_true(lone_pump_start(&lone, loop));
+	lone.pump.all_errands = &errands;
+	lone.pump.wake = eventfd(0, EFD_CLOEXEC);
 	union link_any m = {
-		.as_LEASE = {.lease = LEASE, .n = 1, .backend = MSG_BACKEND_ZCRX, .nic = NIC}};
+		.as_LEASE = {.lease = LEASE, .n = 1, .backend = MSG_BACKEND_ZCRX, .nic = MADE_NIC}};
 	int none;
 	say(&m, LINK_LEASE, 1);
 	hear(&m, &none);
@@ -259,14 +198,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	errands_forget(&pump);
-	serve_lease_end_all(&pump);
+	assert_true(lone_pump_end(&lone));
 	assert_int_equal(n_rules, 0);
-	serve_host_end_all(&pump);
-	serve_release(&pump);
-	outbox_done(&pump.out);
+	close(lone.pump.wake);
 	errands_done(&errands);
-	sd_event_source_disable_unref(pump.io);
 	sd_event_unref(loop);
 	leases_done();
 	return rmdir(state_dir);
@@ -330,7 +265,7 @@ static void what_is_no_socket_of_a_stream_gets_none(void **state)
 	connection(pair);
 	check_refused(STDIN_FILENO, kind);
 	check_refused(udp, kind);
-	check_refused(end, kind);
+	check_refused(lone.end, kind);
 	check_refused(fresh, unconnected);
 	setsockopt(pair[1], SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	close(pair[1]); /* resets it */
