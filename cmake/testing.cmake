@@ -36,8 +36,8 @@ set(zcrx_test_environment
 #	COMMAND command...     a script
 #	[LIBS target...] [LABELS label...] [TIMEOUT seconds] [SERIAL])
 # TIMEOUT: ten times what the test takes alone on two processors, or more; say how much that is.
-# SERIAL: not beside other tests (it measures, or needs both cores). Scripts find the build in
-# $ZCRX_BUILD_DIR and the source in $ZCRX_SOURCE_DIR.
+# SERIAL: not beside other tests (it needs both processors). Scripts find the build in $ZCRX_BUILD_DIR
+# and the source in $ZCRX_SOURCE_DIR.
 function(zcrx_add_test)
 	cmake_parse_arguments(PARSE_ARGV 0 arg "SERIAL" "NAME;TIMEOUT" "SOURCES;COMMAND;LIBS;LABELS")
 	if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME)
@@ -59,6 +59,21 @@ function(zcrx_add_test)
 		RUN_SERIAL ${arg_SERIAL}
 		LABELS "${arg_LABELS}"
 		ENVIRONMENT "${zcrx_test_environment}")
+endfunction()
+
+# zcrx_add_guest_test(NAME name COMMAND argument... [LABELS label...] [TIMEOUT seconds]): a test that runs
+# inside the VM of scripts/vm; the arguments are tests/vm/in-guest's. Alone on two processors such a test
+# takes 200 s at most; what takes longer says how long in TIMEOUT. These tests are the longest, so they
+# begin first, and the others run beside the last of them.
+function(zcrx_add_guest_test)
+	cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "COMMAND;LABELS")
+	if(NOT arg_TIMEOUT)
+		set(arg_TIMEOUT 1800)
+	endif()
+	math(EXPR limit "${arg_TIMEOUT} - 60")
+	zcrx_add_test(NAME ${arg_NAME} LABELS vm ${arg_LABELS} TIMEOUT ${arg_TIMEOUT}
+		COMMAND ${PROJECT_SOURCE_DIR}/tests/vm/in-guest --timeout ${limit} ${arg_COMMAND})
+	set_tests_properties(${arg_NAME} PROPERTIES COST 1000)
 endfunction()
 
 # zcrx_add_fuzz(NAME name SOURCES file... CORPUS folder [LIBS target...])

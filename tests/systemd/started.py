@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-from guest import LOCAL, Skip, Tally, do, only_in_guest, until
+from guest import LOCAL, Skip, Tally, do, only_in_guest, rules_shown, until
 from service import BUILD, CLIENT_UID, MANY, as_user, expect, finish, report, sender, wait_ready, zero_copy
 
 MIB = 1 << 20
@@ -25,7 +25,7 @@ ports = itertools.count(27000)
 
 def settings():
     """Those of zc0 that zcrxd changes for a lease."""
-    return [do("ethtool", option, "zc0") for option in ("-x", "-n", "-k", "-g")]
+    return [rules_shown(), *(do("ethtool", option, "zc0") for option in ("-x", "-k", "-g"))]
 
 
 class Machine:
@@ -201,7 +201,7 @@ class Endless:
 
 
 def rules():
-    return do("ethtool", "-n", "zc0").count("Filter:")
+    return rules_shown().count("Filter:")
 
 
 def streams_outlive(machine):

@@ -200,6 +200,17 @@ def until(what, condition, seconds=PATIENCE):
         time.sleep(0.05)
 
 
+def rules_shown():
+    """The ntuple rules, as ethtool shows them. It lists their numbers, then asks for each rule, and fails if one
+    has gone meanwhile."""
+    while True:
+        try:
+            return do("ethtool", "-n", IFNAME)
+        except Failed as e:
+            if "Cannot get RX class rule" not in str(e):
+                raise
+
+
 def steer(port, queue, version):
     """TCP to the port goes to the queue; returns the number of the rule."""
     text = do("ethtool", "-N", IFNAME, "flow-type", f"tcp{version}", "dst-port", str(port),

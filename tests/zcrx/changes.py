@@ -11,7 +11,7 @@ import time
 from service import (BACKEND, COPY, CTL, DAEMON_UID, Failed, Service, as_user, do, finish, nic,
                      report, sender, transfer, unchanged, uncomplaining, until, wait_ready)
 from guest import (CHANNELS_COMBINED, CHANNELS_SET, LOCAL, PEER, REMOTE, RINGS_SET, RINGS_SPLIT, SPLIT_OFF,
-                   STREAM, Refused, Tally, data_split, ethtool_set, only_in_guest, queues_bound, remade)
+                   STREAM, Refused, Tally, data_split, ethtool_set, only_in_guest, queues_bound, remade, rules_shown)
 
 MIB = 1 << 20
 PORT = 23000
@@ -110,13 +110,13 @@ def rules_off(service):
     """All rules go with the feature; they come back, and with them the zero copy."""
     client = begin(service, PORT + 30, 8 * MIB)
     do("ethtool", "-K", "zc0", "ntuple", "off")
-    until("zcrxd's rule is there again", lambda: f"Dest port: {PORT + 30} " in do("ethtool", "-n", "zc0"))
+    until("zcrxd's rule is there again", lambda: f"Dest port: {PORT + 30} " in rules_shown())
     send = sender("connect", LOCAL[4], PORT + 30, 1, 8 * MIB)
     got = report(client)
     finish(send)
     if got["bytes_copied"] > 0.01 * got["bytes"]:
         raise Failed(str(got))
-    until("no rule is left", lambda: f"Dest port: {PORT + 30} " not in do("ethtool", "-n", "zc0"))
+    until("no rule is left", lambda: f"Dest port: {PORT + 30} " not in rules_shown())
 
 
 def lost(client):
@@ -194,7 +194,7 @@ with socket.create_server((sys.argv[1], int(sys.argv[2]))) as server:
 
 
 def steers_to(port):
-    return f"Src port: {port} " in do("ethtool", "-n", "zc0")
+    return f"Src port: {port} " in rules_shown()
 
 
 def abandoned(service):

@@ -11,7 +11,7 @@ import sys
 
 from service import (CTL, Service, do, expect, finish, nic, report, sender, unchanged, uncomplaining,
                      until, wait_ready)
-from guest import LOCAL, PEER, Failed, Tally, only_in_guest, queues_bound
+from guest import LOCAL, PEER, Failed, Tally, only_in_guest, queues_bound, rules_shown
 
 sys.path.append(os.path.join(os.environ.get("ZCRX_SOURCE_DIR", "."), "tests", "python"))
 from client import Area, Connection, Refused, message_receive  # noqa: E402
@@ -33,7 +33,7 @@ s.recv(1)
 
 def rules():
     """location -> the rest, as ethtool shows it."""
-    parts = re.split(r"Filter: (\d+)\n", do("ethtool", "-n", "zc0"))[1:]
+    parts = re.split(r"Filter: (\d+)\n", rules_shown())[1:]
     return dict(zip(map(int, parts[::2]), (" ".join(p.split()) for p in parts[1::2])))
 
 

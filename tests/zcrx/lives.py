@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "python"))
 from client import Area, Connection
 from service import (BACKEND, COPY, IS_DEVMEM, Failed, Service, do, expect, nic, report, sender, unchanged,
                      uncomplaining, until, wait_ready)
-from guest import LOCAL, Tally, only_in_guest, queues_bound, remade
+from guest import LOCAL, Tally, only_in_guest, queues_bound, remade, rules_shown
 
 MIB = 1 << 20
 CLIENTS, FLOWS = 4, 4
@@ -65,7 +65,7 @@ class Stream:
 
 def rules():
     """Of the NIC, without their numbers."""
-    found = re.split(r"Filter: \d+\n", do("ethtool", "-n", "zc0"))
+    found = re.split(r"Filter: \d+\n", rules_shown())
     return sorted(found[1:])
 
 
@@ -166,7 +166,7 @@ def leftovers_go(service, before_all):
                 os.kill(pump, signal.SIGKILL)
             leaves.kill()
             number = re.search(r"Filter: (\d+)\n(?:(?!Filter).*\n)*?.*Dest port: %d " % stays.port,
-                               do("ethtool", "-n", "zc0"))[1]
+                               rules_shown())[1]
             do("ethtool", "-N", "zc0", "delete", number)
 
         kill(service, [stays], before, [], meanwhile)

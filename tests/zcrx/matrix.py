@@ -11,7 +11,7 @@ import re
 
 from service import (DEVMEM, ZCRX, Failed, Service, do, finish, report, sender, transfer,
                      uncomplaining, until, wait_ready)
-from guest import LOCAL, PEER, REMOTE, Tally, huge_pages, only_in_guest, remade
+from guest import LOCAL, PEER, REMOTE, Tally, huge_pages, only_in_guest, remade, rules_shown
 
 MIB = 1 << 20
 FAULTS = {"none": 0, "drop_every": 100, "alloc_fail_every": 50, "unsplit_every": 20,
@@ -145,8 +145,8 @@ def spread(service):
     client = service.client("connect", REMOTE[4], port, flows, size, "backend=2", "memory=udmabuf",
                             "area=8388608", "queues=4")
     wait_ready(client)
-    until("all are steered", lambda: do("ethtool", "-n", "zc0").count("Filter:") == flows)
-    queues = re.findall(r"Action: Direct to queue (\d+)", do("ethtool", "-n", "zc0"))
+    until("all are steered", lambda: rules_shown().count("Filter:") == flows)
+    queues = re.findall(r"Action: Direct to queue (\d+)", rules_shown())
     got = report(client)
     finish(send)
     if sorted(queues) != sorted("1234" * 2):

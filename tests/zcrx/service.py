@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 from guest import (DEV_NAME, HEADER, LOCAL, PEER, RINGS_GET, Failed, Tally, do, family,
-                   flush_deferred, pools, queues_bound, until)
+                   flush_deferred, pools, queues_bound, rules_shown, until)
 from unix import accepts
 
 BUILD = os.environ.get("ZCRX_BUILD_DIR", "build/dev")
@@ -196,7 +196,7 @@ def transfer(where, port, flows, size, how="listen", address=LOCAL[4], options=(
 
 def nic():
     """The settings, as ethtool shows them, and who holds queues."""
-    shown = "".join(do("ethtool", what, "zc0") for what in ("-g", "-k", "-x", "-n", "-l"))
+    shown = "".join(do("ethtool", what, "zc0") for what in ("-g", "-k", "-x", "-l")) + rules_shown()
     rings = family("ethtool").call(RINGS_GET, [(HEADER, [(DEV_NAME, "zc0")])])[0]
     shown += str({k: v for k, v in rings.items() if k != HEADER})
     return re.sub(r"Filter: \d+", "", shown), queues_bound(), pools(detached=True)

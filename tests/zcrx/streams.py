@@ -6,7 +6,7 @@ import re
 
 from service import (BACKEND, COPY, DAEMON_UID, IS_DEVMEM, PEER, ZCRX, Service, do, expect, finish,
                      report, sender, transfer, until, wait_ready, zero_copy)
-from guest import LOCAL, REMOTE, Tally, huge_pages, only_in_guest
+from guest import LOCAL, REMOTE, Tally, huge_pages, only_in_guest, rules_shown
 
 MIB = 1 << 20
 ports = itertools.count(20000)
@@ -133,7 +133,7 @@ def not_ours(service, address, wanted):
         client.kill()
         client.wait(10)
     until("its flows are gone", lambda: not service.reasons())
-    expect("no rule is left", "Filter:" not in do("ethtool", "-n", "zc0"), "")
+    expect("no rule is left", "Filter:" not in rules_shown(), "")
 
 
 def everywhere(service, anywhere, rules):
@@ -141,7 +141,7 @@ def everywhere(service, anywhere, rules):
     port = next(ports)
     client = service.client("listen", anywhere, port, len(rules), MIB)
     wait_ready(client)
-    found = do("ethtool", "-n", "zc0")
+    found = rules_shown()
     addresses = re.findall(r"Dest IP addr: (\S+) mask: (?:0\.0\.0\.0|::)\n", found)
     expect("no rule without an address", len(addresses) == found.count("Filter:"), found)
     expect(f"rules for {rules}", {a for a in addresses if not a.startswith("fe80")} == rules, found)
