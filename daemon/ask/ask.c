@@ -21,9 +21,13 @@
 #define WAIT_NS     (300 * NS_A_SECOND) /* a NIC may take minutes to be made ready */
 #define AGAIN_NS    20000000u
 #define GIVE_NS     (2 * NS_A_SECOND)
+#define OWED_MAX    16u /* with the broker at a time; it keeps 128 replies for a pump */
 
 struct waiter {
 	LIST_ENTRY(waiter) link;
+	TAILQ_ENTRY(waiter) turn; /* in asking.line instead, while is_in_line */
+	bool is_in_line;
+	bool owed; /* it is one of asking.n_owed */
 	uint32_t serial;
 	uint16_t type;
 	union link_any *reply; /* NULL: nobody waits for it, and the waiter is freed */
@@ -47,6 +51,8 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t came;
 	LIST_HEAD(, waiter) waiters;
+	TAILQ_HEAD(line, waiter) line; /* owed requests that the broker is not asked yet */
+	uint32_t n_owed;               /* those that it was asked and has not answered */
 	int link;
 	uint32_t serial;
 	bool broken;   /* there is no broker, perhaps for a while */
@@ -58,7 +64,9 @@ static struct {
 	/* What is less by now and it could not be told: the next message says it, too. */
 	uint64_t owed[ACCOUNT_KINDS];
 	uint32_t owed_landed;
-} asking = {.lock = PTHREAD_MUTEX_INITIALIZER, .link = -1};
+} asking = {.lock = PTHREAD_MUTEX_INITIALIZER,
+	    .line = TAILQ_HEAD_INITIALIZER(asking.line),
+	    .link = -1};
 
 static void cond_init(void)
 {
@@ -136,6 +144,48 @@ static void waits(struct waiter *w)
 	LIST_INSERT_HEAD(&asking.waiters, w, link);
 }
 
+/* Nobody sleeps until this waiter is answered. With the lock held, as all that follow. */
+static void over(struct waiter *w, int result)
+{
+	w->result = result;
+	eventfd_write(w->news, 1);
+}
+
+static void line_leave(struct waiter *w)
+{
+	TAILQ_REMOVE(&asking.line, w, turn);
+	w->is_in_line = false;
+	waits(w);
+}
+
+static void owed_over(struct waiter *w)
+{
+	asking.n_owed -= w->owed;
+	w->owed = false;
+}
+
+/* Back into the line: the next broker is asked. */
+static void owed_return(struct waiter *w)
+{
+	owed_over(w);
+	LIST_REMOVE(w, link);
+	w->is_in_line = true;
+	TAILQ_INSERT_HEAD(&asking.line, w, turn);
+}
+
+static void owed_send(void)
+{
+	struct waiter *w;
+	while (!asking.broken && asking.n_owed < OWED_MAX && (w = TAILQ_FIRST(&asking.line))) {
+		line_leave(w);
+		w->owed = true;
+		asking.n_owed++;
+		w->sent = send_as(w->reply, w->type, w->serial) == 0;
+		if (!w->sent)
+			return owed_return(w);
+	}
+}
+
 int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds)
 {
 	struct waiter w = {.type = type,
@@ -157,17 +207,25 @@ int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds)
 	return w.result;
 }
 
-int ask_later(struct ask_later **ret, const union link_any *m, uint16_t type, int news)
+static struct ask_later *later_new(const union link_any *m, uint16_t type, int news)
 {
 	struct ask_later *l = malloc(sizeof(*l));
 	if (!l)
-		return -ENOMEM;
+		return NULL;
 	*l = (struct ask_later){.m = *m, .fd = -1};
 	l->waiter = (struct waiter){.type = type,
 				    .reply = &l->m,
 				    .fds = &l->fd,
 				    .news = news,
 				    .result = 1};
+	return l;
+}
+
+int ask_later(struct ask_later **ret, const union link_any *m, uint16_t type, int news)
+{
+	struct ask_later *l = later_new(m, type, news);
+	if (!l)
+		return -ENOMEM;
 	pthread_mutex_lock(&asking.lock);
 	waits(&l->waiter);
 	int r = asking.broken ? -EPIPE : send_as(&l->m, type, l->waiter.serial);
@@ -182,6 +240,7 @@ int ask_later(struct ask_later **ret, const union link_any *m, uint16_t type, in
 int ask_look(struct ask_later *l, int *ret_fd)
 {
 	pthread_mutex_lock(&asking.lock);
+	owed_send(); /* perhaps the kernel was short of something */
 	int r = l->waiter.result > 0 ? -EINPROGRESS : l->waiter.result;
 	*ret_fd = fd_steal(&l->fd);
 	pthread_mutex_unlock(&asking.lock);
@@ -193,10 +252,42 @@ void ask_forget(struct ask_later *l)
 	if (!l)
 		return;
 	pthread_mutex_lock(&asking.lock);
+	if (l->waiter.is_in_line)
+		line_leave(&l->waiter);
+	owed_over(&l->waiter);
 	LIST_REMOVE(&l->waiter, link);
 	pthread_mutex_unlock(&asking.lock);
 	fd_close(l->fd);
 	free(l);
+}
+
+int ask_owed(struct ask_later **ret, const union link_any *m, uint16_t type, int news)
+{
+	struct ask_later *l = later_new(m, type, news);
+	if (!l)
+		return -ENOMEM;
+	pthread_mutex_lock(&asking.lock);
+	l->waiter.is_in_line = true;
+	TAILQ_INSERT_TAIL(&asking.line, &l->waiter, turn);
+	if (asking.given_up)
+		over(&l->waiter, -EPIPE);
+	owed_send();
+	pthread_mutex_unlock(&asking.lock);
+	*ret = l;
+	return 0;
+}
+
+void ask_wait(struct ask_later *l)
+{
+	struct waiter *w = &l->waiter;
+	pthread_mutex_lock(&asking.lock);
+	if (w->is_in_line)
+		line_leave(w);
+	owed_over(w);
+	w->news = -1; /* this thread sleeps until then */
+	if (w->result > 0)
+		converse(w, &l->m);
+	pthread_mutex_unlock(&asking.lock);
 }
 
 void ask_tell(union link_any *m, uint16_t type)
@@ -263,6 +354,7 @@ static void hand_over(struct waiter *w, const union link_any *m, uint32_t len, i
 		      uint32_t nfds)
 {
 	memcpy(w->reply, m, sizeof(*m));
+	owed_over(w);
 	w->result = link_check_reply(m, len, nfds, w->type) < 0 ? -EBADMSG : m->hdr.error;
 	if (w->result == 0 && w->type == LINK_CHARGE)
 		asking.amounts[w->kind] += w->n;
@@ -284,6 +376,7 @@ void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
 		given_free(w);
 	else if (w)
 		hand_over(w, m, len, fds, nfds);
+	owed_send();
 	pthread_cond_broadcast(&asking.came);
 	pthread_mutex_unlock(&asking.lock);
 	wire_close(fds, nfds);
@@ -299,10 +392,10 @@ void ask_break(void)
 		w->sent = false;
 		if (!w->reply)
 			given_free(w); /* ask_again() tells the next broker the same anew */
-		else if (w->news >= 0 && w->result > 0) {
-			w->result = -EPIPE;
-			eventfd_write(w->news, 1);
-		}
+		else if (w->owed)
+			owed_return(w);
+		else if (w->news >= 0 && w->result > 0)
+			over(w, -EPIPE);
 	}
 	pthread_mutex_unlock(&asking.lock);
 }
@@ -317,14 +410,18 @@ void ask_again(void)
 	memset(asking.owed, 0, sizeof(asking.owed));
 	asking.owed_landed = 0;
 	asking.broken = send_as(&m, LINK_HAVE, 0) < 0;
+	owed_send();
 	pthread_cond_broadcast(&asking.came);
 	pthread_mutex_unlock(&asking.lock);
 }
 
 void ask_give_up(void)
 {
+	struct waiter *w;
 	pthread_mutex_lock(&asking.lock);
 	asking.broken = asking.given_up = true;
+	TAILQ_FOREACH (w, &asking.line, turn)
+		over(w, -EPIPE);
 	pthread_cond_broadcast(&asking.came);
 	pthread_mutex_unlock(&asking.lock);
 }

@@ -36,6 +36,16 @@ struct ask_later;
 int ask_later(struct ask_later **ret, const union link_any *m, uint16_t type, int news);
 
 /*
+ * The same for what has to be done by this broker or by one that comes: the answer is -EPIPE only
+ * if no broker will come. Some of these requests are sent at a time, in their order. The reply has
+ * no descriptor. Returns 0 or -ENOMEM.
+ */
+int ask_owed(struct ask_later **ret, const union link_any *m, uint16_t type, int news);
+
+/* Waits for the answer, as long as ask() does. */
+void ask_wait(struct ask_later *l);
+
+/*
  * Returns -EINPROGRESS; or the answer, an error or 0. With 0 *ret_fd is the reply's descriptor,
  * which only the first call returns, or -1.
  */

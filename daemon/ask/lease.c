@@ -26,7 +26,8 @@
 struct lease_rule {
 	LIST_ENTRY(lease_rule) link;
 	uint32_t id;
-	const char *why; /* atomic */
+	const char *why;       /* atomic */
+	struct ask_later *end; /* UNSTEER, if it is not waited for; or NULL */
 };
 
 struct lease {
@@ -121,6 +122,7 @@ static void lease_forget(struct lease *l)
 	LIST_REMOVE(l, link);
 	while ((rule = LIST_FIRST(&l->rules))) {
 		LIST_REMOVE(rule, link);
+		ask_forget(rule->end);
 		free(rule);
 	}
 	pthread_mutex_unlock(&all.lock);
@@ -301,4 +303,24 @@ void lease_unsteer(struct lease *l, struct lease_rule *rule)
 	union link_any m = {.as_UNSTEER = {.lease = l->id, .rule = rule->id}};
 	ask(&m, LINK_UNSTEER, NULL, NULL);
 	rule_forget(rule);
+}
+
+int lease_unsteer_later(struct lease *l, struct lease_rule *rule)
+{
+	const union link_any m = {.as_UNSTEER = {.lease = l->id, .rule = rule->id}};
+	return ask_owed(&rule->end, &m, LINK_UNSTEER, l->poke);
+}
+
+/* Whatever the answer is. If there is no broker any more, nobody has the rule either. */
+bool lease_unsteered(struct lease *l, struct lease_rule *rule, bool wait)
+{
+	int fd = -1;
+	(void)l;
+	if (wait)
+		ask_wait(rule->end);
+	if (ask_look(rule->end, &fd) == -EINPROGRESS)
+		return false;
+	ask_forget(rule->end);
+	rule_forget(rule);
+	return true;
 }

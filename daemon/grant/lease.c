@@ -243,3 +243,16 @@ void lease_unsteer(struct lease *l, struct lease_rule *rule)
 	guard_rule_del(&nic->guard, rule);
 	pthread_mutex_unlock(&nic->guard.lock);
 }
+
+/* A NIC is not away, as a broker may be. */
+int lease_unsteer_later(struct lease *l, struct lease_rule *rule)
+{
+	lease_unsteer(l, rule);
+	return 0;
+}
+
+bool lease_unsteered(struct lease *l, struct lease_rule *rule, bool wait)
+{
+	(void)l, (void)rule, (void)wait;
+	return true;
+}

@@ -46,6 +46,14 @@ uint32_t close_queue(struct client *c, const struct msg_queue_close *m)
 	return REQUEST_PENDING;
 }
 
+/* FLOW_CLOSE is answered when the flow's rules are gone: its socket may be adopted again, then. */
+static uint64_t leaving_look(struct queue *q, struct order *o, uint64_t now_ns)
+{
+	const struct flow *f = flow_find(q, o->request.close.flow_id);
+	(void)now_ns;
+	return f && f->leaving ? LOOP_FOREVER : order_finish(q, o, REASON_NONE);
+}
+
 /*
  * FLOW_CLOSE of a listener is answered when all that it accepted is announced, or, after a second,
  * given up. A listener whose queue closes ends with the queue.
@@ -61,7 +69,8 @@ static uint64_t listener_look(struct queue *q, struct order *o, uint64_t now_ns)
 		return LOOP_FOREVER;
 	if (f && f->state != FLOW_DEAD)
 		return now_ns < o->until_ns ? o->until_ns : now_ns + GIVE_UP_NS;
-	return order_finish(q, o, REASON_NONE);
+	o->look = leaving_look;
+	return leaving_look(q, o, now_ns);
 }
 
 static uint64_t flow_look(struct queue *q, struct order *o, uint64_t now_ns)
@@ -74,8 +83,10 @@ static uint64_t flow_look(struct queue *q, struct order *o, uint64_t now_ns)
 		return order_finish(q, o, REASON_NO_OBJECT);
 	bool listener = f->listener;
 	flow_close(f, m->flags & MSG_CLOSE_ABORT);
-	if (!listener)
-		return order_finish(q, o, REASON_NONE);
+	if (!listener) {
+		o->look = leaving_look;
+		return leaving_look(q, o, now_ns);
+	}
 	o->until_ns = now_ns + ANNOUNCE_NS;
 	return listener_look(q, o, now_ns);
 }

@@ -93,18 +93,37 @@ void flow_arm(struct flow *f)
 
 bool flow_is_settled(const struct flow *f)
 {
-	return !f->stream || f->queue->backend->ops->loans->is_settled(f->stream);
+	return !f->leaving && (!f->stream || f->queue->backend->ops->loans->is_settled(f->stream));
 }
 
-/* Lets go of the socket, unless the backend still owes it something. */
+/* Drops the socket, unless rules bring its packets still, or the backend owes it something. */
+static void part(struct flow *f)
+{
+	if (!f->leaving && !f->stream)
+		return flow_drop_socket(f, f->reset);
+	flow_unwatch(f);
+	if (!f->leaving && f->reset)
+		socket_abort(f->sock);
+	f->reset &= f->leaving > 0;
+}
+
 static void let_go(struct flow *f)
 {
+	f->reset |= f->abort && f->state != FLOW_ENDED;
 	steer_stop(f);
-	if (!f->stream)
-		return flow_drop_socket(f, f->abort);
-	flow_unwatch(f);
-	if (f->abort && f->state != FLOW_ENDED)
-		socket_abort(f->sock);
+	part(f);
+}
+
+void flow_unsteered(struct queue *q, bool wait)
+{
+	struct flow *f;
+	while ((f = steer_gone(q, wait))) {
+		if (f->state < FLOW_ENDED)
+			continue;
+		part(f);
+		if (f->waits_on == &q->owed && flow_is_settled(f))
+			flow_free(f);
+	}
 }
 
 static void die(struct flow *f)

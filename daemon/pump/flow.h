@@ -19,8 +19,11 @@ void flow_close(struct flow *f, bool abort);
 /* A connection of the listener's that the client was not told of yet, or NULL. */
 struct flow *flow_unannounced(const struct flow *listener);
 
-/* Has the backend given back everything that it owes the flow's socket? */
+/* Are its rules gone, and has the backend given back everything that it owes the flow's socket? */
 bool flow_is_settled(const struct flow *f);
+
+/* Drops sockets that stayed open for their rules, if these are gone. wait: waits for these. */
+void flow_unsteered(struct queue *q, bool wait);
 
 /* Takes a flow from its queue and frees it. */
 void flow_free(struct flow *f);

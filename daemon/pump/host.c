@@ -94,6 +94,12 @@ static uint32_t connected(struct flow *f, int result, struct answer *a)
 		reason = refuse(a, result);
 	else
 		reason = hand_out(f, a);
+	if (reason && f->steering && !queue_is_closing(f->queue)) {
+		flows_link(f);
+		flow_close(f,
+			   true); /* stays until its rule is gone, and the client never knows it */
+		return reason;
+	}
 	if (reason) {
 		steer_stop(f);
 		flow_discard(f);

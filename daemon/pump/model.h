@@ -104,7 +104,8 @@ struct flow {
 
 	bool paused;     /* by the client */
 	bool closing;    /* the client closed the flow, and need not be told of it any more */
-	bool abort;      /* the connection is reset when the socket is dropped */
+	bool abort;      /* the client, or zcrxd, wants the connection reset */
+	bool reset;      /* the connection is reset when the socket is dropped */
 	bool cancelling; /* the operation's end was asked for */
 	bool drain;      /* the next operation receives into the side buffer */
 	bool draining;   /* the operation under way receives into the side buffer */
@@ -122,7 +123,8 @@ struct flow {
 	uint64_t copied_row;       /* bytes copied in a row although the flow is steered */
 	bool copied_whole;         /* these are so many that all of the flow must be copied */
 	struct steering *steering; /* its rules, shared with others of its listener; or NULL */
-	const char *why_copied;    /* why no rule brings its packets to the leased queue, or NULL */
+	uint32_t leaving; /* so many sets of rules are being deleted; its socket stays until then */
+	const char *why_copied; /* why no rule brings its packets to the leased queue, or NULL */
 };
 
 /* The states of a queue's life, which life.h draws. */
@@ -213,7 +215,10 @@ struct queue {
 	struct flow_list waiting; /* flows to be armed, for want of buffers or of room in the CQ */
 	struct flow_list fresh;   /* armed flows that brought data and are to be nudged */
 	struct flow_list dead;    /* dead flows, in the order of their ends in the CQ */
-	struct flow_list owed; /* dead flows whose end the client has passed, but not all refills */
+	/* Dead flows whose end the client has passed, but not all refills came back, or a rule of
+	 * theirs is not deleted yet. */
+	struct flow_list owed;
+	TAILQ_HEAD(, steering) unsteering; /* rules that are being deleted */
 
 	uint64_t untold;    /* what backend_ops->copied() said last */
 	bool copies_untold; /* the kernel does not say what it copies */

@@ -164,6 +164,7 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	TAILQ_INIT(&q->waiting);
 	TAILQ_INIT(&q->dead);
 	TAILQ_INIT(&q->owed);
+	TAILQ_INIT(&q->unsteering);
 	TAILQ_INIT(&q->fresh);
 	TAILQ_INIT(&q->news);
 	snprintf(q->why_not, sizeof(q->why_not), "%s", wish->why_not);

@@ -10,6 +10,7 @@
 #include "daemon/grant/lease.h"
 #include "daemon/pump/channel.h"
 #include "daemon/pump/control_turn.h"
+#include "daemon/pump/flow.h"
 #include "daemon/pump/judge.h"
 #include "daemon/pump/life.h"
 #include "daemon/pump/listener.h"
@@ -101,6 +102,7 @@ static void poked(void *owner, uint32_t events)
 	}
 	if (q->lease && lease_has_news(q->lease))
 		queue_look_at_lease(q);
+	flow_unsteered(q, false);
 	order_take(q);
 }
 

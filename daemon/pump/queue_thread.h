@@ -13,8 +13,9 @@
  * - q->thread (work.h): is over when the queue is GONE; then the client's thread frees the queue.
  * The thread of an idle queue sleeps in its loop and is not woken.
  *
- * The thread waits for the broker when a flow of its is charged, or when a rule is set or deleted
- * for one: meanwhile its queue stands still.
+ * The thread waits for the broker when a flow of its is charged, or when a rule is set for one:
+ * meanwhile its queue stands still. It does not wait until a rule is deleted (steer.h), unless the
+ * queue closes.
  *
  * The queues of a client share the table of flow ids (flows.h). Its mutex is taken when a flow is
  * made or dropped. A turn finds its flows in the table without the mutex: slots never move, and

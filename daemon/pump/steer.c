@@ -14,6 +14,9 @@
 struct steering {
 	uint32_t flows;
 	struct steered set;
+	/* While the rules are being deleted: */
+	TAILQ_ENTRY(steering) link; /* in queue.unsteering */
+	struct flow *flow;          /* whose socket stays open until then */
 };
 
 static void start(struct flow *f, const struct hosted *hosted)
@@ -98,18 +101,51 @@ void steer_share(struct flow *f, const struct flow *listener)
 	}
 }
 
-static void steering_drop(const struct flow *f, struct steering *s)
+/* Where there is no memory to ask for the end of a rule and go on, it is waited for. */
+static void steering_drop(struct flow *f, struct steering *s)
 {
-	while (s->set.n > 0)
-		lease_unsteer(f->queue->lease, s->set.rules[--s->set.n]);
-	free(s);
+	struct queue *q = f->queue;
+	struct steered *set = &s->set;
+	uint32_t n = set->n;
+	set->n = 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (!queue_is_closing(q) && lease_unsteer_later(q->lease, set->rules[i]) == 0)
+			set->rules[set->n++] = set->rules[i];
+		else
+			lease_unsteer(q->lease, set->rules[i]);
+	if (set->n == 0) {
+		free(s);
+		return;
+	}
+	s->flow = f;
+	f->leaving++;
+	TAILQ_INSERT_TAIL(&q->unsteering, s, link);
+}
+
+/* Rules are deleted in the order in which that was asked for. */
+struct flow *steer_gone(struct queue *q, bool wait)
+{
+	struct steering *s;
+	while ((s = TAILQ_FIRST(&q->unsteering))) {
+		struct steered *set = &s->set;
+		while (set->n > 0 && lease_unsteered(q->lease, set->rules[set->n - 1], wait))
+			set->n--;
+		if (set->n > 0)
+			return NULL;
+		struct flow *f = s->flow;
+		TAILQ_REMOVE(&q->unsteering, s, link);
+		free(s);
+		if (--f->leaving == 0)
+			return f;
+	}
+	return NULL;
 }
 
 /*
  * Once a listener is gone anybody may listen on its port: a rule for all of it must not outlive it,
  * so the connections that shared it get their own.
  */
-static void listener_stop(const struct flow *listener, struct steering *s)
+static void listener_stop(struct flow *listener, struct steering *s)
 {
 	struct flow *f;
 	steering_drop(listener, s);

@@ -27,7 +27,17 @@ void steer_share(struct flow *f, const struct flow *listener);
 /* The rules of the queue's lease have changed. */
 void steer_look(struct queue *q);
 
-/* The flow needs its rules no more. Rules that no flow needs are deleted. */
+/*
+ * The flow needs its rules no more. Rules that no flow needs are deleted by the broker, which may
+ * be away. A queue that closes waits for that here. Any other goes on: f->leaving says that the
+ * flow is to keep its socket, and stay, until steer_gone() returns it.
+ */
 void steer_stop(struct flow *f);
+
+/*
+ * To be called again and again after the lease's eventfd was written. Returns a flow whose rules
+ * are deleted by now, or NULL. wait: if some are not, waits for them.
+ */
+struct flow *steer_gone(struct queue *q, bool wait);
 
 #endif

@@ -198,6 +198,7 @@ static void last_turn(struct queue *q)
 	channel_flush(q);
 	TAILQ_FOREACH (f, &q->flows, link)
 		steer_stop(f);
+	flow_unsteered(q, true);
 	const struct backend_ops *ops = q->backend->ops;
 	bool torn = ops->end && ops->end(q->backend);
 	while ((f = TAILQ_FIRST(&q->flows)))

@@ -26,6 +26,7 @@ FIRST_QUEUE, SPARE = 2, 1
 QUEUES = FIRST_QUEUE + CLIENTS + SPARE
 ENDLESS = 1 << 40
 LIFE_SECONDS = ABSENT_SECONDS = 0.3  # at most
+AWAY_SECONDS = 8
 SERVED_SECONDS = 40  # 1 s of a machine that is not emulated
 # Of each stream, in bytes a second. To make and to look at more takes all of two emulated processors.
 RATE = 100000
@@ -177,6 +178,35 @@ def leftovers_go(service, before_all):
     unchanged(before_all)
 
 
+def some_end_without_zcrxd(service, before_all):
+    """Two of a client's streams end while there is no zcrxd: the others go on, and rules go with the next one."""
+    port = next(ports)
+    client = service.client("adopt", LOCAL[4], port, FLOWS, ENDLESS, f"backend={BACKEND}", "open-ended")
+    wait_ready(client)
+    ends, stays = (sender("connect", LOCAL[4], port, FLOWS // 2, ENDLESS, "open-ended", f"rate={RATE}")
+                   for _ in range(2))
+    try:
+        until("each has its rule", lambda: len(rules()) == FLOWS)
+        until("all flows move", lambda: min(f["bytes"] for f in service.flows()) > 0)
+        service.end(signal.SIGKILL)
+        ends.stdin.close()
+        ends.stdin = None
+        time.sleep(AWAY_SECONDS)
+        expect("the rules stay as long as nobody can take them away", len(rules()) == FLOWS, rules())
+        service.start()
+        until("their rules are gone", lambda: len(rules()) == FLOWS // 2)
+        stays.stdin.close()
+        stays.stdin = None
+        sent, got = sum(report(s)["bytes"] for s in (ends, stays)), report(client)
+        expect(f"all {sent} bytes", got["bytes"] == sent, got)
+        expect("the others did not wait", got["stall_ns"] < AWAY_SECONDS / 2 * 1e9, got)
+    finally:
+        for process in client, ends, stays:
+            process.kill()
+            process.wait(10)
+    unchanged(before_all)
+
+
 def killed_for_good(service, before_all):
     """All that zcrxd and its pumps have goes with them in the end: SIGTERM puts the NIC back."""
     stream = Stream(service)
@@ -205,6 +235,7 @@ def main():
     with Service(queues=f"{FIRST_QUEUE}-{QUEUES - 1}") as service:
         tally.run(f"killed {kills} times", nobodys_stream_ends, service, kills, before)
         tally.run("leftovers go", leftovers_go, service, before)
+        tally.run("some streams end without zcrxd", some_end_without_zcrxd, service, before)
         tally.run("killed, started and stopped", killed_for_good, service, before)
     tally.run("the kernel has no complaint", uncomplaining)
     tally.exit()
