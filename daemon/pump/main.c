@@ -30,7 +30,9 @@
 #include "daemon/pump/sandbox.h"
 #include "proto/wire.h"
 
-#define START_MS 10000 /* START and CLASS are sent before the process is started */
+#define START_MS      10000 /* START and CLASS are sent before the process is started */
+#define NEXT_FIRST_MS 10    /* from one try to make a link to the next, at first */
+#define NEXT_MOST_MS  1000
 
 struct pump {
 	struct client_identity who;
@@ -40,6 +42,8 @@ struct pump {
 	int ended;           /* eventfd: the client's thread has ended */
 	int flights;         /* what it has not read yet; or -1 */
 	int next;            /* this end of the link that the next broker takes; or -1 */
+	int next_ms;         /* after so long it is tried again to make this link */
+	int64_t next_at;     /* when it is tried (clock.h); INT64_MAX: there is a link */
 	uint32_t orphan_ms;  /* for so long the client goes on without a broker */
 	int64_t alone_until; /* there is no broker, and until then (clock.h) one may come; or -1 */
 };
@@ -211,20 +215,35 @@ static void client_gone(struct pump *p)
 	ask_tell(&(union link_any){0}, LINK_OVER);
 }
 
-/* The next one takes the other end of a link that was made for it, if there is one. */
+/* The next one takes the other end of a link that was made for it, if there is one by then. */
 static void broker_gone(struct pump *p)
 {
-	p->alone_until = p->next < 0 ? 0 : clock_until((int)p->orphan_ms);
+	p->alone_until = clock_until((int)p->orphan_ms);
 	ask_break();
 }
 
 static void give_up(struct pump *p)
 {
-	p->alone_until = INT64_MAX;
+	p->alone_until = p->next_at = INT64_MAX;
 	p->next = fd_close(p->next);
 	ask_give_up();
 	if (p->client)
 		client_stop(p->client);
+}
+
+/*
+ * There may be no descriptor left for the next link, or no memory: then it is tried again, less and
+ * less often. Until then its number stays in use, by what no broker takes for a link.
+ */
+static void next_try(struct pump *p)
+{
+	p->next_at = INT64_MAX;
+	if (next_make(p) == 0)
+		return;
+	p->next_at = clock_until(p->next_ms);
+	p->next_ms = p->next_ms * 2 < NEXT_MOST_MS ? p->next_ms * 2 : NEXT_MOST_MS;
+	if (dup3(START_REPORT, START_NEXT, O_CLOEXEC) < 0)
+		fd_close(START_NEXT);
 }
 
 /* A broker has the other end of the next link, and said something. */
@@ -234,9 +253,8 @@ static void broker_came(struct pump *p)
 	dup3(p->next, START_LINK, O_CLOEXEC);
 	fd_close(p->next);
 	p->next = -1;
-	/* Without another link its number stays in use, by what no broker takes for one. */
-	if (next_make(p) < 0 && dup3(START_REPORT, START_NEXT, O_CLOEXEC) < 0)
-		fd_close(START_NEXT);
+	p->next_ms = NEXT_FIRST_MS;
+	next_try(p);
 	ask_init(START_LINK);
 }
 
@@ -248,11 +266,14 @@ static void serve(struct pump *p)
 		struct pollfd in[] = {{.fd = alone ? p->next : START_LINK, .events = POLLIN},
 				      {.fd = p->ended, .events = POLLIN},
 				      {.fd = p->flights, .events = POLLIN}};
-		poll(in, 3, alone ? clock_left(p->alone_until) : -1);
+		int64_t until = alone && p->alone_until < p->next_at ? p->alone_until : p->next_at;
+		poll(in, 3, clock_left(until));
 		if (alone && in[0].revents)
 			broker_came(p);
 		else if (in[0].revents && link_turn(p) < 0)
 			broker_gone(p);
+		if (clock_left(p->next_at) == 0)
+			next_try(p);
 		if (p->alone_until >= 0 && clock_left(p->alone_until) == 0)
 			give_up(p);
 		if (in[2].revents)
@@ -266,7 +287,11 @@ static void serve(struct pump *p)
 
 int main(void)
 {
-	struct pump p = {.ended = -1, .flights = -1, .next = -1, .alone_until = -1};
+	struct pump p = {.ended = -1,
+			 .flights = -1,
+			 .next = -1,
+			 .next_at = INT64_MAX,
+			 .alone_until = -1};
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
 	if (fcntl(START_LINK, F_GETFD) < 0 || fcntl(START_CLIENT, F_GETFD) < 0 ||
 	    fcntl(START_REPORT, F_GETFD) < 0) {

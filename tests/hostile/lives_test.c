@@ -6,8 +6,10 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,11 +123,46 @@ static void a_client_without_a_broker_ends_in_time(void **state)
 	harness_daemon_stop(&d);
 }
 
+/* What the pump has at number 6 begins so. */
+static bool has_next(pid_t pump, const char *what)
+{
+	char path[64], is[64] = "";
+	snprintf(path, sizeof(path), "/proc/%d/fd/6", (int)pump);
+	return readlink(path, is, sizeof(is) - 1) > 0 && strncmp(is, what, strlen(what)) == 0;
+}
+
+/* One that may open no descriptor cannot make the link that the broker after the next takes. */
+static void a_pump_makes_its_next_link_as_soon_as_it_can(void **state)
+{
+	struct harness_daemon d;
+	struct harness_receiver r = {0};
+	struct rlimit before;
+	pid_t all[2];
+	(void)state;
+	harness_daemon_start(&d, NULL);
+	harness_receiver_open(&r, &d, AREA, NULL);
+	assert_int_equal(harness_daemon_processes(&d, all, 2), 2);
+	assert_int_equal(prlimit(all[1], RLIMIT_NOFILE, NULL, &before), 0);
+	const struct rlimit none = {.rlim_cur = 7, .rlim_max = before.rlim_max};
+	assert_int_equal(prlimit(all[1], RLIMIT_NOFILE, &none, NULL), 0);
+	harness_broker_kill(&d, 0);
+	WORLD_UNTIL(has_next(all[1], "/memfd:")); /* it has tried in vain */
+	assert_int_equal(prlimit(all[1], RLIMIT_NOFILE, &before, NULL), 0);
+	WORLD_UNTIL(has_next(all[1], "socket:"));
+	harness_broker_kill(&d, 0);
+	harness_receive_for(&r, 100);
+	assert_int_equal(r.lost, 0);
+	assert_int_equal(kill(all[1], 0), 0);
+	zcrx_close(r.z);
+	harness_daemon_stop(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_CASE(nobodys_stream_ends_with_the_broker),
 		WORLD_CASE(a_client_without_a_broker_ends_in_time),
+		WORLD_CASE(a_pump_makes_its_next_link_as_soon_as_it_can),
 	};
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }
