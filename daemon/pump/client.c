@@ -97,7 +97,7 @@ static void wait_and_dispatch(struct client *c, uint64_t ns)
 		retry(c);
 }
 
-/* The client is gone or the daemon stops: every queue closes, then every area goes. */
+/* The client is gone or the pump is to end: every queue closes, then every area goes. */
 static void wind_up(struct client *c)
 {
 	struct area *a;
@@ -122,12 +122,11 @@ static void *run(void *data)
 {
 	struct client *c = data;
 	int on = 1;
-	/* Descriptors may come from now on: this thread closes them, not the broker's. */
+	/* Descriptors may come from now on: this thread closes them, and not the broker. */
 	setsockopt(c->session.sock, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
 	while (!c->done)
 		wait_and_dispatch(c, turn(c));
 	wind_up(c);
-	__atomic_store_n(&c->has_ended, true, __ATOMIC_RELEASE);
 	eventfd_write(c->ended, 1);
 	return NULL;
 }

@@ -15,7 +15,10 @@
 int client_start(struct client **ret, int sock, uint32_t id, const struct client_identity *who,
 		 int ended, struct report *report);
 
-/* Asks the thread to end. The client gets QUEUE_LOST of each queue. */
+/*
+ * Asks the thread to end. The client gets QUEUE_LOST of each queue, then the thread writes the
+ * eventfd `ended`.
+ */
 void client_stop(struct client *c);
 
 /* Joins a thread that has ended and frees the client. */

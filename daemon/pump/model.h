@@ -305,13 +305,11 @@ struct flow_table {
 
 struct client {
 	/* Set before the thread starts. */
-	TAILQ_ENTRY(client) link; /* the broker's */
 	uint32_t id;
 	struct client_identity who;
-	int poke;       /* eventfd: to end, or something that was waited for */
-	bool stopping;  /* atomic */
-	int ended;      /* the broker's eventfd (borrowed): this thread has ended */
-	bool has_ended; /* atomic */
+	int poke;      /* eventfd: to end, or something that was waited for */
+	bool stopping; /* atomic */
+	int ended;     /* eventfd, borrowed: written when this thread ends */
 	pthread_t thread;
 
 	struct report *report;
