@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tells what is done to a NIC: the daemon logs the lines, zcrxctl prints them. */
+/* Tells what is done to a NIC: zcrxd logs the lines, zcrxctl prints them. */
 #ifndef ZCRX_NIC_SAY_H
 #define ZCRX_NIC_SAY_H
 

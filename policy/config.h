@@ -24,7 +24,7 @@ struct config {
 	char *clients; /* socket paths */
 	char *status;
 	mode_t mode; /* of both sockets */
-	char *group; /* owns both sockets; NULL: the daemon's own group */
+	char *group; /* owns both sockets; NULL: zcrxd's own group */
 	gid_t gid;   /* the number of `group`, once it is looked up; -1: not yet, or none */
 	char *state; /* the folder of the journal */
 	uint64_t orphan_seconds; /* for how long clients go on without a zcrxd */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a client may do: classes, who belongs to which, and the decision on each request. Nothing
- * here asks anybody or touches anything; the daemon judges with it, zcrxctl(8) tells what it would
+ * here asks anybody or touches anything; zcrxd judges with it, zcrxctl(8) tells what it would
  * say. What a class gets at most is not decided here but charged (account.h).
  *
  * Who is of a class is known from the socket that was connected to and from what the kernel says of
@@ -64,7 +64,7 @@ struct policy_class {
 	uint32_t backends; /* enum backend_set */
 	struct policy_nics nics;
 	/*
-	 * The addresses that may be steered, and used with sockets of the daemon's network
+	 * The addresses that may be steered, and used with sockets of zcrxd's network
 	 * namespace.
 	 */
 	struct range_list local, remote;
@@ -100,7 +100,7 @@ enum policy_what {
 	POLICY_BACKEND, /* a queue of this backend */
 	POLICY_LEASE,   /* a hardware queue */
 	POLICY_STEER,   /* packets of these addresses, to a leased hardware queue */
-	POLICY_FLOW     /* a socket of the daemon's network namespace */
+	POLICY_FLOW     /* a socket of zcrxd's network namespace */
 };
 
 struct policy_request {

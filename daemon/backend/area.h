@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory that payload lands in. It is a client's sealed memfd, which is mapped so that the kernel
- * can copy into it; or a dma-buf, which is mapped if its exporter can; or both, if the daemon made
- * the dma-buf of the memfd. The daemon itself reads and writes none of its bytes. F_SEAL_SHRINK
+ * can copy into it; or a dma-buf, which is mapped if its exporter can; or both, if zcrxd made
+ * the dma-buf of the memfd. zcrxd itself reads and writes none of its bytes. F_SEAL_SHRINK
  * keeps the mapping whole; a hole that the client punches into it reads as zero, and harms nobody
  * else.
  */
@@ -25,7 +25,7 @@ struct area {
 	uint64_t bytes;
 	int memfd;         /* -1: it is a dma-buf of the client's */
 	int dmabuf;        /* -1: there is none */
-	struct kept *kept; /* if the daemon made the dma-buf, or NULL: files.h */
+	struct kept *kept; /* if zcrxd made the dma-buf, or NULL: files.h */
 	struct user *user;
 	uint64_t charged; /* bytes that are released with the area; a file's are not: files.h */
 	bool in_use;      /* a queue has it */
@@ -40,7 +40,7 @@ uint32_t area_new(struct area **ret, struct user *user, int fd, const struct msg
 struct area *area_free(struct area *a);
 
 /*
- * Files that must not become an area, known by their inodes: the daemon's own memfds, and dma-bufs
+ * Files that must not become an area, known by their inodes: zcrxd's own memfds, and dma-bufs
  * that are an area already, since two allocators over the same bytes would fill them twice.
  * area_forbid() returns 0, -EEXIST if the file is forbidden already, or another negative errno.
  */

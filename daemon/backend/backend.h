@@ -69,7 +69,7 @@ struct backend_loans {
 	void (*leave)(struct backend *b, struct backend_stream *s);
 };
 
-/* The ring's CQ is private to the daemon, and the backend writes the client's completions. */
+/* The ring's CQ is private to the pump, and the backend writes the client's completions. */
 struct backend_private_ring {
 	/*
 	 * Turns the completions of the private CQ into completions of the shared one. Returns true

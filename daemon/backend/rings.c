@@ -41,8 +41,8 @@ static size_t rq_bytes(uint32_t entries)
 }
 
 /*
- * Where the kernel writes the completions it says where the parts of its CQ lie. Where the daemon
- * writes them the offsets are the daemon's own.
+ * Where the kernel writes the completions it says where the parts of its CQ lie. Where the pump
+ * writes them the offsets are the pump's own.
  */
 static int cq_ring(struct rings *r, struct uring *ring, const struct rings_wish *wish)
 {

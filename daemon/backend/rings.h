@@ -5,7 +5,7 @@
  *   cq memfd   the kernel's CQ, then the daemon page. The client gets a read-only descriptor;
  *              F_SEAL_FUTURE_WRITE keeps it so for whoever reopens the file.
  *   rq memfd   the client page, then the refill ring. The client may write all of it: each word is
- *              read once and checked on the copy. Sizes and the daemon's own index are in struct
+ *              read once and checked on the copy. Sizes and the pump's own index are in struct
  *              rings, where the client cannot write.
  */
 #ifndef ZCRXD_RINGS_H
@@ -28,9 +28,9 @@ struct rings {
 	size_t cq_bytes, rq_bytes;
 	struct ring_daemon *daemon;
 	struct ring_client *client;
-	uint32_t *cq_head; /* how far the client has read, as far as the daemon believes it */
+	uint32_t *cq_head; /* how far the client has read, as far as the pump believes it */
 	const uint32_t *cq_tail;
-	uint32_t cq_next;   /* where the daemon writes the completions: position of the next one */
+	uint32_t cq_next;   /* where the pump writes the completions: position of the next one */
 	uint32_t *rq_shown; /* the refill ring's head in shared memory; never read back */
 	const uint32_t *rq_tail;
 	const struct ring_rqe *rqes;

@@ -3,7 +3,7 @@
  * The side buffer of a queue whose area is a dma-buf. What the NIC did not place in the dma-buf the
  * kernel copies here; the client may read it. The side buffer consists of slots, which are provided
  * buffers of the queue's ring. A slot is lent to the kernel until the kernel fills it; then it is
- * the daemon's until nothing refers to it any more. The client returns the completions that it got
+ * the pump's until nothing refers to it any more. The client returns the completions that it got
  * in their order, by moving its head.
  */
 #ifndef ZCRXD_SIDE_H

@@ -2,7 +2,7 @@
 /*
  * The zcrx backend (the kernel's Documentation/networking/iou-zcrx.rst): the NIC writes payload
  * into the area, the kernel writes into the shared CQ where it is, and takes refills from the
- * shared refill ring. The daemon does nothing for each buffer.
+ * shared refill ring. The pump does nothing for each buffer.
  *
  * Payload that the NIC did not write into the area (a packet that was not split, or one of another
  * queue) the kernel copies into free buffers of the area. If none is free the receive ends with
@@ -227,7 +227,7 @@ static bool flush(struct zcrx *b)
 }
 
 /*
- * Did the client give anything back? The kernel alone sees which buffers; the daemon counts, and
+ * Did the client give anything back? The kernel alone sees which buffers; the pump counts, and
  * there can be no more refills than completions. If a client claims more, nothing is done for it
  * until as many completions have come. The kernel takes its refills when the NIC wants buffers.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The daemon's listening sockets: systemd's, or made here. */
+/* zcrxd's listening sockets: systemd's, or made here. */
 #ifndef ZCRXD_LISTENER_H
 #define ZCRXD_LISTENER_H
 

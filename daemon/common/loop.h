@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An epoll set and what its events lead to. It belongs to one thread, which waits in loop_turn();
- * any thread may watch and unwatch descriptors. Nothing else in the daemon calls epoll.
+ * any thread may watch and unwatch descriptors. Nothing else in zcrxd calls epoll.
  */
 #ifndef ZCRXD_LOOP_H
 #define ZCRXD_LOOP_H

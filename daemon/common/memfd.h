@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory in files that the daemon writes and a client may read. */
+/* Memory in files that zcrxd writes and a client may read. */
 #ifndef ZCRXD_MEMFD_H
 #define ZCRXD_MEMFD_H
 

@@ -35,7 +35,7 @@ int user_again(struct user **ret, const char *pool, const struct limits *limits,
 struct user *user_ref(struct user *u);
 void user_put(struct user *u);
 
-/* Forgets all users. Nobody holds a reference any more. */
+/* Forgets all users. To be called when nobody holds a reference. */
 void account_done(void);
 
 /* Asks anew for the limits of each pool. A user keeps what it has, even if it is beyond them. */
@@ -48,7 +48,7 @@ uint64_t account_most(const struct limits *l, enum account_kind kind);
 int account_charge(struct user *u, enum account_kind kind, uint64_t n);
 void account_release(struct user *u, enum account_kind kind, uint64_t n);
 
-/* Charges what is had already, whatever the limit. */
+/* Charges what the user has already, even beyond the limit. */
 void account_take(struct user *u, enum account_kind kind, uint64_t n);
 
 /* Would a charge be answered at once? Not in a pump without a broker. */

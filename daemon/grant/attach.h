@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What of a backend takes CAP_NET_ADMIN: a leased queue is registered on a ring that is not enabled
- * yet (zcrx), or bound to a dma-buf (devmem).
+ * The part of a backend that takes CAP_NET_ADMIN: a leased queue is registered on a ring that is
+ * not enabled yet (zcrx), or bound to a dma-buf (devmem).
  */
 #ifndef ZCRXD_ATTACH_H
 #define ZCRXD_ATTACH_H

@@ -21,8 +21,9 @@ struct classes *classes_get(void);
 bool classes_in_force(const struct classes *c);
 const struct policy *classes_policy(const struct classes *c);
 /*
- * The class there of who connected by this socket to that of a class ("": to the shared one), if it
- * still has this name; else policy_nobody.
+ * The class of a client by this policy. socket: the class whose socket the client connected to; "":
+ * the shared socket. Returns policy_nobody unless the class has the name that it had when the
+ * client connected.
  */
 const struct policy_class *classes_class(const struct classes *c, int sock, const char *socket,
 					 const char *name);

@@ -24,7 +24,10 @@ static struct {
 	uint32_t unread, most; /* all together; most is 0 before the first one */
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* Others of zcrxd's user may have some in flight, too. */
+/*
+ * How many may be in flight to all together. The kernel counts for zcrxd's user as a whole: a
+ * quarter is left to other programs of that user.
+ */
 static uint32_t most(void)
 {
 	struct rlimit limit;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets of the daemon's own network namespace, opened for clients (FLOW_HOST). Until a socket is
+ * Sockets of zcrxd's own network namespace, opened for clients (FLOW_HOST). Until a socket is
  * connected only the broker has it, so nobody can make a call on it block.
  */
 #ifndef ZCRXD_HOSTED_H

@@ -10,7 +10,7 @@
 
 struct user;
 
-/* All of it from the kernel and from the socket that was connected to. */
+/* The kernel and the socket that the client connected to say all of this, never the client. */
 struct client_identity {
 	pid_t pid;
 	uid_t uid;

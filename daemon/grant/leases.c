@@ -80,7 +80,7 @@ static void resume(struct leases *nic)
 		log_warn("%s: its rules cannot be taken over: %s", name, strerrordesc_np(-r));
 }
 
-/* A NIC that the zcrxd before has changed. *later: there are leases, and nobody is to wait. */
+/* Puts back a NIC that the zcrxd before changed; if *later, leases_look() is to do it. */
 static void settle(void *later, const char *name)
 {
 	struct leases *nic = leases_of(name);
@@ -137,7 +137,7 @@ bool leases_has(const char *name)
 	return any;
 }
 
-/* It failed for what passes: a queue is still in use, or there is no file descriptor or memory. */
+/* Did it fail for a reason that passes: a queue in use, no file descriptor, no memory? */
 static bool is_for_now(int r)
 {
 	return r == -EBUSY || r == -EAGAIN || r == -EMFILE || r == -ENFILE || r == -ENOMEM ||
@@ -152,7 +152,7 @@ static void put_back(struct leases *nic)
 		nic->left_behind = false;
 	__atomic_store_n(&nic->back_at_ns, later ? clock_ns() + LATER_NS : 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&nic->owed, r == -ENODEV, __ATOMIC_RELEASE);
-	/* The NIC may have come back meanwhile, and leases_look() have found nothing owed yet. */
+	/* If the NIC has come back meanwhile, leases_look() did not know yet that it is owed. */
 	if (later || r == -ENODEV)
 		eventfd_write(all.owing, 1);
 }

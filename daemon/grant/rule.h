@@ -33,7 +33,7 @@ struct lease_rule {
  */
 bool rule_unset(const struct rules *rules, struct lease_rule *rule);
 
-/* Tries again to delete rules that could not be. */
+/* Tries again to delete the rules that could not be deleted. */
 void rules_delete_again(struct rules *rules);
 
 #endif

@@ -43,16 +43,16 @@ int rules_add(struct rules *rules, const struct nic_rule *match, const struct ni
 	      struct guarded *lease, struct lease_rule **ret);
 
 /*
- * A rule that the zcrxd before set for the lease, wherever it stands; told: rule_why() was not NULL
- * then. Returns 0, -EALREADY or -ENOMEM.
+ * Takes over a rule that the zcrxd before this one set for the lease, wherever on the NIC the rule
+ * stands. told: rule_why() was not NULL then. Returns 0, -EALREADY or -ENOMEM.
  */
 int rules_again(struct rules *rules, const struct nic_rule *match, const struct nic_place *place,
 		bool told, struct guarded *lease, struct lease_rule **ret);
 
 /*
- * Those are all. Finds where they stand, deletes what the NIC's journal has besides, and goes on
- * with that journal, which is in the folder dir and says what `before` says. Returns 0 or a
- * negative errno.
+ * All rules were taken over by rules_again(). Finds where they stand on the NIC and deletes the
+ * other rules that the NIC's journal has. The journal, which is in the folder dir and says what
+ * `before` says, stays in use. Returns 0 or a negative errno.
  */
 int rules_resume(struct rules *rules, const char *dir, const struct nic_before *before);
 
@@ -63,7 +63,10 @@ void rule_where(const struct lease_rule *rule, struct nic_rule *ret_match,
 /* Deletes a rule; if that fails now, later. */
 void rules_del(struct rules *rules, struct lease_rule *rule);
 
-/* Tries again to delete rules that could not be. Does such a rule still steer to the queue? */
+/*
+ * Tries again to delete the rules that could not be deleted. Returns whether one of them still
+ * steers to the queue.
+ */
 bool rules_left(struct rules *rules, uint32_t queue);
 
 /*

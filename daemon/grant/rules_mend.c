@@ -14,7 +14,7 @@
 #include "daemon/grant/rules.h"
 #include "nic/ntuple.h"
 
-/* Before, the socket may not be connected yet (HOST_OPEN, daemon/link/link.h). */
+/* The socket of a younger rule may not be connected yet (HOST_OPEN, daemon/link/link.h). */
 #define CONNECTED_NS 2000000000ull
 
 static const char moved_away[] =
@@ -30,7 +30,7 @@ const char *rule_why(const struct lease_rule *rule)
 	return __atomic_load_n(&rule->why, __ATOMIC_ACQUIRE);
 }
 
-/* What is looked for: a socket that has not gone, and that is connected by now. */
+/* With a cookie, the rule's socket is looked for: one that has not gone and is connected by now. */
 static struct nic_own_rule copy(const struct lease_rule *rule, uint64_t now_ns)
 {
 	struct nic_own_rule own = {.rule = rule->match,

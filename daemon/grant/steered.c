@@ -17,7 +17,7 @@
 #include "policy/policy.h"
 #include "proto/addr.h"
 
-/* Of a listener that would take their packets; its own connections are steered one by one. */
+/* Why a listener gets no rule: the rule would take packets of others, too. */
 static const char others_have_it[] =
 	"Another user's sockets have the local port, or it cannot be told whether they do; "
 	"connections are steered one by one.";
@@ -27,7 +27,7 @@ struct steering {
 	struct lease *lease;
 	const struct policy_class *class;
 	const struct socket_facts *facts;
-	int netns; /* the socket's, if it is not this one; or -1 */
+	int netns; /* the socket's network namespace, if it is not the broker's; or -1 */
 	struct steered *set;
 	const char *denied; /* the policy's sentence, or NULL */
 };

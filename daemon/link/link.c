@@ -35,8 +35,8 @@ static const struct rule *rule_find(uint16_t type)
 	return NULL;
 }
 
-/* A struct of the release before may be shorter than ours (m is zero behind it), one of the next
- * longer. */
+/* A struct of an older release may be shorter than ours (m is zero behind it), a newer one longer.
+ */
 static bool fits(const union link_any *m, uint32_t len, uint32_t nfds)
 {
 	return len >= sizeof(m->hdr) && len <= sizeof(*m) && len % 8 == 0 && m->hdr.size == len &&

@@ -213,7 +213,7 @@ static void why_not(struct choice *ch, const struct backend_ops *ops, uint32_t r
 	const char *text = *ch->answer.text ? ch->answer.text : reason_text(reason);
 	size_t used = strlen(w->why_not);
 	if (ops == &backend_devmem && w->area->dmabuf < 0)
-		return; /* nobody expected it */
+		return; /* the client did not bring a dma-buf */
 	if (used == 0)
 		snprintf(w->why_not, sizeof(w->why_not), "%s", text);
 	else if (strcmp(w->why_not, text) != 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FLOW_HOST: sockets that the daemon opens in its own network namespace, for classes to which the
+ * FLOW_HOST: sockets that zcrxd opens in its own network namespace, for classes to which the
  * administrator grants it. A client can disconnect such a socket and connect it elsewhere, so the
  * grant is one of TCP in that namespace as a whole.
  */

@@ -33,7 +33,7 @@ static void handle(struct client *c, const union msg_any *m, uint32_t len, int *
 		reply_answer(c, &m->hdr, reason, &a);
 }
 
-/* The request's descriptors were lost, since the daemon can have no more of them. */
+/* The request's descriptors were lost, since the pump can have no more of them. */
 static void descriptors_missed(struct client *c, const struct msg_hdr *request)
 {
 	struct answer a = reply_begin(c);

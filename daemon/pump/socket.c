@@ -12,7 +12,7 @@
 #include "base/fd.h"
 #include "proto/reason.h"
 
-/* As much the kernel lets a socket grow to by itself, tcp_rmem. */
+/* The size to which the kernel lets a receive buffer grow by itself (tcp_rmem). */
 #define AUTOTUNED_BYTES (6u << 20)
 #define TAKEN_TRIES     8
 #define LEAST_BYTES     (16u << 10) /* with less a stream hardly moves */
@@ -36,7 +36,7 @@ static int state_of(int sock)
 	return getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ? -1 : info.tcpi_state;
 }
 
-/* The peer has sent FIN; not told of a connection that is closed altogether. */
+/* Has the peer sent FIN? A connection that is closed altogether does not tell: false. */
 static bool has_fin(int state)
 {
 	return state == STATE_CLOSE_WAIT || state == STATE_LAST_ACK || state == STATE_CLOSING ||
@@ -50,7 +50,7 @@ static int option(int sock, int level, int name)
 	return getsockopt(sock, level, name, &value, &len) < 0 ? -1 : value;
 }
 
-/* Or was, and what came is still to be read. */
+/* Is the socket connected, or was it, and is what came still to be read? */
 static bool connected(int sock)
 {
 	int state = state_of(sock), unread = 0;
@@ -95,7 +95,7 @@ uint64_t socket_taken(int sock)
 	struct tcp_info before = {0}, info = {0};
 	socklen_t len = sizeof(info);
 	int unread = 0;
-	/* What comes between the two questions must not count in one of them alone. */
+	/* Bytes that come between the two questions would count in one of them only. */
 	for (int i = 0; i < TAKEN_TRIES; i++) {
 		before = info;
 		if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)

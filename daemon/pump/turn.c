@@ -19,15 +19,15 @@
 struct turn {
 	uint64_t began_ns;
 	uint32_t data;  /* completions with data */
-	uint64_t bytes; /* in these */
+	uint64_t bytes; /* of data */
 	bool found;     /* completions, or something that the client gave */
 	bool starved;   /* flows wait for buffers or for room in the CQ */
-	bool refused;   /* as many refills as a turn reads */
+	bool refused;   /* so many refills were wrong that the turn took no more */
 };
 
 /*
- * Everything the kernel has written since; returns the number of completions with data. Counts are
- * right before a flow's end is told.
+ * Looks at every completion that the kernel wrote since the last scan, and counts them before a
+ * flow's end is told. Returns how many have data.
  */
 static uint32_t scan(struct queue *q)
 {
