@@ -146,8 +146,6 @@ static const struct allowed list[] = {
 	{CALL(exit_group)},
 	{CALL2(prlimit64, IS32(0, 0), IS(2, 0))}, /* reads its own */
 	{CALL1(prctl, IS32(0, PR_SET_NAME))},
-	{CALL1(prctl,
-	       IS32(0, PR_SET_PTRACER))}, /* Yama: hands and the next broker take descriptors */
 };
 
 /* What the ring-maker needs to make rings, and to read and answer the calls that want one. */

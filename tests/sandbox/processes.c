@@ -63,6 +63,15 @@ static int owner(const struct world *w, struct stage *s)
 	return fcntl(FD_UDP, F_SETOWN, w->parent) < 0 ? -errno : 0;
 }
 
+/* The kernel knows it where Yama is. */
+static int tracer(const struct world *w, struct stage *s)
+{
+	(void)s;
+	if (prctl(PR_SET_PTRACER, w->sibling, 0, 0, 0) == 0)
+		return 0;
+	return errno == EINVAL ? -ENOSYS : -errno;
+}
+
 static void signals(struct attacks *all, const struct world *w)
 {
 	CALL(all, 6, "kill, the parent", SYS_kill, w->parent, SIGUSR1);
@@ -111,6 +120,7 @@ void attacks_on_processes(struct attacks *all, const struct world *w)
 	CALL(all, LANDLOCK_NOT, "unshare, user namespace", SYS_unshare, CLONE_NEWUSER);
 	CALL(all, LANDLOCK_NOT, "capset", SYS_capset, (long)&head, (long)all_caps)->kernel = true;
 	CALL(all, LANDLOCK_NOT, "prctl, PR_SET_DUMPABLE", SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+	attack_add(all, "prctl, PR_SET_PTRACER", BY_FUNCTION)->run = tracer;
 	CALL(all, LANDLOCK_NOT, "add_key", SYS_add_key, (long)"user", (long)"x", (long)"x", 1, -2);
 	CALL(all, LANDLOCK_NOT, "keyctl", SYS_keyctl, 0, -2, 1, 0, 0);
 	CALL(all, LANDLOCK_NOT, "bpf", SYS_bpf, 0, (long)page, 64)->kernel = true;
