@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "daemon/broker/admission.h"
 #include "daemon/broker/programs.h"
+#include "daemon/broker/pump_limits.h"
 #include "daemon/broker/record.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_dmabuf.h"
@@ -51,10 +52,8 @@ static int tell(struct pump *p, union link_any *m, uint16_t type)
 	return outbox_send(&p->out, m, NULL);
 }
 
-static int tell_class(struct pump *p)
+static int tell_class_of(struct pump *p, const struct policy_class *c)
 {
-	struct classes *classes;
-	const struct policy_class *c = pump_class(p, &classes);
 	uint32_t all = c->local.n + c->remote.n, first = 0;
 	int r;
 	do {
@@ -77,6 +76,17 @@ static int tell_class(struct pump *p)
 							  : c->remote.ranges[first - c->local.n];
 		r = tell(p, &m, LINK_CLASS);
 	} while (r == 0 && first < all);
+	return r;
+}
+
+/* What the kernel lets the pump have comes first. -ESRCH: it has ended, as its pidfd will tell. */
+static int tell_class(struct pump *p)
+{
+	struct classes *classes;
+	const struct policy_class *c = pump_class(p, &classes);
+	int r = pump_limits_set(p->pid, &c->limits);
+	if (r == 0 || r == -ESRCH)
+		r = tell_class_of(p, c);
 	classes_put(classes);
 	return r;
 }

@@ -9,7 +9,8 @@
 
 #include "policy/policy.h"
 
-#define USER_MAX 1024u
+#define USER_MAX  1024u
+#define USERS_MAX 16384u /* all together */
 
 struct flight_reader {
 	LIST_ENTRY(flight_reader) link;
@@ -31,9 +32,20 @@ static struct {
 static uint32_t most(void)
 {
 	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT32_MAX)
-		return INT32_MAX;
-	return (uint32_t)limit.rlim_cur - (uint32_t)limit.rlim_cur / 4;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return USERS_MAX;
+	rlim_t three_quarters = limit.rlim_cur - limit.rlim_cur / 4;
+	return three_quarters < USERS_MAX ? (uint32_t)three_quarters : USERS_MAX;
+}
+
+uint32_t flight_readers_most(void)
+{
+	pthread_mutex_lock(&all.lock);
+	if (!all.most)
+		all.most = most();
+	uint32_t n = all.most;
+	pthread_mutex_unlock(&all.lock);
+	return n;
 }
 
 static struct flight_reader *find(const char *class, uid_t uid)
@@ -47,9 +59,8 @@ static struct flight_reader *find(const char *class, uid_t uid)
 
 struct flight_reader *flight_reader_get(const char *class, uid_t uid)
 {
+	flight_readers_most();
 	pthread_mutex_lock(&all.lock);
-	if (!all.most)
-		all.most = most();
 	struct flight_reader *r = find(class, uid);
 	if (!r && (r = calloc(1, sizeof(*r)))) {
 		strncat(r->class, class, sizeof(r->class) - 1);

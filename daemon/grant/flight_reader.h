@@ -4,6 +4,10 @@
  * 1024 at most, and never more than an eighth of what nobody has. So whoever comes finds some,
  * although many read nothing.
  *
+ * All users together have flight_readers_most() at most. Each pump may have open so many
+ * (daemon/broker/pump_limits.h), and the broker more: so none of them is kept from sending by those
+ * that are charged here.
+ *
  * Any thread may call.
  */
 #ifndef ZCRXD_FLIGHT_READER_H
@@ -18,6 +22,8 @@ struct flight_reader;
 /* A reference to the user of the class; NULL without memory. */
 struct flight_reader *flight_reader_get(const char *class, uid_t uid);
 void flight_reader_put(struct flight_reader *r);
+
+uint32_t flight_readers_most(void);
 
 /* n more are in flight to it, if it may have them. */
 bool flight_reader_charge(struct flight_reader *r, uint32_t n);

@@ -4,6 +4,7 @@
 import contextlib
 import errno
 import os
+import re
 import resource
 import shutil
 import socket
@@ -15,7 +16,7 @@ import unittest
 import client
 import world
 from daemon import Daemon
-from tables import messages, structs
+from tables import constants, messages, structs
 
 UID = 61006
 CULPRIT = 61007
@@ -41,6 +42,17 @@ sys.stdin.read()
 def as_user(*limits):
     return ["prlimit", *limits, "setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups",
             "--inh-caps=-all", "--bounding-set=-all"]
+
+
+def filled(case, limit=DESCRIPTORS):
+    """Somebody of zcrxd's own user, who may open so many files, has as many in flight as he may."""
+    filler = subprocess.Popen([*as_user(f"--nofile={limit}:{limit}"), sys.executable, "-c", FILLER],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    case.addCleanup(filler.wait)
+    case.addCleanup(filler.stdout.close)
+    case.addCleanup(filler.stdin.close)
+    case.assertEqual(filler.stdout.readline(), "Too many references: cannot splice\n")
+    return filler
 
 
 def packed(name, serial, **fields):
@@ -123,16 +135,6 @@ class Descriptors(unittest.TestCase):
     def setUp(self):
         self.daemon = Daemon(self, MANY, prefix=as_user(f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"))
 
-    def filled(self):
-        """Somebody of zcrxd's own user has as many in flight as that user may."""
-        filler = subprocess.Popen([*as_user(f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"), sys.executable, "-c", FILLER],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(filler.wait)
-        self.addCleanup(filler.stdout.close)
-        self.addCleanup(filler.stdin.close)
-        self.assertEqual(filler.stdout.readline(), "Too many references: cannot splice\n")
-        return filler
-
     def test_who_reads_nothing_leaves_others_some(self):
         neighbour = Receiver(self, self.daemon)
         neighbour.receives()
@@ -148,7 +150,7 @@ class Descriptors(unittest.TestCase):
 
     def test_a_connection_waits_until_its_socket_can_be_sent(self):
         neighbour = Receiver(self, self.daemon)
-        filler = self.filled()
+        filler = filled(self)
         neighbour.connect()
         for _ in range(50):
             self.assertFalse(neighbour.got())
@@ -159,7 +161,7 @@ class Descriptors(unittest.TestCase):
     def test_a_reply_waits_until_its_descriptors_can_be_sent(self):
         connection = self.daemon.connect(self)
         area = client.Area(connection, AREA)
-        filler = self.filled()
+        filler = filled(self)
         connection.sock.send(packed("QUEUE_OPEN", 100, area_id=area.id, backend=1))
         connection.sock.settimeout(1)
         with self.assertRaises(TimeoutError):
@@ -235,6 +237,37 @@ class Descriptors(unittest.TestCase):
         world.eventually(lambda: not new())
         for fd in fds:
             os.close(fd)
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root, to be other users")
+class TakenPump(unittest.TestCase):
+    """A pump that was taken over fills what the user of all pumps may have in flight."""
+
+    def test_the_broker_sends_on_and_other_pumps_wait(self):
+        limit = 16000  # more than a pump of this class has
+        daemon = Daemon(self, "[class default]\nqueues=4\nareas=4\nflows=16\nhost-flows=receive-only\n"
+                              "local=127.0.0.1:1024-65535\nremote=*\n",
+                        prefix=as_user(f"--nofile={limit}:{limit}"))
+        receiver = Receiver(self, daemon)
+        queue = receiver.queue
+        with open(f"/proc/{daemon.document()['clients'][0]['pump']}/limits", encoding="ascii") as f:
+            filler = filled(self, int(re.search(r"Max open files +(\d+)", f.read())[1]))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        # The broker sends the listening socket to the pump, which sends none to the client.
+        queue.connection.sock.settimeout(20)
+        queue.connection.request("FLOW_HOST", queue_id=queue.id,
+                                 flags=constants["MSG_FLOW_LISTEN"] | constants["MSG_FLOW_RECEIVE_ONLY"],
+                                 local={"family": 4, "port": port, "ip": socket.inet_aton("127.0.0.1") + bytes(12)})
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            peer.send(b"x")
+            world.eventually(receiver.got)
+        receiver.connect()  # its socket is for the client
+        for _ in range(10):
+            self.assertFalse(receiver.got())
+        filler.stdin.close()
+        world.eventually(receiver.got)
+        client.Queue(queue.connection, client.Area(queue.connection, AREA)).close()
 
 
 class Files(unittest.TestCase):

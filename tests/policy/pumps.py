@@ -3,7 +3,9 @@
 """What the status says of a client's pump is what the kernel says of that process."""
 import os
 import re
+import resource
 import socket
+import types
 import unittest
 
 import client
@@ -68,6 +70,37 @@ class Pumps(unittest.TestCase):
         if not os.environ.get("ZCRX_SANITIZE"):  # sanitizers have memory of their own
             self.assertLess(told["memory_bytes"], 4 * MIB)
             self.assertAlmostEqual(told["memory_bytes"], anonymous, delta=MIB // 4)
+
+    def limits(self, pid):
+        return [resource.prlimit(pid, which)[0] for which in (resource.RLIMIT_NOFILE, resource.RLIMIT_AS)]
+
+    def test_what_the_kernel_lets_it_have_follows_from_its_class(self):
+        pid = self.told()["pump"]
+        before = self.limits(pid)
+        self.assertLess(before[0], self.limits(self.daemon.process.pid)[0])
+        self.assertEqual(resource.prlimit(pid, resource.RLIMIT_CORE), (0, 0))
+        self.daemon.reload("[class default]\nflows=1034\nqueues=17\nareas=65\narea-bytes=257M\n")
+        now = self.limits(pid)
+        self.assertEqual(now[0] - before[0], 2 * 10 + 32 + 4)
+        if not os.environ.get("ZCRX_SANITIZE"):
+            self.assertEqual(now[1] - before[1], 4 * MIB + 16 * MIB + 10 * 4096)
+        self.daemon.kill_broker()
+        world.eventually(lambda: self.told()["restarts"] == 1)
+        self.assertEqual(self.limits(pid), now)
+        self.daemon.reload("")
+        self.assertEqual(self.limits(pid), before)
+
+    def test_all_that_its_class_admits_fits(self):
+        """Also if one memfd is several areas."""
+        self.daemon.reload("[class default]\nqueues=8\nareas=8\narea-bytes=2G\nflows=16\n")
+        memfds = [client.memfd(1 << 30)] * 4 + [client.memfd(100 * MIB) for _ in range(4)]
+        for memfd in memfds:
+            added, _ = self.connection.request("AREA_ADD", [memfd], length=os.fstat(memfd).st_size,
+                                               kind=constants["MSG_AREA_MEMFD"])
+            area = types.SimpleNamespace(id=added["area_id"])
+            client.Queue(self.connection, area, backend=constants["MSG_BACKEND_COPY"])
+        for memfd in set(memfds):
+            os.close(memfd)
 
     def test_restarts(self):
         before = self.told()

@@ -16,6 +16,8 @@ enum order_what {
 	ORDER_RINGS,    /* makes rings; do they take what they are for? 0, or a negative errno */
 	ORDER_ATTACK,   /* attack number n */
 	ORDER_ASK,      /* asks the broker `m`, which has n descriptors (FD_MEMFD) */
+	ORDER_OPEN,     /* opens descriptors until it may open no more; how many it has then */
+	ORDER_MAP,      /* maps memory until it may map no more; how many bytes that was */
 	ORDER_SEND,     /* sends the first n bytes of `m` on the link, as they are */
 };
 

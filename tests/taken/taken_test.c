@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -267,6 +268,29 @@ static void it_is_charged_as_its_class_allows(void **state)
 	drop(&t);
 }
 
+static uint64_t limit_of(pid_t pid, int which)
+{
+	struct rlimit limit;
+	assert_int_equal(prlimit(pid, which, NULL, &limit), 0);
+	return limit.rlim_cur;
+}
+
+/* The neighbour's pump, w.sibling, is of the same class. */
+static void the_kernel_lets_it_have_what_its_class_admits(void **state)
+{
+	(void)state;
+	struct taken t;
+	uint64_t fds = limit_of(w.sibling, RLIMIT_NOFILE), bytes = limit_of(w.sibling, RLIMIT_AS);
+	assert_true(fds < limit_of(w.parent, RLIMIT_NOFILE));
+	assert_true(bytes < limit_of(w.parent, RLIMIT_AS));
+	take_over(&t);
+	assert_int_equal(simply(&t, ORDER_OPEN, 0), fds - 1);
+	int64_t mapped = simply(&t, ORDER_MAP, 0);
+	assert_in_range(mapped, bytes / 2, bytes);
+	world_is_well();
+	drop(&t);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -296,6 +320,7 @@ int main(void)
 		WORLD_CASE(what_only_the_broker_says_ends_it),
 		WORLD_CASE(whoever_breaks_the_grammar_ends),
 		WORLD_CASE(it_is_charged_as_its_class_allows),
+		WORLD_CASE(the_kernel_lets_it_have_what_its_class_admits),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
