@@ -43,9 +43,14 @@ void account_release(struct user *u, enum account_kind kind, uint64_t n)
 		ask_release(kind, n);
 }
 
-/* Returns false while there is no broker: the client's requests wait, its streams go on. */
+/*
+ * Returns false while there is no broker: the client's requests wait, its streams go on. If nobody
+ * will answer, the pump answers by itself, and has nothing to give.
+ */
 bool account_request(struct user *u, uint64_t now_ns)
 {
+	if (account_is_closed())
+		return true;
 	if (!account_is_answered())
 		return false;
 	pthread_mutex_lock(&u->lock);

@@ -22,6 +22,7 @@
 #define AGAIN_NS    20000000u
 #define GIVE_NS     (2 * NS_A_SECOND)
 #define OWED_MAX    16u /* with the broker at a time; it keeps 128 replies for a pump */
+#define TRIES_MAX   20u /* with a hand that is late each takes 10 s */
 
 struct waiter {
 	LIST_ENTRY(waiter) link;
@@ -41,6 +42,14 @@ struct waiter {
 	int result;    /* 1: there is no reply yet */
 };
 
+/* A request that nobody waits for: it is asked again if it is answered with an error. */
+struct given {
+	struct waiter waiter;
+	union link_any m;
+	uint32_t tries;
+	int fds[];
+};
+
 struct ask_later {
 	struct waiter waiter;
 	union link_any m;
@@ -56,7 +65,7 @@ static struct {
 	int link;
 	uint32_t serial;
 	bool broken;   /* there is no broker, perhaps for a while */
-	bool given_up; /* ... or for ever */
+	bool given_up; /* ... and nobody waits for one */
 	/* What this pump has been charged and has not released: HAVE tells it to the next broker.
 	 */
 	uint64_t amounts[ACCOUNT_KINDS];
@@ -296,31 +305,40 @@ void ask_tell(union link_any *m, uint16_t type)
 	(void)send_as(m, type, 0);
 }
 
-/* The waiter of an ask_giving(), and its descriptors. With the lock held. */
+/* With its descriptors. With the lock held. */
 static void given_free(struct waiter *w)
 {
-	int *fds = (int *)(w + 1);
+	struct given *g = (struct given *)w;
 	LIST_REMOVE(w, link);
-	wire_close(fds, w->n_gives);
-	free(w);
+	wire_close(g->fds, w->n_gives);
+	free(g);
 }
 
 void ask_giving(union link_any *m, uint16_t type, int *fds, uint32_t n)
 {
-	struct waiter *w = malloc(sizeof(*w) + n * sizeof(*fds));
-	if (!w)
+	struct given *g = malloc(sizeof(*g) + n * sizeof(*fds));
+	if (!g)
 		return wire_close(fds, n);
-	*w = (struct waiter){.type = type,
-			     .gives = (int *)(w + 1),
-			     .n_gives = n,
-			     .news = -1,
-			     .result = 1};
-	memcpy(w + 1, fds, n * sizeof(*fds));
+	*g = (struct given){.waiter = {.type = type,
+				       .gives = g->fds,
+				       .n_gives = n,
+				       .news = -1,
+				       .result = 1},
+			    .m = *m};
+	memcpy(g->fds, fds, n * sizeof(*fds));
 	pthread_mutex_lock(&asking.lock);
-	waits(w);
-	if (send_as(m, type, w->serial) < 0)
-		given_free(w);
+	waits(&g->waiter);
+	if (send_as(m, type, g->waiter.serial) < 0)
+		given_free(&g->waiter);
 	pthread_mutex_unlock(&asking.lock);
+}
+
+/* There is a reply. */
+static void given_over(struct waiter *w, int error)
+{
+	struct given *g = (struct given *)w;
+	if (error == 0 || ++g->tries >= TRIES_MAX || send_as(&g->m, w->type, w->serial) < 0)
+		given_free(w);
 }
 
 /* While the user has too many descriptors in flight it tries again, for a time. */
@@ -373,7 +391,7 @@ void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
 	pthread_mutex_lock(&asking.lock);
 	struct waiter *w = waiter_find(m->hdr.serial);
 	if (w && !w->reply)
-		given_free(w);
+		given_over(w, m->hdr.error);
 	else if (w)
 		hand_over(w, m, len, fds, nfds);
 	owed_send();
@@ -387,6 +405,7 @@ void ask_break(void)
 	struct waiter *w, *next;
 	pthread_mutex_lock(&asking.lock);
 	asking.broken = true;
+	asking.given_up = false;
 	for (w = LIST_FIRST(&asking.waiters); w; w = next) {
 		next = LIST_NEXT(w, link);
 		w->sent = false;
@@ -432,6 +451,14 @@ bool account_is_answered(void)
 	bool answered = !asking.broken;
 	pthread_mutex_unlock(&asking.lock);
 	return answered;
+}
+
+bool account_is_closed(void)
+{
+	pthread_mutex_lock(&asking.lock);
+	bool closed = asking.given_up;
+	pthread_mutex_unlock(&asking.lock);
+	return closed;
 }
 
 /*

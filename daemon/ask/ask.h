@@ -55,8 +55,8 @@ int ask_look(struct ask_later *l, int *ret_fd);
 void ask_forget(struct ask_later *l);
 
 /*
- * Sends a request, does not wait, and drops the reply. Takes over the n descriptors, which a hand
- * is sent for the request.
+ * Sends a request and does not wait. If it is refused, it is sent again, some times. Takes over the
+ * n descriptors, which a hand is sent for the request.
  */
 void ask_giving(union link_any *m, uint16_t type, int *fds, uint32_t n);
 
@@ -86,7 +86,10 @@ void ask_again(void);
 /* Tells the broker which files of memory are charged (LINK_HAVE_FILE). */
 void ask_tell_files(void);
 
-/* No broker will come: who waits for a reply, and who asks from now on, gets -EPIPE. */
+/*
+ * No broker will come, or this one cannot be asked: who waits for a reply, and who asks from now
+ * on, gets -EPIPE, until ask_break(). account_is_closed() returns true until then.
+ */
 void ask_give_up(void);
 
 /* Releases n of a kind, or n descriptors in flight. A broker that is away learns it by HAVE. */

@@ -94,7 +94,8 @@ static int tell_class(struct pump *p)
 static int tell_start(struct pump *p)
 {
 	const char *refused = kernel_refuses_zcrx();
-	union link_any m = {.as_START = {.version = LINK_VERSION,
+	union link_any m = {.as_START = {.version = link_version,
+					 .oldest = link_oldest,
 					 .client = p->id,
 					 .pid = p->who.pid,
 					 .uid = p->who.uid,
@@ -248,10 +249,24 @@ static int woken(sd_event_source *source, int fd, uint32_t events, void *data)
 	return 0;
 }
 
+/* Of another release, perhaps. */
+static void not_known(struct pump *p, const struct msg_hdr *m)
+{
+	const union link_any reply = {.hdr = {.size = sizeof(reply.hdr),
+					      .type = m->type,
+					      .serial = m->serial,
+					      .error = -EOPNOTSUPP}};
+	if (m->serial && outbox_send(&p->out, &reply, NULL) < 0)
+		pump_break(p, "does not read its link");
+}
+
 static void message(struct pump *p, const union link_any *m, uint32_t len)
 {
-	if (link_check(m, len, 0, true) < 0)
+	int r = link_check(m, len, 0, true);
+	if (r == -EBADMSG)
 		pump_break(p, "sent what no pump sends");
+	else if (r < 0)
+		not_known(p, &m->hdr);
 	else if (p->over && link_is_asked(m->hdr.type))
 		pump_break(p, "asks on after its client has gone");
 	else if (link_is_slow(m->hdr.type))
@@ -548,7 +563,9 @@ static bool take(struct record *r, struct record_file *record, int pidfd, void *
 	p->sock = p->out.sock = sock;
 	p->pid = r->pump;
 	p->again = p->taken = true;
-	if (report_take(p, pidfd) < 0 || admission_again(&p->who) < 0) {
+	/* Of the report of a release that has another one nothing is told. */
+	if ((report_take(p, pidfd) < 0 && report_new(&p->report) < 0) ||
+	    admission_again(&p->who) < 0) {
 		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 		pump_free(p);
 		stray(t->all->event, r, pidfd);

@@ -17,17 +17,17 @@
 #include "daemon/broker/process.h"
 #include "proto/mapping.h"
 
-#define MAGIC      0x7a637279u
+#define MAGIC      0x7a63727au
 #define GROUPS_MAX 65536u
 #define PAGE_BYTES 4096u
 
 /* The first page. The groups come next, then from a page's beginning on the entries. */
 struct page {
-	uint32_t magic, bytes; /* of this structure */
+	uint32_t magic, id;
 	uint64_t started;
-	uint32_t id, groups;
+	uint32_t groups;
 	int32_t pid;
-	uint32_t uid, gid, pad;
+	uint32_t uid, gid;
 	char socket[POLICY_NAME_BYTES], class[POLICY_NAME_BYTES];
 	uint64_t charged[LINK_AMOUNTS]; /* by enum account_kind */
 	uint64_t in_flight;
@@ -35,6 +35,8 @@ struct page {
 
 static_assert(sizeof(struct page) <= PAGE_BYTES, "one page is mapped");
 static_assert(sizeof(struct record_entry) == RECORD_ENTRY_BYTES, "none is torn");
+static_assert(sizeof(struct nic_rule) == 64 && sizeof(struct nic_place) == 8,
+	      "other releases have it so");
 static_assert(PAGE_BYTES % RECORD_ENTRY_BYTES == 0, "none is torn");
 
 struct record_file {
@@ -100,7 +102,6 @@ int record_write(struct record_file **ret, const char *dir, struct record *r)
 {
 	char path[512];
 	struct page head = {.magic = MAGIC,
-			    .bytes = sizeof(head),
 			    .started = process_read(r->pump).started,
 			    .id = r->id,
 			    .groups = r->is.group_count,
@@ -175,7 +176,7 @@ static int record_read(struct record_file **ret_file, const char *path, struct r
 		return -errno;
 	if (st.st_uid != geteuid() || st.st_size < PAGE_BYTES ||
 	    pread(fd, &head, sizeof(head), 0) != sizeof(head) || head.magic != MAGIC ||
-	    head.bytes != sizeof(head) || head.groups > GROUPS_MAX)
+	    head.groups > GROUPS_MAX)
 		return -EBADMSG;
 	ret->started = head.started;
 	ret->id = head.id;

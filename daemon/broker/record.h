@@ -8,6 +8,9 @@
  * The first page of a file is mapped: charges are plain stores, each of one word. Leases and rules
  * are entries of one size, which divides a page, and each is written at once. So the broker is
  * never killed when half of a word or of an entry is written.
+ *
+ * The broker that reads a record may be of the next release, or of the release before. So the first
+ * page and an entry of either kind only grow at their end, into what is zero.
  */
 #ifndef ZCRXD_RECORD_H
 #define ZCRXD_RECORD_H

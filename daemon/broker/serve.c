@@ -161,7 +161,7 @@ int on_have_file(struct pump *p, const struct link_files *m, struct served *s)
 {
 	struct errand e = {.kind = &had_kind, .job = {.kind = HAND_FILES, .files = {.n = m->n}}};
 	(void)s;
-	if (!p->taken || m->n == 0 || m->n > LINK_FILES_MAX)
+	if (!p->again || m->n == 0 || m->n > LINK_FILES_MAX)
 		return -EINVAL;
 	memcpy(e.bytes, m->bytes, m->n * sizeof(m->bytes[0]));
 	return errand_start(p, &m->hdr, &e);

@@ -252,6 +252,11 @@ bool account_is_answered(void)
 	return true;
 }
 
+bool account_is_closed(void)
+{
+	return false;
+}
+
 void account_release(struct user *u, enum account_kind kind, uint64_t n)
 {
 	pthread_mutex_lock(&accounts.lock);

@@ -54,6 +54,10 @@ void account_take(struct user *u, enum account_kind kind, uint64_t n);
 /* Would a charge be answered at once? Not in a pump without a broker. */
 bool account_is_answered(void);
 
+/* Will no charge be answered? So it is in a pump whose broker is of a release too far from its own.
+ */
+bool account_is_closed(void);
+
 /*
  * Counts one request. Returns false if it exceeds the rate of the user, or that of the pool, which
  * is the rate of all users that the pool may have. The rates are remembered for as long as they

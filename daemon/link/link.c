@@ -48,7 +48,9 @@ int link_check(const union link_any *m, uint32_t len, uint32_t nfds, bool from_p
 	if (!fits(m, len, nfds) || m->hdr.error)
 		return -EBADMSG;
 	const struct rule *rule = rule_find(m->hdr.type);
-	if (!rule || from_pump == (rule->who == LINK_BROKER_TELLS) ||
+	if (!rule)
+		return -EOPNOTSUPP;
+	if (from_pump == (rule->who == LINK_BROKER_TELLS) ||
 	    (rule->who == LINK_PUMP_ASKS) != (m->hdr.serial != 0))
 		return -EBADMSG;
 	bool as_many = from_pump ? nfds == 0 : nfds >= rule->fds_least && nfds <= rule->fds_most;

@@ -6,12 +6,18 @@
  * LINK_TABLE is the grammar; the numbers, the size asserts, the checker and the handlers of both
  * sides expand from it.
  *
- * After an upgrade a broker serves pumps of the release before, and while a package is being
- * installed a broker may start pumps of the next release. So
+ * After an upgrade a broker serves pumps of the release before. While a package is being installed,
+ * or if the upgrade is taken back, a broker serves pumps of the next release. So
  * - structs only grow at the end. The receiver of a shorter message takes the missing fields as 0,
  *   so 0 has to mean how it was before there was the field. It ignores the end of a longer message;
- * - a release that has more to tell a pump adds fields to START, CLASS or NEWS. It adds no message
- *   that the broker tells: pumps of the release before would not know it.
+ * - a message that the receiver does not know is answered with EOPNOTSUPP, or ignored if it is
+ * told;
+ * - what a message means stays as it is. If that cannot be, link_oldest is raised.
+ *
+ * START says which versions the broker understands. If the pump's is not among them, or the
+ * broker's is too old for the pump, the pump asks that broker nothing. The client's streams go on,
+ * but it gets nothing new, and what it had stays charged until it leaves or a broker comes that the
+ * pump can ask.
  *
  * A pump parses what its client sends, and may have been taken over: the broker judges each message
  * as if a hostile program had sent it.
@@ -30,8 +36,6 @@
 #include "policy/range.h"
 #include "proto/msg.h"
 
-#define LINK_VERSION    1u /* raised when a struct grows or a message is added */
-#define LINK_OLDEST     1u /* the oldest broker whose START says what a pump needs */
 #define LINK_NAME_BYTES 32
 #define LINK_TEXT_BYTES 240
 #define LINK_RANGES_MAX 128u /* with one message */
@@ -39,6 +43,11 @@
 #define LINK_RXQS_MAX   16u
 #define LINK_AMOUNTS    16u
 #define LINK_FILES_MAX  64u
+
+/* Raised when a struct grows or a message is added. */
+extern const uint32_t link_version;
+/* The oldest version of the other side that can be understood. */
+extern const uint32_t link_oldest;
 
 struct link_nothing {
 	struct msg_hdr hdr;
@@ -53,7 +62,7 @@ struct link_start {
 	uint32_t uid, gid;
 	uint32_t verbose;
 	uint32_t leases; /* 1: there are NICs whose queues can be leased */
-	uint32_t pad;
+	uint32_t oldest; /* the broker's link_oldest */
 	char socket[LINK_NAME_BYTES];
 	char class[LINK_NAME_BYTES];
 	char zcrx_refused[LINK_TEXT_BYTES]; /* why nobody gets zcrx on this kernel, or "" */
@@ -349,7 +358,7 @@ static_assert(sizeof(union link_any) == MSG_BYTES_MAX, "a message has room in a 
 
 /*
  * Is this message of len bytes with nfds descriptors what that side may send? m is zero behind len.
- * Returns 0 or -EBADMSG. Pure.
+ * Returns 0, -EOPNOTSUPP if another release may know it, or -EBADMSG. Pure.
  */
 int link_check(const union link_any *m, uint32_t len, uint32_t nfds, bool from_pump);
 

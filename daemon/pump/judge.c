@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pump/judge.h"
 
+#include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "proto/reason.h"
 
@@ -24,6 +25,11 @@ static uint32_t answered(struct answer *a, struct policy_verdict v)
 uint32_t judge_new(const struct client *c, struct answer *a)
 {
 	const struct policy_request r = {.what = POLICY_BACKEND};
+	if (account_is_closed()) {
+		answer_say(a, "zcrxd is of a release too far from the one that this connection is "
+			      "of: what you have goes on; connect again for more.");
+		return REASON_DENIED;
+	}
 	return c->judged.class == &policy_nobody ? answered(a, policy_judge(c->judged.class, &r))
 						 : REASON_NONE;
 }

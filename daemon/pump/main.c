@@ -39,22 +39,36 @@ struct pump {
 	uint32_t id;
 	struct client *client; /* NULL: it has gone */
 	struct report *report;
-	int ended;           /* eventfd: the client's thread has ended */
-	int flights;         /* what it has not read yet; or -1 */
-	int next;            /* this end of the link that the next broker takes; or -1 */
-	int next_ms;         /* after so long it is tried again to make this link */
-	int64_t next_at;     /* when it is tried (clock.h); INT64_MAX: there is a link */
-	uint32_t orphan_ms;  /* for so long the client goes on without a broker */
+	int ended;          /* eventfd: the client's thread has ended */
+	int flights;        /* what it has not read yet; or -1 */
+	int next;           /* this end of the link that the next broker takes; or -1 */
+	int next_ms;        /* after so long it is tried again to make this link */
+	int64_t next_at;    /* when it is tried (clock.h); INT64_MAX: there is a link */
+	uint32_t orphan_ms; /* for so long the client goes on without a broker */
+	bool foreign;       /* the broker's release is too far from this one: it is asked nothing */
 	int64_t alone_until; /* there is no broker, and until then (clock.h) one may come; or -1 */
 };
+
+/* Returns 0 if the client has something that goes on. */
+static int foreign_came(const struct pump *p)
+{
+	if (!p->id)
+		return -EPROTO;
+	log_warn("client %u (pid %d): zcrxd is of a release too far from its pump's: it goes on, "
+		 "and gets nothing new until it connects again",
+		 p->id, (int)p->who.pid);
+	ask_give_up();
+	return 0;
+}
 
 /* From the first broker; one that took the pump over says it, too, to be told what there is. */
 static int on_start(struct pump *p, const struct link_start *m, int *fds)
 {
 	(void)fds;
-	if (m->version < LINK_OLDEST)
-		return -EPROTO;
+	p->foreign = m->version < link_oldest || m->oldest > link_version;
 	log_init(m->verbose);
+	if (p->foreign)
+		return foreign_came(p);
 	ask_leases(m->leases);
 	ask_zcrx_refused(m->zcrx_refused);
 	if (p->id) {
@@ -155,10 +169,10 @@ static int link_turn(struct pump *p)
 		return 0;
 	}
 	int r = link_check(&m, (uint32_t)n, nfds, false);
-	if (r == 0)
+	if (r == 0 && (!p->foreign || m.hdr.type == LINK_STOP))
 		r = take(p, &m, fds);
 	wire_close(fds, nfds);
-	return r;
+	return r == -EOPNOTSUPP ? 0 : r; /* of another release */
 }
 
 /* Makes another link, of which the next broker takes its end. Returns 0 or a negative errno. */
@@ -250,6 +264,7 @@ static void next_try(struct pump *p)
 static void broker_came(struct pump *p)
 {
 	p->alone_until = -1;
+	p->foreign = false;
 	dup3(p->next, START_LINK, O_CLOEXEC);
 	fd_close(p->next);
 	p->next = -1;

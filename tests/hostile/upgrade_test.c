@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The broker executes another program in its place, again and again, while streams run at full
- * rate; nobody notices. The program lies in a folder of the test's own, as a package would put it.
+ * rate; nobody notices. The programs lie in a folder of the test's own, as a package would put
+ * them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@ enum {
 	CLIENTS = 4,
 	STREAMS = 4, /* of each */
 	UPGRADES = 10,
+	ORPHAN_S = 1,
 	BETWEEN_MS = 100,
 	AREA = 1 << 20,
 	PUMPS_MAX = 64
@@ -40,13 +42,16 @@ static void place(char ret[128], const char *name)
 	snprintf(ret, 128, "%s/%s", folder, name);
 }
 
+static const char *const programs[] = {"zcrxd", "zcrx-pump", "zcrx-hand"};
+
 /* Puts the program in the place of the one that runs, as packages do. */
-static void install(const char *program)
+static void install_one(const char *from_folder, const char *name)
 {
-	char fresh[128], path[128];
+	char fresh[128], path[128], program[512];
 	struct stat st;
 	place(fresh, "fresh");
-	place(path, "zcrxd");
+	place(path, name);
+	snprintf(program, sizeof(program), "%s/%s", from_folder, name);
 	int from = open(program, O_RDONLY | O_CLOEXEC);
 	int to = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
 	assert_true(from >= 0 && to >= 0);
@@ -59,6 +64,12 @@ static void install(const char *program)
 	close(from);
 	assert_int_equal(close(to), 0);
 	assert_int_equal(rename(fresh, path), 0);
+}
+
+static void install(const char *from_folder)
+{
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		install_one(from_folder, programs[i]);
 }
 
 static void install_text(const char *text, mode_t mode)
@@ -74,29 +85,24 @@ static void install_text(const char *text, mode_t mode)
 
 static int setup(void **state)
 {
-	static const char *const beside[] = {UPGRADE_PUMP, UPGRADE_HAND};
 	char path[128];
 	(void)state;
 	assert_non_null(mkdtemp(folder));
 	install(UPGRADE_NOW);
-	for (int i = 0; i < 2; i++) {
-		place(path, strrchr(beside[i], '/') + 1);
-		assert_int_equal(symlink(beside[i], path), 0);
-	}
 	place(path, "zcrxd");
 	setenv("ZCRX_DAEMON", path, 1);
-	world_start("[class default]\nsessions=1000\nqueues=1000\nareas=1000\narea-bytes=4G\n");
+	world_start("[pumps]\norphan-seconds=1\n"
+		    "[class default]\nsessions=1000\nqueues=1000\nareas=1000\narea-bytes=4G\n");
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"zcrxd", "zcrx-pump", "zcrx-hand"};
 	(void)state;
 	world_stop();
-	for (int i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
 		char path[128];
-		place(path, names[i]);
+		place(path, programs[i]);
 		unlink(path);
 	}
 	return rmdir(folder);
@@ -112,14 +118,16 @@ static bool status_says(const char *text)
 
 /* ---- streams ---- */
 
+static int clients; /* of these */
 static struct harness_receiver receivers[CLIENTS];
 static struct harness_stream streams[CLIENTS][STREAMS];
 static struct harness_sender *senders[CLIENTS][STREAMS];
 static int sockets[CLIENTS][STREAMS]; /* that of the sender, too */
 
-static void streams_start(void)
+static void streams_start(int first, int end)
 {
-	for (int i = 0; i < CLIENTS; i++) {
+	clients = end;
+	for (int i = first; i < end; i++) {
 		receivers[i] = (struct harness_receiver){.streams = streams[i], .count = STREAMS};
 		harness_receiver_open(&receivers[i], &zcrxd, AREA, NULL);
 		for (int k = 0; k < STREAMS; k++) {
@@ -137,7 +145,7 @@ static void streams_start(void)
 
 static void streams_stop(void)
 {
-	for (int i = 0; i < CLIENTS; i++) {
+	for (int i = 0; i < clients; i++) {
 		for (int k = 0; k < STREAMS; k++) {
 			shutdown(sockets[i][k], SHUT_RDWR);
 			close(sockets[i][k]);
@@ -146,6 +154,7 @@ static void streams_stop(void)
 		harness_receive(&receivers[i]);
 		harness_receiver_close(&receivers[i]);
 	}
+	clients = 0;
 }
 
 /* Each stream brings something more; every byte is compared. */
@@ -154,12 +163,12 @@ static void streams_go_on(int ms)
 	uint64_t until = harness_now_ms() + (uint64_t)ms, late = until + HARNESS_PATIENCE_MS;
 	uint64_t before[CLIENTS][STREAMS];
 	bool all = false;
-	for (int i = 0; i < CLIENTS; i++)
+	for (int i = 0; i < clients; i++)
 		for (int k = 0; k < STREAMS; k++)
 			before[i][k] = streams[i][k].bytes;
 	while (!all || harness_now_ms() < until) {
 		all = true;
-		for (int i = 0; i < CLIENTS; i++) {
+		for (int i = 0; i < clients; i++) {
 			harness_receive_some(&receivers[i]);
 			if (receivers[i].lost || receivers[i].ended)
 				fail_msg("client %d: lost %d, ended %d", i, receivers[i].lost,
@@ -170,6 +179,18 @@ static void streams_go_on(int ms)
 		if (harness_now_ms() > late)
 			fail_msg("a stream stands still");
 	}
+}
+
+/* What this client asks for new, and closes at once, is answered so. */
+static void is_answered(int client, int error)
+{
+	struct zcrx_area *area;
+	int r = zcrx_area_new(receivers[client].z, &area, AREA, 0);
+	if (r == 0)
+		zcrx_area_free(area);
+	if (r != error)
+		fail_msg("client %d: %d and not %d: %s", client, r, error,
+			 zcrx_error(receivers[client].z));
 }
 
 /* ---- who comes meanwhile ---- */
@@ -240,31 +261,41 @@ static int zombies(void)
 	return n;
 }
 
+static void upgrade_to(const char *programs_of, const char *version)
+{
+	char done[64], is[64];
+	uint64_t since = harness_now_ms(), late = since + HARNESS_PATIENCE_MS;
+	install(programs_of);
+	snprintf(is, sizeof(is), "\"version\":\"%s", version);
+	snprintf(done, sizeof(done), "\"done\":%d,", ++upgrades);
+	assert_int_equal(kill(zcrxd.pid, SIGUSR2), 0);
+	while (!status_says(is) || !status_says(done)) {
+		streams_go_on(20);
+		if (harness_now_ms() > late)
+			fail_msg("upgrade %d did not happen", upgrades);
+	}
+	print_message("upgrade %d: %ju ms\n", upgrades, (uintmax_t)(harness_now_ms() - since));
+}
+
+/* Half of the clients have pumps of this release, half of the next one. */
 static void nobody_notices_an_upgrade(void **state)
 {
 	struct newcomers n = {0};
 	pid_t before[PUMPS_MAX];
 	struct stat socket_before, socket_after;
 	(void)state;
-	streams_start();
+	streams_start(0, CLIENTS / 2);
+	upgrade_to(UPGRADE_NEXT, "next");
+	streams_start(CLIENTS / 2, CLIENTS);
 	streams_go_on(BETWEEN_MS);
 	WORLD_UNTIL(world_clients() == CLIENTS + 1);
 	int pumps = pumps_of_streams(before);
 	assert_int_equal(stat(zcrxd.socket, &socket_before), 0);
 	assert_int_equal(pthread_create(&n.thread, NULL, come, &n), 0);
 	for (int i = 0; i < UPGRADES; i++) {
-		char done[64];
-		uint64_t since = harness_now_ms(), late = since + HARNESS_PATIENCE_MS;
-		install(i % 2 ? UPGRADE_NOW : UPGRADE_NEXT);
-		snprintf(done, sizeof(done), "\"done\":%d,", ++upgrades);
-		assert_int_equal(kill(zcrxd.pid, SIGUSR2), 0);
-		while (!status_says(i % 2 ? "\"version\":\"0" : "\"version\":\"next\"") ||
-		       !status_says(done)) {
-			streams_go_on(20);
-			if (harness_now_ms() > late)
-				fail_msg("upgrade %d did not happen", i);
-		}
-		print_message("upgrade %d: %ju ms\n", i, (uintmax_t)(harness_now_ms() - since));
+		upgrade_to(i % 2 ? UPGRADE_NEXT : UPGRADE_NOW, i % 2 ? "next" : "0");
+		for (int k = 0; k < CLIENTS; k++)
+			is_answered(k, 0);
 		streams_go_on(BETWEEN_MS);
 	}
 	__atomic_store_n(&n.stop, true, __ATOMIC_RELEASE);
@@ -279,6 +310,32 @@ static void nobody_notices_an_upgrade(void **state)
 	assert_int_equal(socket_before.st_ino, socket_after.st_ino);
 	WORLD_UNTIL(zombies() == 0);
 	streams_stop();
+}
+
+/*
+ * A broker that is too far from a pump's release: the streams go on, and their clients get nothing
+ * new until there is a broker that the pump can ask. They have a pump of this release and one of
+ * the other.
+ */
+static void streams_outlive_a_release_that_is_too_far(void **state)
+{
+	(void)state;
+	streams_start(0, 1);
+	upgrade_to(UPGRADE_FAR, "far");
+	streams_start(1, 2);
+	is_answered(0, -EPERM);
+	is_answered(1, 0);
+	streams_go_on(ORPHAN_S * 1000 + BETWEEN_MS);
+	world_is_well();
+	upgrade_to(UPGRADE_NOW, "0");
+	is_answered(0, 0);
+	is_answered(1, -EPERM);
+	streams_go_on(ORPHAN_S * 1000 + BETWEEN_MS);
+	upgrade_to(UPGRADE_FAR, "far");
+	is_answered(0, -EPERM);
+	is_answered(1, 0);
+	streams_stop();
+	upgrade_to(UPGRADE_NOW, "0");
 }
 
 /* ---- what cannot be executed ---- */
@@ -306,10 +363,7 @@ static void a_program_that_is_no_good_is_not_executed(void **state)
 	/* It takes the configuration, and is gone when it is to be executed. */
 	install_text("#!/bin/sh\nrm \"$0\"\n", 0755);
 	fails(3, "cannot be executed: No such file or directory");
-	install(UPGRADE_NEXT);
-	upgrades++;
-	assert_int_equal(kill(zcrxd.pid, SIGUSR2), 0);
-	WORLD_UNTIL(status_says("\"version\":\"next\""));
+	upgrade_to(UPGRADE_NEXT, "next");
 	world_is_well();
 }
 
@@ -318,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_CASE(a_program_that_is_no_good_is_not_executed),
 		WORLD_CASE(nobody_notices_an_upgrade),
+		WORLD_CASE(streams_outlive_a_release_that_is_too_far),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

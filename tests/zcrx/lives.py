@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""zcrxd is killed again and again: nobody's stream ends, and leases, rules and accounts stay what they are.
+"""zcrxd is killed and upgraded in place by turns: nobody's stream ends, and leases, rules and accounts stay what
+they are.
 
-Streams are as long as the test lasts; every byte is looked at. With the argument devmem the backend
+An upgrade is to zcrxd and zcrx-pump of another version, or back. Streams are as long as the test lasts; every byte is looked at. With the argument devmem the backend
 is devmem.
 """
 import argparse
@@ -10,14 +11,16 @@ import itertools
 import os
 import random
 import re
+import shutil
 import signal
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "python"))
 from client import Area, Connection
-from service import (BACKEND, COPY, IS_DEVMEM, Failed, Service, do, expect, nic, report, sender, unchanged,
-                     uncomplaining, until, wait_ready)
+from service import (BACKEND, BUILD, COPY, CTL, IS_DEVMEM, Failed, Service, do, expect, nic, report, sender,
+                     unchanged, uncomplaining, until, wait_ready)
 from guest import LOCAL, Tally, only_in_guest, queues_bound, remade, rules_shown
 
 MIB = 1 << 20
@@ -31,6 +34,28 @@ SERVED_SECONDS = 40  # 1 s of a machine that is not emulated
 # Of each stream, in bytes a second. To make and to look at more takes all of two emulated processors.
 RATE = 100000
 ports = itertools.count(31000)
+
+
+class Programs:
+    """zcrxd in a folder of the test's own, where another version of it can be installed, as a package does."""
+    folders = {"now": "daemon", "next": "tests/hostile/next"}
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="zcrxd-programs.")
+        os.chmod(self.dir, 0o755)
+        self.zcrxd = os.path.join(self.dir, "zcrxd")
+        self.version = None
+        self.install("now")
+
+    def install(self, version):
+        for name in "zcrxd", "zcrx-pump", "zcrx-hand":
+            fresh = os.path.join(self.dir, "fresh")
+            shutil.copy(os.path.join(BUILD, self.folders[version], name), fresh)
+            os.rename(fresh, os.path.join(self.dir, name))
+        self.version = version
+
+    def install_other(self):
+        self.install("next" if self.version == "now" else "now")
 
 
 class Stream:
@@ -107,26 +132,44 @@ def somebody_comes(service):
                 break  # what needs a dma-buf the streams have
 
 
-def kill(service, streams, before, longest, meanwhile=lambda: None):
-    """At a random moment, for a random time; then whoever comes is served."""
-    time.sleep(random.random() * LIFE_SECONDS)
+def killed(service, meanwhile=lambda: None):
+    """And started again after a random time. Returns when that began."""
     service.end(signal.SIGKILL)
     meanwhile()
     time.sleep(random.random() * ABSENT_SECONDS)
-    for s in streams:
-        s.goes_on()
     begun = time.monotonic()
     service.start()
+    return begun
+
+
+def upgraded(service, programs):
+    """To the other version. Returns when that began."""
+    programs.install_other()
+    pid, begun = service.document()["pid"], time.monotonic()
+    said = do(CTL, "upgrade", "--socket", service.status)
+    document = service.document()
+    expect("it is the other version", (document["version"] == "next") == (programs.version == "next"), said)
+    expect("it is the same process", document["pid"] == pid, document["pid"])
+    return begun
+
+
+def survives(how, service, streams, before, *arguments):
+    """What befalls zcrxd at a random moment; then whoever comes is served. Returns how soon."""
+    time.sleep(random.random() * LIFE_SECONDS)
+    for s in streams:
+        s.goes_on()
+    begun = how(service, *arguments)
     somebody_comes(service)
-    longest.append(time.monotonic() - begun)
+    served = time.monotonic() - begun
     is_as(service, before)
-    print(f"    killed: {longest[-1]:.2f} s until a new client was served, {time.monotonic() - begun:.2f} s in all",
+    print(f"    {how.__name__}: {served:.2f} s until a new client was served, {time.monotonic() - begun:.2f} s in all",
           flush=True)
     for s in streams:
         s.goes_on()
+    return served
 
 
-def nobodys_stream_ends(service, kills, before_all):
+def nobodys_stream_ends(service, programs, lives, before_all):
     streams = [Stream(service) for _ in range(CLIENTS)]
     served = []
     try:
@@ -134,15 +177,16 @@ def nobodys_stream_ends(service, kills, before_all):
               and all(moving(q) > 0 for q in service.queues()))
         before = facts(service)
         expect("each has a queue and its rule", len(before[2]) == CLIENTS == len(before[3]), before)
-        for _ in range(kills):
-            kill(service, streams, before, served)
+        for _ in range(lives // 2):
+            served.append(survives(killed, service, streams, before))
+            served.append(survives(upgraded, service, streams, before, programs))
         bytes_before = [moving(q) for q in service.queues()]
         until("all flows go on", lambda: all(moving(q) > b for q, b in zip(service.queues(), bytes_before)))
         got = [s.end() for s in streams]
     finally:
         for s in streams:
             s.kill()
-    print(f"{kills} kills: the longest stall of a client {max(g['stall_ns'] for g in got) / 1e6:.0f} ms; "
+    print(f"{lives // 2} kills, {lives // 2} upgrades: the longest stall of a client {max(g['stall_ns'] for g in got) / 1e6:.0f} ms; "
           f"a new client was served {max(served):.2f} s after the start at most; "
           f"{sum(g['bytes'] for g in got) >> 20} MiB", flush=True)
     expect("new clients are served soon", max(served) < SERVED_SECONDS, served)
@@ -170,7 +214,7 @@ def leftovers_go(service, before_all):
                                rules_shown())[1]
             do("ethtool", "-N", "zc0", "delete", number)
 
-        kill(service, [stays], before, [], meanwhile)
+        survives(killed, service, [stays], before, meanwhile)
         crashes.kill()
         stays.end(steered=False)
     finally:
@@ -226,14 +270,15 @@ def main():
     only_in_guest()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("backend", nargs="?", choices=["zcrx", "devmem"], default="zcrx")
-    parser.add_argument("--kills", type=int, default=20, help="of zcrxd (%(default)s)")
-    kills = parser.parse_args().kills
+    parser.add_argument("--lives", type=int, default=20, help="of zcrxd, kills and upgrades (%(default)s)")
+    lives = parser.parse_args().lives
     random.seed(1)
     remade(queues=QUEUES)
     before = nic()
     tally = Tally()
-    with Service(queues=f"{FIRST_QUEUE}-{QUEUES - 1}") as service:
-        tally.run(f"killed {kills} times", nobodys_stream_ends, service, kills, before)
+    programs = Programs()
+    with Service(queues=f"{FIRST_QUEUE}-{QUEUES - 1}", program=programs.zcrxd) as service:
+        tally.run(f"killed and upgraded {lives} times", nobodys_stream_ends, service, programs, lives, before)
         tally.run("leftovers go", leftovers_go, service, before)
         tally.run("some streams end without zcrxd", some_end_without_zcrxd, service, before)
         tally.run("killed, started and stopped", killed_for_good, service, before)

@@ -46,7 +46,8 @@ def as_user(uid, *capabilities):
 class Service:
     """Unless a test says otherwise, a NIC is put back at once, and leases are not limited."""
 
-    def __init__(self, queues="2-3", classes="[class default]\nnics=zc0\n", linger=0, environment=None):
+    def __init__(self, queues="2-3", classes="[class default]\nnics=zc0\n", linger=0, environment=None, program=ZCRXD):
+        self.program = program
         self.environment = {**os.environ, **(environment or {})}
         self.dir = tempfile.mkdtemp(prefix="zcrxd.")
         self.config = os.path.join(self.dir, "conf")
@@ -71,8 +72,8 @@ class Service:
 
     def start(self):
         self.process = subprocess.Popen(
-            ["prlimit", "--memlock=unlimited", *as_user(DAEMON_UID, "net_admin", "ipc_lock"), ZCRXD, "-v", "-c",
-             self.config],
+            ["prlimit", "--memlock=unlimited", *as_user(DAEMON_UID, "net_admin", "ipc_lock"), self.program, "-v",
+             "-c", self.config],
             stderr=self.log, env=self.environment)
         until("zcrxd serves", lambda: accepts(self.socket))
 
