@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The monotonic clock, and time limits that survive interrupted and repeated waits. */
+/* Clocks, and time limits that survive interrupted and repeated waits. */
 #ifndef ZCRX_BASE_CLOCK_H
 #define ZCRX_BASE_CLOCK_H
 
@@ -7,16 +7,30 @@
 #include <stdint.h>
 #include <time.h>
 
-static inline uint64_t clock_ns(void)
+#define NS_A_SECOND 1000000000ull
+#define NS_A_MS     1000000ull
+
+static inline uint64_t clock_ns_of(clockid_t clock)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * NS_A_SECOND + (uint64_t)t.tv_nsec;
+}
+
+static inline uint64_t clock_ns(void)
+{
+	return clock_ns_of(CLOCK_MONOTONIC);
+}
+
+/* The processor time that the calling thread has used. */
+static inline uint64_t clock_thread_ns(void)
+{
+	return clock_ns_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static inline int64_t clock_ms(void)
 {
-	return (int64_t)(clock_ns() / 1000000u);
+	return (int64_t)(clock_ns() / NS_A_MS);
 }
 
 /* The time when ms milliseconds are over; INT64_MAX, which never comes, if ms is negative. */

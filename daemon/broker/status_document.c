@@ -4,19 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "daemon/broker/status_text.h"
 #include "daemon/grant/account.h"
 
-static uint64_t cpu_usec(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-/* It says so, and has no queue of a NIC: the client of one that has is shown, whatever it says. */
+/*
+ * Has the client gone? A pump that says so is believed if it has no queue of a NIC: whoever has one
+ * is shown.
+ */
 static bool is_over(struct pump *p)
 {
 	pthread_mutex_lock(&p->lock);
@@ -51,7 +47,7 @@ static int clients_note(const struct pumps *pumps, struct snapshot *ret)
 struct document *document_new(const struct pumps *pumps, const struct upgrades *upgrades,
 			      uint64_t uptime_s)
 {
-	uint64_t before = cpu_usec();
+	uint64_t before = clock_thread_ns();
 	struct document *d = calloc(1, sizeof(*d));
 	if (!d)
 		return NULL;
@@ -61,18 +57,18 @@ struct document *document_new(const struct pumps *pumps, const struct upgrades *
 	}
 	d->snapshot.uptime_s = uptime_s;
 	d->snapshot.upgrades = *upgrades;
-	d->cost_usec = cpu_usec() - before;
+	d->cost_usec = (clock_thread_ns() - before) / 1000;
 	return d;
 }
 
 void document_make(void *data)
 {
 	struct document *d = data;
-	uint64_t before = cpu_usec();
+	uint64_t before = clock_thread_ns();
 	if (snapshot_read(&d->snapshot) == 0)
 		d->text = status_text(&d->snapshot, &d->bytes);
 	snapshot_done(&d->snapshot);
-	d->cost_usec += cpu_usec() - before;
+	d->cost_usec += (clock_thread_ns() - before) / 1000;
 }
 
 void document_free(struct document *d)

@@ -5,10 +5,10 @@
 #include <sys/epoll.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 #define EVENTS_A_TURN 64
-#define NS_A_SECOND   1000000000u
 
 int loop_init(struct loop *l)
 {

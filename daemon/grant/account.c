@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define NS_A_SECOND 1000000000ull
+#include "base/clock.h"
+
 #define NS_A_MINUTE (60 * NS_A_SECOND)
 #define IDLE_MAX    1024u /* idle users that are remembered */
 

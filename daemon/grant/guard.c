@@ -19,7 +19,6 @@
 #include "proto/reason.h"
 
 #define STACK_BYTES    (256u << 10)
-#define NS_A_MS        1000000ull
 #define UNLOCKED_TRIES 3
 
 /*

@@ -15,9 +15,8 @@
 #include "nic/restore.h"
 #include "policy/config.h"
 
-#define NS_A_SECOND 1000000000ull
-#define AGAIN_NS    50000000           /* between two tries to put back a NIC that comes and goes */
-#define LATER_NS    (60 * NS_A_SECOND) /* between two tries that fail for want of resources */
+#define AGAIN_NS 50000000           /* between two tries to put back a NIC that comes and goes */
+#define LATER_NS (60 * NS_A_SECOND) /* between two tries that fail for want of resources */
 
 static struct {
 	const char *dir; /* of the journal */

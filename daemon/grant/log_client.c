@@ -14,10 +14,9 @@
 #include "daemon/common/log.h"
 #include "policy/policy.h"
 
-#define NS_A_SECOND 1000000000ull
-#define PERIOD_NS   (60 * NS_A_SECOND)
-#define LINES_MAX   10u
-#define SHARES      64
+#define PERIOD_NS (60 * NS_A_SECOND)
+#define LINES_MAX 10u
+#define SHARES    64
 
 /* What one user caused to be logged for one cause in the minute since since_ns. */
 struct share {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/clock.h"
 #include "daemon/grant/hosted.h"
 #include "daemon/pump/control.h"
 #include "daemon/pump/flow.h"
@@ -18,7 +19,6 @@
 #include "proto/reason.h"
 
 #define CONNECT_MS_DEFAULT 30000u
-#define NS_A_MS            1000000ull
 
 void host_reply(struct flow *f, struct answer *a)
 {

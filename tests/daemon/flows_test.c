@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "daemon/common/uring.h"
 #include "daemon/grant/account.h"
 #include "daemon/pump/flows.h"
@@ -120,23 +121,16 @@ static void a_connection_has_as_many_flows_as_there_are_ids(void **state)
 }
 
 /* Of this thread: other programs do not count. */
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static uint64_t cost_ns(uint32_t n)
 {
 	static struct flow *flows[MANY];
 	uint64_t least = UINT64_MAX;
 	for (int try = 0; try < TRIES; try++) {
 		assert_int_equal(setup(NULL), 0);
-		uint64_t before = cpu_ns();
+		uint64_t before = clock_thread_ns();
 		for (uint32_t i = 0; i < n; i++)
 			flows[i] = adopt(i + 1);
-		uint64_t cost = cpu_ns() - before;
+		uint64_t cost = clock_thread_ns() - before;
 		least = cost < least ? cost : least;
 		for (uint32_t i = 0; i < n; i++)
 			flow_discard(flows[i]);

@@ -27,12 +27,11 @@
 #include "policy/config.h"
 #include "policy/policy.h"
 
-#define NIC         "lo"
-#define GONE        "zcrx-gone0"
-#define LINGER      3600
-#define LEASES      15
-#define PATIENCE    3000 /* of 20 ms */
-#define NS_A_SECOND 1000000000ull
+#define NIC      "lo"
+#define GONE     "zcrx-gone0"
+#define LINGER   3600
+#define LEASES   15
+#define PATIENCE 3000 /* of 20 ms */
 
 static struct {
 	_Atomic bool changed;

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "tests/kernel/die.h"
 #include "tests/kernel/memory.h"
 #include "tests/zcrx/harm.h"
@@ -54,7 +55,7 @@ static void report(const struct streams *x, const struct zcrx_queue *q)
 	       i.backend, i.buffer_bytes, i.ifindex, i.rxq, (uintmax_t)i.bytes,
 	       (uintmax_t)i.bytes_copied, (uintmax_t)i.completions, (uintmax_t)i.wakeups,
 	       (uintmax_t)i.enters, (uintmax_t)i.starvations, (uintmax_t)x->off_most,
-	       (uintmax_t)(streams_now_ns() - x->first_ns), (uintmax_t)x->stall_ns, i.why_not);
+	       (uintmax_t)(clock_ns() - x->first_ns), (uintmax_t)x->stall_ns, i.why_not);
 	fflush(stdout);
 }
 

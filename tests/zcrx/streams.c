@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "tests/harness/harness.h"
 #include "tests/kernel/die.h"
 
@@ -22,13 +23,6 @@ static struct held {
 	uint64_t pos; /* in the stream */
 } held[HELD_MAX];
 
-uint64_t streams_now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 struct stream *streams_add(struct streams *x, struct zcrx_flow *f)
 {
 	if (x->opened == x->flows)
@@ -39,7 +33,7 @@ struct stream *streams_add(struct streams *x, struct zcrx_flow *f)
 
 static void note_time(struct streams *x)
 {
-	uint64_t now = streams_now_ns(), gap = x->last_ns ? now - x->last_ns : 0;
+	uint64_t now = clock_ns(), gap = x->last_ns ? now - x->last_ns : 0;
 	x->first_ns = x->first_ns ? x->first_ns : now;
 	x->stall_ns = gap > x->stall_ns ? gap : x->stall_ns;
 	x->last_ns = now;

@@ -26,8 +26,6 @@ struct streams {
 	} streams[FLOWS_MAX];
 };
 
-uint64_t streams_now_ns(void);
-
 /* One more; f may be filled in later. */
 struct stream *streams_add(struct streams *x, struct zcrx_flow *f);
 

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/cat/report.h"
 
+#include "base/clock.h"
 #include "proto/backend.h"
 #include "tools/cat/waiter.h"
 #include <zcrx.h>
 
 #include <inttypes.h>
 #include <json-c/json.h>
-
-enum {
-	NS_PER_S = 1000000000
-};
 
 static double zero_copy_ratio(uint64_t bytes, uint64_t copied)
 {
@@ -20,13 +17,13 @@ static double zero_copy_ratio(uint64_t bytes, uint64_t copied)
 /* The rate in bytes a second, from bytes and nanoseconds. */
 static double rate(uint64_t bytes, uint64_t ns)
 {
-	return ns ? (double)bytes * (double)NS_PER_S / (double)ns : 0.0;
+	return ns ? (double)bytes * (double)NS_A_SECOND / (double)ns : 0.0;
 }
 
 void report_begin(struct report *r)
 {
 	r->streams++;
-	r->begin_ns = waiter_now_ns();
+	r->begin_ns = clock_ns();
 	r->tick_ns = r->begin_ns;
 	r->tick_bytes = r->bytes;
 	r->tick_copied = r->bytes_copied;
@@ -34,7 +31,7 @@ void report_begin(struct report *r)
 
 void report_end(struct report *r)
 {
-	r->active_ns += waiter_now_ns() - r->begin_ns;
+	r->active_ns += clock_ns() - r->begin_ns;
 }
 
 void report_data(struct report *r, size_t bytes, bool copied)
@@ -46,10 +43,10 @@ void report_data(struct report *r, size_t bytes, bool copied)
 
 int report_tick(struct report *r)
 {
-	uint64_t now = waiter_now_ns(), bytes = r->bytes - r->tick_bytes;
+	uint64_t now = clock_ns(), bytes = r->bytes - r->tick_bytes;
 
-	if (now - r->tick_ns < NS_PER_S)
-		return (int)((NS_PER_S - (now - r->tick_ns)) / 1000000) + 1;
+	if (now - r->tick_ns < NS_A_SECOND)
+		return (int)((NS_A_SECOND - (now - r->tick_ns)) / 1000000) + 1;
 	fprintf(stderr, "%8.1f MB/s  %5.1f %% zero copy  %" PRIu64 " bytes\n",
 		rate(bytes, now - r->tick_ns) / 1e6,
 		100 * zero_copy_ratio(bytes, r->bytes_copied - r->tick_copied), r->bytes);
@@ -64,7 +61,7 @@ void report_text(const struct report *r, FILE *out, const struct zcrx_queue_info
 {
 	fprintf(out,
 		"received %" PRIu64 " bytes in %.3f s, %.1f MB/s, backend %s, %.1f %% zero copy\n",
-		r->bytes, (double)r->active_ns / (double)NS_PER_S,
+		r->bytes, (double)r->active_ns / (double)NS_A_SECOND,
 		rate(r->bytes, r->active_ns) / 1e6, backend_name(info->backend),
 		100 * zero_copy_ratio(r->bytes, r->bytes_copied));
 	if (sha256[0])
@@ -83,7 +80,7 @@ void report_json(const struct report *r, FILE *out, const struct zcrx_queue_info
 
 	json_c_set_serialization_double_format("%.6f", JSON_C_OPTION_GLOBAL);
 	add(o, "bytes", json_object_new_uint64(r->bytes));
-	add(o, "seconds", json_object_new_double((double)r->active_ns / (double)NS_PER_S));
+	add(o, "seconds", json_object_new_double((double)r->active_ns / (double)NS_A_SECOND));
 	add(o, "bytes_per_second", json_object_new_double(rate(r->bytes, r->active_ns)));
 	add(o, "streams", json_object_new_uint64(r->streams));
 	add(o, "backend", json_object_new_string(backend_name(info->backend)));

@@ -13,10 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-	NS_PER_S = 1000000000,
-	NS_PER_MS = 1000000
-};
+#include "base/clock.h"
 
 static volatile sig_atomic_t stopped;
 static int stop_pipe[2];
@@ -32,14 +29,6 @@ static void on_signal(int signal)
 	errno = saved;
 }
 
-uint64_t waiter_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
 int waiter_init(struct waiter *w, unsigned seconds)
 {
 	const struct sigaction stop = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
@@ -50,7 +39,7 @@ int waiter_init(struct waiter *w, unsigned seconds)
 	if (sigaction(SIGINT, &stop, NULL) < 0 || sigaction(SIGTERM, &stop, NULL) < 0 ||
 	    sigaction(SIGPIPE, &ignore, NULL) < 0)
 		return -errno;
-	w->deadline_ns = seconds ? waiter_now_ns() + (uint64_t)seconds * NS_PER_S : UINT64_MAX;
+	w->deadline_ns = seconds ? clock_ns() + (uint64_t)seconds * NS_A_SECOND : UINT64_MAX;
 	return 0;
 }
 
@@ -58,7 +47,7 @@ int waiter_check(const struct waiter *w)
 {
 	if (stopped)
 		return -ECANCELED;
-	return w->deadline_ns != UINT64_MAX && waiter_now_ns() >= w->deadline_ns ? -ETIME : 0;
+	return w->deadline_ns != UINT64_MAX && clock_ns() >= w->deadline_ns ? -ETIME : 0;
 }
 
 /*
@@ -71,8 +60,8 @@ static int time_left_ms(const struct waiter *w, int ms)
 
 	if (w->deadline_ns == UINT64_MAX)
 		return ms;
-	now = waiter_now_ns();
-	left = now < w->deadline_ns ? (w->deadline_ns - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+	now = clock_ns();
+	left = now < w->deadline_ns ? (w->deadline_ns - now + NS_A_MS - 1) / NS_A_MS : 0;
 	return ms >= 0 && (uint64_t)ms < left ? ms : (int)left;
 }
 

@@ -28,7 +28,4 @@ int waiter_check(const struct waiter *w);
  */
 int waiter_poll(const struct waiter *w, int fd, short events, int ms);
 
-/* The monotonic clock. */
-uint64_t waiter_now_ns(void);
-
 #endif
