@@ -5,19 +5,21 @@
 
 set(ZCRXD_FUZZ_SECONDS 10 CACHE STRING "How long each fuzz target explores in one test run")
 
-# The sanitizers of older compilers cannot cope with much address space randomisation.
-set(zcrx_launcher "")
+# A test ends with the ctest that started it, whose time limit it would have no longer.
+find_program(ZCRXD_SETPRIV setpriv REQUIRED NO_CACHE)
+set(zcrx_launcher ${ZCRXD_SETPRIV} --pdeathsig KILL)
 # A test's time ends what hangs, and measures nothing. Alone on two processors the slowest test without a
 # TIMEOUT of its own takes 30 s, under the sanitizers 100 s: so a machine may be 20 times as slow or as busy.
 set(zcrx_timeout 600)
 if(ZCRXD_SANITIZE)
 	set(zcrx_timeout 2000)
+	# The sanitizers of older compilers cannot cope with much address space randomisation.
 	find_program(ZCRXD_SETARCH setarch NO_CACHE)
 	if(ZCRXD_SETARCH)
 		execute_process(COMMAND ${ZCRXD_SETARCH} -R true RESULT_VARIABLE failed
 			OUTPUT_QUIET ERROR_QUIET)
 		if(NOT failed)
-			set(zcrx_launcher ${ZCRXD_SETARCH} -R)
+			list(APPEND zcrx_launcher ${ZCRXD_SETARCH} -R)
 		endif()
 	endif()
 endif()

@@ -164,9 +164,11 @@ static void a_turn_nudges_some_sockets_and_leaves_the_rest_for_later(void **stat
 			break;
 	uint64_t noted = clock_ns();
 	nudge_note(f);
-	while (TAILQ_FIRST(&queue->fresh) != f)
+	while (!TAILQ_EMPTY(&queue->fresh) && TAILQ_FIRST(&queue->fresh) != f)
 		nudge(queue, clock_ns());
-	assert_true(queue->schedule.nudge_ns >= noted + 10000000);
+	/* Unless this process got no processor for so long that all were due. */
+	if (!TAILQ_EMPTY(&queue->fresh))
+		assert_true(queue->schedule.nudge_ns >= noted + 10000000);
 	while (queue->schedule.nudge_ns)
 		nudge(queue, clock_ns());
 	assert_true(TAILQ_EMPTY(&queue->fresh));
