@@ -95,7 +95,8 @@ static bool ready_wait(int notify, pid_t pid)
 	return ready;
 }
 
-void harness_broker_start(struct harness_daemon *d)
+/* Returns the socket on which it says that it is ready. */
+static int broker_spawn(struct harness_daemon *d)
 {
 	char notify_path[96];
 	struct sockaddr_un at;
@@ -109,6 +110,12 @@ void harness_broker_start(struct harness_daemon *d)
 	if (d->pid == 0)
 		exec_daemon(d, notify_path, parent);
 	assert_true(d->pid > 0);
+	return notify;
+}
+
+void harness_broker_start(struct harness_daemon *d)
+{
+	int notify = broker_spawn(d);
 	bool ready = ready_wait(notify, d->pid);
 	close(notify);
 	if (!ready) {
@@ -116,6 +123,19 @@ void harness_broker_start(struct harness_daemon *d)
 		harness_daemon_kill(d);
 		fail_msg("zcrxd did not get ready");
 	}
+}
+
+void harness_broker_end(const struct harness_daemon *d)
+{
+	assert_int_equal(kill(d->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(d->pid, NULL, 0), d->pid);
+}
+
+void harness_broker_start_in_vain(struct harness_daemon *d, useconds_t life_us)
+{
+	close(broker_spawn(d));
+	usleep(life_us);
+	harness_broker_end(d);
 }
 
 void harness_daemon_start(struct harness_daemon *d, const char *config)
@@ -131,8 +151,7 @@ void harness_daemon_start(struct harness_daemon *d, const char *config)
 
 void harness_broker_kill(struct harness_daemon *d, useconds_t absent_us)
 {
-	assert_int_equal(kill(d->pid, SIGKILL), 0);
-	assert_int_equal(waitpid(d->pid, NULL, 0), d->pid);
+	harness_broker_end(d);
 	usleep(absent_us);
 	harness_broker_start(d);
 }

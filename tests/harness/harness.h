@@ -58,8 +58,10 @@ void harness_pump_kill(const struct harness_daemon *d);
 /* SIGKILL of the broker alone; after a while it is started again and takes the pumps over. */
 void harness_broker_kill(struct harness_daemon *d, useconds_t absent_us);
 
-/* One that was killed, and reaped, is started again. */
+/* The two parts of that. harness_broker_start_in_vain() kills what it started after that time. */
+void harness_broker_end(const struct harness_daemon *d);
 void harness_broker_start(struct harness_daemon *d);
+void harness_broker_start_in_vain(struct harness_daemon *d, useconds_t life_us);
 
 /* The document of the status socket as text. The caller frees it. */
 char *harness_status(const struct harness_daemon *d);

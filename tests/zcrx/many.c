@@ -32,6 +32,13 @@ socklen_t many_address(const struct many *m, struct sockaddr_storage *ret)
 	return sizeof(*v6);
 }
 
+uint16_t many_port(const struct sockaddr_storage *a)
+{
+	if (a->ss_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)a)->sin6_port);
+	return ntohs(((const struct sockaddr_in *)a)->sin_port);
+}
+
 int many_listener(const struct many *m)
 {
 	struct sockaddr_storage at;

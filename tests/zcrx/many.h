@@ -21,7 +21,10 @@ struct many {
 	uint64_t bytes;  /* of each */
 	unsigned rounds; /* one after the other, each on the next port */
 	uint64_t seed;   /* of the streams */
-	/* Each is as long as it got until the sender's standard input ended, at most `bytes`. */
+	/*
+	 * Each is as long as it got until the sender's standard input ended, at most `bytes`. Its
+	 * seed is `seed` and the port of the sender, so that no two have the same bytes.
+	 */
 	bool open_ended;
 	uint32_t rate; /* of each, in bytes a second, at most; 0: as fast as can be */
 
@@ -38,6 +41,9 @@ struct many {
 };
 
 socklen_t many_address(const struct many *m, struct sockaddr_storage *ret);
+
+/* The port of an address of either kind. */
+uint16_t many_port(const struct sockaddr_storage *a);
 
 /* A socket that listens there; the address need not be one of this machine's. */
 int many_listener(const struct many *m);

@@ -18,7 +18,7 @@ enum {
 
 struct sending {
 	int sock;
-	uint64_t pos, end;
+	uint64_t seed, pos, end;
 };
 
 static struct sending sendings[FLOWS_MAX];
@@ -28,7 +28,7 @@ static void send_some(const struct many *m, struct sending *s)
 	static char piece[PIECE];
 	size_t most = m->rate ? m->rate / PASSES : PIECE;
 	size_t n = s->end - s->pos < most ? (size_t)(s->end - s->pos) : most;
-	harness_pattern(piece, m->seed, s->pos, n);
+	harness_pattern(piece, s->seed, s->pos, n);
 	ssize_t sent = send(s->sock, piece, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (sent < 0 && errno != EAGAIN)
 		die("send: %m");
@@ -52,6 +52,14 @@ static int end_of(const struct many *m, int sock)
 	if (s < 0)
 		die("%s port %u: %m", m->ip, m->port);
 	return s;
+}
+
+static uint64_t seed_of(const struct many *m, int sock)
+{
+	struct sockaddr_storage from = {0};
+	socklen_t len = sizeof(from);
+	getsockname(sock, (struct sockaddr *)&from, &len);
+	return m->seed + (m->open_ended ? many_port(&from) : 0);
 }
 
 static bool is_told_to_end(const struct many *m)
@@ -78,8 +86,10 @@ static void send_round(const struct many *m)
 	int sock = strcmp(m->how, "serve") == 0 ? many_listener(m) : -1;
 	if (sock >= 0)
 		many_ready();
-	for (unsigned i = 0; i < m->flows; i++)
-		sendings[i] = (struct sending){.sock = end_of(m, sock), .end = m->bytes};
+	for (unsigned i = 0; i < m->flows; i++) {
+		int s = end_of(m, sock);
+		sendings[i] = (struct sending){.sock = s, .seed = seed_of(m, s), .end = m->bytes};
+	}
 	for (unsigned left = m->flows; left > 0;) {
 		struct pollfd fds[FLOWS_MAX];
 		left = 0;

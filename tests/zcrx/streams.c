@@ -27,8 +27,23 @@ struct stream *streams_add(struct streams *x, struct zcrx_flow *f)
 {
 	if (x->opened == x->flows)
 		die("more connections than wanted");
-	x->streams[x->opened].flow = f;
-	return &x->streams[x->opened++];
+	struct stream *s = &x->streams[x->opened++];
+	*s = (struct stream){.flow = f, .seed = x->seed};
+	return s;
+}
+
+static void opened(struct streams *x, struct zcrx_flow *f)
+{
+	struct sockaddr_storage from = {0};
+	socklen_t len = sizeof(from);
+	struct stream *s = streams_add(x, f);
+	zcrx_flow_set_user(f, s);
+	if (!x->open_ended)
+		return;
+	int r = zcrx_flow_remote(f, (struct sockaddr *)&from, &len);
+	if (r < 0)
+		die("whose stream is this? %s", strerror(-r));
+	s->seed += many_port(&from);
 }
 
 static void note_time(struct streams *x)
@@ -44,11 +59,11 @@ static void take(struct streams *x, const char *data, const struct zcrx_completi
 	struct stream *s = c->user;
 	switch ((enum zcrx_what)c->what) {
 	case ZCRX_OPEN:
-		zcrx_flow_set_user(c->flow, streams_add(x, c->flow));
+		opened(x, c->flow);
 		break;
 	case ZCRX_DATA:
 		note_time(x);
-		if (!harness_pattern_is(data, x->seed, s->pos, c->len))
+		if (!harness_pattern_is(data, s->seed, s->pos, c->len))
 			die("wrong data in the %u bytes from byte %ju of a stream on", c->len,
 			    (uintmax_t)s->pos);
 		s->pos += c->len;

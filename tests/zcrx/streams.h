@@ -15,14 +15,14 @@ struct streams {
 	uint64_t seed;
 
 	unsigned opened, ended;
-	bool open_ended;   /* `bytes` is the most */
+	bool open_ended;   /* `bytes` is the most, and each has a seed of its own (many.h) */
 	uint64_t first_ns; /* when the first bytes came */
 	uint64_t last_ns;  /* ... and the last */
 	uint64_t stall_ns; /* the longest time between two completions with data */
 	uint64_t off_most; /* of a completion */
 	struct stream {
 		struct zcrx_flow *flow; /* whose user pointer is this */
-		uint64_t pos;
+		uint64_t seed, pos;
 	} streams[FLOWS_MAX];
 };
 
