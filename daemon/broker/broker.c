@@ -25,7 +25,7 @@
 #define STOP_USEC 5000000ull
 #define REST_USEC 1000000ull
 
-/* "" for the shared one. */
+/* The class whose socket this listener is; "": it is the shared socket. */
 static const char *socket_class(const struct broker *b, int listener)
 {
 	const struct class_socket *s;
@@ -59,7 +59,7 @@ static void client_accepted(struct broker *b, int listener, int sock)
 		refuse(b, listener, sock, admission_reason(r));
 		return;
 	}
-	fd_close(sock); /* nothing can have come with it that makes this wait: the pump has it */
+	fd_close(sock); /* does not wait, whatever the client sent: the pump has the socket, too */
 	log_client(7, who.uid, who.class, LOG_CONNECTED, "client %u: pid %d, uid %u, class %s",
 		   b->next_id, (int)who.pid, (unsigned)who.uid, who.class);
 }
@@ -289,7 +289,7 @@ static int modules_init(struct broker *b, const struct config *config, bool verb
 	return r;
 }
 
-/* What may come to be done at any time, but for connections and news of NICs. */
+/* Watches what is due at any time: counts for the log, refusals, files that have gone. */
 static int sources_add(struct broker *b)
 {
 	b->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -106,7 +106,8 @@ static const char *place_of(struct place *room, const struct class_socket *s)
 		       : room->address.sun_path;
 }
 
-/* Its unit says where the socket lies, and whose it is. */
+/* Warns if the socket's unit and zcrxd.conf say different things of where it lies and whose it is.
+ */
 static void compare(const struct class_socket *s, const struct policy_class *c)
 {
 	struct place room;
@@ -178,7 +179,7 @@ static const struct policy_class *served(const struct class_socket *s, const str
 	return c;
 }
 
-/* Then nothing can be made there, and warn() has told of it. */
+/* Does systemd's socket of another class lie at the path of this class? warn() has told of it. */
 static bool passed_for_another(const struct listeners *l, const struct policy_class *c)
 {
 	const struct class_socket *s;

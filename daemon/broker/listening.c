@@ -39,7 +39,8 @@ int listening_give(const char *path, mode_t mode, gid_t group)
 	return chmod(path, mode) < 0 || chown(path, (uid_t)-1, group) < 0 ? -errno : 0;
 }
 
-/* Whatever the umask; one that is there stays as it is. */
+/* Makes the folder of a socket, with its mode whatever the umask is. A folder that is there stays
+ * as it is. */
 static int folder_ensure(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -121,7 +122,7 @@ bool listening_lets_descriptors_in(int sock)
 	return passes_descriptors(sock) != 0;
 }
 
-/* A connection has it from its listener, as that was then. */
+/* A connection has the setting that its listener had when the connection was made. */
 bool listening_was_open(int listener, int connection)
 {
 	return passes_descriptors(listener) == 0 && passes_descriptors(connection) == 1;

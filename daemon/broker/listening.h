@@ -15,14 +15,13 @@
  */
 int listening_make(const char *path, int type, mode_t mode, gid_t group);
 
-/* The same of a file that is there. Returns 0 or a negative errno. */
+/* Gives a socket file that is there its mode and group. Returns 0 or a negative errno. */
 int listening_give(const char *path, mode_t mode, gid_t group);
 
-/* Makes one that was made by another process what listening_make() makes. */
+/* Sets a socket that another process made up as listening_make() does. */
 void listening_adopt(int fd);
 
-/* Whether descriptors may come, or may have come, on this socket: all but where the kernel says no.
- */
+/* Can descriptors come, or have come, on this socket? True if the kernel does not tell. */
 bool listening_lets_descriptors_in(int sock);
 
 /*

@@ -34,7 +34,7 @@ bool privilege_is_there(void)
 	       (sets[0].effective & (1u << CAP_NET_ADMIN)) != 0;
 }
 
-/* Root's programs have them anyway. What fails here a hand's job tells of. */
+/* Root's programs have them anyway. If this fails, the job of a hand fails, and that is told. */
 void privilege_pass_on(void)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};

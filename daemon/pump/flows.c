@@ -39,7 +39,7 @@ static void slot_free(struct flow_table *t, uint32_t index)
 	if (t->n_free++ == 0)
 		t->first = index;
 	else
-		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): slots has this one */
 		t->slots[t->last].next = index;
 	t->last = index;
 }
