@@ -26,8 +26,8 @@ struct document {
 struct document *document_new(const struct pumps *pumps, const struct upgrades *upgrades,
 			      uint64_t uptime_s);
 
-/* Makes the text of a document, once. */
-void document_make(void *document);
+/* Makes the text of a document, once: data is the document. */
+void document_make(void *data);
 
 /* The text must have been made. */
 void document_free(struct document *d);

@@ -149,6 +149,17 @@ static void destroy(struct queue *q)
 	free(q);
 }
 
+static void lists_init(struct queue *q)
+{
+	TAILQ_INIT(&q->flows);
+	TAILQ_INIT(&q->waiting);
+	TAILQ_INIT(&q->dead);
+	TAILQ_INIT(&q->owed);
+	TAILQ_INIT(&q->unsteering);
+	TAILQ_INIT(&q->fresh);
+	TAILQ_INIT(&q->news);
+}
+
 static struct queue *blank(struct client *c, const struct queue_wish *wish)
 {
 	struct queue *q = calloc(1, sizeof(*q));
@@ -160,13 +171,7 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	q->backend_number = wish->ops->number;
 	q->buffer_bytes = wish->buffer_bytes;
 	q->lease = wish->lease;
-	TAILQ_INIT(&q->flows);
-	TAILQ_INIT(&q->waiting);
-	TAILQ_INIT(&q->dead);
-	TAILQ_INIT(&q->owed);
-	TAILQ_INIT(&q->unsteering);
-	TAILQ_INIT(&q->fresh);
-	TAILQ_INIT(&q->news);
+	lists_init(q);
 	snprintf(q->why_not, sizeof(q->why_not), "%s", wish->why_not);
 	schedule_init(&q->schedule, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries,
 		      wish->ops->pace_us);
