@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/broker/privilege.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/identity.h"
 #include "proto/reason.h"
@@ -21,11 +22,12 @@ void admission_over(struct client_identity *who)
 
 /*
  * A process of the pumps' user could take over others' pumps, by signals and ptrace(2). Root can
- * anyway. A person who runs zcrxd as himself, without a privilege, keeps nothing from himself.
+ * anyway. A person who runs zcrxd as himself, without a privilege, keeps nothing from himself. A
+ * service that has no NIC has no privilege either: it is told by its number.
  */
 static bool is_of_pumps(uid_t uid)
 {
-	return uid != 0 && uid == geteuid() && uid <= SYSTEM_UID_MAX;
+	return uid != 0 && uid == geteuid() && (uid <= SYSTEM_UID_MAX || privilege_is_there());
 }
 
 /* The class of who connected to this class's socket, or to the shared one (""). */

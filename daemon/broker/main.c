@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
@@ -26,6 +27,7 @@
 struct options {
 	const char *config, *clients, *status;
 	bool check, verbose;
+	bool upgrades; /* a zcrxd asks, which will execute this program with the privilege it has */
 	char **argv;
 };
 
@@ -59,7 +61,7 @@ static int options_parse(struct options *o, int argc, char **argv)
 		{"config", required_argument, NULL, 'c'},
 		{"socket", required_argument, NULL, SOCKET},
 		{"status", required_argument, NULL, STATUS},
-		{"check", no_argument, NULL, CHECK},
+		{"check", optional_argument, NULL, CHECK},
 		{"verbose", no_argument, NULL, 'v'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
@@ -80,6 +82,7 @@ static int options_parse(struct options *o, int argc, char **argv)
 			break;
 		case CHECK:
 			o->check = true;
+			o->upgrades = optarg && strcmp(optarg, UPGRADE_CHECK) == 0;
 			break;
 		case 'v':
 			o->verbose = true;
@@ -252,12 +255,18 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	log_init(options.verbose);
 	r = configure(&config, &options);
+	bool is_mistaken = r == -EINVAL || r == -ENOENT;
 	if (r == 0 && options.check)
 		config_print(&config, stdout);
 	if (r == 0)
 		r = programs_check();
+	bool lacks = r == 0 && options.upgrades && config.nics && !privilege_is_there();
 	if (r == 0 && !options.check)
 		r = start(&config, &options);
 	config_done(&config);
+	if (is_mistaken)
+		return EX_CONFIG;
+	if (lacks)
+		return EX_NOPERM;
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/broker/passed.h"
-#include "daemon/broker/privilege.h"
 #include "daemon/common/log.h"
 #include "daemon/common/version.h"
 #include "daemon/grant/leases.h"
@@ -174,6 +174,9 @@ static int checked(sd_event_source *source, const siginfo_t *info, void *data)
 		go_on(u, "%s --check was ended by signal %d", u->program, info->si_status);
 	else if (info->si_status == 127)
 		go_on(u, "%s cannot be executed", u->program);
+	else if (info->si_status == EX_NOPERM)
+		go_on(u, "zcrxd has no CAP_NET_ADMIN for [nic]: it gave it away when it started "
+			 "without [nic]; restart it");
 	else if (info->si_status != 0)
 		go_on(u, "%s --check ended with status %d: see the log", u->program,
 		      info->si_status);
@@ -206,7 +209,7 @@ static int check_start(struct upgrade *u)
 		argv[n] = u->argv[n];
 		n++;
 	}
-	argv[n++] = (char[]){"--check"};
+	argv[n++] = (char[]){"--check=" UPGRADE_CHECK};
 	argv[n] = NULL;
 	sigemptyset(&none);
 	posix_spawn_file_actions_init(&files);
@@ -261,18 +264,6 @@ static char *program_find(const char *name)
 	return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
 }
 
-/* This program was executed by one that did not need what zero copy takes. */
-static void say_what_is_missing(struct upgrade *u)
-{
-	struct upgrades *told = &u->broker->status.upgrades;
-	if (!u->started->nics || privilege_is_there())
-		return;
-	snprintf(told->why_not, sizeof(told->why_not),
-		 "zcrxd has no CAP_NET_ADMIN for [nic]: what it was upgraded from had no [nic] and "
-		 "gave it away; restart it");
-	log_error("%s", told->why_not);
-}
-
 int upgrade_init(struct upgrade *u, sd_event *event)
 {
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no thread writes it */
@@ -280,10 +271,8 @@ int upgrade_init(struct upgrade *u, sd_event *event)
 	u->program = program_find(u->argv[0]);
 	if (!u->program)
 		return -ENOMEM;
-	if (done) {
+	if (done)
 		u->broker->status.upgrades.done = (uint32_t)strtoul(done, NULL, 10);
-		say_what_is_missing(u);
-	}
 	int r = sd_event_add_signal(event, NULL, SIGUSR2, asked_for, u);
 	return r < 0 ? r : 0;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Upgrade in place (SIGUSR2): this process executes the program that lies at zcrxd's path by now.
- * 1. The new program's --check is run: it has to succeed.
+ * 1. The new program's --check is run: it has to succeed. With the argument UPGRADE_CHECK it also
+ *    looks whether this process has the privilege that its configuration needs; if not, its status
+ *    is EX_NOPERM.
  * 2. Nobody is accepted and no link is read until what is under way is over.
  * 3. The process executes the new program, which gets the listening sockets. Clients that connect
  *    meanwhile wait in these.
@@ -18,6 +20,8 @@
 
 #include "daemon/broker/broker.h"
 #include "policy/config.h"
+
+#define UPGRADE_CHECK "upgrade"
 
 struct upgrade {
 	struct broker *broker;        /* borrowed, as are the next two */

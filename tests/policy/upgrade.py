@@ -38,7 +38,7 @@ class Upgrade(unittest.TestCase):
         daemon.write("[class default]\nflows=many\n")
         done = self.upgrade(daemon)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("--check ended with status 1", done.stderr)
+        self.assertIn(f"--check ended with status {os.EX_CONFIG}", done.stderr)
         self.assertIn("flows=many", daemon.said())
         client.Area(connection, 1 << 16)
         # The classes may be others, and have other sockets.
@@ -80,15 +80,25 @@ class OwnUser(unittest.TestCase):
         daemon.connect(self)  # as root
 
     @AS_OTHERS
-    def test_a_nic_that_comes_by_an_upgrade_needs_a_restart(self):
+    def test_a_nic_that_came_since_needs_a_restart(self):
         daemon = self.daemon_of(600)
         daemon.write("[nic zc9]\nqueues=1\n")
         done = subprocess.run([ZCRXCTL, "upgrade", "--socket", daemon.status],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("gave it away; restart it", done.stderr)
-        self.assertIn("gave it away; restart it", daemon.document()["upgrades"]["why_not"])
-        self.assertIn("gave it away; restart it", daemon.said())
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("it gave it away when it started without [nic]; restart it", done.stderr)
+        upgrades = daemon.document()["upgrades"]
+        self.assertEqual((upgrades["done"], upgrades["failed"]), (0, 1))
+        self.assertIn("restart it", upgrades["why_not"])
+        daemon.connect(self)
+
+    @AS_OTHERS
+    def test_nor_is_one_of_any_user_that_has_a_privilege(self):
+        capabilities = ["--inh-caps=+net_admin", "--ambient-caps=+net_admin"]
+        daemon = Daemon(self, "[nic zc9]\nqueues=1\n",
+                        prefix=["setpriv", "--reuid=61000", "--regid=61000", "--clear-groups", *capabilities])
+        self.assertIsNone(daemon.class_of(self, 61000, 61000))
+        self.assertEqual(daemon.class_of(self, 61001, 61000), "default")
 
     @AS_OTHERS
     def test_a_person_who_runs_zcrxd_is_not(self):

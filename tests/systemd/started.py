@@ -231,6 +231,56 @@ def streams_outlive(machine):
             until(f"zc0 is as it was after {how}", lambda: settings() == machine.settings)
 
 
+def install(machine, version):
+    """A folder of the build tree."""
+    for name, to in ("zcrxd", "sbin"), ("zcrx-pump", "libexec"), ("zcrx-hand", "libexec"):
+        machine.run("cp", "--remove-destination", f"{BUILD}/{version}/{name}", f"/usr/local/{to}/{name}")
+
+
+def upgraded(machine):
+    """In place, to another version and back: the unit stays what it is, and its watchdog is fed."""
+    def fed():
+        return int(machine.show("WatchdogTimestampMonotonic"))
+
+    def zcrxctl():
+        return machine.run(f"{BUILD}/tools/zcrxctl", "upgrade", check=False)
+
+    before = [machine.show(name) for name in ("MainPID", "NRestarts", "ActiveEnterTimestampMonotonic")]
+    with Endless(machine) as streams:
+        until("there is a rule", lambda: rules() == 1)
+        for version, said in ("tests/hostile/next", "became zcrxd next"), ("daemon", "zcrxd next became"):
+            install(machine, version)
+            words = zcrxctl()
+            expect("it says what came of it", said in words, words)
+            streams.go_on()
+            zero_copy(receive(machine))
+        at = fed()
+        until("the watchdog is fed", lambda: fed() > at)
+        machine.configure("nonsense\n")
+        words = zcrxctl()
+        machine.configure(OF_ALL)
+        expect("or why nothing did", "goes on" in words and "status 78" in words, words)
+        state = machine.show("ActiveState"), machine.show("SubState")
+        expect("the unit is not reloading for ever", state == ("active", "running"), state)
+        zero_copy(streams.end())
+    after = [machine.show(name) for name in ("MainPID", "NRestarts", "ActiveEnterTimestampMonotonic")]
+    expect("the same process, not restarted", after == before, (before, after))
+
+
+def mistaken(machine):
+    """With a mistake in its configuration it is not started for ever."""
+    machine.systemctl("stop", "zcrxd.service")
+    machine.configure("nonsense\n")
+    machine.systemctl("start", "zcrxd.service", check=False)
+    until("it has failed", lambda: machine.show("ActiveState") == "failed")
+    time.sleep(1)  # ten times RestartSec
+    told = [machine.show(name) for name in ("ActiveState", "ExecMainStatus", "NRestarts")]
+    expect("and is left alone", told == ["failed", str(os.EX_CONFIG), "0"], told)
+    machine.configure(OF_ALL)
+    machine.systemctl("start", "zcrxd.service")
+    zero_copy(receive(machine))
+
+
 def reloaded(machine):
     pid = machine.show("MainPID")
     machine.configure(OF_WEB)
@@ -341,7 +391,7 @@ def main():
     try:
         tally.run("systemd boots", machine.boot)
         if not tally.failed:
-            for step in (socket_activation, confined, killed, streams_outlive, reloaded, class_socket, class_removed,
+            for step in (socket_activation, confined, killed, streams_outlive, upgraded, mistaken, reloaded, class_socket, class_removed,
                          sockets_restarted, stopped, no_nic):
                 tally.run(step.__name__.replace("_", " "), step, machine)
         if tally.failed:

@@ -104,8 +104,6 @@ static int wait_for_it(const char *path, const struct seen *before)
 			continue;
 		if (now.done != before->done) {
 			printf("zcrxd %s became zcrxd %s\n", before->version, now.version);
-			if (*now.why_not)
-				fprintf(stderr, "zcrxctl: %s\n", now.why_not);
 			return 0;
 		}
 		if (now.failed != before->failed) {
