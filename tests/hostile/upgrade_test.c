@@ -29,6 +29,7 @@ enum {
 	STREAMS = 4, /* of each */
 	UPGRADES = 10,
 	ORPHAN_S = 1,
+	HANDS_FAIL = 3,
 	BETWEEN_MS = 100,
 	AREA = 1 << 20,
 	PUMPS_MAX = 64
@@ -72,11 +73,11 @@ static void install(const char *from_folder)
 		install_one(from_folder, programs[i]);
 }
 
-static void install_text(const char *text, mode_t mode)
+static void install_text(const char *name, const char *text, mode_t mode)
 {
 	char fresh[128], path[128];
 	place(fresh, "fresh");
-	place(path, "zcrxd");
+	place(path, name);
 	int to = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 	assert_int_equal(write(to, text, strlen(text)), (ssize_t)strlen(text));
 	assert_int_equal(close(to), 0);
@@ -261,11 +262,10 @@ static int zombies(void)
 	return n;
 }
 
-static void upgrade_to(const char *programs_of, const char *version)
+static void upgrade(const char *version)
 {
 	char done[64], is[64];
 	uint64_t since = harness_now_ms(), late = since + HARNESS_PATIENCE_MS;
-	install(programs_of);
 	snprintf(is, sizeof(is), "\"version\":\"%s", version);
 	snprintf(done, sizeof(done), "\"done\":%d,", ++upgrades);
 	assert_int_equal(kill(zcrxd.pid, SIGUSR2), 0);
@@ -275,6 +275,12 @@ static void upgrade_to(const char *programs_of, const char *version)
 			fail_msg("upgrade %d did not happen", upgrades);
 	}
 	print_message("upgrade %d: %ju ms\n", upgrades, (uintmax_t)(harness_now_ms() - since));
+}
+
+static void upgrade_to(const char *programs_of, const char *version)
+{
+	install(programs_of);
+	upgrade(version);
 }
 
 /* Half of the clients have pumps of this release, half of the next one. */
@@ -338,6 +344,44 @@ static void streams_outlive_a_release_that_is_too_far(void **state)
 	upgrade_to(UPGRADE_NOW, "0");
 }
 
+static uint64_t files_charged(void)
+{
+	char *status = harness_status(&zcrxd);
+	const char *used = strstr(status, "\"used\":");
+	const char *files = used ? strstr(used, "\"files\":") : NULL;
+	assert_non_null(files);
+	uint64_t n = strtoull(files + strlen("\"files\":"), NULL, 10);
+	free(status);
+	return n;
+}
+
+/*
+ * The new broker learns by hands which files its pumps have: the first hands end without having
+ * done anything.
+ */
+static void files_are_charged_although_hands_fail(void **state)
+{
+	char script[1024];
+	(void)state;
+	streams_start(0, 2);
+	uint64_t before = files_charged();
+	install(UPGRADE_NOW);
+	for (int i = 0; i < HANDS_FAIL; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "fails%d", i);
+		install_text(name, "", 0600);
+	}
+	snprintf(script, sizeof(script),
+		 "#!/bin/sh\nrm \"$(ls %s/fails* | head -n 1)\" && exit 1\n"
+		 "exec %s/zcrx-hand\n",
+		 folder, UPGRADE_NOW);
+	install_text("zcrx-hand", script, 0755);
+	upgrade("0");
+	WORLD_UNTIL(files_charged() == before);
+	streams_stop();
+	install(UPGRADE_NOW);
+}
+
 /* ---- what cannot be executed ---- */
 
 static void fails(int before, const char *why)
@@ -354,14 +398,14 @@ static void fails(int before, const char *why)
 static void a_program_that_is_no_good_is_not_executed(void **state)
 {
 	(void)state;
-	install_text("#!/bin/sh\nexit 0\n", 0644);
+	install_text("zcrxd", "#!/bin/sh\nexit 0\n", 0644);
 	fails(0, "cannot be executed: Permission denied");
-	install_text("#!/bin/sh\necho no such key >&2\nexit 1\n", 0755);
+	install_text("zcrxd", "#!/bin/sh\necho no such key >&2\nexit 1\n", 0755);
 	fails(1, "--check ended with status 1");
-	install_text("#!/bin/sh\nkill -9 $$\n", 0755);
+	install_text("zcrxd", "#!/bin/sh\nkill -9 $$\n", 0755);
 	fails(2, "--check was ended by signal 9");
 	/* It takes the configuration, and is gone when it is to be executed. */
-	install_text("#!/bin/sh\nrm \"$0\"\n", 0755);
+	install_text("zcrxd", "#!/bin/sh\nrm \"$0\"\n", 0755);
 	fails(3, "cannot be executed: No such file or directory");
 	upgrade_to(UPGRADE_NEXT, "next");
 	world_is_well();
@@ -373,6 +417,7 @@ int main(void)
 		WORLD_CASE(a_program_that_is_no_good_is_not_executed),
 		WORLD_CASE(nobody_notices_an_upgrade),
 		WORLD_CASE(streams_outlive_a_release_that_is_too_far),
+		WORLD_CASE(files_are_charged_although_hands_fail),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
