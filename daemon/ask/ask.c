@@ -153,6 +153,12 @@ static void waits(struct waiter *w)
 	LIST_INSERT_HEAD(&asking.waiters, w, link);
 }
 
+/* Can nobody tell what came of the request, if a broker did not answer it? */
+static bool is_void(const struct waiter *w)
+{
+	return w->sent && (w->type == LINK_ZCRX || w->type == LINK_DEVMEM);
+}
+
 /* Nobody sleeps until this waiter is answered. With the lock held, as all that follow. */
 static void over(struct waiter *w, int result)
 {
@@ -211,7 +217,7 @@ int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds)
 	converse(&w, m);
 	LIST_REMOVE(&w, link);
 	pthread_mutex_unlock(&asking.lock);
-	if (w.result == -EPIPE)
+	if (w.result == -EPIPE || w.result == -ERESTART)
 		memset(m, 0, sizeof(*m));
 	return w.result;
 }
@@ -408,6 +414,8 @@ void ask_break(void)
 	asking.given_up = false;
 	for (w = LIST_FIRST(&asking.waiters); w; w = next) {
 		next = LIST_NEXT(w, link);
+		if (w->result > 0 && is_void(w))
+			w->result = -ERESTART;
 		w->sent = false;
 		if (!w->reply)
 			given_free(w); /* ask_again() tells the next broker the same anew */
@@ -416,6 +424,7 @@ void ask_break(void)
 		else if (w->news >= 0 && w->result > 0)
 			over(w, -EPIPE);
 	}
+	pthread_cond_broadcast(&asking.came);
 	pthread_mutex_unlock(&asking.lock);
 }
 

@@ -24,6 +24,11 @@ void ask_init(int link);
  * the request (LINK_TABLE says how many), or NULL; they stay the caller's. ret_fds: gets the
  * descriptors of the reply; NULL where it has none. Returns 0 or the broker's error; or -EPIPE if
  * no broker answers, and *m is then zero.
+ *
+ * A request that a broker was sent and did not answer is sent to the next one: each of them comes
+ * to the same then. But a queue may have been registered by ZCRX or DEVMEM, and cannot be again.
+ * These return -ERESTART, and *m is zero: the caller gives the ring or the lease up and begins
+ * anew.
  */
 int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds);
 

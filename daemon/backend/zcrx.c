@@ -118,7 +118,7 @@ static int attach(struct zcrx *b, const struct backend_setup *setup, struct atta
 	if (b->backend.buffer_bytes == page_bytes() || b->abi.large_buffers)
 		e = try(b, setup, r);
 	/* What is not the kernel's word would be the same again, or the ring is not to be used. */
-	if (e == 0 || *setup->why || b->backend.buffer_bytes == page_bytes())
+	if (e == 0 || e == -ERESTART || *setup->why || b->backend.buffer_bytes == page_bytes())
 		return e;
 	b->backend.buffer_bytes = page_bytes();
 	return try(b, setup, r);

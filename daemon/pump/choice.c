@@ -19,6 +19,7 @@
 #define CQ_ENTRIES_DEFAULT 1024u
 #define CQ_ENTRIES_LEAST   URING_SQ_ENTRIES /* the kernel wants no fewer */
 #define ENTRIES_MAX        32768u
+#define ANEW_MAX           8
 
 /* The name gets into sentences, so only what the kernel takes as a name passes. */
 static bool is_nic(const struct msg_queue_open *m)
@@ -160,7 +161,7 @@ static uint32_t lease_refused(int error)
 }
 
 /* Makes the queue with a backend that needs hardware queues. */
-static uint32_t open_leased(struct choice *ch, const struct backend_ops *ops)
+static uint32_t open_leased_once(struct choice *ch, const struct backend_ops *ops)
 {
 	char why[NIC_SENTENCE_BYTES], refused[ATTACH_WHY_BYTES] = "";
 	uint32_t ifindex, n;
@@ -193,6 +194,18 @@ static uint32_t open_leased(struct choice *ch, const struct backend_ops *ops)
 		answer_say(&ch->answer, "%s", refused);
 	else if (reason == REASON_KERNEL)
 		kernel_refused(ch, nic, rxq);
+	return reason;
+}
+
+/*
+ * If the broker is killed while a queue is registered nobody knows whether it was. That ring, or
+ * that lease, is given up by then, and the next broker is asked for another one.
+ */
+static uint32_t open_leased(struct choice *ch, const struct backend_ops *ops)
+{
+	uint32_t reason = open_leased_once(ch, ops);
+	for (int i = 0; i < ANEW_MAX && ch->answer.error == -ERESTART; i++)
+		reason = open_leased_once(ch, ops);
 	return reason;
 }
 
