@@ -66,17 +66,23 @@ uint32_t ask_hosted_id(const struct hosted *h)
 	return h->id;
 }
 
+/* The socket ended with the broker that had it: there is none, or another one that says ENOENT. */
+static int lost(int error)
+{
+	return error == -EPIPE || error == -ENOENT ? -ECONNABORTED : error;
+}
+
 int hosted_connect(struct hosted *h)
 {
 	union link_any l = {.as_HOST_CONNECT = {.id = h->id}};
 	int sock = -1;
 	if (!h->connecting) {
 		int r = ask_later(&h->connecting, &l, LINK_HOST_CONNECT, h->news);
-		return r < 0 ? r : -EINPROGRESS;
+		return r < 0 ? lost(r) : -EINPROGRESS;
 	}
 	int r = ask_look(h->connecting, &sock);
 	h->over = r != -EINPROGRESS;
-	return r < 0 ? r : sock;
+	return r < 0 ? lost(r) : sock;
 }
 
 int hosted_waits_for(const struct hosted *h, uint32_t *ret_events)

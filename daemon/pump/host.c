@@ -49,6 +49,8 @@ static const char *sentence(int error)
 		return "Nobody listens at that address and port.";
 	case -ETIMEDOUT:
 		return "The peer did not answer in time.";
+	case -ECONNABORTED:
+		return "zcrxd ended while it made the connection; ask for it again.";
 	case -ENETUNREACH:
 	case -EHOSTUNREACH:
 		return "There is no route to that address.";
