@@ -16,6 +16,14 @@ struct held_lease *held_find(struct pump *p, uint32_t id)
 	return NULL;
 }
 
+struct held_lease *held_get(struct pump *p, uint32_t id)
+{
+	pthread_mutex_lock(&p->lock);
+	struct held_lease *h = held_find(p, id);
+	pthread_mutex_unlock(&p->lock);
+	return h;
+}
+
 struct held_rule *held_rule_find(const struct held_lease *h, uint32_t id)
 {
 	struct held_rule *rule;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The leases that a pump has, and the rules of each. They change on the pump's own thread, and
- * before it has work; another thread that looks at a list has the pump's lock.
+ * The leases that a pump has, and the rules of each. They change in jobs (pump.h), and before there
+ * are any. Whoever changes a list has the pump's lock, and so has who looks at one: but a job on a
+ * lease may look at the rules of that lease, since no other job is on it.
  */
 #ifndef ZCRXD_HELD_H
 #define ZCRXD_HELD_H
@@ -38,8 +39,9 @@ struct held_lease {
 	LIST_HEAD(, held_rule) rules;
 };
 
-/* The lease, or the rule, with this number; or NULL. */
+/* The lease, or the rule, with this number; or NULL. held_get() takes the lock itself. */
 struct held_lease *held_find(struct pump *p, uint32_t id);
+struct held_lease *held_get(struct pump *p, uint32_t id);
 struct held_rule *held_rule_find(const struct held_lease *h, uint32_t id);
 
 /* The pump has it from now on. */

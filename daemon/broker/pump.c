@@ -25,19 +25,37 @@ void pump_break(struct pump *p, const char *what)
 	pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
 }
 
-static void run_first(void *data)
+static void run(void *data)
 {
-	struct pump *p = data;
-	struct job *j = STAILQ_FIRST(&p->jobs);
-	j->run(p, j);
+	struct job *j = data;
+	j->run(j->pump, j);
+}
+
+/* Is no earlier job on the same lease? */
+static bool is_its_turn(const struct pump *p, const struct job *j)
+{
+	const struct job *first = STAILQ_FIRST(&p->jobs);
+	while (first != j && !(j->on_lease && first->on_lease && first->lease == j->lease))
+		first = STAILQ_NEXT(first, link);
+	return first == j;
 }
 
 void pump_work_on(struct pump *p)
 {
-	if (p->working || p->dead || p->held || STAILQ_EMPTY(&p->jobs))
+	struct job *j;
+	if (p->dead || p->held)
 		return;
-	p->working = true;
-	work_start(&p->work, run_first, p, p->wake);
+	STAILQ_FOREACH(j, &p->jobs, link)
+	{
+		if (p->n_working == JOBS_AT_ONCE_MAX)
+			return;
+		if (j->working || !is_its_turn(p, j))
+			continue;
+		j->working = true;
+		j->pump = p;
+		p->n_working++;
+		work_start(&j->work, run, j, p->wake);
+	}
 }
 
 void pump_work(struct pump *p, struct job *j)
@@ -46,4 +64,22 @@ void pump_work(struct pump *p, struct job *j)
 	if (++p->n_jobs >= JOBS_MAX)
 		sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
 	pump_work_on(p);
+}
+
+bool pump_work_over(struct pump *p)
+{
+	struct job *j, *next;
+	bool any = false;
+	for (j = STAILQ_FIRST(&p->jobs); j; j = next) {
+		next = STAILQ_NEXT(j, link);
+		if (!j->working || !work_is_over(&j->work))
+			continue;
+		work_join(&j->work);
+		STAILQ_REMOVE(&p->jobs, j, job, link);
+		j->drop(j);
+		p->n_jobs--;
+		p->n_working--;
+		any = true;
+	}
+	return any;
 }

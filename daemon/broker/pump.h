@@ -28,11 +28,20 @@ struct pumps;
 struct record_file;
 struct report;
 
-#define JOBS_MAX 64u /* of one pump */
+#define JOBS_MAX         64u /* of one pump */
+#define JOBS_AT_ONCE_MAX 4u
 
-/* Something that was asked for and may take long. */
+/*
+ * Something that was asked for and may take long: on a thread of its own. Jobs on one lease are run
+ * one after the other, in the order in which they were asked for.
+ */
 struct job {
 	STAILQ_ENTRY(job) link;
+	bool on_lease;
+	uint32_t lease; /* its number, if on_lease */
+	bool working;   /* `work` was begun and is not joined yet */
+	struct work work;
+	struct pump *pump;
 	void (*run)(struct pump *p, struct job *j);
 	void (*drop)(struct job *j); /* frees it, whether it was run or not */
 };
@@ -65,19 +74,21 @@ struct pump {
 	LIST_HEAD(, held_kept) kept;
 
 	LIST_HEAD(, held_host) hosts;
-	pthread_mutex_t lock; /* of the list of leases */
+	pthread_mutex_t lock; /* of the list of leases, their rules, and the next two */
 	LIST_HEAD(, held_lease) leases;
+	uint32_t leasing;  /* so many leases are being taken */
+	uint32_t steering; /* so many rules are being set, at most */
 	int poke;          /* eventfd: news of a lease, or of the outbox */
 	struct outbox out; /* to the link */
 	STAILQ_HEAD(, job) jobs;
 	uint32_t n_jobs; /* with JOBS_MAX its link is not read until one is over */
-	int wake;        /* eventfd, borrowed: a job is over */
+	uint32_t n_working;
+	int wake; /* eventfd, borrowed: a job is over */
 	struct errands *all_errands;
 	LIST_HEAD(, errand) errands; /* its requests that hands carry out */
 	uint32_t n_errands;
-	struct work work; /* the first job; or, when it is dead, the end of its leases */
-	bool working,
-		ended; /* `work` was begun and is not joined yet; it is the end of the leases */
+	struct work end; /* of its leases, when it is dead */
+	bool ending;     /* `end` was begun and is not joined yet */
 
 	struct report *report; /* what it says of its client: read, and not believed */
 };
@@ -88,13 +99,16 @@ struct pump {
 const struct policy_class *pump_class(const struct pump *p, struct classes **ret);
 
 /*
- * Has the job run on the pump's own thread, after its earlier jobs. If the pump ends before, the
- * job is dropped and not run. Only the control thread calls this.
+ * Has the job run, after earlier jobs on the same lease. If the pump ends before, the job is
+ * dropped and not run. Only the control thread calls this and the next two functions.
  */
 void pump_work(struct pump *p, struct job *j);
 
-/* Begins the first job, if no job of the pump is being run. */
+/* Begins the jobs that may be begun. */
 void pump_work_on(struct pump *p);
+
+/* Drops the jobs that are over. Returns whether there was any. */
+bool pump_work_over(struct pump *p);
 
 /* The pump did what no pump does, `what` says what: kills it. */
 void pump_break(struct pump *p, const char *what);

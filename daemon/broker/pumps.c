@@ -180,11 +180,11 @@ static void end_leases(void *data)
  */
 static void wind_up(struct pump *p)
 {
-	if (p->working)
+	if (p->n_working > 0)
 		return;
-	if (!p->ended && !LIST_EMPTY(&p->leases)) {
-		p->working = p->ended = true;
-		work_start(&p->work, end_leases, p, p->all->wake);
+	if (!LIST_EMPTY(&p->leases)) {
+		p->ending = true;
+		work_start(&p->end, end_leases, p, p->all->wake);
 		return;
 	}
 	bury(p);
@@ -207,25 +207,44 @@ static void asked_drop(struct job *j)
 	free(j);
 }
 
+/* Is it about a lease, and of which number? */
+static bool lease_of(const union link_any *m, uint32_t *ret)
+{
+	switch (m->hdr.type) {
+	case LINK_LEASE:
+		*ret = m->as_LEASE.lease;
+		return true;
+	case LINK_LEASE_END:
+		*ret = m->as_LEASE_END.id;
+		return true;
+	case LINK_UNSTEER:
+		*ret = m->as_UNSTEER.lease;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void job_add(struct pump *p, const union link_any *m)
 {
 	struct asked *a = malloc(sizeof(*a));
 	if (!a)
 		return pump_break(p, "finds no memory");
 	*a = (struct asked){.job = {.run = asked_run, .drop = asked_drop}, .m = *m};
+	a->job.on_lease = lease_of(m, &a->job.lease);
 	pump_work(p, &a->job);
 }
 
-static void job_over(struct pump *p)
+static void work_over(struct pump *p)
 {
-	struct job *j;
-	work_join(&p->work);
-	p->working = false;
-	if (!p->ended && (j = STAILQ_FIRST(&p->jobs))) {
-		STAILQ_REMOVE_HEAD(&p->jobs, link);
-		j->drop(j);
-		p->n_jobs--;
+	bool any = pump_work_over(p);
+	if (p->ending && work_is_over(&p->end)) {
+		work_join(&p->end);
+		p->ending = false;
+		return wind_up(p);
 	}
+	if (!any)
+		return;
 	if (p->dead)
 		return wind_up(p);
 	if (!p->broken && !p->all->held && p->n_jobs < JOBS_MAX)
@@ -243,8 +262,7 @@ static int woken(sd_event_source *source, int fd, uint32_t events, void *data)
 	eventfd_read(fd, &count);
 	for (p = TAILQ_FIRST(&all->list); p; p = next) {
 		next = TAILQ_NEXT(p, link);
-		if (p->working && work_is_over(&p->work))
-			job_over(p);
+		work_over(p);
 	}
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,9 +43,10 @@ static_assert(PAGE_BYTES % RECORD_ENTRY_BYTES == 0, "none is torn");
 struct record_file {
 	int fd;
 	struct page *page;
-	size_t entries_at; /* in the file */
-	uint32_t n;        /* entries */
-	uint32_t *free;    /* the numbers of entries that were struck */
+	size_t entries_at;    /* in the file */
+	pthread_mutex_t lock; /* of what follows; jobs on several leases add and strike entries */
+	uint32_t n;           /* entries */
+	uint32_t *free;       /* the numbers of entries that were struck */
 	uint32_t n_free;
 };
 
@@ -72,6 +74,7 @@ static int file_new(struct record_file **ret, int fd, uint32_t groups)
 	f->fd = fd;
 	f->page = page;
 	f->entries_at = PAGE_BYTES + round_up(group_bytes, PAGE_BYTES);
+	pthread_mutex_init(&f->lock, NULL);
 	*ret = f;
 	return 0;
 }
@@ -82,6 +85,7 @@ struct record_file *record_close(struct record_file *f)
 		return NULL;
 	mapping_free(f->page, PAGE_BYTES);
 	fd_close(f->fd);
+	pthread_mutex_destroy(&f->lock);
 	free(f->free);
 	free(f);
 	return NULL;
@@ -273,11 +277,8 @@ static int entry_new(struct record_file *f)
 	return 0;
 }
 
-int record_add(struct record_file *f, const struct record_entry *e, uint32_t *ret)
+static int entry_add(struct record_file *f, const struct record_entry *e, uint32_t *ret)
 {
-	*ret = 0;
-	if (!f)
-		return 0;
 	int r = f->n_free > 0 ? 0 : entry_new(f);
 	if (r < 0)
 		return r;
@@ -288,12 +289,25 @@ int record_add(struct record_file *f, const struct record_entry *e, uint32_t *re
 	return r;
 }
 
+int record_add(struct record_file *f, const struct record_entry *e, uint32_t *ret)
+{
+	*ret = 0;
+	if (!f)
+		return 0;
+	pthread_mutex_lock(&f->lock);
+	int r = entry_add(f, e, ret);
+	pthread_mutex_unlock(&f->lock);
+	return r;
+}
+
 void record_strike(struct record_file *f, uint32_t number)
 {
 	if (!f)
 		return;
+	pthread_mutex_lock(&f->lock);
 	record_put(f, number, &(struct record_entry){.what = RECORD_NOTHING});
 	f->free[f->n_free++] = number;
+	pthread_mutex_unlock(&f->lock);
 }
 
 bool record_get(const struct record_file *f, uint32_t number, struct record_entry *ret)

@@ -11,7 +11,7 @@
 
 /*
  * Serves one message, which link_check() has found well-formed. Called on the control thread; for a
- * slow message (link_is_slow()) on the pump's own.
+ * slow message (link_is_slow()) in a job.
  */
 void serve_message(struct pump *p, const union link_any *m);
 

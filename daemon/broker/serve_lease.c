@@ -43,45 +43,54 @@ static int lease_record(struct pump *p, struct held_lease *h)
 
 /*
  * A pump takes a lease before it has the queue charged: it may be one ahead. One that a hand was
- * given up for is the pump's until it ends, and not counted.
+ * given up for is the pump's until it ends, and not counted. After true leasing_end() follows.
  */
-static bool has_leases_uncharged(struct pump *p)
+static bool leasing_begin(struct pump *p)
 {
 	const struct held_lease *h;
-	uint64_t n = 0;
 	pthread_mutex_lock(&p->lock);
+	uint64_t n = p->leasing;
 	LIST_FOREACH (h, &p->leases, link)
 		n += !h->given_up;
+	bool may = n <= __atomic_load_n(&p->charged[ACCOUNT_QUEUES], __ATOMIC_RELAXED);
+	p->leasing += may;
 	pthread_mutex_unlock(&p->lock);
-	return n > __atomic_load_n(&p->charged[ACCOUNT_QUEUES], __ATOMIC_RELAXED);
+	return may;
 }
 
-/*
- * If the broker before was killed when it had made the lease and had not answered, the pump asks
- * again, and has the lease already: that lease is the answer.
- */
-/* NOLINTNEXTLINE(readability-function-size) */
-int on_lease(struct pump *p, const struct link_lease *m, struct served *s)
+static void leasing_end(struct pump *p)
 {
-	struct link_lease_reply *ret = &s->reply.re_LEASE;
+	pthread_mutex_lock(&p->lock);
+	p->leasing--;
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* Takes the lease and notes it in the record. why: "", or why there is none. */
+static int lease_new(struct pump *p, struct held_lease *h, struct lease_wish *wish,
+		     char why[NIC_SENTENCE_BYTES])
+{
+	int r = lease_take(&h->lease, wish, why);
+	if (r < 0)
+		return r;
+	r = lease_record(p, h);
+	if (r < 0) {
+		lease_end(h->lease);
+		snprintf(why, NIC_SENTENCE_BYTES, "zcrxd's record of leases cannot be written: %s.",
+			 strerrordesc_np(-r));
+	}
+	return r;
+}
+
+/* Judges the class, takes the lease, and holds it. */
+static int lease_hold(struct pump *p, const struct link_lease *m, struct link_lease_reply *ret)
+{
 	struct classes *classes;
 	char nic[sizeof(m->nic)], why[NIC_SENTENCE_BYTES] = "";
-	struct held_lease *h = held_find(p, m->lease);
-	snprintf(nic, sizeof(nic), "%.*s", (int)sizeof(nic) - 1, m->nic);
-	if (m->n == 0 || m->n > LEASE_QUEUES_MAX || (h && !p->again))
-		return -EINVAL;
-	if (h) {
-		lease_say(h, ret);
-		return 0;
-	}
-	if (has_leases_uncharged(p)) {
-		snprintf(ret->text, sizeof(ret->text), "More queues are leased than were charged.");
-		return -EDQUOT;
-	}
-	h = calloc(1, sizeof(*h));
+	struct held_lease *h = calloc(1, sizeof(*h));
 	if (!h)
 		return -ENOMEM;
 	h->id = m->lease;
+	snprintf(nic, sizeof(nic), "%.*s", (int)sizeof(nic) - 1, m->nic);
 	struct lease_wish wish = {.class = pump_class(p, &classes),
 				  .user = p->who.user,
 				  .backend = m->backend,
@@ -90,17 +99,8 @@ int on_lease(struct pump *p, const struct link_lease *m, struct served *s)
 				  .poke = p->poke};
 	int r = serve_lease_judge(wish.class, m->backend, ret->text);
 	if (r == 0)
-		r = lease_take(&h->lease, &wish, why);
+		r = lease_new(p, h, &wish, why);
 	classes_put(classes);
-	if (r == 0) {
-		r = lease_record(p, h);
-		if (r < 0) {
-			lease_end(h->lease);
-			snprintf(why, sizeof(why),
-				 "zcrxd's record of leases cannot be written: %s.",
-				 strerrordesc_np(-r));
-		}
-	}
 	if (r < 0) {
 		if (!*ret->text)
 			snprintf(ret->text, sizeof(ret->text), "%s", why);
@@ -112,9 +112,32 @@ int on_lease(struct pump *p, const struct link_lease *m, struct served *s)
 	return 0;
 }
 
+/*
+ * If the broker before was killed when it had made the lease and had not answered, the pump asks
+ * again, and has the lease already: that lease is the answer.
+ */
+int on_lease(struct pump *p, const struct link_lease *m, struct served *s)
+{
+	struct link_lease_reply *ret = &s->reply.re_LEASE;
+	const struct held_lease *h = held_get(p, m->lease);
+	if (m->n == 0 || m->n > LEASE_QUEUES_MAX || (h && !p->again))
+		return -EINVAL;
+	if (h) {
+		lease_say(h, ret);
+		return 0;
+	}
+	if (!leasing_begin(p)) {
+		snprintf(ret->text, sizeof(ret->text), "More queues are leased than were charged.");
+		return -EDQUOT;
+	}
+	int r = lease_hold(p, m, ret);
+	leasing_end(p);
+	return r;
+}
+
 int on_lease_end(struct pump *p, const struct link_id *m, struct served *s)
 {
-	struct held_lease *h = held_find(p, m->id);
+	struct held_lease *h = held_get(p, m->id);
 	(void)s;
 	if (!h)
 		return -ENOENT;

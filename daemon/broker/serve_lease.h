@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Leases, and the registration of their queues: the handlers are in serve_lease.c and
- * serve_queue.c. What may wait for a NIC runs on the pump's own thread.
+ * serve_queue.c. What may wait for a NIC is a job (pump.h).
  */
 #ifndef ZCRXD_SERVE_LEASE_H
 #define ZCRXD_SERVE_LEASE_H

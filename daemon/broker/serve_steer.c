@@ -61,7 +61,7 @@ static int rules_free(struct pump *p, struct held_lease *h, uint32_t first)
 	return 0;
 }
 
-/* A STEER whose facts are known. The rest may wait for a NIC: a job of the pump's own thread. */
+/* A STEER whose facts are known. The rest may wait for a NIC: a job. */
 struct steering {
 	struct job job;
 	struct msg_hdr request;
@@ -70,30 +70,49 @@ struct steering {
 	int netns; /* the socket's network namespace, if it is another one; or -1 */
 };
 
-/* One for each flow, more for a listener on all addresses; and one flow may be ahead. */
-static bool has_rules_uncharged(const struct pump *p)
+static uint32_t rules_most(const struct steering *x)
+{
+	return x->facts.listener ? STEERED_RULES_MAX : 1;
+}
+
+/*
+ * There is one rule for each flow, more for a listener on all addresses; and one flow may be ahead.
+ * After true steering_end() follows.
+ */
+static bool steering_begin(struct pump *p, const struct steering *x)
 {
 	const struct held_lease *h;
 	const struct held_rule *rule;
-	uint64_t n = 0;
+	pthread_mutex_lock(&p->lock);
+	uint64_t n = p->steering;
 	LIST_FOREACH (h, &p->leases, link)
 		LIST_FOREACH (rule, &h->rules, link)
 			n++;
-	return n > __atomic_load_n(&p->charged[ACCOUNT_FLOWS], __ATOMIC_RELAXED) +
-			   STEERED_RULES_MAX * __atomic_load_n(&p->charged[ACCOUNT_LISTENERS],
-							       __ATOMIC_RELAXED);
+	bool may = n <= __atomic_load_n(&p->charged[ACCOUNT_FLOWS], __ATOMIC_RELAXED) +
+				STEERED_RULES_MAX * __atomic_load_n(&p->charged[ACCOUNT_LISTENERS],
+								    __ATOMIC_RELAXED);
+	p->steering += may ? rules_most(x) : 0;
+	pthread_mutex_unlock(&p->lock);
+	return may;
+}
+
+static void steering_end(struct pump *p, const struct steering *x)
+{
+	pthread_mutex_lock(&p->lock);
+	p->steering -= rules_most(x);
+	pthread_mutex_unlock(&p->lock);
 }
 
 static int steer(struct pump *p, const struct steering *x, struct link_steer_reply *ret)
 {
-	struct held_lease *h = held_find(p, x->lease);
+	struct held_lease *h = held_get(p, x->lease);
 	struct steered set;
 	struct classes *classes;
 	if (!h)
 		return -ENOENT;
 	if (rules_free(p, h, x->rule) < 0)
 		return -EINVAL;
-	if (has_rules_uncharged(p)) {
+	if (!steering_begin(p, x)) {
 		snprintf(ret->text, sizeof(ret->text),
 			 "More rules are set than flows were charged.");
 		return -EDQUOT;
@@ -106,6 +125,7 @@ static int steer(struct pump *p, const struct steering *x, struct link_steer_rep
 	ret->n = set.n;
 	memcpy(ret->locals, set.locals, sizeof(ret->locals));
 	rules_hold(p, h, x->rule, &set);
+	steering_end(p, x);
 	return 0;
 }
 
@@ -129,7 +149,10 @@ static int steer_later(struct pump *p, const struct steering *x)
 	if (!copy)
 		return -ENOMEM;
 	*copy = *x;
-	copy->job = (struct job){.run = steering_run, .drop = steering_drop};
+	copy->job = (struct job){.on_lease = true,
+				 .lease = x->lease,
+				 .run = steering_run,
+				 .drop = steering_drop};
 	pump_work(p, &copy->job);
 	return SERVED_LATER;
 }
@@ -158,14 +181,6 @@ static int steer_done(struct errand *e, const struct hand_reply *r, int *fd, str
 	return error;
 }
 
-static bool has_lease(struct pump *p, uint32_t id)
-{
-	pthread_mutex_lock(&p->lock);
-	bool has = held_find(p, id);
-	pthread_mutex_unlock(&p->lock);
-	return has;
-}
-
 /*
  * On the control thread. A hand reads the facts of the socket. Those of a socket that is not
  * connected yet are read here, since nobody else has it.
@@ -176,7 +191,7 @@ int on_steer(struct pump *p, const struct link_steer *m, struct served *s)
 						 .gives = true,
 						 .done = steer_done};
 	struct steering x = {.request = m->hdr, .lease = m->lease, .rule = m->rule, .netns = -1};
-	if (!has_lease(p, m->lease))
+	if (!held_get(p, m->lease))
 		return -ENOENT;
 	if (!m->host)
 		return errand_start(p, &m->hdr,
@@ -190,7 +205,7 @@ int on_steer(struct pump *p, const struct link_steer *m, struct served *s)
 
 int on_unsteer(struct pump *p, const struct link_rule *m, struct served *s)
 {
-	struct held_lease *h = held_find(p, m->lease);
+	struct held_lease *h = held_get(p, m->lease);
 	struct held_rule *rule = h ? held_rule_find(h, m->rule) : NULL;
 	(void)s;
 	if (!rule)

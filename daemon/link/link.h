@@ -289,7 +289,8 @@ struct link_have {
  *   pump sends those of its message to a hand (GIVE);
  * - how many descriptors come with the reply at most;
  * - who sends it, and whether it is answered;
- * - SLOW: to carry it out the broker may need long, and does so on a thread of the pump's own.
+ * - SLOW: to carry it out the broker may need long, and does so on another thread. What is about
+ * one lease is done in order.
  */
 #define LINK_TABLE(X)                                                                       \
 	X(START, start, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)          \

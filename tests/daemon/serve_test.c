@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "daemon/broker/serve.h"
 #include "daemon/common/log.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
@@ -281,6 +283,89 @@ static void a_lease_is_charged_as_a_queue(void **state)
 	assert_int_equal(ask(over, LINK_LEASE_END), 0);
 }
 
+struct asked {
+	struct job job;
+	union link_any m;
+};
+
+static void asked_run(struct pump *p, struct job *j)
+{
+	serve_message(p, &((struct asked *)j)->m);
+}
+
+static void asked_drop(struct job *j)
+{
+	(void)j;
+}
+
+static void work(struct asked *a, uint32_t lease, uint16_t type)
+{
+	a->job = (struct job){.on_lease = true,
+			      .lease = lease,
+			      .run = asked_run,
+			      .drop = asked_drop};
+	a->m.hdr = (struct msg_hdr){.size = link_bytes(type), .type = type, .serial = 7};
+	pump_work(&lone.pump, &a->job);
+}
+
+/* The same as answer(), but waits for it. */
+static int answer_wait(uint16_t type)
+{
+	union link_any m;
+	int r;
+	while ((r = answer(&m, type)) == -EAGAIN) {
+		if (pump_work_over(&lone.pump))
+			pump_work_on(&lone.pump);
+		usleep(1000);
+	}
+	return r;
+}
+
+static void a_nic_that_restarts_holds_up_what_is_about_that_lease(void **state)
+{
+	struct asked lease = {.m.as_LEASE = {.lease = 1, .n = 1, .backend = MSG_BACKEND_DEVMEM}};
+	struct asked end_it = {.m.as_LEASE_END = {.id = 1}}, other = {.m.as_UNSTEER = {.lease = 2}};
+	union link_any m;
+	(void)state;
+	made_nic_restarts = eventfd(0, EFD_CLOEXEC);
+	work(&lease, 1, LINK_LEASE);
+	work(&end_it, 1, LINK_LEASE_END);
+	work(&other, 2, LINK_UNSTEER);
+	assert_int_equal(answer_wait(LINK_UNSTEER), -ENOENT);
+	usleep(20000);
+	assert_int_equal(answer(&m, LINK_LEASE), -EAGAIN);
+	eventfd_write(made_nic_restarts, 1);
+	assert_int_equal(answer_wait(LINK_LEASE), 0);
+	assert_int_equal(answer_wait(LINK_LEASE_END), 0);
+	while (lone.pump.n_working > 0)
+		pump_work_over(&lone.pump);
+	close(made_nic_restarts);
+	made_nic_restarts = -1;
+}
+
+/* As many leases at once as there may be are taken for one queue that was charged. */
+static void leases_that_are_being_taken_count(void **state)
+{
+	struct asked leases[JOBS_AT_ONCE_MAX];
+	int refused = 0;
+	(void)state;
+	made_nic_restarts = eventfd(0, EFD_CLOEXEC);
+	for (uint32_t i = 0; i < JOBS_AT_ONCE_MAX; i++) {
+		leases[i] = (struct asked){
+			.m.as_LEASE = {.lease = i + 1, .n = 1, .backend = MSG_BACKEND_DEVMEM}};
+		work(&leases[i], i + 1, LINK_LEASE);
+	}
+	for (uint32_t i = 1; i < JOBS_AT_ONCE_MAX; i++)
+		refused += answer_wait(LINK_LEASE) == -EDQUOT;
+	assert_int_equal(refused, JOBS_AT_ONCE_MAX - 1);
+	eventfd_write(made_nic_restarts, 1);
+	assert_int_equal(answer_wait(LINK_LEASE), 0);
+	while (lone.pump.n_working > 0)
+		pump_work_over(&lone.pump);
+	close(made_nic_restarts);
+	made_nic_restarts = -1;
+}
+
 /* Whatever a pump logs is seen to be of its client, and to be no more than a warning. */
 static void what_a_pump_logs_is_its_clients(void **state)
 {
@@ -335,6 +420,8 @@ int main(void)
 		CASE(backends_are_judged_when_a_queue_is_registered),
 		CASE(nobody_gets_zcrx_of_a_kernel_with_holes),
 		CASE(a_lease_is_charged_as_a_queue),
+		CASE(a_nic_that_restarts_holds_up_what_is_about_that_lease),
+		CASE(leases_that_are_being_taken_count),
 		CASE(what_a_pump_logs_is_its_clients),
 	};
 	return cmocka_run_group_tests(tests, setup_all, teardown_all);

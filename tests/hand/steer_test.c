@@ -100,16 +100,8 @@ static void say(union link_any *m, uint16_t type, uint32_t serial)
 /* As pumps.c does when it is woken. */
 static void work_look(void)
 {
-	struct pump *p = &lone.pump;
-	struct job *j = STAILQ_FIRST(&p->jobs);
-	if (!p->working || !work_is_over(&p->work))
-		return;
-	work_join(&p->work);
-	p->working = false;
-	STAILQ_REMOVE_HEAD(&p->jobs, link);
-	p->n_jobs--;
-	j->drop(j);
-	pump_work_on(p);
+	if (pump_work_over(&lone.pump))
+		pump_work_on(&lone.pump);
 }
 
 /* The next message to the pump, and its descriptor or -1. */

@@ -8,4 +8,6 @@
 
 #define MADE_NIC "lo"
 
+extern int made_nic_restarts; /* eventfd: making it ready takes until this is written; or -1 */
+
 #endif
