@@ -8,16 +8,20 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "daemon/common/log.h"
 
-#define BACKLOG 64
+#define BACKLOG   64
+#define ORPHAN_MS 5000
+#define AGAIN_NS  20000000
 
 /* A socket file nobody listens on is left over from a crash: it may go. Other files may not. */
-static int remove_stale(const struct sockaddr_un *sa, int type)
+static int remove_stale_once(const struct sockaddr_un *sa, int type)
 {
 	struct stat st;
 	if (lstat(sa->sun_path, &st) < 0)
@@ -32,6 +36,19 @@ static int remove_stale(const struct sockaddr_un *sa, int type)
 	if (errno != ECONNREFUSED)
 		return errno == ENOENT ? 0 : -errno;
 	return unlink(sa->sun_path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/*
+ * If a zcrxd was killed just when it started a pump or a hand, that process has the zcrxd's
+ * listening sockets until it executes its program: which takes a moment.
+ */
+static int remove_stale(const struct sockaddr_un *sa, int type)
+{
+	int64_t until = clock_until(ORPHAN_MS);
+	int r;
+	while ((r = remove_stale_once(sa, type)) == -EADDRINUSE && clock_left(until) > 0)
+		nanosleep(&(struct timespec){.tv_nsec = AGAIN_NS}, NULL);
+	return r;
 }
 
 int listening_give(const char *path, mode_t mode, gid_t group)

@@ -15,10 +15,11 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "python"))
-from client import Area, Connection
+from client import Area, Connection, Lost
 from service import (BACKEND, BUILD, COPY, CTL, IS_DEVMEM, Failed, Service, do, expect, nic, report, sender,
                      unchanged, uncomplaining, until, wait_ready)
 from guest import LOCAL, Tally, only_in_guest, queues_bound, remade, rules_shown
@@ -30,7 +31,12 @@ QUEUES = FIRST_QUEUE + CLIENTS + SPARE
 ENDLESS = 1 << 40
 LIFE_SECONDS = ABSENT_SECONDS = 0.3  # at most
 AWAY_SECONDS = 8
+<<<<<<< HEAD
 SERVED_SECONDS = 60  # 1 s of a machine that is not emulated
+=======
+REQUEST_KILLS = 12
+SERVED_SECONDS = 40  # 1 s of a machine that is not emulated
+>>>>>>> ee4bf26 (broker: it waits for listening sockets that a process it was just starting has)
 # Of each stream, in bytes a second. To make and to look at more takes all of two emulated processors.
 RATE = 100000
 ports = itertools.count(31000)
@@ -118,16 +124,20 @@ def is_as(service, before):
         raise Failed(f"{e}:\n{before}\n{facts(service)}") from None
 
 
+def open_and_close(connection, backend):
+    area = Area(connection, MIB)
+    reply, fds = connection.request("QUEUE_OPEN", area_id=area.id, backend=backend)
+    connection.request("QUEUE_CLOSE", queue_id=reply["queue_id"])
+    for fd in fds:
+        os.close(fd)
+    connection.request("AREA_DEL", area_id=area.id)
+
+
 def somebody_comes(service):
     """A new client, that has a queue of the backend copy, then a lease of the spare queue."""
     with Connection(service.socket) as connection:
         for backend in COPY, BACKEND:
-            area = Area(connection, MIB)
-            reply, fds = connection.request("QUEUE_OPEN", area_id=area.id, backend=backend)
-            connection.request("QUEUE_CLOSE", queue_id=reply["queue_id"])
-            for fd in fds:
-                os.close(fd)
-            connection.request("AREA_DEL", area_id=area.id)
+            open_and_close(connection, backend)
             if IS_DEVMEM:
                 break  # what needs a dma-buf the streams have
 
@@ -251,6 +261,31 @@ def some_end_without_zcrxd(service, before_all):
     unchanged(before_all)
 
 
+def requests_are_carried_out_once(service, before_all):
+    """A client opens and closes queues while zcrxd is killed again and again: it is refused none."""
+    trouble, rounds, stop = [], [], threading.Event()
+
+    def client(connection):
+        try:
+            while not stop.is_set():
+                open_and_close(connection, BACKEND)
+                rounds.append(1)
+        except (OSError, Lost) as e:
+            trouble.append(f"{type(e).__name__}: {e}")
+
+    with Connection(service.socket) as connection:
+        thread = threading.Thread(target=client, args=[connection])
+        thread.start()
+        for _ in range(REQUEST_KILLS):
+            time.sleep(random.random())
+            service.end(signal.SIGKILL)
+            service.start()
+        stop.set()
+        thread.join()
+    expect(f"each request is carried out ({len(rounds)} rounds)", not trouble, trouble)
+    unchanged(before_all)
+
+
 def killed_for_good(service, before_all):
     """All that zcrxd and its pumps have goes with them in the end: SIGTERM puts the NIC back."""
     stream = Stream(service)
@@ -281,6 +316,8 @@ def main():
         tally.run(f"killed and upgraded {lives} times", nobodys_stream_ends, service, programs, lives, before)
         tally.run("leftovers go", leftovers_go, service, before)
         tally.run("some streams end without zcrxd", some_end_without_zcrxd, service, before)
+        if not IS_DEVMEM:  # what needs a dma-buf the streams have
+            tally.run("requests are carried out once", requests_are_carried_out_once, service, before)
         tally.run("killed, started and stopped", killed_for_good, service, before)
     tally.run("the kernel has no complaint", uncomplaining)
     tally.exit()
