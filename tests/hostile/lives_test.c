@@ -238,6 +238,23 @@ static bool has_next(pid_t pump, const char *what)
 	return readlink(path, is, sizeof(is) - 1) > 0 && strncmp(is, what, strlen(what)) == 0;
 }
 
+/* The lowest number that is free, once the pump has closed what it sent. */
+static rlim_t first_free(pid_t pump)
+{
+	char path[64], is[64];
+	rlim_t first = 0, before = 0;
+	do {
+		before = first;
+		usleep(100000);
+		for (first = 0; first < 1000; first++) {
+			snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pump, (int)first);
+			if (readlink(path, is, sizeof(is)) < 0)
+				break;
+		}
+	} while (first != before);
+	return first;
+}
+
 /*
  * One that may open no descriptor cannot make the link that the broker after the next takes. Its
  * limit is the first number that is free; a queue that is closed frees others below.
@@ -246,17 +263,13 @@ static void a_pump_makes_its_next_link_as_soon_as_it_can(void **state)
 {
 	struct harness_daemon d;
 	struct harness_receiver r = {0};
-	char path[64], is[64];
-	struct rlimit full = {0};
 	pid_t all[2];
 	(void)state;
 	harness_daemon_start(&d, NULL);
 	harness_receiver_open(&r, &d, AREA, NULL);
 	assert_int_equal(harness_daemon_processes(&d, all, 2), 2);
-	do
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)all[1], (int)full.rlim_max++);
-	while (readlink(path, is, sizeof(is)) > 0);
-	full.rlim_cur = --full.rlim_max;
+	rlim_t free_from = first_free(all[1]);
+	const struct rlimit full = {free_from, free_from};
 	assert_int_equal(prlimit(all[1], RLIMIT_NOFILE, &full, NULL), 0);
 	harness_broker_kill(&d, 0);
 	WORLD_UNTIL(has_next(all[1], "/memfd:")); /* it has tried in vain */
