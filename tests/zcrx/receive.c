@@ -42,6 +42,7 @@ static void open_streams(const struct many *m, struct streams *x, const struct z
 			must(zcrx_flow_connect(q, &s->flow, (struct sockaddr *)&at, len, m->where,
 					       s),
 			     "connect", z);
+		streams_seed(x, s);
 	}
 }
 

@@ -32,18 +32,23 @@ struct stream *streams_add(struct streams *x, struct zcrx_flow *f)
 	return s;
 }
 
-static void opened(struct streams *x, struct zcrx_flow *f)
+void streams_seed(const struct streams *x, struct stream *s)
 {
 	struct sockaddr_storage from = {0};
 	socklen_t len = sizeof(from);
-	struct stream *s = streams_add(x, f);
-	zcrx_flow_set_user(f, s);
 	if (!x->open_ended)
 		return;
-	int r = zcrx_flow_remote(f, (struct sockaddr *)&from, &len);
+	int r = zcrx_flow_remote(s->flow, (struct sockaddr *)&from, &len);
 	if (r < 0)
 		die("whose stream is this? %s", strerror(-r));
 	s->seed += many_port(&from);
+}
+
+static void opened(struct streams *x, struct zcrx_flow *f)
+{
+	struct stream *s = streams_add(x, f);
+	zcrx_flow_set_user(f, s);
+	streams_seed(x, s);
 }
 
 static void note_time(struct streams *x)

@@ -29,6 +29,9 @@ struct streams {
 /* One more; f may be filled in later. */
 struct stream *streams_add(struct streams *x, struct zcrx_flow *f);
 
+/* Its sender is known: its seed is. */
+void streams_seed(const struct streams *x, struct stream *s);
+
 /* Takes everything, and gives it back at once, until all streams have ended. */
 void streams_receive(struct streams *x, struct zcrx_queue *q, struct zcrx_area *a);
 
