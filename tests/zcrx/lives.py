@@ -31,12 +31,8 @@ QUEUES = FIRST_QUEUE + CLIENTS + SPARE
 ENDLESS = 1 << 40
 LIFE_SECONDS = ABSENT_SECONDS = 0.3  # at most
 AWAY_SECONDS = 8
-<<<<<<< HEAD
-SERVED_SECONDS = 60  # 1 s of a machine that is not emulated
-=======
 REQUEST_KILLS = 12
-SERVED_SECONDS = 40  # 1 s of a machine that is not emulated
->>>>>>> ee4bf26 (broker: it waits for listening sockets that a process it was just starting has)
+SERVED_SECONDS = 60  # 1 s of a machine that is not emulated
 # Of each stream, in bytes a second. To make and to look at more takes all of two emulated processors.
 RATE = 100000
 ports = itertools.count(31000)
