@@ -19,7 +19,6 @@
 #include "daemon/grant/files.h"
 #include "daemon/grant/leases.h"
 #include "daemon/grant/log_client.h"
-#include "nic/netlink.h"
 #include "proto/reason.h"
 
 #define STOP_USEC 5000000ull
@@ -171,38 +170,6 @@ static int status_ready(sd_event_source *source, int fd, uint32_t events, void *
 	return 0;
 }
 
-static void look_at_leases(struct broker *b)
-{
-	uint64_t next_ns = leases_look();
-	if (next_ns == UINT64_MAX)
-		return;
-	sd_event_source_set_time(b->nics, next_ns / 1000 + 1);
-	sd_event_source_set_enabled(b->nics, SD_EVENT_ONESHOT);
-}
-
-static int nics_time(sd_event_source *source, uint64_t usec, void *data)
-{
-	(void)source;
-	(void)usec;
-	look_at_leases(data);
-	return 0;
-}
-
-static int nics_changed(sd_event_source *source, int fd, uint32_t events, void *data)
-{
-	struct broker *b = data;
-	bool any = false;
-	(void)source;
-	(void)fd;
-	(void)events;
-	for (size_t i = 0; i < ARRAY_LENGTH(b->watches); i++)
-		any |= b->watches[i] && netlink_drain(b->watches[i]);
-	if (!any)
-		return 0;
-	look_at_leases(b);
-	return 0;
-}
-
 static int log_due(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	(void)source;
@@ -210,16 +177,6 @@ static int log_due(sd_event_source *source, int fd, uint32_t events, void *data)
 	(void)events;
 	(void)data;
 	log_client_turn(clock_ns());
-	return 0;
-}
-
-static int nics_owed(sd_event_source *source, int fd, uint32_t events, void *data)
-{
-	eventfd_t count;
-	(void)source;
-	(void)events;
-	eventfd_read(fd, &count);
-	look_at_leases(data);
 	return 0;
 }
 
@@ -239,20 +196,6 @@ static int watch_files(struct broker *b)
 	for (int i = 0; i < 2 && r >= 0; i++)
 		r = sd_event_add_io(b->event, NULL, due[i], EPOLLIN, files_gone, NULL);
 	return r;
-}
-
-/* Without NICs there is nothing to watch; without these groups NICs are not watched. */
-static void watch_nics(struct broker *b)
-{
-	if (netlink_listen(&b->watches[0], NULL, NULL) < 0 ||
-	    netlink_listen(&b->watches[1], "ethtool", "monitor") < 0)
-		log_warn("changes of network interfaces cannot be watched");
-	for (size_t i = 0; i < ARRAY_LENGTH(b->watches); i++)
-		if (b->watches[i])
-			sd_event_add_io(b->event, NULL, netlink_fd(b->watches[i]), EPOLLIN,
-					nics_changed, b);
-	sd_event_add_io(b->event, NULL, leases_owing(), EPOLLIN, nics_owed, b);
-	sd_event_add_time(b->event, &b->nics, CLOCK_MONOTONIC, UINT64_MAX, 0, nics_time, b);
 }
 
 static int listen_to_classes(struct broker *b)
@@ -321,7 +264,7 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct c
 	if (r >= 0)
 		r = listen_to(b, l);
 	if (r >= 0 && leases_any())
-		watch_nics(b);
+		nic_watch_begin(&b->nics, b->event);
 	return r < 0 ? r : 0;
 }
 
@@ -403,9 +346,7 @@ bool broker_done(struct broker *b)
 	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)
 		sd_event_source_disable_unref(b->listening[i]);
 	sd_event_source_disable_unref(b->rest);
-	sd_event_source_disable_unref(b->nics);
-	for (size_t i = 0; i < ARRAY_LENGTH(b->watches); i++)
-		b->watches[i] = netlink_close(b->watches[i]);
+	nic_watch_done(&b->nics);
 	b->spare = fd_close(b->spare);
 	b->ended = fd_close(b->ended);
 	return true;

@@ -10,6 +10,7 @@
 #include <systemd/sd-event.h>
 
 #include "daemon/broker/listener.h"
+#include "daemon/broker/nic_watch.h"
 #include "daemon/broker/pumps.h"
 #include "daemon/broker/refusal.h"
 #include "daemon/broker/status.h"
@@ -24,9 +25,8 @@ struct broker {
 	struct refusals refusals;
 	struct status status;
 	sd_event_source *listening[2];
-	sd_event_source *nics;      /* when one of them may have to be put back */
-	sd_event_source *rest;      /* until then they are not looked at */
-	struct netlink *watches[2]; /* links, and settings of interfaces; or NULL */
+	sd_event_source *rest; /* until then they are not looked at */
+	struct nic_watch nics;
 	int spare; /* a descriptor to have one when there is none; -1 until the rest is over */
 	bool stopping;
 	bool held;
