@@ -283,8 +283,8 @@ const char *steered_set(struct steered *ret, struct lease *l, const struct steer
 	for (uint32_t i = n; i < STEERED_RULES_MAX; i++)
 		rule_forget(rules[i]);
 	ret->n = n;
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression) */
-	memcpy(ret->rules, rules, n * sizeof(rules[0]));
+	for (uint32_t i = 0; i < n; i++)
+		ret->rules[i] = rules[i];
 	memcpy(ret->locals, reply->locals, n * sizeof(ret->locals[0]));
 	if (r == 0 && !*reply->text)
 		return NULL;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -15,11 +14,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "daemon/broker/programs.h"
 #include "proto/wire.h"
 
-#define USEC_A_MS 1000u
-#define APART_FD \
-	32 /* descriptors on their way to a hand are above the numbers that it has them by */
+#define USEC_A_MS   1000u
 #define ACCURACY_US 1000
 
 struct hand {
@@ -217,62 +215,29 @@ static int process_over(sd_event_source *source, int fd, uint32_t events, void *
 
 /* ---- the start ---- */
 
-/* The hand has fds as HAND_FIRST_FD and the following numbers, and no other descriptor. */
-static int spawn(const char *program, int sock, const int *fds, unsigned nfds, pid_t *ret)
-{
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, defaults;
-	char *argv[] = {(char[]){"zcrx-hand"}, NULL}, *environment[] = {NULL};
-	sigemptyset(&none);
-	sigfillset(&defaults);
-	posix_spawn_file_actions_init(&files);
-	posix_spawnattr_init(&attributes);
-	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&files, sock, HAND_SOCKET_FD);
-	for (unsigned i = 0; i < nfds; i++)
-		posix_spawn_file_actions_adddup2(&files, fds[i], HAND_FIRST_FD + (int)i);
-	posix_spawn_file_actions_addclosefrom_np(&files, HAND_FIRST_FD + (int)nfds);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	int r = -posix_spawn(ret, program, &files, &attributes, argv, environment);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&files);
-	return r;
-}
-
-/*
- * Duplicates them above all numbers that the hand is to have them by: so none is overwritten before
- * it is moved to its number.
- */
-static int set_apart(int apart[HAND_FDS_MAX], const int *fds, unsigned nfds)
-{
-	for (unsigned i = 0; i < nfds; i++) {
-		apart[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, APART_FD);
-		if (apart[i] < 0)
-			return -errno;
-	}
-	return 0;
-}
-
+/* The hand has fds as HAND_FIRST_FD and the following numbers. */
 static int process_start(struct hand *h, const struct hand_job *job, const int *fds, unsigned nfds)
 {
-	int apart[HAND_FDS_MAX] = {-1, -1}, pair[2], r;
+	static_assert(HAND_SOCKET_FD == PROGRAM_FIRST_FD && HAND_FIRST_FD == PROGRAM_FIRST_FD + 1 &&
+			      1 + HAND_FDS_MAX <= PROGRAM_FDS_MAX,
+		      "in the order in which the hand gets them");
+	int pair[2], all[1 + HAND_FDS_MAX];
+	char *argv[] = {(char[]){PROGRAM_HAND}, NULL}, *environment[] = {NULL};
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	h->sock = pair[0];
-	_cleanup_(fd_closep) int other = fcntl(pair[1], F_DUPFD_CLOEXEC, APART_FD);
-	r = other < 0 ? -errno : set_apart(apart, fds, nfds);
-	fd_close(pair[1]);
-	if (r == 0 && send(h->sock, job, sizeof(*job), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		r = -errno;
-	if (r == 0)
-		r = spawn(h->all->program, other, apart, nfds, &h->pid);
-	for (unsigned i = 0; i < HAND_FDS_MAX; i++)
-		fd_close(apart[i]);
-	return r;
+	_cleanup_(fd_closep) int other = pair[1];
+	if (send(h->sock, job, sizeof(*job), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -errno;
+	all[0] = other;
+	for (unsigned i = 0; i < nfds; i++)
+		all[1 + i] = fds[i];
+	const struct program hand = {.path = h->all->program,
+				     .argv = argv,
+				     .environment = environment,
+				     .fds = all,
+				     .nfds = 1 + nfds};
+	return program_spawn(&hand, &h->pid);
 }
 
 /* A process that cannot be watched is not left behind. */

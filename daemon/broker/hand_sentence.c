@@ -1,28 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "daemon/broker/hand.h"
-
-#define YAMA "/proc/sys/kernel/yama/ptrace_scope"
-
-/* -1: this kernel has no Yama. */
-static int yama(void)
-{
-	char text[8] = "";
-	_cleanup_(fd_closep) int fd = open(YAMA, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		return -1;
-	return (int)strtol(text, NULL, 10);
-}
+#include "daemon/broker/process.h"
 
 static void denied(int error, char *ret, size_t bytes)
 {
-	int scope = yama();
+	int scope = ptrace_scope();
 	if (scope >= 2)
 		snprintf(
 			ret, bytes,

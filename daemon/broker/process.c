@@ -37,6 +37,16 @@ static uint64_t number(const char *at, int n)
 	return at ? strtoull(at, NULL, 10) : 0;
 }
 
+int ptrace_scope(void)
+{
+	char text[16] = "";
+	_cleanup_(fd_closep) int fd =
+		open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return -1;
+	return (int)strtol(text, NULL, 10);
+}
+
 struct process process_read(pid_t pid)
 {
 	char text[1024];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What /proc tells of a process. Only files of /proc that do not need the lock of its memory are
+ * What /proc tells of processes. Only files of /proc that do not need the lock of its memory are
  * read, so the process cannot make the reader wait.
  */
 #ifndef ZCRXD_PROCESS_H
@@ -16,5 +16,8 @@ struct process {
 };
 
 struct process process_read(pid_t pid);
+
+/* kernel.yama.ptrace_scope: from 2 on nobody takes a descriptor of another process. -1: no Yama. */
+int ptrace_scope(void);
 
 #endif

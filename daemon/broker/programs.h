@@ -1,16 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other programs of zcrxd: zcrx-pump and zcrx-hand. They are beside zcrxd, as in a build, or in
- * libexec, as they are installed.
+ * The other programs of zcrxd, zcrx-pump and zcrx-hand, and how zcrxd starts programs. They are
+ * beside zcrxd, as in a build, or in libexec, as they are installed.
  */
 #ifndef ZCRXD_PROGRAMS_H
 #define ZCRXD_PROGRAMS_H
 
-#define PROGRAM_PUMP "zcrx-pump"
-#define PROGRAM_HAND "zcrx-hand"
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define PROGRAM_PUMP     "zcrx-pump"
+#define PROGRAM_HAND     "zcrx-hand"
+#define PROGRAM_FIRST_FD 3
+#define PROGRAM_FDS_MAX  3
 
 /* Where a program is, for free(); or NULL, and the log says why. */
 char *program_path(const char *name);
+
+/* A program that is to be started. */
+struct program {
+	const char *path;
+	char *const *argv, *const *environment;
+	/*
+	 * What it gets as PROGRAM_FIRST_FD and the following numbers, in this order: borrowed, at
+	 * most PROGRAM_FDS_MAX.
+	 */
+	const int *fds;
+	unsigned nfds;
+	bool own_group; /* it is in a process group of its own */
+};
+
+/*
+ * Starts the program. Its standard input and output are /dev/null, its standard error is this
+ * process's; it has the given descriptors and no others. No signal is blocked or ignored. Returns 0
+ * or a negative errno.
+ */
+int program_spawn(const struct program *p, pid_t *ret);
 
 /* Are both there? zcrxd serves nobody without them. Returns 0 or -ENOENT. */
 int programs_check(void);

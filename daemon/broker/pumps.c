@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/size.h"
 #include "daemon/broker/admission.h"
+#include "daemon/broker/process.h"
 #include "daemon/broker/programs.h"
 #include "daemon/broker/pump_limits.h"
 #include "daemon/broker/record.h"
@@ -375,36 +376,6 @@ static int news(sd_event_source *source, int fd, uint32_t events, void *data)
 
 /* ---- its beginning ---- */
 
-/* Descriptors for a pump are duplicated above the numbers that it is to have them by. */
-#define ASIDE 16
-
-static int spawn(const char *path, int link, int client, int report, pid_t *ret)
-{
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, defaults;
-	char *const argv[] = {(char[]){"zcrx-pump"}, NULL};
-	sigemptyset(&none);
-	sigfillset(&defaults);
-	posix_spawn_file_actions_init(&files);
-	posix_spawnattr_init(&attributes);
-	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&files, link, START_LINK);
-	posix_spawn_file_actions_adddup2(&files, client, START_CLIENT);
-	posix_spawn_file_actions_adddup2(&files, report, START_REPORT);
-	posix_spawn_file_actions_addclosefrom_np(&files, START_REPORT + 1);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-						      POSIX_SPAWN_SETPGROUP);
-	int r = -posix_spawn(ret, path, &files, &attributes, argv, environ);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&files);
-	return r;
-}
-
 /*
  * No descriptor comes by the link: to close one can take as long as a client likes. Before
  * Linux 6.16 the kernel does not know the option. There a pump that was taken over can send some.
@@ -417,21 +388,27 @@ static void refuse_descriptors(int sock)
 
 static int process_start(struct pump *p, int client)
 {
+	static_assert(START_LINK == PROGRAM_FIRST_FD && START_CLIENT == PROGRAM_FIRST_FD + 1 &&
+			      START_REPORT == PROGRAM_FIRST_FD + 2,
+		      "in the order in which the pump gets them");
+	char *const argv[] = {(char[]){PROGRAM_PUMP}, NULL};
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	p->sock = p->out.sock = pair[0];
 	refuse_descriptors(p->sock);
-	_cleanup_(fd_closep) int link = fcntl(pair[1], F_DUPFD_CLOEXEC, ASIDE);
-	fd_close(pair[1]);
-	_cleanup_(fd_closep) int aside = fcntl(client, F_DUPFD_CLOEXEC, ASIDE);
-	_cleanup_(fd_closep) int made = report_file();
-	_cleanup_(fd_closep) int report = made < 0 ? -1 : fcntl(made, F_DUPFD_CLOEXEC, ASIDE);
-	if (link < 0 || aside < 0 || report < 0)
-		return -errno;
-	int r = report_open(&p->report, report, false);
+	_cleanup_(fd_closep) int link = pair[1], report = report_file();
+	if (report < 0)
+		return report;
+	int r = report_open(&p->report, report, false), fds[] = {link, client, report};
+	const struct program program = {.path = p->all->path,
+					.argv = argv,
+					.environment = environ,
+					.fds = fds,
+					.nfds = ARRAY_LENGTH(fds),
+					.own_group = true};
 	if (r == 0)
-		r = spawn(p->all->path, link, aside, report, &p->pid);
+		r = program_spawn(&program, &p->pid);
 	if (r == -ENOENT || r == -EACCES)
 		log_error("%s cannot be started: %s", p->all->path, strerrordesc_np(-r));
 	if (r < 0)
@@ -667,20 +644,10 @@ void pumps_hold(struct pumps *all, bool held)
 	}
 }
 
-static int yama(void)
-{
-	int scope = 0;
-	FILE *f = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
-	bool told = f && fscanf(f, "%d", &scope) == 1; /* NOLINT(cert-err34-c) */
-	if (f)
-		fclose(f);
-	return told ? scope : 0;
-}
-
 const char *pumps_why_not_taken(const struct pumps *all)
 {
 	const struct pump *p;
-	if (!TAILQ_EMPTY(&all->list) && yama() > 1)
+	if (!TAILQ_EMPTY(&all->list) && ptrace_scope() > 1)
 		return "this system lets no process take descriptors of another one "
 		       "(kernel.yama.ptrace_scope is 2 or more)";
 	TAILQ_FOREACH (p, &all->list, link)

@@ -313,7 +313,7 @@ int main(void)
 		fprintf(stderr, "zcrx-pump is started by zcrxd, one for each client.\n");
 		return 2;
 	}
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
 	mallopt(M_ARENA_MAX, 1); /* its threads seldom allocate at the same time */
 	ask_init(START_LINK);
 	int r = next_make(&p); /* first: its number is free still */
