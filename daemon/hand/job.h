@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What passes between the broker and a hand (zcrx-hand): one job, one reply. Both are of one build,
- * and the broker starts a hand for each job, so nothing here has a version.
+ * What passes between the broker and a hand (zcrx-hand): one job, one reply. The broker starts a
+ * hand for each job, so both are of one release, unless the programs were installed and zcrxd was
+ * not upgraded yet. Nothing here has a version: a change has to change the size of struct hand_job.
+ * A hand ends at once if a job has another size, and the request fails with EIO.
  *
  * The broker never has a descriptor of a client's object, since to close it can take for ever. The
  * broker sends the pump one end of a socket pair (LINK_GIVE), of which the hand has the other, and
