@@ -34,9 +34,9 @@ static void run(void *data)
 /* Is no earlier job on the same lease? */
 static bool is_its_turn(const struct pump *p, const struct job *j)
 {
-	const struct job *first = STAILQ_FIRST(&p->jobs);
+	const struct job *first = TAILQ_FIRST(&p->jobs);
 	while (first != j && !(j->on_lease && first->on_lease && first->lease == j->lease))
-		first = STAILQ_NEXT(first, link);
+		first = TAILQ_NEXT(first, link);
 	return first == j;
 }
 
@@ -45,8 +45,7 @@ void pump_work_on(struct pump *p)
 	struct job *j;
 	if (p->dead || p->held)
 		return;
-	STAILQ_FOREACH(j, &p->jobs, link)
-	{
+	TAILQ_FOREACH (j, &p->jobs, link) {
 		if (p->n_working == JOBS_AT_ONCE_MAX)
 			return;
 		if (j->working || !is_its_turn(p, j))
@@ -60,25 +59,30 @@ void pump_work_on(struct pump *p)
 
 void pump_work(struct pump *p, struct job *j)
 {
-	STAILQ_INSERT_TAIL(&p->jobs, j, link);
+	TAILQ_INSERT_TAIL(&p->jobs, j, link);
 	if (++p->n_jobs >= JOBS_MAX)
 		sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
 	pump_work_on(p);
+}
+
+static void job_drop(struct pump *p, struct job *j)
+{
+	work_join(&j->work);
+	TAILQ_REMOVE(&p->jobs, j, link);
+	j->drop(j);
+	p->n_jobs--;
+	p->n_working--;
 }
 
 bool pump_work_over(struct pump *p)
 {
 	struct job *j, *next;
 	bool any = false;
-	for (j = STAILQ_FIRST(&p->jobs); j; j = next) {
-		next = STAILQ_NEXT(j, link);
+	for (j = TAILQ_FIRST(&p->jobs); j; j = next) {
+		next = TAILQ_NEXT(j, link);
 		if (!j->working || !work_is_over(&j->work))
 			continue;
-		work_join(&j->work);
-		STAILQ_REMOVE(&p->jobs, j, job, link);
-		j->drop(j);
-		p->n_jobs--;
-		p->n_working--;
+		job_drop(p, j);
 		any = true;
 	}
 	return any;

@@ -36,7 +36,7 @@ struct report;
  * one after the other, in the order in which they were asked for.
  */
 struct job {
-	STAILQ_ENTRY(job) link;
+	TAILQ_ENTRY(job) link;
 	bool on_lease;
 	uint32_t lease; /* its number, if on_lease */
 	bool working;   /* `work` was begun and is not joined yet */
@@ -80,7 +80,7 @@ struct pump {
 	uint32_t steering; /* so many rules are being set, at most */
 	int poke;          /* eventfd: news of a lease, or of the outbox */
 	struct outbox out; /* to the link */
-	STAILQ_HEAD(, job) jobs;
+	TAILQ_HEAD(, job) jobs;
 	uint32_t n_jobs; /* with JOBS_MAX its link is not read until one is over */
 	uint32_t n_working;
 	int wake; /* eventfd, borrowed: a job is over */

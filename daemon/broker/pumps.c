@@ -138,8 +138,8 @@ static void pump_free(struct pump *p)
 	sd_event_source_disable_unref(p->exit);
 	sd_event_source_disable_unref(p->news);
 	outbox_done(&p->out);
-	while ((j = STAILQ_FIRST(&p->jobs))) {
-		STAILQ_REMOVE_HEAD(&p->jobs, link);
+	while ((j = TAILQ_FIRST(&p->jobs))) {
+		TAILQ_REMOVE(&p->jobs, j, link);
 		j->drop(j);
 	}
 	fd_close(p->sock);
@@ -451,7 +451,7 @@ static struct pump *pump_new(struct pumps *all, uint32_t id, const struct client
 			   .sock = -1,
 			   .pidfd = -1};
 	pthread_mutex_init(&p->lock, NULL);
-	STAILQ_INIT(&p->jobs);
+	TAILQ_INIT(&p->jobs);
 	p->wake = all->wake;
 	p->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	outbox_init(&p->out, p->poke);

@@ -31,7 +31,7 @@ bool lone_pump_start(struct lone_pump *l, sd_event *loop)
 	p->is.uid = p->who.uid = getuid();
 	p->is.gid = p->who.gid = getgid();
 	strcpy(p->who.class, POLICY_DEFAULT);
-	STAILQ_INIT(&p->jobs);
+	TAILQ_INIT(&p->jobs);
 	pthread_mutex_init(&p->lock, NULL);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return false;
