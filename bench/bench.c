@@ -48,7 +48,22 @@ static uint64_t process_ns(pid_t pid)
 	return clock_ns(clock);
 }
 
-/* Of its pumps: the broker's children, which live as long as their clients. */
+static bool is_pump(int pid)
+{
+	char path[64], name[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	FILE *f = fopen(path, "re");
+	bool is = f && fgets(name, sizeof(name), f) && strcmp(name, "zcrx-pump\n") == 0;
+	if (f)
+		fclose(f);
+	return is;
+}
+
+/*
+ * Of the broker's children its pumps, which live as long as their clients. A hand may have gone
+ * when the time is read again.
+ */
 static uint64_t children_ns(pid_t broker)
 {
 	char path[64];
@@ -58,7 +73,7 @@ static uint64_t children_ns(pid_t broker)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)broker, (int)broker);
 	FILE *f = fopen(path, "re");
 	while (f && fscanf(f, "%d", &pid) == 1) /* NOLINT(cert-err34-c): the kernel's own */
-		ns += process_ns(pid);
+		ns += is_pump(pid) ? process_ns(pid) : 0;
 	if (f)
 		fclose(f);
 	return ns;

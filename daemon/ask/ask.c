@@ -401,8 +401,8 @@ void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
 	else if (w)
 		hand_over(w, m, len, fds, nfds);
 	owed_send();
-	pthread_cond_broadcast(&asking.came);
 	pthread_mutex_unlock(&asking.lock);
+	pthread_cond_broadcast(&asking.came);
 	wire_close(fds, nfds);
 }
 

@@ -85,7 +85,7 @@ static bool is_last(const struct queue *q, const struct flow *f)
 static int send_opened(struct queue *q, const struct flow *f)
 {
 	int fd = f->receive_only ? -1 : f->sock;
-	if (fd >= 0 && flight_unread(q->flight) >= CHANNEL_SOCKETS && !is_last(q, f))
+	if (fd >= 0 && !flight_has_room(q->flight, CHANNEL_SOCKETS) && !is_last(q, f))
 		return -EAGAIN;
 	union msg_any m = {0};
 	m.flow_opened.queue_id = q->id;

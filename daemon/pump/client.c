@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/lease.h"
 #include "daemon/pump/flight.h"
@@ -124,8 +125,11 @@ static void *run(void *data)
 	int on = 1;
 	/* Descriptors may come from now on: this thread closes them, and not the broker. */
 	setsockopt(c->session.sock, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
-	while (!c->done)
-		wait_and_dispatch(c, turn(c));
+	while (!c->done) {
+		uint64_t wait = turn(c);
+		account_rest(c->who.user);
+		wait_and_dispatch(c, wait);
+	}
 	wind_up(c);
 	eventfd_write(c->ended, 1);
 	return NULL;

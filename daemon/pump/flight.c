@@ -22,10 +22,15 @@
  */
 #define DATAGRAM_LEAST 256
 
+#define AHEAD_MAX 8u
+
 struct flight {
 	LIST_ENTRY(flight) link; /* in flights.left once its owner has gone */
 	int sock;
 	uint32_t each, unread;
+	uint32_t charged; /* to the reader: what is unread, was read since it was released last,
+			     or is charged ahead */
+	uint32_t row;     /* sent since the last release */
 	struct flight_reader *reader;
 	struct source source; /* once its owner has gone */
 };
@@ -50,38 +55,75 @@ struct flight *flight_new(int sock, const char *class, uid_t uid, uint32_t each)
 	return f;
 }
 
-static void release(struct flight *f, uint32_t n)
+/* What was charged and is read by now is released. */
+static void settle(struct flight *f)
 {
-	f->unread -= n;
-	flight_reader_release(f->reader, n);
+	flight_reader_release(f->reader, f->charged - f->unread);
+	f->charged = f->unread;
 }
 
 struct flight *flight_free(struct flight *f)
 {
 	if (!f)
 		return NULL;
-	release(f, f->unread);
+	f->unread = 0;
+	settle(f);
 	flight_reader_put(f->reader);
 	free(f);
 	return NULL;
 }
 
-static bool charge(struct flight *f, uint32_t n)
+static bool charge_more(struct flight *f, uint32_t n)
 {
 	bool room = flight_reader_charge(f->reader, n);
-	f->unread += room ? n : 0;
+	f->charged += room ? n : 0;
 	return room;
+}
+
+/*
+ * What was read, and is not released yet, counts for what is sent now. Where several messages are
+ * sent in a row as many more are charged ahead, up to AHEAD_MAX; flight_rest() releases them.
+ */
+static bool charge(struct flight *f, uint32_t n)
+{
+	uint32_t wanted = f->unread + n, row = f->row < AHEAD_MAX ? f->row : AHEAD_MAX;
+	bool room = wanted <= f->charged || charge_more(f, wanted - f->charged + row) ||
+		    (row > 0 && charge_more(f, wanted - f->charged));
+	if (!room)
+		return false;
+	f->row += n;
+	f->unread = wanted;
+	return true;
+}
+
+static void count(struct flight *f)
+{
+	int bytes = 0;
+	if (f->unread == 0 || ioctl(f->sock, TIOCOUTQ, &bytes) < 0)
+		return;
+	uint32_t most_unread = (uint32_t)bytes / DATAGRAM_LEAST * f->each;
+	if (most_unread < f->unread)
+		f->unread = most_unread;
 }
 
 uint32_t flight_unread(struct flight *f)
 {
-	int bytes = 0;
-	if (f->unread == 0 || ioctl(f->sock, TIOCOUTQ, &bytes) < 0)
-		return f->unread;
-	uint32_t most_unread = (uint32_t)bytes / DATAGRAM_LEAST * f->each;
-	if (most_unread < f->unread)
-		release(f, f->unread - most_unread);
+	count(f);
+	settle(f);
+	f->row = 0;
 	return f->unread;
+}
+
+bool flight_has_room(struct flight *f, uint32_t most)
+{
+	count(f);
+	return f->unread < most;
+}
+
+void flight_rest(struct flight *f)
+{
+	if (f && f->row > 0)
+		flight_unread(f);
 }
 
 static bool passes(int error)
@@ -96,7 +138,7 @@ int flight_send(struct flight *f, const struct msg_hdr *m, const int *fds)
 		return -EBUSY;
 	int r = wire_send(f->sock, m, fds, MSG_DONTWAIT);
 	if (r < 0 && m->nfds > 0)
-		release(f, m->nfds);
+		f->unread -= m->nfds;
 	return passes(r) ? -EBUSY : r;
 }
 

@@ -40,6 +40,12 @@ int flight_send(struct flight *f, const struct msg_hdr *m, const int *fds);
 /* How many descriptors may be unread, at most. Cheap if none was sent. */
 uint32_t flight_unread(struct flight *f);
 
+/* Are fewer than `most` unread? What was read is not released yet: flight_send() may follow. */
+bool flight_has_room(struct flight *f, uint32_t most);
+
+/* Releases what was read or was charged ahead: nothing is about to be sent. NULL is fine. */
+void flight_rest(struct flight *f);
+
 /*
  * The other end sees the end of file at once. The socket is closed as soon as no descriptor is
  * unread. NULL is fine.

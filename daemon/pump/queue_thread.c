@@ -7,9 +7,11 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "daemon/grant/account.h"
 #include "daemon/grant/lease.h"
 #include "daemon/pump/channel.h"
 #include "daemon/pump/control_turn.h"
+#include "daemon/pump/flight.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/judge.h"
 #include "daemon/pump/life.h"
@@ -25,6 +27,13 @@
 static uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
+}
+
+/* The thread is about to wait: what was charged ahead is not needed now. */
+static void rest(struct queue *q)
+{
+	account_rest(q->client->who.user);
+	flight_rest(q->flight);
 }
 
 /*
@@ -46,6 +55,7 @@ static uint64_t turn(struct queue *q)
 	now = clock_ns();
 	if (q->control_active || next_ns <= now)
 		return 0;
+	rest(q);
 	return next_ns == LOOP_FOREVER ? LOOP_FOREVER : next_ns - now;
 }
 
@@ -129,6 +139,7 @@ static void run(void *data)
 	if (!q->taken)
 		order_take(q);
 	order_look(q, clock_ns());
+	rest(q);
 	queue_end(q);
 }
 
