@@ -19,6 +19,7 @@
 
 #define USEC_A_MS   1000u
 #define ACCURACY_US 1000
+#define IDLE_MS     1000u /* for so long a hand waits for the next job */
 
 struct hand {
 	LIST_ENTRY(hand) link;
@@ -27,6 +28,8 @@ struct hand {
 	pid_t pid;
 	int sock, pidfd;
 	sd_event_source *reply, *deadline, *end;
+	bool killed;
+	bool idle;                      /* its job is over, and it takes another one */
 	const struct hand_calls *calls; /* NULL: it was done, or nobody wants to know */
 	void *owner;
 };
@@ -69,14 +72,16 @@ static void hand_free(struct hand *h)
 	free(h);
 }
 
-static void hand_kill(const struct hand *h)
+static void hand_kill(struct hand *h)
 {
+	h->killed = true;
+	h->idle = false;
 	pidfd_send_signal(h->pidfd, SIGKILL, NULL, 0);
 }
 
-void hands_kill(const struct hands *all)
+void hands_kill(struct hands *all)
 {
-	const struct hand *h;
+	struct hand *h;
 	LIST_FOREACH (h, &all->list, link)
 		hand_kill(h);
 }
@@ -101,11 +106,37 @@ unsigned hands_held(const struct hands *all, uint64_t payer)
 	const struct hand *h;
 	unsigned n = 0;
 	LIST_FOREACH (h, &all->list, link)
-		n += h->payer == payer;
+		n += h->payer == payer && !h->idle;
 	return n;
 }
 
+static struct hand *idle_find(const struct hands *all, uint64_t payer)
+{
+	struct hand *h;
+	LIST_FOREACH (h, &all->list, link)
+		if (h->payer == payer && h->idle)
+			return h;
+	return NULL;
+}
+
+static int deadline_set(struct hand *h, uint64_t ms)
+{
+	int r = sd_event_source_set_time_relative(h->deadline, ms * USEC_A_MS);
+	return r < 0 ? r : sd_event_source_set_enabled(h->deadline, SD_EVENT_ONESHOT);
+}
+
 /* ---- the answer ---- */
+
+/* One hand of each payer's waits for another job. Returns false if this one cannot. */
+static bool rest(struct hand *h)
+{
+	if (h->killed || idle_find(h->all, h->payer) || deadline_set(h, IDLE_MS) < 0)
+		return false;
+	h->idle = true;
+	if (h->all->gone) /* the payer may have another hand now */
+		h->all->gone(h->all->data);
+	return true;
+}
 
 /*
  * Closing h->sock lets the hand end. It comes last: while the hand lives it has the descriptors
@@ -115,11 +146,14 @@ static void answer(struct hand *h, const struct hand_reply *reply, int fd)
 {
 	const struct hand_calls *calls = h->calls;
 	h->calls = NULL;
-	h->reply = sd_event_source_disable_unref(h->reply);
+	h->idle = false;
 	if (calls)
 		calls->done(h->owner, reply, fd);
 	else
 		fd_close(fd);
+	if (calls && reply->again && rest(h))
+		return;
+	h->reply = sd_event_source_disable_unref(h->reply);
 	h->sock = fd_close(h->sock);
 }
 
@@ -215,6 +249,14 @@ static int process_over(sd_event_source *source, int fd, uint32_t events, void *
 
 /* ---- the start ---- */
 
+/* nfds: of the descriptors that go with the message. */
+static int job_send(const struct hand *h, const struct hand_job *job, const int *fds, unsigned nfds)
+{
+	struct hand_job sent = *job;
+	sent.hdr = (struct msg_hdr){.size = sizeof(sent), .nfds = (uint16_t)nfds};
+	return wire_send(h->sock, &sent.hdr, fds, MSG_DONTWAIT);
+}
+
 /* The hand has fds as HAND_FIRST_FD and the following numbers. */
 static int process_start(struct hand *h, const struct hand_job *job, const int *fds, unsigned nfds)
 {
@@ -227,8 +269,9 @@ static int process_start(struct hand *h, const struct hand_job *job, const int *
 		return -errno;
 	h->sock = pair[0];
 	_cleanup_(fd_closep) int other = pair[1];
-	if (send(h->sock, job, sizeof(*job), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return -errno;
+	int r = job_send(h, job, NULL, 0);
+	if (r < 0)
+		return r;
 	all[0] = other;
 	for (unsigned i = 0; i < nfds; i++)
 		all[1 + i] = fds[i];
@@ -260,6 +303,20 @@ static int process_watch(struct hand *h, uint64_t deadline_ms)
 	return r < 0 ? r : 0;
 }
 
+/* The payer's hand that waits for another job gets this one. NULL: there is none, or it cannot. */
+static struct hand *idle_start(const struct hands *all, const struct hand_job *job, const int *fds,
+			       unsigned nfds, uint64_t payer, uint64_t deadline_ms)
+{
+	struct hand *h = idle_find(all, payer);
+	if (!h)
+		return NULL;
+	h->idle = false;
+	if (deadline_set(h, deadline_ms) == 0 && job_send(h, job, fds, nfds) == 0)
+		return h;
+	hand_kill(h);
+	return NULL;
+}
+
 /* NOLINTNEXTLINE(readability-function-size) */
 int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job, const int *fds,
 	       unsigned nfds, uint64_t payer, uint64_t deadline_ms, const struct hand_calls *calls,
@@ -269,7 +326,15 @@ int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job,
 		return -EINVAL;
 	if (hands_held(all, payer) >= HANDS_EACH_MAX)
 		return -EDQUOT;
-	struct hand *h = calloc(1, sizeof(*h));
+	struct hand *h = idle_start(all, job, fds, nfds, payer, deadline_ms);
+	if (h) {
+		h->calls = calls;
+		h->owner = owner;
+		if (ret)
+			*ret = h;
+		return 0;
+	}
+	h = calloc(1, sizeof(*h));
 	if (!h)
 		return -ENOMEM;
 	*h = (struct hand){.all = all,

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hands: short processes (daemon/hand), one for each job, which do what takes privilege on an
- * object of a client's: whoever touches such an object may have to wait for ever. The broker waits
- * for no hand: its event loop brings the answer, or the deadline. A hand that has not answered by
- * then is killed. Until the kernel lets go of the process, which may take as long as the client
- * likes, the hand counts for its payer.
+ * Hands: short processes (daemon/hand), which do what takes privilege on an object of a client's:
+ * whoever touches such an object may have to wait for ever. The broker waits for no hand: its event
+ * loop brings the answer, or the deadline. A hand that has not answered by then is killed. Until
+ * the kernel lets go of the process, which may take as long as the client likes, the hand counts
+ * for its payer.
+ *
+ * A hand has one job at a time. To start a process takes longer than most jobs, so a hand that has
+ * closed everything that belonged to its job, and has said so, waits for another one for a second.
+ * Only a job of the same payer's gets it. A payer has one such hand at most, and it does not count.
  */
 #ifndef ZCRXD_HAND_H
 #define ZCRXD_HAND_H
@@ -41,13 +45,13 @@ int hands_new(struct hands **ret, sd_event *loop, const char *program, void (*go
 	      void *data);
 
 /* Kills all hands: their jobs fail, as the loop then tells their owners. */
-void hands_kill(const struct hands *all);
+void hands_kill(struct hands *all);
 
 /* Kills all hands, waits for none and calls no owner. Returns NULL. */
 struct hands *hands_free(struct hands *all);
 
 /*
- * Starts a hand. Borrows fds, which the hand inherits in the order that job.h says. payer: a number
+ * Starts a hand. Borrows fds, which the hand has in the order that job.h says. payer: a number
  * for whom the hand counts, a uid for instance. Calls nobody before it returns. The owner may use
  * *ret until `done` is called. Returns 0, -EDQUOT if the payer has HANDS_EACH_MAX, or a negative
  * errno.
@@ -59,7 +63,7 @@ int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job,
 /* The owner does not want the answer any more: kills the hand and does not call the owner. */
 void hand_forget(struct hand *h);
 
-/* How many processes the payer has, running and stuck. */
+/* How many processes the payer has, with a job and stuck. */
 unsigned hands_held(const struct hands *all, uint64_t payer);
 
 /* Says in a sentence what was in the way, for the administrator or the client; "" if nothing was.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What passes between the broker and a hand (zcrx-hand): one job, one reply. The broker starts a
- * hand for each job, so both are of one release, unless the programs were installed and zcrxd was
- * not upgraded yet. Nothing here has a version: a change has to change the size of struct hand_job.
- * A hand ends at once if a job has another size, and the request fails with EIO.
+ * What passes between the broker and a hand (zcrx-hand): a job, its reply. The broker starts the
+ * hand, so both are of one release, unless the programs were installed and zcrxd was not upgraded
+ * yet. Nothing here has a version: a change has to change the size of struct hand_job. A hand ends
+ * at once if a job has another size, and the request fails with EIO.
  *
  * The broker never has a descriptor of a client's object, since to close it can take for ever. The
  * broker sends the pump one end of a socket pair (LINK_GIVE), of which the hand has the other, and
@@ -16,6 +16,10 @@
  *
  * The hand lives until the broker closes its end, so that the broker never has the last descriptor
  * of what it was shown or sent.
+ *
+ * A hand that has closed everything that belonged to its job says so with its reply (`again`), and
+ * the broker may send it another job. The descriptors that it would inherit for that job come with
+ * the job, and get the same numbers, which are the lowest that are free.
  */
 #ifndef ZCRXD_HAND_JOB_H
 #define ZCRXD_HAND_JOB_H
@@ -68,6 +72,7 @@ struct hand_devmem {
 };
 
 struct hand_job {
+	struct msg_hdr hdr; /* for proto/wire.h */
 	enum hand_kind kind;
 	union {
 		struct hand_files files;
@@ -95,8 +100,10 @@ enum hand_fault {
 };
 
 struct hand_reply {
+	struct msg_hdr hdr; /* for proto/wire.h */
 	enum hand_fault fault;
-	int error; /* 0 or a negative errno */
+	int error;  /* 0 or a negative errno */
+	bool again; /* it has nothing of the job any more, and takes another one */
 	union {
 		struct {
 			uint32_t id, head, tail, rqes;

@@ -9,6 +9,7 @@
 #include "daemon/hand/take.h"
 #include "daemon/hand/work.h"
 #include "nic/bind.h"
+#include "proto/wire.h"
 
 /* Ends at the first that is not a memfd, or that the broker refuses. */
 int work_files(const struct hand_files *f, struct hand_reply *reply)
@@ -21,8 +22,11 @@ int work_files(const struct hand_files *f, struct hand_reply *reply)
 			reply->fault = check_memfd(fds[i], 0, &reply->error);
 		if (reply->fault == HAND_DONE)
 			work_show(reply, fds, n);
+		if (reply->fault == HAND_DONE)
+			wire_close(fds, n);
 		shown += n;
 	}
+	reply->again = reply->fault == HAND_DONE;
 	return -1;
 }
 

@@ -4,6 +4,7 @@
 #include "daemon/grant/socket_facts.h"
 #include "daemon/hand/take.h"
 #include "daemon/hand/work.h"
+#include "proto/wire.h"
 
 int work_facts(struct hand_reply *reply)
 {
@@ -13,7 +14,9 @@ int work_facts(struct hand_reply *reply)
 	if (reply->fault != HAND_DONE)
 		return -1;
 	work_over(reply, socket_facts(&reply->facts, fds[0]));
-	int netns = reply->fault == HAND_DONE && reply->facts.is_foreign ? socket_namespace(fds[0])
-									 : -1;
-	return netns < 0 ? -1 : netns;
+	if (reply->fault != HAND_DONE || reply->facts.is_foreign)
+		return reply->fault == HAND_DONE ? socket_namespace(fds[0]) : -1;
+	wire_close(fds, n);
+	reply->again = true;
+	return -1;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Each of these does one kind of job. It fills in *reply, and returns a descriptor that is to go
- * with it, or -1. It closes nothing: the process ends.
+ * with it, or -1. It either closes all that it was given, and says so (`again`); or it may leave
+ * everything open, since the process ends.
  */
 #ifndef ZCRXD_HAND_WORK_H
 #define ZCRXD_HAND_WORK_H

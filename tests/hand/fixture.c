@@ -12,11 +12,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "proto/wire.h"
 
 sd_event *loop;
 struct hands *hands;
@@ -52,6 +54,9 @@ int teardown(void **state)
 	(void)state;
 	hands = hands_free(hands);
 	loop = sd_event_unref(loop);
+	/* One that waited for a job was killed: the next case is not to find it. */
+	for (int i = 0; i < 2000 && waitpid(-1, NULL, WNOHANG) >= 0; i++)
+		usleep(1000);
 	return 0;
 }
 
@@ -144,19 +149,31 @@ bool is_hand(pid_t pid)
 	return is;
 }
 
-pid_t hand_find(void)
+pid_t hands_find(unsigned *ret_n)
 {
 	char path[64], children[512] = "";
+	pid_t found = 0;
+	*ret_n = 0;
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
 	FILE *f = fopen(path, "re");
 	assert_non_null(f);
 	(void)!fgets(children, sizeof(children), f);
 	fclose(f);
 	char *rest = children;
-	for (char *word; (word = strtok_r(rest, " ", &rest));)
-		if (is_hand((pid_t)strtol(word, NULL, 10)))
-			return (pid_t)strtol(word, NULL, 10);
-	return 0;
+	for (char *word; (word = strtok_r(rest, " ", &rest));) {
+		pid_t pid = (pid_t)strtol(word, NULL, 10);
+		if (!is_hand(pid))
+			continue;
+		found = found ? found : pid;
+		++*ret_n;
+	}
+	return found;
+}
+
+pid_t hand_find(void)
+{
+	unsigned n;
+	return hands_find(&n);
 }
 
 struct given files_job(int first, int second)
@@ -164,4 +181,31 @@ struct given files_job(int first, int second)
 	return (struct given){.job = {.kind = HAND_FILES, .files = {.n = second < 0 ? 1 : 2}},
 			      .first = first,
 			      .second = second};
+}
+
+const struct hand_job facts_job = {.kind = HAND_FACTS};
+
+int facts_start(struct outcome *o, struct hand **ret, uint64_t deadline_ms)
+{
+	int pair[2];
+	*o = (struct outcome){.fd = -1};
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(hand_start(ret, hands, &facts_job, pair, 1, PAYER, deadline_ms, &calls, o),
+			 0);
+	close(pair[0]);
+	return pair[1];
+}
+
+void give(int end, int sock)
+{
+	const struct msg_hdr m = {.size = sizeof(m), .nfds = 1};
+	assert_int_equal(wire_send(end, &m, &sock, 0), 0);
+	close(end);
+}
+
+void facts_of(struct outcome *o, int sock)
+{
+	give(facts_start(o, NULL, LIMIT_MS), sock);
+	wait_for(o);
+	wait_for_nobody(PAYER);
 }

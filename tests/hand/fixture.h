@@ -62,7 +62,17 @@ void wait_for_nobody(uint64_t payer);
 /* Starts a hand for PAYER and waits until it has answered and is gone. */
 void run_given(struct outcome *o, const struct stand_in *p, const struct given *g);
 
-/* A hand among this thread's children; 0: there is none. */
+/* Starts a hand that is told the facts of a socket. Returns the end by which the socket is given.
+ */
+int facts_start(struct outcome *o, struct hand **ret, uint64_t deadline_ms);
+/* Gives it the socket, and closes the end. */
+void give(int end, int sock);
+/* Both, and waits until the hand has answered. */
+void facts_of(struct outcome *o, int sock);
+extern const struct hand_job facts_job;
+
+/* A hand among this thread's children, and how many there are; 0: there is none. */
+pid_t hands_find(unsigned *ret_n);
 pid_t hand_find(void);
 bool is_hand(pid_t pid);
 

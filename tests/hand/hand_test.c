@@ -19,36 +19,7 @@
 
 #include "base/clock.h"
 #include "daemon/grant/socket_facts.h"
-#include "proto/wire.h"
 #include "tests/hand/fixture.h"
-
-static const struct hand_job facts_job = {.kind = HAND_FACTS};
-
-/* A hand that is told the facts of a socket. Returns the end by which the socket is given. */
-static int facts_start(struct outcome *o, struct hand **ret, uint64_t deadline_ms)
-{
-	int pair[2];
-	*o = (struct outcome){.fd = -1};
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(hand_start(ret, hands, &facts_job, pair, 1, PAYER, deadline_ms, &calls, o),
-			 0);
-	close(pair[0]);
-	return pair[1];
-}
-
-static void give(int end, int sock)
-{
-	const struct msg_hdr m = {.size = sizeof(m), .nfds = 1};
-	assert_int_equal(wire_send(end, &m, &sock, 0), 0);
-	close(end);
-}
-
-static void facts_of(struct outcome *o, int sock)
-{
-	give(facts_start(o, NULL, LIMIT_MS), sock);
-	wait_for(o);
-	wait_for_nobody(PAYER);
-}
 
 static void reads_the_facts_of_a_socket(void **state)
 {

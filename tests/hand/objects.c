@@ -79,6 +79,7 @@ static void live(struct stand_in *p, const char *fuse_file, bool holds_lock, int
 	p->unsealed = memfd(AREA_BYTES, 0);
 	p->small = memfd(4096, F_SEAL_SHRINK);
 	p->socket = socket(AF_INET, SOCK_STREAM, 0);
+	listen(p->socket, 1);
 	p->fuse = fuse_file ? open(fuse_file, O_RDWR) : -1;
 	if (holds_lock)
 		lock_hold(&u);

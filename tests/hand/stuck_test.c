@@ -131,6 +131,9 @@ static void files_that_do_not_answer_hold_nobody(void **state)
 	assert_int_equal(area.fault, HAND_NOT_MEMORY);
 	assert_int_equal(alone.fault, HAND_NOT_MEMORY);
 	assert_int_equal(hands_held(hands, PAYER), 3);
+	/* One that has done its job, and cannot close what came along, does not answer. */
+	g = (struct given){.job = facts_job, .first = p.socket, .second = p.fuse};
+	assert_int_equal(stick(&p, &g).fault, HAND_LATE);
 	fuse_end(fuse);
 	wait_for_nobody(PAYER);
 	stand_in_end(&p);
