@@ -262,6 +262,8 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct c
 	if (leases_any())
 		leases_settle();
 	if (r >= 0)
+		pumps_await(&b->pumps);
+	if (r >= 0)
 		r = listen_to(b, l);
 	if (r >= 0 && leases_any())
 		nic_watch_begin(&b->nics, b->event);

@@ -98,7 +98,9 @@ static int launch(struct errand *e)
 		return -errno;
 	if (e->kind->gives)
 		inherits[n++] = pair[0];
-	if (e->kind->takes_ring)
+	if (e->kind->links)
+		inherits[n++] = p->far_end;
+	if (e->kind->takes)
 		inherits[n++] = p->pidfd;
 	r = hand_start(&e->hand, p->all_errands->hands, &e->job, inherits, n, payer(&p->who),
 		       e->kind->deadline_ms, &calls, e);

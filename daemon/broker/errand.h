@@ -24,8 +24,9 @@ struct pump;
 
 struct errand_kind {
 	uint64_t deadline_ms;
-	bool gives;      /* the pump gives descriptors: the hand has HAND_GIVEN_FD */
-	bool takes_ring; /* the hand takes a ring: it has the pump's pidfd, HAND_PUMP_FD */
+	bool gives; /* the pump gives descriptors: the hand has HAND_GIVEN_FD */
+	bool links; /* the hand gives the pump its end of the link: it has HAND_LINK_FD */
+	bool takes; /* the hand takes what the pump has: it has the pidfd, HAND_PUMP_FD */
 	/* As in struct hand_calls. NULL: hands of this kind show nothing. */
 	int (*shown)(struct errand *e, const int *fds, uint32_t nfds);
 	/*

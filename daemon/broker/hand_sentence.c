@@ -14,12 +14,12 @@ static void denied(int error, char *ret, size_t bytes)
 		snprintf(
 			ret, bytes,
 			"The system lets no process take descriptors of another one (kernel.yama.ptrace_scope is %d), "
-			"which hardware queues need: set it to 0 or 1%s.",
+			"which hardware queues and a restart of zcrxd need: set it to 0 or 1%s.",
 			scope, scope == 3 ? ", which takes a restart of the machine" : "");
 	else
 		snprintf(
 			ret, bytes,
-			"zcrxd cannot take a descriptor of its own pump (%s), which hardware queues need: allow "
+			"zcrxd cannot take a descriptor of its own pump (%s), which hardware queues and a restart of zcrxd need: allow "
 			"pidfd_getfd in the seccomp profile of its container, and ptrace between processes of its user to "
 			"security modules; zcrx-pump has to be readable for its user.",
 			strerrordesc_np(-error));
@@ -32,6 +32,7 @@ void hand_sentence(const struct hand_reply *reply, char *ret, size_t bytes)
 		[HAND_NOT_GIVEN] = "The pump did not give what belongs to it.",
 		[HAND_NO_DESCRIPTOR] = "The pump has no such descriptor.",
 		[HAND_NOT_A_RING] = "That descriptor is no io_uring.",
+		[HAND_NOT_A_LINK] = "That descriptor is no end of a link.",
 		[HAND_NOT_MEMORY] =
 			"That descriptor is neither a memfd sealed against shrinking nor a dma-buf.",
 		[HAND_TOO_SMALL] = "That memory is smaller than what is to be registered of it.",

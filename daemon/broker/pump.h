@@ -53,10 +53,13 @@ struct pump {
 	pid_t pid;
 	uint64_t started; /* when the process was, see process.h */
 	int pidfd, sock;  /* sock: the link */
+	uint32_t relinks; /* how many hands ended without having given it that end */
+	int far_end; /* the end of its link that a pump of the broker before is to get; or -1 */
 	sd_event_source *io, *exit, *news;
 	struct client_identity who;
 	struct policy_identity is; /* the client when it connected */
 	uint32_t policy;           /* number of the policy whose CLASS it has read last */
+	bool classed;    /* it has read a CLASS, and has made what the next broker needs before */
 	bool over;       /* the client has gone; descriptors that it has not read are left */
 	bool dead;       /* the process has ended */
 	bool held;       /* before an upgrade: no job of it is begun */

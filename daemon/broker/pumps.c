@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/size.h"
 #include "daemon/broker/admission.h"
@@ -22,6 +23,7 @@
 #include "daemon/broker/programs.h"
 #include "daemon/broker/pump_limits.h"
 #include "daemon/broker/record.h"
+#include "daemon/broker/relink.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_dmabuf.h"
 #include "daemon/broker/serve_host.h"
@@ -41,6 +43,7 @@
 #define SO_PASSRIGHTS 83
 #endif
 
+#define AWAIT_NS        2000000000ull
 #define MESSAGES_A_TURN 64 /* of one pump; then others have their turn */
 
 /* ---- what a pump is told ---- */
@@ -143,6 +146,7 @@ static void pump_free(struct pump *p)
 		j->drop(j);
 	}
 	fd_close(p->sock);
+	fd_close(p->far_end);
 	fd_close(p->pidfd);
 	fd_close(p->poke);
 	if (p->reader)
@@ -386,20 +390,26 @@ static void refuse_descriptors(int sock)
 	setsockopt(sock, SOL_SOCKET, SO_PASSRIGHTS, &(int){0}, sizeof(int));
 }
 
+/* Returns the pump's end, or a negative errno. */
+static int link_make(struct pump *p)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	p->sock = p->out.sock = pair[0];
+	refuse_descriptors(p->sock);
+	return pair[1];
+}
+
 static int process_start(struct pump *p, int client)
 {
 	static_assert(START_LINK == PROGRAM_FIRST_FD && START_CLIENT == PROGRAM_FIRST_FD + 1 &&
 			      START_REPORT == PROGRAM_FIRST_FD + 2,
 		      "in the order in which the pump gets them");
 	char *const argv[] = {(char[]){PROGRAM_PUMP}, NULL};
-	int pair[2];
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	p->sock = p->out.sock = pair[0];
-	refuse_descriptors(p->sock);
-	_cleanup_(fd_closep) int link = pair[1], report = report_file();
-	if (report < 0)
-		return report;
+	_cleanup_(fd_closep) int link = link_make(p), report = report_file();
+	if (link < 0 || report < 0)
+		return link < 0 ? link : report;
 	int r = report_open(&p->report, report, false), fds[] = {link, client, report};
 	const struct program program = {.path = p->all->path,
 					.argv = argv,
@@ -449,6 +459,7 @@ static struct pump *pump_new(struct pumps *all, uint32_t id, const struct client
 			   .id = id,
 			   .who = *who,
 			   .sock = -1,
+			   .far_end = -1,
 			   .pidfd = -1};
 	pthread_mutex_init(&p->lock, NULL);
 	TAILQ_INIT(&p->jobs);
@@ -489,32 +500,9 @@ int pump_start(struct pumps *all, int client, uint32_t id, const struct client_i
 
 /* ---- those of the broker before ---- */
 
-/*
- * Takes the end of a link that the pump keeps for the next broker. A pump that was taken over by
- * its client may have anything there, whose closing may take as long as the client likes.
- */
-static int link_take(int pidfd)
-{
-	int domain = 0, type = 0;
-	socklen_t len = sizeof(int);
-	_cleanup_(fd_closep) int sock = pidfd_getfd(pidfd, START_NEXT, 0);
-	if (sock < 0 || getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
-	    getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
-		return -errno;
-	refuse_descriptors(sock);
-	return domain == AF_UNIX && type == SOCK_SEQPACKET ? fd_steal(&sock) : -ENOTSOCK;
-}
-
-/* The broker before made this report, but the pump may have anything at this number by now. */
-static int report_take(struct pump *p, int pidfd)
-{
-	_cleanup_(fd_closep) int file = pidfd_getfd(pidfd, START_REPORT, 0);
-	return file < 0 ? -errno : report_open(&p->report, file, false);
-}
-
 struct taking {
 	struct pumps *all;
-	uint32_t last_id, n, lost;
+	uint32_t last_id;
 };
 
 /* The pumps of a broker that executed this program in its place are its children still. */
@@ -542,30 +530,28 @@ static void stray(sd_event *event, const struct record *r, int pidfd)
  * A pump that cannot be taken over is killed: its leases and rules are taken back, and it would go
  * on as if it had them.
  */
+static bool lost(struct pumps *all, const struct record *r, int pidfd)
+{
+	all->lost++;
+	pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	stray(all->event, r, pidfd);
+	return false;
+}
+
 static bool take(struct record *r, struct record_file *record, int pidfd, void *data)
 {
 	struct taking *t = data;
 	t->last_id = r->id > t->last_id ? r->id : t->last_id;
-	int sock = link_take(pidfd);
-	struct pump *p = sock < 0 ? NULL : pump_new(t->all, r->id, &r->who);
-	t->lost++;
-	if (!p) {
-		fd_close(sock);
-		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-		stray(t->all->event, r, pidfd);
-		return false;
+	struct pump *p = pump_new(t->all, r->id, &r->who);
+	if (!p)
+		return lost(t->all, r, pidfd);
+	p->far_end = link_make(p);
+	if (p->far_end < 0 || admission_again(&p->who) < 0) {
+		pump_free(p);
+		return lost(t->all, r, pidfd);
 	}
-	p->sock = p->out.sock = sock;
 	p->pid = r->pump;
 	p->again = p->taken = true;
-	/* Of the report of a release that has another one nothing is told. */
-	if ((report_take(p, pidfd) < 0 && report_new(&p->report) < 0) ||
-	    admission_again(&p->who) < 0) {
-		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-		pump_free(p);
-		stray(t->all->event, r, pidfd);
-		return false;
-	}
 	p->record = record;
 	p->pidfd = pidfd;
 	p->started = r->started;
@@ -573,11 +559,9 @@ static bool take(struct record *r, struct record_file *record, int pidfd, void *
 	p->is.socket = *p->who.socket ? p->who.socket : NULL;
 	TAILQ_INSERT_TAIL(&t->all->list, p, link);
 	serve_again(p);
-	if (watch(p, is_child(pidfd)) < 0 || tell_start(p) < 0)
+	if (watch(p, is_child(pidfd)) < 0 || tell_start(p) < 0 || relink(p) < 0)
 		pump_break(p, "cannot be taken over");
 	serve_lease_again(p);
-	t->lost--;
-	t->n++;
 	return true;
 }
 
@@ -588,13 +572,33 @@ uint32_t pumps_take(struct pumps *all)
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	records_read(all->records, take, &t);
-	if (t.n)
-		log_info("%u %s of the zcrxd that ran before %s on", t.n,
-			 t.n == 1 ? "client" : "clients", t.n == 1 ? "goes" : "go");
-	if (t.lost)
-		log_warn("%u %s of the zcrxd that ran before could not be taken over, and %s ended",
-			 t.lost, t.lost == 1 ? "client" : "clients", t.lost == 1 ? "was" : "were");
 	return t.last_id;
+}
+
+/* How many of the broker before have their links (true), or wait for them (false). */
+static uint32_t count_again(const struct pumps *all, bool linked)
+{
+	const struct pump *p;
+	uint32_t n = 0;
+	TAILQ_FOREACH (p, &all->list, link)
+		n += p->again && !p->broken && !p->dead && (p->report != NULL) == linked;
+	return n;
+}
+
+void pumps_await(struct pumps *all)
+{
+	uint64_t until_ns = clock_ns() + AWAIT_NS, now_ns;
+	while (count_again(all, false) && (now_ns = clock_ns()) < until_ns)
+		if (sd_event_run(all->event, (until_ns - now_ns) / 1000) < 0)
+			break;
+	uint32_t n = count_again(all, true);
+	if (n)
+		log_info("%u %s of the zcrxd that ran before %s on", n,
+			 n == 1 ? "client" : "clients", n == 1 ? "goes" : "go");
+	if (all->lost)
+		log_warn("%u %s of the zcrxd that ran before could not be taken over, and %s ended",
+			 all->lost, all->lost == 1 ? "client" : "clients",
+			 all->lost == 1 ? "was" : "were");
 }
 
 /* ---- all ---- */
@@ -658,10 +662,7 @@ const char *pumps_why_not_taken(const struct pumps *all)
 
 static bool is_settled(const struct pump *p)
 {
-	int sock = p->taken ? -1 : link_take(p->pidfd);
-	bool settled = p->dead || p->broken || (sock >= 0 && LIST_EMPTY(&p->errands));
-	fd_close(sock);
-	return settled;
+	return p->dead || p->broken || (p->classed && !p->taken && LIST_EMPTY(&p->errands));
 }
 
 bool pumps_are_settled(const struct pumps *all)

@@ -31,6 +31,7 @@ struct pumps {
 	int wake; /* eventfd: a job is over */
 	sd_event_source *wake_io;
 	struct errands errands;
+	uint32_t lost;                /* pumps of the broker before that could not be taken over */
 	void (*on_empty)(void *data); /* the last one has gone */
 	void *empty_data;
 };
@@ -48,9 +49,12 @@ int pump_start(struct pumps *all, int client, uint32_t id, const struct client_i
 
 /*
  * Takes over the pumps of a broker that was killed, or that executed this one in its place. Returns
- * the highest number of their clients, 0 if there are none.
+ * the highest number of their clients, 0 if there are none. They do not have their links yet.
  */
 uint32_t pumps_take(struct pumps *all);
+
+/* Runs the loop until they have their links, for 2 s at most, and logs how many go on. */
+void pumps_await(struct pumps *all);
 
 /* Tells all pumps that another policy is in force. Have all of them read it by now? */
 void pumps_policy(struct pumps *all);
@@ -61,8 +65,8 @@ void pumps_hold(struct pumps *all, bool held);
 
 /*
  * Before an upgrade. Why could the new program not take them over (pumps_take())? NULL: it could.
- * Are they settled: has each made the link that the new program is to take, and does no hand work
- * for any? A pump that was started or taken over a moment ago is not settled.
+ * Are they settled: has each made what the new program needs to take it over, and does no hand
+ * work for any? A pump that was started or taken over a moment ago is not settled.
  */
 const char *pumps_why_not_taken(const struct pumps *all);
 bool pumps_are_settled(const struct pumps *all);

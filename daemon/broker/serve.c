@@ -188,6 +188,7 @@ void on_log(struct pump *p, const struct link_log *m)
 void on_classed(struct pump *p, const struct link_count *m)
 {
 	p->policy = m->n;
+	p->classed = true;
 }
 
 void on_over(struct pump *p, const struct link_nothing *m)

@@ -56,7 +56,7 @@ static int devmem_done(struct errand *e, const struct hand_reply *r, int *fd, st
 
 static const struct errand_kind zcrx_kind = {.deadline_ms = DEADLINE_MS,
 					     .gives = true,
-					     .takes_ring = true,
+					     .takes = true,
 					     .shown = errand_charge,
 					     .done = zcrx_done};
 static const struct errand_kind devmem_kind = {.deadline_ms = DEADLINE_MS,

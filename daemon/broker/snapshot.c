@@ -169,7 +169,7 @@ static int round_read(struct reading *r)
 static int report_read(struct reading *r)
 {
 	const struct report_memory *m = r->memory;
-	if (report_read_32(&m->version) != REPORT_VERSION) {
+	if (!m || report_read_32(&m->version) != REPORT_VERSION) {
 		r->client->unreadable = 1;
 		return 0;
 	}
@@ -189,7 +189,7 @@ int snapshot_add(struct snapshot *s, const struct snapshot_who *who, struct repo
 	if (reserve(&s->clients, &s->room_clients, s->n_clients, 1, sizeof(*s->clients)) < 0)
 		return -ENOMEM;
 	s->clients[s->n_clients++] =
-		(struct snapshot_client){.who = *who, .report = report_ref(report)};
+		(struct snapshot_client){.who = *who, .report = report ? report_ref(report) : NULL};
 	return 0;
 }
 
@@ -201,7 +201,7 @@ int snapshot_read(struct snapshot *s)
 		uint32_t own = pauses < PAUSES_CLIENT ? pauses : PAUSES_CLIENT;
 		struct reading r = {.s = s,
 				    .client = c,
-				    .memory = report_memory(c->report),
+				    .memory = c->report ? report_memory(c->report) : NULL,
 				    .pauses = own,
 				    .queues = s->n_queues,
 				    .flows = s->n_flows,

@@ -59,7 +59,7 @@ struct snapshot {
 	size_t room_clients, room_queues, room_flows, room_texts;
 };
 
-/* Notes one more client. Returns 0 or -ENOMEM. */
+/* Notes one more client. report NULL: it is not there yet. Returns 0 or -ENOMEM. */
 int snapshot_add(struct snapshot *s, const struct snapshot_who *who, struct report *report);
 
 /* Reads what all of them report. Returns 0 or -ENOMEM. */

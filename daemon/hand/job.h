@@ -7,8 +7,9 @@
  *
  * The broker never has a descriptor of a client's object, since to close it can take for ever. The
  * broker sends the pump one end of a socket pair (LINK_GIVE), of which the hand has the other, and
- * the pump sends the descriptor by it. A ring cannot be sent: the hand takes it from the pump by
- * its number (pidfd_getfd).
+ * the pump sends the descriptor by it. A ring cannot be sent, and a pump that a new broker takes
+ * over has no link yet by which it could be asked: there the hand takes descriptors from the pump
+ * by their numbers (pidfd_getfd).
  *
  * Memory that a client has to be charged for the hand shows to the broker, which charges it: a
  * reply HAND_SHOWN with descriptors of memfds, which keep nobody waiting. The broker answers with
@@ -33,7 +34,8 @@
 #define HAND_SOCKET_FD 3                   /* to the broker */
 #define HAND_FIRST_FD  4                   /* the first of what else it inherits */
 #define HAND_GIVEN_FD  HAND_FIRST_FD       /* the socket by which the pump sends descriptors */
-#define HAND_PUMP_FD   (HAND_FIRST_FD + 1) /* HAND_ZCRX: the pump's pidfd */
+#define HAND_LINK_FD   HAND_FIRST_FD       /* HAND_LINK: the pump's end of its new link */
+#define HAND_PUMP_FD   (HAND_FIRST_FD + 1) /* HAND_ZCRX, HAND_LINK: the pump's pidfd */
 #define HAND_FDS_MAX   2
 #define HAND_RXQS_MAX  16
 
@@ -45,6 +47,7 @@ enum hand_kind {
 	HAND_FACTS,  /* reads what a socket says of itself. The pump gives it; returns its network
 			namespace, if that is another one and can be had */
 	HAND_UDMABUF, /* makes a dma-buf of a memfd. The pump gives it; returns the dma-buf */
+	HAND_LINK,    /* gives a pump its end of a new link; returns the memfd of its report */
 };
 
 struct hand_files {
@@ -66,6 +69,11 @@ struct hand_udmabuf {
 	uint64_t bytes; /* the dma-buf has so many of the memfd's first bytes */
 };
 
+struct hand_link {
+	int32_t next, report; /* the pump's numbers, see daemon/link/start.h */
+	uint64_t report_bytes;
+};
+
 struct hand_devmem {
 	uint32_t ifindex, n;
 	uint32_t rxqs[HAND_RXQS_MAX];
@@ -79,6 +87,7 @@ struct hand_job {
 		struct hand_zcrx zcrx;
 		struct hand_devmem devmem;
 		struct hand_udmabuf udmabuf;
+		struct hand_link link;
 	};
 };
 
@@ -91,6 +100,7 @@ enum hand_fault {
 	HAND_DENIED,        /* the system does not let it take descriptors of a pump */
 	HAND_NO_DESCRIPTOR, /* the pump has no descriptor of the ring's number */
 	HAND_NOT_A_RING,
+	HAND_NOT_A_LINK,
 	HAND_NOT_MEMORY, /* not a memfd that cannot shrink, or not a dma-buf, as the job wants it */
 	HAND_TOO_SMALL,
 	HAND_KERNEL, /* the kernel refuses, as error says */

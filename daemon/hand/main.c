@@ -61,6 +61,8 @@ static int work(const struct hand_job *job, struct hand_reply *reply)
 		return work_devmem(&job->devmem, reply);
 	case HAND_FACTS:
 		return work_facts(reply);
+	case HAND_LINK:
+		return work_link(&job->link, reply);
 	default:
 		work_over(reply, -EINVAL);
 		return -1;

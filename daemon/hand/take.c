@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 #define DMA_BUF_MAGIC 0x444d4142
 #endif
 
-static enum hand_fault take(int *ret, int pidfd, int number, int *ret_error)
+enum hand_fault take_file(int *ret, int pidfd, int number, int *ret_error)
 {
 	int fd = pidfd_getfd(pidfd, number, 0);
 	*ret_error = fd < 0 ? -errno : 0;
@@ -42,10 +43,31 @@ static bool is_ring(int fd)
 enum hand_fault take_ring(int *ret, int pidfd, int number, int *ret_error)
 {
 	int fd = -1;
-	enum hand_fault fault = take(&fd, pidfd, number, ret_error);
+	enum hand_fault fault = take_file(&fd, pidfd, number, ret_error);
 	if (fault == HAND_DONE && !is_ring(fd)) {
 		*ret_error = -EINVAL;
 		return HAND_NOT_A_RING;
+	}
+	if (fault == HAND_DONE)
+		*ret = fd;
+	return fault;
+}
+
+static bool is_link(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t bytes = sizeof(int);
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes) == 0 && domain == AF_UNIX &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 && type == SOCK_SEQPACKET;
+}
+
+enum hand_fault take_link(int *ret, int pidfd, int number, int *ret_error)
+{
+	int fd = -1;
+	enum hand_fault fault = take_file(&fd, pidfd, number, ret_error);
+	if (fault == HAND_DONE && !is_link(fd)) {
+		*ret_error = -EINVAL;
+		return HAND_NOT_A_LINK;
 	}
 	if (fault == HAND_DONE)
 		*ret = fd;

@@ -17,6 +17,9 @@
 enum hand_fault take_given(int fds[MSG_FDS_MAX], uint32_t *ret_nfds, int *ret_error);
 /* Duplicates the pump's descriptor of that number, which has to be a ring's. */
 enum hand_fault take_ring(int *ret, int pidfd, int number, int *ret_error);
+/* The same of an end of a link; and of any file. */
+enum hand_fault take_link(int *ret, int pidfd, int number, int *ret_error);
+enum hand_fault take_file(int *ret, int pidfd, int number, int *ret_error);
 
 /* Is it a memfd that holds that many bytes at least, and cannot shrink? */
 enum hand_fault check_memfd(int fd, uint64_t bytes, int *ret_error);

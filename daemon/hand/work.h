@@ -14,6 +14,7 @@ int work_zcrx(const struct hand_zcrx *z, struct hand_reply *reply);
 int work_udmabuf(const struct hand_udmabuf *u, struct hand_reply *reply);
 int work_devmem(const struct hand_devmem *d, struct hand_reply *reply);
 int work_facts(struct hand_reply *reply);
+int work_link(const struct hand_link *l, struct hand_reply *reply);
 
 /*
  * Shows the broker memfds and waits for its answer. Then *reply is HAND_DONE, and the job goes on;

@@ -8,8 +8,10 @@
 #define START_REPORT 5 /* daemon/common/report.h */
 
 /*
- * Another end of a link, which nobody else has: a broker that comes later takes it from the pump
- * (pidfd_getfd). The pump puts it there.
+ * One end of a socket pair of the pump's. The pump waits at the other end for a broker that comes
+ * later. That one makes a link and starts a hand, which takes this end (pidfd_getfd) and sends by
+ * it one message, a header with the descriptor of the pump's end of the link. The broker itself has
+ * none of both ends: whoever has the same socket as a pump can be made to wait.
  */
 #define START_NEXT 6
 

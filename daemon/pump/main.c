@@ -41,9 +41,10 @@ struct pump {
 	struct report *report;
 	int ended;          /* eventfd: the client's thread has ended */
 	int flights;        /* what it has not read yet; or -1 */
-	int next;           /* this end of the link that the next broker takes; or -1 */
-	int next_ms;        /* after so long it is tried again to make this link */
-	int64_t next_at;    /* when it is tried (clock.h); INT64_MAX: there is a link */
+	int next;           /* here the link of the next broker comes in; or -1 */
+	int next_ms;        /* after so long it is tried again to make the pair for that */
+	int64_t next_at;    /* when it is tried (clock.h); INT64_MAX: there is one */
+	int spare;          /* is closed when a link comes in: so there is a number for it */
 	uint32_t orphan_ms; /* for so long the client goes on without a broker */
 	bool foreign;       /* the broker's release is too far from this one: it is asked nothing */
 	int64_t alone_until; /* there is no broker, and until then (clock.h) one may come; or -1 */
@@ -175,7 +176,7 @@ static int link_turn(struct pump *p)
 	return r == -EOPNOTSUPP ? 0 : r; /* of another release */
 }
 
-/* Makes another link, of which the next broker takes its end. Returns 0 or a negative errno. */
+/* Makes the pair by which the next broker's link comes. Returns 0 or a negative errno. */
 static int next_make(struct pump *p)
 {
 	int pair[2];
@@ -229,7 +230,7 @@ static void client_gone(struct pump *p)
 	ask_tell(&(union link_any){0}, LINK_OVER);
 }
 
-/* The next one takes the other end of a link that was made for it, if there is one by then. */
+/* The next one gives this pump a link, if the pair for that is there by then. */
 static void broker_gone(struct pump *p)
 {
 	p->alone_until = clock_until((int)p->orphan_ms);
@@ -246,7 +247,7 @@ static void give_up(struct pump *p)
 }
 
 /*
- * There may be no descriptor left for the next link, or no memory: then it is tried again, less and
+ * There may be no descriptor left for the next pair, or no memory: then it is tried again, less and
  * less often. Until then its number stays in use, by what no broker takes for a link.
  */
 static void next_try(struct pump *p)
@@ -260,16 +261,55 @@ static void next_try(struct pump *p)
 		fd_close(START_NEXT);
 }
 
-/* A broker has the other end of the next link, and said something. */
+static void spare_make(struct pump *p)
+{
+	if (p->spare < 0)
+		p->spare = fcntl(START_REPORT, F_DUPFD_CLOEXEC, START_NEXT + 1);
+}
+
+/*
+ * The link that came, or a negative errno: there may be no descriptor left. Then it stays there. If
+ * a broker was killed after it had sent one, a newer one follows.
+ */
+static int link_come(int sock)
+{
+	union msg_any m;
+	int link = -EAGAIN, fds[MSG_FDS_MAX];
+	uint32_t n = 0;
+	while (wire_recv(sock, &m, fds, &n, MSG_DONTWAIT | MSG_PEEK) > 0 && n > 0) {
+		fd_close(link);
+		link = fds[0];
+		wire_close(fds + 1, n - 1);
+		recv(sock, &m, sizeof(m), MSG_DONTWAIT);
+	}
+	return link;
+}
+
+/*
+ * A broker sends the link. Another pair takes the place of the one by which it came, for the broker
+ * after that one. Whose hand has taken the old one by then sends before the shutdown, and that link
+ * counts; or gets an error, and tries again.
+ */
 static void broker_came(struct pump *p)
 {
-	p->alone_until = -1;
-	p->foreign = false;
-	dup3(p->next, START_LINK, O_CLOEXEC);
-	fd_close(p->next);
+	p->spare = fd_close(p->spare);
+	int sock = p->next, link = link_come(sock);
+	if (link < 0) {
+		poll(NULL, 0, NEXT_FIRST_MS);
+		return;
+	}
 	p->next = -1;
 	p->next_ms = NEXT_FIRST_MS;
 	next_try(p);
+	shutdown(sock, SHUT_RD);
+	int late = link_come(sock);
+	fd_close(sock);
+	p->alone_until = -1;
+	p->foreign = false;
+	dup3(late < 0 ? link : late, START_LINK, O_CLOEXEC);
+	fd_close(link);
+	fd_close(late);
+	spare_make(p);
 	ask_init(START_LINK);
 }
 
@@ -305,6 +345,7 @@ int main(void)
 	struct pump p = {.ended = -1,
 			 .flights = -1,
 			 .next = -1,
+			 .spare = -1,
 			 .next_at = INT64_MAX,
 			 .alone_until = -1};
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
@@ -317,6 +358,7 @@ int main(void)
 	mallopt(M_ARENA_MAX, 1); /* its threads seldom allocate at the same time */
 	ask_init(START_LINK);
 	int r = next_make(&p); /* first: its number is free still */
+	spare_make(&p);
 	if (r == 0)
 		r = lower_self();
 	if (r == 0)

@@ -14,6 +14,7 @@ enum order_what {
 	ORDER_GIVE,     /* asks for `type`, and gives what came with this */
 	ORDER_KEEP,     /* asks for `type`, and gives nothing */
 	ORDER_SEND_FDS, /* sends what came with this by the link itself */
+	ORDER_PLACE,    /* has what came with this as its descriptor number `type` */
 };
 
 struct order {

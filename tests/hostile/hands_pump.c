@@ -81,6 +81,11 @@ static int64_t send_fd(int fd)
 	return wire_send(START_LINK, &m.hdr, &fd, 0);
 }
 
+static int64_t place(int fd, uint32_t number)
+{
+	return dup2(fd, (int)number) < 0 ? -errno : 0;
+}
+
 /* What it was given it never closes: that would make it wait itself. */
 static void serve(void)
 {
@@ -94,6 +99,7 @@ static void serve(void)
 			setsockopt(START_CLIENT, SOL_SOCKET, SO_PASSRIGHTS, &(int){1}, sizeof(int));
 		const struct outcome out = {o->what == ORDER_BEGIN      ? 0
 					    : o->what == ORDER_SEND_FDS ? send_fd(fd)
+					    : o->what == ORDER_PLACE    ? place(fd, o->type)
 									: ask(o, fd)};
 		send(START_CLIENT, &out, sizeof(out), MSG_NOSIGNAL);
 	}

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -22,6 +23,8 @@
 #include <cmocka.h>
 
 #include "daemon/link/link.h"
+#include "daemon/link/start.h"
+#include "proto/wire.h"
 #include "tests/hand/objects.h"
 #include "tests/hostile/hands_order.h"
 #include "tests/hostile/raw.h"
@@ -29,12 +32,16 @@
 
 #define BYTES     4096
 #define AREA      65536
-#define ALL_HANDS 8     /* of one user */
-#define STOP_MS   15000 /* pumps have 5 s */
+#define ALL_HANDS 8 /* of one user */
+#define PLACES \
+	2 /* where a pump has the file instead; a hand of the next broker gets stuck by each */
+#define STOP_MS 15000 /* pumps have 5 s */
 
-static int trap = -1;   /* the file; nobody here closes it while its server answers nothing */
-static bool has_option; /* the kernel knows SO_PASSRIGHTS */
-static char other[64];  /* the socket of another class */
+static const char *file; /* of the FUSE */
+static int trap = -1;    /* it; nobody here closes it while its server answers nothing */
+static pid_t keeper;     /* has it, too */
+static bool has_option;  /* the kernel knows SO_PASSRIGHTS */
+static char other[64];   /* the socket of another class */
 
 static void tell(const struct raw *r, enum order_what what, uint16_t type, int fd)
 {
@@ -124,7 +131,7 @@ static void a_file_that_cannot_be_closed_holds_a_hand_only(void **state)
 	struct raw r, neighbour;
 	(void)state;
 	connect_to_hostile(&r);
-	for (int i = 1; i < ALL_HANDS; i++) {
+	for (int i = 1 + PLACES; i < ALL_HANDS; i++) {
 		uint16_t type = i % 2 ? LINK_FILE : LINK_UDMABUF;
 		assert_int_equal(order(&r, ORDER_GIVE, type, trap), -EINVAL);
 	}
@@ -141,6 +148,78 @@ static void a_file_that_cannot_be_closed_holds_a_hand_only(void **state)
 	close(memfd);
 	assert_int_equal(hear(&r), -EBUSY);
 	raw_close(&r);
+}
+
+/* What a broker that comes wants of these pumps is the file: they cannot be taken over. */
+static void place_the_file(const struct raw pumps[PLACES], int fd)
+{
+	tell(&pumps[0], ORDER_PLACE, START_NEXT, fd);
+	tell(&pumps[1], ORDER_PLACE, START_REPORT, fd);
+}
+
+/*
+ * Opens the file, which can be opened once, in another process. A child of this one, the next
+ * broker, would close it before it is executed.
+ */
+static void keep_file(const struct raw pumps[PLACES], int to)
+{
+	const struct msg_hdr m = {.size = sizeof(m), .nfds = 1};
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	int fd = open(file, O_RDWR | O_CLOEXEC);
+	place_the_file(pumps, fd);
+	wire_send(to, &m, &fd, 0);
+	for (;;)
+		pause();
+}
+
+static void the_next_broker_takes_no_file_that_cannot_be_closed(void **state)
+{
+	struct raw pumps[PLACES];
+	union msg_any m;
+	int pair[2], fds[MSG_FDS_MAX];
+	uint32_t n;
+	(void)state;
+	connect_to_hostile(&pumps[0]);
+	connect_to_hostile(&pumps[1]);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	keeper = fork();
+	if (keeper == 0)
+		keep_file(pumps, pair[1]);
+	assert_int_equal(hear(&pumps[0]), 0);
+	assert_int_equal(hear(&pumps[1]), 0);
+	harness_broker_kill(&zcrxd, 0);
+	others_are_served();
+	assert_true(wire_recv(pair[0], &m, fds, &n, 0) > 0 && n == 1);
+	trap = fds[0];
+	close(pair[0]);
+	close(pair[1]);
+	raw_close(&pumps[0]);
+	raw_close(&pumps[1]);
+}
+
+static bool is_upgraded(void)
+{
+	usleep(50000); /* an upgrade waits for who reads the status */
+	char *status = world_status();
+	bool is = strstr(status, "\"done\":1,") != NULL;
+	free(status);
+	return is;
+}
+
+static void an_upgrade_takes_no_file_that_cannot_be_closed(void **state)
+{
+	struct raw pumps[PLACES];
+	(void)state;
+	connect_to_hostile(&pumps[0]);
+	connect_to_hostile(&pumps[1]);
+	place_the_file(pumps, trap);
+	assert_int_equal(hear(&pumps[0]), 0);
+	assert_int_equal(hear(&pumps[1]), 0);
+	assert_int_equal(kill(zcrxd.pid, SIGUSR2), 0);
+	WORLD_UNTIL(is_upgraded());
+	others_are_served();
+	raw_close(&pumps[0]);
+	raw_close(&pumps[1]);
 }
 
 static void sigterm_ends_it_all_the_same(void **state)
@@ -161,12 +240,13 @@ static bool option_is_known(void)
 
 int main(void)
 {
-	const char *file;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(what_is_a_memfd_is_charged, world_is_empty),
 		/* From here on pumps do not end, either: they have the file. */
+		cmocka_unit_test(the_next_broker_takes_no_file_that_cannot_be_closed),
 		cmocka_unit_test(no_descriptor_comes_by_the_link),
 		cmocka_unit_test(a_file_that_cannot_be_closed_holds_a_hand_only),
+		cmocka_unit_test(an_upgrade_takes_no_file_that_cannot_be_closed),
 		cmocka_unit_test(sigterm_ends_it_all_the_same),
 	};
 	struct fuse *fuse = geteuid() == 0 ? fuse_start(&file) : NULL;
@@ -175,7 +255,6 @@ int main(void)
 		return 77;
 	}
 	has_option = option_is_known();
-	/* Before the file is open: a child of this process would close it. */
 	char config[256];
 	snprintf(other, sizeof(other), "/tmp/zcrxd-hands-%d", (int)getpid());
 	snprintf(config, sizeof(config),
@@ -183,8 +262,11 @@ int main(void)
 		 "[class other]\nsocket=%s\n",
 		 other);
 	world_start(config);
-	trap = open(file, O_RDWR | O_CLOEXEC);
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	fuse_end(fuse);
+	if (keeper > 0) {
+		kill(keeper, SIGKILL);
+		waitpid(keeper, NULL, 0);
+	}
 	return failed;
 }
