@@ -28,7 +28,7 @@ enum {
 	CLIENTS = 4,
 	STREAMS = 4, /* of each */
 	UPGRADES = 10,
-	ORPHAN_S = 1,
+	ORPHAN_S = 5, /* longer than an upgrade takes on a busy machine */
 	HANDS_FAIL = 3,
 	FILES_EACH = 3, /* area, completions, refills */
 	BETWEEN_MS = 100,
@@ -93,7 +93,7 @@ static int setup(void **state)
 	install(UPGRADE_NOW);
 	place(path, "zcrxd");
 	setenv("ZCRX_DAEMON", path, 1);
-	world_start("[pumps]\norphan-seconds=1\n"
+	world_start("[pumps]\norphan-seconds=5\n"
 		    "[class default]\nsessions=1000\nqueues=1000\nareas=1000\narea-bytes=4G\n");
 	return 0;
 }
