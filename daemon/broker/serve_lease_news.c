@@ -69,7 +69,8 @@ static const char told_before[] = "What the broker before told.";
 static void lease_again_one(struct pump *p, const struct record_entry *e, uint32_t number)
 {
 	struct held_lease *h = calloc(1, sizeof(*h));
-	const struct lease_was was = {.nic = e->as_lease.nic,
+	const struct lease_was was = {.user = p->who.user,
+				      .nic = e->as_lease.nic,
 				      .ifindex = e->as_lease.ifindex,
 				      .rxqs = e->as_lease.rxqs,
 				      .n = e->as_lease.n,

@@ -43,6 +43,7 @@ struct user {
 	uid_t uid;
 	uint64_t references;
 	uint64_t used[ACCOUNT_KINDS];
+	uint64_t hardware; /* queues, in leases */
 	struct rates rates;
 };
 
@@ -228,15 +229,18 @@ uint64_t account_most(const struct limits *l, enum account_kind kind)
 	return kind == ACCOUNT_FILES ? limits_files(l) : l->most[kind];
 }
 
+static int charge(uint64_t *used, uint64_t most, uint64_t n)
+{
+	if (n > 0 && (*used > most || n > most - *used))
+		return -EDQUOT;
+	*used += n;
+	return 0;
+}
+
 int account_charge(struct user *u, enum account_kind kind, uint64_t n)
 {
-	int r = -EDQUOT;
 	pthread_mutex_lock(&accounts.lock);
-	uint64_t most = account_most(&u->pool->limits, kind), used = u->used[kind];
-	if (n == 0 || (used <= most && n <= most - used)) {
-		u->used[kind] += n;
-		r = 0;
-	}
+	int r = charge(&u->used[kind], account_most(&u->pool->limits, kind), n);
 	pthread_mutex_unlock(&accounts.lock);
 	return r;
 }
@@ -325,6 +329,29 @@ bool account_lease(struct user *u, uint64_t now_ns, uint64_t *ret_wait_s)
 	}
 	pthread_mutex_unlock(&accounts.lock);
 	return within;
+}
+
+int account_hardware(struct user *u, uint32_t n)
+{
+	pthread_mutex_lock(&accounts.lock);
+	int r = charge(&u->hardware, account_most(&u->pool->limits, ACCOUNT_QUEUES), n);
+	pthread_mutex_unlock(&accounts.lock);
+	return r;
+}
+
+void account_hardware_release(struct user *u, uint32_t n)
+{
+	pthread_mutex_lock(&accounts.lock);
+	assert(u->hardware >= n);
+	u->hardware -= n;
+	pthread_mutex_unlock(&accounts.lock);
+}
+
+void account_hardware_take(struct user *u, uint32_t n)
+{
+	pthread_mutex_lock(&accounts.lock);
+	u->hardware += n;
+	pthread_mutex_unlock(&accounts.lock);
 }
 
 uint64_t account_used(const char *pool, uint64_t ret_used[ACCOUNT_KINDS])

@@ -77,6 +77,16 @@ bool account_request(struct user *u, uint64_t now_ns);
  */
 bool account_lease(struct user *u, uint64_t now_ns, uint64_t *ret_wait_s);
 
+/*
+ * Charges the n hardware queues of a lease, of which a user may have as many as queues, from before
+ * they are leased until nobody has them any more. Returns 0 or -EDQUOT.
+ */
+int account_hardware(struct user *u, uint32_t n);
+void account_hardware_release(struct user *u, uint32_t n);
+
+/* Charges those of a lease of the broker before, whatever the limit. */
+void account_hardware_take(struct user *u, uint32_t n);
+
 /* No less than a user has now or can have before the limits change. */
 uint64_t account_bound(const struct user *u, enum account_kind kind);
 

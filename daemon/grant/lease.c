@@ -17,6 +17,7 @@
 
 struct lease {
 	struct leases *nic;
+	struct user *user; /* a reference; it is charged the queues */
 	struct guarded guarded;
 	uint32_t next; /* of guarded.rxqs: the queue that the next rule steers to */
 };
@@ -34,12 +35,20 @@ static int say_few(const char *name, uint32_t n, char why[NIC_SENTENCE_BYTES])
 	return -EBUSY;
 }
 
-/* Charges the user one lease, if it may have one more. */
-static int charge(struct user *user, char why[NIC_SENTENCE_BYTES])
+/* Charges the user one lease and its queues, if it may have these. */
+static int charge(const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES])
 {
 	uint64_t wait_s;
-	if (account_lease(user, clock_ns(), &wait_s))
+	if (account_hardware(wish->user, wish->n) < 0) {
+		snprintf(why, NIC_SENTENCE_BYTES,
+			 "Your user has as many hardware queues as it may, or would have more "
+			 "(queues= of its class in zcrxd.conf); one that was closed counts until "
+			 "the kernel has let go of it.");
+		return -EDQUOT;
+	}
+	if (account_lease(wish->user, clock_ns(), &wait_s))
 		return 0;
+	account_hardware_release(wish->user, wish->n);
 	snprintf(why, NIC_SENTENCE_BYTES,
 		 "Your user has leased hardware queues as often as it may in a minute "
 		 "(leases-per-minute= of its class in zcrxd.conf); try again in %" PRIu64 " s.",
@@ -59,7 +68,7 @@ static int may_look(struct leases *nic, const struct lease_wish *wish, char why[
 		return -ENOMEM;
 	}
 	uint32_t n = pick_free(&nic->pick, wish->class);
-	return n < wish->n ? say_few(name, n, why) : charge(wish->user, why);
+	return n < wish->n ? say_few(name, n, why) : charge(wish, why);
 }
 
 /* Is the NIC there, and the same one as that of the leases it has? */
@@ -89,6 +98,7 @@ static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_
 	int r = find(nic, &ifindex, why);
 	if (r == 0)
 		r = may_look(nic, wish, why);
+	bool charged = r == 0;
 	if (r == 0)
 		r = pick_queues(&nic->pick, &nic->guard, ifindex, nic->left_behind, &l->guarded,
 				why);
@@ -96,8 +106,11 @@ static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_
 	 * its name. */
 	if (r == 0 && nic->n == 0)
 		r = leases_make_ready(nic, why);
-	if (r < 0)
+	if (r < 0) {
+		account_hardware_release(wish->user, charged ? wish->n : 0);
 		return r;
+	}
+	l->user = user_ref(wish->user);
 	leases_add(nic, &l->guarded, ifindex);
 	return 0;
 }
@@ -157,8 +170,11 @@ int lease_again(struct lease **ret, const struct lease_was *was)
 	int r = nic->n > 0 && nic->ifindex != was->ifindex
 			? -ENODEV
 			: pick_again(&nic->pick, was->rxqs, was->n);
-	if (r == 0)
+	if (r == 0) {
+		l->user = user_ref(was->user);
+		account_hardware_take(l->user, was->n);
 		leases_add(nic, &l->guarded, was->ifindex);
+	}
 	pthread_mutex_unlock(&nic->guard.lock);
 	if (r < 0)
 		free(l);
@@ -188,6 +204,8 @@ void lease_end(struct lease *l)
 	pthread_mutex_lock(&nic->guard.lock);
 	leases_remove(nic, &l->guarded);
 	pthread_mutex_unlock(&nic->guard.lock);
+	account_hardware_release(l->user, l->guarded.n);
+	user_put(l->user);
 	free(l);
 }
 

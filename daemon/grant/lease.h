@@ -25,7 +25,7 @@ struct policy_class;
 /* Who wants queues, and which. */
 struct lease_wish {
 	const struct policy_class *class;
-	struct user *user; /* is charged one lease */
+	struct user *user; /* is charged one lease, and its queues until it has ended */
 	uint32_t backend;  /* enum msg_backend: what the queues are for */
 	const char *nic;   /* the interface's name; "": any */
 	uint32_t n;        /* how many queues, at most LEASE_QUEUES_MAX */
@@ -34,13 +34,14 @@ struct lease_wish {
 
 /*
  * Leases free queues of one NIC. Returns 0, or a negative errno with a sentence in why: -EACCES if
- * the class may lease none, -EDQUOT if the user had as many leases as it may in this minute,
- * -ESHUTDOWN after leases_done(). Queues that packets of others are led to are left out.
+ * the class may lease none, -EDQUOT if the user had as many leases as it may in this minute or
+ * would have more hardware queues than it may, -ESHUTDOWN after leases_done(). Queues that packets of others are led to are left out.
  */
 int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES]);
 
 /* A lease of the zcrxd before. */
 struct lease_was {
+	struct user *user;
 	const char *nic;
 	uint32_t ifindex;
 	const uint32_t *rxqs;

@@ -308,6 +308,24 @@ static void *charge_and_release(void *peer)
 	return NULL;
 }
 
+static void hardware_queues_are_limited_by_queues(void **state)
+{
+	(void)state;
+	struct user *u = get(ALICE);
+	assert_int_equal(account_charge(u, ACCOUNT_QUEUES, LIMIT), 0);
+	assert_int_equal(account_hardware(u, LIMIT + 1), -EDQUOT);
+	assert_int_equal(account_hardware(u, LIMIT - 1), 0);
+	assert_int_equal(account_hardware(u, 2), -EDQUOT);
+	assert_int_equal(account_hardware(u, 1), 0);
+	account_hardware_take(u, 3);
+	account_hardware_release(u, LIMIT);
+	assert_int_equal(account_hardware(u, LIMIT - 3), 0);
+	assert_int_equal(account_hardware(u, 1), -EDQUOT);
+	account_hardware_release(u, LIMIT);
+	account_release(u, ACCOUNT_QUEUES, LIMIT);
+	user_put(u);
+}
+
 static void threads_may_charge_at_once(void **state)
 {
 	(void)state;
@@ -357,6 +375,7 @@ int main(void)
 		CASE(a_class_asks_for_no_more_than_the_users_it_may_have),
 		CASE(lower_limits_leave_what_is_there),
 		CASE(whoever_makes_room_does_not_take_the_class_along),
+		CASE(hardware_queues_are_limited_by_queues),
 		CASE(threads_may_charge_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

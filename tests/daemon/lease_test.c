@@ -108,6 +108,7 @@ static int setup(void **state)
 	strcpy(policy.classes->nics.nics[0].name, NIC);
 	strcpy(policy.classes->nics.nics[1].name, GONE);
 	policy.classes->limits.leases_per_minute = LEASES;
+	policy.classes->limits.most[ACCOUNT_QUEUES] = 1;
 	/* A zcrxd that died left this, and the NIC is away. */
 	assert_int_equal(journal_write(state_dir, &before), 0);
 	made_up.changed = made_up.away = true;
@@ -172,7 +173,7 @@ static void one_that_was_away_at_the_start_is_put_back(void **state)
 static void a_nic_stays_ready_for_a_while(void **state)
 {
 	(void)state;
-	for (int i = 0; i < LEASES - 1; i++) {
+	for (int i = 0; i < LEASES - 2; i++) {
 		struct opening o = {0};
 		take(&o);
 		assert_int_equal(o.r, 0);
@@ -193,6 +194,23 @@ static void a_nic_stays_ready_for_a_while(void **state)
 	assert_put_back_by_and_by();
 	assert_true(clock_ns() - before_ns >= NS_A_SECOND);
 	assert_int_equal(leases_look(), UINT64_MAX);
+}
+
+/* From before it is taken until it has ended. */
+static void a_lease_is_charged_its_queues(void **state)
+{
+	(void)state;
+	struct opening o = {0};
+	nic.linger_seconds = 0;
+	take(&o);
+	assert_int_equal(o.r, 0);
+	assert_int_equal(account_hardware(user, 1), -EDQUOT);
+	lease_end(o.lease);
+	assert_int_equal(account_hardware(user, 1), 0);
+	take(&o);
+	assert_int_equal(o.r, -EDQUOT);
+	assert_non_null(strstr(o.why, "(queues= of its class"));
+	account_hardware_release(user, 1);
 }
 
 static void leases_of_a_user_are_limited(void **state)
@@ -266,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_that_was_away_at_the_start_is_put_back),
 		cmocka_unit_test(a_nic_stays_ready_for_a_while),
+		cmocka_unit_test(a_lease_is_charged_its_queues),
 		cmocka_unit_test(leases_of_a_user_are_limited),
 		cmocka_unit_test(the_end_waits_for_a_lease_that_is_being_taken),
 	};
