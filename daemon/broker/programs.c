@@ -61,6 +61,9 @@ static int spawn(const struct program *p, const int *apart, pid_t *ret)
 	posix_spawnattr_init(&attributes);
 	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDOUT_FILENO);
+#ifndef ZCRXD_SANITIZED /* they report there */
+	posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDERR_FILENO);
+#endif
 	for (unsigned i = 0; i < p->nfds; i++)
 		posix_spawn_file_actions_adddup2(&files, apart[i], PROGRAM_FIRST_FD + (int)i);
 	posix_spawn_file_actions_addclosefrom_np(&files, PROGRAM_FIRST_FD + (int)p->nfds);

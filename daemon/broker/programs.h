@@ -31,9 +31,9 @@ struct program {
 };
 
 /*
- * Starts the program. Its standard input and output are /dev/null, its standard error is this
- * process's; it has the given descriptors and no others. No signal is blocked or ignored. Returns 0
- * or a negative errno.
+ * Starts the program. Its standard input, output and error are /dev/null: what a pump has to say
+ * for the log comes by the link, where it is counted and cleaned. It has the given descriptors and
+ * no others. No signal is blocked or ignored. Returns 0 or a negative errno.
  */
 int program_spawn(const struct program *p, pid_t *ret);
 

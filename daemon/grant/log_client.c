@@ -51,6 +51,7 @@ static void share_end(struct share *s)
 		[LOG_REPLIES_UNREAD] = "replies not read",
 		[LOG_EXHAUSTED] = "out of file descriptors or memory",
 		[LOG_RULES] = "ntuple rules",
+		[LOG_PUMP] = "ends of pumps",
 	};
 	bool of_others = s >= all.others && s < all.others + LOG_CAUSES;
 	if (s->left_out && of_others)

@@ -17,6 +17,7 @@ enum log_cause {
 	LOG_REPLIES_UNREAD,
 	LOG_EXHAUSTED,
 	LOG_RULES,
+	LOG_PUMP, /* how it ended */
 	LOG_CAUSES
 };
 

@@ -10,25 +10,30 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/size.h"
+#include "daemon/grant/log_client.h"
+#include "daemon/link/link.h"
+#include "daemon/link/start.h"
 
 #define LENGTH_MAX 256
 
 /*
- * Says which call it was. The process ends by the same signal: SA_RESETHAND. A thread that blocks
- * the signal is ended by the kernel without this.
+ * Tells the broker which call it was. The process ends by the same signal: SA_RESETHAND. A thread
+ * that blocks the signal is ended by the kernel without this.
  */
 static void violated(int signal, siginfo_t *info, void *context)
 {
-	char line[96];
+	struct link_log m = {.hdr = {.size = sizeof(m), .type = LINK_LOG},
+			     .cause = LOG_PUMP,
+			     .priority = 3};
 	(void)context;
-	int n = snprintf(line, sizeof(line),
-			 "<3>the sandbox ended this pump: it made system call %d\n",
-			 info->si_syscall);
-	(void)!write(STDERR_FILENO, line, (size_t)n);
+	snprintf(m.line, sizeof(m.line), "the sandbox ended the pump: it made system call %d",
+		 info->si_syscall);
+	send(START_LINK, &m, sizeof(m), MSG_DONTWAIT | MSG_NOSIGNAL);
 	raise(signal);
 }
 

@@ -23,6 +23,7 @@
 #include "daemon/ask/ask.h"
 #include "daemon/common/log.h"
 #include "daemon/common/report.h"
+#include "daemon/grant/log_client.h"
 #include "daemon/link/start.h"
 #include "daemon/pump/client.h"
 #include "daemon/pump/flight.h"
@@ -364,7 +365,8 @@ int main(void)
 	if (r == 0)
 		r = begin(&p);
 	if (r < 0) {
-		log_error("zcrx-pump: %s", strerrordesc_np(-r));
+		log_client(3, p.who.uid, p.who.class, LOG_PUMP, "the pump cannot begin: %s",
+			   strerrordesc_np(-r));
 		return EXIT_FAILURE;
 	}
 	serve(&p);

@@ -87,6 +87,9 @@ bool allowed_prepare(void);
 /* What a pump has to be able to do in the whole sandbox. Returns how many things it could not. */
 int allowed_try(const struct world *w, struct stage *s);
 
+/* Is all as it should be where there is less than that? */
+bool fallbacks_hold(void);
+
 /* The world's things, as another user. Exits if they cannot be had. */
 void world_make(struct world *w);
 /* Files and servers only, as the caller: parent and sibling are the caller's to fill in. */

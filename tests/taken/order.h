@@ -11,6 +11,9 @@
 /* AREA_DEL with this number takes the pump over; from then on it takes orders only. */
 #define TAKE_OVER 0x7a6b3c5du
 
+/* What no terminal of an administrator's is to see. */
+#define ESCAPE "\x1b]0;taken\n"
+
 enum order_what {
 	ORDER_KEEP_FDS, /* what comes with it gets the numbers FD_TCP4 and so on */
 	ORDER_RINGS,    /* makes rings; do they take what they are for? 0, or a negative errno */
@@ -18,6 +21,7 @@ enum order_what {
 	ORDER_ASK,      /* asks the broker `m`, which has n descriptors (FD_MEMFD) */
 	ORDER_OPEN,     /* opens descriptors until it may open no more; how many it has then */
 	ORDER_MAP,      /* maps memory until it may map no more; how many bytes that was */
+	ORDER_WRITE,    /* writes escape sequences to its standard error */
 	ORDER_SEND,     /* sends the first n bytes of `m` on the link, as they are */
 };
 

@@ -134,6 +134,8 @@ static int64_t obey(struct taken_order *o, const int *fds, size_t nfds, union li
 		return open_all();
 	case ORDER_MAP:
 		return map_all();
+	case ORDER_WRITE:
+		return write(STDERR_FILENO, ESCAPE, sizeof(ESCAPE) - 1) < 0 ? -errno : 0;
 	case ORDER_SEND:
 		return send(START_LINK, &o->m, o->n, MSG_NOSIGNAL) < 0 ? -errno : 0;
 	default:

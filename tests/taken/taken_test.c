@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "base/size.h"
+#include "daemon/grant/log_client.h"
 #include "tests/harness/fds.h"
 #include "tests/hostile/raw.h"
 #include "tests/hostile/world.h"
@@ -155,6 +156,36 @@ static void it_has_no_capability(void **state)
 	line_is(text, "Seccomp:\t", "2");
 }
 
+/* How often the broker's log has this. */
+static int logged(const char *text)
+{
+	char line[1024];
+	int n = 0;
+	FILE *f = fopen(zcrxd.log, "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		n += strstr(line, text) != NULL;
+	fclose(f);
+	return n;
+}
+
+/* It was ended for many system calls; ten lines a minute are told of that. */
+static void it_writes_to_nobodys_terminal(void **state)
+{
+	(void)state;
+	struct taken t;
+	take_over(&t);
+	assert_int_equal(simply(&t, ORDER_WRITE, 0), 0);
+	struct taken_order o = {.what = ORDER_SEND, .n = sizeof(struct link_log)};
+	o.m.as_LOG = (struct link_log){.hdr = {.size = sizeof(struct link_log), .type = LINK_LOG},
+				       .cause = LOG_PUMP,
+				       .line = ESCAPE "x"};
+	assert_int_equal(order(&t, &o, NULL, 0), 0);
+	drop(&t);
+	assert_int_equal(logged("\x1b"), 0);
+	assert_in_range(logged("): the sandbox ended the pump: it made system call "), 1, 40);
+}
+
 /* ---- what it says to the broker ---- */
 
 /* As many requests as are within the rate; nobody's name. */
@@ -210,7 +241,6 @@ static void what_only_the_broker_says_ends_it(void **state)
 	for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
 		struct taken t;
 		struct taken_order o = {.what = ORDER_SEND, .n = link_bytes(types[i])};
-		o.n = o.n ? o.n : sizeof(o.m.hdr);
 		o.m.hdr = (struct msg_hdr){.type = types[i], .size = o.n};
 		take_over(&t);
 		if (order(&t, &o, NULL, 0) != ENDED)
@@ -332,6 +362,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_CASE(it_reaches_nothing_and_nobody),
+		WORLD_CASE(it_writes_to_nobodys_terminal),
 		WORLD_CASE(it_has_no_capability),
 		WORLD_CASE(what_it_asks_beyond_its_class_is_refused),
 		WORLD_CASE(what_only_the_broker_says_ends_it),
