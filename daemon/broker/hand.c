@@ -19,7 +19,7 @@
 
 #define USEC_A_MS   1000u
 #define ACCURACY_US 1000
-#define IDLE_MS     1000u /* for so long a hand waits for the next job */
+#define IDLE_MS     200u /* for so long a hand waits for the next job */
 
 struct hand {
 	LIST_ENTRY(hand) link;

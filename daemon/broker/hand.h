@@ -7,7 +7,7 @@
  * for its payer.
  *
  * A hand has one job at a time. To start a process takes longer than most jobs, so a hand that has
- * closed everything that belonged to its job, and has said so, waits for another one for a second.
+ * closed everything that belonged to its job, and has said so, waits 0.2 s for another one.
  * Only a job of the same payer's gets it. A payer has one such hand at most, and it does not count.
  */
 #ifndef ZCRXD_HAND_H

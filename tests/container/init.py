@@ -56,7 +56,7 @@ class Init(unittest.TestCase):
             conf.flush()
             done = subprocess.run([INIT, world.ZCRXD, "-c", conf.name], stderr=subprocess.DEVNULL,
                                   check=False, timeout=world.PATIENCE)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 78)
 
 
 class First(Init):

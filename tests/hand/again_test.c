@@ -33,7 +33,7 @@ static void takes_the_next_job_of_its_payer(void **state)
 	facts_of(&o, pair[0]);
 	pid_t last = hand_find();
 	unsigned again = 0;
-	/* Where the machine is so busy that a second passes meanwhile there is another one. */
+	/* Where the machine is so busy that 0.2 s pass meanwhile there is another one. */
 	for (int i = 0; i < 10; i++) {
 		run_given(&o, &p, &memory);
 		assert_int_equal(o.reply.fault, HAND_DONE);
