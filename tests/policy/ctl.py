@@ -124,7 +124,7 @@ class Check(world.Case):
 
     def test_mistakes_have_their_lines(self):
         result = self.check("[class a]\nusers=0\nnics=eth9\nlocal=nonsense\n[class b]\nqueues=1\n")
-        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertEqual((result.returncode, result.stdout), (78, b""))
         self.assertIn(b"conf:4: local=nonsense: expected addresses", result.stderr)
         result = self.check("[class a]\nusers=0\nnics=eth9\n[class b]\nqueues=1\n")
         self.assertIn(b"conf:1: [class a] nics=eth9: there is no [nic eth9]", result.stderr)
@@ -132,7 +132,7 @@ class Check(world.Case):
 
     def test_an_empty_section_is_no_nothing(self):
         result = self.check("[class a]\n[class default]\n")
-        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertEqual((result.returncode, result.stdout), (78, b""))
         self.assertIn(b"conf:1: [class a] needs either socket=, or users= and groups=", result.stderr)
         result = self.check("[class default]\n")
         self.assertEqual((result.returncode, result.stderr), (0, b""))

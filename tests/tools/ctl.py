@@ -263,9 +263,10 @@ class Others(world.Case):
 
     def test_a_missing_configuration_is_told_under_the_program_s_name(self):
         path = self.path("missing")
-        for name, *command in (("zcrxctl", CTL, "cdi"), ("zcrxctl", CTL, "policy", "test"), ("zcrxd", world.ZCRXD, "--check")):
+        for status, name, *command in ((1, "zcrxctl", CTL, "cdi"), (2, "zcrxctl", CTL, "policy", "test"),
+                                       (78, "zcrxd", world.ZCRXD, "--check")):
             said = self.run_tool(*command, "-c", path)
-            self.assertEqual(said.returncode, 2 if "policy" in command else 1, command)
+            self.assertEqual(said.returncode, status, command)
             self.assertEqual(said.stderr.decode(), f"{name}: {path}: No such file or directory\n")
 
 
