@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -18,10 +18,13 @@
 
 #define BACKLOG   64
 #define ORPHAN_MS 5000
-#define AGAIN_NS  20000000
+#define PAUSE_MS  20 /* at first; then twice as long each time */
 
-/* A socket file nobody listens on is left over from a crash: it may go. Other files may not. */
-static int remove_stale_once(const struct sockaddr_un *sa, int type)
+/*
+ * A socket file nobody listens on is left over from a crash: it may go. Other files may not. If
+ * somebody listens, waits until his end of the connection is closed, or for so many milliseconds.
+ */
+static int remove_stale_once(const struct sockaddr_un *sa, int type, int ms)
 {
 	struct stat st;
 	if (lstat(sa->sun_path, &st) < 0)
@@ -31,7 +34,11 @@ static int remove_stale_once(const struct sockaddr_un *sa, int type)
 	_cleanup_(fd_closep) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN)
+	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0) {
+		poll(&(struct pollfd){.fd = fd}, 1, ms);
+		return -EADDRINUSE;
+	}
+	if (errno == EAGAIN)
 		return -EADDRINUSE;
 	if (errno != ECONNREFUSED)
 		return errno == ENOENT ? 0 : -errno;
@@ -45,9 +52,12 @@ static int remove_stale_once(const struct sockaddr_un *sa, int type)
 static int remove_stale(const struct sockaddr_un *sa, int type)
 {
 	int64_t until = clock_until(ORPHAN_MS);
-	int r;
-	while ((r = remove_stale_once(sa, type)) == -EADDRINUSE && clock_left(until) > 0)
-		nanosleep(&(struct timespec){.tv_nsec = AGAIN_NS}, NULL);
+	int left = ORPHAN_MS, pause_ms = PAUSE_MS, r;
+	while ((r = remove_stale_once(sa, type, left)) == -EADDRINUSE &&
+	       (left = clock_left(until)) > 0) {
+		poll(NULL, 0, pause_ms < left ? pause_ms : left);
+		pause_ms *= 2;
+	}
 	return r;
 }
 
