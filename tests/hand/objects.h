@@ -54,6 +54,8 @@ void lock_of_socket_release(struct lock_holder *h);
  * here. */
 struct fuse;
 struct fuse *fuse_start(const char **ret_file);
+/* The same, but that only reading waits: the file can be closed. */
+struct fuse *fuse_start_unreadable(const char **ret_file);
 void fuse_end(struct fuse *f);
 
 #endif

@@ -23,6 +23,17 @@ enum order_what {
 	ORDER_MAP,      /* maps memory until it may map no more; how many bytes that was */
 	ORDER_WRITE,    /* writes escape sequences to its standard error */
 	ORDER_SEND,     /* sends the first n bytes of `m` on the link, as they are */
+	ORDER_TRAP,     /* keeps the file that comes with it, for enum trap n */
+	ORDER_STEER,  /* asks the broker to steer that file as a socket, to lease n; how many rules
+			 it set */
+	ORDER_RESUME, /* takes no more orders: what the client asks for is done as ever */
+};
+
+/* What it does with a file that keeps others waiting. */
+enum trap {
+	TRAP_NOTHING,
+	TRAP_LOCK, /* reads it while it has the lock of the ring that is to be registered */
+	TRAP_RING, /* names it in the place of that ring */
 };
 
 struct taken_order {

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 
 #include "daemon/ask/ask.h"
 #include "daemon/common/uring.h"
+#include "daemon/grant/attach.h"
 #include "daemon/link/start.h"
 #include "daemon/pump/model.h"
 #include "daemon/pump/request.h"
@@ -24,6 +26,8 @@
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
 uint32_t __real_request_handle(struct client *c, const union msg_any *m, struct answer *a);
 uint32_t __wrap_request_handle(struct client *c, const union msg_any *m, struct answer *a);
+int __real_attach_zcrx(struct attach_zcrx *a);
+int __wrap_attach_zcrx(struct attach_zcrx *a);
 
 #define FDS_MOST (FD_END - FD_TCP4)
 
@@ -119,6 +123,56 @@ static int64_t map_all(void)
 	return errno == ENOMEM ? bytes : -errno;
 }
 
+static struct {
+	int file, ring;
+	_Atomic int error; /* of who is to wait for the file: it does not */
+	enum trap what;
+} trap;
+
+static int trap_set(const int *fds, size_t nfds, uint32_t what)
+{
+	if (nfds != 1)
+		return -EINVAL;
+	trap.file = fds[0];
+	trap.what = what;
+	return 0;
+}
+
+/* The kernel reads how the buffers are to be registered while it has the ring's lock. */
+static void *lock_hold(void *data)
+{
+	(void)data;
+	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, trap.file, 0);
+	if (page == MAP_FAILED)
+		trap.error = -errno;
+	else
+		trap.error =
+			io_uring_register((unsigned)trap.ring, IORING_REGISTER_PBUF_RING, page, 1);
+	return NULL;
+}
+
+int __wrap_attach_zcrx(struct attach_zcrx *a)
+{
+	pthread_t thread;
+	trap.ring = a->ring;
+	if (trap.what == TRAP_RING)
+		a->ring = trap.file;
+	if (trap.what == TRAP_LOCK && pthread_create(&thread, NULL, lock_hold, NULL) == 0)
+		usleep(500000); /* it is in the kernel by then */
+	if (trap.error < 0)
+		return trap.error;
+	return __real_attach_zcrx(a);
+}
+
+static int steer_file(uint32_t lease)
+{
+	const int fds[MSG_FDS_MAX] = {trap.file};
+	int back[MSG_FDS_MAX];
+	union link_any m = {.as_STEER = {.hdr = {.nfds = 1}, .lease = lease, .rule = 1000}};
+	int r = ask(&m, LINK_STEER, fds, back);
+	return r < 0 ? r : (int)m.re_STEER.n;
+}
+
 static int64_t obey(struct taken_order *o, const int *fds, size_t nfds, union link_any *ret)
 {
 	switch (o->what) {
@@ -136,6 +190,12 @@ static int64_t obey(struct taken_order *o, const int *fds, size_t nfds, union li
 		return map_all();
 	case ORDER_WRITE:
 		return write(STDERR_FILENO, ESCAPE, sizeof(ESCAPE) - 1) < 0 ? -errno : 0;
+	case ORDER_TRAP:
+		return trap_set(fds, nfds, o->n);
+	case ORDER_STEER:
+		return steer_file(o->n);
+	case ORDER_RESUME:
+		return 0;
 	case ORDER_SEND:
 		return send(START_LINK, &o->m, o->n, MSG_NOSIGNAL) < 0 ? -errno : 0;
 	default:
@@ -149,11 +209,13 @@ static void serve(const struct client *c)
 	static struct outcome done;
 	int fds[FDS_MOST];
 	size_t nfds;
-	while (receive(c->session.sock, &o, fds, &nfds) == 0) {
+	do {
+		if (receive(c->session.sock, &o, fds, &nfds) != 0)
+			return;
 		done = (struct outcome){0};
 		done.result = obey(&o, fds, nfds, &done.m);
 		send(c->session.sock, &done, sizeof(done), MSG_NOSIGNAL);
-	}
+	} while (o.what != ORDER_RESUME);
 }
 
 uint32_t __wrap_request_handle(struct client *c, const union msg_any *m, struct answer *a)

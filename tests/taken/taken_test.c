@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <linux/landlock.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,14 +19,11 @@
 
 #include "base/size.h"
 #include "daemon/grant/log_client.h"
-#include "tests/harness/fds.h"
-#include "tests/hostile/raw.h"
 #include "tests/hostile/world.h"
-#include "tests/taken/order.h"
+#include "tests/taken/take.h"
 
 enum {
 	AREA = 64 * 1024,
-	ENDED = INT32_MIN, /* the pump has ended */
 };
 
 /* Requests and sessions are plenty: one pump for each attack. */
@@ -38,30 +33,9 @@ static const char limits[] = "[class default]\nsessions=4\nqueues=4\nareas=4\nfl
 static struct world w;
 static struct attacks all;
 
-struct taken {
-	struct raw r;
-	struct raw_queue q;
-	struct outcome got;
-};
-
-/* Returns what came of it, or ENDED. */
-static int64_t order(struct taken *t, struct taken_order *o, const int *fds, size_t nfds)
-{
-	struct pollfd in = {.fd = t->r.sock, .events = POLLIN};
-	o->world = w;
-	if (fds_send(t->r.sock, o, sizeof(*o), fds, nfds, 0) < 0)
-		return ENDED;
-	assert_int_equal(poll(&in, 1, WORLD_PATIENCE_MS), 1);
-	ssize_t n = recv(t->r.sock, &t->got, sizeof(t->got), 0);
-	if (n == 0 || (n < 0 && errno == ECONNRESET))
-		return ENDED;
-	assert_int_equal(n, sizeof(t->got));
-	return t->got.result;
-}
-
 static int64_t simply(struct taken *t, enum order_what what, uint32_t n)
 {
-	return order(t, &(struct taken_order){.what = what, .n = n}, NULL, 0);
+	return taken_order(t, &(struct taken_order){.what = what, .n = n, .world = w}, NULL, 0);
 }
 
 /* A pump with a queue, and with the sockets that a client might pass. */
@@ -69,17 +43,13 @@ static void take_over(struct taken *t)
 {
 	int fds[FD_END - FD_TCP4];
 	struct taken_order keep = {.what = ORDER_KEEP_FDS};
-	union msg_any m = {.area_del = {.hdr = {.size = sizeof(m.area_del),
-						.type = MSG_AREA_DEL,
-						.serial = 77},
-					.area_id = TAKE_OVER}};
 	raw_connect(&t->r);
 	raw_queue_open(&t->q, &t->r, AREA, 0, 0);
-	raw_send(&t->r, &m, sizeof(m.area_del), NULL, 0);
+	taken_begin(t);
 	descriptors_make();
 	for (int i = 0; i < FD_END - FD_TCP4; i++)
 		fds[i] = FD_TCP4 + i;
-	assert_int_equal(order(t, &keep, fds, ARRAY_LENGTH(fds)), 0);
+	assert_int_equal(taken_order(t, &keep, fds, ARRAY_LENGTH(fds)), 0);
 	for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
 		close(fds[i]);
 	assert_int_equal(simply(t, ORDER_RINGS, 0), 0);
@@ -180,7 +150,7 @@ static void it_writes_to_nobodys_terminal(void **state)
 	o.m.as_LOG = (struct link_log){.hdr = {.size = sizeof(struct link_log), .type = LINK_LOG},
 				       .cause = LOG_PUMP,
 				       .line = ESCAPE "x"};
-	assert_int_equal(order(&t, &o, NULL, 0), 0);
+	assert_int_equal(taken_order(&t, &o, NULL, 0), 0);
 	drop(&t);
 	assert_int_equal(logged("\x1b"), 0);
 	assert_in_range(logged("): the sandbox ended the pump: it made system call "), 1, 40);
@@ -227,7 +197,7 @@ static void what_it_asks_beyond_its_class_is_refused(void **state)
 		if (list[i].who == LINK_BROKER_TELLS)
 			continue;
 		take_over(&t);
-		int64_t r = order(&t, &o, NULL, 0);
+		int64_t r = taken_order(&t, &o, NULL, 0);
 		if (o.what == ORDER_ASK && r >= 0 && !may_be_granted(list[i].type, &t.got.m))
 			fail_msg("%s was granted", list[i].name);
 		drop(&t);
@@ -243,7 +213,7 @@ static void what_only_the_broker_says_ends_it(void **state)
 		struct taken_order o = {.what = ORDER_SEND, .n = link_bytes(types[i])};
 		o.m.hdr = (struct msg_hdr){.type = types[i], .size = o.n};
 		take_over(&t);
-		if (order(&t, &o, NULL, 0) != ENDED)
+		if (taken_order(&t, &o, NULL, 0) != TAKEN_ENDED)
 			raw_ended(&t.r);
 		drop(&t);
 	}
@@ -258,10 +228,10 @@ static void what_nobody_knows_changes_nothing(void **state)
 	o.m.hdr = (struct msg_hdr){.type = 4711, .size = o.n};
 	take_over(&t);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(order(&t, &o, NULL, 0), 0);
+		assert_int_equal(taken_order(&t, &o, NULL, 0), 0);
 	world_is_well();
 	o.m.hdr.type = LINK_STOP;
-	if (order(&t, &o, NULL, 0) != ENDED)
+	if (taken_order(&t, &o, NULL, 0) != TAKEN_ENDED)
 		raw_ended(&t.r);
 	drop(&t);
 }
@@ -288,7 +258,7 @@ static void whoever_breaks_the_grammar_ends(void **state)
 					.n = list[i].n,
 					.m = {.hdr = list[i].hdr}};
 		take_over(&t);
-		if (order(&t, &o, NULL, 0) != ENDED)
+		if (taken_order(&t, &o, NULL, 0) != TAKEN_ENDED)
 			raw_ended(&t.r);
 		drop(&t);
 	}
@@ -303,15 +273,15 @@ static void it_is_charged_as_its_class_allows(void **state)
 	take_over(&t);
 	o.m.as_CHARGE.kind = ACCOUNT_QUEUES;
 	o.m.as_CHARGE.n = 3;
-	assert_int_equal(order(&t, &o, NULL, 0), -EDQUOT);
+	assert_int_equal(taken_order(&t, &o, NULL, 0), -EDQUOT);
 	o.m.as_CHARGE.n = UINT64_MAX;
-	assert_true(order(&t, &o, NULL, 0) < 0);
+	assert_true(taken_order(&t, &o, NULL, 0) < 0);
 	o.m.as_CHARGE.n = 2;
-	assert_int_equal(order(&t, &o, NULL, 0), 0);
+	assert_int_equal(taken_order(&t, &o, NULL, 0), 0);
 	o.m.as_CHARGE.n = 1;
-	assert_int_equal(order(&t, &o, NULL, 0), -EDQUOT);
+	assert_int_equal(taken_order(&t, &o, NULL, 0), -EDQUOT);
 	o.m.as_CHARGE.kind = ACCOUNT_SESSIONS;
-	assert_int_equal(order(&t, &o, NULL, 0), -EINVAL);
+	assert_int_equal(taken_order(&t, &o, NULL, 0), -EINVAL);
 	drop(&t);
 }
 

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pumps that were taken over and have hardware queues, under the real broker: what a hand has to
+ * touch for them keeps it waiting for ever. Nobody else notices. For the VM, with zc0.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/hand/objects.h"
+#include "tests/harness/fds.h"
+#include "tests/hostile/world.h"
+#include "tests/taken/take.h"
+
+enum {
+	AREA = 256 * 1024,
+	LEASE = 1,       /* of a pump's first queue */
+	STOP_MS = 60000, /* pumps have 5 s; the machine is emulated */
+};
+
+static const char config[] = "[sockets]\nstate=/tmp\n"
+			     "[nic zc0]\nqueues=1-6\nlinger-seconds=0\n"
+			     "[class default]\nnics=zc0\nsessions=16\nqueues=16\nareas=16\n"
+			     "leases-per-minute=1000000\nrequests-per-second=100000\n";
+
+static const struct msg_queue_open zcrx = {.backend = MSG_BACKEND_ZCRX};
+
+/* Somebody comes and gets a hardware queue; the neighbour goes on. */
+static void others_are_served(void)
+{
+	struct raw r;
+	struct raw_queue q;
+	world_is_well();
+	raw_connect(&r);
+	raw_queue_wish(&q, &r, AREA, zcrx);
+	raw_queue_drop(&q);
+	raw_close(&r);
+}
+
+static int processes(void)
+{
+	pid_t all[64];
+	return harness_daemon_processes(&zcrxd, all, 64);
+}
+
+/* Asks for a hardware queue, and does not wait for the reply. */
+static void queue_ask(struct taken *t)
+{
+	int memfd = raw_memfd(AREA);
+	union msg_any m = {.queue_open = zcrx};
+	m.queue_open.area_id = raw_area_add(&t->r, memfd, AREA);
+	m.hdr = (struct msg_hdr){.size = sizeof(m.queue_open),
+				 .type = MSG_QUEUE_OPEN,
+				 .serial = ++t->r.serial};
+	raw_send(&t->r, &m, sizeof(m.queue_open), NULL, 0);
+	close(memfd);
+}
+
+static void is_refused(struct taken *t)
+{
+	union msg_any m;
+	int fds[MSG_FDS_MAX];
+	raw_receive(&t->r, &m, fds);
+	assert_int_equal(m.hdr.type, MSG_QUEUE_OPEN);
+	if (m.hdr.error >= 0)
+		fail_msg("it has a queue of backend %u", m.queue_open_reply.backend);
+	print_message("refused: %s\n", m.fail.text);
+}
+
+static void take_over(struct taken *t)
+{
+	raw_connect(&t->r);
+	taken_begin(t);
+}
+
+static void trap(struct taken *t, enum trap what, int file)
+{
+	const struct taken_order o = {.what = ORDER_TRAP, .n = what};
+	assert_int_equal(fds_send(t->r.sock, &o, sizeof(o), &file, 1, 0), 0);
+}
+
+static void a_ring_whose_lock_is_held_holds_nobody_else(void **state)
+{
+	struct taken t;
+	struct stat st;
+	const char *name;
+	(void)state;
+	struct fuse *fuse = fuse_start_unreadable(&name);
+	assert_non_null(fuse);
+	/* stat() has the kernel ask for the file's size, too. */
+	int before = processes();
+	int file = stat(name, &st) < 0 ? -1 : open(name, O_RDONLY | O_CLOEXEC);
+	assert_true(file >= 0);
+	take_over(&t);
+	trap(&t, TRAP_LOCK, file);
+	assert_int_equal(taken_outcome(&t), 0);
+	taken_resume(&t);
+	queue_ask(&t);
+	others_are_served();
+	is_refused(&t); /* its hand is given up, and cannot end */
+	assert_true(harness_hands(&zcrxd) > 0);
+	others_are_served();
+	harness_broker_kill(&zcrxd, 0);
+	others_are_served();
+	queue_ask(&t);
+	is_refused(&t);
+	/* All of it goes with the client and its file system. */
+	raw_close(&t.r);
+	others_are_served();
+	close(file);
+	fuse_end(fuse);
+	WORLD_UNTIL(harness_hands(&zcrxd) == 0 && processes() == before);
+}
+
+/* The file can be opened once, and a child of this process, the next broker, would close it. */
+static _Noreturn void keep(const char *name, struct taken *ring, struct taken *sock)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	int file = open(name, O_RDWR | O_CLOEXEC);
+	trap(ring, TRAP_RING, file);
+	trap(sock, TRAP_NOTHING, file);
+	for (;;)
+		pause();
+}
+
+static void files_that_are_no_ring_and_no_socket_hold_nobody(void **state)
+{
+	struct taken ring, sock;
+	const char *name;
+	(void)state;
+	struct fuse *fuse = fuse_start(&name);
+	assert_non_null(fuse);
+	raw_connect(&sock.r);
+	raw_queue_wish(&sock.q, &sock.r, AREA, zcrx);
+	taken_begin(&sock);
+	take_over(&ring);
+	pid_t keeper = fork();
+	if (keeper == 0)
+		keep(name, &ring, &sock);
+	assert_int_equal(taken_outcome(&ring), 0);
+	assert_int_equal(taken_outcome(&sock), 0);
+	taken_resume(&ring);
+	queue_ask(&ring);
+	is_refused(&ring);
+	others_are_served();
+	const struct taken_order steer = {.what = ORDER_STEER, .n = LEASE};
+	assert_true(taken_order(&sock, &steer, NULL, 0) <= 0);
+	assert_true(harness_hands(&zcrxd) > 0);
+	others_are_served();
+	harness_broker_kill(&zcrxd, 0);
+	others_are_served();
+	/* With pumps and hands that cannot end. */
+	uint64_t until = harness_now_ms() + STOP_MS;
+	world_stop();
+	assert_true(harness_now_ms() < until);
+	raw_queue_drop(&sock.q);
+	raw_close(&sock.r);
+	raw_close(&ring.r);
+	fuse_end(fuse);
+	kill(keeper, SIGKILL);
+	waitpid(keeper, NULL, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_ring_whose_lock_is_held_holds_nobody_else),
+		cmocka_unit_test(files_that_are_no_ring_and_no_socket_hold_nobody),
+	};
+	world_start(config);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
