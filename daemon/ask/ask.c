@@ -92,7 +92,9 @@ void ask_init(int link)
 	struct timeval limit = {.tv_sec = SEND_S};
 	pthread_once(&once, cond_init); /* when another broker comes, threads may wait on it */
 	setsockopt(link, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	asking.link = link;
+	/* The next broker's link has the number of the last one's, which other threads read. */
+	if (asking.link != link)
+		asking.link = link;
 }
 
 static int send_as(union link_any *m, uint16_t type, uint32_t serial)

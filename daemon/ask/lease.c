@@ -47,7 +47,7 @@ static struct {
 	pthread_mutex_t lock;
 	LIST_HEAD(, lease) leases;
 	uint32_t next_id; /* of leases and rules */
-	bool any;
+	_Atomic bool any; /* set again when another broker comes */
 	char zcrx_refused[LINK_TEXT_BYTES];
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 

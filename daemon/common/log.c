@@ -6,9 +6,10 @@
 
 #include "proto/text.h"
 
+/* The next broker sets them again, while a pump's threads read them. */
 static struct {
-	bool prefixed;
-	int highest;
+	_Atomic bool prefixed;
+	_Atomic int highest;
 } settings = {.highest = 6};
 
 void log_init(bool verbose)

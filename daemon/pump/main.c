@@ -72,12 +72,12 @@ static int on_start(struct pump *p, const struct link_start *m, int *fds)
 	if (p->foreign)
 		return foreign_came(p);
 	ask_leases(m->leases);
-	ask_zcrx_refused(m->zcrx_refused);
 	if (p->id) {
 		ask_again();
 		report_restart(p->report);
 		return 0;
 	}
+	ask_zcrx_refused(m->zcrx_refused); /* the kernel stays the same */
 	p->id = m->client;
 	p->who = (struct client_identity){.pid = m->pid,
 					  .uid = m->uid,
