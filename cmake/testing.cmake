@@ -24,6 +24,7 @@ if(ZCRXD_SANITIZE)
 	endif()
 endif()
 
+# die_after_fork: a child of a program with threads, as tests make, may have threads of its own.
 set(zcrx_test_environment
 	ZCRX_SOURCE_DIR=${PROJECT_SOURCE_DIR}
 	ZCRX_BUILD_DIR=${PROJECT_BINARY_DIR}
@@ -31,7 +32,7 @@ set(zcrx_test_environment
 	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 	PYTHONDONTWRITEBYTECODE=1
 	UBSAN_OPTIONS=print_stacktrace=1
-	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1)
+	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0)
 
 # zcrx_add_test(NAME name
 #	SOURCES file...        a cmocka program, or
