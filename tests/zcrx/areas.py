@@ -73,8 +73,9 @@ def verified(service, kind, *options, fds=()):
 
 def by_zero_copy(service, kind, backend):
     report = verified(service, kind, "-Z", "-b", backend)
-    # What came before it was steered is copied.
-    expect("zero copy", report["backend"] == backend and report["zero_copy_ratio"] > 0.9, report)
+    # What comes before the connection is steered is copied. On a slow machine that is a whole receive
+    # window, 2 MiB or a sixth.
+    expect("zero copy", report["backend"] == backend and report["zero_copy_ratio"] > 0.75, report)
     if kind.startswith("cuda"):
         with open(COPIES, encoding="ascii") as f:
             copies = json.load(f)
