@@ -10,11 +10,11 @@
 
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "daemon/ask/ask.h"
 #include "daemon/grant/files.h"
 
-#define NS_A_SECOND 1000000000ull
-#define AHEAD_MAX   32u
+#define AHEAD_MAX 32u
 
 #define FLOWS_AHEAD_MAX 8u
 

@@ -16,13 +16,12 @@
 #include "daemon/grant/account.h"
 #include "proto/wire.h"
 
-#define SEND_S      10 /* a message that the broker does not read within this time fails */
-#define NS_A_SECOND 1000000000ull
-#define WAIT_NS     (300 * NS_A_SECOND) /* a NIC may take minutes to be made ready */
-#define AGAIN_NS    20000000u
-#define GIVE_NS     (2 * NS_A_SECOND)
-#define OWED_MAX    16u /* with the broker at a time; it keeps 128 replies for a pump */
-#define TRIES_MAX   20u /* with a hand that is late each takes 10 s */
+#define SEND_S    10 /* a message that the broker does not read within this time fails */
+#define WAIT_NS   (300 * NS_A_SECOND) /* a NIC may take minutes to be made ready */
+#define AGAIN_NS  20000000u
+#define GIVE_NS   (2 * NS_A_SECOND)
+#define OWED_MAX  16u /* with the broker at a time; it keeps 128 replies for a pump */
+#define TRIES_MAX 20u /* with a hand that is late each takes 10 s */
 
 struct waiter {
 	LIST_ENTRY(waiter) link;
