@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-/* To be called before the first thread. verbose: lines of priority 7 are shown, too. */
+/* To be called before the first thread, then by any. verbose: lines of priority 7 are shown, too. */
 void log_init(bool verbose);
 
 /* Is a line of this priority shown? */

@@ -56,9 +56,9 @@ static int foreign_came(const struct pump *p)
 {
 	if (!p->id)
 		return -EPROTO;
-	log_warn("client %u (pid %d): zcrxd is of a release too far from its pump's: it goes on, "
-		 "and gets nothing new until it connects again",
-		 p->id, (int)p->who.pid);
+	log_client(4, p->who.uid, p->who.class, LOG_PUMP,
+		   "the pump is of a release too far from zcrxd's: the client goes on, and gets "
+		   "nothing new until it connects again");
 	ask_give_up();
 	return 0;
 }

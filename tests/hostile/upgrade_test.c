@@ -329,6 +329,7 @@ static void streams_outlive_a_release_that_is_too_far(void **state)
 	(void)state;
 	streams_start(0, 1);
 	upgrade_to(UPGRADE_FAR, "far");
+	WORLD_UNTIL(world_logged("the pump is of a release too far from zcrxd's") == 2);
 	streams_start(1, 2);
 	is_answered(0, -EPERM);
 	is_answered(1, 0);

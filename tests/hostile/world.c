@@ -264,6 +264,18 @@ int world_fds(void)
 	return (int)sum_of(fds_of);
 }
 
+int world_logged(const char *text)
+{
+	char line[1024];
+	int n = 0;
+	FILE *f = fopen(zcrxd.log, "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		n += strstr(line, text) != NULL;
+	fclose(f);
+	return n;
+}
+
 static uint64_t cpu_of(pid_t pid)
 {
 	clockid_t clock;

@@ -45,6 +45,8 @@ int world_clients(void);
 int world_queues(void);
 
 int world_fds(void);
+/* How many lines of the daemon's log have this. */
+int world_logged(const char *text);
 /* Does no thread of the daemon want to run, nor another one of this process? */
 bool world_sleeps(void);
 /* CPU time the daemon has used, in microseconds; its resident memory in KiB. */

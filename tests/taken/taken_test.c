@@ -126,19 +126,6 @@ static void it_has_no_capability(void **state)
 	line_is(text, "Seccomp:\t", "2");
 }
 
-/* How often the broker's log has this. */
-static int logged(const char *text)
-{
-	char line[1024];
-	int n = 0;
-	FILE *f = fopen(zcrxd.log, "re");
-	assert_non_null(f);
-	while (fgets(line, sizeof(line), f))
-		n += strstr(line, text) != NULL;
-	fclose(f);
-	return n;
-}
-
 /* It was ended for many system calls; ten lines a minute are told of that. */
 static void it_writes_to_nobodys_terminal(void **state)
 {
@@ -152,8 +139,8 @@ static void it_writes_to_nobodys_terminal(void **state)
 				       .line = ESCAPE "x"};
 	assert_int_equal(taken_order(&t, &o, NULL, 0), 0);
 	drop(&t);
-	assert_int_equal(logged("\x1b"), 0);
-	assert_in_range(logged("): the sandbox ended the pump: it made system call "), 1, 40);
+	assert_int_equal(world_logged("\x1b"), 0);
+	assert_in_range(world_logged("): the sandbox ended the pump: it made system call "), 1, 40);
 }
 
 /* ---- what it says to the broker ---- */
