@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-/* To be called before the first thread, then by any. verbose: lines of priority 7 are shown, too. */
+/* Called before there are threads, then by any. verbose: shows lines of priority 7, too. */
 void log_init(bool verbose);
 
 /* Is a line of this priority shown? */

@@ -15,10 +15,9 @@
 static void wait_until_there_are(unsigned n)
 {
 	int64_t until = clock_until(LIMIT_MS);
-	unsigned found;
-	while (hands_find(&found), found != n && clock_left(until))
+	while (children_that(is_hand, NULL) != n && clock_left(until))
 		assert_true(sd_event_run(loop, TICK_US) >= 0);
-	assert_int_equal(found, n);
+	assert_int_equal(children_that(is_hand, NULL), n);
 }
 
 static void takes_the_next_job_of_its_payer(void **state)

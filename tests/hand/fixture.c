@@ -149,11 +149,11 @@ bool is_hand(pid_t pid)
 	return is;
 }
 
-pid_t hands_find(unsigned *ret_n)
+unsigned children_that(bool (*are)(pid_t pid), pid_t *ret_first)
 {
 	char path[64], children[512] = "";
-	pid_t found = 0;
-	*ret_n = 0;
+	pid_t first = 0;
+	unsigned n = 0;
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
 	FILE *f = fopen(path, "re");
 	assert_non_null(f);
@@ -162,18 +162,21 @@ pid_t hands_find(unsigned *ret_n)
 	char *rest = children;
 	for (char *word; (word = strtok_r(rest, " ", &rest));) {
 		pid_t pid = (pid_t)strtol(word, NULL, 10);
-		if (!is_hand(pid))
+		if (!are(pid))
 			continue;
-		found = found ? found : pid;
-		++*ret_n;
+		first = first ? first : pid;
+		n++;
 	}
-	return found;
+	if (ret_first)
+		*ret_first = first;
+	return n;
 }
 
 pid_t hand_find(void)
 {
-	unsigned n;
-	return hands_find(&n);
+	pid_t first;
+	children_that(is_hand, &first);
+	return first;
 }
 
 struct given files_job(int first, int second)

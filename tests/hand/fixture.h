@@ -71,8 +71,9 @@ void give(int end, int sock);
 void facts_of(struct outcome *o, int sock);
 extern const struct hand_job facts_job;
 
-/* A hand among this thread's children, and how many there are; 0: there is none. */
-pid_t hands_find(unsigned *ret_n);
+/* How many of this thread's children are so. ret_first, if given: one of them, or 0. */
+unsigned children_that(bool (*are)(pid_t pid), pid_t *ret_first);
+/* A hand among them; 0: there is none. */
 pid_t hand_find(void);
 bool is_hand(pid_t pid);
 

@@ -30,26 +30,17 @@ static int tick(sd_event_source *source, uint64_t usec, void *data)
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-/* Children that sleep: after they were killed those that cannot end. */
-static unsigned stuck(void)
+/* A hand that sleeps: if it was killed it cannot end. */
+static bool is_stuck(pid_t pid)
 {
-	char path[64], children[512] = "", state;
-	unsigned n = 0;
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)gettid());
+	char path[64], state = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	FILE *f = fopen(path, "re");
-	assert_non_null(f);
-	(void)!fgets(children, sizeof(children), f);
-	fclose(f);
-	char *rest = children;
-	for (char *word; (word = strtok_r(rest, " ", &rest));) {
-		snprintf(path, sizeof(path), "/proc/%s/stat", word);
-		f = fopen(path, "re");
-		n += f && fscanf(f, "%*d (zcrx-hand) %c", &state) == 1 &&
-		     (state == 'D' || state == 'S');
-		if (f)
-			fclose(f);
-	}
-	return n;
+	bool is =
+		f && fscanf(f, "%*d (zcrx-hand) %c", &state) == 1 && (state == 'D' || state == 'S');
+	if (f)
+		fclose(f);
+	return is;
 }
 
 /*
@@ -66,7 +57,7 @@ static struct hand_reply stick(const struct stand_in *p, const struct given *g)
 		wait_for(&o);
 		while (hands_held(hands, PAYER) > before && clock_left(until))
 			assert_true(sd_event_run(loop, TICK_US) >= 0);
-		if (hands_held(hands, PAYER) > before && stuck() > before)
+		if (hands_held(hands, PAYER) > before && children_that(is_stuck, NULL) > before)
 			return o.reply;
 		wait_for_nobody_but(PAYER, before);
 	}
