@@ -11,7 +11,7 @@
 
 #include "daemon/broker/listener.h"
 #include "daemon/broker/nic_watch.h"
-#include "daemon/broker/pumps.h"
+#include "daemon/broker/pump_list.h"
 #include "daemon/broker/refusal.h"
 #include "daemon/broker/status.h"
 #include "policy/config.h"

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "daemon/broker/pump_tell.h"
 #include "daemon/common/log.h"
 
 #define TELL_NS   1000000000ull

@@ -13,7 +13,7 @@
 #include <sys/queue.h>
 #include <systemd/sd-event.h>
 
-#include "daemon/broker/pumps.h"
+#include "daemon/broker/pump_list.h"
 #include "daemon/broker/refusal.h"
 #include "daemon/broker/snapshot.h"
 #include "daemon/common/work.h"

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "daemon/broker/pumps.h"
+#include "daemon/broker/pump_list.h"
 #include "daemon/broker/snapshot.h"
 
 struct document {

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/broker/passed.h"
+#include "daemon/broker/pumps_take.h"
 #include "daemon/common/log.h"
 #include "daemon/common/version.h"
 #include "daemon/grant/leases.h"

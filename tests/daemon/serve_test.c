@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the broker gives a pump that keeps to nothing: messages as pumps.c hands them over. */
+/* What the broker gives a pump that keeps to nothing: messages as pump_watch.c hands them over. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "daemon/broker/serve.h"
+#include "daemon/broker/serve_slow.h"
 #include "daemon/common/log.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
@@ -283,29 +284,11 @@ static void a_lease_is_charged_as_a_queue(void **state)
 	assert_int_equal(ask(over, LINK_LEASE_END), 0);
 }
 
-struct asked {
-	struct job job;
-	union link_any m;
-};
-
-static void asked_run(struct pump *p, struct job *j)
+/* As the broker has it done: on another thread. */
+static void say_slow(union link_any m, uint16_t type)
 {
-	serve_message(p, &((struct asked *)j)->m);
-}
-
-static void asked_drop(struct job *j)
-{
-	(void)j;
-}
-
-static void work(struct asked *a, uint32_t lease, uint16_t type)
-{
-	a->job = (struct job){.on_lease = true,
-			      .lease = lease,
-			      .run = asked_run,
-			      .drop = asked_drop};
-	a->m.hdr = (struct msg_hdr){.size = link_bytes(type), .type = type, .serial = 7};
-	pump_work(&lone.pump, &a->job);
+	m.hdr = (struct msg_hdr){.size = link_bytes(type), .type = type, .serial = 7};
+	serve_slow(&lone.pump, &m);
 }
 
 /* The same as answer(), but waits for it. */
@@ -323,14 +306,16 @@ static int answer_wait(uint16_t type)
 
 static void a_nic_that_restarts_holds_up_what_is_about_that_lease(void **state)
 {
-	struct asked lease = {.m.as_LEASE = {.lease = 1, .n = 1, .backend = MSG_BACKEND_DEVMEM}};
-	struct asked end_it = {.m.as_LEASE_END = {.id = 1}}, other = {.m.as_UNSTEER = {.lease = 2}};
+	const union link_any lease = {
+		.as_LEASE = {.lease = 1, .n = 1, .backend = MSG_BACKEND_DEVMEM}};
+	const union link_any end_it = {.as_LEASE_END = {.id = 1}};
+	const union link_any other = {.as_UNSTEER = {.lease = 2}};
 	union link_any m;
 	(void)state;
 	made_nic_restarts = eventfd(0, EFD_CLOEXEC);
-	work(&lease, 1, LINK_LEASE);
-	work(&end_it, 1, LINK_LEASE_END);
-	work(&other, 2, LINK_UNSTEER);
+	say_slow(lease, LINK_LEASE);
+	say_slow(end_it, LINK_LEASE_END);
+	say_slow(other, LINK_UNSTEER);
 	assert_int_equal(answer_wait(LINK_UNSTEER), -ENOENT);
 	usleep(20000);
 	assert_int_equal(answer(&m, LINK_LEASE), -EAGAIN);
@@ -346,14 +331,13 @@ static void a_nic_that_restarts_holds_up_what_is_about_that_lease(void **state)
 /* As many leases at once as there may be are taken for one queue that was charged. */
 static void leases_that_are_being_taken_count(void **state)
 {
-	struct asked leases[JOBS_AT_ONCE_MAX];
+	union link_any m = {.as_LEASE = {.n = 1, .backend = MSG_BACKEND_DEVMEM}};
 	int refused = 0;
 	(void)state;
 	made_nic_restarts = eventfd(0, EFD_CLOEXEC);
 	for (uint32_t i = 0; i < JOBS_AT_ONCE_MAX; i++) {
-		leases[i] = (struct asked){
-			.m.as_LEASE = {.lease = i + 1, .n = 1, .backend = MSG_BACKEND_DEVMEM}};
-		work(&leases[i], i + 1, LINK_LEASE);
+		m.as_LEASE.lease = i + 1;
+		say_slow(m, LINK_LEASE);
 	}
 	for (uint32_t i = 1; i < JOBS_AT_ONCE_MAX; i++)
 		refused += answer_wait(LINK_LEASE) == -EDQUOT;

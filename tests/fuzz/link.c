@@ -193,7 +193,7 @@ static void within_limits(const struct run *r)
 		MUST(used[kind] <= account_most(&r->lone.limits, kind));
 }
 
-/* As the broker does with a datagram: pumps.c. What is slow is done at once. */
+/* As the broker does with a datagram: pump_watch.c. What is slow is done at once. */
 static void receive(struct run *r, const union link_any *m, uint32_t len, enum finds finds,
 		    uint32_t given, bool taken)
 {
