@@ -81,8 +81,7 @@ def copied(service, container, address, reason, how="listen", bound=None):
     client = container.client(how, bound or address, port, 1, MIB)
     wait_ready(client)
     if reason:
-        found = service.reasons()
-        expect(reason, any(reason in r for r in found), found)
+        until(reason, lambda: any(reason in r for r in service.reasons()))
         expect("no rule", "Filter:" not in rules_shown(), "")
     send = sender("connect", address, port, 1, MIB)
     got = report(client)
@@ -97,8 +96,7 @@ def not_led_there(service, address, container):
     client = container.client("listen", address, next(ports), 1, MIB)
     try:
         wait_ready(client)
-        found = service.reasons()
-        expect("a reason", any("not routed there" in r for r in found), found)
+        until("it is told why", lambda: any("not routed there" in r for r in service.reasons()))
         expect("no rule", "Filter:" not in rules_shown(), "")
     finally:
         container.ip("address", "delete", prefix, "dev", "lo")

@@ -44,10 +44,6 @@ def client(service, name, *arguments):
         service.socket = shared
 
 
-def rules():
-    return rules_shown()
-
-
 def stream(service, name, port, how="listen", size=4 * MIB):
     """One stream; what the client reports, why its flows were not steered, the rules meanwhile."""
     if how == "connect":
@@ -58,7 +54,10 @@ def stream(service, name, port, how="listen", size=4 * MIB):
     else:
         process = client(service, name, how, LOCAL[4], port, 1, size)
         wait_ready(process)
-    found = service.reasons(), rules()
+    # The answer to whether a connection may have a rule comes after the connection.
+    until("it is steered or told why not",
+          lambda: not queues_bound() or "Filter:" in rules_shown() or all(service.reasons()))
+    found = service.reasons(), rules_shown()
     if how != "connect":
         send = sender("connect", LOCAL[4], port, 1, size)
     got = report(process)
@@ -126,12 +125,13 @@ def each_has_a_rule(service):
     wait_ready(process)
     send = sender("connect", LOCAL[4], port, 4, 64 * MIB)
     try:
-        until("four rules", lambda: len(re.findall(r"Src IP addr: 10\.71\.0\.2 mask: 0\.0\.0\.0", rules())) == 4)
+        until("four rules",
+              lambda: len(re.findall(r"Src IP addr: 10\.71\.0\.2 mask: 0\.0\.0\.0", rules_shown())) == 4)
     finally:
         process.kill()
         process.wait(10)
         send.kill()
-    until("no rule is left", lambda: "Filter:" not in rules())
+    until("no rule is left", lambda: "Filter:" not in rules_shown())
     until("its queue is free", lambda: not queues_bound())
 
 
