@@ -16,7 +16,7 @@
 
 enum {
 	OWED = 40,
-	AT_A_TIME = 16 /* the same number as in daemon/ask/ask.c */
+	AT_A_TIME = 16 /* the same number as in daemon/ask/later.c */
 };
 
 static int broker = -1, pump = -1;

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ask/asking.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "proto/wire.h"
+
+#define WAIT_NS  (300 * NS_A_SECOND) /* a NIC may take minutes to be made ready */
+#define AGAIN_NS 20000000u
+
+struct asking asking = {.lock = PTHREAD_MUTEX_INITIALIZER,
+			.line = TAILQ_HEAD_INITIALIZER(asking.line),
+			.link = -1};
+
+int asking_send(union link_any *m, uint16_t type, uint32_t serial)
+{
+	m->hdr.nfds = 0;
+	m->hdr.type = type;
+	m->hdr.size = link_bytes(type);
+	m->hdr.serial = serial;
+	m->hdr.error = 0;
+	return wire_send(asking.link, &m->hdr, NULL, 0);
+}
+
+void asking_add(struct waiter *w)
+{
+	if (++asking.serial == 0)
+		asking.serial = 1;
+	w->serial = asking.serial;
+	LIST_INSERT_HEAD(&asking.waiters, w, link);
+}
+
+struct waiter *asking_find(uint32_t serial)
+{
+	struct waiter *w;
+	LIST_FOREACH (w, &asking.waiters, link)
+		if (w->serial == serial && w->result > 0)
+			return w;
+	return NULL;
+}
+
+void asking_converse(struct waiter *w, union link_any *m)
+{
+	union link_any request = *m; /* *m becomes the reply */
+	uint64_t give_up_ns = clock_ns() + WAIT_NS;
+	while (w->result > 0 && !asking.given_up) {
+		uint64_t now = clock_ns();
+		if (asking.broken)
+			give_up_ns = now + WAIT_NS; /* the next broker has as long */
+		uint64_t until = give_up_ns;
+		if (now >= give_up_ns)
+			break;
+		if (!w->sent && !asking.broken) {
+			w->sent = asking_send(&request, w->type, w->serial) == 0;
+			/* The kernel is short of something, or the link is broken, as is found out
+			 * soon. */
+			until = w->sent ? until : now + AGAIN_NS;
+		}
+		const struct timespec at = {.tv_sec = (time_t)(until / NS_A_SECOND),
+					    .tv_nsec = (long)(until % NS_A_SECOND)};
+		pthread_cond_timedwait(&asking.came, &asking.lock, &at);
+	}
+	if (w->result > 0)
+		w->result = -EPIPE;
+}
+
+void asking_over(struct waiter *w, int result)
+{
+	w->result = result;
+	eventfd_write(w->news, 1);
+}
