@@ -28,12 +28,11 @@
 #include "daemon/pump/client.h"
 #include "daemon/pump/flight.h"
 #include "daemon/pump/lower.h"
+#include "daemon/pump/next.h"
 #include "daemon/pump/sandbox.h"
 #include "proto/wire.h"
 
-#define START_MS      10000 /* START and CLASS are sent before the process is started */
-#define NEXT_FIRST_MS 10    /* from one try to make a link to the next, at first */
-#define NEXT_MOST_MS  1000
+#define START_MS 10000 /* START and CLASS are sent before the process is started */
 
 struct pump {
 	struct client_identity who;
@@ -42,10 +41,7 @@ struct pump {
 	struct report *report;
 	int ended;          /* eventfd: the client's thread has ended */
 	int flights;        /* what it has not read yet; or -1 */
-	int next;           /* here the link of the next broker comes in; or -1 */
-	int next_ms;        /* after so long it is tried again to make the pair for that */
-	int64_t next_at;    /* when it is tried (clock.h); INT64_MAX: there is one */
-	int spare;          /* is closed when a link comes in: so there is a number for it */
+	struct next next;   /* for the link of the next broker */
 	uint32_t orphan_ms; /* for so long the client goes on without a broker */
 	bool foreign;       /* the broker's release is too far from this one: it is asked nothing */
 	int64_t alone_until; /* there is no broker, and until then (clock.h) one may come; or -1 */
@@ -177,23 +173,6 @@ static int link_turn(struct pump *p)
 	return r == -EOPNOTSUPP ? 0 : r; /* of another release */
 }
 
-/* Makes the pair by which the next broker's link comes. Returns 0 or a negative errno. */
-static int next_make(struct pump *p)
-{
-	int pair[2];
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	int own = fcntl(pair[0], F_DUPFD_CLOEXEC, START_NEXT + 1), r = own < 0 ? -errno : 0;
-	fd_close(pair[0]);
-	if (pair[1] != START_NEXT) {
-		if (r == 0 && dup3(pair[1], START_NEXT, O_CLOEXEC) < 0)
-			r = -errno;
-		fd_close(pair[1]);
-	}
-	p->next = r < 0 ? fd_close(own) : own;
-	return r;
-}
-
 /* Sanitizers make calls that no sandbox of ours lets through. */
 static int enclose(void)
 {
@@ -240,77 +219,19 @@ static void broker_gone(struct pump *p)
 
 static void give_up(struct pump *p)
 {
-	p->alone_until = p->next_at = INT64_MAX;
-	p->next = fd_close(p->next);
+	p->alone_until = INT64_MAX;
+	next_close(&p->next);
 	ask_give_up();
 	if (p->client)
 		client_stop(p->client);
 }
 
-/*
- * There may be no descriptor left for the next pair, or no memory: then it is tried again, less and
- * less often. Until then its number stays in use, by what no broker takes for a link.
- */
-static void next_try(struct pump *p)
-{
-	p->next_at = INT64_MAX;
-	if (next_make(p) == 0)
-		return;
-	p->next_at = clock_until(p->next_ms);
-	p->next_ms = p->next_ms * 2 < NEXT_MOST_MS ? p->next_ms * 2 : NEXT_MOST_MS;
-	if (dup3(START_REPORT, START_NEXT, O_CLOEXEC) < 0)
-		fd_close(START_NEXT);
-}
-
-static void spare_make(struct pump *p)
-{
-	if (p->spare < 0)
-		p->spare = fcntl(START_REPORT, F_DUPFD_CLOEXEC, START_NEXT + 1);
-}
-
-/*
- * The link that came, or a negative errno: there may be no descriptor left. Then it stays there. If
- * a broker was killed after it had sent one, a newer one follows.
- */
-static int link_come(int sock)
-{
-	union msg_any m;
-	int link = -EAGAIN, fds[MSG_FDS_MAX];
-	uint32_t n = 0;
-	while (wire_recv(sock, &m, fds, &n, MSG_DONTWAIT | MSG_PEEK) > 0 && n > 0) {
-		fd_close(link);
-		link = fds[0];
-		wire_close(fds + 1, n - 1);
-		recv(sock, &m, sizeof(m), MSG_DONTWAIT);
-	}
-	return link;
-}
-
-/*
- * A broker sends the link. Another pair takes the place of the one by which it came, for the broker
- * after that one. Whose hand has taken the old one by then sends before the shutdown, and that link
- * counts; or gets an error, and tries again.
- */
 static void broker_came(struct pump *p)
 {
-	p->spare = fd_close(p->spare);
-	int sock = p->next, link = link_come(sock);
-	if (link < 0) {
-		poll(NULL, 0, NEXT_FIRST_MS);
+	if (!next_take(&p->next))
 		return;
-	}
-	p->next = -1;
-	p->next_ms = NEXT_FIRST_MS;
-	next_try(p);
-	shutdown(sock, SHUT_RD);
-	int late = link_come(sock);
-	fd_close(sock);
 	p->alone_until = -1;
 	p->foreign = false;
-	dup3(late < 0 ? link : late, START_LINK, O_CLOEXEC);
-	fd_close(link);
-	fd_close(late);
-	spare_make(p);
 	ask_init(START_LINK);
 }
 
@@ -319,17 +240,17 @@ static void serve(struct pump *p)
 	eventfd_t count;
 	while (p->client || flights_any()) {
 		bool alone = p->alone_until >= 0;
-		struct pollfd in[] = {{.fd = alone ? p->next : START_LINK, .events = POLLIN},
+		struct pollfd in[] = {{.fd = alone ? p->next.sock : START_LINK, .events = POLLIN},
 				      {.fd = p->ended, .events = POLLIN},
 				      {.fd = p->flights, .events = POLLIN}};
-		int64_t until = alone && p->alone_until < p->next_at ? p->alone_until : p->next_at;
+		int64_t until = alone && p->alone_until < p->next.at ? p->alone_until : p->next.at;
 		poll(in, 3, clock_left(until));
 		if (alone && in[0].revents)
 			broker_came(p);
 		else if (in[0].revents && link_turn(p) < 0)
 			broker_gone(p);
-		if (clock_left(p->next_at) == 0)
-			next_try(p);
+		if (clock_left(p->next.at) == 0)
+			next_try(&p->next);
 		if (p->alone_until >= 0 && clock_left(p->alone_until) == 0)
 			give_up(p);
 		if (in[2].revents)
@@ -343,12 +264,7 @@ static void serve(struct pump *p)
 
 int main(void)
 {
-	struct pump p = {.ended = -1,
-			 .flights = -1,
-			 .next = -1,
-			 .spare = -1,
-			 .next_at = INT64_MAX,
-			 .alone_until = -1};
+	struct pump p = {.ended = -1, .flights = -1, .alone_until = -1};
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
 	if (fcntl(START_LINK, F_GETFD) < 0 || fcntl(START_CLIENT, F_GETFD) < 0 ||
 	    fcntl(START_REPORT, F_GETFD) < 0) {
@@ -358,8 +274,7 @@ int main(void)
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
 	mallopt(M_ARENA_MAX, 1); /* its threads seldom allocate at the same time */
 	ask_init(START_LINK);
-	int r = next_make(&p); /* first: its number is free still */
-	spare_make(&p);
+	int r = next_init(&p.next); /* first: its number is free still */
 	if (r == 0)
 		r = lower_self();
 	if (r == 0)
