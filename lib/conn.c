@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Connecting to the daemon, and disconnecting. */
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +10,19 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/fd.h"
 #include "lib/area.h"
 #include "lib/queue.h"
 #include "lib/request.h"
 #include "lib/zcrx.h"
 #include "proto/wire.h"
+
+enum {
+	RETURN_MS = 3000, /* for so long a daemon that was killed may stay away */
+	PAUSE_FIRST_MS = 5,
+	PAUSE_MOST_MS = 100,
+};
 
 /* The sentence of this thread's last zcrx_connect() that failed and left no connection to ask. */
 static _Thread_local char connect_error[sizeof(((struct zcrx *)0)->error)];
@@ -75,6 +85,35 @@ static const char *path_choose(const char *path)
 	return from_environment && from_environment[0] ? from_environment : WIRE_SOCKET_PATH;
 }
 
+/*
+ * A daemon that was killed leaves its socket's file, and ends the connections that it was about to
+ * admit. None of them has got anything yet, so another one can take its place.
+ */
+static bool may_return(int error)
+{
+	return error == -ECONNREFUSED || error == -ECONNRESET;
+}
+
+static int admission_try(struct zcrx *z, const char *path)
+{
+	z->sock = fd_close(z->sock);
+	int error = socket_connect(z, path);
+	return error ? error : hello(z);
+}
+
+static int admission_get(struct zcrx *z, const char *path)
+{
+	int64_t until = clock_until(RETURN_MS);
+	int pause_ms = PAUSE_FIRST_MS, error;
+	while (may_return(error = admission_try(z, path)) && clock_left(until) > 0) {
+		poll(NULL, 0, pause_ms);
+		pause_ms = pause_ms * 2 < PAUSE_MOST_MS ? pause_ms * 2 : PAUSE_MOST_MS;
+	}
+	if (!error)
+		*z->error = '\0'; /* of a try that failed */
+	return error;
+}
+
 int zcrx_connect(struct zcrx **ret, const char *path)
 {
 	struct zcrx *z = calloc(1, sizeof(*z));
@@ -85,9 +124,7 @@ int zcrx_connect(struct zcrx **ret, const char *path)
 	z->sock = -1;
 	TAILQ_INIT(&z->areas);
 	TAILQ_INIT(&z->queues);
-	int error = socket_connect(z, path_choose(path));
-	if (!error)
-		error = hello(z);
+	int error = admission_get(z, path_choose(path));
 	if (error) {
 		memcpy(connect_error, z->error, sizeof(connect_error));
 		zcrx_close(z);

@@ -48,10 +48,13 @@ struct zcrx_flow;  /* one TCP stream, or a listening socket, on a queue */
 
 /*
  * Connects to the daemon's socket at path. NULL: the path in $ZCRX_SOCKET, or, if that is not set,
- * /run/zcrxd/zcrxd.sock. The caller owns *ret and ends the connection with zcrx_close().
- * Returns 0 or a negative errno: -ENOENT or -ECONNREFUSED if no daemon listens there, -EACCES if
- * this process may not use it, -EPROTO if the versions do not fit, -EDQUOT if the user has as many
- * connections as it may have, -ENAMETOOLONG, -ENOMEM.
+ * /run/zcrxd/zcrxd.sock. The caller owns *ret and ends the connection with zcrx_close(). Tries
+ * again for three seconds if the daemon was killed, or is killed meanwhile, since it is started
+ * anew.
+ * Returns 0 or a negative errno: -ENOENT or -ECONNREFUSED if no daemon listens there, -ECONNRESET
+ * if it ends the connection before it has admitted it, -EACCES if this process may not use it,
+ * -EPROTO if the versions do not fit, -EDQUOT if the user has as many connections as it may have,
+ * -ENAMETOOLONG, -ENOMEM.
  */
 ZCRX_API int zcrx_connect(struct zcrx **ret, const char *path);
 

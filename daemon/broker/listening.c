@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,10 +22,11 @@
 #define PAUSE_MS  20 /* at first; then twice as long each time */
 
 /*
- * A socket file nobody listens on is left over from a crash: it may go. Other files may not. If
- * somebody listens, waits until his end of the connection is closed, or for so many milliseconds.
+ * A socket file nobody listens on is left over from a crash: it may be replaced. Other files may
+ * not. If somebody listens, waits until his end of the connection is closed, or for so many
+ * milliseconds.
  */
-static int remove_stale_once(const struct sockaddr_un *sa, int type, int ms)
+static int check_stale_once(const struct sockaddr_un *sa, int type, int ms)
 {
 	struct stat st;
 	if (lstat(sa->sun_path, &st) < 0)
@@ -40,20 +42,18 @@ static int remove_stale_once(const struct sockaddr_un *sa, int type, int ms)
 	}
 	if (errno == EAGAIN)
 		return -EADDRINUSE;
-	if (errno != ECONNREFUSED)
-		return errno == ENOENT ? 0 : -errno;
-	return unlink(sa->sun_path) < 0 && errno != ENOENT ? -errno : 0;
+	return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
 }
 
 /*
  * If a zcrxd was killed just when it started a pump or a hand, that process has the zcrxd's
  * listening sockets until it executes its program: which takes a moment.
  */
-static int remove_stale(const struct sockaddr_un *sa, int type)
+static int check_stale(const struct sockaddr_un *sa, int type)
 {
 	int64_t until = clock_until(ORPHAN_MS);
 	int left = ORPHAN_MS, pause_ms = PAUSE_MS, r;
-	while ((r = remove_stale_once(sa, type, left)) == -EADDRINUSE &&
+	while ((r = check_stale_once(sa, type, left)) == -EADDRINUSE &&
 	       (left = clock_left(until)) > 0) {
 		poll(NULL, 0, pause_ms < left ? pause_ms : left);
 		pause_ms *= 2;
@@ -92,25 +92,56 @@ static void keep_descriptors_out(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
 }
 
+static int address(struct sockaddr_un *ret, const char *path, const char *suffix)
+{
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	int n = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s%s", path, suffix);
+	return n < (int)sizeof(ret->sun_path) ? 0 : -ENAMETOOLONG;
+}
+
+/* The socket gets its mode and group before it listens: nobody can connect before these are right.
+ */
+static int make_at(const struct sockaddr_un *sa, int type, mode_t mode, gid_t group)
+{
+	if (unlink(sa->sun_path) < 0 && errno != ENOENT)
+		return -errno;
+	_cleanup_(fd_closep) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0)
+		return -errno;
+	keep_descriptors_out(fd);
+	int r = listening_give(sa->sun_path, mode, group);
+	if (r == 0 && listen(fd, BACKLOG) < 0)
+		r = -errno;
+	if (r == 0)
+		return fd_steal(&fd);
+	unlink(sa->sun_path);
+	return r;
+}
+
+/*
+ * A socket that a crash left is replaced by one that listens, so that at no time nothing lies at
+ * the path: to clients that would mean that zcrxd is not there.
+ */
 static int make(const char *path, int type, mode_t mode, gid_t group)
 {
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(sa.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(sa.sun_path, path, strlen(path));
-	int r = folder_ensure(path);
+	struct sockaddr_un sa, fresh;
+	int r = address(&sa, path, "");
 	if (r == 0)
-		r = remove_stale(&sa, type);
+		r = address(&fresh, path, "~");
+	if (r == 0)
+		r = folder_ensure(path);
+	if (r == 0)
+		r = check_stale(&sa, type);
+	if (r == 0)
+		r = check_stale(&fresh, type);
 	if (r < 0)
 		return r;
-	_cleanup_(fd_closep) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		return -errno;
-	/* Not listening yet: nobody can connect before mode and group are right. */
-	keep_descriptors_out(fd);
-	if (listening_give(path, mode, group) < 0 || listen(fd, BACKLOG) < 0) {
+	_cleanup_(fd_closep) int fd = make_at(&fresh, type, mode, group);
+	if (fd < 0)
+		return fd;
+	if (rename(fresh.sun_path, path) < 0) {
 		r = -errno;
-		unlink(path);
+		unlink(fresh.sun_path);
 		return r;
 	}
 	return fd_steal(&fd);

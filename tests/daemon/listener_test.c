@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -123,11 +124,43 @@ static void gives_them_to_the_group(void **state)
 static void replaces_what_a_crash_left(void **state)
 {
 	(void)state;
+	char *half_made = path_of("clients~");
+	close(unix_socket(SOCK_SEQPACKET, half_made));
 	close(unix_socket(SOCK_SEQPACKET, config.clients));
 	close(unix_socket(SOCK_STREAM, config.status));
 	assert_int_equal(listeners_open(&listeners, &config), 0);
 	assert_int_equal(connect_to(SOCK_SEQPACKET, config.clients), 0);
+	assert_false(exists(half_made));
 	listeners_close(&listeners);
+	free(half_made);
+}
+
+/* Has a file of this name been deleted from the folder, or been moved away? */
+static bool went(int inotify, const char *name)
+{
+	char events[4096] __attribute__((aligned(8)));
+	ssize_t n = read(inotify, events, sizeof(events));
+	for (ssize_t at = 0; at < n;) {
+		const struct inotify_event *e = (const void *)(events + at);
+		if (e->len && strcmp(e->name, name) == 0)
+			return true;
+		at += (ssize_t)(sizeof(*e) + e->len);
+	}
+	return false;
+}
+
+/* So who connects is never told that there is no zcrxd. */
+static void what_a_crash_left_stays_until_it_is_replaced(void **state)
+{
+	(void)state;
+	int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	assert_true(inotify_add_watch(inotify, dir, IN_DELETE | IN_MOVED_FROM) >= 0);
+	close(unix_socket(SOCK_SEQPACKET, config.clients));
+	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_false(went(inotify, "clients"));
+	listeners_close(&listeners);
+	assert_true(went(inotify, "clients"));
+	close(inotify);
 }
 
 static void leaves_a_living_daemon_its_sockets(void **state)
@@ -458,6 +491,7 @@ int main(void)
 		CASE(makes_both_with_their_mode_and_removes_them),
 		CASE(gives_them_to_the_group),
 		CASE(replaces_what_a_crash_left),
+		CASE(what_a_crash_left_stays_until_it_is_replaced),
 		CASE(leaves_a_living_daemon_its_sockets),
 		CASE(removes_nothing_but_sockets),
 		CASE(says_why_a_path_cannot_be_used),

@@ -160,7 +160,8 @@ static int noted_by(const struct harness_daemon *d, pid_t *ret, int room);
 
 static void clean(struct harness_daemon *d)
 {
-	static const char *const names[] = {"zcrxd.sock", "status.sock", "zcrxd.conf", "log",
+	static const char *const names[] = {"zcrxd.sock",   "zcrxd.sock~", "status.sock",
+					    "status.sock~", "zcrxd.conf",  "log",
 					    "notify"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[96];

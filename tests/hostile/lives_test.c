@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The broker is killed again and again; nobody's stream ends, and nobody's account changes. */
+/*
+ * The broker is killed again and again; nobody's stream ends, nobody's account changes, and nobody
+ * who comes is turned away.
+ */
 #include <errno.h>
 #include <json-c/json.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,6 +18,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <zcrx.h>
 
 #include "tests/harness/receive.h"
 #include "tests/hostile/neighbour.h"
@@ -29,6 +34,7 @@ enum {
 	ABSENT_MOST_US = 50000,
 	START_MOST_US = 10000, /* it is ready after 5 ms or so */
 	STARTS = 5,
+	COMERS = 4, /* clients that connect while the broker is killed */
 	/*
 	 * With the streams, whose threads want all processors, a new client is served after 2 to 15
 	 * times as long as without them, the middle of each taken.
@@ -39,6 +45,62 @@ enum {
 
 static int kills = KILLS;
 static struct transfer transfers[CLIENTS];
+
+/* ---- who comes while the broker is killed ---- */
+
+struct comer {
+	pthread_t thread;
+	bool stop; /* shared */
+	unsigned served;
+	char trouble[300]; /* "": none */
+};
+
+/* A client that connects again and again, and is served each time: an area is the broker's to
+ * charge. */
+static void *come(void *data)
+{
+	struct comer *c = data;
+	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED) && !*c->trouble) {
+		struct zcrx *z = NULL;
+		struct zcrx_area *a;
+		int r = zcrx_connect(&z, zcrxd.socket);
+		if (r == 0)
+			r = zcrx_area_new(z, &a, 1, 0);
+		if (r < 0)
+			snprintf(c->trouble, sizeof(c->trouble), "%s%s",
+				 z ? "" : "connecting: ", zcrx_error(z));
+		c->served += r == 0;
+		zcrx_close(z);
+	}
+	return NULL;
+}
+
+static void nobody_is_turned_away(void **state)
+{
+	struct comer comers[COMERS] = {0};
+	unsigned served = 0;
+	(void)state;
+	for (int i = 0; i < COMERS; i++)
+		assert_int_equal(pthread_create(&comers[i].thread, NULL, come, &comers[i]), 0);
+	for (int i = 0; i < kills; i++) {
+		usleep((useconds_t)random() % LIFE_MOST_US);
+		harness_broker_end(&zcrxd);
+		if (random() % 2)
+			harness_broker_start_in_vain(&zcrxd, (useconds_t)random() % START_MOST_US);
+		usleep((useconds_t)random() % ABSENT_MOST_US);
+		harness_broker_start(&zcrxd);
+	}
+	for (int i = 0; i < COMERS; i++)
+		__atomic_store_n(&comers[i].stop, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < COMERS; i++) {
+		assert_int_equal(pthread_join(comers[i].thread, NULL), 0);
+		assert_string_equal(comers[i].trouble, "");
+		served += comers[i].served;
+	}
+	print_message("%u clients were served while the broker was killed\n", served);
+}
+
+/* ---- who is there ---- */
 
 /* Writes these members of the object, each on a line. */
 static void tell(FILE *f, struct json_object *o, const char *const *keys)
@@ -289,6 +351,7 @@ int main(int argc, char **argv)
 	kills = argc > 1 ? atoi(argv[1]) : KILLS; /* NOLINT(cert-err34-c) */
 	const struct CMUnitTest tests[] = {
 		WORLD_CASE(nobodys_stream_ends_with_the_broker),
+		WORLD_CASE(nobody_is_turned_away),
 		WORLD_CASE(a_client_without_a_broker_ends_in_time),
 		WORLD_CASE(a_pump_makes_its_next_link_as_soon_as_it_can),
 	};

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,6 +61,37 @@ static void says_so_when_a_socket_is_left_over(void **state)
 	(void)state;
 	shutdown(fake.listener, SHUT_RDWR);
 	refuse_connect(fake.path, -ECONNREFUSED, "No zcrxd listens at");
+}
+
+/* The first connections end when the daemon has read their first request, as if it were killed. */
+static void hang_up_at_first(const union msg_any *request, struct fake_reply *r, void *data)
+{
+	int *left = data;
+	(void)request;
+	r->withhold = r->hang_up = *left > 0;
+	*left -= *left > 0;
+}
+
+static void tries_again_when_the_daemon_goes_away(void **state)
+{
+	(void)state;
+	struct zcrx *z;
+	int times = 3;
+	fake.change = hang_up_at_first;
+	fake.data = &times;
+	assert_int_equal(zcrx_connect(&z, fake.path), 0);
+	assert_string_equal(zcrx_error(z), "");
+	assert_int_equal(fake_requests(&fake, MSG_HELLO), 4);
+	zcrx_close(z);
+}
+
+static void gives_up_when_the_daemon_admits_nobody(void **state)
+{
+	(void)state;
+	int times = INT_MAX;
+	fake.change = hang_up_at_first;
+	fake.data = &times;
+	refuse_connect(fake.path, -ECONNRESET, "zcrxd ended the connection.");
 }
 
 static void refuses_a_path_that_is_too_long(void **state)
@@ -328,6 +360,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(says_where_no_daemon_listens),
 		TEST(says_so_when_a_socket_is_left_over),
+		TEST(tries_again_when_the_daemon_goes_away),
+		TEST(gives_up_when_the_daemon_admits_nobody),
 		TEST(refuses_a_path_that_is_too_long),
 		TEST(says_what_to_do_without_permission),
 		TEST(finds_the_daemon_through_the_environment),
