@@ -72,27 +72,30 @@ static int ends_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 	return n;
 }
 
-static bool is_aside(const struct zcrx_queue *q, const struct ring_cqe *e)
-{
-	return q->format == MSG_FORMAT_ZCRX && (e->flags & RING_CQE_BUFFER);
-}
-
 /*
- * Finds where in the area or the side buffer the data lies. Returns false if it is not within them.
+ * Where the data of a completion lies in the area or in the side buffer, and the flags that say so.
+ * Returns false if it is within neither.
  */
-static bool data_place(const struct zcrx_queue *q, const struct ring_cqe *e, uint64_t *ret_off)
+static inline bool data_place(const struct zcrx_queue *q, uint32_t format, const struct ring_cqe *e,
+			      struct zcrx_completion *c)
 {
-	if (is_aside(q, e))
-		return side_place(&q->rings.side, e->flags >> RING_CQE_BUFFER_SHIFT, e->off,
-				  (uint32_t)e->res, ret_off);
-	if (q->format == MSG_FORMAT_ZCRX) {
-		*ret_off = e->off & RING_CQE_OFFSET;
-		return *ret_off < q->area->bytes && (uint32_t)e->res <= q->area->bytes - *ret_off;
+	c->len = (uint32_t)e->res;
+	if (format != MSG_FORMAT_ZCRX) {
+		uint32_t buffer = e->flags >> RING_CQE_BUFFER_SHIFT;
+		c->off = (uint64_t)buffer * q->buffer_bytes;
+		c->flags = ZCRX_COPIED;
+		return (e->flags & RING_CQE_BUFFER) && buffer < q->buffers &&
+		       c->len <= q->buffer_bytes;
 	}
-	uint32_t buffer = e->flags >> RING_CQE_BUFFER_SHIFT;
-	*ret_off = (uint64_t)buffer * q->buffer_bytes;
-	return (e->flags & RING_CQE_BUFFER) && buffer < q->buffers &&
-	       (uint32_t)e->res <= q->buffer_bytes;
+	if (e->flags & RING_CQE_BUFFER) {
+		c->flags = ZCRX_COPIED | ZCRX_SIDE;
+		return side_place(&q->rings.side, e->flags >> RING_CQE_BUFFER_SHIFT, e->off, c->len,
+				  &c->off) &&
+		       side_has_room(&q->rings.side);
+	}
+	c->off = e->off & RING_CQE_OFFSET;
+	c->flags = 0;
+	return c->off < q->area->bytes && c->len <= q->area->bytes - c->off;
 }
 
 static void give_back(struct zcrx_queue *q, uint64_t off, uint32_t len, bool aside)
@@ -105,48 +108,46 @@ static void give_back(struct zcrx_queue *q, uint64_t off, uint32_t len, bool asi
 
 /*
  * Takes data from the CQ. Data of an unknown flow goes straight back if the channel has no event
- * that could announce the flow: then the flow was closed meanwhile.
+ * that could announce the flow: then the flow was closed meanwhile. Completions of one flow follow
+ * one another, so a flow is looked up when it changes.
  */
 static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 {
 	struct rings *r = &q->rings;
+	const uint32_t format = q->format;
 	uint32_t ready = rings_ready(r);
 	uint32_t room = room_out(q);
+	struct zcrx_flow *f = NULL;
 	int n = 0;
 	if (ready > r->cq_mask + 1) {
 		queue_lose(q, -EPROTO);
 		return 0;
 	}
 	for (; ready > 0 && n < max && room > 0; ready--, rings_skip(r)) {
-		struct ring_cqe e = rings_peek(r);
-		uint64_t off;
+		struct ring_cqe e = rings_peek(r, format == MSG_FORMAT_ZCRX);
+		struct zcrx_completion *to = &c[n];
 		if (e.res <= 0)
 			continue;
-		bool aside = is_aside(q, &e);
-		if (!data_place(q, &e, &off) || (aside && !side_has_room(&r->side))) {
+		if (!data_place(q, format, &e, to)) {
 			queue_lose(q, -EPROTO);
 			break;
 		}
-		struct zcrx_flow *f = flows_find(&q->flows, e.user_data);
+		if (!f || f->id != e.user_data)
+			f = flows_find(&q->flows, e.user_data);
 		if (!f && channel_pending(q))
 			break;
 		room--;
-		if (aside)
-			side_out(&r->side, off);
+		if (to->flags & ZCRX_SIDE)
+			side_out(&r->side, to->off);
 		if (!f || f->state == FLOW_ENDED) {
-			give_back(q, off, (uint32_t)e.res, aside);
+			give_back(q, to->off, to->len, to->flags & ZCRX_SIDE);
 			continue;
 		}
-		c[n++] = (struct zcrx_completion){
-			.what = ZCRX_DATA,
-			.flow = f,
-			.user = f->user,
-			.off = off,
-			.len = (uint32_t)e.res,
-			.flags = aside                          ? ZCRX_COPIED | ZCRX_SIDE
-				 : q->format == MSG_FORMAT_ZCRX ? 0
-								: ZCRX_COPIED,
-		};
+		to->what = ZCRX_DATA;
+		to->error = 0;
+		to->flow = f;
+		to->user = f->user;
+		n++;
 	}
 	q->out += (uint32_t)n;
 	return n;

@@ -59,18 +59,19 @@ static inline uint32_t rings_ready(const struct rings *r)
 	return ring_load(r->cq_tail) - r->head;
 }
 
-/* Copies the next completion. `off` is 0 in an entry of format 1, which ends before it. */
-static inline struct ring_cqe rings_peek(const struct rings *r)
+/* Copies the next completion, each word once. An entry without `off` ends before it. */
+static inline struct ring_cqe rings_peek(const struct rings *r, bool has_off)
 {
 	const char *at = r->cqes + (size_t)(r->head & r->cq_mask) * r->cqe_bytes;
 	const uint64_t *words = (const void *)at;
 	union {
 		uint64_t words[4];
 		struct ring_cqe cqe;
-	} copy = {0};
-	uint32_t n = r->cqe_bytes < sizeof(struct ring_cqe) ? 2 : 3;
-	for (uint32_t i = 0; i < n; i++)
-		copy.words[i] = __atomic_load_n(&words[i], __ATOMIC_RELAXED);
+	} copy;
+	copy.words[0] = __atomic_load_n(&words[0], __ATOMIC_RELAXED);
+	copy.words[1] = __atomic_load_n(&words[1], __ATOMIC_RELAXED);
+	copy.words[2] = has_off ? __atomic_load_n(&words[2], __ATOMIC_RELAXED) : 0;
+	copy.words[3] = 0;
 	return copy.cqe;
 }
 

@@ -126,10 +126,11 @@ struct backend_ops {
 	void (*drain)(struct backend *b, int sock, uint64_t user_data);
 
 	/*
-	 * The pump found this completion in the shared CQ: the buffer that it names is the client's
-	 * from now on. NULL: the backend knows, since it wrote the completion itself.
+	 * The pump found the completions `from` to before `to` in the shared CQ: the buffers that
+	 * they name are the client's from now on. One call for all of them, since there are many.
+	 * NULL: the backend knows, since it wrote the completions itself.
 	 */
-	void (*received)(struct backend *b, const struct io_uring_cqe *cqe);
+	void (*received)(struct backend *b, uint32_t from, uint32_t to);
 
 	/*
 	 * The client returns the buffer at this offset. Returns false if the client did not have

@@ -17,6 +17,7 @@
 #include "base/size.h"
 #include "daemon/backend/area.h"
 #include "daemon/backend/backend.h"
+#include "daemon/backend/rings.h"
 #include "proto/msg.h"
 
 #define BUFFERS_MAX          32768u /* a refill ring has no more entries */
@@ -27,6 +28,7 @@
 
 struct copy {
 	struct backend backend;
+	const struct rings *rings;
 	struct io_uring_buf_ring *buffer_ring;
 	uint32_t buffer_ring_entries;
 	char *base;
@@ -91,6 +93,7 @@ static int copy_open(struct backend **ret, const struct backend_setup *setup)
 		b->backend = (struct backend){.ops = &backend_copy,
 					      .ring = setup->ring,
 					      .buffer_bytes = setup->buffer_bytes};
+		b->rings = setup->rings;
 		b->base = setup->area->base;
 		b->buffers = buffers;
 		b->buffer_shift = (uint32_t)__builtin_ctz(setup->buffer_bytes);
@@ -126,17 +129,20 @@ static void copy_arm(struct backend *backend, int sock, uint64_t user_data)
 	sqe->user_data = user_data;
 }
 
-static void copy_received(struct backend *backend, const struct io_uring_cqe *cqe)
+static void copy_received(struct backend *backend, uint32_t from, uint32_t to)
 {
 	struct copy *b = copy_of(backend);
-	if (!(cqe->flags & IORING_CQE_F_BUFFER))
-		return;
-	uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-	b->with_kernel--;
-	if (cqe->res > 0)
-		b->client_has[id] = true;
-	else
-		stack_push(b, id); /* the client skips this completion */
+	for (; from != to; from++) {
+		const struct io_uring_cqe *cqe = rings_cqe(b->rings, from);
+		if (!(cqe->flags & IORING_CQE_F_BUFFER))
+			continue;
+		uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+		b->with_kernel--;
+		if (cqe->res > 0)
+			b->client_has[id] = true;
+		else
+			stack_push(b, id); /* the client skips this completion */
+	}
 }
 
 static bool copy_refill(struct backend *backend, uint64_t off)

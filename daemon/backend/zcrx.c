@@ -193,9 +193,9 @@ static void zcrx_drain(struct backend *backend, int sock, uint64_t user_data)
 	sqe->user_data = user_data;
 }
 
-static void zcrx_received(struct backend *backend, const struct io_uring_cqe *cqe)
+/* What is not simply data in the area. */
+static void received_else(struct zcrx *b, const struct io_uring_cqe *cqe)
 {
-	struct zcrx *b = zcrx_of(backend);
 	if (cqe->user_data == EVENT) {
 		b->event = true;
 		count_add(&b->rings->daemon->starvations, 1);
@@ -211,6 +211,20 @@ static void zcrx_received(struct backend *backend, const struct io_uring_cqe *cq
 	if (cqe->res > 0)
 		side_give(b->side, slot); /* there is room: RING_SIDE_MAX exceeds SIDE_SLOTS */
 	side_drop(b->side, slot);
+}
+
+static void zcrx_received(struct backend *backend, uint32_t from, uint32_t to)
+{
+	struct zcrx *b = zcrx_of(backend);
+	uint32_t data = 0;
+	for (; from != to; from++) {
+		const struct io_uring_cqe *cqe = rings_cqe(b->rings, from);
+		if (cqe->res > 0 && !(cqe->flags & IORING_CQE_F_BUFFER) && cqe->user_data != EVENT)
+			data++;
+		else
+			received_else(b, cqe);
+	}
+	b->out += data;
 }
 
 static bool control(struct zcrx *b, uint32_t op)

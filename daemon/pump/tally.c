@@ -9,18 +9,24 @@
 #define COPIED_WHOLE_BYTES (256u << 10)
 
 struct sums {
-	uint32_t data; /* completions with data */
+	struct tally tally;
 	uint64_t bytes;
 	uint64_t copied;         /* of these, for certain */
 	const struct flow *only; /* the only one whose share of the rest is to be found; or NULL */
 	bool several;
 };
 
-/* The completion says that its data was copied, or all data of its flow is. */
-static bool is_copied(const struct queue *q, const struct io_uring_cqe *cqe, const struct flow *f)
+/* Completions with data in a row, of one flow and in one kind of memory. */
+struct run {
+	uint64_t user_data;
+	bool aside;
+	struct flow *flow; /* NULL: it is gone */
+	uint64_t bytes;
+};
+
+/* All data of the flow is copied. Where there is a side buffer each completion says it. */
+static bool is_copied(const struct queue *q, const struct flow *f)
 {
-	if (q->side)
-		return cqe->flags & IORING_CQE_F_BUFFER;
 	return q->backend->ops->copies || (f && f->why_copied);
 }
 
@@ -34,33 +40,48 @@ static void row_add(struct flow *f, uint64_t bytes, bool copied)
 		flows_set_copied_whole(f, whole);
 }
 
+static void run_end(struct queue *q, const struct run *r, struct sums *s)
+{
+	struct flow *f = r->flow;
+	bool all = q->side ? r->aside : is_copied(q, f);
+	uint64_t copied = all ? r->bytes : 0;
+	s->bytes += r->bytes;
+	s->copied += copied;
+	if (!f || r->bytes == 0)
+		return;
+	if (q->side)
+		row_add(f, r->bytes, all);
+	else if (!all && f != s->only) {
+		s->several = s->only != NULL;
+		s->only = f;
+	}
+	count_add(&f->report->bytes, r->bytes);
+	count_add(&f->report->bytes_copied, copied);
+	f->stuck = 0;
+	nudge_note(f);
+}
+
 static struct sums count(struct queue *q, uint32_t tail)
 {
 	struct sums s = {0};
-	struct flow *f = NULL;
+	struct run r = {0};
+	bool has_side = q->side;
 	for (uint32_t at = q->scanned; at != tail; at++) {
 		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, at);
+		s.tally.ends += !tally_is_plain(cqe);
 		if (cqe->res <= 0)
 			continue;
-		if (!f || f->id != (uint32_t)cqe->user_data)
-			f = flow_find(q, (uint32_t)cqe->user_data);
-		uint64_t copied = is_copied(q, cqe, f) ? (uint64_t)cqe->res : 0;
-		s.data++;
-		s.bytes += (uint64_t)cqe->res;
-		s.copied += copied;
-		if (!f)
-			continue;
-		if (q->side)
-			row_add(f, (uint64_t)cqe->res, copied > 0);
-		else if (copied == 0 && f != s.only) {
-			s.several = s.only != NULL;
-			s.only = f;
+		bool aside = has_side && cqe->flags & IORING_CQE_F_BUFFER;
+		if (cqe->user_data != r.user_data || aside != r.aside) {
+			run_end(q, &r, &s);
+			r = (struct run){.user_data = cqe->user_data,
+					 .aside = aside,
+					 .flow = flow_find(q, (uint32_t)cqe->user_data)};
 		}
-		count_add(&f->report->bytes, (uint64_t)cqe->res);
-		count_add(&f->report->bytes_copied, copied);
-		f->stuck = 0;
-		nudge_note(f);
+		s.tally.data++;
+		r.bytes += (uint64_t)cqe->res;
 	}
+	run_end(q, &r, &s);
 	return s;
 }
 
@@ -78,7 +99,7 @@ static void rows_add(struct queue *q, uint32_t tail, const struct sums *s, uint6
 	for (uint32_t at = q->scanned; at != tail; at++) {
 		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, at);
 		struct flow *f = cqe->res > 0 ? flow_find(q, (uint32_t)cqe->user_data) : NULL;
-		if (f && !is_copied(q, cqe, f))
+		if (f && !is_copied(q, f))
 			row_add(f, (uint64_t)cqe->res, all);
 	}
 }
@@ -100,12 +121,12 @@ static void share_out(struct queue *q, uint32_t tail, uint64_t bytes, uint64_t c
 	for (uint32_t at = q->scanned; at != tail; at++) {
 		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, at);
 		struct flow *f = cqe->res > 0 ? flow_find(q, (uint32_t)cqe->user_data) : NULL;
-		if (f && !is_copied(q, cqe, f))
+		if (f && !is_copied(q, f))
 			count_add(&f->report->bytes_copied, copied * (uint64_t)cqe->res / bytes);
 	}
 }
 
-uint32_t tally(struct queue *q, uint32_t tail)
+struct tally tally(struct queue *q, uint32_t tail)
 {
 	struct ring_daemon *d = q->rings.daemon;
 	struct sums s = count(q, tail);
@@ -115,9 +136,9 @@ uint32_t tally(struct queue *q, uint32_t tail)
 	if (more > 0)
 		share_out(q, tail, others, more);
 	rows_add(q, tail, &s, others, more);
-	count_add(&d->completions, s.data);
+	count_add(&d->completions, s.tally.data);
 	count_add(&d->bytes, s.bytes);
 	count_add(&d->bytes_copied, s.copied + more);
 	report_count(&q->report->counters, d); /* before the client is told anything */
-	return s.data;
+	return s.tally;
 }

@@ -9,7 +9,18 @@
 
 #include "daemon/pump/model.h"
 
-/* Counts the completions from q->scanned to tail. Returns how many of them are data. */
-uint32_t tally(struct queue *q, uint32_t tail);
+struct tally {
+	uint32_t data; /* completions with data */
+	uint32_t ends; /* completions after which a receive, or another operation, is over */
+};
+
+/* Data, and more will come of the same receive. */
+static inline bool tally_is_plain(const struct io_uring_cqe *cqe)
+{
+	return cqe->res > 0 && cqe->flags & IORING_CQE_F_MORE;
+}
+
+/* Counts the completions from q->scanned to tail. */
+struct tally tally(struct queue *q, uint32_t tail);
 
 #endif

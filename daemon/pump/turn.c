@@ -27,23 +27,27 @@ struct turn {
 
 /*
  * Looks at every completion that the kernel wrote since the last scan, and counts them before a
- * flow's end is told. Returns how many have data.
+ * flow's end is told. Returns how many have data. A dense stream brings nothing else, and then no
+ * completion is looked at again for a flow's sake.
  */
 static uint32_t scan(struct queue *q)
 {
 	const struct backend_ops *ops = q->backend->ops;
-	uint32_t tail = ring_load(q->rings.cq_tail), data = tally(q, tail);
-	while (q->scanned != tail) {
+	uint32_t tail = ring_load(q->rings.cq_tail);
+	struct tally t = tally(q, tail);
+	if (ops->received)
+		ops->received(q->backend, q->scanned, tail);
+	while (t.ends > 0) {
 		const struct io_uring_cqe *cqe = rings_cqe(&q->rings, q->scanned++);
-		if (ops->received)
-			ops->received(q->backend, cqe);
-		if (cqe->res > 0 && cqe->flags & IORING_CQE_F_MORE)
+		if (tally_is_plain(cqe))
 			continue;
+		t.ends--;
 		struct flow *f = flow_find(q, (uint32_t)cqe->user_data);
 		if (f)
 			flow_received(f, cqe);
 	}
-	return data;
+	q->scanned = tail;
+	return t.data;
 }
 
 /* Frees dead flows. Looks only at flows whose end the client has passed, however many are dead. */

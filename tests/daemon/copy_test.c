@@ -15,6 +15,7 @@
 #include "base/size.h"
 #include "daemon/backend/area.h"
 #include "daemon/backend/backend.h"
+#include "daemon/backend/rings.h"
 
 enum {
 	BUFFERS = 8,
@@ -24,6 +25,7 @@ enum {
 static const struct backend_ops *const copy = &backend_copy;
 static uint32_t page;
 static struct uring ring;
+static struct rings rings; /* whose completions are those of the ring */
 static struct area area;
 static struct backend *backend;
 static int sock[2]; /* sender, receiver */
@@ -38,7 +40,13 @@ static int begin(void **state)
 	area.base =
 		mmap(NULL, area.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(area.base, MAP_FAILED);
-	struct backend_setup setup = {.ring = &ring, .area = &area, .buffer_bytes = page};
+	rings = (struct rings){.cq = (char *)ring.io.cq.cqes,
+			       .layout = {.cq_entries = ring.io.cq.ring_entries,
+					  .cqe_bytes = sizeof(struct io_uring_cqe)}};
+	struct backend_setup setup = {.ring = &ring,
+				      .rings = &rings,
+				      .area = &area,
+				      .buffer_bytes = page};
 	assert_int_equal(copy->open(&backend, &setup), 0);
 	return 0;
 }
@@ -61,8 +69,9 @@ static struct io_uring_cqe take(void)
 	assert_true(uring_enter(&ring) >= 0);
 	assert_int_equal(io_uring_peek_cqe(&ring.io, &at), 0);
 	cqe = *at;
+	uint32_t position = *ring.io.cq.khead;
+	copy->received(backend, position, position + 1);
 	io_uring_cqe_seen(&ring.io, at);
-	copy->received(backend, &cqe);
 	return cqe;
 }
 
