@@ -41,6 +41,7 @@ struct record_entry {
 			char nic[16];
 			uint32_t ifindex, n;
 			uint32_t rxqs[LINK_RXQS_MAX];
+			uint32_t given_up; /* 1: a hand may register the queues later (held.h) */
 		} as_lease;
 		struct {
 			struct nic_rule match;

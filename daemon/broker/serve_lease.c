@@ -31,14 +31,17 @@ static void lease_say(const struct held_lease *h, struct link_lease_reply *ret)
 	snprintf(ret->nic, sizeof(ret->nic), "%s", lease_name(h->lease));
 }
 
-static int lease_record(struct pump *p, struct held_lease *h)
+static struct record_entry lease_entry(const struct held_lease *h)
 {
-	struct record_entry e = {.what = RECORD_LEASE, .id = h->id, .lease = h->id};
+	struct record_entry e = {.what = RECORD_LEASE,
+				 .id = h->id,
+				 .lease = h->id,
+				 .as_lease.given_up = h->given_up};
 	const uint32_t *rxqs;
 	lease_where(h->lease, &e.as_lease.ifindex, &rxqs, &e.as_lease.n);
 	memcpy(e.as_lease.rxqs, rxqs, e.as_lease.n * sizeof(*rxqs));
 	snprintf(e.as_lease.nic, sizeof(e.as_lease.nic), "%s", lease_name(h->lease));
-	return record_add(p->record, &e, &h->record);
+	return e;
 }
 
 /*
@@ -72,7 +75,8 @@ static int lease_new(struct pump *p, struct held_lease *h, struct lease_wish *wi
 	int r = lease_take(&h->lease, wish, why);
 	if (r < 0)
 		return r;
-	r = lease_record(p, h);
+	const struct record_entry e = lease_entry(h);
+	r = record_add(p->record, &e, &h->record);
 	if (r < 0) {
 		lease_end(h->lease);
 		snprintf(why, NIC_SENTENCE_BYTES, "zcrxd's record of leases cannot be written: %s.",
@@ -173,9 +177,12 @@ void serve_lease_registered(struct pump *p, uint32_t id, bool given_up)
 {
 	pthread_mutex_lock(&p->lock);
 	struct held_lease *h = held_find(p, id);
-	if (h) { /* a lease does not end while a hand registers its queues */
+	if (h) /* a lease does not end while a hand registers its queues */
 		h->registering--;
-		h->given_up |= given_up;
+	if (h && given_up && !h->given_up) {
+		h->given_up = true; /* for the next broker, too */
+		const struct record_entry e = lease_entry(h);
+		record_put(p->record, h->record, &e);
 	}
 	pthread_mutex_unlock(&p->lock);
 }

@@ -78,6 +78,7 @@ static void lease_again_one(struct pump *p, const struct record_entry *e, uint32
 	if (h) {
 		h->id = e->id;
 		h->record = number;
+		h->given_up = e->as_lease.given_up;
 	}
 	if (h && lease_again(&h->lease, &was) == 0)
 		return held_add(p, h);

@@ -15,13 +15,18 @@
 
 #include <cmocka.h>
 
+#include "daemon/broker/held.h"
+#include "daemon/broker/record.h"
 #include "daemon/broker/serve.h"
+#include "daemon/broker/serve_lease.h"
+#include "daemon/broker/serve_lease_news.h"
 #include "daemon/broker/serve_slow.h"
 #include "daemon/common/log.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
 #include "daemon/grant/kernel.h"
+#include "daemon/grant/lease.h"
 #include "daemon/grant/leases.h"
 #include "daemon/grant/log_client.h"
 #include "policy/config.h"
@@ -304,6 +309,43 @@ static int answer_wait(uint16_t type)
 	return r;
 }
 
+/* The next broker knows of the leases what the record says. */
+static void broker_is_killed(void)
+{
+	struct held_lease *h;
+	while ((h = LIST_FIRST(&lone.pump.leases))) {
+		LIST_REMOVE(h, link);
+		lease_end(h->lease);
+		free(h);
+	}
+	serve_lease_again(&lone.pump);
+}
+
+/*
+ * The hand may register the queue later, so the lease stays the pump's and is not counted: also
+ * when there is another broker.
+ */
+static void a_lease_that_a_hand_was_given_up_for_is_not_counted(void **state)
+{
+	union link_any m = {.as_LEASE = {.lease = 1, .n = 1, .backend = MSG_BACKEND_DEVMEM}};
+	const union link_any over = {.as_LEASE_END = {.id = 1}};
+	struct record record = {.pump = getpid(), .who = lone.pump.who};
+	struct lease_place place;
+	(void)state;
+	assert_int_equal(record_write(&lone.pump.record, state_dir, &record), 0);
+	assert_int_equal(ask(m, LINK_LEASE), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place), 0);
+	serve_lease_registered(&lone.pump, 1, true);
+	broker_is_killed();
+	m.as_LEASE.lease = 2;
+	assert_int_equal(ask(m, LINK_LEASE), -EBUSY); /* the NIC has one queue */
+	assert_int_equal(ask(over, LINK_LEASE_END), 0);
+	assert_non_null(held_get(&lone.pump, 1));
+	serve_lease_end_all(&lone.pump);
+	lone.pump.record = record_close(lone.pump.record);
+	record_remove(state_dir, getpid());
+}
+
 static void a_nic_that_restarts_holds_up_what_is_about_that_lease(void **state)
 {
 	const union link_any lease = {
@@ -404,6 +446,7 @@ int main(void)
 		CASE(backends_are_judged_when_a_queue_is_registered),
 		CASE(nobody_gets_zcrx_of_a_kernel_with_holes),
 		CASE(a_lease_is_charged_as_a_queue),
+		CASE(a_lease_that_a_hand_was_given_up_for_is_not_counted),
 		CASE(a_nic_that_restarts_holds_up_what_is_about_that_lease),
 		CASE(leases_that_are_being_taken_count),
 		CASE(what_a_pump_logs_is_its_clients),
