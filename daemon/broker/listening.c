@@ -99,8 +99,7 @@ static int address(struct sockaddr_un *ret, const char *path, const char *suffix
 	return n < (int)sizeof(ret->sun_path) ? 0 : -ENAMETOOLONG;
 }
 
-/* The socket gets its mode and group before it listens: nobody can connect before these are right.
- */
+/* Makes a socket that does not listen yet. */
 static int make_at(const struct sockaddr_un *sa, int type, mode_t mode, gid_t group)
 {
 	if (unlink(sa->sun_path) < 0 && errno != ENOENT)
@@ -110,17 +109,30 @@ static int make_at(const struct sockaddr_un *sa, int type, mode_t mode, gid_t gr
 		return -errno;
 	keep_descriptors_out(fd);
 	int r = listening_give(sa->sun_path, mode, group);
-	if (r == 0 && listen(fd, BACKLOG) < 0)
-		r = -errno;
 	if (r == 0)
 		return fd_steal(&fd);
 	unlink(sa->sun_path);
 	return r;
 }
 
+static int rename_listen(const char *from, const char *to, int fd)
+{
+	if (rename(from, to) < 0) {
+		int r = -errno;
+		unlink(from);
+		return r;
+	}
+	if (listen(fd, BACKLOG) == 0)
+		return 0;
+	int r = -errno;
+	unlink(to);
+	return r;
+}
+
 /*
- * A socket that a crash left is replaced by one that listens, so that at no time nothing lies at
- * the path: to clients that would mean that zcrxd is not there.
+ * What a crash left is replaced at once, so that at no time nothing lies at the path: to clients
+ * that would mean that zcrxd is not there. The socket listens last: nobody can connect before its
+ * mode and group are right.
  */
 static int make(const char *path, int type, mode_t mode, gid_t group)
 {
@@ -139,12 +151,8 @@ static int make(const char *path, int type, mode_t mode, gid_t group)
 	_cleanup_(fd_closep) int fd = make_at(&fresh, type, mode, group);
 	if (fd < 0)
 		return fd;
-	if (rename(fresh.sun_path, path) < 0) {
-		r = -errno;
-		unlink(fresh.sun_path);
-		return r;
-	}
-	return fd_steal(&fd);
+	r = rename_listen(fresh.sun_path, path, fd);
+	return r < 0 ? r : fd_steal(&fd);
 }
 
 int listening_make(const char *path, int type, mode_t mode, gid_t group)
