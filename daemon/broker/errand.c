@@ -102,8 +102,14 @@ static int launch(struct errand *e)
 		inherits[n++] = p->far_end;
 	if (e->kind->takes)
 		inherits[n++] = p->pidfd;
-	r = hand_start(&e->hand, p->all_errands->hands, &e->job, inherits, n, payer(&p->who),
-		       e->kind->deadline_ms, &calls, e);
+	const struct hand_order order = {.job = &e->job,
+					 .fds = inherits,
+					 .nfds = n,
+					 .payer = payer(&p->who),
+					 .deadline_ms = e->kind->deadline_ms,
+					 .calls = &calls,
+					 .owner = e};
+	r = hand_start(&e->hand, p->all_errands->hands, &order);
 	if (r == 0 && e->kind->gives)
 		give(e, fd_steal(&pair[1]));
 	wire_close(pair, 2);

@@ -250,15 +250,15 @@ static int process_over(sd_event_source *source, int fd, uint32_t events, void *
 /* ---- the start ---- */
 
 /* nfds: of the descriptors that go with the message. */
-static int job_send(const struct hand *h, const struct hand_job *job, const int *fds, unsigned nfds)
+static int job_send(const struct hand *h, const struct hand_order *o, unsigned nfds)
 {
-	struct hand_job sent = *job;
+	struct hand_job sent = *o->job;
 	sent.hdr = (struct msg_hdr){.size = sizeof(sent), .nfds = (uint16_t)nfds};
-	return wire_send(h->sock, &sent.hdr, fds, MSG_DONTWAIT);
+	return wire_send(h->sock, &sent.hdr, o->fds, MSG_DONTWAIT);
 }
 
-/* The hand has fds as HAND_FIRST_FD and the following numbers. */
-static int process_start(struct hand *h, const struct hand_job *job, const int *fds, unsigned nfds)
+/* The hand has the order's descriptors as HAND_FIRST_FD and the following numbers. */
+static int process_start(struct hand *h, const struct hand_order *o)
 {
 	static_assert(HAND_SOCKET_FD == PROGRAM_FIRST_FD && HAND_FIRST_FD == PROGRAM_FIRST_FD + 1 &&
 			      1 + HAND_FDS_MAX <= PROGRAM_FDS_MAX,
@@ -269,17 +269,17 @@ static int process_start(struct hand *h, const struct hand_job *job, const int *
 		return -errno;
 	h->sock = pair[0];
 	_cleanup_(fd_closep) int other = pair[1];
-	int r = job_send(h, job, NULL, 0);
+	int r = job_send(h, o, 0);
 	if (r < 0)
 		return r;
 	all[0] = other;
-	for (unsigned i = 0; i < nfds; i++)
-		all[1 + i] = fds[i];
+	for (unsigned i = 0; i < o->nfds; i++)
+		all[1 + i] = o->fds[i];
 	const struct program hand = {.path = h->all->program,
 				     .argv = argv,
 				     .environment = environment,
 				     .fds = all,
-				     .nfds = 1 + nfds};
+				     .nfds = 1 + o->nfds};
 	return program_spawn(&hand, &h->pid);
 }
 
@@ -304,56 +304,54 @@ static int process_watch(struct hand *h, uint64_t deadline_ms)
 }
 
 /* The payer's hand that waits for another job gets this one. NULL: there is none, or it cannot. */
-static struct hand *idle_start(const struct hands *all, const struct hand_job *job, const int *fds,
-			       unsigned nfds, uint64_t payer, uint64_t deadline_ms)
+static struct hand *idle_start(const struct hands *all, const struct hand_order *o)
 {
-	struct hand *h = idle_find(all, payer);
+	struct hand *h = idle_find(all, o->payer);
 	if (!h)
 		return NULL;
 	h->idle = false;
-	if (deadline_set(h, deadline_ms) == 0 && job_send(h, job, fds, nfds) == 0)
-		return h;
-	hand_kill(h);
-	return NULL;
+	if (deadline_set(h, o->deadline_ms) < 0 || job_send(h, o, o->nfds) < 0) {
+		hand_kill(h);
+		return NULL;
+	}
+	h->calls = o->calls;
+	h->owner = o->owner;
+	return h;
 }
 
-/* NOLINTNEXTLINE(readability-function-size) */
-int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job, const int *fds,
-	       unsigned nfds, uint64_t payer, uint64_t deadline_ms, const struct hand_calls *calls,
-	       void *owner)
+static int new_start(struct hand **ret, struct hands *all, const struct hand_order *o)
 {
-	if (nfds > HAND_FDS_MAX)
-		return -EINVAL;
-	if (hands_held(all, payer) >= HANDS_EACH_MAX)
-		return -EDQUOT;
-	struct hand *h = idle_start(all, job, fds, nfds, payer, deadline_ms);
-	if (h) {
-		h->calls = calls;
-		h->owner = owner;
-		if (ret)
-			*ret = h;
-		return 0;
-	}
-	h = calloc(1, sizeof(*h));
+	struct hand *h = calloc(1, sizeof(*h));
 	if (!h)
 		return -ENOMEM;
 	*h = (struct hand){.all = all,
-			   .payer = payer,
+			   .payer = o->payer,
 			   .sock = -1,
 			   .pidfd = -1,
-			   .calls = calls,
-			   .owner = owner};
+			   .calls = o->calls,
+			   .owner = o->owner};
 	LIST_INSERT_HEAD(&all->list, h, link);
-	int r = process_start(h, job, fds, nfds);
+	int r = process_start(h, o);
 	if (r == 0)
-		r = process_watch(h, deadline_ms);
-	if (r < 0) {
+		r = process_watch(h, o->deadline_ms);
+	if (r < 0)
 		hand_free(h);
-		return r;
-	}
-	if (ret)
+	else
 		*ret = h;
-	return 0;
+	return r;
+}
+
+int hand_start(struct hand **ret, struct hands *all, const struct hand_order *order)
+{
+	if (order->nfds > HAND_FDS_MAX)
+		return -EINVAL;
+	if (hands_held(all, order->payer) >= HANDS_EACH_MAX)
+		return -EDQUOT;
+	struct hand *h = idle_start(all, order);
+	int r = h ? 0 : new_start(&h, all, order);
+	if (r == 0 && ret)
+		*ret = h;
+	return r;
 }
 
 void hand_forget(struct hand *h)

@@ -50,15 +50,22 @@ void hands_kill(struct hands *all);
 /* Kills all hands, waits for none and calls no owner. Returns NULL. */
 struct hands *hands_free(struct hands *all);
 
+/* What a hand is to do, and for whom. All of it is borrowed, `calls` until the job is over. */
+struct hand_order {
+	const struct hand_job *job;
+	const int *fds; /* nfds descriptors, which the hand has in the order that job.h says */
+	unsigned nfds;
+	uint64_t payer; /* a number for whom the hand counts, a uid for instance */
+	uint64_t deadline_ms;
+	const struct hand_calls *calls;
+	void *owner;
+};
+
 /*
- * Starts a hand. Borrows fds, which the hand has in the order that job.h says. payer: a number
- * for whom the hand counts, a uid for instance. Calls nobody before it returns. The owner may use
- * *ret until `done` is called. Returns 0, -EDQUOT if the payer has HANDS_EACH_MAX, or a negative
- * errno.
+ * Starts a hand. Calls nobody before it returns. The owner may use *ret (which may be NULL) until
+ * `done` is called. Returns 0, -EDQUOT if the payer has HANDS_EACH_MAX, or a negative errno.
  */
-int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job, const int *fds,
-	       unsigned nfds, uint64_t payer, uint64_t deadline_ms, const struct hand_calls *calls,
-	       void *owner);
+int hand_start(struct hand **ret, struct hands *all, const struct hand_order *order);
 
 /* The owner does not want the answer any more: kills the hand and does not call the owner. */
 void hand_forget(struct hand *h);

@@ -14,6 +14,12 @@
 #include "base/fd.h"
 #include "daemon/common/log.h"
 
+#ifdef ZCRXD_SANITIZED
+#define SANITIZERS_REPORT true /* to standard error */
+#else
+#define SANITIZERS_REPORT false
+#endif
+
 /* place: from the folder that zcrxd is in, "" or with a slash at its end. For free(). */
 static char *path_make(const char *zcrxd, const char *place, const char *name)
 {
@@ -61,9 +67,8 @@ static int spawn(const struct program *p, const int *apart, pid_t *ret)
 	posix_spawnattr_init(&attributes);
 	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDOUT_FILENO);
-#ifndef ZCRXD_SANITIZED /* they report there */
-	posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDERR_FILENO);
-#endif
+	if (!p->has_stderr && !SANITIZERS_REPORT)
+		posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDERR_FILENO);
 	for (unsigned i = 0; i < p->nfds; i++)
 		posix_spawn_file_actions_adddup2(&files, apart[i], PROGRAM_FIRST_FD + (int)i);
 	posix_spawn_file_actions_addclosefrom_np(&files, PROGRAM_FIRST_FD + (int)p->nfds);

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/broker/passed.h"
+#include "daemon/broker/programs.h"
 #include "daemon/broker/pumps_take.h"
 #include "daemon/common/log.h"
 #include "daemon/common/version.h"
@@ -201,10 +201,7 @@ static int check_late(sd_event_source *source, uint64_t usec, void *data)
 
 static int check_start(struct upgrade *u)
 {
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
 	char *argv[ARGS_MAX];
-	sigset_t none;
 	int n = 0;
 	while (u->argv[n] && n < ARGS_MAX - 2) {
 		argv[n] = u->argv[n];
@@ -212,17 +209,11 @@ static int check_start(struct upgrade *u)
 	}
 	argv[n++] = (char[]){"--check=" UPGRADE_CHECK};
 	argv[n] = NULL;
-	sigemptyset(&none);
-	posix_spawn_file_actions_init(&files);
-	posix_spawnattr_init(&attributes);
-	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDOUT_FILENO);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-	int r = -posix_spawn(&u->check, u->program, &files, &attributes, argv, environ);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&files);
-	return r;
+	const struct program check = {.path = u->program,
+				      .argv = argv,
+				      .environment = environ,
+				      .has_stderr = true};
+	return program_spawn(&check, &u->check);
 }
 
 static int asked_for(sd_event_source *source, const struct signalfd_siginfo *info, void *data)

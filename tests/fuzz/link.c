@@ -65,16 +65,16 @@ static struct hand {
 	struct hand_job job;
 } hands[HANDS_EACH_MAX];
 
-int hand_start(struct hand **ret, struct hands *all, const struct hand_job *job, const int *fds,
-	       unsigned nfds, uint64_t payer, uint64_t deadline_ms, const struct hand_calls *calls,
-	       void *owner)
+int hand_start(struct hand **ret, struct hands *all, const struct hand_order *order)
 {
-	(void)all, (void)payer, (void)fds;
-	MUST(nfds <= HAND_FDS_MAX && deadline_ms > 0);
+	(void)all;
+	MUST(order->nfds <= HAND_FDS_MAX && order->deadline_ms > 0);
 	for (size_t i = 0; i < ARRAY_LENGTH(hands); i++) {
 		if (hands[i].calls)
 			continue;
-		hands[i] = (struct hand){.calls = calls, .owner = owner, .job = *job};
+		hands[i] = (struct hand){.calls = order->calls,
+					 .owner = order->owner,
+					 .job = *order->job};
 		*ret = &hands[i];
 		return 0;
 	}

@@ -66,7 +66,14 @@ int try_given(struct outcome *o, const struct stand_in *p, const struct given *g
 	int pair[2];
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	int fds[] = {pair[0], p->pidfd};
-	int r = hand_start(NULL, hands, &g->job, fds, 2, payer, deadline_ms, &calls, o);
+	const struct hand_order order = {.job = &g->job,
+					 .fds = fds,
+					 .nfds = 2,
+					 .payer = payer,
+					 .deadline_ms = deadline_ms,
+					 .calls = &calls,
+					 .owner = o};
+	int r = hand_start(NULL, hands, &order);
 	if (r == 0 && g->first >= 0)
 		stand_in_give(p, pair[1], g->first, g->second);
 	close(pair[0]);
@@ -193,8 +200,14 @@ int facts_start(struct outcome *o, struct hand **ret, uint64_t deadline_ms)
 	int pair[2];
 	*o = (struct outcome){.fd = -1};
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(hand_start(ret, hands, &facts_job, pair, 1, PAYER, deadline_ms, &calls, o),
-			 0);
+	const struct hand_order order = {.job = &facts_job,
+					 .fds = pair,
+					 .nfds = 1,
+					 .payer = PAYER,
+					 .deadline_ms = deadline_ms,
+					 .calls = &calls,
+					 .owner = o};
+	assert_int_equal(hand_start(ret, hands, &order), 0);
 	close(pair[0]);
 	return pair[1];
 }
