@@ -109,7 +109,8 @@ void netdev_genl_gather(struct nic_facts *nic)
 	int r;
 
 	r = netlink_open(&nl, NETDEV_FAMILY_NAME);
-	nic->dev_err = r ? r : netlink_ask(nl, &dev_get);
+	if (r == 0)
+		(void)netlink_ask(nl, &dev_get); /* old kernels do not know it */
 	nic->queues_err = r ? r : queues_get(nl, nic);
 	nic->pools_err = r ? r : netlink_ask(nl, &pool_get);
 	nic->probe_err = r ? r : provider_probe(nl, nic);

@@ -69,7 +69,6 @@ struct nic_facts {
 	struct link_facts link;
 	struct ethtool_facts ethtool;
 	struct nic_steering steering;
-	int dev_err;
 	uint64_t xdp_features;
 	int queues_err;
 	struct queue_facts *queues;

@@ -67,7 +67,7 @@ static void each_job_has_a_deadline(void **state)
 	int end = facts_start(&o, NULL, DEADLINE);
 	wait_for(&o);
 	assert_int_equal(o.reply.fault, HAND_LATE);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 	close(end);
 	facts_of(&o, pair[0]);
 	assert_int_equal(o.reply.fault, HAND_DONE);

@@ -111,24 +111,24 @@ void wait_for_without_room(const struct outcome *o)
 	assert_int_equal(o->reply.error, -EMFILE);
 }
 
-void wait_for_nobody_but(uint64_t payer, unsigned n)
+void wait_for_nobody_but(unsigned n)
 {
 	int64_t until = clock_until(LIMIT_MS);
-	while (hands_held(hands, payer) > n && clock_left(until))
+	while (hands_held(hands, PAYER) > n && clock_left(until))
 		assert_true(sd_event_run(loop, TICK_US) >= 0);
-	assert_int_equal(hands_held(hands, payer), n);
+	assert_int_equal(hands_held(hands, PAYER), n);
 }
 
-void wait_for_nobody(uint64_t payer)
+void wait_for_nobody(void)
 {
-	wait_for_nobody_but(payer, 0);
+	wait_for_nobody_but(0);
 }
 
 void run_given(struct outcome *o, const struct stand_in *p, const struct given *g)
 {
 	start_given(o, p, g, PAYER, LIMIT_MS);
 	wait_for(o);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 }
 
 struct given zcrx_job(const struct stand_in *p, const char *ifname)
@@ -223,5 +223,5 @@ void facts_of(struct outcome *o, int sock)
 {
 	give(facts_start(o, NULL, LIMIT_MS), sock);
 	wait_for(o);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 }

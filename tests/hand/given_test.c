@@ -33,7 +33,7 @@ static void shows_a_pumps_memory(void **state)
 	start_given(&o, &p, &both, PAYER, LIMIT_MS);
 	wait_for_without_room(&o);
 	assert_int_equal(o.reply.fault, HAND_REFUSED);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 	o.verdict = -EDQUOT;
 	struct given queue = zcrx_job(&p, "lo");
 	run_given(&o, &p, &queue);
@@ -59,7 +59,7 @@ static void keeps_what_it_shows_until_it_was_heard(void **state)
 	usleep(100000); /* it has answered by now */
 	assert_true(is_hand(pid));
 	wait_for(&o);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 	stand_in_end(&p);
 }
 

@@ -60,7 +60,7 @@ static void tells_a_foreign_socket(void **state)
 	give(facts_start(&o, NULL, LIMIT_MS), sock);
 	wait_for_without_room(&o);
 	assert_int_equal(o.reply.fault, HAND_KERNEL);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 	close(sock);
 	close(here);
 }
@@ -80,7 +80,7 @@ static void says_what_the_kernel_says(void **state)
 	close(facts_start(&o, NULL, LIMIT_MS));
 	wait_for(&o);
 	assert_int_equal(o.reply.fault, HAND_NOT_GIVEN);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 }
 
 static void gives_a_socket_up_that_keeps_it_waiting(void **state)
@@ -97,7 +97,7 @@ static void gives_a_socket_up_that_keeps_it_waiting(void **state)
 	assert_int_equal(o.reply.fault, HAND_LATE);
 	assert_int_equal(hands_held(hands, PAYER), 1);
 	lock_of_socket_release(&h);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -147,7 +147,7 @@ static void gets_what_its_job_needs_and_is_killed_at_its_deadline(void **state)
 	wait_for(&o);
 	assert_int_equal(o.reply.fault, HAND_LATE);
 	assert_int_equal(o.reply.error, -ETIMEDOUT);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 	close(end);
 }
 
@@ -160,11 +160,11 @@ static void tells_of_a_hand_that_died(void **state)
 	kill(child_find(), SIGKILL);
 	wait_for(&o);
 	assert_int_equal(o.reply.fault, HAND_DIED);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 	close(end);
 	end = facts_start(&o, &h, LIMIT_MS);
 	hand_forget(h);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 	assert_int_equal(o.calls, 0);
 	close(end);
 }

@@ -59,7 +59,7 @@ static struct hand_reply stick(const struct stand_in *p, const struct given *g)
 			assert_true(sd_event_run(loop, TICK_US) >= 0);
 		if (hands_held(hands, PAYER) > before && children_that(is_stuck, NULL) > before)
 			return o.reply;
-		wait_for_nobody_but(PAYER, before);
+		wait_for_nobody_but(before);
 	}
 	fail_msg("no hand got stuck");
 	return o.reply;
@@ -92,7 +92,7 @@ static void a_ring_whose_lock_is_held_holds_nobody_else(void **state)
 	assert_int_equal(hands_held(hands, PAYER), HANDS_EACH_MAX);
 	/* They go with the pump. */
 	stand_in_end(&p);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 	stand_in_end(&other);
 	sd_event_source_disable_unref(timer);
 }
@@ -126,7 +126,7 @@ static void files_that_do_not_answer_hold_nobody(void **state)
 	g = (struct given){.job = facts_job, .first = p.socket, .second = p.fuse};
 	assert_int_equal(stick(&p, &g).fault, HAND_LATE);
 	fuse_end(fuse);
-	wait_for_nobody(PAYER);
+	wait_for_nobody();
 	stand_in_end(&p);
 }
 

@@ -224,13 +224,14 @@ static int count(struct json_object *o, const char *key, const char *inner)
 	return inner ? sum : n;
 }
 
-static int status_count(const char *key, const char *inner)
+/* How many clients there are; with `inner`: of these in all. */
+static int status_count(const char *inner)
 {
 	char *text = world_status();
 	struct json_object *o = json_tokener_parse(text);
 	if (!o)
 		fail_msg("no JSON: %s", text);
-	int n = count(o, key, inner);
+	int n = count(o, "clients", inner);
 	json_object_put(o);
 	free(text);
 	return n;
@@ -238,12 +239,12 @@ static int status_count(const char *key, const char *inner)
 
 int world_clients(void)
 {
-	return status_count("clients", NULL);
+	return status_count(NULL);
 }
 
 int world_queues(void)
 {
-	return status_count("clients", "queues");
+	return status_count("queues");
 }
 
 static uint64_t fds_of(pid_t pid)
