@@ -135,6 +135,16 @@ class Area:
         self.connection.request("AREA_DEL", area_id=self.id)
 
 
+def open_and_close(connection, backend):
+    """One queue more, and no more of it; the area goes, too."""
+    area = Area(connection, 1 << 20)
+    reply, fds = connection.request("QUEUE_OPEN", area_id=area.id, backend=backend)
+    connection.request("QUEUE_CLOSE", queue_id=reply["queue_id"])
+    for fd in fds:
+        os.close(fd)
+    area.delete()
+
+
 class Flow:
     def __init__(self, queue, flow_id, sock, local, remote):
         self.queue, self.id, self.sock = queue, flow_id, sock

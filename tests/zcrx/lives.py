@@ -21,12 +21,11 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "python"))
-from client import Area, Connection, Lost
+from client import Connection, Lost, open_and_close
 from service import (BACKEND, BUILD, COPY, CTL, IS_DEVMEM, Failed, Service, do, expect, nic, report, sender,
                      unchanged, uncomplaining, until, wait_ready)
 from guest import LOCAL, Tally, only_in_guest, queues_bound, remade, rules_shown
 
-MIB = 1 << 20
 CLIENTS, FLOWS = 4, 4
 FIRST_QUEUE, SPARE = 2, 1
 QUEUES = FIRST_QUEUE + CLIENTS + SPARE
@@ -118,15 +117,6 @@ def is_as(service, before):
         until("everything is as before", same)
     except Failed as e:
         raise Failed(f"{e}:\n{before}\n{facts(service)}") from None
-
-
-def open_and_close(connection, backend):
-    area = Area(connection, MIB)
-    reply, fds = connection.request("QUEUE_OPEN", area_id=area.id, backend=backend)
-    connection.request("QUEUE_CLOSE", queue_id=reply["queue_id"])
-    for fd in fds:
-        os.close(fd)
-    connection.request("AREA_DEL", area_id=area.id)
 
 
 def somebody_comes(service):

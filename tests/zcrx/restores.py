@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "python"))
-from client import Area, Connection, Refused
+from client import Connection, Refused, open_and_close
 from service import (BACKEND, CTL, ZCRX, Failed, Service, do, finish, nic, report, sender, unchanged,
                      uncomplaining, until, wait_ready)
 from guest import LOCAL, Tally, only_in_guest, queues_bound, remade, rules_shown, steer
@@ -123,16 +123,6 @@ def killed_and_another_card(before):
     unchanged(before)
 
 
-def lease(connection):
-    """One queue more, and no more of it; the area goes, too."""
-    area = Area(connection, MIB)
-    reply, fds = connection.request("QUEUE_OPEN", area_id=area.id, backend=ZCRX)
-    connection.request("QUEUE_CLOSE", queue_id=reply["queue_id"])
-    for fd in fds:
-        os.close(fd)
-    connection.request("AREA_DEL", area_id=area.id)
-
-
 def leased_again_and_again(before):
     """The NIC is made ready once, and put back some time after the last lease; at the end at once."""
     def journal():
@@ -143,7 +133,7 @@ def leased_again_and_again(before):
         with Connection(service.socket) as connection:
             seen = set()
             for _ in range(15):
-                lease(connection)
+                open_and_close(connection, ZCRX)
                 until("the queue is let go", lambda: not queues_bound())
                 seen.add((journal(), nic()[0]))
             if len(seen) != 1 or nic()[0] == before[0]:
@@ -152,11 +142,11 @@ def leased_again_and_again(before):
     unchanged(before)
     with Service(linger=5) as service:
         with Connection(service.socket) as connection:
-            lease(connection)
+            open_and_close(connection, ZCRX)
             if nic()[0] == before[0]:
                 raise Failed("it did not linger")
             unchanged(before)
-            lease(connection)
+            open_and_close(connection, ZCRX)
             unchanged(before)
         service.end()
 
@@ -167,7 +157,7 @@ def leases_are_limited(before):
         with Connection(service.socket) as connection:
             try:
                 for _ in range(4):
-                    lease(connection)
+                    open_and_close(connection, ZCRX)
             except Refused as e:
                 refusal = e
         if time.monotonic() - begun < 60 and (
