@@ -102,7 +102,7 @@ static void gives_them_to_the_group(void **state)
 {
 	(void)state;
 	struct stat st;
-	struct group *own = getgrgid(getegid()); /* NOLINT(concurrency-mt-unsafe) */
+	struct group *own = getgrgid(getegid());
 	if (!own) {
 		print_message("skip: this user's group has no name\n");
 		skip();
@@ -354,10 +354,10 @@ static void pass(const char *names, const int *socks, int n)
 		close(high[i]);
 	}
 	snprintf(text, sizeof(text), "%d", (int)getpid());
-	setenv("LISTEN_PID", text, 1); /* NOLINT(concurrency-mt-unsafe) */
+	setenv("LISTEN_PID", text, 1);
 	snprintf(text, sizeof(text), "%d", n);
-	setenv("LISTEN_FDS", text, 1);      /* NOLINT(concurrency-mt-unsafe) */
-	setenv("LISTEN_FDNAMES", names, 1); /* NOLINT(concurrency-mt-unsafe) */
+	setenv("LISTEN_FDS", text, 1);
+	setenv("LISTEN_FDNAMES", names, 1);
 }
 
 static void takes_systemds_sockets_and_leaves_their_files(void **state)

@@ -52,13 +52,13 @@ static void log_show(const struct harness_daemon *d)
 
 static void exec_daemon(const struct harness_daemon *d, const char *notify, pid_t parent)
 {
-	const char *program = getenv("ZCRX_DAEMON"); /* NOLINT(concurrency-mt-unsafe) */
+	const char *program = getenv("ZCRX_DAEMON");
 	int log = open(d->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127);
 	dup2(log, STDERR_FILENO);
-	setenv("NOTIFY_SOCKET", notify, 1); /* NOLINT(concurrency-mt-unsafe) */
+	setenv("NOTIFY_SOCKET", notify, 1);
 	if (!program)
 		program = HARNESS_ZCRXD;
 	execl(program, program, "--config", d->config, "--socket", d->socket, "--status", d->status,
@@ -232,7 +232,7 @@ static int children_of(pid_t parent, const char *program, pid_t *ret, int room)
 	int n = 0, pid;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
 	FILE *f = fopen(path, "re");
-	while (f && n < room && fscanf(f, "%d", &pid) == 1) /* NOLINT(cert-err34-c) */
+	while (f && n < room && fscanf(f, "%d", &pid) == 1)
 		if (runs(pid, program))
 			ret[n++] = pid;
 	if (f)
@@ -248,7 +248,7 @@ static int noted_by(const struct harness_daemon *d, pid_t *ret, int room)
 	snprintf(path, sizeof(path), "%s.pumps", d->socket);
 	DIR *dir = opendir(path);
 	const struct dirent *e;
-	while (dir && n < room && (e = readdir(dir))) /* NOLINT(concurrency-mt-unsafe) */
+	while (dir && n < room && (e = readdir(dir)))
 		if ((ret[n] = (pid_t)strtol(e->d_name, NULL, 10)) > 0)
 			n++;
 	if (dir)

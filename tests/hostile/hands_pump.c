@@ -107,7 +107,7 @@ static void serve(void)
 
 int main(void)
 {
-	const char *real = getenv("ZCRX_REAL_PUMP"); /* NOLINT(concurrency-mt-unsafe) */
+	const char *real = getenv("ZCRX_REAL_PUMP");
 	if (is_hostile())
 		serve();
 	else if (real)

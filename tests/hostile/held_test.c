@@ -85,7 +85,7 @@ static bool waits_in_send(pid_t tid)
 	long call = -1;
 	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", (int)tid);
 	FILE *f = fopen(path, "re");
-	if (!f || fscanf(f, "%ld", &call) != 1) /* NOLINT(cert-err34-c) */
+	if (!f || fscanf(f, "%ld", &call) != 1)
 		call = -1;
 	if (f)
 		fclose(f);
@@ -143,7 +143,7 @@ static bool has_thread(pid_t pid, const char *states)
 	char command[96];
 	snprintf(command, sizeof(command), "grep -qsE '\\) [%s] ' /proc/%d/task/*/stat", states,
 		 (int)pid);
-	return system(command) == 0; /* NOLINT(cert-env33-c,concurrency-mt-unsafe) */
+	return system(command) == 0;
 }
 
 /* It waits so that it cannot be killed. */

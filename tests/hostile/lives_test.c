@@ -348,7 +348,7 @@ static void a_pump_makes_its_next_link_as_soon_as_it_can(void **state)
 /* The argument: how often the broker is killed. */
 int main(int argc, char **argv)
 {
-	kills = argc > 1 ? atoi(argv[1]) : KILLS; /* NOLINT(cert-err34-c) */
+	kills = argc > 1 ? atoi(argv[1]) : KILLS;
 	const struct CMUnitTest tests[] = {
 		WORLD_CASE(nobodys_stream_ends_with_the_broker),
 		WORLD_CASE(nobody_is_turned_away),

@@ -6,7 +6,6 @@
 
 const char zcrxd_version[] = "next";
 
-/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
 int __real_outbox_send(struct outbox *o, const union link_any *m, int *fds);
 int __wrap_outbox_send(struct outbox *o, const union link_any *m, int *fds);
 
@@ -16,4 +15,3 @@ int __wrap_outbox_send(struct outbox *o, const union link_any *m, int *fds)
 	int r = __real_outbox_send(o, m, fds);
 	return r == 0 && m->hdr.type == LINK_START ? __real_outbox_send(o, &told, NULL) : r;
 }
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

@@ -7,7 +7,6 @@
 
 const uint32_t link_version = 2, link_oldest = 1;
 
-/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
 uint32_t __real_link_bytes(uint16_t type);
 uint32_t __wrap_link_bytes(uint16_t type);
 uint32_t __real_link_reply_bytes(uint16_t type);
@@ -30,4 +29,3 @@ int __wrap_link_check_reply(const union link_any *m, uint32_t len, uint32_t nfds
 {
 	return type == NEXT_ASKED ? 0 : __real_link_check_reply(m, len, nfds, type);
 }
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

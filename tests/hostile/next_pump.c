@@ -7,7 +7,6 @@
 #include "daemon/grant/account.h"
 #include "tests/hostile/next.h"
 
-/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
 bool __real_account_request(struct user *u, uint64_t now_ns);
 bool __wrap_account_request(struct user *u, uint64_t now_ns);
 
@@ -19,4 +18,3 @@ bool __wrap_account_request(struct user *u, uint64_t now_ns)
 		abort();
 	return __real_account_request(u, now_ns);
 }
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

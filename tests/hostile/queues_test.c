@@ -51,10 +51,10 @@ static int thread_times(pid_t pid, uint64_t ret[THREADS_MAX])
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	DIR *d = opendir(path);
 	const struct dirent *e;
-	while (d && n < THREADS_MAX && (e = readdir(d))) { /* NOLINT(concurrency-mt-unsafe) */
+	while (d && n < THREADS_MAX && (e = readdir(d))) {
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", (int)pid, e->d_name);
 		FILE *f = *e->d_name == '.' ? NULL : fopen(path, "re");
-		if (f && fscanf(f, "%ju", (uintmax_t *)&ret[n]) == 1) /* NOLINT(cert-err34-c) */
+		if (f && fscanf(f, "%ju", (uintmax_t *)&ret[n]) == 1)
 			n++;
 		if (f)
 			fclose(f);

@@ -116,7 +116,7 @@ static int connecting_to(uint16_t port)
 	int n = 0;
 	while (f && fgets(line, sizeof(line), f))
 		n += sscanf(line, "%*s %*s %*8s:%x %x", &to, &tcp_state) == 2 && to == port &&
-		     tcp_state == 2; /* NOLINT(cert-err34-c) */
+		     tcp_state == 2;
 	if (f)
 		fclose(f);
 	return n;

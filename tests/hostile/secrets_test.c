@@ -172,7 +172,7 @@ static int close_case(void **state)
 static int group_setup(void **state)
 {
 	(void)state;
-	setenv("ZCRX_TEST_SECRET", MARKER, 1); /* NOLINT(concurrency-mt-unsafe) */
+	setenv("ZCRX_TEST_SECRET", MARKER, 1);
 	world_start(CONFIG);
 	return 0;
 }

@@ -26,7 +26,7 @@ static void exec_end(const char *const argv[], const char *socket, const int in[
 		_exit(127);
 	dup2(in[0], STDIN_FILENO);
 	dup2(out[1], STDOUT_FILENO);
-	setenv("ZCRX_SOCKET", socket, 1); /* NOLINT(concurrency-mt-unsafe) */
+	setenv("ZCRX_SOCKET", socket, 1);
 	execv(argv[0], (char *const *)(uintptr_t)argv);
 	fprintf(stderr, "%s: %m\n", argv[0]);
 	_exit(127);

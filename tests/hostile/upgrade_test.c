@@ -248,7 +248,7 @@ static int zombies(void)
 	int n = 0, pid;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)zcrxd.pid, (int)zcrxd.pid);
 	FILE *f = fopen(path, "re");
-	while (f && fscanf(f, "%d", &pid) == 1) { /* NOLINT(cert-err34-c) */
+	while (f && fscanf(f, "%d", &pid) == 1) {
 		char stat[64], line[256] = "";
 		snprintf(stat, sizeof(stat), "/proc/%d/stat", pid);
 		FILE *s = fopen(stat, "re");

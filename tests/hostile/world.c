@@ -36,7 +36,7 @@ static int fds_in_the_beginning;
 
 bool world_is_sanitized(void)
 {
-	const char *sanitizers = getenv("ZCRX_SANITIZE"); /* NOLINT(concurrency-mt-unsafe) */
+	const char *sanitizers = getenv("ZCRX_SANITIZE");
 	return sanitizers && *sanitizers;
 }
 
@@ -137,7 +137,7 @@ static void show_fds_of(pid_t pid)
 	snprintf(dir, sizeof(dir), "/proc/%d/fd", (int)pid);
 	DIR *d = opendir(dir);
 	const struct dirent *e;
-	while (d && (e = readdir(d))) { /* NOLINT(concurrency-mt-unsafe) */
+	while (d && (e = readdir(d))) {
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
 		ssize_t n = readlink(path, target, sizeof(target) - 1);
 		if (n > 0)
@@ -253,7 +253,7 @@ static uint64_t fds_of(pid_t pid)
 	uint64_t n = 0;
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	DIR *d = opendir(path);
-	while (d && readdir(d)) /* NOLINT(concurrency-mt-unsafe) */
+	while (d && readdir(d))
 		n++;
 	if (d)
 		closedir(d);
@@ -298,7 +298,6 @@ static uint64_t cpu_of_ended(void)
 	fclose(f);
 	const char *after = got ? strrchr(line, ')') : NULL;
 	assert_non_null(after);
-	/* NOLINTNEXTLINE(cert-err34-c): fields 16 and 17, cutime and cstime */
 	assert_int_equal(sscanf(after,
 				") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lu %lu",
 				&user, &system),
@@ -332,9 +331,9 @@ static bool threads_sleep(pid_t pid)
 	DIR *d = opendir(path);
 	const struct dirent *e;
 	if (!d)
-		return true;     /* it has ended */
-	while ((e = readdir(d))) /* NOLINT(concurrency-mt-unsafe) */
-		if (e->d_name[0] != '.' && atoi(e->d_name) != gettid() && /* NOLINT */
+		return true; /* it has ended */
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.' && atoi(e->d_name) != gettid() &&
 		    wants_to_run(pid, e->d_name))
 			sleep = false;
 	closedir(d);
@@ -358,7 +357,7 @@ static uint64_t rss_of(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	FILE *f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "RssAnon: %lu", &kib) == 1) /* NOLINT(cert-err34-c) */
+		if (sscanf(line, "RssAnon: %lu", &kib) == 1)
 			break;
 	if (f)
 		fclose(f);

@@ -126,7 +126,6 @@ static void says_what_to_do_without_permission(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* NOLINTBEGIN(concurrency-mt-unsafe): the fake's thread reads no environment */
 static void finds_the_daemon_through_the_environment(void **state)
 {
 	(void)state;
@@ -139,7 +138,6 @@ static void finds_the_daemon_through_the_environment(void **state)
 	refuse_connect(NULL, -ENOENT, "/nonexistent/other");
 	unsetenv("ZCRX_SOCKET");
 }
-/* NOLINTEND(concurrency-mt-unsafe) */
 
 static void tells_the_daemon_its_name_and_version(void **state)
 {

@@ -67,7 +67,7 @@ static int example_start(const char *program, const struct sockaddr_in *at, cons
 	child = fork();
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		setenv("ZCRX_SOCKET", zcrxd.socket, 1); /* NOLINT(concurrency-mt-unsafe) */
+		setenv("ZCRX_SOCKET", zcrxd.socket, 1);
 		dup2(pipes[1], STDOUT_FILENO);
 		execl(program, program, port, server_port ? "127.0.0.1" : NULL, server_port, NULL);
 		_exit(127);

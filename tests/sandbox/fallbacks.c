@@ -91,7 +91,7 @@ static pid_t child_of(pid_t pid)
 	int child = 0;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
 	FILE *f = fopen(path, "re");
-	if (f && fscanf(f, "%d", &child) != 1) /* NOLINT(cert-err34-c) */
+	if (f && fscanf(f, "%d", &child) != 1)
 		child = 0;
 	if (f)
 		fclose(f);

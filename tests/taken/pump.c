@@ -23,7 +23,6 @@
 #include "tests/sandbox/attack.h"
 #include "tests/taken/order.h"
 
-/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
 uint32_t __real_request_handle(struct client *c, const union msg_any *m, struct answer *a);
 uint32_t __wrap_request_handle(struct client *c, const union msg_any *m, struct answer *a);
 int __real_attach_zcrx(struct attach_zcrx *a);
@@ -225,4 +224,3 @@ uint32_t __wrap_request_handle(struct client *c, const union msg_any *m, struct 
 	serve(c);
 	return REASON_NO_OBJECT;
 }
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
