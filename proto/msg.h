@@ -38,7 +38,7 @@ struct msg_hdr {
 struct msg_fail {
 	struct msg_hdr hdr;
 	uint32_t reason; /* enum reason, proto/reason.h */
-	uint32_t reserved; /* 0 */
+	uint32_t detail; /* reserved: 0 */
 	char text[MSG_TEXT_BYTES];
 };
 
