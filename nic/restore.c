@@ -14,6 +14,7 @@
 
 /* How often a queue is looked at: the kernel lets it go some time after its ring is closed. */
 #define UNBOUND_TRIES    100
+#define UNBOUND_TELL     20 /* after a second */
 #define UNBOUND_PAUSE_NS 50000000
 
 static bool bound(uint32_t ifindex, const struct nic_queues *queues)
@@ -29,14 +30,19 @@ static bool bound(uint32_t ifindex, const struct nic_queues *queues)
 	return found;
 }
 
-static bool unbound_wait(uint32_t ifindex, const struct nic_queues *queues)
+static bool unbound_wait(uint32_t ifindex, const struct nic_before *b, nic_say say)
 {
 	const struct timespec pause = {.tv_nsec = UNBOUND_PAUSE_NS};
 	int tries = 0;
 
-	while (bound(ifindex, queues))
+	while (bound(ifindex, &b->queues)) {
+		if (tries == UNBOUND_TELL)
+			nic_tell(say, false,
+				 "%s: waits for the kernel to let go of a queue, 5 seconds at most",
+				 b->name);
 		if (tries++ == UNBOUND_TRIES || nanosleep(&pause, NULL) < 0)
 			return false;
+	}
 	return true;
 }
 
@@ -170,7 +176,7 @@ int nic_put_back(const char *dir, const char *nic, nic_say say)
 	if (r < 0) {
 		nic_tell(say, true, "%s cannot be looked at: %s; nothing was put back yet", nic,
 			 strerrordesc_np(-r));
-	} else if (!unbound_wait(ifindex, &b.queues)) {
+	} else if (!unbound_wait(ifindex, &b, say)) {
 		nic_tell(say, true, "%s: a queue is still in use; nothing was put back yet", nic);
 		r = -EBUSY;
 	} else {

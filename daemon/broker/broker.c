@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/size.h"
 #include "daemon/broker/admission.h"
+#include "daemon/broker/awaited.h"
 #include "daemon/broker/listening.h"
 #include "daemon/broker/pump_start.h"
 #include "daemon/broker/pump_tell.h"
@@ -25,7 +26,7 @@
 #include "daemon/grant/log_client.h"
 #include "proto/reason.h"
 
-#define STOP_USEC 5000000ull
+#define STOP_S    5u
 #define REST_USEC 1000000ull
 
 /* The class whose socket this listener is; "": it is the shared socket. */
@@ -288,6 +289,29 @@ int broker_reload(struct broker *b, struct config *config)
 	return r;
 }
 
+static const char *why_not_ended(const struct pump *p)
+{
+	return p->dead ? "its hardware queues are being given back"
+		       : "its pump is stuck, most likely in one of the client's sockets";
+}
+
+static const struct awaiting ends = {.what = "the end of zcrxd",
+				     .left = "did not end in time, and zcrxd ends without it",
+				     .seconds = STOP_S,
+				     .why = why_not_ended};
+
+static int takes_long(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct broker *b = data;
+	(void)source;
+	(void)usec;
+	awaited_tell(&b->pumps, &ends);
+	if (refusals_any(&b->refusals))
+		log_info("%s waits for connections that were refused, %u seconds at most",
+			 ends.what, STOP_S);
+	return 0;
+}
+
 static int time_is_up(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct broker *b = data;
@@ -302,11 +326,13 @@ void broker_stop(struct broker *b)
 		return;
 	b->stopping = true;
 	pumps_stop(&b->pumps);
-	if (is_empty(b))
+	if (is_empty(b)) {
 		sd_event_exit(b->event, 0);
-	else
-		sd_event_add_time_relative(b->event, NULL, CLOCK_MONOTONIC, STOP_USEC, 0,
-					   time_is_up, b);
+		return;
+	}
+	sd_event_add_time_relative(b->event, NULL, CLOCK_MONOTONIC, AWAITED_USEC, 0, takes_long, b);
+	sd_event_add_time_relative(b->event, NULL, CLOCK_MONOTONIC, STOP_S * 1000000ull, 0,
+				   time_is_up, b);
 }
 
 void broker_hold(struct broker *b, bool held)
@@ -333,10 +359,7 @@ const char *broker_is_busy(struct broker *b)
 
 bool broker_done(struct broker *b)
 {
-	const struct pump *p;
-	TAILQ_FOREACH (p, &b->pumps.list, link)
-		log_warn("client %u (pid %d) did not end: one of its sockets is stuck", p->id,
-			 (int)p->who.pid);
+	awaited_over(&b->pumps, &ends);
 	pumps_kill(&b->pumps);
 	status_done(&b->status);
 	log_client_done();

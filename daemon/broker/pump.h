@@ -67,6 +67,7 @@ struct pump {
 	bool broken;     /* it was killed for what it sent, or did not read */
 	bool again;      /* it was taken over from the broker before */
 	bool taken;      /* ... and has not said yet what it has (HAVE) */
+	bool awaited;    /* the log says that the broker waits for it (awaited.h) */
 
 	struct record_file *record; /* for the next broker; NULL: it could not be written */
 	uint64_t charged[ACCOUNT_KINDS];

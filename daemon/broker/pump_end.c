@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "daemon/broker/admission.h"
+#include "daemon/broker/awaited.h"
 #include "daemon/broker/record.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_dmabuf.h"
@@ -42,6 +43,7 @@ static void bury(struct pump *p)
 {
 	struct pumps *all = p->all;
 	struct client_identity who = p->who;
+	awaited_done(p, "has ended");
 	TAILQ_REMOVE(&all->list, p, link);
 	serve_host_end_all(p);
 	serve_dmabuf_end_all(p);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "daemon/broker/admission.h"
+#include "daemon/broker/awaited.h"
 #include "daemon/broker/process.h"
 #include "daemon/broker/pump_end.h"
 #include "daemon/broker/pump_start.h"
@@ -18,7 +19,7 @@
 #include "daemon/broker/serve_lease_news.h"
 #include "daemon/common/log.h"
 
-#define AWAIT_NS (2 * NS_A_SECOND)
+#define AWAIT_S 2u
 
 struct taking {
 	struct pumps *all;
@@ -105,12 +106,31 @@ static uint32_t count_again(const struct pumps *all, bool linked)
 	return n;
 }
 
-void pumps_await(struct pumps *all)
+static void await_until(struct pumps *all, uint64_t until_ns)
 {
-	uint64_t until_ns = clock_ns() + AWAIT_NS, now_ns;
+	uint64_t now_ns;
 	while (count_again(all, false) && (now_ns = clock_ns()) < until_ns)
 		if (sd_event_run(all->event, (until_ns - now_ns) / 1000) < 0)
 			break;
+}
+
+static const char *why_no_link(const struct pump *p)
+{
+	bool waits = p->again && !p->broken && !p->dead && !p->report;
+	return waits ? "its pump has not got its link from a hand yet" : NULL;
+}
+
+void pumps_await(struct pumps *all)
+{
+	static const struct awaiting links = {.what = "the start of zcrxd",
+					      .left = "is waited for no longer",
+					      .seconds = AWAIT_S,
+					      .why = why_no_link};
+	uint64_t since_ns = clock_ns();
+	await_until(all, since_ns + AWAITED_USEC * 1000);
+	awaited_tell(all, &links);
+	await_until(all, since_ns + AWAIT_S * NS_A_SECOND);
+	awaited_over(all, &links);
 	uint32_t n = count_again(all, true);
 	if (n)
 		log_info("%u %s of the zcrxd that ran before %s on", n,
@@ -133,7 +153,7 @@ const char *pumps_why_not_taken(const struct pumps *all)
 	return NULL;
 }
 
-static bool is_settled(const struct pump *p)
+bool pump_is_settled(const struct pump *p)
 {
 	return p->dead || p->broken || (p->classed && !p->taken && LIST_EMPTY(&p->errands));
 }
@@ -142,7 +162,7 @@ bool pumps_are_settled(const struct pumps *all)
 {
 	const struct pump *p;
 	TAILQ_FOREACH (p, &all->list, link)
-		if (!is_settled(p))
+		if (!pump_is_settled(p))
 			return false;
 	return true;
 }

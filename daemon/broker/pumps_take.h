@@ -14,7 +14,10 @@
  */
 uint32_t pumps_take(struct pumps *all);
 
-/* Runs the loop until they have their links, for 2 s at most, and logs how many go on. */
+/*
+ * Runs the loop until they have their links, for 2 s at most, and logs how many go on. After 1 s it
+ * logs who has none yet.
+ */
 void pumps_await(struct pumps *all);
 
 /*
@@ -23,6 +26,7 @@ void pumps_await(struct pumps *all);
  * work for any? A pump that was started or taken over a moment ago is not settled.
  */
 const char *pumps_why_not_taken(const struct pumps *all);
+bool pump_is_settled(const struct pump *p);
 bool pumps_are_settled(const struct pumps *all);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/fd.h"
+#include "daemon/broker/awaited.h"
 #include "daemon/broker/errand.h"
 #include "daemon/broker/pump.h"
 #include "daemon/common/log.h"
@@ -24,8 +25,10 @@ static int done(struct errand *e, const struct hand_reply *r, int *fd, struct se
 	p->far_end = fd_close(p->far_end);
 	/* Of the report of a release that has another one nothing is told. */
 	if (r->fault == HAND_DONE &&
-	    (report_open(&p->report, *fd, false) == 0 || report_new(&p->report) == 0))
+	    (report_open(&p->report, *fd, false) == 0 || report_new(&p->report) == 0)) {
+		awaited_done(p, "has its link");
 		return SERVED_LATER; /* nobody has asked */
+	}
 	hand_sentence(r, why, sizeof(why));
 	log_warn("client %u: its pump gets no link. %s", p->id, why);
 	pump_break(p, "cannot be taken over");

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "daemon/broker/awaited.h"
 #include "daemon/broker/passed.h"
 #include "daemon/broker/programs.h"
 #include "daemon/broker/pumps_take.h"
@@ -24,12 +25,12 @@
 #include "daemon/grant/leases.h"
 #include "daemon/grant/log_client.h"
 
-#define DONE       "ZCRXD_UPGRADES" /* in the environment: how many there were */
-#define CHECK_USEC 30000000ull
-#define LOOK_USEC  5000ull
-#define WORK_NS    10000000000ull /* for so long what is under way may take, else no upgrade */
-#define SETTLE_NS  2000000000ull  /* for so long pumps are waited for until they are settled */
-#define ARGS_MAX   64
+#define DONE      "ZCRXD_UPGRADES" /* in the environment: how many there were */
+#define CHECK_S   30u
+#define LOOK_USEC 5000ull
+#define WORK_S    10u               /* for so long what is under way may take, else no upgrade */
+#define SETTLE_NS (2 * NS_A_SECOND) /* pumps are waited for until they are settled, so long */
+#define ARGS_MAX  64
 
 /* The old program goes on. */
 __attribute__((format(printf, 2, 3))) static void go_on(struct upgrade *u, const char *format, ...)
@@ -43,6 +44,7 @@ __attribute__((format(printf, 2, 3))) static void go_on(struct upgrade *u, const
 	broker_hold(u->broker, false);
 	if (u->broker->stopping)
 		return;
+	awaited_forget(&u->broker->pumps);
 	va_start(args, format);
 	vsnprintf(told->why_not, sizeof(told->why_not), format, args);
 	va_end(args);
@@ -128,6 +130,26 @@ static void execute(struct upgrade *u)
 	go_on(u, "%s cannot be executed: %s", u->program, strerrordesc_np(-r));
 }
 
+static const char *why_not_yet(const struct pump *p)
+{
+	if (p->n_working > 0 || p->ending)
+		return "what it asked for is under way";
+	return pump_is_settled(p) ? NULL : "its pump was just started, or a hand works for it";
+}
+
+static const struct awaiting upgrades = {.what = "the upgrade",
+					 .left = "is waited for no longer",
+					 .seconds = WORK_S,
+					 .why = why_not_yet};
+
+/* Of whoever reads the status and of what is done for no client there is no name. */
+static void takes_long(struct upgrade *u, const char *what)
+{
+	u->told = true;
+	if (awaited_tell(&u->broker->pumps, &upgrades) == 0)
+		log_info("%s waits, %u seconds at most: %s", upgrades.what, WORK_S, what);
+}
+
 static int look(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct upgrade *u = data;
@@ -139,10 +161,13 @@ static int look(sd_event_source *source, uint64_t usec, void *data)
 	if (!what && !leases_hold(true))
 		what = "a NIC is being changed";
 	if (!what) {
+		awaited_over(&u->broker->pumps, &upgrades);
 		execute(u);
 		return 0;
 	}
-	if (waited_ns > WORK_NS || u->broker->stopping) {
+	if (waited_ns > AWAITED_USEC * 1000 && !u->told)
+		takes_long(u, what);
+	if (waited_ns > WORK_S * NS_A_SECOND || u->broker->stopping) {
 		go_on(u, "%s, and was not over in time: try again", what);
 		return 0;
 	}
@@ -155,6 +180,7 @@ static void hold(struct upgrade *u)
 	sd_event *event = u->broker->event;
 	broker_hold(u->broker, true);
 	u->since_ns = clock_ns();
+	u->told = false;
 	int r = sd_event_add_time_relative(event, &u->look, CLOCK_MONOTONIC, 0, 0, look, u);
 	if (r < 0)
 		go_on(u, "%s", strerrordesc_np(-r));
@@ -192,11 +218,16 @@ static int checked(sd_event_source *source, const siginfo_t *info, void *data)
 /* Its end is then told by u->checked. */
 static int check_late(sd_event_source *source, uint64_t usec, void *data)
 {
-	const struct upgrade *u = data;
-	(void)source;
+	struct upgrade *u = data;
 	(void)usec;
-	kill(u->check, SIGKILL);
-	return 0;
+	if (u->told) {
+		kill(u->check, SIGKILL);
+		return 0;
+	}
+	u->told = true;
+	log_info("%s waits for %s --check, %u seconds at most", upgrades.what, u->program, CHECK_S);
+	sd_event_source_set_time_relative(source, CHECK_S * 1000000ull - AWAITED_USEC);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static int check_start(struct upgrade *u)
@@ -225,6 +256,7 @@ static int asked_for(sd_event_source *source, const struct signalfd_siginfo *inf
 	if (u->check || u->look || u->broker->stopping)
 		return 0;
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_ns() / 1000);
+	u->told = false;
 	int r = check_start(u);
 	if (r < 0) {
 		u->check = 0;
@@ -233,7 +265,7 @@ static int asked_for(sd_event_source *source, const struct signalfd_siginfo *inf
 	}
 	r = sd_event_add_child(event, &u->checked, u->check, WEXITED, checked, u);
 	if (r >= 0)
-		r = sd_event_add_time_relative(event, &u->late, CLOCK_MONOTONIC, CHECK_USEC, 0,
+		r = sd_event_add_time_relative(event, &u->late, CLOCK_MONOTONIC, AWAITED_USEC, 0,
 					       check_late, u);
 	if (r < 0) {
 		kill(u->check, SIGKILL);

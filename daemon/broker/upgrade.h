@@ -31,6 +31,7 @@ struct upgrade {
 	char *program;
 	pid_t check;       /* the process of the new program's --check; 0: it does not run */
 	uint64_t since_ns; /* when step 2 began */
+	bool told;         /* the log says that this step takes long */
 	sd_event_source *checked, *late, *look;
 };
 

@@ -236,14 +236,49 @@ static void the_broker_can_be_killed_and_comes_back(void *(*page)(void))
 	let_go(&h);
 }
 
+/* Is there a line of the log that has this, and the pid of this client's process? */
+static bool says(FILE *log, const char *text)
+{
+	char line[1024], pid[32];
+	bool found = false;
+	snprintf(pid, sizeof(pid), "(pid %d)", (int)getpid());
+	rewind(log);
+	while (fgets(line, sizeof(line), log))
+		found |= strstr(line, text) && strstr(line, pid);
+	return found;
+}
+
+/* Whom it waits for it says in the meantime; and what became of that. */
+static void its_end_waits_and_says_so(FILE *log, struct holder *goes)
+{
+	assert_int_equal(kill(zcrxd.pid, SIGTERM), 0);
+	WORLD_UNTIL(says(log, "the end of zcrxd waits for client "));
+	assert_true(says(log, ", 5 seconds at most: its pump is stuck"));
+	assert_false(says(log, "did not end in time"));
+	assert_false(says(log, ", which was waited for, has ended"));
+	if (!goes)
+		return;
+	let_go(goes);
+	WORLD_UNTIL(says(log, ", which was waited for, has ended"));
+	assert_false(says(log, "did not end in time"));
+}
+
 /* harness_daemon_stop() fails unless it ends well, and in time. */
 static void the_broker_ends(void *(*page)(void))
 {
-	struct holder h;
+	bool may_let_go = page == page_of_userfault;
+	struct holder h, goes;
 	hold(&h, page);
+	if (may_let_go)
+		hold(&goes, page);
+	FILE *log = fopen(zcrxd.log, "re");
+	assert_non_null(log);
 	uint64_t since = harness_now_ms();
+	its_end_waits_and_says_so(log, may_let_go ? &goes : NULL);
 	world_stop();
 	print_message("ended: %ju ms\n", (uintmax_t)(harness_now_ms() - since));
+	assert_true(says(log, "did not end in time, and zcrxd ends without it: its pump is"));
+	fclose(log);
 	world_start(NULL);
 	somebody_is_served();
 	let_go(&h);
