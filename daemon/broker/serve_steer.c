@@ -76,8 +76,10 @@ static uint32_t rules_most(const struct steering *x)
 }
 
 /*
- * There is one rule for each flow, more for a listener on all addresses; and one flow may be ahead.
- * After true steering_end() follows.
+ * May the pump have more rules? Not if those that it has, and those that are being set for it, are
+ * more already than one for each of its flows and STEERED_RULES_MAX for each of its listeners. The
+ * rules of x itself are not counted, so they may be beyond that number. If true is returned, x is
+ * being set until steering_end().
  */
 static bool steering_begin(struct pump *p, const struct steering *x)
 {
