@@ -77,10 +77,12 @@ static bool cat_connect(struct cat *c)
 		cat_fail(c, CAT_REFUSED,
 			 "you may not use zcrxd's socket: ask for membership in its group");
 	else if (r == -EPROTO)
-		cat_fail(c, CAT_REFUSED, "libzcrx and zcrxd do not fit: install matching versions");
+		cat_fail(
+			c, CAT_REFUSED,
+			"libzcrx and zcrxd share no version of the protocol: install both of one release");
 	else
 		cat_fail(c, CAT_NO_DAEMON,
-			 "no zcrxd to be reached (%s): start zcrxd.socket, or set ZCRX_SOCKET",
+			 "no zcrxd can be reached (%s): start zcrxd.socket, or set ZCRX_SOCKET",
 			 say_error(r));
 	return false;
 }
@@ -99,8 +101,7 @@ static bool cat_open_memory(struct cat *c)
 		return cat_refused(c, "the memory", r, c->memory.error);
 	if (!cat_reads(c) || memory_readable(&c->memory))
 		return true;
-	cat_fail(c, CAT_REFUSED,
-		 "the memory: no CPU can read it, so --discard without --sha256 is all that works");
+	cat_fail(c, CAT_REFUSED, "the memory: no CPU can read it; use --discard, without --sha256");
 	return false;
 }
 

@@ -120,8 +120,8 @@ int status_failed(const char *socket, int error)
 		return EXIT_REFUSED;
 	case -EBADMSG:
 		fprintf(stderr,
-			"zcrxctl: what %s says is no status document; if it says nothing, others "
-			"read it: try again\n",
+			"zcrxctl: %s sent no status document; if it sent nothing, too many "
+			"others are reading it: try again\n",
 			socket);
 		return EXIT_FAILED;
 	default:

@@ -112,7 +112,7 @@ static int wait_for_it(const char *path, const struct seen *before)
 			return EXIT_FAILED;
 		}
 	}
-	fputs("zcrxctl: zcrxd does not say what came of it: see its log\n", stderr);
+	fputs("zcrxctl: zcrxd does not say whether it was upgraded: see its log\n", stderr);
 	return EXIT_FAILED;
 }
 

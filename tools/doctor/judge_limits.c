@@ -28,7 +28,7 @@ static void judge_memlock(const struct limit_facts *l, struct report *r)
 	if (l->raises) {
 		report_add(
 			r, "memlock", value, VERDICT_OK,
-			"a zcrxd that you start raises it (CAP_SYS_RESOURCE); its unit sets its own");
+			"zcrxd raises it if you start it (CAP_SYS_RESOURCE); zcrxd.service sets its own");
 		return;
 	}
 	if (l->memlock_bytes >= MEMLOCK_COMFORT) {

@@ -57,7 +57,7 @@ static void judge_config(const struct machine_facts *m, struct report *r)
 		report_add(r, "config", path, VERDICT_HINT, "built without %s",
 			   zcrx ? "CONFIG_NET_DEVMEM: zcrx only"
 				: "CONFIG_IO_URING_ZCRX: devmem only");
-		report_action(r, "boot a kernel built with it to have both");
+		report_action(r, "boot a kernel built with both, to have both");
 	} else {
 		report_add(r, "config", path, VERDICT_OK, "built with all that is needed");
 	}
@@ -77,7 +77,8 @@ static void judge_zcrx(const struct machine_facts *m, struct report *r)
 		if (!machine_can_devmem(m))
 			report_limit(r, LEVEL_COPY);
 	} else if (u->recv_zc == TRI_UNKNOWN) {
-		report_add(r, "zcrx", "unknown", VERDICT_NOTE, "no ring to ask it by");
+		report_add(r, "zcrx", "unknown", VERDICT_NOTE,
+			   "no io_uring could be made, so it is not known");
 	} else if (u->recv_zc == TRI_NO) {
 		report_add(r, "zcrx", "no", VERDICT_HINT, "io_uring does not know RECV_ZC here");
 		report_action(r, "boot a kernel built with CONFIG_IO_URING_ZCRX");

@@ -29,7 +29,7 @@ static void judge_program(const char *name, const struct program_facts *p, struc
 		return;
 	}
 	report_add(r, name, value, VERDICT_FIX, "%s: %s", p->path,
-		   p->mode & 0022 ? "others than its owner may write what zcrxd starts"
+		   p->mode & 0022 ? "not only its owner may write this program, which zcrxd starts"
 				  : "zcrxd's user may not start it");
 	report_action(r, "chmod 0755 %s", p->path);
 	if (!(p->mode & 0022))
@@ -42,7 +42,7 @@ static void judge_landlock(const struct pump_facts *p, struct report *r)
 
 	if (p->landlock == -ENOSYS || p->landlock == -EOPNOTSUPP) {
 		report_add(r, "Landlock", "no", VERDICT_HINT,
-			   "pumps have their other layers only: system calls, and rings");
+			   "pumps are confined by seccomp and ring restrictions only");
 		report_action(r, "boot a kernel built with CONFIG_SECURITY_LANDLOCK, and with "
 				 "landlock in lsm= if that is given");
 	} else if (p->landlock < 0) {
@@ -118,10 +118,11 @@ static void judge_taking(const struct machine_facts *m, struct report *r)
 	} else {
 		report_add(r, "Yama", value, VERDICT_FIX,
 			   "processes of one user may take nothing from each other: %s", lost);
-		report_action(r,
-			      p->ptrace_scope > 2
-				      ? "boot with kernel.yama.ptrace_scope=1: 3 stays until then"
-				      : "sysctl kernel.yama.ptrace_scope=1");
+		report_action(
+			r,
+			p->ptrace_scope > 2
+				? "boot with kernel.yama.ptrace_scope=1: 3 cannot be changed before"
+				: "sysctl kernel.yama.ptrace_scope=1");
 	}
 	if (!machine_gives_rings(m) && !machine_can_devmem(m))
 		report_limit(r, LEVEL_COPY);

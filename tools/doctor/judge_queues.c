@@ -33,7 +33,8 @@ static struct verdict_of_queue queue_judge(const struct machine_facts *m,
 	const struct queue_facts *q = &nic->queues[id];
 	struct verdict_of_queue v = {.verdict = VERDICT_NO};
 
-	snprintf(v.action, sizeof(v.action), "end that, or give zcrxd other queues");
+	snprintf(v.action, sizeof(v.action),
+		 "end that use of the queue, or give zcrxd other queues");
 	if (q->io_uring || q->dmabuf) {
 		nic_holders_say(&m->holders, q, v.text, sizeof(v.text));
 	} else if (q->leased) {
