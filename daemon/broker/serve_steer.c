@@ -119,8 +119,11 @@ static int steer(struct pump *p, const struct steering *x, struct link_steer_rep
 			 "More rules are set than flows were charged.");
 		return -EDQUOT;
 	}
-	const char *why =
-		steered_by_facts(&set, h->lease, pump_class(p, &classes), &x->facts, x->netns);
+	const struct steered_for whom = {.class = pump_class(p, &classes),
+					 .uid = p->who.uid,
+					 .facts = &x->facts,
+					 .netns = x->netns};
+	const char *why = steered_by_facts(&set, h->lease, &whom);
 	classes_put(classes);
 	snprintf(ret->text, sizeof(ret->text), "%s", why ? why : "");
 	ret->each = why && steered_is_each(why);

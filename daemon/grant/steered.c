@@ -25,9 +25,8 @@ static const char others_have_it[] =
 /* What is being steered, and the rules so far. */
 struct steering {
 	struct lease *lease;
-	const struct policy_class *class;
+	const struct steered_for *whom;
 	const struct socket_facts *facts;
-	int netns; /* the socket's network namespace, if it is not the broker's; or -1 */
 	struct steered *set;
 	const char *denied; /* the policy's sentence, or NULL */
 };
@@ -39,7 +38,7 @@ static const char *judge(const struct steering *s, const struct msg_addr *local)
 					 .listening = s->facts->listener,
 					 .local = *local,
 					 .remote = s->facts->remote};
-	struct policy_verdict v = policy_judge(s->class, &r);
+	struct policy_verdict v = policy_judge(s->whom->class, &r);
 	return v.reason ? v.why : NULL;
 }
 
@@ -167,7 +166,8 @@ static const char *why_not_there(const struct steering *s, const struct msg_addr
 	if (addr_is_any(local))
 		return "A listener of another network namespace than the NIC is steered only if it "
 		       "is bound to an address.";
-	int r = s->netns < 0 ? -EXDEV : place_find(s, local, s->netns, ret, &own);
+	int netns = s->whom->netns;
+	int r = netns < 0 ? -EXDEV : place_find(s, local, netns, ret, &own);
 	if (r == 0 && !nic_place_same(ret, &own))
 		r = -EXDEV;
 	return r < 0 ? sentence(r) : NULL;
@@ -190,11 +190,17 @@ static const char *why_not_its_own(const struct steering *s, const struct msg_ad
 
 /*
  * Connections outlive their listener, and whoever listens next on the port need not be the same
- * user. What zcrxd itself opened it handed out to anybody.
+ * user. What zcrxd itself opened it handed out to anybody. Who was passed a listener of another
+ * user's was not passed the connections that this user has; of those in another network namespace
+ * sock_diag does not tell.
  */
 static bool port_is_of_others(const struct steering *s, uint16_t port)
 {
-	uid_t owner = s->facts->socket.uid == geteuid() ? (uid_t)-1 : s->facts->socket.uid;
+	uid_t owner = s->facts->socket.uid;
+	if (s->facts->is_foreign)
+		return owner != s->whom->uid;
+	if (owner == geteuid() || owner != s->whom->uid)
+		owner = (uid_t)-1;
 	return nic_port_of_others(port, owner) != 0;
 }
 
@@ -205,8 +211,7 @@ static const char *why_not(const struct steering *s, const struct msg_addr *loca
 	const char *why = why_not_its_own(s, local, ret);
 	if (!why && !(s->facts->listener && addr_is_any(local)))
 		why = judge(s, &s->facts->local);
-	if (!why && s->facts->listener && !s->facts->is_foreign &&
-	    port_is_of_others(s, local->port))
+	if (!why && s->facts->listener && port_is_of_others(s, local->port))
 		why = others_have_it;
 	return why;
 }
@@ -216,15 +221,10 @@ const char *steered_why(int error)
 	return sentence(error);
 }
 
-const char *steered_by_facts(struct steered *ret, struct lease *l, const struct policy_class *class,
-			     const struct socket_facts *facts, int netns)
+const char *steered_by_facts(struct steered *ret, struct lease *l, const struct steered_for *whom)
 {
-	struct steering s = {.lease = l,
-			     .class = class,
-			     .facts = facts,
-			     .netns = netns,
-			     .set = ret};
-	struct msg_addr local = addr_unmapped(&facts->local);
+	struct steering s = {.lease = l, .whom = whom, .facts = whom->facts, .set = ret};
+	struct msg_addr local = addr_unmapped(&whom->facts->local);
 	struct nic_place place = {.kind = NIC_PLACE_NONE};
 	*ret = (struct steered){0};
 	const char *why = why_not(&s, &local, &place);
@@ -242,7 +242,11 @@ const char *steered_set(struct steered *ret, struct lease *l, const struct steer
 	*ret = (struct steered){0};
 	_cleanup_(fd_closep) int netns =
 		r == 0 && facts.is_foreign ? socket_namespace(wish->sock) : -1;
-	return r < 0 ? sentence(r) : steered_by_facts(ret, l, wish->class, &facts, netns);
+	const struct steered_for whom = {.class = wish->class,
+					 .uid = geteuid(),
+					 .facts = &facts,
+					 .netns = netns};
+	return r < 0 ? sentence(r) : steered_by_facts(ret, l, &whom);
 }
 
 bool steered_is_each(const char *why)

@@ -37,12 +37,17 @@ struct steered {
  */
 const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish);
 
-/*
- * The same by the facts of the socket. Only the broker has this. netns: a descriptor of the
- * socket's network namespace if that is not the broker's, else -1; borrowed.
- */
-const char *steered_by_facts(struct steered *ret, struct lease *l, const struct policy_class *class,
-			     const struct socket_facts *facts, int netns);
+/* For whom, and the facts of the socket. */
+struct steered_for {
+	const struct policy_class *class;
+	uint32_t uid; /* the client's user */
+	const struct socket_facts *facts;
+	int netns; /* the socket's network namespace, if that is not the broker's; or -1. Borrowed
+		    */
+};
+
+/* The same by the facts of the socket. Only the broker has this. */
+const char *steered_by_facts(struct steered *ret, struct lease *l, const struct steered_for *whom);
 
 /* The sentence for a socket without facts; error: what socket_facts() returned. */
 const char *steered_why(int error);

@@ -23,9 +23,9 @@ enum order_what {
 	ORDER_MAP,      /* maps memory until it may map no more; how many bytes that was */
 	ORDER_WRITE,    /* writes escape sequences to its standard error */
 	ORDER_SEND,     /* sends the first n bytes of `m` on the link, as they are */
-	ORDER_TRAP,     /* keeps the file that comes with it, for enum trap n */
-	ORDER_STEER,  /* asks the broker to steer that file as a socket, to lease n; how many rules
-			 it set */
+	ORDER_TRAP,     /* keeps the file that comes with it, if any, for enum trap n */
+	ORDER_STEER,  /* asks the broker to steer that file as a socket, to lease n, by the rule of
+			 `m`; how many rules it set */
 	ORDER_RESUME, /* takes no more orders: what the client asks for is done as ever */
 };
 
@@ -46,7 +46,7 @@ struct taken_order {
 
 struct outcome {
 	int64_t result;   /* 0 or more: it got through; or a negative errno */
-	union link_any m; /* ORDER_ASK: the reply */
+	union link_any m; /* ORDER_ASK, ORDER_STEER: the reply */
 };
 
 #endif

@@ -130,9 +130,9 @@ static struct {
 
 static int trap_set(const int *fds, size_t nfds, uint32_t what)
 {
-	if (nfds != 1)
+	if (nfds > 1)
 		return -EINVAL;
-	trap.file = fds[0];
+	trap.file = nfds ? fds[0] : -1;
 	trap.what = what;
 	return 0;
 }
@@ -163,13 +163,14 @@ int __wrap_attach_zcrx(struct attach_zcrx *a)
 	return __real_attach_zcrx(a);
 }
 
-static int steer_file(uint32_t lease)
+static int steer_file(const struct taken_order *o, union link_any *ret)
 {
 	const int fds[MSG_FDS_MAX] = {trap.file};
 	int back[MSG_FDS_MAX];
-	union link_any m = {.as_STEER = {.hdr = {.nfds = 1}, .lease = lease, .rule = 1000}};
-	int r = ask(&m, LINK_STEER, fds, back);
-	return r < 0 ? r : (int)m.re_STEER.n;
+	*ret = (union link_any){
+		.as_STEER = {.hdr = {.nfds = 1}, .lease = o->n, .rule = o->m.as_STEER.rule}};
+	int r = ask(ret, LINK_STEER, fds, back);
+	return r < 0 ? r : (int)ret->re_STEER.n;
 }
 
 static int64_t obey(struct taken_order *o, const int *fds, size_t nfds, union link_any *ret)
@@ -192,7 +193,7 @@ static int64_t obey(struct taken_order *o, const int *fds, size_t nfds, union li
 	case ORDER_TRAP:
 		return trap_set(fds, nfds, o->n);
 	case ORDER_STEER:
-		return steer_file(o->n);
+		return steer_file(o, ret);
 	case ORDER_RESUME:
 		return 0;
 	case ORDER_SEND:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pumps that were taken over and have hardware queues, under the real broker: what a hand has to
- * touch for them keeps it waiting for ever. Nobody else notices. For the VM, with zc0.
+ * Pumps that were taken over and have hardware queues, under the real broker. What a hand has to
+ * touch for them keeps it waiting for ever: nobody else notices. They ask for rules for sockets of
+ * others. For the VM, with zc0.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,14 +18,17 @@
 
 #include <cmocka.h>
 
+#include "nic/ntuple.h"
 #include "tests/hand/objects.h"
 #include "tests/harness/fds.h"
 #include "tests/hostile/world.h"
+#include "tests/taken/sockets.h"
 #include "tests/taken/take.h"
 
 enum {
 	AREA = 256 * 1024,
-	LEASE = 1,       /* of a pump's first queue */
+	LEASE = 1, /* of a pump's first queue */
+	OTHER_UID = 65533,
 	STOP_MS = 60000, /* pumps have 5 s; the machine is emulated */
 };
 
@@ -171,9 +175,113 @@ static void files_that_are_no_ring_and_no_socket_hold_nobody(void **state)
 	waitpid(keeper, NULL, 0);
 }
 
+/* ---- rules ---- */
+
+/* How many rules of the NIC lead packets to this local port; the last one is *ret. */
+static uint32_t rules_to(uint16_t port, struct nic_rule *ret)
+{
+	struct nic_rule_at *all = NULL;
+	struct nic_rule rule;
+	uint32_t n = 0, found = 0;
+	assert_int_equal(nic_rules_get("zc0", &all, &n), 0);
+	for (uint32_t i = 0; i < n; i++)
+		if (nic_rule_is_plain(&all[i], &rule) && rule.local_port == port) {
+			*ret = rule;
+			found++;
+		}
+	free(all);
+	return found;
+}
+
+/* Has the pump ask for rules for this file, -1: for none; they are gone afterwards. */
+static const struct link_steer_reply *steer(struct taken *t, int file, struct nic_rule *ret)
+{
+	static struct link_steer_reply reply;
+	struct taken_order o = {.what = ORDER_TRAP, .n = TRAP_NOTHING};
+	uint16_t port = file < 0 ? 0 : sockets_port(file);
+	assert_int_equal(taken_order(t, &o, &file, file >= 0), 0);
+	o = (struct taken_order){.what = ORDER_STEER, .n = LEASE, .m.as_STEER.rule = 2000};
+	int64_t n = taken_order(t, &o, NULL, 0);
+	reply = t->got.m.re_STEER;
+	print_message("%d rules: %s\n", (int)n, reply.text);
+	assert_int_equal(n, reply.n);
+	assert_int_equal(rules_to(port, ret), n);
+	o = (struct taken_order){.what = ORDER_ASK, .type = LINK_UNSTEER};
+	o.m.as_UNSTEER = (struct link_rule){.lease = LEASE, .rule = 2000};
+	assert_int_equal(taken_order(t, &o, NULL, 0), n > 0 ? 0 : -ENOENT);
+	assert_int_equal(rules_to(port, &(struct nic_rule){0}), 0);
+	return &reply;
+}
+
+static void gets_none(struct taken *t, int file)
+{
+	struct nic_rule rule;
+	assert_int_equal(steer(t, file, &rule)->n, 0);
+	if (file >= 0)
+		close(file);
+}
+
+/* Whoever was passed a connection can read it: its packets, and no others, may be steered. */
+static void gets_its_connection(struct taken *t, const struct sockets_pair *c)
+{
+	struct nic_rule rule;
+	assert_int_equal(steer(t, c->accepted, &rule)->n, 1);
+	assert_int_equal(rule.remote_port, sockets_port(c->connected));
+}
+
+/* A listener alone may be: all that come can be accepted by it. Not with what others accepted. */
+static void gets_a_port_that_nobody_uses(struct taken *t)
+{
+	struct nic_rule rule;
+	struct sockets_pair c;
+	int listener = sockets_listen(SOCKETS_HERE);
+	assert_int_equal(steer(t, listener, &rule)->n, 1);
+	assert_int_equal(rule.remote_port, 0);
+	sockets_connect(&c, listener);
+	const struct link_steer_reply *reply = steer(t, listener, &rule);
+	assert_int_equal(reply->n, 0);
+	assert_int_equal(reply->each, 1);
+	gets_its_connection(t, &c);
+	close(listener);
+	sockets_close(&c);
+}
+
+static void it_gets_no_rule_for_what_is_not_its_own(void **state)
+{
+	struct taken t;
+	struct sockets_pair c;
+	(void)state;
+	struct taken_order hosted = {.what = ORDER_ASK, .type = LINK_STEER};
+	hosted.m.as_STEER = (struct link_steer){.lease = LEASE, .rule = 2000, .host = 1};
+	raw_connect(&t.r);
+	raw_queue_wish(&t.q, &t.r, AREA, zcrx);
+	taken_begin(&t);
+	sockets_user(OTHER_UID);
+	/* None; of zcrxd's that it has not; what is none; one that is not connected. */
+	gets_none(&t, -1);
+	assert_true(taken_order(&t, &hosted, NULL, 0) < 0 || t.got.m.re_STEER.n == 0);
+	gets_none(&t, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	gets_none(&t, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	gets_none(&t, sockets_listen("203.0.113.7")); /* an address that this machine has not */
+	gets_a_port_that_nobody_uses(&t);
+	/* In a network namespace where somebody has given himself this machine's address. */
+	int before = sockets_elsewhere();
+	int listener = sockets_listen(SOCKETS_HERE);
+	sockets_connect(&c, listener);
+	sockets_back(before);
+	gets_none(&t, listener);
+	gets_none(&t, c.accepted);
+	gets_none(&t, c.connected);
+	taken_resume(&t);
+	raw_queue_drop(&t.q);
+	raw_close(&t.r);
+	others_are_served();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_gets_no_rule_for_what_is_not_its_own),
 		cmocka_unit_test(a_ring_whose_lock_is_held_holds_nobody_else),
 		cmocka_unit_test(files_that_are_no_ring_and_no_socket_hold_nobody),
 	};
