@@ -14,8 +14,9 @@
 #define READERS_MAX         64u /* at once; not counting root's */
 #define READERS_OF_USER_MAX 4u
 #define READER_USEC         5000000ull
-#define PAUSE_USEC          100000ull  /* between two documents, at least */
-#define PAUSE_COSTS         4u         /* ... and so many times what one costs */
+#define PAUSE_USEC          100000ull /* between two documents, at least */
+#define PAUSE_COSTS         4u        /* ... and so many times what one costs */
+#define LATE_USEC           1000ull /* it lasts so much longer at most: for sd-event 0 is 250 ms */
 #define BYTES_MAX           (8u << 20) /* of documents that are being read, but the newest */
 
 /* Waits for its document, then for its peer to take that. */
@@ -207,7 +208,8 @@ int status_init(struct status *s, sd_event *event, struct pumps *pumps, struct r
 		return -errno;
 	int r = sd_event_add_io(event, &s->made_io, s->made, EPOLLIN, document_made, s);
 	if (r >= 0)
-		r = sd_event_add_time(event, &s->pause, CLOCK_MONOTONIC, 0, 0, pause_over, s);
+		r = sd_event_add_time(event, &s->pause, CLOCK_MONOTONIC, 0, LATE_USEC, pause_over,
+				      s);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(s->pause, SD_EVENT_OFF);
 	return r < 0 ? r : 0;

@@ -28,6 +28,7 @@
 #define DONE      "ZCRXD_UPGRADES" /* in the environment: how many there were */
 #define CHECK_S   30u
 #define LOOK_USEC 5000ull
+#define LATE_USEC 1000ull           /* so much later at most: for sd-event 0 is 250 ms */
 #define WORK_S    10u               /* for so long what is under way may take, else no upgrade */
 #define SETTLE_NS (2 * NS_A_SECOND) /* pumps are waited for until they are settled, so long */
 #define ARGS_MAX  64
@@ -181,7 +182,7 @@ static void hold(struct upgrade *u)
 	broker_hold(u->broker, true);
 	u->since_ns = clock_ns();
 	u->told = false;
-	int r = sd_event_add_time_relative(event, &u->look, CLOCK_MONOTONIC, 0, 0, look, u);
+	int r = sd_event_add_time_relative(event, &u->look, CLOCK_MONOTONIC, 0, LATE_USEC, look, u);
 	if (r < 0)
 		go_on(u, "%s", strerrordesc_np(-r));
 }
