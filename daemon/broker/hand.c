@@ -280,7 +280,8 @@ static int process_start(struct hand *h, const struct hand_order *o)
 				     .environment = environment,
 				     .fds = all,
 				     .nfds = 1 + o->nfds};
-	return program_spawn(&hand, &h->pid);
+	r = program_spawn(&hand, &h->pid);
+	return r == -EACCES ? -ENOENT : r; /* -EACCES says that a memfd may not be read */
 }
 
 /* A process that cannot be watched is not left behind. */

@@ -1,10 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""zcrxd without zcrx-pump or zcrx-hand does not start, and says where it looked for them."""
+"""zcrxd without zcrx-pump or zcrx-hand does not start, and says where it looked for them. What a zcrx-hand does not do
+a client is told in words."""
+import errno
 import os
 import shutil
+from unittest import mock
 
+import client
 import world
+from daemon import Daemon
+from tables import constants
 
 NAMES = "zcrx-pump", "zcrx-hand"
 
@@ -59,6 +65,37 @@ class Programs(world.Case):
             result = self.zcrxd("--check")
             self.assertEqual((result.returncode, result.stderr), (0, b""))
             shutil.rmtree(self.path("libexec"), ignore_errors=True)
+
+    def hand(self, script):
+        """Hands run it from now on."""
+        with open(self.path("sbin/hand"), "w", encoding="ascii") as f:
+            f.write("#!/bin/sh\n" + script)
+        os.chmod(self.path("sbin/hand"), 0o755)
+        os.rename(self.path("sbin/hand"), self.path("sbin/zcrx-hand"))
+
+    def area_refused(self, daemon):
+        memfd = client.memfd(1 << 20)
+        with client.Connection(daemon.socket) as connection, self.assertRaises(client.Refused) as caught:
+            connection.request("AREA_ADD", [memfd], length=1 << 20, kind=constants["MSG_AREA_MEMFD"])
+        os.close(memfd)
+        self.assertEqual(caught.exception.reason, "DAEMON_LIMIT")
+        return caught.exception
+
+    def test_why_a_memfd_is_not_charged_is_said(self):
+        self.install("sbin", "zcrx-pump")
+        self.hand("exit 1\n")
+        with mock.patch.object(world, "ZCRXD", self.path("sbin/zcrxd")):
+            daemon = Daemon(self)
+        for script, error, words in (("exit 1\n", errno.EIO, "has ended too early"),
+                                     ("exec sleep 60\n", errno.ETIMEDOUT, "within 10 s")):
+            self.hand(script)
+            found = self.area_refused(daemon)
+            self.assertEqual(found.errno, error, found.text)
+            self.assertIn(words, found.text)
+        os.chmod(self.path("sbin/zcrx-hand"), 0o644)
+        found = self.area_refused(daemon)
+        self.assertEqual(found.errno, errno.ENOENT, found.text)
+        self.assertIn("may not be executed", found.text)
 
 
 world.main()
