@@ -99,14 +99,24 @@ static int exited_elsewhere(sd_event_source *source, int fd, uint32_t events, vo
 	return 0;
 }
 
+static void say_end(const struct pump *p, const siginfo_t *info)
+{
+	bool left = info->si_code == CLD_EXITED;
+	if (left && info->si_status == 0)
+		return;
+	log_warn("the pump of client %u (pid %d) %s %d%s", p->id, (int)p->who.pid,
+		 left ? "ended with status" : "was killed by signal", info->si_status,
+		 !left && info->si_status == SIGKILL
+			 ? ", which the kernel sends when memory is short: see the kernel's log"
+			 : "");
+}
+
 static int exited(sd_event_source *source, const siginfo_t *info, void *data)
 {
 	struct pump *p = data;
 	(void)source;
-	bool crashed = info->si_code != CLD_EXITED || info->si_status != 0;
-	if (crashed && !p->broken)
-		log_warn("the pump of client %u (pid %d) ended with %s %d", p->id, (int)p->who.pid,
-			 info->si_code == CLD_EXITED ? "status" : "signal", info->si_status);
+	if (!p->broken)
+		say_end(p, info);
 	ended(p);
 	return 0;
 }

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -12,7 +14,7 @@
 
 #include "base/fd.h"
 
-#define OOM_SCORE "200"
+#define OOM_ABOVE 10 /* thousandths of the memory */
 
 static int capabilities_drop(void)
 {
@@ -26,18 +28,27 @@ static int capabilities_drop(void)
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
 
-/* Where /proc is not there to be written the kernel chooses as it does. */
-static void oom_first(void)
+/*
+ * When memory is short the kernel is to end the broker last, and a pump no sooner than another
+ * program that uses as much: memory of an area stays while the client has it, so little is gained.
+ * Where /proc cannot be written the kernel chooses as it does.
+ */
+static void oom_fair(void)
 {
-	_cleanup_(fd_closep) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && write(fd, OOM_SCORE, sizeof(OOM_SCORE) - 1) < 0)
+	char text[16] = "";
+	_cleanup_(fd_closep) int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	if (fd < 0 || pread(fd, text, sizeof(text) - 1, 0) <= 0)
 		return;
+	long brokers = strtol(text, NULL, 10);
+	int n = snprintf(text, sizeof(text), "%ld", brokers < 0 ? 0 : brokers + OOM_ABOVE);
+	if (pwrite(fd, text, (size_t)n, 0) < 0)
+		return; /* the highest score there is */
 }
 
 int lower_self(void)
 {
 	const struct rlimit none = {0, 0};
-	oom_first();
+	oom_fair();
 	/* A broker that comes later is no ancestor; where Yama is not, nobody asks. */
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
 	setrlimit(RLIMIT_CORE, &none);

@@ -10,6 +10,8 @@
 
 /* AREA_DEL with this number takes the pump over; from then on it takes orders only. */
 #define TAKE_OVER 0x7a6b3c5du
+/* AREA_DEL with this number has the pump use all memory that it gets. */
+#define TAKE_MEMORY 0x7a6b3c5eu
 
 /* What no terminal of an administrator's is to see. */
 #define ESCAPE "\x1b]0;taken\n"

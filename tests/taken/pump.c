@@ -218,8 +218,21 @@ static void serve(const struct client *c)
 	} while (o.what != ORDER_RESUME);
 }
 
+static void use_memory(void)
+{
+	const size_t piece = 1ul << 20;
+	void *at;
+	while ((at = mmap(NULL, piece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			  0)) != MAP_FAILED)
+		memset(at, 1, piece);
+}
+
 uint32_t __wrap_request_handle(struct client *c, const union msg_any *m, struct answer *a)
 {
+	if (m->hdr.type == MSG_AREA_DEL && m->area_del.area_id == TAKE_MEMORY) {
+		use_memory();
+		return REASON_NO_OBJECT;
+	}
 	if (m->hdr.type != MSG_AREA_DEL || m->area_del.area_id != TAKE_OVER)
 		return __real_request_handle(c, m, a);
 	serve(c);

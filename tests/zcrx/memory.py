@@ -1,20 +1,35 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Whose memory is whose, in the VM: a zcrxd whose cgroup has less than its clients' areas."""
+"""Whose memory is whose, in the VM: a zcrxd whose cgroup has less than its clients' areas. And whom the
+kernel ends when that cgroup's memory is used up: who uses it, and nobody else."""
+import contextlib
+import itertools
+import mmap
 import os
+import re
 import socket
+import subprocess
 import sys
 import time
+import types
 
-from service import COPY, ZCRX, Service, expect, transfer, uncomplaining, zero_copy
-from guest import Tally, do, only_in_guest
+from service import (BUILD, COPY, ZCRX, Service, expect, report, sender, transfer, uncomplaining, wait_ready,
+                     zero_copy)
+from guest import LOCAL, Tally, do, only_in_guest, until
 
 sys.path.append(os.path.join(os.environ.get("ZCRX_SOURCE_DIR", "."), "tests", "python"))
-from client import Area, Connection, Queue, memfd  # noqa: E402  (where it lies is known only now)
+from client import Area, Connection, Lost, Queue, memfd  # noqa: E402  (where it lies is known only now)
 
 MIB = 1 << 20
-AREA, LIMIT = 192 * MIB, 48 * MIB
+AREA, LIMIT, SHARED = 192 * MIB, 48 * MIB, 160 * MIB
 GROUP = "/sys/fs/cgroup/zcrxd"
+# A pump that can be taken over; TAKE_MEMORY of tests/taken/order.h.
+TAKEN, TAKE_MEMORY = os.path.join(BUILD, "tests", "taken", "room", "zcrxd"), 0x7a6b3c5e
+NEIGHBOURS = 3
+# Processes of others in the same cgroup: more than its memory together, and each less than a fifth of it.
+CROWD, CROWD_EACH = 16, 12 * MIB
+UNTOUCHED = 32 * MIB
+PORTS = itertools.count(27100)
 
 
 def write(name, text):
@@ -27,12 +42,13 @@ def read(name):
         return f.read()
 
 
-def confined(service):
+def confined(service, limit):
     if not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
         do("mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
     write("/sys/fs/cgroup/cgroup.subtree_control", "+memory")
-    os.mkdir(GROUP)
-    write(os.path.join(GROUP, "memory.max"), str(LIMIT))
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(GROUP)
+    write(os.path.join(GROUP, "memory.max"), str(limit))
     write(os.path.join(GROUP, "cgroup.procs"), str(service.process.pid))
 
 
@@ -76,13 +92,130 @@ def by_zero_copy(service):
     unharmed(service)
 
 
+class Neighbour:
+    """Streams of one client, for as long as they are let; it looks at every byte."""
+
+    def __init__(self, service):
+        port = next(PORTS)
+        self.client = service.client("listen", LOCAL[4], port, 2, 1 << 40, "open-ended", f"backend={COPY}",
+                                     f"area={8 * MIB}")
+        wait_ready(self.client)
+        self.send = sender("connect", LOCAL[4], port, 2, 1 << 40, "open-ended", "rate=100000")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.client, self.send:
+            process.kill()
+            process.wait(10)
+
+    def end(self):
+        expect("the streams went on", self.client.poll() is None and self.send.poll() is None,
+               self.client.stderr.read() if self.client.poll() is not None else "the sender ended")
+        self.send.stdin.close()
+        self.send.stdin = None
+        sent, got = report(self.send)["bytes"], report(self.client)
+        expect(f"all {sent} bytes", got["bytes"] == sent > 0, got)
+
+
+@contextlib.contextmanager
+def neighbours(service, spared=NEIGHBOURS):
+    """Afterwards so many of them have all that they were sent, at least, zcrxd serves the next one, and the
+    status has none but them."""
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(Neighbour(service)) for _ in range(NEIGHBOURS)]
+        yield
+        expect("zcrxd lives", service.process.poll() is None, read("memory.events"))
+        rest = [neighbour for neighbour in found if neighbour.client.poll() is None]
+        expect("neighbours go on", len(rest) >= spared, len(rest))
+        until("the status has the neighbours only", lambda: len(service.document()["clients"]) == len(rest))
+        transfer(service, next(PORTS), 1, MIB, options=(f"backend={COPY}",))
+        for neighbour in rest:
+            neighbour.end()
+
+
+def filled(connection):
+    """It keeps an area that is full, and that it has never touched before zcrxd did."""
+    fd = memfd(UNTOUCHED)
+    reply, _ = connection.request("AREA_ADD", [fd], length=UNTOUCHED, kind=1)
+    queue = Queue(connection, types.SimpleNamespace(id=reply["area_id"], data=mmap.mmap(fd, UNTOUCHED)), backend=COPY)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        peer = socket.create_connection(listener.getsockname())
+        queue.adopt(listener.accept()[0])
+    peer.setblocking(False)
+    data, got, end = bytes(MIB), 0, time.monotonic() + 60
+    while got < UNTOUCHED - 4 * MIB and time.monotonic() < end:
+        try:
+            peer.send(data)
+        except BlockingIOError:
+            queue.wait(0.05)
+        got += sum(len(e[2]) for e in queue.reap() if e[0] == "data")
+    expect("its memory is zcrxd's", int(read("memory.current")) > UNTOUCHED - 4 * MIB, read("memory.current"))
+    os.close(fd)
+    return peer, queue
+
+
+def all_of_it(service):
+    """A pump that was taken over takes all that it gets, and its client has filled an area that it never touched.
+
+    It is ended first. While it gives its memory back the kernel may end a neighbour (docs/security.md)."""
+    with neighbours(service, spared=NEIGHBOURS - 1), Connection(service.socket) as culprit:
+        held = filled(culprit)
+        pump, = (c["pump"] for c in service.document()["clients"] if c["pid"] == os.getpid())
+        try:
+            culprit.request("AREA_DEL", area_id=TAKE_MEMORY)
+        except (Lost, OSError):
+            pass
+        del held
+        ended = re.findall(r"Killed process (\d+)", do("dmesg"))
+        expect("the kernel ends the culprit's pump first", ended[:1] == [str(pump)], ended)
+        print(f"the kernel ended {len(ended)}", flush=True)
+        said = f"pid {os.getpid()}) was killed by signal 9, which the kernel sends when memory is short"
+        until("zcrxd says whose pump that was", lambda: said in service.said())
+
+
+# Forks as many processes as its first argument says, each with so many bytes; says which have ended.
+CROWDED = """
+import os, sys, time
+def child(size):
+    memory = bytearray(b"1") * size
+    time.sleep(600)
+n, size = int(sys.argv[1]), int(sys.argv[2])
+for _ in range(n):
+    if os.fork() == 0:
+        child(size)
+while True:
+    print(os.wait()[0], flush=True)
+"""
+
+
+def crowd(service):
+    """None of the others has much."""
+    with neighbours(service):
+        others = subprocess.Popen(
+            ["sh", "-c", f'echo $$ >{GROUP}/cgroup.procs && exec python3 -c "$0" "$@"', CROWDED, str(CROWD),
+             str(CROWD_EACH)], stdout=subprocess.PIPE, text=True, start_new_session=True)
+        try:
+            expect("one of them is ended", others.stdout.readline().strip() != "", read("memory.events"))
+            time.sleep(2)
+        finally:
+            os.killpg(others.pid, 9)
+            others.wait(10)
+
+
 def main():
     only_in_guest()
     tally = Tally()
     with Service(classes=f"[class default]\nnics=zc0\narea-bytes={AREA + 16 * MIB}\n") as service:
-        tally.run("a group of its own", confined, service)
+        tally.run("a group of its own", confined, service, LIMIT)
         for step in untouched, by_copy, by_zero_copy:
             tally.run(f"{step.__name__.replace('_', ' ')}: zcrxd does not pay", step, service)
+        tally.run("zcrxd ends", service.end)
+    with Service(program=TAKEN, classes=f"[class default]\nnics=zc0\narea-bytes={2 * UNTOUCHED}\n") as service:
+        tally.run("a group of more", confined, service, SHARED)
+        for step in all_of_it, crowd:
+            tally.run(f"{step.__name__.replace('_', ' ')}: nobody else is harmed", step, service)
         tally.run("zcrxd ends", service.end)
     tally.run("the kernel has no complaint", uncomplaining)
     tally.exit()
