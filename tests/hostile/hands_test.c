@@ -208,16 +208,24 @@ static bool is_upgraded(void)
 
 static void an_upgrade_takes_no_file_that_cannot_be_closed(void **state)
 {
-	struct raw pumps[PLACES];
+	struct raw pumps[PLACES], slow;
 	(void)state;
 	connect_to_hostile(&pumps[0]);
 	connect_to_hostile(&pumps[1]);
+	connect_to_hostile_of_other(&slow);
 	place_the_file(pumps, trap);
 	assert_int_equal(hear(&pumps[0]), 0);
 	assert_int_equal(hear(&pumps[1]), 0);
+	int hands = harness_hands(&zcrxd);
+	tell(&slow, ORDER_KEEP, LINK_FILE, -1); /* a hand waits for what it gives */
+	WORLD_UNTIL(harness_hands(&zcrxd) > hands);
 	assert_int_equal(kill(zcrxd.pid, SIGUSR2), 0);
 	WORLD_UNTIL(is_upgraded());
+	assert_true(world_logged("the upgrade waits for client ") > 0);
+	assert_true(world_logged("is waited for no longer: its pump was just started, or a hand") >
+		    0);
 	others_are_served();
+	raw_close(&slow);
 	raw_close(&pumps[0]);
 	raw_close(&pumps[1]);
 }

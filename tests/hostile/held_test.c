@@ -35,6 +35,7 @@ enum {
 	PAGE = 4096,
 	AREA = 256 * 1024,
 	PROCESSES = 16,
+	SOON_MS = 3000, /* of the 5 s that the broker waits */
 };
 
 static struct fuse *fuse;
@@ -248,19 +249,26 @@ static bool says(FILE *log, const char *text)
 	return found;
 }
 
-/* Whom it waits for it says in the meantime; and what became of that. */
+/*
+ * Whom it waits for it says in the meantime; and what became of that. Where the test itself is held
+ * up, it cannot tell whether that was in the meantime.
+ */
 static void its_end_waits_and_says_so(FILE *log, struct holder *goes)
 {
+	uint64_t soon = harness_now_ms() + SOON_MS;
 	assert_int_equal(kill(zcrxd.pid, SIGTERM), 0);
 	WORLD_UNTIL(says(log, "the end of zcrxd waits for client "));
 	assert_true(says(log, ", 5 seconds at most: its pump is stuck"));
-	assert_false(says(log, "did not end in time"));
-	assert_false(says(log, ", which was waited for, has ended"));
+	bool in_time = !says(log, "did not end in time");
+	assert_true(in_time || harness_now_ms() > soon);
 	if (!goes)
 		return;
+	assert_false(says(log, ", which was waited for, has ended"));
 	let_go(goes);
-	WORLD_UNTIL(says(log, ", which was waited for, has ended"));
-	assert_false(says(log, "did not end in time"));
+	in_time = harness_now_ms() < soon;
+	WORLD_UNTIL(says(log, ", which was waited for, has ended") ||
+		    says(log, "did not end in time"));
+	assert_true(!in_time || says(log, ", which was waited for, has ended"));
 }
 
 /* harness_daemon_stop() fails unless it ends well, and in time. */
