@@ -56,8 +56,7 @@ void start_given(struct outcome *o, const struct stand_in *p, const struct given
 void wait_for(const struct outcome *o);
 /* The same, while this process has no room for the descriptors that come with answers. */
 void wait_for_without_room(const struct outcome *o);
-/* Until PAYER has no more than n hands; none. */
-void wait_for_nobody_but(unsigned n);
+/* Until PAYER has no hand. */
 void wait_for_nobody(void);
 /* Starts a hand for PAYER and waits until it has answered and is gone. */
 void run_given(struct outcome *o, const struct stand_in *p, const struct given *g);

@@ -57,9 +57,14 @@ static struct hand_reply stick(const struct stand_in *p, const struct given *g)
 		wait_for(&o);
 		while (hands_held(hands, PAYER) > before && clock_left(until))
 			assert_true(sd_event_run(loop, TICK_US) >= 0);
-		if (hands_held(hands, PAYER) > before && children_that(is_stuck, NULL) > before)
-			return o.reply;
-		wait_for_nobody_but(before);
+		/* By now it is gone or gets stuck; it may have to wait for a processor for either.
+		 */
+		until = clock_until(LIMIT_MS);
+		while (hands_held(hands, PAYER) > before && clock_left(until)) {
+			if (children_that(is_stuck, NULL) > before)
+				return o.reply;
+			assert_true(sd_event_run(loop, TICK_US) >= 0);
+		}
 	}
 	fail_msg("no hand got stuck");
 	return o.reply;
