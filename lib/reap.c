@@ -106,6 +106,15 @@ static void give_back(struct zcrx_queue *q, uint64_t off, uint32_t len, bool asi
 		rings_refill(&q->rings, off, len);
 }
 
+/* data_place() has filled in the rest. */
+static inline void data_show(struct zcrx_completion *to, struct zcrx_flow *f)
+{
+	to->what = ZCRX_DATA;
+	to->error = 0;
+	to->flow = f;
+	to->user = f->user;
+}
+
 /*
  * Takes data from the CQ. Data of an unknown flow goes straight back if the channel has no event
  * that could announce the flow: then the flow was closed meanwhile. Completions of one flow follow
@@ -143,10 +152,7 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 			give_back(q, to->off, to->len, to->flags & ZCRX_SIDE);
 			continue;
 		}
-		to->what = ZCRX_DATA;
-		to->error = 0;
-		to->flow = f;
-		to->user = f->user;
+		data_show(to, f);
 		n++;
 	}
 	q->out += (uint32_t)n;
