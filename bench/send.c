@@ -4,6 +4,7 @@
  * memory over some flows, or plays ping-pong on them with messages of 64 bytes. The bytes are the
  * alphabet over and over, which is what the kernel's iou-zcrx wants to see.
  */
+#include "base/port.h"
 #include "bench/bench.h"
 
 #include <errno.h>
@@ -186,23 +187,23 @@ static _Noreturn void usage(void)
 
 int main(int argc, char **argv)
 {
-	unsigned long long port, nr, amount;
+	unsigned long long nr, amount;
+	uint16_t port;
 	int epoll;
 
-	if (argc != 5)
+	if (argc != 5 || !port_parse(argv[2], &port))
 		usage();
-	port = strtoull(argv[2], NULL, 10);
 	nr = strtoull(argv[3], NULL, 10);
 	amount = strtoull(argv[4], NULL, 10);
-	if (port > UINT16_MAX || nr == 0 || nr > FLOWS_MAX || amount == 0)
+	if (nr == 0 || nr > FLOWS_MAX || amount == 0)
 		usage();
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll < 0)
 		bench_die("epoll_create1", -errno);
 	if (strcmp(argv[1], "stream") == 0)
-		stream((unsigned)nr, (uint16_t)port, amount, epoll);
+		stream((unsigned)nr, port, amount, epoll);
 	else if (strcmp(argv[1], "ping") == 0)
-		ping_pong((unsigned)nr, (uint16_t)port, (size_t)amount, epoll);
+		ping_pong((unsigned)nr, port, (size_t)amount, epoll);
 	else
 		usage();
 	close(epoll);

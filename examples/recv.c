@@ -100,13 +100,15 @@ static int serve(struct zcrx *z, uint16_t port)
 int main(int argc, char **argv)
 {
 	struct zcrx *z = NULL;
-	if (argc != 2) {
+	char *end;
+	unsigned long port = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
+	if (port == 0 || port > UINT16_MAX || *end) {
 		fprintf(stderr, "usage: example-recv PORT\n");
 		return 2;
 	}
 	int r = zcrx_connect(&z, NULL);
 	if (r == 0)
-		r = serve(z, (uint16_t)strtoul(argv[1], NULL, 10));
+		r = serve(z, (uint16_t)port);
 	errno = -r;
 	fprintf(stderr, "example-recv: %m. %s\n", zcrx_error(z));
 	zcrx_close(z);

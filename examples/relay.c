@@ -271,11 +271,11 @@ static int loop(struct app *app)
 	}
 }
 
-static int relay(struct app *app, const char *port)
+static int relay(struct app *app, uint16_t port)
 {
 	struct sockaddr_in at = {
 		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+		.sin_port = htons(port),
 	};
 	struct zcrx_flow *listener;
 	int r = zcrx_connect(&app->z, NULL);
@@ -293,7 +293,9 @@ int main(int argc, char **argv)
 {
 	struct app app = {0};
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-	if (argc != 4) {
+	char *end;
+	unsigned long port = argc == 4 ? strtoul(argv[1], &end, 10) : 0;
+	if (port == 0 || port > UINT16_MAX || *end) {
 		fprintf(stderr, "usage: example-relay PORT HOST PORT\n");
 		return 2;
 	}
@@ -303,7 +305,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	app.epoll = epoll_create1(EPOLL_CLOEXEC);
-	r = relay(&app, argv[1]);
+	r = relay(&app, (uint16_t)port);
 	errno = -r;
 	fprintf(stderr, "example-relay: %m. %s\n", zcrx_error(app.z));
 	zcrx_close(app.z);

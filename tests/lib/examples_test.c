@@ -89,6 +89,33 @@ static int connect_soon(const struct sockaddr_in *at)
 	return sock;
 }
 
+/* The exit status of the program for this port. */
+static int status_with(const char *program, const char *port, const char *host)
+{
+	int status;
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setenv("ZCRX_SOCKET", "/nonexistent", 1);
+		execl(program, program, port, host, host ? "9" : NULL, NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	child = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void a_port_that_is_none_is_wrong_usage(void **state)
+{
+	(void)state;
+	const char *const ports[] = {"", "x", "5001x", "-1", "0", "65536", "70000"};
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		assert_int_equal(status_with(EXAMPLE_RECV, ports[i], NULL), 2);
+		assert_int_equal(status_with(EXAMPLE_RELAY, ports[i], "127.0.0.1"), 2);
+	}
+	assert_int_equal(status_with(EXAMPLE_RECV, "65535", NULL), 1);
+}
+
 static void recv_tells_how_much_came(void **state)
 {
 	(void)state;
@@ -222,6 +249,7 @@ static void relay_resets_the_sender_when_the_server_goes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_port_that_is_none_is_wrong_usage),
 		TEST(recv_tells_how_much_came),
 		TEST(relay_passes_on_every_byte_and_the_end),
 		TEST(relay_waits_for_a_slow_server_without_losing_anything),

@@ -242,11 +242,19 @@ class Fails(world.DaemonCase):
         for arguments in ([], ["host"], ["a", "b", "c"], ["-l"], ["-l", "a", "1", "x"],
                           ["--nonsense", "a", "1"], ["-b", "dpdk", "a", "1"], ["-n", "0", "a", "1"],
                           ["-n", "1x", "a", "1"], ["-n", "-1", "a", "1"], ["-t", "x", "a", "1"],
-                          ["-n", "99999999999G", "a", "1"], ["-o", "x", "--discard", "a", "1"]):
+                          ["-n", "99999999999G", "a", "1"], ["-o", "x", "--discard", "a", "1"],
+                          ["-i", "a-name-too-long-to-be", "a", "1"], ["-i", "", "a", "1"]):
             result = self.run_tool(CAT, *arguments)
             self.assertEqual(result.returncode, 2, arguments)
             self.assertEqual(result.stdout, b"")
             self.assertIn(b"--help", result.stderr)
+
+    def test_a_port_that_is_none_is_wrong_usage(self):
+        for port in "70000", "65536", "99999999999999999999", "no-such-service", "-1", "+1", " 1", "1x", "":
+            for arguments in ["-l", "--", port], ["--", "127.0.0.1", port]:
+                result = self.run_tool(CAT, "-t", "1", "--discard", *arguments)
+                self.assertEqual(result.returncode, 2, arguments)
+                self.assertIn(f"zcrx-cat: {port} is no port: ".encode(), result.stderr)
 
     def test_help_and_version_need_nothing(self):
         result = self.run_tool(CAT, "--help", env={"ZCRX_SOCKET": "/nonexistent"})
@@ -263,7 +271,7 @@ class Fails(world.DaemonCase):
             result = self.run_tool(CAT, "-o", self.path("out"), "-l", "0",
                                    env={**os.environ, "ZCRX_SOCKET": path})
             self.assertEqual(result.returncode, 4)
-            self.assertIn(b"no zcrxd", result.stderr)
+            self.assertIn(f"No zcrxd listens at {path}".encode(), result.stderr)
         with open(self.path("out"), encoding="ascii") as f:
             self.assertEqual(f.read(), "precious")
 
@@ -336,7 +344,63 @@ class Fails(world.DaemonCase):
         self.assertIn("received ", tool.said())
 
 
+    def test_an_interface_without_queues_is_told_of(self):
+        for options, why in ([], r"\w.*"), (["-b", "copy"], "-b copy uses none."):
+            result = self.run_tool(CAT, "-i", "nosuch", *options, "-t", "1", "--discard", "-l", "127.0.0.1", "0")
+            self.assertRegex(result.stderr.decode(), rf"(?m)^zcrx-cat: no queue of nosuch is used, "
+                                                     rf"the payload is copied: {why}$")
+
+
+class IsRefused(world.Case):
+    def refused(self, classes, sentence):
+        daemon = world.Daemon(classes)
+        self.addCleanup(daemon.stop)
+        result = self.run_tool(CAT, "--discard", "-l", "127.0.0.1", "0", env=daemon.environment)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertRegex(result.stderr.decode(), rf"^zcrx-cat: {sentence}.*\n$")
+
+    def test_as_a_user_that_has_enough_connections(self):
+        self.refused("[class default]\nsessions=0\n", "A limit of your user is reached; close something")
+
+
 class LosesTheDaemon(world.Case):
+    def listening(self, option):
+        daemon = world.Daemon()
+        self.environment = daemon.environment
+        tool = self.start(CAT, "-v", option, "-o", self.path("out"), "127.0.0.1", "0")
+        tool.port()
+        return daemon, tool
+
+    def test_while_it_waits_for_a_connection(self):
+        for option in "-l", "-k":
+            daemon, tool = self.listening(option)
+            daemon.stop()
+            status, _, err = tool.end()
+            self.assertEqual(status, 4, err)
+            self.assertIn("gave the queue up", err)
+
+    def test_a_broker_that_is_killed_and_started_again_ends_nothing(self):
+        daemon, tool = self.listening("-k")
+        send_to(tool.port(), b"first")
+        eventually_size(self.path("out"), 5)
+        daemon.kill_broker()
+        time.sleep(1)
+        self.assertIsNone(tool.process.poll(), tool.said())
+        send_to(tool.port(), b"then")
+        eventually_size(self.path("out"), 9)
+        daemon.stop()
+        status, _, err = tool.end()
+        self.assertEqual(status, 4, err)
+
+    def test_between_two_connections(self):
+        daemon, tool = self.listening("-k")
+        send_to(tool.port(), b"first")
+        eventually_size(self.path("out"), 5)
+        daemon.stop()
+        status, _, err = tool.end()
+        self.assertEqual(status, 4, err)
+        self.assertIn("gave the queue up", err)
+
     def test_its_pump_is_killed(self):
         server, daemon = Server(self), world.Daemon()
         self.environment = daemon.environment

@@ -33,15 +33,28 @@ def eventually(what, seconds=PATIENCE):
 
 
 class Daemon:
-    def __init__(self):
+    def __init__(self, classes=""):
         self.dir = tempfile.mkdtemp(prefix="zcrxd-test.")
         self.socket = os.path.join(self.dir, "clients")
         self.status = os.path.join(self.dir, "status")
+        self.conf = os.path.join(self.dir, "conf")
+        with open(self.conf, "w", encoding="ascii") as f:
+            f.write(f"[sockets]\nstate={self.dir}/state\n{classes}")
+        os.mkdir(os.path.join(self.dir, "state"))
         self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8")
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
-            [ZCRXD, "--socket", self.socket, "--status", self.status], stderr=self.log)
+            [ZCRXD, "-c", self.conf, "--socket", self.socket, "--status", self.status], stderr=self.log)
         self.environment = {**os.environ, "ZCRX_SOCKET": self.socket, "ZCRX_STATUS": self.status}
         eventually(lambda: accepts(self.socket) and accepts(self.status) or self.process.poll() is not None)
+
+    def kill_broker(self):
+        """Another takes over what it leaves."""
+        self.process.kill()
+        self.process.wait()
+        self.start()
 
     def stop(self):
         """Ends it. Its exit status has to be 0, under the sanitizers too."""

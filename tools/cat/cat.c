@@ -67,24 +67,32 @@ static bool cat_refused(struct cat *c, const char *what, int error, const char *
 	return false;
 }
 
+/* Does the errno of zcrx_connect() say that no daemon answers there? Else one refused. */
+static bool is_absence(int error)
+{
+	switch (-error) {
+	case ENOENT:
+	case ENOTDIR:
+	case ENOTSOCK:
+	case ENAMETOOLONG:
+	case EPROTOTYPE:
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case ESHUTDOWN:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool cat_connect(struct cat *c)
 {
 	int r = zcrx_connect(&c->zcrx, NULL);
 
-	if (r == 0)
-		return true;
-	if (r == -EACCES)
-		cat_fail(c, CAT_REFUSED,
-			 "you may not use zcrxd's socket: ask for membership in its group");
-	else if (r == -EPROTO)
-		cat_fail(
-			c, CAT_REFUSED,
-			"libzcrx and zcrxd share no version of the protocol: install both of one release");
-	else
-		cat_fail(c, CAT_NO_DAEMON,
-			 "no zcrxd can be reached (%s): start zcrxd.socket, or set ZCRX_SOCKET",
-			 say_error(r));
-	return false;
+	if (r < 0)
+		cat_fail(c, is_absence(r) ? CAT_NO_DAEMON : CAT_REFUSED, "%s", zcrx_error(NULL));
+	return r == 0;
 }
 
 /* Is the payload read? Else it is only counted, and its memory is not touched. */
@@ -105,6 +113,21 @@ static bool cat_open_memory(struct cat *c)
 	return false;
 }
 
+/* Says that the payload is copied: if the user asked for a NIC's queues, or for all that happens.
+ */
+static void cat_say_copy(const struct cat *c)
+{
+	struct zcrx_queue_info info = {.size = sizeof(info)};
+
+	if (zcrx_queue_info(c->queue, &info) < 0 || info.backend != ZCRX_BACKEND_COPY)
+		return;
+	if (c->options.nic[0])
+		say("no queue of %s is used, the payload is copied: %s", c->options.nic,
+		    info.why_not[0] ? info.why_not : "-b copy uses none.");
+	else if (c->options.verbose && info.why_not[0])
+		say("no zero copy: %s", info.why_not);
+}
+
 static bool cat_open_queue(struct cat *c)
 {
 	struct zcrx_queue_options options = {
@@ -112,15 +135,13 @@ static bool cat_open_queue(struct cat *c)
 		.backend = c->options.backend,
 		.flags = c->options.zero_copy ? ZCRX_QUEUE_NO_COPY : 0,
 	};
-	struct zcrx_queue_info info = {.size = sizeof(info)};
 	int r;
 
 	strncpy(options.nic, c->options.nic, sizeof(options.nic) - 1);
 	r = zcrx_queue_open(c->zcrx, &c->queue, c->memory.area, &options);
 	if (r < 0)
 		return cat_refused(c, "the queue", r, zcrx_error(c->zcrx));
-	if (c->options.verbose && zcrx_queue_info(c->queue, &info) == 0 && info.why_not[0])
-		say("no zero copy: %s", info.why_not);
+	cat_say_copy(c);
 	return true;
 }
 
@@ -197,22 +218,29 @@ static void cat_batch(struct cat *c, const struct zcrx_completion *done, int n)
 	}
 }
 
-/* Takes the completions that are there, or waits for some. */
-static void cat_step(struct cat *c)
+/* Takes the completions that are there. Returns how many, or a negative errno. */
+static int cat_take(struct cat *c)
 {
-	int ms = c->options.verbose ? report_tick(&c->report) : -1;
 	struct zcrx_completion done[BATCH];
-	int r, n = zcrx_reap(c->queue, done, BATCH);
+	int n = zcrx_reap(c->queue, done, BATCH);
 
 	if (n > 0) {
 		cat_batch(c, done, n);
 		zcrx_recycle(c->queue, done, n);
-		r = waiter_check(&c->waiter);
-	} else if (n == 0) {
-		r = waiter_poll(&c->waiter, zcrx_queue_fd(c->queue), POLLIN, ms);
-	} else {
-		r = n;
 	}
+	return n;
+}
+
+/* Takes the completions that are there, or waits for some. */
+static void cat_step(struct cat *c)
+{
+	int ms = c->options.verbose ? report_tick(&c->report) : -1;
+	int r = cat_take(c);
+
+	if (r > 0)
+		r = waiter_check(&c->waiter);
+	else if (r == 0)
+		r = waiter_poll(&c->waiter, zcrx_queue_fd(c->queue), POLLIN, ms);
 	if (r < 0 && !c->end && !c->over)
 		cat_ended(c, "receiving", r);
 }
@@ -223,6 +251,12 @@ static void cat_receive(struct cat *c, int sock)
 	struct zcrx_flow *flow;
 	int r = zcrx_flow_adopt(c->queue, &flow, sock, 0, NULL);
 
+	/* It is also what the library says when the daemon is gone; the queue is lost then. */
+	if (r == -ENOTCONN)
+		while (!c->end && cat_take(c) > 0)
+			;
+	if (r == -ENOTCONN && c->end)
+		return;
 	if (r == -ENOTCONN) {
 		cat_fail(c, CAT_FAILED, "the peer went away at once");
 		return;
@@ -254,6 +288,27 @@ static void cat_dial(struct cat *c)
 	}
 }
 
+/*
+ * Waits for a connection, and sees meanwhile whether the queue is lost. Returns the socket, or a
+ * negative number once the work has ended.
+ */
+static int cat_accept(struct cat *c, int listener)
+{
+	while (!c->end) {
+		int r = net_accept(listener, c->options.verbose);
+
+		if (r >= 0)
+			return r;
+		if (r == -EAGAIN)
+			r = cat_take(c);
+		if (r == 0)
+			r = waiter_poll_both(&c->waiter, listener, zcrx_queue_fd(c->queue));
+		if (r < 0 && !c->end)
+			cat_ended(c, "accepting", r);
+	}
+	return -ECANCELED;
+}
+
 static void cat_listen(struct cat *c)
 {
 	int listener = net_listen(c->options.host, c->options.port, c->options.verbose);
@@ -263,12 +318,10 @@ static void cat_listen(struct cat *c)
 		return;
 	}
 	do {
-		int sock = net_accept(&c->waiter, listener, c->options.verbose);
+		int sock = cat_accept(c, listener);
 
-		if (sock < 0) {
-			cat_ended(c, "accepting", sock);
+		if (sock < 0)
 			break;
-		}
 		cat_receive(c, sock);
 		close(sock);
 	} while (c->options.keep && !c->end);

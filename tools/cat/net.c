@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/cat/net.h"
 
+#include "base/port.h"
 #include "tools/cat/say.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -25,6 +27,21 @@ static const char *address_name(char name[NAME_BYTES], const void *address, sock
 		return "an unknown address";
 	snprintf(name, NAME_BYTES, "%.80s port %s", host, port);
 	return name;
+}
+
+bool net_is_port(const char *text)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+	struct addrinfo *all;
+	uint16_t port;
+
+	/* getaddrinfo() takes the last 16 bits of any number. */
+	if (!isalpha((unsigned char)*text))
+		return port_parse(text, &port);
+	if (getaddrinfo(NULL, text, &hints, &all) != 0)
+		return false;
+	freeaddrinfo(all);
+	return true;
 }
 
 static int resolve(struct addrinfo **ret, const char *host, const char *port, int flags)
@@ -141,25 +158,23 @@ int net_listen(const char *host, const char *port, bool verbose)
 	return sock;
 }
 
-int net_accept(const struct waiter *w, int listener, bool verbose)
+int net_accept(int listener, bool verbose)
 {
 	struct sockaddr_storage from;
 	char name[NAME_BYTES];
 
 	for (;;) {
 		socklen_t len = sizeof(from);
-		int r, sock = accept4(listener, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
+		int sock = accept4(listener, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
+		int r = sock < 0 ? -errno : 0;
 
 		if (sock >= 0) {
 			if (verbose)
 				say("connection from %s", address_name(name, &from, len));
 			return sock;
 		}
-		r = -errno;
-		if (r == -EAGAIN)
-			r = waiter_poll(w, listener, POLLIN, -1);
 		/* A connection can be gone before it is accepted, which is no reason to end. */
-		if (r < 0 && r != -ECONNABORTED && r != -EINTR)
+		if (r != -ECONNABORTED && r != -EINTR)
 			return r;
 	}
 }

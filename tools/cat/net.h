@@ -10,6 +10,9 @@
 
 #include <stdbool.h>
 
+/* Is it the number of a TCP port, or a name of one (/etc/services)? */
+bool net_is_port(const char *text);
+
 /* Connects to the first address that answers. Returns the socket or a negative errno. */
 int net_connect(const struct waiter *w, const char *host, const char *port, bool verbose);
 
@@ -19,7 +22,10 @@ int net_connect(const struct waiter *w, const char *host, const char *port, bool
  */
 int net_listen(const char *host, const char *port, bool verbose);
 
-/* Waits for a connection. Returns its socket or a negative errno, which is not printed yet. */
-int net_accept(const struct waiter *w, int listener, bool verbose);
+/*
+ * Takes a connection. Returns its socket, -EAGAIN if none is there, or another negative errno,
+ * which is not printed yet.
+ */
+int net_accept(int listener, bool verbose);
 
 #endif

@@ -2,6 +2,7 @@
 #include "tools/cat/options.h"
 
 #include "proto/backend.h"
+#include "tools/cat/net.h"
 #include "tools/cat/say.h"
 #include "tools/cat/size.h"
 #include <zcrx.h>
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,7 +144,9 @@ static bool parse_value(struct options *o, int option, const char *value)
 		return parse_backend(o, value);
 	case 'i':
 		o->nic = value;
-		return true;
+		if (strlen(value) >= IF_NAMESIZE || !*value)
+			say("-i %s: not the name of an interface", value);
+		return *value && strlen(value) < IF_NAMESIZE;
 	case 'm':
 		return memory_parse(&o->memory, value);
 	case 'n':
@@ -162,6 +166,11 @@ static bool parse_endpoint(struct options *o, int argc, char **argv)
 	}
 	o->host = argc == 2 ? argv[0] : NULL;
 	o->port = argv[argc - 1];
+	if (!net_is_port(o->port)) {
+		say("%s is no port: a number up to 65535 is needed, or a name of /etc/services",
+		    o->port);
+		return false;
+	}
 	return true;
 }
 

@@ -65,16 +65,18 @@ static int time_left_ms(const struct waiter *w, int ms)
 	return ms >= 0 && (uint64_t)ms < left ? ms : (int)left;
 }
 
-int waiter_poll(const struct waiter *w, int fd, short events, int ms)
+/* Waits for events on fd, or for POLLIN on the other descriptor; -1: there is no other. */
+static int poll_any(const struct waiter *w, int fd, short events, int other, int ms)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 		{.fd = fd, .events = events},
+		{.fd = other, .events = POLLIN},
 		{.fd = stop_pipe[0], .events = POLLIN},
 	};
 	int n, r;
 
 	for (;;) {
-		n = poll(fds, 2, time_left_ms(w, ms));
+		n = poll(fds, 3, time_left_ms(w, ms));
 		r = n < 0 ? -errno : 0;
 		if (r < 0 && r != -EINTR)
 			return r;
@@ -82,6 +84,16 @@ int waiter_poll(const struct waiter *w, int fd, short events, int ms)
 		if (r < 0)
 			return r;
 		if (n >= 0)
-			return fds[0].revents != 0;
+			return fds[0].revents || fds[1].revents;
 	}
+}
+
+int waiter_poll(const struct waiter *w, int fd, short events, int ms)
+{
+	return poll_any(w, fd, events, -1, ms);
+}
+
+int waiter_poll_both(const struct waiter *w, int a, int b)
+{
+	return poll_any(w, a, POLLIN, b, -1);
 }

@@ -28,4 +28,7 @@ int waiter_check(const struct waiter *w);
  */
 int waiter_poll(const struct waiter *w, int fd, short events, int ms);
 
+/* The same for POLLIN on either of two descriptors, without limit. */
+int waiter_poll_both(const struct waiter *w, int a, int b);
+
 #endif
