@@ -132,13 +132,9 @@ int request(struct zcrx *z, struct request *r)
 	r->m.hdr.serial = z->serial;
 	r->m.hdr.nfds = r->fd >= 0;
 	int error = wire_send(z->sock, &r->m.hdr, &r->fd, 0);
-	switch (error) {
-	case 0:
-		return reply_recv(z, r, type, z->serial);
-	case -EPIPE:
-	case -ECONNRESET:
-		return request_over(z, -ECONNRESET, "zcrxd ended the connection.");
-	default:
+	/* A daemon that hung up may have said why before: it refuses some before HELLO came. */
+	bool ended = error == -EPIPE || error == -ECONNRESET;
+	if (error && !ended)
 		return refuse(z, error, "The request could not be sent: %m.");
-	}
+	return reply_recv(z, r, type, z->serial);
 }

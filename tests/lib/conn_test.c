@@ -196,6 +196,20 @@ static void falls_back_on_the_reasons_own_sentence(void **state)
 	refuse_connect(fake.path, -EDQUOT, reason_text(REASON_QUOTA));
 }
 
+/* Whether HELLO cannot be sent any more, is sent in time, or is reset, the refusal is read, once.
+ */
+static void reads_why_it_is_turned_away(void **state)
+{
+	(void)state;
+	struct msg_fail fail = {.hdr.error = -EPERM, .reason = REASON_DENIED, .text = "Not you."};
+	fake.turns_away = &fail;
+	for (int i = 0; i < 50; i++) {
+		fake.waits = i % 2;
+		refuse_connect(fake.path, -EPERM, "Not you.");
+	}
+	assert_int_equal(fake.turned_away, 50);
+}
+
 static void survives_a_sentence_without_an_end(void **state)
 {
 	(void)state;
@@ -367,6 +381,7 @@ int main(void)
 		TEST(refuses_another_version),
 		TEST(passes_on_the_daemons_error_and_sentence),
 		TEST(falls_back_on_the_reasons_own_sentence),
+		TEST(reads_why_it_is_turned_away),
 		TEST(survives_a_sentence_without_an_end),
 		TEST(makes_a_sentence_fit_to_be_printed),
 		TEST(distrusts_an_impossible_error),

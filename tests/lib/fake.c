@@ -3,6 +3,7 @@
 #include "tests/lib/fake.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -167,6 +168,25 @@ static bool serve_one(struct fake *f, int client)
 	return !r.hang_up;
 }
 
+/* Refuses the connection before its HELLO was read. False: connections are served. */
+static bool turn_away(struct fake *f, int client)
+{
+	struct pollfd fd = {.fd = client, .events = POLLIN};
+	if (!f->turns_away)
+		return false;
+	union msg_any m = {.fail = *f->turns_away};
+	m.hdr.size = sizeof(m.fail);
+	m.hdr.type = MSG_HELLO;
+	m.hdr.serial = 1;
+	if (f->waits)
+		MUST(poll(&fd, 1, -1) == 1);
+	pthread_mutex_lock(&f->lock);
+	f->turned_away++;
+	pthread_mutex_unlock(&f->lock);
+	MUST(wire_send(client, &m.hdr, NULL, 0) == 0);
+	return true;
+}
+
 static void *serve(void *arg)
 {
 	struct fake *f = arg;
@@ -175,7 +195,7 @@ static void *serve(void *arg)
 		pthread_mutex_lock(&f->lock);
 		f->client = client;
 		pthread_mutex_unlock(&f->lock);
-		while (serve_one(f, client))
+		while (!turn_away(f, client) && serve_one(f, client))
 			;
 		pthread_mutex_lock(&f->lock);
 		f->client = -1;

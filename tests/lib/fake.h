@@ -43,13 +43,17 @@ struct fake {
 	/* Called on the fake's thread before an answer is sent. NULL: answer well. */
 	void (*change)(const union msg_any *request, struct fake_reply *reply, void *data);
 	void *data;
+	/* If not NULL: what each connection gets before it ends, its HELLO unread. */
+	const struct msg_fail *turns_away;
+	bool waits; /* until that HELLO has come, so that the end of the connection is a reset */
 
 	int listener;
 	pthread_t thread;
 	pthread_mutex_t lock; /* protects what follows */
-	int requests[16];     /* answered, by type */
-	union msg_any last;   /* request */
-	uint64_t filled;      /* bytes that the memfd of the last area had by then */
+	int turned_away;
+	int requests[16];   /* answered, by type */
+	union msg_any last; /* request */
+	uint64_t filled;    /* bytes that the memfd of the last area had by then */
 	int client;
 	int channel;
 	char *cq, *rq;
