@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/names.h"
 #include "proto/wire.h"
 
 #define LINGER_SECONDS 30
@@ -48,22 +47,6 @@ struct config_nic *config_nic_new(const char *name)
 	memcpy(nic->name, name, strnlen(name, sizeof(nic->name) - 1));
 	nic->linger_seconds = LINGER_SECONDS;
 	return nic;
-}
-
-static int group_find(const char *name, gid_t *ret, const char **ret_unknown)
-{
-	int r = name ? name_group(name, ret) : 0;
-	if (r < 0)
-		*ret_unknown = name;
-	return r;
-}
-
-int config_find_groups(struct config *c, const char **ret_unknown)
-{
-	int r = group_find(c->group, &c->gid, ret_unknown);
-	for (struct policy_class *class = c->policy.classes; class && r == 0; class = class->next)
-		r = group_find(class->group, &class->gid, ret_unknown);
-	return r;
 }
 
 static bool same_text(const char *a, const char *b)

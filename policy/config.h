@@ -23,10 +23,11 @@ struct config_nic {
 struct config {
 	char *clients; /* socket paths */
 	char *status;
-	mode_t mode; /* of both sockets */
-	char *group; /* owns both sockets; NULL: zcrxd's own group */
-	gid_t gid;   /* the number of `group`, once it is looked up; -1: not yet, or none */
-	char *state; /* the folder of the journal */
+	mode_t mode;    /* of both sockets */
+	char *group;    /* owns both sockets; NULL: zcrxd's own group */
+	int group_line; /* the line that names it */
+	gid_t gid;      /* the number of `group`, once it is looked up; -1: not yet, or none */
+	char *state;    /* the folder of the journal */
 	uint64_t orphan_seconds; /* for how long clients go on without a zcrxd */
 	uint32_t fixed_holes;    /* holes that this kernel does not have: nic/holes.h */
 	struct config_nic *nics;
@@ -39,13 +40,6 @@ void config_done(struct config *c);
 
 /* A new [nic] with the defaults, or NULL without memory. */
 struct config_nic *config_nic_new(const char *name);
-
-/*
- * Looks up the groups of [sockets] and of the classes' sockets. It may ask the network and take
- * long. Returns 0, -ENOENT if nobody has the name, or another negative errno; then *ret_unknown is
- * the name.
- */
-int config_find_groups(struct config *c, const char **ret_unknown);
 
 /* Are [sockets], [zcrx] and [nic] the same in both? zcrxd reads them when it starts only. */
 bool config_same_start(const struct config *a, const struct config *b);

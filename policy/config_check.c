@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "policy/config_check.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define LINGER_MAX 86400u /* a day */
-#define ORPHAN_MAX 86400u
-
+#include "policy/names.h"
 #include "proto/text.h"
 
 void mistake(struct mistakes *m, int line, const char *format, ...)
@@ -71,8 +70,8 @@ static void check_who(const struct config *config, const struct policy_class *c,
 		if (o->socket && strcmp(o->socket, c->socket) == 0)
 			mistake(m, c->line, "[class %s] socket=%s: this is [class %s]'s", c->name,
 				c->socket, o->name);
-	if (c->socket && ((config->clients && strcmp(c->socket, config->clients) == 0) ||
-			  (config->status && strcmp(c->socket, config->status) == 0)))
+	if (c->socket &&
+	    (strcmp(c->socket, config->clients) == 0 || strcmp(c->socket, config->status) == 0))
 		mistake(m, c->line, "[class %s] socket=%s: this is one of [sockets]", c->name,
 			c->socket);
 }
@@ -82,12 +81,6 @@ static void check_class(const struct config *config, const struct policy_class *
 {
 	check_who(config, c, m);
 	check_nics(config, c, m);
-	if (c->limits.requests_per_second == 0 || c->limits.leases_per_minute == 0 ||
-	    c->limits.most_users == 0)
-		mistake(m, c->line,
-			"[class %s] requests-per-second, leases-per-minute and most-users must be "
-			"at least 1",
-			c->name);
 	if (c->host == POLICY_HOST_RECEIVE_ONLY && !c->remote.given)
 		mistake(m, c->line,
 			"[class %s] host-flows=receive-only needs remote=: what may be connected to",
@@ -100,25 +93,31 @@ static void check_nic(const struct config_nic *nic, struct mistakes *m)
 		mistake(m, nic->line,
 			"[nic %s] needs queues=: which of its receive queues are zcrxd's",
 			nic->name);
-	if (nic->linger_seconds > LINGER_MAX)
-		mistake(m, nic->line, "[nic %s] linger-seconds must be at most %u", nic->name,
-			LINGER_MAX);
 }
 
 void config_check(const struct config *c, struct mistakes *m)
 {
-	if (!c->clients || !c->status || !c->state) {
-		fprintf(stderr, "%s: [sockets] clients, status and state must not be empty\n",
-			m->path);
-		m->n++;
-	}
-	if (c->orphan_seconds < 1 || c->orphan_seconds > ORPHAN_MAX) {
-		fprintf(stderr, "%s: [pumps] orphan-seconds must be 1 to %u\n", m->path,
-			ORPHAN_MAX);
-		m->n++;
-	}
 	for (const struct config_nic *nic = c->nics; nic; nic = nic->next)
 		check_nic(nic, m);
 	for (const struct policy_class *class = c->policy.classes; class; class = class->next)
 		check_class(c, class, m);
+}
+
+static int group_find(struct mistakes *m, const char *name, int line, gid_t *ret)
+{
+	int r = name ? name_group(name, ret) : 0;
+	if (r == -ENOENT)
+		mistake(m, line, "group=%s: there is no such group", name);
+	else if (r < 0)
+		mistake(m, line, "group=%s: it cannot be looked up: %s", name, strerrordesc_np(-r));
+	return r;
+}
+
+int config_find_groups(struct config *c, const char *path)
+{
+	struct mistakes m = {.path = path};
+	int r = group_find(&m, c->group, c->group_line, &c->gid);
+	for (struct policy_class *class = c->policy.classes; class && r == 0; class = class->next)
+		r = group_find(&m, class->group, class->group_line, &class->gid);
+	return r;
 }

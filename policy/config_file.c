@@ -17,6 +17,13 @@
 /* A class's name is also the name of its descriptor from systemd, so it is made of these. */
 #define CLASS_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
+/* A key that was read, of this object, in this line. */
+struct given {
+	const struct key *key;
+	const void *object;
+	int line;
+};
+
 struct reader {
 	struct config *config;
 	struct mistakes mistakes;
@@ -26,6 +33,8 @@ struct reader {
 	char header[INI_MAX_LINE]; /* the last line, behind its opening bracket, or "" */
 	bool key;                  /* the section has had a key */
 	bool goes_on;              /* the last line goes on with the value of a key */
+	struct given *given;
+	size_t n_given;
 };
 
 static void section_begin(struct reader *r, const char *section);
@@ -110,6 +119,41 @@ static bool is_second_value(struct reader *r, const char *name, const char *valu
 }
 
 /*
+ * Is the key given in an earlier line of this section, or of another one with this title? Then the
+ * second line is refused. Else the key counts as given.
+ */
+static bool is_given_already(struct reader *r, const struct key *key, const void *object)
+{
+	for (size_t i = 0; i < r->n_given; i++) {
+		const struct given *g = &r->given[i];
+		if (g->key != key || g->object != object)
+			continue;
+		mistake(&r->mistakes, r->line, "%s= is given in line %d already; keep one of them",
+			key->name, g->line);
+		return true;
+	}
+	struct given *more = reallocarray(r->given, r->n_given + 1, sizeof(*more));
+	if (!more) {
+		mistake(&r->mistakes, r->line, "out of memory");
+		return true;
+	}
+	r->given = more;
+	r->given[r->n_given++] = (struct given){key, object, r->line};
+	return false;
+}
+
+/* Keeps in which line a group is named: it is looked up later. */
+static void group_keep(struct reader *r, const struct section *s, const char *name, void *object)
+{
+	if (strcmp(name, "group") != 0)
+		return;
+	if (s == &section_class)
+		((struct policy_class *)object)->group_line = r->line;
+	else
+		r->config->group_line = r->line;
+}
+
+/*
  * Takes a line: finds the key in the section's table and parses the value into the object's field.
  */
 static void table_line(struct reader *r, const struct section *s, void *object, const char *name,
@@ -120,8 +164,10 @@ static void table_line(struct reader *r, const struct section *s, void *object, 
 		unknown_key(r, s, name);
 		return;
 	}
-	if (!key_adds_up(key) && is_second_value(r, name, value))
+	if (!key_adds_up(key) &&
+	    (is_second_value(r, name, value) || is_given_already(r, key, object)))
 		return;
+	group_keep(r, s, name, object);
 	int result = key_parse(key, object, value);
 	if (result == -ENOENT)
 		mistake(&r->mistakes, r->line, "%s=%s: there is no such %s", name, value,
@@ -261,6 +307,7 @@ int config_read(struct config *c, const char *path)
 		return -errno;
 	int bad_line = ini_parse_stream(line_read, &r, line_handle, &r);
 	fclose(r.file);
+	free(r.given);
 	if (r.error < 0 || bad_line < 0)
 		return r.error < 0 ? r.error : -ENOMEM;
 	if (bad_line > 0) {

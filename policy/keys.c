@@ -10,6 +10,8 @@
 #include "nic/queues.h"
 #include "policy/lists.h"
 
+#define SECONDS_MAX 86400u /* a day */
+
 static const char *const hosts[] = {
 	[POLICY_HOST_NO] = "no",
 	[POLICY_HOST_RECEIVE_ONLY] = "receive-only",
@@ -36,6 +38,16 @@ static int parse_number(const char *value, bool units, uint64_t *ret)
 	if (errno || end[unit ? 1 : 0] || n > UINT64_MAX >> shift)
 		return -EINVAL;
 	*ret = n << shift;
+	return 0;
+}
+
+/* Parses a number from min to max. */
+static int parse_ranged(const char *value, uint64_t min, uint64_t max, uint64_t *ret)
+{
+	uint64_t n;
+	if (parse_number(value, false, &n) < 0 || n < min || n > max)
+		return -EINVAL;
+	*ret = n;
 	return 0;
 }
 
@@ -115,11 +127,18 @@ int key_parse(const struct key *key, void *object, const char *value)
 	switch (key->type) {
 	case KEY_TEXT:
 		return parse_text(value, field);
+	case KEY_PATH:
+		return *value ? parse_text(value, field) : -EINVAL;
 	case KEY_MODE:
 		return parse_mode(value, field);
 	case KEY_COUNT:
 	case KEY_BYTES:
 		return parse_number(value, key->type == KEY_BYTES, field);
+	case KEY_POSITIVE:
+		return parse_ranged(value, 1, UINT64_MAX, field);
+	case KEY_SECONDS:
+	case KEY_LIFETIME:
+		return parse_ranged(value, key->type == KEY_LIFETIME, SECONDS_MAX, field);
 	case KEY_QUEUES:
 		return nic_queues_parse(field, value);
 	case KEY_USERS:
@@ -146,8 +165,12 @@ const char *key_expected(const struct key *key)
 {
 	static const char *const texts[] = {
 		[KEY_TEXT] = "text",
+		[KEY_PATH] = "a path, which must not be empty",
 		[KEY_MODE] = "an octal mode such as 0660",
 		[KEY_COUNT] = "a number",
+		[KEY_POSITIVE] = "a number, at least 1",
+		[KEY_SECONDS] = "a number of seconds, at most 86400",
+		[KEY_LIFETIME] = "a number of seconds from 1 to 86400",
 		[KEY_BYTES] = "a number of bytes, with K, M, G or T if you like",
 		[KEY_QUEUES] = "numbers and ranges, such as 2-5,7",
 		[KEY_USERS] = "names of users, uids and ranges of them, such as alice 2000-2999",
@@ -180,12 +203,16 @@ static void value_print(const struct key *key, const void *field, FILE *out)
 {
 	switch (key->type) {
 	case KEY_TEXT:
+	case KEY_PATH:
 		fprintf(out, "%s", *(char *const *)field ? *(char *const *)field : "");
 		break;
 	case KEY_MODE:
 		fprintf(out, "%04o", (unsigned)*(const mode_t *)field);
 		break;
 	case KEY_COUNT:
+	case KEY_POSITIVE:
+	case KEY_SECONDS:
+	case KEY_LIFETIME:
 	case KEY_BYTES:
 		fprintf(out, "%llu", (unsigned long long)*(const uint64_t *)field);
 		break;

@@ -9,8 +9,12 @@
 
 enum key_type {
 	KEY_TEXT,      /* char *, NULL when empty */
+	KEY_PATH,      /* char *, never empty */
 	KEY_MODE,      /* mode_t */
 	KEY_COUNT,     /* uint64_t */
+	KEY_POSITIVE,  /* uint64_t, at least 1 */
+	KEY_SECONDS,   /* uint64_t, at most a day */
+	KEY_LIFETIME,  /* uint64_t, 1 to a day of seconds */
 	KEY_BYTES,     /* uint64_t */
 	KEY_QUEUES,    /* struct nic_queues */
 	KEY_USERS,     /* struct policy_ids */
@@ -32,7 +36,7 @@ struct key {
 /* Finds a key by its name. Returns NULL if there is none. */
 const struct key *key_find(const struct key *keys, size_t n, const char *name);
 
-/* Is the key a list, to which another line adds? A line of any other key replaces the value. */
+/* Is the key a list, to which another line adds? Any other key has one line in a section. */
 bool key_adds_up(const struct key *key);
 
 /*

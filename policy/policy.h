@@ -57,6 +57,7 @@ struct policy_class {
 	 * shared socket.
 	 */
 	char *socket, *group; /* NULL: it has no socket; the process's own group */
+	int group_line;       /* the line that names the group */
 	gid_t gid; /* the number of `group`, once it is looked up; -1: not yet, or none */
 	mode_t mode;
 	struct policy_ids users, groups;

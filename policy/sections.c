@@ -7,15 +7,15 @@
 #include "policy/explain.h"
 
 static const struct key socket_keys[] = {
-	{"clients", KEY_TEXT, offsetof(struct config, clients)},
-	{"status", KEY_TEXT, offsetof(struct config, status)},
+	{"clients", KEY_PATH, offsetof(struct config, clients)},
+	{"status", KEY_PATH, offsetof(struct config, status)},
 	{"mode", KEY_MODE, offsetof(struct config, mode)},
 	{"group", KEY_TEXT, offsetof(struct config, group)},
-	{"state", KEY_TEXT, offsetof(struct config, state)},
+	{"state", KEY_PATH, offsetof(struct config, state)},
 };
 
 static const struct key pumps_keys[] = {
-	{"orphan-seconds", KEY_COUNT, offsetof(struct config, orphan_seconds)},
+	{"orphan-seconds", KEY_LIFETIME, offsetof(struct config, orphan_seconds)},
 };
 
 static const struct key zcrx_keys[] = {
@@ -24,7 +24,7 @@ static const struct key zcrx_keys[] = {
 
 static const struct key nic_keys[] = {
 	{"queues", KEY_QUEUES, offsetof(struct config_nic, queues)},
-	{"linger-seconds", KEY_COUNT, offsetof(struct config_nic, linger_seconds)},
+	{"linger-seconds", KEY_SECONDS, offsetof(struct config_nic, linger_seconds)},
 };
 
 #define CLASS_KEY(name, type, member)                             \
@@ -60,9 +60,9 @@ static const struct key class_keys[] = {
 	LIMIT("area-bytes", KEY_BYTES, ACCOUNT_BYTES),
 	LIMIT("flows", KEY_COUNT, ACCOUNT_FLOWS),
 	LIMIT("listeners", KEY_COUNT, ACCOUNT_LISTENERS),
-	CLASS_KEY("requests-per-second", KEY_COUNT, limits.requests_per_second),
-	CLASS_KEY("leases-per-minute", KEY_COUNT, limits.leases_per_minute),
-	CLASS_KEY("most-users", KEY_COUNT, limits.most_users),
+	CLASS_KEY("requests-per-second", KEY_POSITIVE, limits.requests_per_second),
+	CLASS_KEY("leases-per-minute", KEY_POSITIVE, limits.leases_per_minute),
+	CLASS_KEY("most-users", KEY_POSITIVE, limits.most_users),
 };
 
 const struct section section_sockets = {"sockets", socket_keys, ARRAY_LENGTH(socket_keys)};

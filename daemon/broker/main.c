@@ -21,6 +21,7 @@
 #include "daemon/common/version.h"
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/leases.h"
+#include "policy/config_check.h"
 #include "policy/config_file.h"
 #include "policy/sections.h"
 
@@ -124,13 +125,7 @@ static int configure(struct config *config, const void *options)
 		r = override(&config->clients, o->clients);
 	if (r == 0)
 		r = override(&config->status, o->status);
-	const char *group;
-	int unknown = r == 0 ? config_find_groups(config, &group) : 0;
-	if (unknown == -ENOENT)
-		log_error("group=%s: there is no such group", group);
-	else if (unknown < 0)
-		log_error("group=%s: it cannot be looked up: %s", group, strerrordesc_np(-unknown));
-	return r < 0 ? r : unknown;
+	return r < 0 ? r : config_find_groups(config, o->config ? o->config : CONFIG_PATH);
 }
 
 static void raise_limit(int resource)
@@ -255,7 +250,8 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	log_init(options.verbose);
 	r = configure(&config, &options);
-	bool is_mistaken = r == -EINVAL || r == -ENOENT;
+	bool is_mistaken = r == -EINVAL || r == -ENOENT || r == -EISDIR || r == -EACCES ||
+			   r == -ENOTDIR || r == -ELOOP || r == -ENAMETOOLONG;
 	if (r == 0 && options.check)
 		config_print(&config, stdout);
 	if (r == 0)

@@ -162,6 +162,19 @@ class Crowd(world.Case):
         conf = self.conf("[class a]\ngroups=nobody-has-this\n")
         result = self.run_tool(*self.beside_a_crowd(world.ZCRXD, "--check", "-c", conf))
         self.assertIn(b"there is no such group", result.stderr)
+        for section in "[sockets]", "[class a]\nsocket=/a":
+            conf = self.conf(f"{section}\ngroup=nobody-has-this\n")
+            result = self.run_tool(*self.beside_a_crowd(world.ZCRXD, "--check", "-c", conf))
+            line = section.count("\n") + 2
+            self.assertEqual(result.stderr.decode(),
+                             f"{conf}:{line}: group=nobody-has-this: there is no such group\n")
+            self.assertEqual(result.returncode, 78)
+
+    def test_a_file_that_is_none_is_a_mistake(self):
+        os.mkdir(self.path("folder"))
+        for path in self.path("folder"), self.path("absent"), self.path("absent/none"):
+            result = self.run_tool(world.ZCRXD, "--check", "-c", path)
+            self.assertEqual(result.returncode, 78, result.stderr)
 
     def test_can_own_a_socket(self):
         sock = self.path("clients")
