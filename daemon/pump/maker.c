@@ -184,7 +184,9 @@ static void serve(void)
 	for (;;) {
 		union call c = {.room = ""};
 		poll(in, 2, -1);
-		if ((in[0].revents | in[1].revents) & (POLLHUP | POLLERR | POLLNVAL))
+		/* POLLERR of the calls says only that their lock was busy and this task
+		 * interrupted. */
+		if ((in[0].revents | in[1].revents) & (POLLHUP | POLLNVAL))
 			return; /* the pump has ended */
 		if (!(in[0].revents & POLLIN) || ioctl(CALLS, SECCOMP_IOCTL_NOTIF_RECV, &c) < 0)
 			continue;
