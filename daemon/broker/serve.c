@@ -189,6 +189,8 @@ void on_classed(struct pump *p, const struct link_count *m)
 {
 	p->policy = m->n;
 	p->classed = true;
+	if (p->held) /* pumps_hold() left it on for this message */
+		sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
 }
 
 void on_over(struct pump *p, const struct link_nothing *m)
