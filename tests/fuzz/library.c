@@ -177,6 +177,7 @@ static void *serve(void *arg)
 	union msg_any m;
 	uint32_t nfds = 0;
 	bool on = true;
+	unlink(at.sun_path); /* who connects again after a reset finds nobody, and ends at once */
 	while (on && wire_recv(sock, &m, fds, &nfds, 0) > 0) {
 		wire_close(fds, nfds);
 		on = lie(d, sock, &m.hdr);
@@ -224,7 +225,6 @@ static void daemon_end(struct lying_daemon *d)
 	wire_close(d->files, FILES);
 	wire_close(&d->channel, 1);
 	close(d->listener);
-	unlink(at.sun_path);
 }
 
 /* ---- the daemon's hands ---- */
