@@ -8,8 +8,7 @@
 #include "base/clock.h"
 #include "proto/wire.h"
 
-#define WAIT_NS  (300 * NS_A_SECOND) /* a NIC may take minutes to be made ready */
-#define AGAIN_NS 20000000u
+#define WAIT_NS (300 * NS_A_SECOND) /* a NIC may take minutes to be made ready */
 
 struct asking asking = {.lock = PTHREAD_MUTEX_INITIALIZER,
 			.line = TAILQ_HEAD_INITIALIZER(asking.line),

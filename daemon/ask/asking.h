@@ -14,6 +14,9 @@
 #include "daemon/grant/account.h"
 #include "daemon/link/link.h"
 
+/* What could not be sent is tried again after so long. */
+#define AGAIN_NS 20000000u
+
 struct waiter {
 	LIST_ENTRY(waiter) link;
 	TAILQ_ENTRY(waiter) turn; /* in asking.line instead, while is_in_line */

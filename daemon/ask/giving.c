@@ -11,7 +11,6 @@
 #include "daemon/ask/asking.h"
 #include "proto/wire.h"
 
-#define AGAIN_NS  20000000u
 #define GIVE_NS   (2 * NS_A_SECOND)
 #define TRIES_MAX 20u /* with a hand that is late each takes 10 s */
 
