@@ -72,8 +72,8 @@ static void listen_enable(struct broker *b, int enabled)
 {
 	struct class_socket *s;
 	enabled = b->held ? SD_EVENT_OFF : enabled;
-	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)
-		sd_event_source_set_enabled(b->listening[i], enabled);
+	for (size_t i = 0; i < ARRAY_LENGTH(b->listeners->sources); i++)
+		sd_event_source_set_enabled(b->listeners->sources[i], enabled);
 	LIST_FOREACH (s, &b->listeners->classes, link)
 		sd_event_source_set_enabled(s->source, enabled);
 }
@@ -213,12 +213,11 @@ static int listen_to_classes(struct broker *b)
 	return r;
 }
 
-static int listen_to(struct broker *b, const struct listeners *l)
+static int listen_to(struct broker *b, struct listeners *l)
 {
-	int r = sd_event_add_io(b->event, &b->listening[0], l->clients, EPOLLIN, clients_ready, b);
+	int r = sd_event_add_io(b->event, &l->sources[0], l->clients, EPOLLIN, clients_ready, b);
 	if (r >= 0)
-		r = sd_event_add_io(b->event, &b->listening[1], l->status, EPOLLIN, status_ready,
-				    b);
+		r = sd_event_add_io(b->event, &l->sources[1], l->status, EPOLLIN, status_ready, b);
 	if (r >= 0)
 		r = sd_event_add_time(b->event, &b->rest, CLOCK_MONOTONIC, 0, 0, rest_over, b);
 	if (r >= 0)
@@ -373,8 +372,6 @@ bool broker_done(struct broker *b)
 	files_done();
 	account_done();
 	classes_done();
-	for (size_t i = 0; i < ARRAY_LENGTH(b->listening); i++)
-		sd_event_source_disable_unref(b->listening[i]);
 	sd_event_source_disable_unref(b->rest);
 	nic_watch_done(&b->nics);
 	b->spare = fd_close(b->spare);

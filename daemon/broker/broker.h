@@ -24,8 +24,7 @@ struct broker {
 	int ended; /* eventfd: the thread of a refusal has ended */
 	struct refusals refusals;
 	struct status status;
-	sd_event_source *listening[2];
-	sd_event_source *rest; /* until then they are not looked at */
+	sd_event_source *rest; /* until then no listening socket is looked at */
 	struct nic_watch nics;
 	int spare; /* a descriptor to have one when there is none; -1 until the rest is over */
 	bool stopping;

@@ -299,6 +299,7 @@ void listeners_close(struct listeners *l)
 	while (!LIST_EMPTY(&l->classes))
 		class_remove(LIST_FIRST(&l->classes));
 	for (size_t i = 0; i < ARRAY_LENGTH(l->made); i++) {
+		l->sources[i] = sd_event_source_disable_unref(l->sources[i]);
 		if (l->made[i])
 			unlink(l->made[i]);
 		free(l->made[i]);

@@ -20,9 +20,10 @@ struct class_socket {
 };
 
 struct listeners {
-	int clients;   /* SOCK_SEQPACKET */
-	int status;    /* SOCK_STREAM */
-	char *made[2]; /* paths to unlink in the end; NULL for systemd's */
+	int clients;                 /* SOCK_SEQPACKET */
+	int status;                  /* SOCK_STREAM */
+	char *made[2];               /* paths to unlink in the end; NULL for systemd's */
+	sd_event_source *sources[2]; /* whoever listens puts them here; they go with the sockets */
 	LIST_HEAD(, class_socket) classes;
 };
 
