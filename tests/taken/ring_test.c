@@ -246,6 +246,31 @@ static void gets_a_port_that_nobody_uses(struct taken *t)
 	sockets_close(&c);
 }
 
+/*
+ * Of a container's sockets: the port of a listener of the client's own user. Of another user's, of
+ * whose connections the kernel does not tell, the connection that it was passed.
+ */
+static void gets_no_port_of_anothers_in_a_container(struct taken *t)
+{
+	struct nic_rule rule;
+	struct sockets_pair c;
+	int before = sockets_behind_netkit();
+	int others = sockets_listen(SOCKETS_BEHIND);
+	sockets_connect(&c, others);
+	sockets_user(geteuid());
+	int own = sockets_listen(SOCKETS_BEHIND);
+	sockets_back(before);
+	const struct link_steer_reply *reply = steer(t, others, &rule);
+	assert_int_equal(reply->n, 0);
+	assert_int_equal(reply->each, 1);
+	gets_its_connection(t, &c);
+	assert_int_equal(steer(t, own, &rule)->n, 1);
+	assert_int_equal(rule.remote_port, 0);
+	close(others);
+	close(own);
+	sockets_close(&c);
+}
+
 static void it_gets_no_rule_for_what_is_not_its_own(void **state)
 {
 	struct taken t;
@@ -272,6 +297,7 @@ static void it_gets_no_rule_for_what_is_not_its_own(void **state)
 	gets_none(&t, listener);
 	gets_none(&t, c.accepted);
 	gets_none(&t, c.connected);
+	gets_no_port_of_anothers_in_a_container(&t);
 	taken_resume(&t);
 	raw_queue_drop(&t.q);
 	raw_close(&t.r);

@@ -35,14 +35,39 @@ static int sock_make(void)
 	return sock;
 }
 
+static int namespace_open(const char *name)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void run(const char *commands)
+{
+	/* NOLINTNEXTLINE(cert-env33-c,concurrency-mt-unsafe) */
+	assert_int_equal(system(commands), 0);
+}
+
 int sockets_elsewhere(void)
 {
-	int before = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	assert_true(before >= 0);
+	int before = namespace_open("/proc/thread-self/ns/net");
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	/* NOLINTNEXTLINE(cert-env33-c,concurrency-mt-unsafe) */
-	assert_int_equal(system("ip link set lo up && ip address add " SOCKETS_HERE "/24 dev lo"),
-			 0);
+	run("ip link set lo up && ip address add " SOCKETS_HERE "/24 dev lo");
+	return before;
+}
+
+int sockets_behind_netkit(void)
+{
+	int before = namespace_open("/proc/thread-self/ns/net");
+	/* The kernel names the peer nk0. */
+	run("ip netns add behind && ip link add ct9 type netkit && "
+	    "ip link set nk0 netns behind && ip link set ct9 up && "
+	    "ip address add 10.72.9.1/24 dev ct9 && "
+	    "ip -n behind address add " SOCKETS_BEHIND "/24 dev nk0 && "
+	    "ip -n behind link set nk0 up && ip -n behind link set lo up");
+	int behind = namespace_open("/run/netns/behind");
+	assert_int_equal(setns(behind, CLONE_NEWNET), 0);
+	close(behind);
 	return before;
 }
 

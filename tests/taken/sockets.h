@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SOCKETS_HERE "10.71.0.1" /* zc0's */
+#define SOCKETS_HERE   "10.71.0.1" /* zc0's */
+#define SOCKETS_BEHIND "10.72.9.2" /* routed through netkit */
 
 struct sockets_pair {
 	int connected, accepted;
@@ -17,6 +18,8 @@ void sockets_user(uid_t uid);
 
 /* Sockets are made in a new network namespace, which has SOCKETS_HERE, until sockets_back(). */
 int sockets_elsewhere(void);
+/* In one that has SOCKETS_BEHIND, behind a netkit device. Called once. */
+int sockets_behind_netkit(void);
 void sockets_back(int before);
 
 /* Listens at the address, whether it is this machine's or not. */
