@@ -4,8 +4,8 @@
  * rule's socket is still there.
  *
  * A rule for all packets to a port also takes those of connections that outlived their listener,
- * and of bound sockets that connect later. So nic_port_of_others() is asked before such a rule is
- * set.
+ * of bound sockets that connect later, and of other listeners: on other devices, or of the same
+ * group (SO_REUSEPORT). So nic_port_of_others() is asked before such a rule is set.
  */
 #ifndef ZCRX_NIC_OTHERS_H
 #define ZCRX_NIC_OTHERS_H
@@ -16,10 +16,12 @@
 #include "nic/rule.h"
 
 /*
- * Does somebody other than this user have a TCP socket with the local port, at whatever address?
- * Listeners do not count. Returns 1, 0 or a negative errno.
+ * Does somebody other than this user have a TCP socket that packets of the rule may be for? The
+ * rule is one without a remote port; its family AF_UNSPEC means both, a local address of zeros
+ * means all. To what device a socket is bound makes no difference, and rule->socket, the listener
+ * that the rule is for, does not count. Returns 1, 0 or a negative errno.
  */
-int nic_port_of_others(uint16_t port, uid_t uid);
+int nic_port_of_others(const struct nic_rule *rule, uid_t uid);
 
 /*
  * Opens a netlink socket for nic_socket_stands(). Returns the descriptor, which is the caller's, or

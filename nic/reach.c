@@ -11,6 +11,7 @@
 #include <linux/if_link.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +31,9 @@ struct nic_places {
 };
 
 struct device {
-	char kind[16];
+	char kind[16], master_kind[16];
 	uint32_t netns; /* the network namespace of the peer */
+	uint32_t master;
 };
 
 int nic_address_of(const struct ifaddrs *i, struct msg_addr *ret)
@@ -51,8 +53,11 @@ static void on_device(void *arg, struct attrs attrs)
 	struct device *d = arg;
 	struct attrs found;
 
-	if (attrs_find(attrs, IFLA_LINKINFO, &found))
+	if (attrs_find(attrs, IFLA_LINKINFO, &found)) {
 		attrs_string(found, IFLA_INFO_KIND, d->kind, sizeof(d->kind));
+		attrs_string(found, IFLA_INFO_SLAVE_KIND, d->master_kind, sizeof(d->master_kind));
+	}
+	d->master = attrs_u32(attrs, IFLA_MASTER);
 	if (attrs_find(attrs, IFLA_LINK_NETNSID, &found))
 		d->netns = attrs_u32(attrs, IFLA_LINK_NETNSID);
 }
@@ -196,6 +201,25 @@ int nic_place_find(struct nic_places *p, const char *nic, int family, const uint
 	if (r == 0)
 		*ret = p->answer;
 	return r;
+}
+
+int nic_devices_find(const char *nic, struct nic_devices *ret)
+{
+	struct device device = {.netns = UNKNOWN};
+	struct netlink *nl;
+	uint32_t ifindex = if_nametoindex(nic);
+	int r = ifindex ? netlink_open(&nl, NULL) : -ENODEV;
+
+	if (r < 0)
+		return r;
+	r = ask_device(nl, ifindex, &device);
+	netlink_close(nl);
+	if (r < 0)
+		return r;
+	*ret = (struct nic_devices){.nic = ifindex,
+				    .master = device.master,
+				    .is_of_vrf = strcmp(device.master_kind, "vrf") == 0};
+	return 0;
 }
 
 int nic_netns_number(struct nic_places *p, int netns_fd, uint32_t *ret)

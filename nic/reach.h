@@ -49,6 +49,19 @@ int nic_place_find(struct nic_places *p, const char *nic, int family, const uint
 		   struct nic_place *ret);
 
 /*
+ * The devices whose sockets get what a NIC receives: one that is bound to another device gets
+ * nothing of it. Where the NIC is a VRF's, one that is bound to none gets nothing either (but with
+ * the sysctl tcp_l3mdev_accept).
+ */
+struct nic_devices {
+	uint32_t nic, master; /* ifindex; master: 0 if there is none */
+	bool is_of_vrf;
+};
+
+/* Returns 0 or a negative errno. */
+int nic_devices_find(const char *nic, struct nic_devices *ret);
+
+/*
  * The number that this namespace has for the one of the descriptor. Returns 0, -EXDEV if it has
  * none, or another negative errno.
  */

@@ -22,6 +22,11 @@ static const char others_have_it[] =
 	"Another user's sockets have the local port, or it cannot be told whether they do; "
 	"connections are steered one by one.";
 
+/* Why a socket gets no rule: packets that come by the NIC are never its own. */
+static const char other_device[] =
+	"The socket gets nothing from the NIC's device: it is bound to another one, or the NIC is of "
+	"a VRF and the socket is not.";
+
 /* What is being steered, and the rules so far. */
 struct steering {
 	struct lease *lease;
@@ -173,6 +178,24 @@ static const char *why_not_there(const struct steering *s, const struct msg_addr
 	return r < 0 ? sentence(r) : NULL;
 }
 
+/*
+ * What one socket has at an address and a port another one may have there on another device. Of a
+ * VRF's NIC such sockets may come at any time, so no rule takes the port of a listener; each
+ * connection is bound to the device that it came from.
+ */
+static const char *why_other_device(const struct steering *s)
+{
+	uint32_t bound = s->facts->socket.ifindex;
+	struct nic_devices of;
+	int r = nic_devices_find(lease_name(s->lease), &of);
+	if (r < 0)
+		return sentence(r);
+	if (of.is_of_vrf && s->facts->listener)
+		return others_have_it;
+	bool gets = bound == 0 ? !of.is_of_vrf : bound == of.nic || bound == of.master;
+	return gets ? NULL : other_device;
+}
+
 /* Is every packet that the rule will match this socket's? Returns why not, or NULL. */
 static const char *why_not_its_own(const struct steering *s, const struct msg_addr *local,
 				   struct nic_place *ret)
@@ -180,6 +203,9 @@ static const char *why_not_its_own(const struct steering *s, const struct msg_ad
 	struct nic_place own = {.kind = NIC_PLACE_NONE};
 	if (s->facts->is_foreign)
 		return why_not_there(s, local, ret);
+	const char *why = why_other_device(s);
+	if (why)
+		return why;
 	int r = addr_is_any(local) ? 0 : place_find(s, local, -1, ret, &own);
 	if (r < 0)
 		return sentence(r);
@@ -191,17 +217,22 @@ static const char *why_not_its_own(const struct steering *s, const struct msg_ad
 /*
  * Connections outlive their listener, and whoever listens next on the port need not be the same
  * user. What zcrxd itself opened it handed out to anybody. Who was passed a listener of another
- * user's was not passed the connections that this user has; of those in another network namespace
- * sock_diag does not tell.
+ * user's was not passed the connections that this user has, nor its other listeners; of those in
+ * another network namespace sock_diag does not tell.
  */
-static bool port_is_of_others(const struct steering *s, uint16_t port)
+static bool port_is_of_others(const struct steering *s, const struct msg_addr *local)
 {
 	uid_t owner = s->facts->socket.uid;
 	if (s->facts->is_foreign)
 		return owner != s->whom->uid;
 	if (owner == geteuid() || owner != s->whom->uid)
 		owner = (uid_t)-1;
-	return nic_port_of_others(port, owner) != 0;
+	bool both = addr_is_any(local) && local->family == 6 && !s->facts->v6only;
+	struct nic_rule rule = {.family = both ? AF_UNSPEC : addr_family(local),
+				.local_port = local->port,
+				.socket = s->facts->socket};
+	memcpy(rule.local, local->ip, sizeof(rule.local));
+	return nic_port_of_others(&rule, owner) != 0;
 }
 
 /* Returns why there is to be no rule, or NULL. */
@@ -211,7 +242,7 @@ static const char *why_not(const struct steering *s, const struct msg_addr *loca
 	const char *why = why_not_its_own(s, local, ret);
 	if (!why && !(s->facts->listener && addr_is_any(local)))
 		why = judge(s, &s->facts->local);
-	if (!why && s->facts->listener && port_is_of_others(s, local->port))
+	if (!why && s->facts->listener && port_is_of_others(s, local))
 		why = others_have_it;
 	return why;
 }

@@ -27,6 +27,7 @@
 #include "proto/addr.h"
 #include "proto/wire.h"
 #include "tests/hand/objects.h"
+#include "tests/hand/ports.h"
 #include "tests/harness/lone_pump.h"
 #include "tests/harness/made_nic.h"
 
@@ -35,6 +36,7 @@
 #define TICK_US   5000
 #define RULES_MAX 64
 
+static bool has_ports;
 static uint32_t queue;
 static char state_dir[] = "/tmp/zcrxd-steer.XXXXXX";
 static struct config_nic nic = {.name = MADE_NIC, .queues = {&queue, 1}};
@@ -162,6 +164,7 @@ static int setup(void **state)
 	struct policy policy;
 	int due[2];
 	(void)state;
+	has_ports = ports_begin();
 	assert_non_null(mkdtemp(state_dir));
 	assert_int_equal(files_init(due), 0);
 	assert_int_equal(policy_init(&policy), 0);
@@ -296,11 +299,83 @@ static void one_that_keeps_its_hand_waiting_holds_nobody(void **state)
 	close(stuck[1]);
 }
 
+static void unsteer(uint32_t first, uint32_t n)
+{
+	union link_any m;
+	int none;
+	for (uint32_t i = 0; i < n; i++) {
+		m = (union link_any){.as_UNSTEER = {.lease = LEASE, .rule = first + i}};
+		say(&m, LINK_UNSTEER, 21);
+		hear(&m, &none);
+		assert_int_equal(m.hdr.error, 0);
+	}
+}
+
+static const char bound_elsewhere[] =
+	"The socket gets nothing from the NIC's device: it is bound to another one, or the NIC is of "
+	"a VRF and the socket is not.";
+
+static bool fares(const struct ports_case *c)
+{
+	int first, second;
+	ports_make(c, &first, &second);
+	uint32_t rule = next_rule;
+	struct link_steer_reply r = steer(first);
+	unsteer(rule, r.n);
+	bool none = r.n == 0 && !r.each && strcmp(r.text, bound_elsewhere) == 0;
+	bool is = c->fate == PORTS_WHOLE ? r.n > 0 : c->fate == PORTS_EACH ? !r.n && r.each : none;
+	if (!is)
+		print_message("%s: %u rules, each %u: %s\n", c->name, r.n, r.each, r.text);
+	close(first);
+	if (second >= 0)
+		close(second);
+	return is;
+}
+
+static void no_rule_takes_what_is_for_another_users_listener(void **state)
+{
+	unsigned wrong = 0;
+	(void)state;
+	if (!has_ports) {
+		print_message("skip: listeners of two users take root\n");
+		skip();
+	}
+	lone.pump.who.uid = PORTS_USER;
+	for (unsigned i = 0; i < ports_n; i++)
+		wrong += !fares(&ports_cases[i]);
+	lone.pump.who.uid = getuid();
+	assert_int_equal(wrong, 0);
+}
+
+/* On whichever device its packets come, another connection may have the same addresses elsewhere.
+ */
+static void a_connection_on_another_device_gets_none(void **state)
+{
+	int pair[2];
+	(void)state;
+	if (!has_ports) {
+		print_message("skip: another device takes root\n");
+		skip();
+	}
+	connection(pair);
+	assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_BINDTODEVICE, "other", 5), 0);
+	check_refused(pair[0], bound_elsewhere);
+	assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_BINDTODEVICE, "lo", 2), 0);
+	uint32_t rule = next_rule;
+	struct link_steer_reply r = steer(pair[0]);
+	check_rule_is_of(pair[0], &r);
+	unsteer(rule, 1);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rule_has_the_sockets_own_addresses),
 		cmocka_unit_test(what_is_no_socket_of_a_stream_gets_none),
+		cmocka_unit_test(no_rule_takes_what_is_for_another_users_listener),
+		cmocka_unit_test(a_connection_on_another_device_gets_none),
 		cmocka_unit_test(one_that_keeps_its_hand_waiting_holds_nobody),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

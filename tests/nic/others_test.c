@@ -16,29 +16,6 @@
 #include "proto/addr.h"
 #include "tests/harness/harness.h"
 
-static void a_listener_alone_is_no_ones(void **state)
-{
-	(void)state;
-	struct sockaddr_in at;
-	int listener = harness_listen(&at);
-	assert_int_equal(nic_port_of_others(ntohs(at.sin_port), geteuid() + 1), 0);
-	close(listener);
-}
-
-static void a_connection_is_its_users_and_outlives_the_listener(void **state)
-{
-	(void)state;
-	struct sockaddr_in at;
-	int listener = harness_listen(&at), peer = harness_connect(&at);
-	int accepted = accept(listener, NULL, NULL);
-	close(listener);
-	assert_int_equal(nic_port_of_others(ntohs(at.sin_port), geteuid()), 0);
-	assert_int_equal(nic_port_of_others(ntohs(at.sin_port), geteuid() + 1), 1);
-	assert_int_equal(nic_port_of_others(ntohs(at.sin_port), (uid_t)-1), 1);
-	close(accepted);
-	close(peer);
-}
-
 static struct nic_rule rule_of(int sock, bool listener)
 {
 	struct socket_facts f;
@@ -52,6 +29,33 @@ static struct nic_rule rule_of(int sock, bool listener)
 	memcpy(rule.local, local.ip, sizeof(rule.local));
 	memcpy(rule.remote, remote.ip, sizeof(rule.remote));
 	return rule;
+}
+
+static void a_listener_alone_is_no_ones(void **state)
+{
+	(void)state;
+	struct sockaddr_in at;
+	int listener = harness_listen(&at);
+	struct nic_rule rule = rule_of(listener, true);
+	assert_int_equal(nic_port_of_others(&rule, geteuid() + 1), 0);
+	rule.socket.cookie++; /* it is another one */
+	assert_int_equal(nic_port_of_others(&rule, geteuid() + 1), 1);
+	close(listener);
+}
+
+static void a_connection_is_its_users_and_outlives_the_listener(void **state)
+{
+	(void)state;
+	struct sockaddr_in at;
+	int listener = harness_listen(&at), peer = harness_connect(&at);
+	int accepted = accept(listener, NULL, NULL);
+	struct nic_rule rule = rule_of(listener, true);
+	close(listener);
+	assert_int_equal(nic_port_of_others(&rule, geteuid()), 0);
+	assert_int_equal(nic_port_of_others(&rule, geteuid() + 1), 1);
+	assert_int_equal(nic_port_of_others(&rule, (uid_t)-1), 1);
+	close(accepted);
+	close(peer);
 }
 
 static int stands(const struct nic_rule *rule)
@@ -183,7 +187,7 @@ int main(void)
 		cmocka_unit_test(a_listener_alone_is_no_ones),
 		cmocka_unit_test(a_connection_is_its_users_and_outlives_the_listener),
 	};
-	int r = nic_port_of_others(1, 0);
+	int r = nic_port_of_others(&(struct nic_rule){.family = AF_INET, .local_port = 1}, 0);
 	if (r < 0) {
 		printf("skip: no sock_diag here: %s\n", strerror(-r));
 		return 77;

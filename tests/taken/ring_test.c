@@ -271,6 +271,34 @@ static void gets_no_port_of_anothers_in_a_container(struct taken *t)
 	sockets_close(&c);
 }
 
+static void gets(struct taken *t, int file, uint32_t n, uint32_t each)
+{
+	struct nic_rule rule;
+	const struct link_steer_reply *reply = steer(t, file, &rule);
+	assert_int_equal(reply->n, n);
+	assert_int_equal(reply->each, each);
+}
+
+/* Of a VRF and beside it others may have the same addresses and ports. */
+static void gets_what_comes_by_the_nic_to_its_own_device(struct taken *t)
+{
+	struct sockets_pair c;
+	sockets_vrf_make();
+	int listener = sockets_listen(SOCKETS_HERE);
+	sockets_connect(&c, listener);
+	sockets_bind_to(listener, "blue");
+	gets(t, listener, 0, 0);
+	sockets_vrf_has_nic(true);
+	gets(t, listener, 0, 1);
+	gets(t, c.accepted, 0, 0);
+	sockets_bind_to(c.accepted, "blue");
+	gets_its_connection(t, &c);
+	sockets_vrf_has_nic(false);
+	gets(t, c.accepted, 0, 0);
+	close(listener);
+	sockets_close(&c);
+}
+
 static void it_gets_no_rule_for_what_is_not_its_own(void **state)
 {
 	struct taken t;
@@ -298,6 +326,7 @@ static void it_gets_no_rule_for_what_is_not_its_own(void **state)
 	gets_none(&t, c.accepted);
 	gets_none(&t, c.connected);
 	gets_no_port_of_anothers_in_a_container(&t);
+	gets_what_comes_by_the_nic_to_its_own_device(&t);
 	taken_resume(&t);
 	raw_queue_drop(&t.q);
 	raw_close(&t.r);

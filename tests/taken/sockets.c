@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -75,6 +76,23 @@ void sockets_back(int before)
 {
 	assert_int_equal(setns(before, CLONE_NEWNET), 0);
 	close(before);
+}
+
+void sockets_vrf_make(void)
+{
+	run("ip link add blue type vrf table 9 && ip link set blue up");
+}
+
+void sockets_vrf_has_nic(bool has)
+{
+	run(has ? "ip link set zc0 master blue" : "ip link set zc0 nomaster");
+}
+
+void sockets_bind_to(int sock, const char *device)
+{
+	assert_int_equal(setsockopt(sock, SOL_SOCKET, SO_BINDTODEVICE, device,
+				    (socklen_t)strlen(device)),
+			 0);
 }
 
 int sockets_listen(const char *address)

@@ -3,6 +3,7 @@
 #ifndef TESTS_TAKEN_SOCKETS_H
 #define TESTS_TAKEN_SOCKETS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -26,6 +27,11 @@ void sockets_back(int before);
 int sockets_listen(const char *address);
 void sockets_connect(struct sockets_pair *ret, int listener);
 void sockets_close(const struct sockets_pair *c);
+
+/* A VRF blue, which has no device; then zc0 is its, or is not. */
+void sockets_vrf_make(void);
+void sockets_vrf_has_nic(bool has);
+void sockets_bind_to(int sock, const char *device);
 
 /* Its local port; 0 if it has none. */
 uint16_t sockets_port(int sock);
