@@ -24,8 +24,9 @@ uint32_t awaited_tell(struct pumps *all, const struct awaiting *w)
 		const char *why = n <= NAMED_MAX ? w->why(p) : NULL;
 		p->awaited = why != NULL;
 		if (why)
-			log_info("%s waits for client %u (pid %d), %u seconds at most: %s", w->what,
-				 p->id, (int)p->who.pid, w->seconds, why);
+			log_info("%s waits for client %u (pid %d, uid %u), %u seconds at most: %s",
+				 w->what, p->id, (int)p->who.pid, (unsigned)p->who.uid, w->seconds,
+				 why);
 	}
 	return n;
 }
@@ -41,7 +42,8 @@ void awaited_over(struct pumps *all, const struct awaiting *w)
 	TAILQ_FOREACH (p, &all->list, link) {
 		const char *why = n <= NAMED_MAX ? w->why(p) : NULL;
 		if (why)
-			log_warn("client %u (pid %d) %s: %s", p->id, (int)p->who.pid, w->left, why);
+			log_warn("client %u (pid %d, uid %u) %s: %s", p->id, (int)p->who.pid,
+				 (unsigned)p->who.uid, w->left, why);
 	}
 	all->awaited = 0;
 }
@@ -57,7 +59,7 @@ void awaited_forget(struct pumps *all)
 void awaited_done(struct pump *p, const char *done)
 {
 	if (p->awaited)
-		log_info("client %u (pid %d), which was waited for, %s", p->id, (int)p->who.pid,
-			 done);
+		log_info("client %u (pid %d, uid %u), which was waited for, %s", p->id,
+			 (int)p->who.pid, (unsigned)p->who.uid, done);
 	p->awaited = false;
 }

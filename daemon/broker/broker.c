@@ -291,8 +291,7 @@ int broker_reload(struct broker *b, struct config *config)
 static const char *why_not_ended(const struct pump *p)
 {
 	return p->dead ? "its hardware queues are being given back"
-		       : "its pump is stuck in one of the client's sockets, or the client does "
-			 "not read what it was sent";
+		       : "its pump is stuck, most likely in one of the client's sockets";
 }
 
 static const struct awaiting ends = {.what = "the end of zcrxd",

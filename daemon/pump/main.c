@@ -5,7 +5,8 @@
  *
  * This thread reads the link and touches nothing that the client could make wait; the client and
  * its queues have threads of their own (client.h, queue_thread.h). The process ends when the client
- * has gone and has read, or dropped, every descriptor it was sent.
+ * has gone and has read, or dropped, every descriptor it was sent; or at once, when the client has
+ * gone and there is no broker that counts these descriptors, or it ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +44,7 @@ struct pump {
 	int flights;        /* what it has not read yet; or -1 */
 	struct next next;   /* for the link of the next broker */
 	uint32_t orphan_ms; /* for so long the client goes on without a broker */
+	bool stopped;       /* the broker ends */
 	bool foreign;       /* the broker's release is too far from this one: it is asked nothing */
 	int64_t alone_until; /* there is no broker, and until then (clock.h) one may come; or -1 */
 };
@@ -97,6 +99,7 @@ static int on_stop(struct pump *p, const struct link_nothing *m, int *fds)
 {
 	(void)fds;
 	(void)m;
+	p->stopped = true;
 	if (p->client)
 		client_stop(p->client);
 	return 0;
@@ -257,7 +260,7 @@ static void serve(struct pump *p)
 			flights_look();
 		if (p->client && eventfd_read(p->ended, &count) == 0)
 			client_gone(p);
-		if (!p->client && p->alone_until >= 0)
+		if (!p->client && (p->alone_until >= 0 || p->stopped))
 			return; /* nobody counts what is in flight */
 	}
 }

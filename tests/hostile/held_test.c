@@ -237,12 +237,12 @@ static void the_broker_can_be_killed_and_comes_back(void *(*page)(void))
 	let_go(&h);
 }
 
-/* Is there a line of the log that has this, and the pid of this client's process? */
+/* Is there a line of the log that has this, and the pid and user of this client's process? */
 static bool says(FILE *log, const char *text)
 {
-	char line[1024], pid[32];
+	char line[1024], pid[48];
 	bool found = false;
-	snprintf(pid, sizeof(pid), "(pid %d)", (int)getpid());
+	snprintf(pid, sizeof(pid), "(pid %d, uid %u)", (int)getpid(), (unsigned)getuid());
 	rewind(log);
 	while (fgets(line, sizeof(line), log))
 		found |= strstr(line, text) && strstr(line, pid);

@@ -4,6 +4,8 @@
 import os
 import re
 import resource
+import select
+import signal
 import socket
 import types
 import unittest
@@ -11,10 +13,19 @@ import unittest
 import client
 import world
 from daemon import Daemon
-from tables import constants
+from tables import constants, messages, structs
 
 TICK_MS = 1000 // os.sysconf("SC_CLK_TCK")
 MIB = 1 << 20
+
+
+def has_ended(pid):
+    """Its parent may not have waited for it yet."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 class Pumps(unittest.TestCase):
@@ -113,6 +124,26 @@ class Pumps(unittest.TestCase):
             self.assertGreaterEqual(told["cpu_ms"], before["cpu_ms"])
         with client.Connection(self.daemon.socket):
             self.assertEqual([c["restarts"] for c in self.daemon.document()["clients"]], [3, 0])
+
+    def test_it_ends_with_zcrxd_whether_or_not_its_client_reads(self):
+        """zcrxd would kill it after a while, and is stopped before."""
+        area, pid, ours = client.Area(self.connection, MIB), self.told()["pump"], self.connection.sock
+        # The reply has descriptors, and stays unread.
+        request = structs["msg_queue_open"].pack({
+            "hdr": {"size": structs["msg_queue_open"].size, "type": messages["QUEUE_OPEN"][0], "serial": 1000},
+            "area_id": area.id, "backend": constants["MSG_BACKEND_COPY"]})
+        ours.send(request)
+        self.assertTrue(ours.recv(1, socket.MSG_PEEK))
+        self.daemon.process.terminate()
+        hung_up = select.poll()
+        hung_up.register(ours, 0)
+        self.assertEqual(hung_up.poll(world.PATIENCE * 1000), [(ours.fileno(), select.POLLHUP)])
+        self.daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            world.eventually(lambda: has_ended(pid))
+        finally:
+            self.daemon.process.send_signal(signal.SIGCONT)
+        self.assertEqual(self.daemon.process.wait(world.PATIENCE), 0, self.daemon.said())
 
     def test_the_log_says_how_many_clients_outlive_a_zcrxd(self):
         self.daemon.kill_broker()
