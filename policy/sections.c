@@ -31,7 +31,6 @@ static const struct key nic_keys[] = {
 	{                                                         \
 		name, type, offsetof(struct policy_class, member) \
 	}
-#define LIMIT(name, type, kind) CLASS_KEY(name, type, limits.most[kind])
 
 /*
  * The keys that say who belongs to a class come first: so many about its socket, so many about
@@ -54,13 +53,10 @@ static const struct key class_keys[] = {
 	CLASS_KEY("remote", KEY_ADDRESSES, remote),
 	CLASS_KEY("host-flows", KEY_HOST, host),
 	CLASS_KEY("udmabuf", KEY_FLAG, udmabuf),
-	LIMIT("sessions", KEY_COUNT, ACCOUNT_SESSIONS),
-	LIMIT("queues", KEY_COUNT, ACCOUNT_QUEUES),
-	LIMIT("areas", KEY_COUNT, ACCOUNT_AREAS),
-	LIMIT("area-bytes", KEY_BYTES, ACCOUNT_BYTES),
-	LIMIT("flows", KEY_COUNT, ACCOUNT_FLOWS),
-	LIMIT("listeners", KEY_COUNT, ACCOUNT_LISTENERS),
-	CLASS_KEY("requests-per-second", KEY_POSITIVE, limits.requests_per_second),
+#define X(kind, key, type, ...) CLASS_KEY(key, KEY_##type, limits.most[ACCOUNT_##kind]),
+	LIMITS_TABLE(X)
+#undef X
+		CLASS_KEY("requests-per-second", KEY_POSITIVE, limits.requests_per_second),
 	CLASS_KEY("leases-per-minute", KEY_POSITIVE, limits.leases_per_minute),
 	CLASS_KEY("most-users", KEY_POSITIVE, limits.most_users),
 };

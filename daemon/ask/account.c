@@ -35,10 +35,13 @@ struct user *ask_user(void)
 	return &user;
 }
 
-static int charge(enum account_kind kind, uint64_t n)
+static int charge(enum account_kind kind, uint64_t n, char *why)
 {
 	union link_any m = {.as_CHARGE = {.kind = kind, .n = n}};
-	return ask(&m, LINK_CHARGE, NULL, NULL);
+	int r = ask(&m, LINK_CHARGE, NULL, NULL);
+	if (r < 0)
+		ask_why(why, &m.re_CHARGE);
+	return r;
 }
 
 /* How many flows to ask for; 0: there is one. */
@@ -58,12 +61,12 @@ static uint32_t flow_take(struct user *u)
 }
 
 /* If there are fewer left than are asked for ahead, one may be left. */
-static int charge_flow(struct user *u)
+static int charge_flow(struct user *u, char *why)
 {
 	uint32_t n = flow_take(u);
-	int r = n > 0 ? charge(ACCOUNT_FLOWS, n) : 0;
+	int r = n > 0 ? charge(ACCOUNT_FLOWS, n, n > 1 ? NULL : why) : 0;
 	if (r < 0)
-		return n > 1 ? charge(ACCOUNT_FLOWS, 1) : r;
+		return n > 1 ? charge(ACCOUNT_FLOWS, 1, why) : r;
 	if (n <= 1)
 		return 0;
 	pthread_mutex_lock(&u->lock);
@@ -73,9 +76,9 @@ static int charge_flow(struct user *u)
 	return 0;
 }
 
-int account_charge(struct user *u, enum account_kind kind, uint64_t n)
+int account_charge(struct user *u, enum account_kind kind, uint64_t n, char why[LIMITS_SAID_BYTES])
 {
-	return kind == ACCOUNT_FLOWS && n == 1 ? charge_flow(u) : charge(kind, n);
+	return kind == ACCOUNT_FLOWS && n == 1 ? charge_flow(u, why) : charge(kind, n, why);
 }
 
 void account_rest(struct user *u)
@@ -101,8 +104,9 @@ void account_release(struct user *u, enum account_kind kind, uint64_t n)
  * Returns false while there is no broker: the client's requests wait, its streams go on. If nobody
  * will answer, the pump answers by itself, and has nothing to give.
  */
-bool account_request(struct user *u, uint64_t now_ns)
+bool account_request(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES])
 {
+	(void)why; /* the request waits, nobody is told */
 	if (account_is_closed())
 		return true;
 	if (!account_is_answered())
@@ -122,7 +126,7 @@ bool account_request(struct user *u, uint64_t now_ns)
 	return within;
 }
 
-int files_account(struct user *u, enum account_kind kind, uint64_t n)
+int files_account(struct user *u, enum account_kind kind, uint64_t n, char why[LIMITS_SAID_BYTES])
 {
-	return account_charge(u, kind, n);
+	return account_charge(u, kind, n, why);
 }

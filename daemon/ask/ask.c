@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -59,6 +60,12 @@ int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds)
 	if (w.result == -EPIPE || w.result == -ERESTART)
 		memset(m, 0, sizeof(*m));
 	return w.result;
+}
+
+void ask_why(char *why, const struct link_text *reply)
+{
+	if (why)
+		snprintf(why, LIMITS_SAID_BYTES, "%.*s", (int)sizeof(reply->text) - 1, reply->text);
 }
 
 void ask_tell(union link_any *m, uint16_t type)

@@ -32,6 +32,9 @@ void ask_init(int link);
  */
 int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds);
 
+/* What the broker said of a charge that it refused. why: LIMITS_SAID_BYTES, or NULL. */
+void ask_why(char *why, const struct link_text *reply);
+
 /*
  * The same for what may take as long as a client or its peer likes. Returns at once, 0 or a
  * negative errno; `news` (eventfd, borrowed) is written when there is an answer. If the broker goes

@@ -63,13 +63,15 @@ static void remember(int fd, uint64_t bytes)
 	pthread_mutex_unlock(&all.lock);
 }
 
-int files_charge(struct user *u, int fd, uint64_t bytes)
+int files_charge(struct user *u, int fd, uint64_t bytes, char why[LIMITS_SAID_BYTES])
 {
 	union link_any m = {.as_FILE = {.bytes = bytes}};
 	(void)u;
 	int r = ask(&m, LINK_FILE, &fd, NULL);
 	if (r == 0)
 		remember(fd, bytes);
+	else
+		ask_why(why, &m.re_FILE);
 	return r;
 }
 
@@ -93,13 +95,16 @@ void ask_tell_files(void)
 	pthread_mutex_unlock(&all.lock);
 }
 
-int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_readonly)
+int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_readonly,
+	      char why[LIMITS_SAID_BYTES])
 {
 	union link_any m = {.as_MEMORY = {.bytes = bytes, .what = kind}};
 	int fds[2], r = ask(&m, LINK_MEMORY, NULL, fds);
 	(void)u;
-	if (r < 0)
+	if (r < 0) {
+		ask_why(why, &m.re_MEMORY);
 		return r;
+	}
 	remember(fds[0], bytes);
 	*ret_readonly = fds[1];
 	return fds[0];

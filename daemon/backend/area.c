@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/size.h"
+#include "daemon/backend/charged.h"
 #include "daemon/common/answer.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/files.h"
@@ -201,47 +202,13 @@ static uint32_t area_make(struct area *area, int fd, uint32_t kind, struct answe
 	return kind == MSG_AREA_UDMABUF ? make_udmabuf(area, fd, a) : REASON_NONE;
 }
 
-/* For the others the reason's sentence is exact. */
-static const struct {
-	int error;
-	const char *text;
-} uncharged[] = {
-	{ENOSPC, FILES_TOO_MANY},
-	{EBUSY, "All zcrx-hands that your user may have are busy: end the client that keeps them "
-		"waiting, or try again later."},
-	{ETIMEDOUT, "zcrxd did not get to see the memfd within 10 s: the machine is too busy. Try "
-		    "again later."},
-	{EIO, "The zcrx-hand that was to look at the memfd has ended too early: try again. If "
-	      "memory is short the kernel's log says so."},
-	{ENOENT, "zcrxd cannot start zcrx-hand, which is missing or may not be executed: have "
-		 "zcrxd installed again."},
-	{EAGAIN, "zcrxd can start no further process: have TasksMax of zcrxd.service raised, or "
-		 "try again later."},
-	{EPIPE, "No zcrxd answers: have it started, and connect again."},
-};
-
-static uint32_t charge_refused(int error, struct answer *a)
-{
-	if (error == -EDQUOT)
-		return REASON_QUOTA;
-	if (error == -EACCES) {
-		answer_say(a, "zcrxd may not read the memfd; leave it the mode that it was made "
-			      "with.");
-		return REASON_FD_ACCESS;
-	}
-	for (size_t i = 0; i < ARRAY_LENGTH(uncharged); i++)
-		if (uncharged[i].error == -error)
-			answer_say(a, "%s", uncharged[i].text);
-	a->error = error;
-	return REASON_DAEMON_LIMIT;
-}
-
 /* A dma-buf is charged until the area is deleted, a memfd until nobody has it any more. */
 static uint32_t bytes_charge(struct area *area, int fd, uint32_t kind, struct answer *a)
 {
 	if (kind == MSG_AREA_DMABUF) {
-		if (files_account(area->user, ACCOUNT_BYTES, area->bytes) < 0)
-			return REASON_QUOTA;
+		int r = files_account(area->user, ACCOUNT_BYTES, area->bytes, a->text);
+		if (r < 0)
+			return charge_refused(r, a);
 		area->charged = area->bytes;
 		return REASON_NONE;
 	}
@@ -251,7 +218,7 @@ static uint32_t bytes_charge(struct area *area, int fd, uint32_t kind, struct an
 		a->error = -errno;
 		return REASON_DAEMON_LIMIT;
 	}
-	int r = files_charge(area->user, area->memfd, area->bytes);
+	int r = files_charge(area->user, area->memfd, area->bytes, a->text);
 	return r < 0 ? charge_refused(r, a) : REASON_NONE;
 }
 
@@ -261,8 +228,9 @@ uint32_t area_new(struct area **ret, struct user *user, int fd, const struct msg
 	uint32_t reason = check(fd, m, bytes_most, a);
 	if (reason)
 		return reason;
-	if (files_account(user, ACCOUNT_AREAS, 1) < 0)
-		return REASON_QUOTA;
+	int r = files_account(user, ACCOUNT_AREAS, 1, a->text);
+	if (r < 0)
+		return charge_refused(r, a);
 	struct area *area = calloc(1, sizeof(*area));
 	if (!area) {
 		account_release(user, ACCOUNT_AREAS, 1);

@@ -68,7 +68,7 @@ static int cq_init(struct rings *r, struct uring *ring, struct user *user,
 {
 	size_t ring_bytes = uring_cq_bytes(wish->cq_entries, wish->cqe_bytes);
 	r->cq_bytes = ring_bytes + page_bytes();
-	int fd = files_new(user, FILE_CQ, r->cq_bytes, &r->cq_readonly);
+	int fd = files_new(user, FILE_CQ, r->cq_bytes, &r->cq_readonly, wish->why);
 	if (fd < 0)
 		return fd;
 	r->cq_fd = fd;
@@ -116,10 +116,11 @@ void rings_place_refills(struct rings *r, uint32_t head, uint32_t tail, uint32_t
 	r->layout.rq_rqes = page + rqes;
 }
 
-static int rq_init(struct rings *r, struct user *user, uint32_t entries)
+static int rq_init(struct rings *r, struct user *user, const struct rings_wish *wish)
 {
+	uint32_t entries = wish->rq_entries;
 	r->rq_bytes = rq_bytes(entries);
-	int readonly, fd = files_new(user, FILE_RQ, r->rq_bytes, &readonly);
+	int readonly, fd = files_new(user, FILE_RQ, r->rq_bytes, &readonly, wish->why);
 	if (fd < 0)
 		return fd;
 	fd_close(readonly);
@@ -142,7 +143,7 @@ int rings_init(struct rings *r, struct uring *ring, struct user *user,
 {
 	*r = RINGS_NULL;
 	*ring = URING_NULL;
-	int e = rq_init(r, user, wish->rq_entries);
+	int e = rq_init(r, user, wish);
 	if (e == 0)
 		e = cq_init(r, ring, user, wish);
 	if (e < 0) {

@@ -48,6 +48,7 @@ struct rings_wish {
 	uint32_t cqe_bytes;
 	bool kernel_writes; /* the kernel's CQ lies in the cq memfd; else that CQ is private */
 	bool patient;       /* may wait for locked memory: uring.h */
+	char *why;          /* as with account_charge() */
 };
 
 /*

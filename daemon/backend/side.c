@@ -24,22 +24,22 @@ static void lend(struct side *s, uint32_t slot)
 }
 
 /* The memory is not allocated yet: a slot that nothing is copied to costs nothing. */
-static int memory_make(struct side *s, struct user *user)
+static int memory_make(struct side *s, struct user *user, char *why)
 {
-	s->fd = files_new(user, FILE_SIDE, side_bytes(), &s->readonly);
+	s->fd = files_new(user, FILE_SIDE, side_bytes(), &s->readonly, why);
 	if (s->fd < 0)
 		return s->fd;
 	int r = memfd_map(s->fd, side_bytes(), &s->map);
 	return r < 0 ? r : memfd_seal(s->fd);
 }
 
-int side_new(struct side **ret, struct uring *ring, struct user *user)
+int side_new(struct side **ret, struct uring *ring, struct user *user, char *why)
 {
 	struct side *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	s->readonly = -1;
-	int r = memory_make(s, user);
+	int r = memory_make(s, user, why);
 	if (r == 0)
 		s->slots = uring_buffers_new(ring, SIDE_SLOTS, SIDE_GROUP, &r);
 	if (!s->slots) {

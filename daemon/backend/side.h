@@ -34,9 +34,9 @@ struct side {
 
 /*
  * Makes a side buffer, charged to the user, and lends all slots to the kernel for this ring.
- * Returns 0 or a negative errno.
+ * Returns 0 or a negative errno; `why` as with account_charge().
  */
-int side_new(struct side **ret, struct uring *ring, struct user *user);
+int side_new(struct side **ret, struct uring *ring, struct user *user, char *why);
 struct side *side_free(struct side *s);
 
 /* How many bytes of memory a side buffer can come to use. */

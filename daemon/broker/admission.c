@@ -45,9 +45,9 @@ static const struct policy_class *class_get(const struct policy *policy, int soc
 
 /*
  * Charges the session, which is a request, too. Returns 0, -EPERM for the pumps' own user, -EACCES
- * without a class, or -EDQUOT.
+ * without a class, or -EDQUOT with the sentence in `why`.
  */
-static int charge(const struct policy *policy, int sock, struct client_identity *who)
+static int charge(const struct policy *policy, int sock, struct client_identity *who, char *why)
 {
 	const struct policy_class *class = class_get(policy, sock, who);
 	if (is_of_pumps(who->uid))
@@ -56,11 +56,11 @@ static int charge(const struct policy *policy, int sock, struct client_identity 
 		return -EACCES;
 	snprintf(who->class, sizeof(who->class), "%s", class->name);
 	uint64_t now = clock_ns();
-	int r = user_get(&who->user, class->name, &class->limits, who->uid, now);
+	int r = user_get(&who->user, class->name, &class->limits, who->uid, now, why);
 	if (r < 0)
 		return r;
-	r = account_charge(who->user, ACCOUNT_SESSIONS, 1);
-	if (r == 0 && !account_request(who->user, now)) {
+	r = account_charge(who->user, ACCOUNT_SESSIONS, 1, why);
+	if (r == 0 && !account_request(who->user, now, why)) {
 		account_release(who->user, ACCOUNT_SESSIONS, 1);
 		r = -EDQUOT;
 	}
@@ -69,11 +69,12 @@ static int charge(const struct policy *policy, int sock, struct client_identity 
 	return r;
 }
 
-int admission_get(int sock, const char *socket, struct client_identity *ret)
+int admission_get(int sock, const char *socket, struct client_identity *ret,
+		  char why[LIMITS_SAID_BYTES])
 {
 	struct classes *classes = classes_get();
 	snprintf(ret->socket, sizeof(ret->socket), "%s", socket);
-	int r = charge(classes_policy(classes), sock, ret);
+	int r = charge(classes_policy(classes), sock, ret, why);
 	classes_put(classes);
 	return r;
 }

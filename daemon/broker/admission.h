@@ -8,13 +8,16 @@
 #define ZCRXD_ADMISSION_H
 
 #include "daemon/grant/identity.h"
+#include "policy/limits.h"
 
 /*
  * Fills *ret in with who connected at the listening socket of that class ("": the shared one), and
  * charges one session. Returns 0, -EPERM if it is of the pumps' own user, -EACCES if the client is
- * of no class, or -EDQUOT; with an error *ret has what is known of the client.
+ * of no class, or -EDQUOT with the sentence in `why`; with an error *ret has what is known of the
+ * client.
  */
-int admission_get(int sock, const char *socket, struct client_identity *ret);
+int admission_get(int sock, const char *socket, struct client_identity *ret,
+		  char why[LIMITS_SAID_BYTES]);
 
 /*
  * Charges the session of a client that a broker before this one admitted, even beyond the limits

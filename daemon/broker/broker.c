@@ -39,16 +39,18 @@ static const char *socket_class(const struct broker *b, int listener)
 	return "";
 }
 
-static void refuse(struct broker *b, int listener, int sock, uint32_t reason)
+/* text: a sentence more exact than the reason's, or "". */
+static void refuse(struct broker *b, int listener, int sock, uint32_t reason, const char *text)
 {
-	refusals_add(&b->refusals, sock, socket_class(b, listener), reason,
+	refusals_add(&b->refusals, sock, socket_class(b, listener), reason, text,
 		     listening_was_open(listener, sock));
 }
 
 static void client_accepted(struct broker *b, int listener, int sock)
 {
 	struct client_identity who = {0};
-	int r = admission_get(sock, socket_class(b, listener), &who);
+	char why[LIMITS_SAID_BYTES] = "";
+	int r = admission_get(sock, socket_class(b, listener), &who, why);
 	if (r == 0) {
 		r = pump_start(&b->pumps, sock, ++b->next_id, &who);
 		if (r < 0)
@@ -58,9 +60,11 @@ static void client_accepted(struct broker *b, int listener, int sock)
 		log_client(6, who.uid, who.class, LOG_CONNECTION_REFUSED,
 			   "a client (uid %u, class %s) was refused: %s", (unsigned)who.uid,
 			   *who.class ? who.class : "-",
-			   r == -EPERM ? "it is of the user that zcrxd runs as"
-				       : strerrordesc_np(-r));
-		refuse(b, listener, sock, admission_reason(r));
+			   r == -EPERM    ? "it is of the user that zcrxd runs as"
+			   : r == -EACCES ? "it is of no class"
+			   : *why         ? why
+					  : strerrordesc_np(-r));
+		refuse(b, listener, sock, admission_reason(r), why);
 		return;
 	}
 	fd_close(sock); /* does not wait, whatever the client sent: the pump has the socket, too */
@@ -111,7 +115,7 @@ static void spare_use(struct broker *b, int listener)
 	b->spare = fd_close(b->spare);
 	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (sock >= 0)
-		refuse(b, listener, sock, REASON_DAEMON_LIMIT);
+		refuse(b, listener, sock, REASON_DAEMON_LIMIT, "");
 	rest(b);
 }
 
@@ -123,7 +127,7 @@ static int clients_ready(sd_event_source *source, int fd, uint32_t events, void 
 		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 	if (sock >= 0 && b->stopping)
-		refuse(b, fd, sock, REASON_SHUTDOWN);
+		refuse(b, fd, sock, REASON_SHUTDOWN, "");
 	else if (sock >= 0)
 		client_accepted(b, fd, sock);
 	else if (exhausted(errno))

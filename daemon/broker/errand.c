@@ -48,7 +48,7 @@ int errand_charge(struct errand *e, const int *fds, uint32_t nfds)
 	int r = is_all(&e->job, nfds) ? 0 : -EINVAL;
 	for (uint32_t i = 0; i < nfds && r == 0; i++)
 		r = e->shown < LINK_FILES_MAX
-			    ? files_charge(e->pump->who.user, fds[i], e->bytes[e->shown++])
+			    ? files_charge(e->pump->who.user, fds[i], e->bytes[e->shown++], e->why)
 			    : -EINVAL;
 	return r;
 }

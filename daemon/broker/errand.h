@@ -56,6 +56,7 @@ struct errand {
 	uint64_t bytes[LINK_FILES_MAX]; /* to be charged for each file that the hand shows, in
 					   the order in which it shows them */
 	uint32_t shown;                 /* how many files the hand has shown */
+	char why[LIMITS_SAID_BYTES];    /* why one of them could not be charged, or "" */
 	uint32_t lease, rule; /* as the request says: STEER both, ZCRX and DEVMEM the lease */
 };
 
@@ -81,7 +82,7 @@ int errand_start(struct pump *p, const struct msg_hdr *request, const struct err
 
 /*
  * For errand_kind.shown: charges the pump's user for each file the next of e->bytes, before the
- * hand goes on.
+ * hand goes on. If that is refused e->why gets the sentence.
  */
 int errand_charge(struct errand *e, const int *fds, uint32_t nfds);
 

@@ -19,6 +19,7 @@ struct refusal {
 	char socket[POLICY_NAME_BYTES];
 	int sock;
 	uint32_t reason;
+	char text[MSG_TEXT_BYTES];
 	bool unavoidable;
 	struct work work;
 };
@@ -33,12 +34,12 @@ static void turn_away(void *data)
 {
 	const struct refusal *f = data;
 	if (f->reason)
-		refuse_connection(f->sock, f->reason);
+		refuse_connection(f->sock, f->reason, f->text);
 	close(f->sock);
 }
 
 void refusals_add(struct refusals *r, int sock, const char *socket, uint32_t reason,
-		  bool unavoidable)
+		  const char *text, bool unavoidable)
 {
 	struct refusal *f = calloc(1, sizeof(*f));
 	if (!f) {
@@ -47,6 +48,7 @@ void refusals_add(struct refusals *r, int sock, const char *socket, uint32_t rea
 	}
 	f->sock = sock;
 	f->reason = reason;
+	snprintf(f->text, sizeof(f->text), "%s", text);
 	f->unavoidable = unavoidable;
 	snprintf(f->socket, sizeof(f->socket), "%s", socket);
 	TAILQ_INSERT_TAIL(&r->all, f, link);
@@ -56,7 +58,7 @@ void refusals_add(struct refusals *r, int sock, const char *socket, uint32_t rea
 void refusals_hang_up(struct refusals *r, int sock, const char *socket, bool unavoidable)
 {
 	if (listening_lets_descriptors_in(sock))
-		refusals_add(r, sock, socket, REASON_NONE, unavoidable);
+		refusals_add(r, sock, socket, REASON_NONE, "", unavoidable);
 	else
 		close(sock);
 }

@@ -22,13 +22,13 @@ struct refusals {
 void refusals_init(struct refusals *r, int wake);
 
 /*
- * Refuses a connection with a message and closes it. Takes the descriptor over. socket: the
- * listening socket it came by: the name of a class, "" for the shared one, or "status".
- * unavoidable: the connection does not count towards the 64 (listening_was_open() says why there
- * are only few).
+ * Refuses a connection with a message and closes it. Takes the descriptor over. text: a
+ * sentence more exact than the reason's, or "". socket: the listening socket it came by: the name
+ * of a class, "" for the shared one, or "status". unavoidable: the connection does not count
+ * towards the 64 (listening_was_open() says why there are only few).
  */
 void refusals_add(struct refusals *r, int sock, const char *socket, uint32_t reason,
-		  bool unavoidable);
+		  const char *text, bool unavoidable);
 
 /* Closes a connection without a message, at once if no descriptor can have come by it. */
 void refusals_hang_up(struct refusals *r, int sock, const char *socket, bool unavoidable);

@@ -54,10 +54,9 @@ static void in_flight_set(struct pump *p, uint32_t n)
  */
 int on_charge(struct pump *p, const struct link_amount *m, struct served *s)
 {
-	(void)s;
 	if (!is_amount(m) || m->n > HAVE_MAX)
 		return -EINVAL;
-	int r = files_account(p->who.user, m->kind, m->n);
+	int r = files_account(p->who.user, m->kind, m->n, s->reply.re_CHARGE.text);
 	if (r == 0)
 		serve_charged_set(p, m->kind, p->charged[m->kind] + m->n);
 	return r;
@@ -110,7 +109,7 @@ int on_requests(struct pump *p, const struct link_count *m, struct served *s)
 {
 	uint32_t within = 0;
 	uint64_t now = clock_ns();
-	while (within < m->n && within < 32 && account_request(p->who.user, now))
+	while (within < m->n && within < 32 && account_request(p->who.user, now, NULL))
 		within++;
 	s->reply.re_REQUESTS.n = within;
 	return 0;
@@ -139,13 +138,21 @@ void on_landed(struct pump *p, const struct link_count *m)
 static int file_had(struct errand *e, const int *fds, uint32_t nfds)
 {
 	for (uint32_t i = 0; i < nfds && e->shown < LINK_FILES_MAX; i++)
-		(void)files_charge(e->pump->who.user, fds[i], e->bytes[e->shown++]);
+		(void)files_charge(e->pump->who.user, fds[i], e->bytes[e->shown++], NULL);
 	return 0;
+}
+
+static int file_done(struct errand *e, const struct hand_reply *r, int *fd, struct served *s)
+{
+	(void)fd;
+	memcpy(s->reply.re_FILE.text, e->why, sizeof(e->why));
+	return r->error;
 }
 
 static const struct errand_kind file_kind = {.deadline_ms = 10000,
 					     .gives = true,
-					     .shown = errand_charge};
+					     .shown = errand_charge,
+					     .done = file_done};
 static const struct errand_kind had_kind = {.deadline_ms = 10000, .gives = true, .shown = file_had};
 
 int on_file(struct pump *p, const struct link_bytes *m, struct served *s)
@@ -169,7 +176,7 @@ int on_have_file(struct pump *p, const struct link_files *m, struct served *s)
 
 int on_memory(struct pump *p, const struct link_memory *m, struct served *s)
 {
-	int fd = files_new(p->who.user, m->what, m->bytes, &s->fds[1]);
+	int fd = files_new(p->who.user, m->what, m->bytes, &s->fds[1], s->reply.re_MEMORY.text);
 	s->fds[0] = fd;
 	s->nfds = fd < 0 ? 0 : 2;
 	return fd < 0 ? fd : 0;

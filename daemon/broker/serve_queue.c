@@ -20,7 +20,9 @@ static int over(struct errand *e, const struct hand_reply *r, char text[LINK_TEX
 {
 	bool given_up = r->fault == HAND_LATE || r->fault == HAND_DIED;
 	serve_lease_registered(e->pump, e->lease, given_up && e->hand);
-	if (r->fault != HAND_KERNEL)
+	if (r->error == -EDQUOT && *e->why)
+		memcpy(text, e->why, sizeof(e->why));
+	else if (r->fault != HAND_KERNEL)
 		hand_sentence(r, text, LINK_TEXT_BYTES);
 	return r->error;
 }

@@ -147,15 +147,14 @@ static struct json_object *clients_json(const struct snapshot *s)
 
 static struct json_object *counts_json(const uint64_t counts[ACCOUNT_KINDS])
 {
-	static const char *const names[] = {
-		[ACCOUNT_SESSIONS] = "sessions", [ACCOUNT_QUEUES] = "queues",
-		[ACCOUNT_AREAS] = "areas",       [ACCOUNT_BYTES] = "area_bytes",
-		[ACCOUNT_FLOWS] = "flows",       [ACCOUNT_LISTENERS] = "listeners",
-		[ACCOUNT_FILES] = "files",
-	};
 	struct json_object *o = json_object_new_object();
-	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
-		add_number(o, names[kind], counts[kind]);
+	for (int kind = 0; kind < ACCOUNT_KINDS; kind++) {
+		char name[32];
+		snprintf(name, sizeof(name), "%s", limits_name(kind));
+		for (char *dash = name; (dash = strchr(dash, '-'));)
+			*dash = '_';
+		add_number(o, name, counts[kind]);
+	}
 	return o;
 }
 

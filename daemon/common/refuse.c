@@ -18,10 +18,10 @@ void refuse_make(union msg_any *m, uint32_t reason, int error, const char *text)
 	fail->hdr.size = sizeof(*fail);
 }
 
-void refuse_connection(int sock, uint32_t reason)
+void refuse_connection(int sock, uint32_t reason, const char *text)
 {
 	union msg_any m;
-	refuse_make(&m, reason, 0, NULL);
+	refuse_make(&m, reason, 0, *text ? text : NULL);
 	m.hdr.type = MSG_HELLO;
 	m.hdr.serial = 1;
 	wire_send(sock, &m.hdr, NULL, MSG_DONTWAIT);

@@ -8,7 +8,7 @@
 /* error 0 and text NULL: those that go with the reason. Type and serial are the caller's. */
 void refuse_make(union msg_any *m, uint32_t reason, int error, const char *text);
 
-/* Tells the client why it cannot be served, before it said HELLO. */
-void refuse_connection(int sock, uint32_t reason);
+/* Tells the client why it cannot be served, before it said HELLO. text "": that of the reason. */
+void refuse_connection(int sock, uint32_t reason, const char *text);
 
 #endif

@@ -171,7 +171,7 @@ void account_done(void)
 }
 
 static int get(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
-	       uint64_t now_ns, bool again)
+	       uint64_t now_ns, bool again, char why[LIMITS_SAID_BYTES])
 {
 	pthread_mutex_lock(&accounts.lock);
 	users_forget(now_ns);
@@ -179,6 +179,8 @@ static int get(struct user **ret, const char *pool, const struct limits *limits,
 	if (!u)
 		u = user_new(pool, limits, uid);
 	int r = u ? user_join(u, again ? UINT64_MAX : u->pool->limits.most_users) : -ENOMEM;
+	if (r == -EDQUOT && why)
+		limits_say_users(why, pool, &u->pool->limits);
 	if (r == 0)
 		*ret = u;
 	pthread_mutex_unlock(&accounts.lock);
@@ -186,15 +188,15 @@ static int get(struct user **ret, const char *pool, const struct limits *limits,
 }
 
 int user_get(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
-	     uint64_t now_ns)
+	     uint64_t now_ns, char why[LIMITS_SAID_BYTES])
 {
-	return get(ret, pool, limits, uid, now_ns, false);
+	return get(ret, pool, limits, uid, now_ns, false, why);
 }
 
 int user_again(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
 	       uint64_t now_ns)
 {
-	return get(ret, pool, limits, uid, now_ns, true);
+	return get(ret, pool, limits, uid, now_ns, true, NULL);
 }
 
 struct user *user_ref(struct user *u)
@@ -237,10 +239,14 @@ static int charge(uint64_t *used, uint64_t most, uint64_t n)
 	return 0;
 }
 
-int account_charge(struct user *u, enum account_kind kind, uint64_t n)
+int account_charge(struct user *u, enum account_kind kind, uint64_t n, char why[LIMITS_SAID_BYTES])
 {
 	pthread_mutex_lock(&accounts.lock);
-	int r = charge(&u->used[kind], account_most(&u->pool->limits, kind), n);
+	uint64_t most = account_most(&u->pool->limits, kind);
+	int r = charge(&u->used[kind], most, n);
+	if (r < 0 && why)
+		limits_say_amount(why, u->pool->name, kind,
+				  &(struct limits_used){most, u->used[kind], n});
 	pthread_mutex_unlock(&accounts.lock);
 	return r;
 }
@@ -305,36 +311,43 @@ static bool rate_take(const struct pool *pool, struct rate *of_pool, struct rate
 	return within;
 }
 
-bool account_request(struct user *u, uint64_t now_ns)
+bool account_request(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES])
 {
 	struct pool *pool = u->pool;
 	pthread_mutex_lock(&accounts.lock);
 	bool within = rate_take(pool, &pool->rates.requests, &u->rates.requests,
 				pool->limits.requests_per_second, NS_A_SECOND, now_ns);
+	if (!within && why)
+		limits_say_requests(why, pool->name, &pool->limits);
 	pthread_mutex_unlock(&accounts.lock);
 	return within;
 }
 
-bool account_lease(struct user *u, uint64_t now_ns, uint64_t *ret_wait_s)
+bool account_lease(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES])
 {
 	struct pool *pool = u->pool;
 	pthread_mutex_lock(&accounts.lock);
 	struct rate *of_pool = &pool->rates.leases, *of_user = &u->rates.leases;
 	bool within = rate_take(pool, of_pool, of_user, pool->limits.leases_per_minute, NS_A_MINUTE,
 				now_ns);
-	if (!within) {
+	if (!within && why) {
 		const struct rate *spent = of_pool->credit == 0 ? of_pool : of_user;
 		uint64_t anew_ns = spent->at_ns + NS_A_MINUTE;
-		*ret_wait_s = (anew_ns - now_ns + NS_A_SECOND - 1) / NS_A_SECOND;
+		limits_say_leases(why, pool->name, &pool->limits,
+				  (anew_ns - now_ns + NS_A_SECOND - 1) / NS_A_SECOND);
 	}
 	pthread_mutex_unlock(&accounts.lock);
 	return within;
 }
 
-int account_hardware(struct user *u, uint32_t n)
+int account_hardware(struct user *u, uint32_t n, char why[LIMITS_SAID_BYTES])
 {
 	pthread_mutex_lock(&accounts.lock);
-	int r = charge(&u->hardware, account_most(&u->pool->limits, ACCOUNT_QUEUES), n);
+	uint64_t most = account_most(&u->pool->limits, ACCOUNT_QUEUES);
+	int r = charge(&u->hardware, most, n);
+	if (r < 0 && why)
+		limits_say_hardware(why, u->pool->name,
+				    &(struct limits_used){most, u->hardware, n});
 	pthread_mutex_unlock(&accounts.lock);
 	return r;
 }

@@ -22,10 +22,10 @@ struct user;
 /*
  * *ret becomes a reference to the user with this uid in the pool. A new pool gets these limits.
  * now_ns: monotonic. Returns 0, -EDQUOT if the pool has as many users as it may, or another
- * negative errno.
+ * negative errno. `why` as with account_charge().
  */
 int user_get(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
-	     uint64_t now_ns);
+	     uint64_t now_ns, char why[LIMITS_SAID_BYTES]);
 
 /* The same for a user that a broker before this one had, however many users the pool may have. */
 int user_again(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
@@ -44,8 +44,11 @@ void account_limits(const struct limits *(*find)(const char *pool, void *data), 
 /* How much of this kind may a user have? */
 uint64_t account_most(const struct limits *l, enum account_kind kind);
 
-/* Returns 0 or -EDQUOT. */
-int account_charge(struct user *u, enum account_kind kind, uint64_t n);
+/*
+ * Returns 0 or -EDQUOT; a pump also what asking the broker returned. With -EDQUOT `why` gets the
+ * sentence, or "" if the broker did not send one. NULL: nobody is told.
+ */
+int account_charge(struct user *u, enum account_kind kind, uint64_t n, char why[LIMITS_SAID_BYTES]);
 void account_release(struct user *u, enum account_kind kind, uint64_t n);
 
 /*
@@ -65,23 +68,24 @@ bool account_is_answered(void);
 bool account_is_closed(void);
 
 /*
- * Counts one request. Returns false if it exceeds the rate of the user, or that of the pool, which
- * is the rate of all users that the pool may have. The rates are remembered for as long as they
- * hold, even if nobody has a reference to the user any more. now_ns: monotonic.
+ * Counts one request. Returns false, with the sentence in `why` (as above), if it exceeds the rate
+ * of the user, or that of the pool, which is the rate of all users that the pool may have. The
+ * rates are remembered for as long as they hold, even if nobody has a reference to the user any
+ * more. now_ns: monotonic.
  */
-bool account_request(struct user *u, uint64_t now_ns);
+bool account_request(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES]);
 
 /*
- * Counts one lease of a hardware queue, by its own rates. If it returns false, *ret_wait_s is the
- * number of seconds until there is one.
+ * Counts one lease of a hardware queue, by its own rates. If it returns false `why` says also how
+ * long it takes until there is one.
  */
-bool account_lease(struct user *u, uint64_t now_ns, uint64_t *ret_wait_s);
+bool account_lease(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES]);
 
 /*
  * Charges the n hardware queues of a lease, of which a user may have as many as queues, from before
  * they are leased until nobody has them any more. Returns 0 or -EDQUOT.
  */
-int account_hardware(struct user *u, uint32_t n);
+int account_hardware(struct user *u, uint32_t n, char why[LIMITS_SAID_BYTES]);
 void account_hardware_release(struct user *u, uint32_t n);
 
 /* Charges those of a lease of the broker before, whatever the limit. */

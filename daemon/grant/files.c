@@ -91,14 +91,14 @@ static struct charge *charge_find(int watch, const struct user *u)
 	return NULL;
 }
 
-static int charge_new(struct user *u, int watch, uint64_t bytes)
+static int charge_new(struct user *u, int watch, uint64_t bytes, char *why)
 {
 	struct charge *c = malloc(sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	int r = account_charge(u, ACCOUNT_FILES, 1);
+	int r = account_charge(u, ACCOUNT_FILES, 1, why);
 	if (r == 0) {
-		r = account_charge(u, ACCOUNT_BYTES, bytes);
+		r = account_charge(u, ACCOUNT_BYTES, bytes, why);
 		if (r < 0)
 			account_release(u, ACCOUNT_FILES, 1);
 	}
@@ -112,11 +112,11 @@ static int charge_new(struct user *u, int watch, uint64_t bytes)
 }
 
 /* Charges a larger part of the file than before. */
-static int charge_grow(struct charge *c, uint64_t bytes)
+static int charge_grow(struct charge *c, uint64_t bytes, char *why)
 {
 	if (bytes <= c->bytes)
 		return 0;
-	int r = account_charge(c->user, ACCOUNT_BYTES, bytes - c->bytes);
+	int r = account_charge(c->user, ACCOUNT_BYTES, bytes - c->bytes, why);
 	if (r == 0)
 		c->bytes = bytes;
 	return r;
@@ -131,13 +131,13 @@ static int watch_get(int fd)
 	return watch < 0 ? -errno : watch;
 }
 
-static int charge_try(struct user *u, int fd, uint64_t bytes)
+static int charge_try(struct user *u, int fd, uint64_t bytes, char *why)
 {
 	pthread_mutex_lock(&files.lock);
 	int watch = watch_get(fd), r = watch;
 	if (watch >= 0) {
 		struct charge *c = charge_find(watch, u);
-		r = c ? charge_grow(c, bytes) : charge_new(u, watch, bytes);
+		r = c ? charge_grow(c, bytes, why) : charge_new(u, watch, bytes, why);
 		if (!charge_find(watch, NULL))
 			inotify_rm_watch(files.inotify, watch);
 	}
@@ -145,31 +145,32 @@ static int charge_try(struct user *u, int fd, uint64_t bytes)
 	return r;
 }
 
-int files_charge(struct user *u, int fd, uint64_t bytes)
+int files_charge(struct user *u, int fd, uint64_t bytes, char why[LIMITS_SAID_BYTES])
 {
-	int r = charge_try(u, fd, bytes);
+	int r = charge_try(u, fd, bytes, why);
 	if ((r == -EDQUOT || r == -ENOSPC) && files_reap())
-		r = charge_try(u, fd, bytes);
+		r = charge_try(u, fd, bytes, why);
 	return r;
 }
 
 /* It is charged before it has any memory. */
-static int file_make(int fd, struct user *u, enum file_kind kind, uint64_t bytes)
+static int file_make(int fd, struct user *u, enum file_kind kind, uint64_t bytes, char *why)
 {
-	int r = files_charge(u, fd, bytes);
+	int r = files_charge(u, fd, bytes, why);
 	if (r < 0)
 		return r;
 	r = kind == FILE_SIDE ? ftruncate(fd, (off_t)bytes) : fallocate(fd, 0, 0, (off_t)bytes);
 	return r < 0 ? -errno : memfd_fix(fd, kind == FILE_RQ);
 }
 
-int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_readonly)
+int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_readonly,
+	      char why[LIMITS_SAID_BYTES])
 {
 	static const char *const names[] = {"zcrxd-cq", "zcrxd-rq", "zcrxd-side"};
 	if (kind >= FILE_KINDS || bytes > FILES_NEW_MAX)
 		return -EINVAL;
 	_cleanup_(fd_closep) int fd = memfd_new(names[kind]);
-	int r = fd < 0 ? fd : file_make(fd, u, kind, bytes);
+	int r = fd < 0 ? fd : file_make(fd, u, kind, bytes, why);
 	int readonly = r < 0 ? r : memfd_readonly(fd);
 	if (readonly < 0)
 		return readonly;
@@ -177,10 +178,10 @@ int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_read
 	return fd_steal(&fd);
 }
 
-int files_account(struct user *u, enum account_kind kind, uint64_t n)
+int files_account(struct user *u, enum account_kind kind, uint64_t n, char why[LIMITS_SAID_BYTES])
 {
-	int r = account_charge(u, kind, n);
-	return r < 0 && files_reap() ? account_charge(u, kind, n) : r;
+	int r = account_charge(u, kind, n, why);
+	return r < 0 && files_reap() ? account_charge(u, kind, n, why) : r;
 }
 
 /* ---- what has gone ---- */

@@ -35,9 +35,9 @@ void files_done(void);
 
 /*
  * Charges a file's bytes. Returns 0, -EDQUOT, -EACCES if zcrxd may not read the file, -ENOSPC if it
- * may watch no more files, or another negative errno.
+ * may watch no more files, or another negative errno. `why` as with account_charge(), also below.
  */
-int files_charge(struct user *u, int fd, uint64_t bytes);
+int files_charge(struct user *u, int fd, uint64_t bytes, char why[LIMITS_SAID_BYTES]);
 
 /* A file of memory that zcrxd makes. Only the refills' can be opened for writing again. */
 enum file_kind {
@@ -51,7 +51,8 @@ enum file_kind {
  * Makes one of a fixed size and charges it. *ret_readonly becomes another descriptor of it, that
  * can only read. Returns the descriptor, or a negative errno; both are the caller's.
  */
-int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_readonly);
+int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_readonly,
+	      char why[LIMITS_SAID_BYTES]);
 
 /* The sentence for -ENOSPC. */
 #define FILES_TOO_MANY                                                                               \
@@ -70,6 +71,6 @@ void files_keep(struct kept *k);
 bool files_reap(void);
 
 /* account_charge(), but reaps what has gone before it refuses. */
-int files_account(struct user *u, enum account_kind kind, uint64_t n);
+int files_account(struct user *u, enum account_kind kind, uint64_t n, char why[LIMITS_SAID_BYTES]);
 
 #endif

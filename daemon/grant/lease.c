@@ -38,22 +38,15 @@ static int say_few(const char *name, uint32_t n, char why[NIC_SENTENCE_BYTES])
 /* Charges the user one lease and its queues, if it may have these. */
 static int charge(const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES])
 {
-	uint64_t wait_s;
-	if (account_hardware(wish->user, wish->n) < 0) {
-		snprintf(why, NIC_SENTENCE_BYTES,
-			 "Your user has as many hardware queues as it may, or would have more "
-			 "(queues= of its class in zcrxd.conf); one that was closed counts until "
-			 "the kernel has let go of it.");
-		return -EDQUOT;
+	char said[LIMITS_SAID_BYTES];
+	int r = account_hardware(wish->user, wish->n, said);
+	if (r == 0 && !account_lease(wish->user, clock_ns(), said)) {
+		account_hardware_release(wish->user, wish->n);
+		r = -EDQUOT;
 	}
-	if (account_lease(wish->user, clock_ns(), &wait_s))
-		return 0;
-	account_hardware_release(wish->user, wish->n);
-	snprintf(why, NIC_SENTENCE_BYTES,
-		 "Your user has leased hardware queues as often as it may in a minute "
-		 "(leases-per-minute= of its class in zcrxd.conf); try again in %" PRIu64 " s.",
-		 wait_s);
-	return -EDQUOT;
+	if (r < 0)
+		snprintf(why, NIC_SENTENCE_BYTES, "%.*s", NIC_SENTENCE_BYTES - 1, said);
+	return r;
 }
 
 /*

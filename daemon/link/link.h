@@ -252,9 +252,10 @@ struct link_holder {
 	char nic[16];
 };
 
+/* To HOLDER: "" is nobody, as far as that can be seen. To what is charged: why it is refused. */
 struct link_text {
 	struct msg_hdr hdr;
-	char text[LINK_TEXT_BYTES]; /* "": nobody, as far as that can be seen */
+	char text[LINK_TEXT_BYTES];
 };
 
 /*
@@ -298,10 +299,10 @@ struct link_have {
 	X(STOP, stop, 3, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)          \
 	X(NEWS, news, 5, link_news, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)             \
 	X(GIVE, give, 6, link_give, link_nothing, 1, 1, 0, BROKER_TELLS, QUICK)             \
-	X(CHARGE, charge, 16, link_amount, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)         \
+	X(CHARGE, charge, 16, link_amount, link_text, 0, 0, 0, PUMP_ASKS, QUICK)            \
 	X(RELEASE, release, 17, link_amount, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)      \
 	X(REQUESTS, requests, 18, link_count, link_count, 0, 0, 0, PUMP_ASKS, QUICK)        \
-	X(FILE, file, 19, link_bytes, link_nothing, 1, 1, 0, PUMP_ASKS, QUICK)              \
+	X(FILE, file, 19, link_bytes, link_text, 1, 1, 0, PUMP_ASKS, QUICK)                 \
 	X(FLIGHT, flight, 20, link_count, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)          \
 	X(LANDED, landed, 21, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)         \
 	X(LOG, log, 22, link_log, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)                 \
@@ -315,7 +316,7 @@ struct link_have {
 	X(KEEP, keep, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)                \
 	X(HAVE, have, 28, link_have, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)              \
 	X(HAVE_FILE, have_file, 29, link_files, link_nothing, 1, 64, 0, PUMP_ASKS, QUICK)   \
-	X(MEMORY, memory, 30, link_memory, link_nothing, 0, 0, 2, PUMP_ASKS, SLOW)          \
+	X(MEMORY, memory, 30, link_memory, link_text, 0, 0, 2, PUMP_ASKS, SLOW)             \
 	X(LEASE, lease, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)         \
 	X(LEASE_END, lease_end, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)        \
 	X(STEER, steer, 34, link_steer, link_steer_reply, 0, 1, 0, PUMP_ASKS, QUICK)        \
@@ -355,6 +356,7 @@ LINK_TABLE(X)
 #undef X
 static_assert(LINK_FILES_MAX == 64, "as the table says");
 static_assert(ACCOUNT_KINDS <= LINK_AMOUNTS, "each kind has an amount");
+static_assert(LIMITS_SAID_BYTES == LINK_TEXT_BYTES, "a sentence fits");
 static_assert(sizeof(union link_any) == MSG_BYTES_MAX, "a message has room in a datagram");
 
 /*

@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/link/link.h"
 
-const uint32_t link_version = 1, link_oldest = 1;
+const uint32_t link_version = 2, link_oldest = 1;

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "daemon/backend/charged.h"
 #include "daemon/grant/attach.h"
-#include "daemon/grant/files.h"
 #include "daemon/grant/holder.h"
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/lease.h"
@@ -73,12 +73,21 @@ static uint32_t wish_judge(struct choice *ch)
 /* Makes the queue. It takes over the lease, or ends it. */
 static uint32_t open_judged(struct choice *ch)
 {
+	struct answer *a = &ch->answer;
 	uint32_t reason;
-	ch->answer.error = queue_new(&ch->queue, ch->client, &ch->wish, &ch->channel, &reason);
+	char why[ATTACH_WHY_BYTES] = "";
+	ch->wish.why = why;
+	int r = queue_new(&ch->queue, ch->client, &ch->wish, &ch->channel, &reason);
+	ch->wish.why = NULL;
 	ch->wish.lease = NULL;
-	if (ch->answer.error == -ENOSPC)
-		answer_say(&ch->answer, FILES_TOO_MANY);
-	return ch->answer.error < 0 ? reason : REASON_NONE;
+	a->error = r;
+	if (r == 0)
+		return REASON_NONE;
+	if (*why)
+		answer_say(a, "%s", why);
+	else if (r == -ENOSPC || r == -EPIPE)
+		(void)charge_refused(r, a);
+	return reason;
 }
 
 /* Says by whom the queue is held, as far as can be seen from here. False: by nobody. */
@@ -163,7 +172,7 @@ static uint32_t lease_refused(int error)
 /* Makes the queue with a backend that needs hardware queues. */
 static uint32_t open_leased_once(struct choice *ch, const struct backend_ops *ops)
 {
-	char why[NIC_SENTENCE_BYTES], refused[ATTACH_WHY_BYTES] = "";
+	char why[NIC_SENTENCE_BYTES];
 	uint32_t ifindex, n;
 	const uint32_t *rxqs;
 	answer_clear(&ch->answer); /* it may be about another backend */
@@ -187,12 +196,8 @@ static uint32_t open_leased_once(struct choice *ch, const struct backend_ops *op
 	const char *nic = lease_name(ch->wish.lease);
 	lease_where(ch->wish.lease, &ifindex, &rxqs, &n);
 	uint32_t rxq = rxqs[n - 1]; /* the one that others hold, if they hold any */
-	ch->wish.why = refused;
 	reason = open_judged(ch);
-	ch->wish.why = NULL;
-	if (reason == REASON_KERNEL && *refused)
-		answer_say(&ch->answer, "%s", refused);
-	else if (reason == REASON_KERNEL)
+	if (reason == REASON_KERNEL && !*ch->answer.text)
 		kernel_refused(ch, nic, rxq);
 	return reason;
 }

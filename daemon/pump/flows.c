@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "daemon/backend/charged.h"
 #include "daemon/pump/socket.h"
 #include "proto/flow_id.h"
 #include "proto/mapping.h"
+#include "proto/reason.h"
 
 #define SLOTS_BYTES (FLOW_ID_INDICES * sizeof(struct flow_slot))
 
@@ -51,7 +53,7 @@ static int slots_grow(struct flow_table *t)
 	if (count > CLIENT_FLOWS_MAX)
 		count = CLIENT_FLOWS_MAX;
 	if (count == t->count)
-		return -EDQUOT;
+		return -EMLINK;
 	if (!t->slots && mapping_own((void **)&t->slots, SLOTS_BYTES) < 0)
 		return -ENOMEM;
 	struct flow_bucket *buckets = calloc(count, sizeof(*buckets));
@@ -125,24 +127,21 @@ struct queue *flow_owner(struct client *c, uint32_t id)
 	return q;
 }
 
-int flow_new(struct flow **ret, struct queue *q, int sock)
+/* Makes what the client was charged for. */
+static int flow_make(struct flow **ret, struct queue *q, int sock)
 {
 	struct client *c = q->client;
-	if (account_charge(c->who.user, ACCOUNT_FLOWS, 1) < 0)
-		return -EDQUOT;
 	struct flow *f = malloc(sizeof(*f));
-	int r = -ENOMEM;
-	if (f) {
-		*f = FLOW_NULL;
-		f->queue = q;
-		f->sock = sock;
-		pthread_mutex_lock(&c->table.lock);
-		r = slot_take(&c->table, f);
-		pthread_mutex_unlock(&c->table.lock);
-	}
+	if (!f)
+		return -ENOMEM;
+	*f = FLOW_NULL;
+	f->queue = q;
+	f->sock = sock;
+	pthread_mutex_lock(&c->table.lock);
+	int r = slot_take(&c->table, f);
+	pthread_mutex_unlock(&c->table.lock);
 	if (r < 0) {
 		free(f);
-		account_release(c->who.user, ACCOUNT_FLOWS, 1);
 		return r;
 	}
 	f->report = report_flow_free(c->report, flow_id_index(f->id));
@@ -150,11 +149,31 @@ int flow_new(struct flow **ret, struct queue *q, int sock)
 	return 0;
 }
 
-int flow_listen(struct flow *f)
+uint32_t flow_new(struct flow **ret, struct queue *q, int sock, struct answer *a)
 {
-	int r = account_charge(f->queue->client->who.user, ACCOUNT_LISTENERS, 1);
+	struct user *user = q->client->who.user;
+	int r = account_charge(user, ACCOUNT_FLOWS, 1, a->text);
+	if (r < 0)
+		return charge_refused(r, a);
+	r = flow_make(ret, q, sock);
+	if (r == 0)
+		return REASON_NONE;
+	account_release(user, ACCOUNT_FLOWS, 1);
+	a->error = r;
+	if (r == -EMLINK)
+		answer_say(
+			a,
+			"A connection to zcrxd has at most %u flows: close some, or connect once "
+			"more for others.",
+			CLIENT_FLOWS_MAX);
+	return REASON_DAEMON_LIMIT;
+}
+
+uint32_t flow_listen(struct flow *f, struct answer *a)
+{
+	int r = account_charge(f->queue->client->who.user, ACCOUNT_LISTENERS, 1, a->text);
 	f->listener = r == 0;
-	return r;
+	return r < 0 ? charge_refused(r, a) : REASON_NONE;
 }
 
 void flows_link(struct flow *f)

@@ -8,13 +8,14 @@
 #define CLIENT_FLOWS_MAX 65535u
 
 /*
- * Makes a flow in state OPENING with a fresh id, charged to the client; it owns sock. Returns 0,
- * -EDQUOT or -ENOMEM (then sock is still the caller's).
+ * Makes a flow in state OPENING with a fresh id, charged to the client; it owns sock. Returns
+ * REASON_NONE, or a reason (proto/reason.h) with the answer filled in; then sock is still the
+ * caller's.
  */
-int flow_new(struct flow **ret, struct queue *q, int sock);
+uint32_t flow_new(struct flow **ret, struct queue *q, int sock, struct answer *a);
 
-/* Makes the flow a listener, and charges it as one. Returns 0 or -EDQUOT. */
-int flow_listen(struct flow *f);
+/* Makes the flow a listener, and charges it as one. Returns the same. */
+uint32_t flow_listen(struct flow *f, struct answer *a);
 
 /* Undoes flow_new(), and drops the socket. */
 void flow_discard(struct flow *f);

@@ -68,15 +68,16 @@ static uint32_t refuse(struct answer *a, int error)
 
 static uint32_t listener_open(struct flow *f, const struct msg_flow_host *m, struct answer *a)
 {
-	int r = flow_listen(f), sock = r < 0 ? r : hosted_listen(m);
+	uint32_t reason = flow_listen(f, a);
+	int sock = reason ? -1 : hosted_listen(m);
 	if (sock < 0) {
 		flow_discard(f);
-		return r < 0 ? REASON_QUOTA : refuse(a, sock);
+		return reason ? reason : refuse(a, sock);
 	}
 	f->sock = sock;
 	flow_identify(f, socket_cookie(f->sock));
 	host_reply(f, a);
-	uint32_t reason = hand_out(f, a);
+	reason = hand_out(f, a);
 	if (reason) {
 		flow_discard(f);
 		return reason;
@@ -173,9 +174,9 @@ static uint64_t host_look(struct queue *q, struct order *o, uint64_t now_ns)
 		return order_finish(q, o, REASON_NO_OBJECT);
 	if (listening && control_open(q) < 0)
 		return order_finish(q, o, REASON_DAEMON_LIMIT);
-	int r = flow_new(&f, q, -1);
-	if (r < 0)
-		return order_finish(q, o, r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT);
+	uint32_t reason = flow_new(&f, q, -1, &o->answer);
+	if (reason)
+		return order_finish(q, o, reason);
 	f->receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY;
 	return listening ? order_finish(q, o, listener_open(f, m, &o->answer))
 			 : connect_start(f, o, now_ns);

@@ -121,11 +121,16 @@ static uint64_t finish(struct client *c, struct opening *o)
 static uint64_t queue_failed(struct client *c, struct opening *o, int error)
 {
 	struct choice *ch = &o->choice;
-	bool limit = error == -EMFILE || error == -EAGAIN;
+	bool limit = error == -EMFILE || error == -EAGAIN || error == -EMLINK;
 	for (uint32_t i = 0; i < ch->answer.nfds; i++)
 		if (ch->answer.fds[i] != ch->channel)
 			fd_close(ch->answer.fds[i]);
 	ch->answer.nfds = 0;
+	if (error == -EMLINK)
+		answer_say(&ch->answer,
+			   "A connection to zcrxd has at most %u queues: close some, or connect "
+			   "once more for others.",
+			   REPORT_QUEUES_MAX);
 	ch->answer.error = error;
 	ch->reason = limit ? REASON_DAEMON_LIMIT : REASON_KERNEL;
 	return finish(c, o);

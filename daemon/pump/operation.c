@@ -6,6 +6,7 @@
 #include "daemon/grant/account.h"
 #include "daemon/pump/control.h"
 #include "daemon/pump/flows.h"
+#include "proto/reason.h"
 
 void operation_cancel(struct flow *f)
 {
@@ -22,10 +23,18 @@ void operation_cancel(struct flow *f)
 	schedule_now(&q->schedule);
 }
 
+/* Makes the flow that the next connection becomes. What is refused is tried again, and not told. */
+static bool has_accepting(struct flow *f)
+{
+	struct answer untold = {.error = 0};
+	return f->accepting || (account_is_answered() &&
+				flow_new(&f->accepting, f->queue, -1, &untold) == REASON_NONE);
+}
+
 void operation_accept(struct flow *f)
 {
 	struct queue *q = f->queue;
-	if (!f->accepting && (!account_is_answered() || flow_new(&f->accepting, q, -1) < 0)) {
+	if (!has_accepting(f)) {
 		q->retry = true;
 		return;
 	}

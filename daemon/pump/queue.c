@@ -42,7 +42,8 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 				   .rq_entries = wish->rq_entries,
 				   .cqe_bytes = wish->ops->cqe_bytes,
 				   .kernel_writes = !wish->ops->private_ring,
-				   .patient = wish->patient};
+				   .patient = wish->patient,
+				   .why = wish->why};
 	int r = loop_init(&q->loop);
 	if (r == 0)
 		r = rings_init(&q->rings, &q->ring, user, &rings);
@@ -51,7 +52,7 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 	if (r < 0)
 		return r;
 	if (needs_side(wish)) {
-		r = side_new(&q->side, &q->ring, user);
+		r = side_new(&q->side, &q->ring, user, wish->why);
 		if (r < 0)
 			return r;
 		q->rings.layout.side_map_bytes = (uint32_t)side_bytes();
@@ -187,6 +188,7 @@ static uint32_t reason_of(int error)
 	case -EMFILE:
 	case -ENFILE:
 	case -ENOSPC:
+	case -EPIPE:
 		return REASON_DAEMON_LIMIT;
 	default:
 		return REASON_KERNEL;
@@ -202,14 +204,14 @@ int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wis
 		lease_end(wish->lease);
 		return -ENOMEM;
 	}
-	if (account_charge(c->who.user, ACCOUNT_QUEUES, 1) < 0) {
-		*ret_reason = REASON_QUOTA;
+	int client_end = -1, r = account_charge(c->who.user, ACCOUNT_QUEUES, 1, wish->why);
+	if (r < 0) {
+		*ret_reason = reason_of(r);
 		lease_end(q->lease);
 		free(q);
-		return -EDQUOT;
+		return r;
 	}
-	int client_end = -1;
-	int r = acquire(q, wish, &client_end);
+	r = acquire(q, wish, &client_end);
 	if (r < 0) {
 		*ret_reason = reason_of(r);
 		fd_close(client_end);
@@ -228,7 +230,7 @@ int queue_show(struct queue *q)
 	struct client *c = q->client;
 	q->report = report_queue_free(c->report);
 	if (!q->report)
-		return -EMFILE;
+		return -EMLINK;
 	q->id = ++c->next_id;
 	TAILQ_INSERT_TAIL(&c->queues, q, link);
 	report_count(&q->report->counters, q->rings.daemon);

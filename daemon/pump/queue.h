@@ -12,7 +12,7 @@ struct queue_wish {
 	uint32_t cq_entries, rq_entries, buffer_bytes;
 	struct lease *lease; /* of a hardware queue, used up in any case; or NULL */
 	int poke;     /* eventfd that wakes the queue's thread; the queue's, once it is made */
-	char *why;    /* room for ATTACH_WHY_BYTES, "" before; or NULL without a lease */
+	char *why;    /* room for ATTACH_WHY_BYTES, "" before: a sentence for an error; or NULL */
 	bool patient; /* it may wait for locked memory: uring.h */
 };
 
@@ -23,7 +23,8 @@ struct queue_wish {
 int queue_new(struct queue **ret, struct client *c, const struct queue_wish *wish, int *ret_channel,
 	      uint32_t *ret_reason);
 
-/* The queue becomes one of the client's, and gets its id. Returns 0 or -EMFILE: then free it. */
+/* The queue becomes one of the client's, and gets its id. Returns 0; or -EMLINK, if the
+ * client has REPORT_QUEUES_MAX: then free it. */
 int queue_show(struct queue *q);
 
 /* The thread that is to run it takes the queue over. Returns 0 or a negative errno. */

@@ -120,14 +120,15 @@ static uint32_t adopt(struct queue *q, struct order *o)
 		return REASON_NO_OBJECT;
 	if (listener && control_open(q) < 0)
 		return REASON_DAEMON_LIMIT;
-	int r = flow_new(&f, q, o->sock);
-	if (r < 0)
-		return r == -EDQUOT ? REASON_QUOTA : REASON_DAEMON_LIMIT;
+	uint32_t reason = flow_new(&f, q, o->sock, &o->answer);
+	if (reason)
+		return reason;
 	o->sock = -1;
 	flow_identify(f, o->cookie);
-	if (listener && flow_listen(f) < 0) {
+	reason = listener ? flow_listen(f, &o->answer) : REASON_NONE;
+	if (reason) {
 		flow_discard(f);
-		return REASON_QUOTA;
+		return reason;
 	}
 	host_reply(f, &o->answer);
 	flow_open(f);

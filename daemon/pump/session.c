@@ -44,7 +44,7 @@ static void descriptors_missed(struct client *c, const struct msg_hdr *request)
 /* One request more within the rate? If not, reading goes on a second later. */
 static bool within_rate(struct client *c)
 {
-	if (account_request(c->who.user, clock_ns()))
+	if (account_request(c->who.user, clock_ns(), NULL))
 		return true;
 	c->retry = true;
 	reply_watch(c, 0);

@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -41,7 +43,7 @@ static int teardown(void **state)
 
 static int try_get(struct user **ret, const char *pool, uid_t uid)
 {
-	return user_get(ret, pool, &limits, uid, now_ns);
+	return user_get(ret, pool, &limits, uid, now_ns, NULL);
 }
 
 static struct user *get_of(const char *pool, uid_t uid)
@@ -63,16 +65,16 @@ static struct user *asked(const char *pool, uid_t uid)
 	struct limits wide = limits;
 	struct user *u = NULL;
 	wide.most_users = 2 * IDLE_USERS;
-	assert_int_equal(user_get(&u, pool, &wide, uid, now_ns), 0);
-	assert_true(account_request(u, now_ns));
+	assert_int_equal(user_get(&u, pool, &wide, uid, now_ns, NULL), 0);
+	assert_true(account_request(u, now_ns, NULL));
 	return u;
 }
 
 /* Each its whole share, beside the other's. */
 static void have_all_at_once(struct user *one, struct user *two)
 {
-	assert_int_equal(account_charge(one, ACCOUNT_FLOWS, LIMIT), 0);
-	assert_int_equal(account_charge(two, ACCOUNT_FLOWS, LIMIT), 0);
+	assert_int_equal(account_charge(one, ACCOUNT_FLOWS, LIMIT, NULL), 0);
+	assert_int_equal(account_charge(two, ACCOUNT_FLOWS, LIMIT, NULL), 0);
 	account_release(one, ACCOUNT_FLOWS, LIMIT);
 	account_release(two, ACCOUNT_FLOWS, LIMIT);
 	user_put(one);
@@ -85,13 +87,13 @@ static void charges_up_to_the_limit_and_not_beyond(void **state)
 	struct user *p = get(ALICE);
 	for (int kind = 0; kind < ACCOUNT_KINDS; kind++) {
 		uint64_t most = account_most(&limits, kind);
-		assert_int_equal(account_charge(p, kind, most + 1), -EDQUOT);
-		assert_int_equal(account_charge(p, kind, UINT64_MAX), -EDQUOT);
-		assert_int_equal(account_charge(p, kind, most - 1), 0);
-		assert_int_equal(account_charge(p, kind, 2), -EDQUOT);
-		assert_int_equal(account_charge(p, kind, 1), 0);
-		assert_int_equal(account_charge(p, kind, 1), -EDQUOT);
-		assert_int_equal(account_charge(p, kind, 0), 0);
+		assert_int_equal(account_charge(p, kind, most + 1, NULL), -EDQUOT);
+		assert_int_equal(account_charge(p, kind, UINT64_MAX, NULL), -EDQUOT);
+		assert_int_equal(account_charge(p, kind, most - 1, NULL), 0);
+		assert_int_equal(account_charge(p, kind, 2, NULL), -EDQUOT);
+		assert_int_equal(account_charge(p, kind, 1, NULL), 0);
+		assert_int_equal(account_charge(p, kind, 1, NULL), -EDQUOT);
+		assert_int_equal(account_charge(p, kind, 0, NULL), 0);
 		account_release(p, kind, most);
 	}
 	user_put(p);
@@ -102,9 +104,9 @@ static void a_user_is_one_however_often_it_connects(void **state)
 	(void)state;
 	struct user *one = get(ALICE), *two = get(ALICE);
 	assert_ptr_equal(one, two);
-	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, LIMIT), 0);
+	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, LIMIT, NULL), 0);
 	user_put(one);
-	assert_int_equal(account_charge(two, ACCOUNT_QUEUES, 1), -EDQUOT);
+	assert_int_equal(account_charge(two, ACCOUNT_QUEUES, 1, NULL), -EDQUOT);
 	account_release(two, ACCOUNT_QUEUES, LIMIT);
 	user_put(two);
 }
@@ -133,9 +135,9 @@ static void classes_do_not_share(void **state)
 	struct user *one = get_of("one", ALICE), *two = get_of("two", ALICE);
 	uint64_t used[ACCOUNT_KINDS];
 	assert_ptr_not_equal(one, two);
-	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, LIMIT), 0);
-	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, 1), -EDQUOT);
-	assert_int_equal(account_charge(two, ACCOUNT_QUEUES, LIMIT - 1), 0);
+	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, LIMIT, NULL), 0);
+	assert_int_equal(account_charge(one, ACCOUNT_QUEUES, 1, NULL), -EDQUOT);
+	assert_int_equal(account_charge(two, ACCOUNT_QUEUES, LIMIT - 1, NULL), 0);
 	assert_int_equal(account_used("one", used), 1);
 	assert_int_equal(used[ACCOUNT_QUEUES], LIMIT);
 	assert_int_equal(account_used("two", used), 1);
@@ -181,15 +183,15 @@ static void the_rate_is_the_users_however_often_it_connects(void **state)
 	(void)state;
 	struct user *one = get(ALICE), *two = get(ALICE), *bob = get(BOB);
 	const uint64_t second = 1000000000;
-	assert_true(account_request(one, 5 * second));
-	assert_true(account_request(two, 5 * second + 1));
-	assert_true(account_request(one, 5 * second - 1)); /* its clock was read before */
-	assert_false(account_request(one, 6 * second - 1));
-	assert_false(account_request(two, 6 * second - 1));
-	assert_true(account_request(bob, 6 * second - 1));
+	assert_true(account_request(one, 5 * second, NULL));
+	assert_true(account_request(two, 5 * second + 1, NULL));
+	assert_true(account_request(one, 5 * second - 1, NULL)); /* its clock was read before */
+	assert_false(account_request(one, 6 * second - 1, NULL));
+	assert_false(account_request(two, 6 * second - 1, NULL));
+	assert_true(account_request(bob, 6 * second - 1, NULL));
 	for (uint64_t i = 0; i < limits.requests_per_second; i++)
-		assert_true(account_request(two, 6 * second));
-	assert_false(account_request(one, 6 * second));
+		assert_true(account_request(two, 6 * second, NULL));
+	assert_false(account_request(one, 6 * second, NULL));
 	user_put(one);
 	user_put(two);
 	user_put(bob);
@@ -203,16 +205,16 @@ static void the_rate_outlives_the_users_last_connection(void **state)
 	now_ns = 20 * second;
 	for (uint64_t i = 0; i < limits.requests_per_second; i++) {
 		struct user *p = get(ALICE);
-		assert_true(account_request(p, now_ns));
+		assert_true(account_request(p, now_ns, NULL));
 		user_put(p);
 	}
 	struct user *p = get(ALICE);
-	assert_false(account_request(p, now_ns + second - 1));
+	assert_false(account_request(p, now_ns + second - 1, NULL));
 	user_put(p);
 	assert_int_equal(account_used("class", used), 0);
 	now_ns += second;
 	p = get(ALICE);
-	assert_true(account_request(p, now_ns));
+	assert_true(account_request(p, now_ns, NULL));
 	user_put(p);
 }
 
@@ -220,14 +222,15 @@ static void the_rate_outlives_the_users_last_connection(void **state)
 static void the_first_minute_of_a_machine_is_one_like_others(void **state)
 {
 	(void)state;
-	uint64_t wait_s = 0, then_ns = now_ns;
+	char why[LIMITS_SAID_BYTES];
+	uint64_t then_ns = now_ns;
 	now_ns = 1;
 	struct user *p = get(ALICE);
-	assert_true(account_request(p, now_ns));
+	assert_true(account_request(p, now_ns, NULL));
 	for (uint64_t i = 0; i < limits.leases_per_minute; i++)
-		assert_true(account_lease(p, now_ns, &wait_s));
-	assert_false(account_lease(p, now_ns, &wait_s));
-	assert_int_equal(wait_s, 60);
+		assert_true(account_lease(p, now_ns, why));
+	assert_false(account_lease(p, now_ns, why));
+	assert_non_null(strstr(why, "try again in 60 s"));
 	user_put(p);
 	now_ns = then_ns;
 }
@@ -236,25 +239,25 @@ static void leases_have_a_rate_that_is_told_and_outlives_users(void **state)
 {
 	(void)state;
 	const uint64_t second = 1000000000;
-	uint64_t wait_s = 0;
+	char why[LIMITS_SAID_BYTES];
 	now_ns += 60 * second;
 	for (uint64_t i = 0; i < limits.leases_per_minute; i++) {
 		struct user *p = get(ALICE);
-		assert_true(account_lease(p, now_ns + i, &wait_s));
+		assert_true(account_lease(p, now_ns + i, why));
 		user_put(p);
 	}
 	struct user *p = get(ALICE), *bob = get(BOB);
-	assert_false(account_lease(p, now_ns + 18 * second, &wait_s));
-	assert_int_equal(wait_s, 42);
-	assert_false(account_lease(p, now_ns + 60 * second - 1, &wait_s));
-	assert_int_equal(wait_s, 1);
-	assert_true(account_request(p, now_ns)); /* requests are counted apart from leases */
-	assert_true(account_lease(bob, now_ns, &wait_s));
+	assert_false(account_lease(p, now_ns + 18 * second, why));
+	assert_non_null(strstr(why, "try again in 42 s"));
+	assert_false(account_lease(p, now_ns + 60 * second - 1, why));
+	assert_non_null(strstr(why, "try again in 1 s"));
+	assert_true(account_request(p, now_ns, NULL)); /* requests are counted apart from leases */
+	assert_true(account_lease(bob, now_ns, why));
 	user_put(p);
 	now_ns += 59 * second;
 	p = get(ALICE);
-	assert_false(account_lease(p, now_ns, &wait_s));
-	assert_true(account_lease(p, now_ns + second, &wait_s));
+	assert_false(account_lease(p, now_ns, why));
+	assert_true(account_lease(p, now_ns + second, why));
 	user_put(p);
 	user_put(bob);
 }
@@ -267,7 +270,7 @@ static void a_class_asks_for_no_more_than_the_users_it_may_have(void **state)
 	now_ns += 1000000000;
 	for (uid_t uid = 5000; uid < 10000; uid++) {
 		struct user *p = get(uid);
-		granted += account_request(p, now_ns);
+		granted += account_request(p, now_ns, NULL);
 		user_put(p);
 	}
 	assert_int_equal(granted, most);
@@ -286,15 +289,15 @@ static void lower_limits_leave_what_is_there(void **state)
 	struct limits few = limits;
 	few.most[ACCOUNT_FLOWS] = 2;
 	few.most[ACCOUNT_BYTES] = 0;
-	assert_int_equal(account_charge(p, ACCOUNT_FLOWS, 4), 0);
-	assert_int_equal(account_charge(p, ACCOUNT_BYTES, 4), 0);
+	assert_int_equal(account_charge(p, ACCOUNT_FLOWS, 4, NULL), 0);
+	assert_int_equal(account_charge(p, ACCOUNT_BYTES, 4, NULL), 0);
 	account_limits(lower, &few);
-	assert_int_equal(account_charge(p, ACCOUNT_FLOWS, 1), -EDQUOT);
-	assert_int_equal(account_charge(p, ACCOUNT_BYTES, 1), -EDQUOT);
-	assert_int_equal(account_charge(p, ACCOUNT_BYTES, 0), 0);
+	assert_int_equal(account_charge(p, ACCOUNT_FLOWS, 1, NULL), -EDQUOT);
+	assert_int_equal(account_charge(p, ACCOUNT_BYTES, 1, NULL), -EDQUOT);
+	assert_int_equal(account_charge(p, ACCOUNT_BYTES, 0, NULL), 0);
 	account_release(p, ACCOUNT_FLOWS, 3);
-	assert_int_equal(account_charge(p, ACCOUNT_FLOWS, 1), 0);
-	assert_int_equal(account_charge(p, ACCOUNT_FLOWS, 1), -EDQUOT);
+	assert_int_equal(account_charge(p, ACCOUNT_FLOWS, 1, NULL), 0);
+	assert_int_equal(account_charge(p, ACCOUNT_FLOWS, 1, NULL), -EDQUOT);
 	account_release(p, ACCOUNT_FLOWS, 2);
 	account_release(p, ACCOUNT_BYTES, 4);
 	user_put(p);
@@ -303,24 +306,56 @@ static void lower_limits_leave_what_is_there(void **state)
 static void *charge_and_release(void *peer)
 {
 	for (int i = 0; i < 20000; i++)
-		if (account_charge(peer, ACCOUNT_FLOWS, 3) == 0)
+		if (account_charge(peer, ACCOUNT_FLOWS, 3, NULL) == 0)
 			account_release(peer, ACCOUNT_FLOWS, 3);
 	return NULL;
+}
+
+/* The class's name is as long as can be. */
+static void a_refusal_says_what_is_to_be_changed(void **state)
+{
+	(void)state;
+	static const char name[] = "a123456789b123456789c123456789d";
+	static const char *const keys[ACCOUNT_KINDS] = {"sessions=",        "queues=", "areas=",
+							"area-bytes=",      "flows=",  "listeners=",
+							"areas= or queues="};
+	char why[LIMITS_SAID_BYTES], numbers[96], place[96];
+	struct user *u;
+	const uint64_t tib = 1ull << 40;
+	struct limits wide = limits;
+	for (int kind = 0; kind < ACCOUNT_FILES; kind++)
+		wide.most[kind] = kind == ACCOUNT_BYTES ? tib : LIMIT;
+	assert_int_equal(user_get(&u, name, &wide, ALICE, now_ns, NULL), 0);
+	for (int kind = 0; kind < ACCOUNT_KINDS; kind++) {
+		uint64_t most = account_most(&wide, kind), used = most - 1, more = most;
+		assert_int_equal(account_charge(u, kind, used, why), 0);
+		assert_int_equal(account_charge(u, kind, more, why), -EDQUOT);
+		snprintf(numbers, sizeof(numbers), "may have %llu ", (unsigned long long)most);
+		assert_non_null(strstr(why, numbers));
+		snprintf(numbers, sizeof(numbers), "has %llu and asked for %llu more. ",
+			 (unsigned long long)used, (unsigned long long)more);
+		assert_non_null(strstr(why, numbers));
+		snprintf(place, sizeof(place), "have %s of [class %s] in zcrxd.conf raised.",
+			 keys[kind], name);
+		assert_string_equal(why + strlen(why) - strlen(place), place);
+		account_release(u, kind, used);
+	}
+	user_put(u);
 }
 
 static void hardware_queues_are_limited_by_queues(void **state)
 {
 	(void)state;
 	struct user *u = get(ALICE);
-	assert_int_equal(account_charge(u, ACCOUNT_QUEUES, LIMIT), 0);
-	assert_int_equal(account_hardware(u, LIMIT + 1), -EDQUOT);
-	assert_int_equal(account_hardware(u, LIMIT - 1), 0);
-	assert_int_equal(account_hardware(u, 2), -EDQUOT);
-	assert_int_equal(account_hardware(u, 1), 0);
+	assert_int_equal(account_charge(u, ACCOUNT_QUEUES, LIMIT, NULL), 0);
+	assert_int_equal(account_hardware(u, LIMIT + 1, NULL), -EDQUOT);
+	assert_int_equal(account_hardware(u, LIMIT - 1, NULL), 0);
+	assert_int_equal(account_hardware(u, 2, NULL), -EDQUOT);
+	assert_int_equal(account_hardware(u, 1, NULL), 0);
 	account_hardware_take(u, 3);
 	account_hardware_release(u, LIMIT);
-	assert_int_equal(account_hardware(u, LIMIT - 3), 0);
-	assert_int_equal(account_hardware(u, 1), -EDQUOT);
+	assert_int_equal(account_hardware(u, LIMIT - 3, NULL), 0);
+	assert_int_equal(account_hardware(u, 1, NULL), -EDQUOT);
 	account_hardware_release(u, LIMIT);
 	account_release(u, ACCOUNT_QUEUES, LIMIT);
 	user_put(u);
@@ -337,7 +372,7 @@ static void threads_may_charge_at_once(void **state)
 				 0);
 	for (size_t i = 0; i < 6; i++)
 		pthread_join(threads[i], NULL);
-	assert_int_equal(account_charge(one, ACCOUNT_FLOWS, LIMIT), 0);
+	assert_int_equal(account_charge(one, ACCOUNT_FLOWS, LIMIT, NULL), 0);
 	account_release(one, ACCOUNT_FLOWS, LIMIT);
 	user_put(one);
 	user_put(two);
@@ -375,6 +410,7 @@ int main(void)
 		CASE(a_class_asks_for_no_more_than_the_users_it_may_have),
 		CASE(lower_limits_leave_what_is_there),
 		CASE(whoever_makes_room_does_not_take_the_class_along),
+		CASE(a_refusal_says_what_is_to_be_changed),
 		CASE(hardware_queues_are_limited_by_queues),
 		CASE(threads_may_charge_at_once),
 	};

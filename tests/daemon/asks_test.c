@@ -15,6 +15,7 @@
 #include "daemon/pump/flows.h"
 #include "daemon/pump/nudge.h"
 #include "daemon/pump/turn.h"
+#include "proto/reason.h"
 #include "tests/daemon/fixture.h"
 
 enum {
@@ -116,7 +117,7 @@ static void a_socket_of_which_nothing_is_received_wakes_once(void **state)
 	int peer, least = 1;
 	struct flow *f;
 	struct epoll_event e;
-	assert_int_equal(flow_new(&f, queue, fixture_tcp(&peer)), 0);
+	assert_int_equal(flow_new(&f, queue, fixture_tcp(&peer), &answer), REASON_NONE);
 	flows_link(f);
 	while (epoll_wait(queue->loop.epoll, &e, 1, 0) == 1)
 		; /* the channel has room */
@@ -146,7 +147,7 @@ static void a_turn_nudges_some_sockets_and_leaves_the_rest_for_later(void **stat
 	int left = 0;
 	struct flow *f;
 	for (int i = 0; i < FLOWS; i++) {
-		assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
+		assert_int_equal(flow_new(&f, queue, dup(sock[1]), &answer), REASON_NONE);
 		flows_link(f);
 		f->state = FLOW_ARMED;
 		nudge_note(f);

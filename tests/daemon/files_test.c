@@ -38,8 +38,8 @@ static int setup(void **state)
 {
 	(void)state;
 	assert_int_equal(files_init(due), 0);
-	assert_int_equal(user_get(&alice, "class", &limits, 1000, 1), 0);
-	assert_int_equal(user_get(&bob, "class", &limits, 1001, 1), 0);
+	assert_int_equal(user_get(&alice, "class", &limits, 1000, 1, NULL), 0);
+	assert_int_equal(user_get(&bob, "class", &limits, 1001, 1, NULL), 0);
 	return 0;
 }
 
@@ -90,7 +90,7 @@ static void a_file_is_charged_until_its_last_descriptor_is_closed(void **state)
 {
 	(void)state;
 	int fd = file_new(PART), again = dup(fd);
-	assert_int_equal(files_charge(alice, fd, PART), 0);
+	assert_int_equal(files_charge(alice, fd, PART, NULL), 0);
 	assert_int_equal(used(ACCOUNT_FILES), 1);
 	close(fd);
 	still_charged(PART);
@@ -105,7 +105,7 @@ static void a_mapping_keeps_it(void **state)
 	int fd = file_new(PART);
 	void *at = mmap(NULL, PART, PROT_READ, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(at, MAP_FAILED);
-	assert_int_equal(files_charge(alice, fd, PART), 0);
+	assert_int_equal(files_charge(alice, fd, PART, NULL), 0);
 	close(fd);
 	still_charged(PART);
 	munmap(at, PART);
@@ -117,7 +117,7 @@ static void another_process_keeps_it(void **state)
 	(void)state;
 	int fd = file_new(PART), ends[2];
 	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(files_charge(alice, fd, PART), 0);
+	assert_int_equal(files_charge(alice, fd, PART, NULL), 0);
 	pid_t child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
@@ -152,7 +152,7 @@ static void in_flight_it_is_kept(void **state)
 			      .cmsg_type = SCM_RIGHTS};
 	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_int_equal(files_charge(alice, fd, PART), 0);
+	assert_int_equal(files_charge(alice, fd, PART, NULL), 0);
 	assert_int_equal(sendmsg(pair[0], &m, 0), 1);
 	close(fd);
 	close(pair[0]);
@@ -167,7 +167,7 @@ static void a_file_is_charged_once(void **state)
 	(void)state;
 	int fd = file_new(LIMIT);
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(files_charge(alice, fd, LIMIT), 0);
+		assert_int_equal(files_charge(alice, fd, LIMIT, NULL), 0);
 	still_charged(LIMIT);
 	assert_int_equal(used(ACCOUNT_FILES), 1);
 	close(fd);
@@ -178,11 +178,11 @@ static void the_largest_part_of_it_counts(void **state)
 {
 	(void)state;
 	int fd = file_new(2 * LIMIT);
-	assert_int_equal(files_charge(alice, fd, PART), 0);
-	assert_int_equal(files_charge(alice, fd, 2 * PART), 0);
-	assert_int_equal(files_charge(alice, fd, PART), 0);
+	assert_int_equal(files_charge(alice, fd, PART, NULL), 0);
+	assert_int_equal(files_charge(alice, fd, 2 * PART, NULL), 0);
+	assert_int_equal(files_charge(alice, fd, PART, NULL), 0);
 	still_charged(2 * PART);
-	assert_int_equal(files_charge(alice, fd, LIMIT + 1), -EDQUOT);
+	assert_int_equal(files_charge(alice, fd, LIMIT + 1, NULL), -EDQUOT);
 	still_charged(2 * PART);
 	close(fd);
 	released();
@@ -192,8 +192,8 @@ static void each_user_of_a_file_is_charged(void **state)
 {
 	(void)state;
 	int fd = file_new(LIMIT);
-	assert_int_equal(files_charge(alice, fd, LIMIT), 0);
-	assert_int_equal(files_charge(bob, fd, PART), 0);
+	assert_int_equal(files_charge(alice, fd, LIMIT, NULL), 0);
+	assert_int_equal(files_charge(bob, fd, PART, NULL), 0);
 	still_charged(LIMIT + PART);
 	close(fd);
 	released();
@@ -204,7 +204,7 @@ static void what_was_let_go_of_is_there_for_the_next_at_once(void **state)
 	(void)state;
 	for (int i = 0; i < 100; i++) {
 		int fd = file_new(LIMIT);
-		assert_int_equal(files_charge(alice, fd, LIMIT), 0);
+		assert_int_equal(files_charge(alice, fd, LIMIT, NULL), 0);
 		close(fd);
 	}
 	released();
@@ -217,15 +217,15 @@ static void what_is_kept_is_not_lent_again(void **state)
 	int fd[2 * AREAS + 1];
 	fd[0] = file_new(LIMIT);
 	fd[1] = file_new(PART);
-	assert_int_equal(files_charge(alice, fd[0], LIMIT), 0);
-	assert_int_equal(files_charge(alice, fd[1], 1), -EDQUOT);
+	assert_int_equal(files_charge(alice, fd[0], LIMIT, NULL), 0);
+	assert_int_equal(files_charge(alice, fd[1], 1, NULL), -EDQUOT);
 	close(fd[0]);
 	close(fd[1]);
 	for (int i = 0; i <= 2 * AREAS; i++) {
 		fd[i] = file_new(PART);
-		assert_int_equal(files_charge(alice, fd[i], 1), i < 2 * AREAS ? 0 : -EDQUOT);
+		assert_int_equal(files_charge(alice, fd[i], 1, NULL), i < 2 * AREAS ? 0 : -EDQUOT);
 	}
-	assert_int_equal(files_charge(bob, fd[2 * AREAS], 1), 0);
+	assert_int_equal(files_charge(bob, fd[2 * AREAS], 1, NULL), 0);
 	for (int i = 0; i <= 2 * AREAS; i++)
 		close(fd[i]);
 	released();
@@ -248,12 +248,12 @@ static void nothing_stays_charged_when_events_are_lost(void **state)
 		 .most_users = 1};
 	struct user *carol;
 	uint64_t all[ACCOUNT_KINDS];
-	assert_int_equal(user_get(&carol, "unlimited", &none, 1002, 1), 0);
+	assert_int_equal(user_get(&carol, "unlimited", &none, 1002, 1, NULL), 0);
 	int kept = file_new(PART);
-	assert_int_equal(files_charge(alice, kept, PART), 0);
+	assert_int_equal(files_charge(alice, kept, PART, NULL), 0);
 	for (unsigned long i = 0; i < queued + 10; i++) {
 		int fd = file_new(0);
-		assert_int_equal(files_charge(carol, fd, 1), 0);
+		assert_int_equal(files_charge(carol, fd, 1, NULL), 0);
 		close(fd);
 	}
 	account_used("unlimited", all);
@@ -277,7 +277,7 @@ static void a_file_that_we_may_not_read_is_refused(void **state)
 		skip();
 	}
 	assert_int_equal(fchmod(fd, 0), 0);
-	assert_int_equal(files_charge(alice, fd, PART), -EACCES);
+	assert_int_equal(files_charge(alice, fd, PART, NULL), -EACCES);
 	still_charged(0);
 	close(fd);
 }
@@ -290,7 +290,7 @@ static void huge_pages_are_files_like_any_other(void **state)
 		print_message("skip: no hugetlbfs here: %s\n", strerror(errno));
 		skip();
 	}
-	assert_int_equal(files_charge(alice, fd, PART), 0);
+	assert_int_equal(files_charge(alice, fd, PART, NULL), 0);
 	close(fd);
 	released();
 }

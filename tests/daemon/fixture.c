@@ -30,6 +30,7 @@ static const struct limits limits = {
 };
 
 struct fake fake;
+struct answer answer;
 static const struct backend_ops ops;
 
 static int fake_open(struct backend **ret, const struct backend_setup *setup)

@@ -32,6 +32,7 @@ struct fake {
 };
 
 extern struct fake fake;
+extern struct answer answer; /* to what is not refused */
 extern struct client client;
 extern struct queue *queue;
 extern int channel, sock[2]; /* the client's ends; sock[1] is to be received */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "daemon/grant/account.h"
 #include "daemon/pump/flows.h"
 #include "proto/flow_id.h"
+#include "proto/reason.h"
 
 enum {
 	FEW = 500, /* so that even many are in the cache */
@@ -35,7 +37,7 @@ static int setup(void **state)
 	client = CLIENT_NULL;
 	queue = (struct queue){.client = &client};
 	assert_int_equal(report_new(&client.report), 0);
-	return user_get(&client.who.user, "test", &limits, getuid(), 1);
+	return user_get(&client.who.user, "test", &limits, getuid(), 1, NULL);
 }
 
 static int teardown(void **state)
@@ -53,7 +55,7 @@ static struct flow *adopt(uint64_t cookie)
 {
 	struct flow *f;
 	assert_false(flows_have(&client, cookie));
-	assert_int_equal(flow_new(&f, &queue, -1), 0);
+	assert_int_equal(flow_new(&f, &queue, -1, &(struct answer){.error = 0}), REASON_NONE);
 	flow_identify(f, cookie);
 	return f;
 }
@@ -109,7 +111,10 @@ static void a_connection_has_as_many_flows_as_there_are_ids(void **state)
 	struct flow *more;
 	for (uint32_t i = 0; i < CLIENT_FLOWS_MAX; i++)
 		flows[i] = adopt(i + 1);
-	assert_int_equal(flow_new(&more, &queue, -1), -EDQUOT);
+	struct answer full = {.error = 0};
+	assert_int_equal(flow_new(&more, &queue, -1, &full), REASON_DAEMON_LIMIT);
+	assert_int_equal(full.error, -EMLINK);
+	assert_non_null(strstr(full.text, "has at most 65535 flows"));
 	for (uint32_t i = 0; i < CLIENT_FLOWS_MAX; i++) {
 		assert_int_not_equal(flows[i]->id, 0);
 		assert_ptr_equal(flow_find(&queue, flows[i]->id), flows[i]);

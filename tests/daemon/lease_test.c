@@ -114,7 +114,7 @@ static int setup(void **state)
 	made_up.changed = made_up.away = true;
 	leases_init(&nic, state_dir);
 	leases_settle();
-	r = user_get(&user, "default", &policy.classes->limits, 0, clock_ns());
+	r = user_get(&user, "default", &policy.classes->limits, 0, clock_ns(), NULL);
 	return r;
 }
 
@@ -204,12 +204,12 @@ static void a_lease_is_charged_its_queues(void **state)
 	nic.linger_seconds = 0;
 	take(&o);
 	assert_int_equal(o.r, 0);
-	assert_int_equal(account_hardware(user, 1), -EDQUOT);
+	assert_int_equal(account_hardware(user, 1, NULL), -EDQUOT);
 	lease_end(o.lease);
-	assert_int_equal(account_hardware(user, 1), 0);
+	assert_int_equal(account_hardware(user, 1, NULL), 0);
 	take(&o);
 	assert_int_equal(o.r, -EDQUOT);
-	assert_non_null(strstr(o.why, "(queues= of its class"));
+	assert_non_null(strstr(o.why, "have queues= of [class default]"));
 	account_hardware_release(user, 1);
 }
 
@@ -229,13 +229,17 @@ static void leases_of_a_user_are_limited(void **state)
 	assert_int_equal(o.r, -EDQUOT);
 	const char *again = strstr(o.why, "try again in ");
 	assert_non_null(again);
-	assert_int_equal(sscanf(again, "try again in %u s.", &wait), 1);
+	assert_int_equal(sscanf(again,
+				"try again in %u s, or have leases-per-minute= of [class default]",
+				&wait),
+			 1);
 	assert_in_range(wait, 1, 60);
 	assert_int_equal(made_up.readied, readied);
 	assert_false(made_up.changed);
 	/* Another user has its own. */
 	struct user *same = user;
-	assert_int_equal(user_get(&user, "default", &policy.classes->limits, 1, clock_ns()), 0);
+	assert_int_equal(user_get(&user, "default", &policy.classes->limits, 1, clock_ns(), NULL),
+			 0);
 	take(&o);
 	assert_int_equal(o.r, 0);
 	lease_end(o.lease);

@@ -13,7 +13,7 @@ static inline struct user *payer_new(const struct limits *limits)
 	int due[2];
 	struct user *u = NULL;
 	assert_int_equal(files_init(due), 0);
-	assert_int_equal(user_get(&u, "payer", limits, 1000, 1), 0);
+	assert_int_equal(user_get(&u, "payer", limits, 1000, 1, NULL), 0);
 	return u;
 }
 

@@ -31,7 +31,7 @@ static int setup(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock), 0);
 	assert_int_equal(uring_init_private(&ring, 256, false, false), 0);
 	payer = payer_new(&limits);
-	assert_int_equal(side_new(&side, &ring, payer), 0);
+	assert_int_equal(side_new(&side, &ring, payer, NULL), 0);
 	return 0;
 }
 

@@ -27,7 +27,7 @@
 static void one_waits(void)
 {
 	struct flow *f;
-	assert_int_equal(flow_new(&f, queue, sock[1]), 0);
+	assert_int_equal(flow_new(&f, queue, sock[1], &answer), REASON_NONE);
 	f->why_copied = "this is a test";
 	flow_open(f);
 	queue_turn(queue);
@@ -81,7 +81,7 @@ static void a_client_that_sleeps_is_woken_to_bury_its_dead(void **state)
 	fake.completion_at = 1;
 	queue_turn(queue);
 	assert_int_equal(queue->scanned, 1);
-	assert_int_equal(flow_new(&f, queue, sock[1]), 0);
+	assert_int_equal(flow_new(&f, queue, sock[1], &answer), REASON_NONE);
 	flows_link(f);
 	ring_store(&queue->rings.client->wake, 1);
 	flow_close(f, false);
@@ -101,7 +101,7 @@ static void sockets_go_on_though_a_wake_up_lies_unread(void **state)
 	struct flow *f;
 	char datagram[512];
 	for (int i = 0; i <= CHANNEL_SOCKETS; i++) {
-		assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
+		assert_int_equal(flow_new(&f, queue, dup(sock[1]), &answer), REASON_NONE);
 		f->state = FLOW_OPENING;
 		flows_link(f);
 		channel_tell(queue, f);
@@ -122,7 +122,7 @@ static void a_queue_that_lost_completions_is_lost_and_closes(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		struct flow *f;
-		assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
+		assert_int_equal(flow_new(&f, queue, dup(sock[1]), &answer), REASON_NONE);
 		flows_link(f);
 		f->state = FLOW_ARMED; /* and its receive has ended, */
 		f->cancelling = i;     /* by a cancellation */
@@ -142,7 +142,7 @@ static void a_queue_closes_though_nobody_hears_of_its_operations(void **state)
 {
 	(void)state;
 	struct flow *f;
-	assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
+	assert_int_equal(flow_new(&f, queue, dup(sock[1]), &answer), REASON_NONE);
 	f->why_copied = "this is a test";
 	fake.buffers = 1;
 	flow_open(f);
@@ -164,8 +164,8 @@ static void what_a_listener_cannot_accept_it_tries_later(void **state)
 	(void)state;
 	struct flow *f;
 	assert_int_equal(control_open(queue), 0);
-	assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
-	assert_int_equal(flow_listen(f), 0);
+	assert_int_equal(flow_new(&f, queue, dup(sock[1]), &answer), REASON_NONE);
+	assert_int_equal(flow_listen(f, &answer), REASON_NONE);
 	flows_link(f);
 	for (int i = 0; i < 2; i++) {
 		f->state = FLOW_ARMED;
@@ -184,7 +184,7 @@ static void an_area_without_memory_is_told_as_that(void **state)
 	static const struct backend_ops copies = {.copies = true};
 	const struct backend_ops *const kinds[] = {&copies, queue->backend->ops};
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(flow_new(&f, queue, dup(sock[1])), 0);
+		assert_int_equal(flow_new(&f, queue, dup(sock[1]), &answer), REASON_NONE);
 		flows_link(f);
 		f->state = FLOW_ARMED;
 		queue->backend->ops = kinds[i];
@@ -200,7 +200,7 @@ static void expect_second_edge(void (*happens)(int peer))
 	struct flow *f;
 	struct epoll_event e = {.events = EPOLLIN | EPOLLET};
 	int peer, epoll = epoll_create1(EPOLL_CLOEXEC);
-	assert_int_equal(flow_new(&f, queue, fixture_tcp(&peer)), 0);
+	assert_int_equal(flow_new(&f, queue, fixture_tcp(&peer), &answer), REASON_NONE);
 	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, f->sock, &e), 0);
 	happens(peer);
 	assert_int_equal(epoll_wait(epoll, &e, 1, 1000), 1);

@@ -142,6 +142,8 @@ def fields_made():
     bodies = {name: body for name, body in re.findall(
         r"^(?:static )?[\w *]*?(\w+)\([^;{]*\)\n\{\n(.*?)^\}", source, re.M | re.S)}
     made = {}
+    amounts = [key.replace("-", "_") for key in re.findall(r'X\(\w+, "([a-z-]+)"', text("policy", "limits.h"))]
+    amounts.append("files")
 
     def add(heading, body):
         found = made.setdefault(heading, {})
@@ -152,7 +154,8 @@ def fields_made():
                     else "boolean" if "new_boolean" in value
                     else "text" if call != "json_object_object_add" else "")
             made.setdefault(of, {})[name] = kind
-        found.update((name, "number") for name in re.findall(r'\[ACCOUNT_\w+\] = "(\w+)"', body))
+        if "limits_name(" in body:
+            found.update((name, "number") for name in amounts)
         for other in re.findall(r"\b(\w+)\(o\b", body):
             if other not in ("add_number", "add_text", "add_cleaned", "add_address") and other in bodies:
                 add(heading, bodies[other])

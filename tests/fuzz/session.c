@@ -329,7 +329,7 @@ static void run_start(struct run *r, struct input *in, const struct limits *limi
 	r->who =
 		(struct client_identity){.pid = getpid(), .uid = getuid(), .class = POLICY_DEFAULT};
 	MUST(r->ended >= 0);
-	MUST(user_get(&r->who.user, POLICY_DEFAULT, limits, r->who.uid, 1) == 0);
+	MUST(user_get(&r->who.user, POLICY_DEFAULT, limits, r->who.uid, 1, NULL) == 0);
 	MUST(client_start(&r->client, pair[1], 1, &r->who, r->ended, NULL) == 0);
 }
 
@@ -360,7 +360,7 @@ static void nothing_charged(struct user *user, const struct limits *limits)
 {
 	for (enum account_kind kind = 0; kind < ACCOUNT_KINDS; kind++) {
 		uint64_t most = account_most(limits, kind);
-		MUST(files_account(user, kind, most) == 0);
+		MUST(files_account(user, kind, most, NULL) == 0);
 		account_release(user, kind, most);
 	}
 	user_put(user);

@@ -42,7 +42,7 @@ bool lone_pump_start(struct lone_pump *l, sd_event *loop)
 	classes_put(classes);
 	p->reader = flight_reader_get(POLICY_DEFAULT, getuid());
 	if (!p->reader ||
-	    user_get(&p->who.user, POLICY_DEFAULT, &l->limits, getuid(), clock_ns()) < 0)
+	    user_get(&p->who.user, POLICY_DEFAULT, &l->limits, getuid(), clock_ns(), NULL) < 0)
 		return false;
 	return !loop || sd_event_add_io(loop, &p->io, p->sock, 0, nothing, NULL) >= 0;
 }

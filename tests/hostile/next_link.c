@@ -5,7 +5,7 @@
  */
 #include "tests/hostile/next.h"
 
-const uint32_t link_version = 2, link_oldest = 1;
+const uint32_t link_version = 3, link_oldest = 1;
 
 uint32_t __real_link_bytes(uint16_t type);
 uint32_t __wrap_link_bytes(uint16_t type);

@@ -39,7 +39,7 @@ int raw_request(struct raw *r, uint16_t type, union msg_any *m, int fd, int fds[
 
 /*
  * The same; it has to be refused for this reason, with its errno and sentence. text: the sentence
- * if it is not the table's.
+ * if it is not the table's, or that of the limit with QUOTA.
  */
 void raw_refused(struct raw *r, uint16_t type, union msg_any m, int fd, uint32_t reason,
 		 const char *text);

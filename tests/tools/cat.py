@@ -360,7 +360,7 @@ class IsRefused(world.Case):
         self.assertRegex(result.stderr.decode(), rf"^zcrx-cat: {sentence}.*\n$")
 
     def test_as_a_user_that_has_enough_connections(self):
-        self.refused("[class default]\nsessions=0\n", "A limit of your user is reached; close something")
+        self.refused("[class default]\nsessions=0\n", "Your user may have 0 connections, has 0 and asked for 1 more. Close one, or have sessions= of")
 
 
 class LosesTheDaemon(world.Case):
