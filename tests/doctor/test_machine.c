@@ -253,7 +253,9 @@ static void holes_of_zcrx_are_to_be_fixed(void **state)
 	assert_contains(about_machine(m, "hole in zcrx")->action,
 			"fixed-in-this-kernel = CVE-2026-43174");
 	assert_int_equal(report_count(&m->diagnosis.machine, VERDICT_FIX), 2);
-	assert_string_equal(m->diagnosis.machine.summary, "machine: can do zero copy (devmem).");
+	assert_string_equal(m->diagnosis.machine.summary,
+			    "machine: can do zero copy (devmem); more waits for what the FIX lines "
+			    "above say.");
 	m->machine->kernel.config[CONFIG_NET_DEVMEM] = TRI_NO;
 	made_up_judge(m);
 	assert_int_equal(m->diagnosis.level, LEVEL_COPY);
@@ -333,7 +335,8 @@ static void rings_that_cannot_be_taken_leave_devmem(void **state)
 		assert_verdict(about_machine(m, "Yama"), VERDICT_FIX);
 		assert_contains(about_machine(m, "Yama")->action, "kernel.yama.ptrace_scope=1");
 		assert_string_equal(m->diagnosis.machine.summary,
-				    "machine: can do zero copy (devmem).");
+				    "machine: can do zero copy (devmem); more waits for what the "
+				    "FIX lines above say.");
 	}
 	m->machine->pumps.ptrace_scope = 1;
 	m->machine->pumps.getfd_err = -EPERM;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void set_driver(struct made_up *m, const char *driver, int probe_err)
@@ -94,6 +95,28 @@ static void virtio_is_unsupported_and_its_settings_do_not_matter(void **state)
 	assert_verdict(about_queues(m, "0-15"), VERDICT_NOTE);
 	assert_summary(m, "eth0: no zero copy; clients get backend=copy.");
 	assert_int_equal(m->diagnosis.level, LEVEL_COPY);
+}
+
+/* What a plan is made of. */
+static void what_keeps_queues_from_being_leased_is_told_apart(void **state)
+{
+	struct made_up *m = *state;
+	struct report r = {0};
+
+	judge_abilities(m->machine, m->nic, &r);
+	assert_int_equal(report_count(&r, VERDICT_NO) + report_count(&r, VERDICT_FIX), 0);
+	m->nic->ethtool.ntuple = (struct feature){.fixed = true};
+	m->nic->link.xdp = 1;
+	judge_abilities(m->machine, m->nic, &r);
+	assert_int_equal(report_count(&r, VERDICT_NO), 1);
+	assert_int_equal(report_count(&r, VERDICT_FIX), 1);
+	free(r.findings);
+	r = (struct report){0};
+	set_driver(m, "virtio_net", -EPERM);
+	judge_abilities(m->machine, m->nic, &r);
+	assert_int_equal(r.n, 1);
+	assert_verdict(&r.findings[0], VERDICT_NO);
+	free(r.findings);
 }
 
 static void an_unlisted_driver_is_not_called_ready(void **state)
@@ -414,6 +437,7 @@ int main(void)
 		TEST(the_probe_beats_the_driver_table),
 		TEST(before_6_16_a_probe_that_got_through_proves_nothing),
 		TEST(virtio_is_unsupported_and_its_settings_do_not_matter),
+		TEST(what_keeps_queues_from_being_leased_is_told_apart),
 		TEST(an_unlisted_driver_is_not_called_ready),
 		TEST(a_driver_that_cannot_be_named_is_unknown),
 		TEST(header_split_off_is_left_to_the_daemon),

@@ -239,6 +239,15 @@ class Others(world.Case):
             self.assertEqual(result.returncode, 0, arguments)
             self.assertIn(b"usage: zcrxctl", result.stdout)
 
+    def test_a_plan_for_what_has_no_queues_says_so(self):
+        plan = self.run_tool(CTL, "plan", "lo", "0")
+        self.assertEqual((plan.returncode, plan.stdout), (1, b""))
+        self.assertRegex(plan.stderr, rb"\Alo: driver loopback: loopback has no hardware queues -> name a physical NIC.*\n"
+                                      rb"zcrxctl: zcrxd cannot lease queues of lo\n\Z")
+        plan = self.run_tool(CTL, "plan", "nosuch", "0")
+        self.assertEqual((plan.returncode, plan.stdout), (2, b""))
+        self.assertEqual(plan.stderr, b"zcrxctl: there is no interface nosuch\n")
+
     def test_doctor(self):
         table = self.run_tool(CTL, "doctor")
         self.assertIn(table.returncode, (0, 1, 2), table.stderr)

@@ -9,8 +9,10 @@
 #include "nic/plan.h"
 #include "nic/restore.h"
 #include "policy/config.h"
+#include "tools/doctor/doctor.h"
 
 enum {
+	EXIT_LACKS = 1,
 	EXIT_WRONG_USAGE = 2
 };
 
@@ -24,9 +26,12 @@ static void plan_usage(FILE *out)
 	fputs("usage: zcrxctl plan NIC QUEUES\n"
 	      "\n"
 	      "Says what zcrxd would change of the interface if [nic NIC] of zcrxd.conf said\n"
-	      "queues=QUEUES (such as 4-7,9), and whom that disturbs. Changes nothing.\n"
+	      "queues=QUEUES (such as 4-7,9), and whom that disturbs. Changes nothing. If its\n"
+	      "driver or its settings do not let zcrxd lease queues, says that instead.\n"
 	      "\n"
-	      "  -h, --help   print this\n",
+	      "  -h, --help   print this\n"
+	      "\n"
+	      "exit status: 0 told; 1 the interface lacks something; 2 wrong usage, no interface\n",
 	      out);
 }
 
@@ -66,11 +71,17 @@ int plan_main(int argc, char **argv)
 			argv[optind + 1]);
 		return EXIT_WRONG_USAGE;
 	}
-	r = nic_plan(argv[optind], &queues, show);
+	r = doctor_lacks(argv[optind], show);
+	if (r == 0)
+		r = nic_plan(argv[optind], &queues, show);
 	nic_queues_done(&queues);
-	if (r < 0)
+	if (r == -ENODEV)
 		fprintf(stderr, "zcrxctl: there is no interface %s\n", argv[optind]);
-	return r < 0 ? EXIT_WRONG_USAGE : 0;
+	else if (r < 0)
+		fprintf(stderr, "zcrxctl: %s: %s\n", argv[optind], strerrordesc_np(-r));
+	else if (r > 0)
+		fprintf(stderr, "zcrxctl: zcrxd cannot lease queues of %s\n", argv[optind]);
+	return r < 0 ? EXIT_WRONG_USAGE : r > 0 ? EXIT_LACKS : 0;
 }
 
 static int restore_one(const char *dir, const char *nic)

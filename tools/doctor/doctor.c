@@ -179,6 +179,52 @@ static int diagnose(char *const *names, const char *config, bool json)
 	return r;
 }
 
+/* Does the finding keep queues from being leased, or may it? */
+static bool is_in_the_way(const struct finding *f)
+{
+	return f->verdict == VERDICT_NO || f->verdict == VERDICT_FIX ||
+	       (f->verdict == VERDICT_HINT && !strcmp(f->subject, "driver"));
+}
+
+static void lacks_say(const struct report *r, nic_say say)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct finding *f = &r->findings[i];
+		char line[700];
+
+		if (!is_in_the_way(f))
+			continue;
+		snprintf(line, sizeof(line), "%s: %s %s: %s -> %s", r->name, f->subject, f->value,
+			 f->text, f->action);
+		say(true, line);
+	}
+}
+
+int doctor_lacks(const char *nic, nic_say say)
+{
+	struct machine_facts machine = {.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE)};
+	struct nic_facts facts = {0};
+	struct link_facts *links = NULL;
+	struct report r = {0};
+	unsigned n = 0;
+	int result = links_gather(&links, &n);
+	const struct link_facts *link = result == 0 ? link_of_name(links, n, nic) : NULL;
+
+	if (link) {
+		nic_gather(&facts, link);
+		kernel_gather(&machine.kernel);
+		judge_abilities(&machine, &facts, &r);
+		lacks_say(&r, say);
+		result = r.no_memory ? -ENOMEM : (int)report_count(&r, VERDICT_NO);
+	} else if (result == 0) {
+		result = -ENODEV;
+	}
+	free(r.findings);
+	nic_done(&facts);
+	free(links);
+	return result;
+}
+
 int doctor_main(int argc, char **argv)
 {
 	static const struct option options[] = {

@@ -90,6 +90,7 @@ static void machine_summary(const struct facts *facts, struct report *r)
 {
 	uint32_t can = (machine_can_zcrx(&facts->machine) ? BACKEND_BIT_ZCRX : 0) |
 		       (machine_can_devmem(&facts->machine) ? BACKEND_BIT_DEVMEM : 0);
+	unsigned fix = report_count(r, VERDICT_FIX);
 	char names[TEXT_SIZE];
 
 	backend_names(can, ", ", names, sizeof(names));
@@ -105,7 +106,8 @@ static void machine_summary(const struct facts *facts, struct report *r)
 			 "machine: no zero copy until the FIX lines above are done; clients get "
 			 "backend=copy.");
 	else
-		snprintf(r->summary, sizeof(r->summary), "machine: can do zero copy (%s).", names);
+		snprintf(r->summary, sizeof(r->summary), "machine: can do zero copy (%s)%s.", names,
+			 fix ? "; more waits for what the FIX lines above say" : "");
 }
 
 int judge(const struct facts *facts, struct diagnosis *ret)

@@ -24,6 +24,11 @@ void judge_limits(const struct limit_facts *l, struct report *r);
 void judge_pumps(const struct machine_facts *m, struct report *r);
 void judge_nic(const struct machine_facts *m, const struct nic_facts *nic,
 	       const struct report *machine, struct report *r);
+/*
+ * Judges whether the NIC's driver, then its settings, let queues of it be leased at all, whatever
+ * the rest of the machine.
+ */
+void judge_abilities(const struct machine_facts *m, const struct nic_facts *nic, struct report *r);
 /* Judges the settings of a NIC that decide whether and how a queue of it can be leased. */
 void judge_settings(const struct machine_facts *m, const struct nic_facts *nic, struct report *r);
 

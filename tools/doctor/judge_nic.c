@@ -218,6 +218,21 @@ static void nic_summary(const struct report *machine, const struct tally *t, enu
 			 r->name, reasons + strlen(", "));
 }
 
+void judge_abilities(const struct machine_facts *m, const struct nic_facts *nic, struct report *r)
+{
+	enum tri provider = TRI_NO;
+
+	memcpy(r->name, nic->link.name, sizeof(r->name));
+	if (nic->link.bus_device[0])
+		provider = judge_driver(m, nic, r);
+	else
+		judge_virtual(nic, r);
+	if (provider == TRI_NO)
+		return;
+	judge_link(&nic->link, r);
+	judge_settings(m, nic, r);
+}
+
 void judge_nic(const struct machine_facts *m, const struct nic_facts *nic,
 	       const struct report *machine, struct report *r)
 {
