@@ -52,7 +52,11 @@ static int check_stale_once(const struct sockaddr_un *sa, int type, int ms)
 static int check_stale(const struct sockaddr_un *sa, int type)
 {
 	int64_t until = clock_until(ORPHAN_MS);
-	int left = ORPHAN_MS, pause_ms = PAUSE_MS, r;
+	int left = ORPHAN_MS, pause_ms = PAUSE_MS, r = check_stale_once(sa, type, 0);
+	if (r != -EADDRINUSE)
+		return r;
+	log_info("%s: another process listens here; zcrxd waits %d s for its end", sa->sun_path,
+		 ORPHAN_MS / 1000);
 	while ((r = check_stale_once(sa, type, left)) == -EADDRINUSE &&
 	       (left = clock_left(until)) > 0) {
 		poll(NULL, 0, pause_ms < left ? pause_ms : left);

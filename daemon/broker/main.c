@@ -23,6 +23,7 @@
 #include "daemon/grant/leases.h"
 #include "policy/config_check.h"
 #include "policy/config_file.h"
+#include "policy/config_nics.h"
 #include "policy/sections.h"
 
 struct options {
@@ -237,6 +238,11 @@ static int start(struct config *config, const struct options *options)
 	return r;
 }
 
+static void warn(const char *line)
+{
+	log_warn("%s", line);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {.argv = argv};
@@ -250,6 +256,8 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	log_init(options.verbose);
 	r = configure(&config, &options);
+	if (r == 0)
+		config_nics_compare(&config, options.config ? options.config : CONFIG_PATH, warn);
 	bool is_mistaken = r == -EINVAL || r == -ENOENT || r == -EISDIR || r == -EACCES ||
 			   r == -ENOTDIR || r == -ELOOP || r == -ENAMETOOLONG;
 	if (r == 0 && options.check)

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import socket
+import subprocess
 import threading
 import time
 import unittest
@@ -194,6 +195,26 @@ class Sockets(Case):
         web = self.daemon.connect(self, "web")
         self.refused("BACKEND", client.Queue, web, client.Area(web, PAGE),
                      backend=constants["MSG_BACKEND_ZCRX"])
+
+
+class Starts(Case):
+    def test_a_nic_that_is_not_there_is_told_with_its_line(self):
+        said = f"/conf:{len(TWO.splitlines()) + 6}: [nic zc9]: there is no such interface now; there are lo"
+        daemon = Daemon(self, TWO + "[nic zc9]\nqueues=1\n")
+        self.assertIn(said, daemon.said())
+        check = subprocess.run([*daemon.command, "--check"], check=True, capture_output=True, text=True,
+                               timeout=world.PATIENCE)
+        self.assertIn(said, check.stderr)
+
+    def test_a_second_one_says_for_what_it_waits(self):
+        daemon = Daemon(self)
+        second = subprocess.run([world.ZCRXD, "-c", daemon.path("conf")], check=False, capture_output=True, text=True,
+                                timeout=world.PATIENCE)
+        self.assertEqual(second.returncode, 1)
+        self.assertEqual(second.stderr.splitlines(),
+                         [f"zcrxd: {daemon.socket}: another process listens here; zcrxd waits 5 s for its end",
+                          f"zcrxd: {daemon.socket}: another zcrxd listens here, or systemd for one; stop it or choose "
+                          "another path"])
 
 
 class Leases(Case):
