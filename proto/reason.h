@@ -42,7 +42,7 @@
 	X(UNPLACEABLE, 29, EIO, "Part of the stream can be placed neither in the dma-buf nor beside it; switch the NIC's GRO off, or use a memfd.") \
 	X(DENIED, 30, EPERM, "Your class does not allow this; the administrator says in zcrxd.conf what it may do.") \
 	X(LOCAL, 31, ECONNABORTED, "The socket was shut down or destroyed on this machine; the peer did not end the stream.") \
-	X(AREA_MEMORY, 32, ENOMEM, "The area's memory could not be written to: the machine or a limit has none left, or it was punched out.") \
+	X(AREA_MEMORY, 32, ENOMEM, "The area's memory could not be written to: the client has never touched it, or has punched it out, or the machine or a limit has none left.") \
 	X(INTRUDER, 33, EIO, "Packets that are not the client's are led to the leased hardware queue; open the queue again.")
 /* clang-format on */
 

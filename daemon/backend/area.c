@@ -15,6 +15,7 @@
 #include "base/size.h"
 #include "daemon/backend/charged.h"
 #include "daemon/common/answer.h"
+#include "daemon/common/present.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/files.h"
 #include "daemon/grant/udmabuf.h"
@@ -166,6 +167,8 @@ static uint32_t keep_dmabuf(struct area *area, int fd, struct answer *a)
 static uint32_t make_udmabuf(struct area *area, int fd, struct answer *a)
 {
 	int dmabuf = udmabuf_new(fd, area->bytes);
+	if (dmabuf == -EFAULT)
+		return REASON_AREA_MEMORY;
 	if (dmabuf < 0) {
 		a->error = dmabuf;
 		answer_say(a, "zcrxd can make no udmabuf of this length: see zcrxd.conf(5) for "
@@ -198,6 +201,9 @@ static uint32_t area_make(struct area *area, int fd, uint32_t kind, struct answe
 	if (kind == MSG_AREA_DMABUF)
 		return keep_dmabuf(area, dup_dmabuf(fd), a);
 	if (!area->base)
+		return REASON_DAEMON_LIMIT;
+	a->error = present_only(area->base, area->bytes);
+	if (a->error)
 		return REASON_DAEMON_LIMIT;
 	return kind == MSG_AREA_UDMABUF ? make_udmabuf(area, fd, a) : REASON_NONE;
 }

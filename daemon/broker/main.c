@@ -18,6 +18,7 @@
 #include "daemon/broker/reload.h"
 #include "daemon/broker/upgrade.h"
 #include "daemon/common/log.h"
+#include "daemon/common/present.h"
 #include "daemon/common/version.h"
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/leases.h"
@@ -230,6 +231,9 @@ static int start(struct config *config, const struct options *options)
 	int r = kernel_check(config->fixed_holes);
 	if (r < 0)
 		return r;
+	if (present_init() == -EOPNOTSUPP) /* so it is to pumps and hands */
+		log_warn("userfaultfd is refused to zcrxd: memory of areas that clients never "
+			 "touched counts for zcrxd's cgroup");
 	sd_event *event = NULL;
 	r = sd_event_new(&event);
 	if (r >= 0)

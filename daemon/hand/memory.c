@@ -5,10 +5,13 @@
 #include <fcntl.h>
 #include <linux/udmabuf.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
+#include "daemon/common/present.h"
 #include "daemon/hand/take.h"
 #include "daemon/hand/work.h"
 #include "nic/bind.h"
+#include "proto/mapping.h"
 #include "proto/wire.h"
 
 /* Ends at the first that is not a memfd, or that the broker refuses. */
@@ -30,6 +33,28 @@ int work_files(const struct hand_files *f, struct hand_reply *reply)
 	return -1;
 }
 
+int work_map(void **ret, int memfd, uint64_t bytes)
+{
+	int r = present_init();
+	if (r < 0 && r != -EOPNOTSUPP)
+		return r;
+	r = mapping_new(ret, memfd, bytes, PROT_READ | PROT_WRITE, MAP_NORESERVE);
+	return r < 0 ? r : present_only(*ret, bytes);
+}
+
+/*
+ * Has somebody touched all of it? Else making the dma-buf would make what is missing, and zcrxd's
+ * cgroup would pay. What is punched out between this look and that is made.
+ */
+static int whole_check(int memfd, uint64_t bytes)
+{
+	void *at = NULL;
+	int r = work_map(&at, memfd, bytes);
+	if (r == 0 && present_is())
+		r = madvise(at, bytes, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
+	return r;
+}
+
 /* The bytes become memory that cannot be swapped out: so the memfd is shown, and charged, before.
  */
 int work_udmabuf(const struct hand_udmabuf *u, struct hand_reply *reply)
@@ -43,6 +68,11 @@ int work_udmabuf(const struct hand_udmabuf *u, struct hand_reply *reply)
 		work_show(reply, fds, 1);
 	if (reply->fault != HAND_DONE)
 		return -1;
+	int r = whole_check(fds[0], u->bytes);
+	if (r < 0) {
+		work_over(reply, r);
+		return -1;
+	}
 	struct udmabuf_create create = {.memfd = (uint32_t)fds[0],
 					.flags = UDMABUF_FLAGS_CLOEXEC,
 					.size = u->bytes};

@@ -22,6 +22,12 @@ int work_link(const struct hand_link *l, struct hand_reply *reply);
  */
 void work_show(struct hand_reply *reply, const int *fds, uint32_t nfds);
 
+/*
+ * Maps an area's memfd so that no page of it is made by what is done with the mapping (present.h).
+ * It stays mapped until the process ends. Returns 0 or a negative errno.
+ */
+int work_map(void **ret, int memfd, uint64_t bytes);
+
 /* Fills in *reply for a job that the kernel has carried out (error 0) or refused (negative errno).
  */
 void work_over(struct hand_reply *reply, int error);

@@ -76,8 +76,7 @@ static int memory_map(struct memory *ret, int refills, int area, const struct ha
 	if (r == 0 && z->is_dmabuf)
 		ret->dmabuf = area;
 	else if (r == 0)
-		r = mapping_new(&ret->area, area, z->area_bytes, PROT_READ | PROT_WRITE,
-				MAP_NORESERVE);
+		r = work_map(&ret->area, area, z->area_bytes);
 	return r;
 }
 

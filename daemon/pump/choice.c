@@ -197,6 +197,8 @@ static uint32_t open_leased_once(struct choice *ch, const struct backend_ops *op
 	lease_where(ch->wish.lease, &ifindex, &rxqs, &n);
 	uint32_t rxq = rxqs[n - 1]; /* the one that others hold, if they hold any */
 	reason = open_judged(ch);
+	if (reason == REASON_KERNEL && ch->answer.error == -EFAULT)
+		return REASON_AREA_MEMORY;
 	if (reason == REASON_KERNEL && !*ch->answer.text)
 		kernel_refused(ch, nic, rxq);
 	return reason;

@@ -13,6 +13,7 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -71,7 +72,8 @@ static const struct allowed list[] = {
 	{CALL1(fcntl, IS32(1, F_GET_SEALS))},
 	{CALL1(fcntl, IS32(1, F_ADD_SEALS))},
 	{CALL1(ioctl, IS32(1, FIONREAD))},
-	{CALL1(ioctl, IS32(1, TIOCOUTQ))}, /* how much of its messages was not read yet */
+	{CALL1(ioctl, IS32(1, TIOCOUTQ))},        /* how much of its messages was not read yet */
+	{CALL1(ioctl, IS32(1, UFFDIO_REGISTER))}, /* the mapping of an area */
 	/* The next broker's link takes the place of the last one's. */
 	{CALL1(dup3, IS32(1, START_LINK))},
 	{CALL1(dup3, IS32(1, START_NEXT))},

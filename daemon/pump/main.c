@@ -23,6 +23,7 @@
 #include "base/fd.h"
 #include "daemon/ask/ask.h"
 #include "daemon/common/log.h"
+#include "daemon/common/present.h"
 #include "daemon/common/report.h"
 #include "daemon/grant/log_client.h"
 #include "daemon/link/start.h"
@@ -199,6 +200,8 @@ static int begin(struct pump *p)
 	if (r == 0 && (p->ended < 0 || p->flights < 0))
 		r = -EMFILE;
 	if (r == 0)
+		r = present_init();
+	if (r == 0 || r == -EOPNOTSUPP) /* zcrxd has said so when it started */
 		r = enclose();
 	if (r == 0)
 		r = report_open(&p->report, START_REPORT, true);

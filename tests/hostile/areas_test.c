@@ -224,16 +224,52 @@ static void an_area_cannot_shrink_under_the_daemon(void **state)
 	raw_queue_drop(&q);
 }
 
-/* If the daemon filled areas, a client that touches nothing could use up the memory of its cgroup.
- */
+static void no_memory(const struct raw_queue *q)
+{
+	assert_int_equal(fallocate(q->area_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+				   (off_t)q->area_bytes),
+			 0);
+}
+
+/* If the daemon filled areas, or had the kernel do it, a client that touches nothing could use up
+ * the memory of its cgroup. */
 static void the_daemon_fills_no_area(void **state)
 {
 	(void)state;
 	struct raw_queue q;
 	struct stat st;
 	raw_queue_open(&q, &r, 16 * MIB, 0, 0);
+	no_memory(&q);
+	int pair[2];
+	harness_pair(pair);
+	uint32_t flow = raw_adopt(&q, pair[1], 0);
+	assert_int_equal(send(pair[0], "x", 1, MSG_NOSIGNAL), 1);
+	assert_int_equal(raw_closed(&q, flow), -EFAULT);
 	assert_int_equal(fstat(q.area_fd, &st), 0);
 	assert_int_equal(st.st_blocks, 0);
+	close(pair[0]);
+	close(pair[1]);
+	raw_queue_drop(&q);
+}
+
+/* What exists goes on, in the same area. */
+static void only_a_missing_page_ends_a_stream(void **state)
+{
+	(void)state;
+	struct raw_queue q;
+	int pair[2];
+	raw_queue_open(&q, &r, 16 * MIB, 0, 0);
+	no_memory(&q);
+	raw_touch(q.area_fd, 0, 16 * MIB);
+	harness_pair(pair);
+	uint32_t flow = raw_adopt(&q, pair[1], 0);
+	struct harness_sender *s = harness_send(pair[0], 6, 1 << 20, HARNESS_STAY);
+	raw_stream(&q, flow, 6, 0, 1 << 20);
+	assert_int_equal(harness_send_wait(s), 0);
+	no_memory(&q);
+	assert_int_equal(send(pair[0], "x", 1, MSG_NOSIGNAL), 1);
+	assert_int_equal(raw_closed(&q, flow), -EFAULT);
+	close(pair[1]);
 	raw_queue_drop(&q);
 }
 
@@ -427,6 +463,7 @@ int main(void)
 		CASE(the_daemons_own_files_are_refused),
 		CASE(an_area_cannot_shrink_under_the_daemon),
 		CASE(the_daemon_fills_no_area),
+		CASE(only_a_missing_page_ends_a_stream),
 		CASE(one_file_may_be_many_areas),
 		CASE(an_area_in_use_stays),
 		CASE(queues_of_impossible_sizes_are_refused),

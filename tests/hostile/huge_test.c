@@ -77,6 +77,8 @@ static void bytes_beyond_4_gib_lie_where_the_completion_says(void **state)
 	uint64_t highest = 0;
 	int pair[2];
 	raw_queue_open(&q, &r, BUFFERS * GIB, GIB, 0);
+	for (uint64_t i = 0; i < BUFFERS; i++)
+		raw_touch(q.area_fd, i * GIB, BYTES);
 	harness_pair(pair);
 	uint32_t flow = raw_adopt(&q, pair[1], 0);
 	for (uint64_t i = 0; i < BUFFERS; i++) {

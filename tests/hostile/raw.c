@@ -145,6 +145,11 @@ int raw_memfd(size_t bytes)
 	return fd;
 }
 
+void raw_touch(int fd, uint64_t off, uint64_t bytes)
+{
+	assert_int_equal(fallocate(fd, 0, (off_t)off, (off_t)bytes), 0);
+}
+
 uint32_t raw_area_add(struct raw *r, int fd, uint64_t bytes)
 {
 	union msg_any m = {.area_add = {.kind = MSG_AREA_MEMFD, .length = bytes}};
@@ -175,6 +180,8 @@ void raw_queue_wish(struct raw_queue *q, struct raw *r, size_t area_bytes,
 	int fds[MSG_FDS_MAX];
 	*q = (struct raw_queue){.r = r, .area_bytes = area_bytes};
 	q->area_fd = raw_memfd(area_bytes);
+	if (area_bytes <= RAW_TOUCHED_MAX)
+		raw_touch(q->area_fd, 0, area_bytes);
 	q->area_id = raw_area_add(r, q->area_fd, area_bytes);
 	union msg_any m = {.queue_open = wish};
 	m.queue_open.area_id = q->area_id;

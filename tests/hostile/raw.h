@@ -49,6 +49,8 @@ void raw_is_refusal(const union msg_any *m, uint16_t type, uint32_t serial, uint
 
 /* A sealed memfd of so many bytes, as areas have to be. */
 int raw_memfd(size_t bytes);
+/* Has the memory of a part of it made, on this process's account. */
+void raw_touch(int fd, uint64_t off, uint64_t bytes);
 /* Adds an area from any descriptor; returns its id. */
 uint32_t raw_area_add(struct raw *r, int fd, uint64_t bytes);
 
@@ -62,6 +64,9 @@ struct raw_queue {
 	struct msg_rings at;
 	uint32_t head, refills, kicked;
 };
+
+/* A queue's area is touched up to this size. */
+#define RAW_TOUCHED_MAX (1ull << 30)
 
 /* buffer_bytes and cq_entries: 0 for the daemon's choice. */
 void raw_queue_open(struct raw_queue *q, struct raw *r, size_t area_bytes, uint32_t buffer_bytes,

@@ -289,6 +289,7 @@ static void replies_that_grant_are_clean(void **state)
 	assert_int_equal(m.hello_reply.pad, 0);
 	is_padded(m.hello_reply.server, sizeof(m.hello_reply.server));
 	int fd = raw_memfd(BUFFERS * page), fds[MSG_FDS_MAX];
+	raw_touch(fd, 0, BUFFERS * page);
 	uint32_t area = raw_area_add(&other, fd, BUFFERS * page);
 	m = (union msg_any){.queue_open = {.area_id = area}};
 	assert_int_equal(raw_request(&other, MSG_QUEUE_OPEN, &m, -1, fds), 0);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "daemon/common/present.h"
 #include "daemon/common/uring.h"
 #include "daemon/pump/socket.h"
 #include "proto/addr.h"
@@ -71,6 +72,10 @@ static void memory(void)
 	struct stat st;
 	check(mapping_new(&map, FD_MEMFD, BUFFER_BYTES, PROT_READ | PROT_WRITE, 0) == 0,
 	      "mapping a memfd");
+	check(map && present_only(map, BUFFER_BYTES) == 0, "an area in which no page is made");
+	check(send(pair[0], "x", 1, 0) == 1 && recv(pair[1], map, 1, MSG_DONTWAIT) < 0 &&
+		      errno == EFAULT,
+	      "a page that is missing is not made");
 	check(fd_stat(FD_MEMFD, &st) == 0, "fstat");
 	check(fcntl(FD_MEMFD, F_ADD_SEALS, F_SEAL_SHRINK) == 0 &&
 		      fcntl(FD_MEMFD, F_GET_SEALS) == F_SEAL_SHRINK,

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/common/present.h"
 #include "daemon/common/uring.h"
 #include "daemon/link/link.h"
 #include "daemon/link/start.h"
@@ -220,6 +221,7 @@ static bool pump_can_work(const struct world *w)
 		if (!allowed_prepare())
 			err(2, "a connection");
 		alarm(LIMIT_S);
+		must(present_init(), "a userfaultfd");
 		layers_enter(WHOLE, &s);
 		(void)!write(said_ring[1], &s.queue.ring_fd, sizeof(int));
 		(void)!read(go[0], &c, 1);

@@ -61,6 +61,7 @@ static int processes(void)
 static void queue_ask(struct taken *t)
 {
 	int memfd = raw_memfd(AREA);
+	raw_touch(memfd, 0, AREA);
 	union msg_any m = {.queue_open = zcrx};
 	m.queue_open.area_id = raw_area_add(&t->r, memfd, AREA);
 	m.hdr = (struct msg_hdr){.size = sizeof(m.queue_open),

@@ -215,6 +215,7 @@ def kept(service):
 
     with Connection(service.socket) as connection:
         fd = memfd(1 << 20)
+        os.posix_fallocate(fd, 0, 1 << 20)
         made, dmabuf = connection.request("AREA_ADD", [fd], length=1 << 20, kind=UDMABUF)
         os.close(fd)
         connection.request("AREA_DEL", area_id=made["area_id"])

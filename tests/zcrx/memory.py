@@ -15,10 +15,10 @@ import types
 
 from service import (BUILD, COPY, ZCRX, Service, expect, report, sender, transfer, uncomplaining, wait_ready,
                      zero_copy)
-from guest import LOCAL, Tally, do, only_in_guest, until
+from guest import LOCAL, Failed, Tally, do, only_in_guest, until
 
 sys.path.append(os.path.join(os.environ.get("ZCRX_SOURCE_DIR", "."), "tests", "python"))
-from client import Area, Connection, Lost, Queue, memfd  # noqa: E402  (where it lies is known only now)
+from client import Area, Connection, Lost, Queue, Refused, memfd  # noqa: E402  (where it lies is known only now)
 
 MIB = 1 << 20
 AREA, LIMIT, SHARED = 192 * MIB, 48 * MIB, 160 * MIB
@@ -29,6 +29,7 @@ NEIGHBOURS = 3
 # Processes of others in the same cgroup: more than its memory together, and each less than a fifth of it.
 CROWD, CROWD_EACH = 16, 12 * MIB
 UNTOUCHED = 32 * MIB
+AREA_MEMORY = 32
 PORTS = itertools.count(27100)
 
 
@@ -92,6 +93,71 @@ def by_zero_copy(service):
     unharmed(service)
 
 
+def bare(connection):
+    """An area that nobody ever touched, and its memfd."""
+    fd = memfd(UNTOUCHED)
+    reply, _ = connection.request("AREA_ADD", [fd], length=UNTOUCHED, kind=1)
+    return types.SimpleNamespace(id=reply["area_id"], data=mmap.mmap(fd, UNTOUCHED), fd=fd)
+
+
+def emptied(connection):
+    """An area whose memory was punched out."""
+    area = bare(connection)
+    os.posix_fallocate(area.fd, 0, UNTOUCHED)
+    area.data.madvise(mmap.MADV_REMOVE)
+    return area
+
+
+def made(area, before):
+    """What there is of the area, and by how much zcrxd's cgroup has grown, in bytes."""
+    return os.fstat(area.fd).st_blocks * 512, int(read("memory.current")) - before
+
+
+def gone(service, area):
+    os.close(area.fd)
+    area.data.close()
+    until("it is charged no more", lambda: service.document()["classes"][0]["used"]["area_bytes"] == 0)
+
+
+def stream_into(service, make):
+    """A stream into an area without memory ends, and nothing is made."""
+    with Connection(service.socket) as connection:
+        area = make(connection)
+        queue = Queue(connection, area, backend=COPY)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            peer = socket.create_connection(listener.getsockname())
+            queue.adopt(listener.accept()[0])
+        before, found = int(read("memory.current")), []
+        peer.send(bytes(MIB))
+
+        def ended():
+            queue.channel_read()
+            found.extend(queue.reap())
+            return [e[2] for e in found if e[0] == "end"]
+        until("the flow ends", ended)
+        expect("for want of its memory", ended()[0]["reason"] == AREA_MEMORY, ended())
+        blocks, grown = made(area, before)
+        expect("nothing was made", blocks == 0 and grown < MIB, (blocks, grown))
+    gone(service, area)
+
+
+def without_memory(service):
+    """By copy, and by zero copy, which pins the memory: then another backend takes it, or none."""
+    for make in bare, emptied:
+        stream_into(service, make)
+        with Connection(service.socket) as connection:
+            area, before = make(connection), int(read("memory.current"))
+            try:
+                Queue(connection, area, backend=ZCRX)
+            except Refused as e:
+                expect("for want of its memory", e.reason == "AREA_MEMORY", e)
+            else:
+                raise Failed("it is pinned")
+            blocks, grown = made(area, before)
+            expect("nothing was made", blocks == 0 and grown < MIB, (blocks, grown))
+        gone(service, area)
+
+
 class Neighbour:
     """Streams of one client, for as long as they are let; it looks at every byte."""
 
@@ -135,39 +201,16 @@ def neighbours(service, spared=NEIGHBOURS):
             neighbour.end()
 
 
-def filled(connection):
-    """It keeps an area that is full, and that it has never touched before zcrxd did."""
-    fd = memfd(UNTOUCHED)
-    reply, _ = connection.request("AREA_ADD", [fd], length=UNTOUCHED, kind=1)
-    queue = Queue(connection, types.SimpleNamespace(id=reply["area_id"], data=mmap.mmap(fd, UNTOUCHED)), backend=COPY)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        peer = socket.create_connection(listener.getsockname())
-        queue.adopt(listener.accept()[0])
-    peer.setblocking(False)
-    data, got, end = bytes(MIB), 0, time.monotonic() + 60
-    while got < UNTOUCHED - 4 * MIB and time.monotonic() < end:
-        try:
-            peer.send(data)
-        except BlockingIOError:
-            queue.wait(0.05)
-        got += sum(len(e[2]) for e in queue.reap() if e[0] == "data")
-    expect("its memory is zcrxd's", int(read("memory.current")) > UNTOUCHED - 4 * MIB, read("memory.current"))
-    os.close(fd)
-    return peer, queue
-
-
 def all_of_it(service):
-    """A pump that was taken over takes all that it gets, and its client has filled an area that it never touched.
+    """A pump that was taken over takes all that it gets.
 
     It is ended first. While it gives its memory back the kernel may end a neighbour (docs/security.md)."""
     with neighbours(service, spared=NEIGHBOURS - 1), Connection(service.socket) as culprit:
-        held = filled(culprit)
         pump, = (c["pump"] for c in service.document()["clients"] if c["pid"] == os.getpid())
         try:
             culprit.request("AREA_DEL", area_id=TAKE_MEMORY)
         except (Lost, OSError):
             pass
-        del held
         ended = re.findall(r"Killed process (\d+)", do("dmesg"))
         expect("the kernel ends the culprit's pump first", ended[:1] == [str(pump)], ended)
         print(f"the kernel ended {len(ended)}", flush=True)
@@ -209,7 +252,7 @@ def main():
     tally = Tally()
     with Service(classes=f"[class default]\nnics=zc0\narea-bytes={AREA + 16 * MIB}\n") as service:
         tally.run("a group of its own", confined, service, LIMIT)
-        for step in untouched, by_copy, by_zero_copy:
+        for step in untouched, without_memory, by_copy, by_zero_copy:
             tally.run(f"{step.__name__.replace('_', ' ')}: zcrxd does not pay", step, service)
         tally.run("zcrxd ends", service.end)
     with Service(program=TAKEN, classes=f"[class default]\nnics=zc0\narea-bytes={2 * UNTOUCHED}\n") as service:
