@@ -23,7 +23,9 @@
 enum {
 	AREA_BYTES = 1 << 20,
 	MESSAGE_BYTES = 32 << 10,
+	CLIENTS_MAX = 100000,
 	FLOWS_MAX = 64,
+	SECONDS_MAX = 86400,
 	PERIOD = 251, /* of the pattern; prime, so that no wrong buffer looks right */
 	WAIT_MS = 20000,
 };
@@ -199,18 +201,31 @@ static _Noreturn void client_run(unsigned nr_flows, uint64_t until_ns, uint64_t 
 	exit(0); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
 
+static bool number(const char *text, unsigned long min, unsigned long max, unsigned long *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoul(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && !errno && *ret >= min && *ret <= max;
+}
+
 int main(int argc, char **argv)
 {
-	unsigned long nr_clients = argc == 4 ? strtoul(argv[1], NULL, 10) : 0;
-	unsigned long nr_flows = argc == 4 ? strtoul(argv[2], NULL, 10) : 0;
+	unsigned long nr_clients, nr_flows, seconds;
 	uint64_t until_ns, *bytes, total = 0;
 	int status, failed = 0;
 
-	if (nr_clients == 0 || nr_flows > FLOWS_MAX) {
-		fputs("usage: bench-clients CLIENTS FLOWS SECONDS\n", stderr);
+	if (argc != 4 || !number(argv[1], 1, CLIENTS_MAX, &nr_clients) ||
+	    !number(argv[2], 0, FLOWS_MAX, &nr_flows) ||
+	    !number(argv[3], 0, SECONDS_MAX, &seconds)) {
+		fprintf(stderr,
+			"usage: bench-clients CLIENTS FLOWS SECONDS\n"
+			"CLIENTS: 1 to %d, FLOWS: 0 to %d, SECONDS: 0 to %d\n",
+			CLIENTS_MAX, FLOWS_MAX, SECONDS_MAX);
 		return 2;
 	}
-	until_ns = bench_now_ns() + strtoul(argv[3], NULL, 10) * 1000000000u;
+	until_ns = bench_now_ns() + seconds * 1000000000u;
 	for (size_t i = 0; i < sizeof(pattern); i++)
 		pattern[i] = (uint8_t)(i % PERIOD);
 	bytes = mmap(NULL, nr_clients * sizeof(*bytes), PROT_READ | PROT_WRITE,

@@ -159,8 +159,12 @@ static int area_made(struct zcrx_area **ret, struct zcrx_area *a, int error)
 int zcrx_area_new(struct zcrx *z, struct zcrx_area **ret, size_t bytes, unsigned flags)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	if (flags & ~ZCRX_AREA_UDMABUF || bytes == 0 || bytes > SIZE_MAX / 2 - page)
-		return refuse(z, -EINVAL, "An area needs a length, and no unknown flags.");
+	if (flags & ~ZCRX_AREA_UDMABUF)
+		return refuse(z, -EINVAL, "No flag of an area but UDMABUF may be set.");
+	if (bytes == 0)
+		return refuse(z, -EINVAL, "An area needs a length.");
+	if (bytes > SIZE_MAX / 2 - page)
+		return refuse(z, -EINVAL, "An area cannot be as long as %zu bytes.", bytes);
 	struct zcrx_area *a = area_alloc(z, (bytes + page - 1) / page * page);
 	if (!a)
 		return refuse(z, -ENOMEM, "Out of memory.");
@@ -218,7 +222,7 @@ int zcrx_area_sync(struct zcrx_area *a, int begin)
 	do
 		r = ioctl(a->dmabuf, DMA_BUF_IOCTL_SYNC, &sync);
 	while (r < 0 && (errno == EINTR || errno == EAGAIN));
-	return r < 0 ? -errno : 0;
+	return r < 0 ? refuse(a->z, -errno, "The dma-buf cannot be synchronized: %m.") : 0;
 }
 
 int zcrx_area_free(struct zcrx_area *a)

@@ -7,9 +7,10 @@
  * happens on a queue comes as one stream of completions: zcrx_reap() takes them, zcrx_recycle()
  * gives the buffers back.
  *
- * Errors: functions that return int return 0, or a count, or a negative errno. After a refusal
- * zcrx_error() returns a sentence that says what to do about it. What a result pointer (ret) points
- * to is written on success only.
+ * Errors: functions that return int return 0, or a count, or a negative errno. After a refusal by a
+ * function that uses the connection (Threads, below) zcrx_error() returns a sentence that says what
+ * to do about it. The others leave that sentence as it is. What a result pointer (ret) points to is
+ * written on success only.
  *
  * Ownership: a connection owns its areas and queues, a queue owns its flows. Closing the owner
  * frees what it owns. Functions that free take NULL.

@@ -137,8 +137,12 @@ static int listener_ensure(int *fd, char **ret_made, const char *path, int type,
 	if (*fd >= 0)
 		return 0;
 	int r = listening_make(path, type, mode, group);
-	if (r < 0)
+	if (r < 0) {
+		const char *key = type == SOCK_STREAM ? "status" : "clients";
+		log_error("this is the path of %s= in [sockets]; --%s takes another one", key,
+			  type == SOCK_STREAM ? "status" : "socket");
 		return r;
+	}
 	*fd = r;
 	*ret_made = strdup(path);
 	return 0;

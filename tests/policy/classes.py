@@ -214,7 +214,8 @@ class Starts(Case):
         self.assertEqual(second.stderr.splitlines(),
                          [f"zcrxd: {daemon.socket}: another process listens here; zcrxd waits 5 s for its end",
                           f"zcrxd: {daemon.socket}: another zcrxd listens here, or systemd for one; stop it or choose "
-                          "another path"])
+                          "another path",
+                          "zcrxd: this is the path of clients= in [sockets]; --socket takes another one"])
 
 
 class Leases(Case):
