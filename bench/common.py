@@ -22,6 +22,7 @@ areas = 1000
 area-bytes = 8G
 nics = {nics}
 requests-per-second = 100000
+connections-per-second = 100000
 """
 
 

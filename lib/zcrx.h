@@ -55,7 +55,7 @@ struct zcrx_flow;  /* one TCP stream, or a listening socket, on a queue */
  * Returns 0 or a negative errno: -ENOENT or -ECONNREFUSED if no daemon listens there, -ECONNRESET
  * if it ends the connection before it has admitted it, -EACCES if this process may not use it,
  * -EPROTO if the versions do not fit, -EDQUOT if the user has as many connections as it may have,
- * -ENAMETOOLONG, -ENOMEM.
+ * or has made as many in this second, -ENAMETOOLONG, -ENOMEM.
  */
 ZCRX_API int zcrx_connect(struct zcrx **ret, const char *path);
 

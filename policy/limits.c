@@ -65,6 +65,15 @@ void limits_say_requests(char ret[LIMITS_SAID_BYTES], const char *class, const s
 		 l->requests_per_second, class);
 }
 
+void limits_say_connections(char ret[LIMITS_SAID_BYTES], const char *class, const struct limits *l)
+{
+	snprintf(ret, LIMITS_SAID_BYTES,
+		 "Your user or its class connected as often as it may in a second (%" PRIu64
+		 " each user): connect again in a second, or have connections-per-second= of "
+		 "[class %s] in zcrxd.conf raised.",
+		 l->connections_per_second, class);
+}
+
 void limits_say_users(char ret[LIMITS_SAID_BYTES], const char *class, const struct limits *l)
 {
 	snprintf(ret, LIMITS_SAID_BYTES,

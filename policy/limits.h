@@ -33,10 +33,11 @@ enum account_kind {
 
 /* The limits of each user of a class. */
 struct limits {
-	uint64_t most[ACCOUNT_KINDS]; /* see account_most() */
-	uint64_t requests_per_second; /* further requests wait */
-	uint64_t leases_per_minute;   /* further leases are refused */
-	uint64_t most_users;          /* how many users the class has at once */
+	uint64_t most[ACCOUNT_KINDS];    /* see account_most() */
+	uint64_t requests_per_second;    /* further requests wait */
+	uint64_t connections_per_second; /* further connections are refused */
+	uint64_t leases_per_minute;      /* further leases are refused */
+	uint64_t most_users;             /* how many users the class has at once */
 };
 
 /*
@@ -77,6 +78,9 @@ void limits_say_leases(char ret[LIMITS_SAID_BYTES], const char *class, const str
 
 /* Made as many requests as allowed in a second, to connect among them. */
 void limits_say_requests(char ret[LIMITS_SAID_BYTES], const char *class, const struct limits *l);
+
+/* Connected as often as allowed in a second. */
+void limits_say_connections(char ret[LIMITS_SAID_BYTES], const char *class, const struct limits *l);
 
 /* The class has as many users as it may. */
 void limits_say_users(char ret[LIMITS_SAID_BYTES], const char *class, const struct limits *l);

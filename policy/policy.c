@@ -24,6 +24,7 @@ static const struct policy_class defaults = {
 			    [ACCOUNT_FLOWS] = 1024,
 			    [ACCOUNT_LISTENERS] = 64},
 		   .requests_per_second = 10000,
+		   .connections_per_second = 100,
 		   .leases_per_minute = 60,
 		   .most_users = 16},
 	.backends = BACKENDS_ALL,

@@ -57,6 +57,7 @@ static const struct key class_keys[] = {
 	LIMITS_TABLE(X)
 #undef X
 		CLASS_KEY("requests-per-second", KEY_POSITIVE, limits.requests_per_second),
+	CLASS_KEY("connections-per-second", KEY_POSITIVE, limits.connections_per_second),
 	CLASS_KEY("leases-per-minute", KEY_POSITIVE, limits.leases_per_minute),
 	CLASS_KEY("most-users", KEY_POSITIVE, limits.most_users),
 };

@@ -44,8 +44,9 @@ static const struct policy_class *class_get(const struct policy *policy, int soc
 }
 
 /*
- * Charges the session, which is a request, too. Returns 0, -EPERM for the pumps' own user, -EACCES
- * without a class, or -EDQUOT with the sentence in `why`.
+ * Charges the session. To start a pump costs far more than to connect, so that has a rate, too.
+ * Returns 0, -EPERM for the pumps' own user, -EACCES without a class, or -EDQUOT with the sentence
+ * in `why`.
  */
 static int charge(const struct policy *policy, int sock, struct client_identity *who, char *why)
 {
@@ -60,7 +61,7 @@ static int charge(const struct policy *policy, int sock, struct client_identity 
 	if (r < 0)
 		return r;
 	r = account_charge(who->user, ACCOUNT_SESSIONS, 1, why);
-	if (r == 0 && !account_request(who->user, now, why)) {
+	if (r == 0 && !account_connection(who->user, now, why)) {
 		account_release(who->user, ACCOUNT_SESSIONS, 1);
 		r = -EDQUOT;
 	}

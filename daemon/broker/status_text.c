@@ -184,6 +184,7 @@ static struct json_object *class_json(const struct policy_class *c)
 	add_text(o, "socket", c->socket ? c->socket : "");
 	add_explanation(o, c);
 	add_number(limits, "requests_per_second", c->limits.requests_per_second);
+	add_number(limits, "connections_per_second", c->limits.connections_per_second);
 	add_number(limits, "leases_per_minute", c->limits.leases_per_minute);
 	add_number(limits, "users", c->limits.most_users);
 	add_number(in_use, "users", users);

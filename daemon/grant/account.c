@@ -19,8 +19,9 @@ struct rate {
 };
 
 struct rates {
-	struct rate requests; /* in a period of a second */
-	struct rate leases;   /* in a period of a minute */
+	struct rate requests;    /* in a period of a second */
+	struct rate connections; /* in a period of a second */
+	struct rate leases;      /* in a period of a minute */
 };
 
 struct pool {
@@ -128,6 +129,7 @@ static void users_forget(uint64_t now_ns)
 	for (u = TAILQ_FIRST(&accounts.idle); u; u = next) {
 		next = TAILQ_NEXT(u, idle);
 		if (is_over(&u->rates.requests, NS_A_SECOND, now_ns) &&
+		    is_over(&u->rates.connections, NS_A_SECOND, now_ns) &&
 		    is_over(&u->rates.leases, NS_A_MINUTE, now_ns))
 			user_forget(u);
 	}
@@ -321,6 +323,18 @@ bool account_request(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES
 		limits_say_requests(why, pool->name, &pool->limits);
 	pthread_mutex_unlock(&accounts.lock);
 	return within;
+}
+
+bool account_connection(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES])
+{
+	struct pool *pool = u->pool;
+	pthread_mutex_lock(&accounts.lock);
+	bool within = rate_take(pool, &pool->rates.connections, &u->rates.connections,
+				pool->limits.connections_per_second, NS_A_SECOND, now_ns);
+	if (!within && why)
+		limits_say_connections(why, pool->name, &pool->limits);
+	pthread_mutex_unlock(&accounts.lock);
+	return within && account_request(u, now_ns, why);
 }
 
 bool account_lease(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES])

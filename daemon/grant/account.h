@@ -75,6 +75,9 @@ bool account_is_closed(void);
  */
 bool account_request(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES]);
 
+/* Counts one connection by its own rates, and as a request. */
+bool account_connection(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES]);
+
 /*
  * Counts one lease of a hardware queue, by its own rates. If it returns false `why` says also how
  * long it takes until there is one.

@@ -28,6 +28,7 @@ static const struct limits limits = {
 		 [ACCOUNT_FLOWS] = LIMIT,
 		 [ACCOUNT_LISTENERS] = LIMIT},
 	.requests_per_second = 3,
+	.connections_per_second = 2,
 	.leases_per_minute = 2,
 	.most_users = 2,
 };
@@ -218,6 +219,32 @@ static void the_rate_outlives_the_users_last_connection(void **state)
 	user_put(p);
 }
 
+static void connections_have_a_rate_that_outlives_users(void **state)
+{
+	(void)state;
+	const uint64_t second = 1000000000;
+	char why[LIMITS_SAID_BYTES];
+	now_ns += second;
+	for (uint64_t i = 0; i < limits.connections_per_second; i++) {
+		struct user *p = get(ALICE);
+		assert_true(account_connection(p, now_ns, why));
+		user_put(p);
+	}
+	struct user *p = get(ALICE), *bob = get(BOB);
+	assert_false(account_connection(p, now_ns, why));
+	assert_non_null(strstr(why, "connections-per-second="));
+	assert_true(account_request(p, now_ns, NULL));  /* who is connected goes on */
+	assert_false(account_request(p, now_ns, NULL)); /* each connection was a request */
+	assert_true(account_connection(bob, now_ns, why));
+	user_put(p);
+	now_ns += second - 1;
+	p = get(ALICE);
+	assert_false(account_connection(p, now_ns, why));
+	assert_true(account_connection(p, now_ns + 1, why));
+	user_put(p);
+	user_put(bob);
+}
+
 /* The clock begins when the machine does. */
 static void the_first_minute_of_a_machine_is_one_like_others(void **state)
 {
@@ -405,6 +432,7 @@ int main(void)
 		CASE(users_of_the_broker_before_stay),
 		CASE(the_rate_is_the_users_however_often_it_connects),
 		CASE(the_rate_outlives_the_users_last_connection),
+		CASE(connections_have_a_rate_that_outlives_users),
 		CASE(the_first_minute_of_a_machine_is_one_like_others),
 		CASE(leases_have_a_rate_that_is_told_and_outlives_users),
 		CASE(a_class_asks_for_no_more_than_the_users_it_may_have),

@@ -51,7 +51,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(read_text("[sockets]\nclients = /a\nstatus=/b\nmode=0600\ngroup=wheel\n"
 				   "[class default]\nsessions=1\nqueues=2\nareas=3\narea-bytes=4\n"
 				   "flows=5\nlisteners=6\nrequests-per-second=7\nmost-users=8\n"
-				   "leases-per-minute=9\n"
+				   "leases-per-minute=9\nconnections-per-second=10\n"
 				   "host-flows=yes\nudmabuf=yes\nbackends=zcrx copy\n"),
 			 0);
 	assert_string_equal(config.clients, "/a");
@@ -63,6 +63,7 @@ static void every_key_is_read(void **state)
 	assert_int_equal(rest()->limits.requests_per_second, 7);
 	assert_int_equal(rest()->limits.most_users, 8);
 	assert_int_equal(rest()->limits.leases_per_minute, 9);
+	assert_int_equal(rest()->limits.connections_per_second, 10);
 	assert_int_equal(rest()->backends, BACKEND_BIT_COPY | BACKEND_BIT_ZCRX);
 	assert_int_equal(rest()->host, POLICY_HOST_YES);
 	assert_true(rest()->udmabuf);
@@ -195,7 +196,7 @@ static void unknown_keys_are_refused_with_what_is_known(void **state)
 	refused("[class default]\nsockets=3\n", 2,
 		"unknown key 'sockets'; known in [class NAME]: socket mode group users groups "
 		"backends nics local remote host-flows udmabuf sessions queues areas area-bytes flows "
-		"listeners requests-per-second leases-per-minute most-users");
+		"listeners requests-per-second connections-per-second leases-per-minute most-users");
 	refused("[limit]\nflows=3\n", 1,
 		"there is no section [limit]; known: [sockets] [pumps] [zcrx] [class NAME] [nic NAME]");
 	refused("flows=3\n", 1, "key 'flows' is in no section; known: [sockets]");

@@ -87,6 +87,7 @@ queues=2
 flows=3
 area-bytes=64M
 requests-per-second=9
+connections-per-second=10
 host-flows=yes
 udmabuf=yes
 [class web]

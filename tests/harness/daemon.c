@@ -67,12 +67,17 @@ static void exec_daemon(const struct harness_daemon *d, const char *notify, pid_
 	_exit(127);
 }
 
+/* Unless a test says otherwise, its clients may come as fast as they can. */
+static const char connections[] = "\n[class default]\nconnections-per-second=1000000\n";
+
 static void config_write(struct harness_daemon *d, const char *config)
 {
 	path_in(d->config, sizeof(d->config), d, "zcrxd.conf");
 	FILE *f = fopen(d->config, "we");
 	assert_non_null(f);
 	assert_true(!config || fputs(config, f) >= 0);
+	if (!config || !strstr(config, "connections-per-second="))
+		assert_true(fputs(connections, f) >= 0);
 	assert_int_equal(fclose(f), 0);
 }
 

@@ -30,7 +30,8 @@ enum {
 	QUEUES = 3,
 	FLOWS = 6,
 	BYTES = 8 * MIB,
-	RATE = 50
+	RATE = 50,
+	CONNECTIONS = 3 /* in a second, of a case of its own */
 };
 
 static const union msg_any nothing = {.area_del = {.area_id = 0}};
@@ -408,6 +409,43 @@ static void requests_beyond_the_rate_wait(void **state)
 	raw_close(&r);
 }
 
+/* Says HELLO, unless zcrxd has hung up already. Returns the error of the reply. */
+static int greeted(const struct raw *r)
+{
+	union msg_any m = {.hello = {.version_min = 1, .version_max = 1}};
+	m.hdr = (struct msg_hdr){.size = sizeof(m.hello), .type = MSG_HELLO, .serial = 1};
+	send(r->sock, &m, sizeof(m.hello), MSG_NOSIGNAL);
+	assert_true(raw_receive(r, &m, NULL) >= sizeof(m.hdr));
+	return m.hdr.error;
+}
+
+/* All are admitted if a new second begins between them; then they come again. */
+static void connections_beyond_the_rate_are_refused(void **state)
+{
+	(void)state;
+	struct raw r[CONNECTIONS + 1];
+	int error = 0;
+	for (int tries = 0; error == 0 && tries < 20; tries++) {
+		for (int i = 0; i <= CONNECTIONS; i++)
+			raw_connect_mutely(&r[i]);
+		for (int i = 0; i <= CONNECTIONS; i++) {
+			int answer = greeted(&r[i]);
+			error = answer ? answer : error;
+		}
+		for (int i = 0; i <= CONNECTIONS; i++)
+			raw_close(&r[i]);
+		WORLD_UNTIL(world_clients() == 1);
+	}
+	assert_int_equal(error, -EDQUOT);
+	world_is_well();
+	while (error == -EDQUOT) {
+		raw_connect_mutely(&r[0]);
+		error = greeted(&r[0]);
+		raw_close(&r[0]);
+	}
+	assert_int_equal(error, 0);
+}
+
 /* The lowest descriptor the daemon does not use. */
 static rlim_t first_free(void)
 {
@@ -453,6 +491,16 @@ static int setup(void **state)
 	return 0;
 }
 
+static int setup_connections(void **state)
+{
+	char config[128];
+	(void)state;
+	snprintf(config, sizeof(config), "[class default]\nconnections-per-second=%d\n",
+		 CONNECTIONS);
+	world_start(config);
+	return 0;
+}
+
 static int teardown(void **state)
 {
 	int r = world_is_empty(state);
@@ -474,6 +522,8 @@ int main(void)
 		CASE(memory_that_somebody_keeps_is_not_lent_again),
 		CASE(former_clients_cost_no_descriptor),
 		CASE(requests_beyond_the_rate_wait),
+		cmocka_unit_test_setup_teardown(connections_beyond_the_rate_are_refused,
+						setup_connections, teardown),
 		CASE(without_descriptors_the_daemon_says_so_and_rests),
 		CASE(a_refused_client_cannot_make_the_daemon_linger),
 		CASE(a_reader_of_the_status_cannot_make_the_daemon_linger),

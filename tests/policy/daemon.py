@@ -60,6 +60,8 @@ class Daemon:
         return os.path.join(self.dir, name)
 
     def write(self, classes):
+        if "connections-per-second" not in classes:
+            classes += "\n[class default]\nconnections-per-second=1000000\n"
         with open(self.path("conf"), "w", encoding="ascii") as f:
             f.write(f"[sockets]\nclients={self.socket}\nstatus={self.status}\nmode=0666\n"
                     f"state={self.dir}\n" + classes.replace("{dir}", self.dir))

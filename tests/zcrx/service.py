@@ -44,7 +44,7 @@ def as_user(uid, *capabilities):
 
 
 class Service:
-    """Unless a test says otherwise, a NIC is put back at once, and leases are not limited."""
+    """Unless a test says otherwise, a NIC is put back at once; leases and connections are not limited."""
 
     def __init__(self, queues="2-3", classes="[class default]\nnics=zc0\n", linger=0, environment=None, program=ZCRXD):
         self.program = program
@@ -66,6 +66,8 @@ class Service:
 
     @staticmethod
     def unlimited(classes):
+        if "connections-per-second" not in classes:
+            classes += "\n[class default]\nconnections-per-second=1000000\n"
         if "leases-per-minute" in classes:
             return classes
         return re.sub(r"(?m)^nics=", "leases-per-minute=1000000\nnics=", classes)
@@ -146,15 +148,15 @@ class Service:
         self.log.close()
         shutil.rmtree(self.dir)
 
-    def client(self, *arguments, namespace=()):
-        """Receives as nobody, who dies of any io_uring call; the process says "ready" first."""
+    def client(self, *arguments, namespace=(), uid=CLIENT_UID, socket="clients"):
+        """Receives as nobody or this user, who dies of any io_uring call; the process says "ready" first."""
         if IS_DEVMEM and arguments[0] != "twice":
             arguments = (*arguments[:5], *OPTIONS, *arguments[5:])
         process = subprocess.Popen(
-            [*namespace, *as_user(CLIENT_UID), "scripts/lib/no-io-uring", MANY, "receive",
+            [*namespace, *as_user(uid), "scripts/lib/no-io-uring", MANY, "receive",
              *map(str, arguments)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "ZCRX_SOCKET": self.socket})
+            env={**os.environ, "ZCRX_SOCKET": os.path.join(self.dir, socket)})
         return process
 
 
