@@ -116,7 +116,7 @@ def made(area, before):
 def gone(service, area):
     os.close(area.fd)
     area.data.close()
-    until("it is charged no more", lambda: service.document()["classes"][0]["used"]["area_bytes"] == 0)
+    until("it is charged no more", lambda: service.document()["classes"][0]["used"]["area_bytes"] < UNTOUCHED)
 
 
 def stream_into(service, make):
