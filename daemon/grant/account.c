@@ -173,7 +173,7 @@ void account_done(void)
 }
 
 static int get(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
-	       uint64_t now_ns, bool again, char why[LIMITS_SAID_BYTES])
+	       uint64_t now_ns, bool again)
 {
 	pthread_mutex_lock(&accounts.lock);
 	users_forget(now_ns);
@@ -181,8 +181,6 @@ static int get(struct user **ret, const char *pool, const struct limits *limits,
 	if (!u)
 		u = user_new(pool, limits, uid);
 	int r = u ? user_join(u, again ? UINT64_MAX : u->pool->limits.most_users) : -ENOMEM;
-	if (r == -EDQUOT && why)
-		limits_say_users(why, pool, &u->pool->limits);
 	if (r == 0)
 		*ret = u;
 	pthread_mutex_unlock(&accounts.lock);
@@ -192,13 +190,16 @@ static int get(struct user **ret, const char *pool, const struct limits *limits,
 int user_get(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
 	     uint64_t now_ns, char why[LIMITS_SAID_BYTES])
 {
-	return get(ret, pool, limits, uid, now_ns, false, why);
+	int r = get(ret, pool, limits, uid, now_ns, false);
+	if (r == -EDQUOT && why)
+		limits_say_users(why, pool, limits);
+	return r;
 }
 
 int user_again(struct user **ret, const char *pool, const struct limits *limits, uid_t uid,
 	       uint64_t now_ns)
 {
-	return get(ret, pool, limits, uid, now_ns, true, NULL);
+	return get(ret, pool, limits, uid, now_ns, true);
 }
 
 struct user *user_ref(struct user *u)
