@@ -76,6 +76,7 @@ static void live(struct stand_in *p, const char *fuse_file, bool holds_lock, int
 	p->ring = u.io.ring_fd;
 	p->refills = memfd(REFILLS_OFFSET + REFILLS_BYTES, F_SEAL_SHRINK);
 	p->area = memfd(AREA_BYTES, F_SEAL_SHRINK);
+	posix_fallocate(p->area, 0, AREA_BYTES); /* a hand makes no memory of an area */
 	p->unsealed = memfd(AREA_BYTES, 0);
 	p->small = memfd(4096, F_SEAL_SHRINK);
 	p->socket = socket(AF_INET, SOCK_STREAM, 0);
