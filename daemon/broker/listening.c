@@ -21,12 +21,21 @@
 #define ORPHAN_MS 5000
 #define PAUSE_MS  20 /* at first; then twice as long each time */
 
+/* Says once for what zcrxd waits. */
+static void tell(const struct sockaddr_un *sa, bool *told)
+{
+	if (!*told)
+		log_info("%s: another process listens here; zcrxd waits %d s for its end",
+			 sa->sun_path, ORPHAN_MS / 1000);
+	*told = true;
+}
+
 /*
  * A socket file nobody listens on is left over from a crash: it may be replaced. Other files may
  * not. If somebody listens, waits until his end of the connection is closed, or for so many
  * milliseconds.
  */
-static int check_stale_once(const struct sockaddr_un *sa, int type, int ms)
+static int check_stale_once(const struct sockaddr_un *sa, int type, int ms, bool *told)
 {
 	struct stat st;
 	if (lstat(sa->sun_path, &st) < 0)
@@ -36,13 +45,13 @@ static int check_stale_once(const struct sockaddr_un *sa, int type, int ms)
 	_cleanup_(fd_closep) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0) {
+	bool connects = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0;
+	if (!connects && errno != EAGAIN)
+		return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
+	tell(sa, told);
+	if (connects)
 		poll(&(struct pollfd){.fd = fd}, 1, ms);
-		return -EADDRINUSE;
-	}
-	if (errno == EAGAIN)
-		return -EADDRINUSE;
-	return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
+	return -EADDRINUSE;
 }
 
 /*
@@ -52,12 +61,9 @@ static int check_stale_once(const struct sockaddr_un *sa, int type, int ms)
 static int check_stale(const struct sockaddr_un *sa, int type)
 {
 	int64_t until = clock_until(ORPHAN_MS);
-	int left = ORPHAN_MS, pause_ms = PAUSE_MS, r = check_stale_once(sa, type, 0);
-	if (r != -EADDRINUSE)
-		return r;
-	log_info("%s: another process listens here; zcrxd waits %d s for its end", sa->sun_path,
-		 ORPHAN_MS / 1000);
-	while ((r = check_stale_once(sa, type, left)) == -EADDRINUSE &&
+	int left = ORPHAN_MS, pause_ms = PAUSE_MS, r;
+	bool told = false;
+	while ((r = check_stale_once(sa, type, left, &told)) == -EADDRINUSE &&
 	       (left = clock_left(until)) > 0) {
 		poll(NULL, 0, pause_ms < left ? pause_ms : left);
 		pause_ms *= 2;

@@ -36,12 +36,7 @@ ports = itertools.count(25000)
 
 def client(service, name, *arguments):
     """Through the socket of this class."""
-    shared = service.socket
-    service.socket = os.path.join(service.dir, name)
-    try:
-        return service.client(*arguments)
-    finally:
-        service.socket = shared
+    return service.client(*arguments, socket=name)
 
 
 def stream(service, name, port, how="listen", size=4 * MIB):

@@ -51,6 +51,7 @@ def confined(service, limit):
         os.mkdir(GROUP)
     write(os.path.join(GROUP, "memory.max"), str(limit))
     write(os.path.join(GROUP, "cgroup.procs"), str(service.process.pid))
+    write(f"/proc/{service.process.pid}/oom_score_adj", "-900")  # as zcrxd.service has it
 
 
 def unharmed(service):
