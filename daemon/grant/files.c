@@ -16,22 +16,11 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "daemon/common/memfd.h"
+#include "daemon/grant/charges.h"
 
-#define BUCKETS       1024u
 #define LOOK_EVERY_S  1
 #define FILES_NEW_MAX (256u << 20) /* no rings are as large */
 #define LOOK_AGAIN_NS 10000000u
-
-/* Who is charged how much for a file. The file is known by its inotify watch. */
-struct charge {
-	LIST_ENTRY(charge) link;
-	struct user *user;
-	uint64_t bytes;
-	int watch;
-	bool seen; /* rescan() found that the file is still watched */
-};
-
-LIST_HEAD(charges, charge);
 
 struct kept {
 	LIST_ENTRY(kept) link;
@@ -45,7 +34,6 @@ LIST_HEAD(keeping, kept);
 static struct {
 	pthread_mutex_t lock;
 	int inotify, timer; /* the timer runs while anything is kept, or events were missed */
-	struct charges buckets[BUCKETS];
 	struct keeping kept;
 	bool missed; /* the kernel dropped events, and rescan() has not run since */
 } files = {.lock = PTHREAD_MUTEX_INITIALIZER, .inotify = -1, .timer = -1};
@@ -67,61 +55,6 @@ static void timer_set(time_t seconds)
 	timerfd_settime(files.timer, 0, &every, NULL);
 }
 
-static struct charges *bucket_of(int watch)
-{
-	return &files.buckets[(unsigned)watch % BUCKETS];
-}
-
-static void charge_free(struct charge *c)
-{
-	account_release(c->user, ACCOUNT_BYTES, c->bytes);
-	account_release(c->user, ACCOUNT_FILES, 1);
-	user_put(c->user);
-	LIST_REMOVE(c, link);
-	free(c);
-}
-
-/* The charge of this user, or, if u is NULL, of any user. */
-static struct charge *charge_find(int watch, const struct user *u)
-{
-	struct charge *c;
-	LIST_FOREACH (c, bucket_of(watch), link)
-		if (c->watch == watch && (!u || c->user == u))
-			return c;
-	return NULL;
-}
-
-static int charge_new(struct user *u, int watch, uint64_t bytes, char *why)
-{
-	struct charge *c = malloc(sizeof(*c));
-	if (!c)
-		return -ENOMEM;
-	int r = account_charge(u, ACCOUNT_FILES, 1, why);
-	if (r == 0) {
-		r = account_charge(u, ACCOUNT_BYTES, bytes, why);
-		if (r < 0)
-			account_release(u, ACCOUNT_FILES, 1);
-	}
-	if (r < 0) {
-		free(c);
-		return r;
-	}
-	*c = (struct charge){.user = user_ref(u), .bytes = bytes, .watch = watch};
-	LIST_INSERT_HEAD(bucket_of(watch), c, link);
-	return 0;
-}
-
-/* Charges a larger part of the file than before. */
-static int charge_grow(struct charge *c, uint64_t bytes, char *why)
-{
-	if (bytes <= c->bytes)
-		return 0;
-	int r = account_charge(c->user, ACCOUNT_BYTES, bytes - c->bytes, why);
-	if (r == 0)
-		c->bytes = bytes;
-	return r;
-}
-
 /* Returns the file's watch, which is the same however often it is asked for. */
 static int watch_get(int fd)
 {
@@ -136,9 +69,8 @@ static int charge_try(struct user *u, int fd, uint64_t bytes, char *why)
 	pthread_mutex_lock(&files.lock);
 	int watch = watch_get(fd), r = watch;
 	if (watch >= 0) {
-		struct charge *c = charge_find(watch, u);
-		r = c ? charge_grow(c, bytes, why) : charge_new(u, watch, bytes, why);
-		if (!charge_find(watch, NULL))
+		r = charges_add(u, watch, bytes, why);
+		if (!charges_any(watch))
 			inotify_rm_watch(files.inotify, watch);
 	}
 	pthread_mutex_unlock(&files.lock);
@@ -186,15 +118,6 @@ int files_account(struct user *u, enum account_kind kind, uint64_t n, char why[L
 
 /* ---- what has gone ---- */
 
-static bool gone(int watch)
-{
-	struct charge *c;
-	bool any = false;
-	for (; (c = charge_find(watch, NULL)); any = true)
-		charge_free(c);
-	return any;
-}
-
 /* Returns the number in a line that begins so, or 0. */
 static long number_behind(const char *line, const char *beginning, int base)
 {
@@ -210,8 +133,6 @@ static long number_behind(const char *line, const char *beginning, int base)
 static bool rescan(void)
 {
 	char path[64], line[256];
-	struct charge *c, *next;
-	bool any = false;
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", files.inotify);
 	FILE *f = fopen(path, "re");
 	if (!f)
@@ -219,21 +140,11 @@ static bool rescan(void)
 	while (fgets(line, sizeof(line), f)) {
 		int watch = (int)number_behind(line, "inotify wd:", 16);
 		if (watch > 0)
-			LIST_FOREACH (c, bucket_of(watch), link)
-				c->seen |= c->watch == watch;
+			charges_see(watch);
 	}
 	fclose(f);
 	files.missed = false;
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (c = LIST_FIRST(&files.buckets[i]); c; c = next) {
-			next = LIST_NEXT(c, link);
-			any |= !c->seen;
-			if (c->seen)
-				c->seen = false;
-			else
-				charge_free(c);
-		}
-	return any;
+	return charges_drop_unseen();
 }
 
 static bool events_take(void)
@@ -249,7 +160,7 @@ static bool events_take(void)
 			if (e->mask & IN_Q_OVERFLOW)
 				files.missed = true;
 			else if (e->mask & IN_DELETE_SELF)
-				any |= gone(e->wd);
+				any |= charges_drop(e->wd);
 		}
 	}
 	if (files.missed)
@@ -353,11 +264,8 @@ void files_keep(struct kept *k)
 
 void files_done(void)
 {
-	struct charge *c;
 	kept_free_all(&files.kept);
-	for (size_t i = 0; i < BUCKETS; i++)
-		while ((c = LIST_FIRST(&files.buckets[i])))
-			charge_free(c);
+	charges_done();
 	files.inotify = fd_close(files.inotify);
 	files.timer = fd_close(files.timer);
 }
