@@ -13,6 +13,11 @@ struct line {
 	char name[POLICY_NAME_BYTES], origin[8], path[128];
 };
 
+void passed_write(FILE *to, int fd, const char *name, bool made, const char *path)
+{
+	fprintf(to, "%d %s %s %s\n", fd, name, made ? "made" : "systemd", path);
+}
+
 /* Reads the next line of *text, and moves *text behind it. Returns false if there is none. */
 static bool line_next(const char **text, struct line *ret)
 {

@@ -6,6 +6,9 @@
 #ifndef ZCRXD_PASSED_H
 #define ZCRXD_PASSED_H
 
+#include <stdbool.h>
+#include <stdio.h>
+
 #include "policy/config.h"
 
 /*
@@ -13,6 +16,10 @@
  * "made" or "systemd", its path.
  */
 #define PASSED_SOCKETS "ZCRXD_SOCKETS"
+
+/* Writes the line of one socket: made, if zcrxd made it; the path of one of systemd's may be "-".
+ */
+void passed_write(FILE *to, int fd, const char *name, bool made, const char *path);
 
 /*
  * After an upgrade sets the paths of the clients' and of the status socket in *config to those of

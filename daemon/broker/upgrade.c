@@ -2,7 +2,6 @@
 #include "daemon/broker/upgrade.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,7 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/broker/awaited.h"
-#include "daemon/broker/passed.h"
+#include "daemon/broker/passing.h"
 #include "daemon/broker/programs.h"
 #include "daemon/broker/pumps_take.h"
 #include "daemon/common/log.h"
@@ -54,66 +53,12 @@ __attribute__((format(printf, 2, 3))) static void go_on(struct upgrade *u, const
 	sd_notify(0, "READY=1");
 }
 
-/* ---- the listening sockets go on ---- */
-
-static int fd_cloexec(int fd, bool on)
-{
-	return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
-}
-
-static int pass(FILE *to, int fd, const char *name, bool made, const char *path)
-{
-	fprintf(to, "%d %s %s %s\n", fd, name, made ? "made" : "systemd", path);
-	return fd_cloexec(fd, false);
-}
-
-static int pass_all(FILE *to, const struct listeners *l, const struct config *config)
-{
-	const struct class_socket *s;
-	int r = pass(to, l->clients, "clients", l->made[0], config->clients);
-	if (r == 0)
-		r = pass(to, l->status, "status", l->made[1], config->status);
-	LIST_FOREACH (s, &l->classes, link)
-		if (r == 0)
-			r = pass(to, s->fd, s->class, s->made,
-				 s->aside  ? s->aside
-				 : s->made ? s->made
-					   : "-");
-	return r;
-}
-
-static int pass_on(const struct listeners *l, const struct config *config)
-{
-	_cleanup_(freep) char *text = NULL;
-	size_t bytes;
-	FILE *to = open_memstream(&text, &bytes);
-	if (!to)
-		return -ENOMEM;
-	int r = pass_all(to, l, config);
-	if (fclose(to) != 0)
-		r = -ENOMEM;
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs */
-	if (r == 0 && setenv(PASSED_SOCKETS, text, 1) < 0)
-		r = -ENOMEM;
-	return r;
-}
-
-static void pass_back(const struct listeners *l)
-{
-	const struct class_socket *s;
-	fd_cloexec(l->clients, true);
-	fd_cloexec(l->status, true);
-	LIST_FOREACH (s, &l->classes, link)
-		fd_cloexec(s->fd, true);
-	unsetenv(PASSED_SOCKETS); /* NOLINT(concurrency-mt-unsafe): no other thread runs */
-}
-
 /* ---- nothing is under way here: the new program ---- */
 
 static void execute(struct upgrade *u)
 {
 	char done[16];
-	int r = pass_on(u->broker->listeners, u->started);
+	int r = passing_prepare(u->broker->listeners, u->started);
 	snprintf(done, sizeof(done), "%u", u->broker->status.upgrades.done + 1);
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs that reads it */
 	if (r == 0 && setenv(DONE, done, 1) < 0)
@@ -126,7 +71,7 @@ static void execute(struct upgrade *u)
 		execv(u->program, u->argv);
 		r = -errno;
 	}
-	pass_back(u->broker->listeners);
+	passing_undo(u->broker->listeners);
 	leases_hold(false);
 	go_on(u, "%s cannot be executed: %s", u->program, strerrordesc_np(-r));
 }
