@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/broker/pump.h"
-#include "daemon/broker/record.h"
+#include "daemon/broker/record_file.h"
 #include "daemon/grant/lease.h"
 
 struct held_lease *held_find(struct pump *p, uint32_t id)

@@ -5,10 +5,6 @@
  * rules. Each pump has a file, which is written before the pump is told anything, in a folder that
  * only the broker's user may look into.
  *
- * The first page of a file is mapped: charges are plain stores, each of one word. Leases and rules
- * are entries of one size, which divides a page, and each is written at once. So the broker is
- * never killed when half of a word or of an entry is written.
- *
  * The broker that reads a record may be of the next release, or of the release before. So the first
  * page and an entry of either kind only grow at their end, into what is zero.
  */
@@ -18,39 +14,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "daemon/broker/record_file.h"
 #include "daemon/grant/identity.h"
-#include "daemon/link/link.h"
-#include "nic/reach.h"
-#include "nic/rule.h"
-
-#define RECORD_ENTRY_BYTES 128
-
-enum record_what {
-	RECORD_NOTHING,
-	RECORD_LEASE,
-	RECORD_RULE
-};
-
-struct record_entry {
-	uint32_t what;      /* enum record_what */
-	uint32_t id, lease; /* numbers of the entry's object and its lease in messages of the link;
-			       for a lease both are the same */
-	uint32_t told;      /* of a rule: 1 if the pump was told last that it brings no packets */
-	union {
-		struct {
-			char nic[16];
-			uint32_t ifindex, n;
-			uint32_t rxqs[LINK_RXQS_MAX];
-			uint32_t given_up; /* 1: a hand may register the queues later (held.h) */
-		} as_lease;
-		struct {
-			struct nic_rule match;
-			struct nic_place place; /* where the local address was when the rule was
-						   judged */
-		} as_rule;
-		uint8_t room[RECORD_ENTRY_BYTES - 16];
-	};
-};
 
 struct record {
 	pid_t pump;
@@ -60,32 +25,9 @@ struct record {
 	struct policy_identity is; /* its groups are on the heap */
 };
 
-/* The file of one pump. */
-struct record_file;
-
 /* Makes the file, and looks up r->started. Returns 0 or a negative errno. */
 int record_write(struct record_file **ret, const char *dir, struct record *r);
-struct record_file *record_close(struct record_file *f);
 void record_remove(const char *dir, pid_t pump);
-
-/* The functions below do nothing, and return 0, if f is NULL: the pump has no record. */
-
-/* From now on this amount is charged, of a kind or in flight. */
-void record_charge(struct record_file *f, uint32_t kind, uint64_t amount);
-void record_flight(struct record_file *f, uint32_t n);
-uint64_t record_charged(const struct record_file *f, uint32_t kind);
-uint32_t record_in_flight(const struct record_file *f);
-
-/*
- * Adds an entry, whose number is *ret; replaces the entry of that number; strikes it. They return 0
- * or a negative errno.
- */
-int record_add(struct record_file *f, const struct record_entry *e, uint32_t *ret);
-int record_put(struct record_file *f, uint32_t number, const struct record_entry *e);
-void record_strike(struct record_file *f, uint32_t number);
-
-/* Reads the entry of this number. Returns false if there are no further ones. */
-bool record_get(const struct record_file *f, uint32_t number, struct record_entry *ret);
 
 /*
  * Calls `found` with each record whose pump runs, its file, and a pidfd of the pump. It returns

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "daemon/broker/errand.h"
-#include "daemon/broker/record.h"
+#include "daemon/broker/record_file.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"

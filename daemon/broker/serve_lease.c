@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "daemon/broker/held.h"
-#include "daemon/broker/record.h"
+#include "daemon/broker/record_file.h"
 #include "daemon/broker/serve.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/holder.h"

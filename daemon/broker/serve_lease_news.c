@@ -7,7 +7,7 @@
 
 #include "daemon/broker/held.h"
 #include "daemon/broker/pump.h"
-#include "daemon/broker/record.h"
+#include "daemon/broker/record_file.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
 #include "proto/reason.h"

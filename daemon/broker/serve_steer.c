@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "daemon/broker/errand.h"
 #include "daemon/broker/held.h"
-#include "daemon/broker/record.h"
+#include "daemon/broker/record_file.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_host.h"
 #include "daemon/grant/classes.h"
