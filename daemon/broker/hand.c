@@ -2,19 +2,14 @@
 #include "daemon/broker/hand.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/fd.h"
-#include "daemon/broker/programs.h"
+#include "daemon/broker/hand_process.h"
 #include "proto/wire.h"
 
 #define USEC_A_MS   1000u
@@ -25,8 +20,7 @@ struct hand {
 	LIST_ENTRY(hand) link;
 	struct hands *all;
 	uint64_t payer;
-	pid_t pid;
-	int sock, pidfd;
+	struct hand_process process;
 	sd_event_source *reply, *deadline, *end;
 	bool killed;
 	bool idle;                      /* its job is over, and it takes another one */
@@ -67,8 +61,7 @@ static void hand_free(struct hand *h)
 	sd_event_source_disable_unref(h->reply);
 	sd_event_source_disable_unref(h->deadline);
 	sd_event_source_disable_unref(h->end);
-	fd_close(h->sock);
-	fd_close(h->pidfd);
+	hand_process_done(&h->process);
 	free(h);
 }
 
@@ -76,7 +69,7 @@ static void hand_kill(struct hand *h)
 {
 	h->killed = true;
 	h->idle = false;
-	pidfd_send_signal(h->pidfd, SIGKILL, NULL, 0);
+	hand_process_kill(&h->process);
 }
 
 void hands_kill(struct hands *all)
@@ -138,10 +131,7 @@ static bool rest(struct hand *h)
 	return true;
 }
 
-/*
- * Closing h->sock lets the hand end. It comes last: while the hand lives it has the descriptors
- * that it sent, too, and so the last of them is not closed in this process.
- */
+/* The socket is closed last, after the descriptor that came by it (hand_process.h). */
 static void answer(struct hand *h, const struct hand_reply *reply, int fd)
 {
 	const struct hand_calls *calls = h->calls;
@@ -154,57 +144,35 @@ static void answer(struct hand *h, const struct hand_reply *reply, int fd)
 	if (calls && reply->again && rest(h))
 		return;
 	h->reply = sd_event_source_disable_unref(h->reply);
-	h->sock = fd_close(h->sock);
+	hand_process_hang_up(&h->process);
 }
 
-static uint32_t fds_take(struct msghdr *m, int fds[MSG_FDS_MAX])
-{
-	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return 0;
-	uint32_t n = (uint32_t)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-	memcpy(fds, CMSG_DATA(c), n * sizeof(int));
-	return n;
-}
-
-static void shown(struct hand *h, int *fds, uint32_t nfds, bool truncated)
+static void shown(struct hand *h, struct hand_message *m)
 {
 	bool is_wanted = h->calls && h->calls->shown;
-	int error = !is_wanted  ? -ECANCELED
-		    : truncated ? -EMFILE
-		    : nfds == 0 ? -EINVAL
-				: h->calls->shown(h->owner, fds, nfds);
-	wire_close(fds, nfds);
-	(void)send(h->sock, &error, sizeof(error), MSG_DONTWAIT | MSG_NOSIGNAL);
+	int error = !is_wanted     ? -ECANCELED
+		    : m->truncated ? -EMFILE
+		    : m->nfds == 0 ? -EINVAL
+				   : h->calls->shown(h->owner, m->fds, m->nfds);
+	wire_close(m->fds, m->nfds);
+	hand_process_tell(&h->process, error);
 }
 
 /* Reads the hand's next message. Returns false if none has come. */
 static bool answer_read(struct hand *h)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * MSG_FDS_MAX)];
-	struct hand_reply reply;
-	struct iovec iov = {.iov_base = &reply, .iov_len = sizeof(reply)};
-	struct msghdr m = {.msg_iov = &iov,
-			   .msg_iovlen = 1,
-			   .msg_control = control,
-			   .msg_controllen = CMSG_LEN(sizeof(int) * MSG_FDS_MAX)};
-	int fds[MSG_FDS_MAX] = {-1};
-	ssize_t n = recvmsg(h->sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	struct hand_message m;
+	if (!hand_process_read(&h->process, &m))
 		return false;
-	uint32_t nfds = n > 0 ? fds_take(&m, fds) : 0;
-	bool truncated = n > 0 && m.msg_flags & MSG_CTRUNC; /* this process may have no more */
-	if (n != sizeof(reply))
-		reply = (struct hand_reply){.fault = HAND_DIED, .error = -EIO};
-	if (reply.fault == HAND_SHOWN) {
-		shown(h, fds, nfds, truncated);
+	if (m.reply.fault == HAND_SHOWN) {
+		shown(h, &m);
 		return true;
 	}
-	uint32_t kept = nfds > 0 && !truncated;
-	if (truncated && reply.error == 0)
-		reply = (struct hand_reply){.fault = HAND_KERNEL, .error = -EMFILE};
-	wire_close(&fds[kept], nfds - kept);
-	answer(h, &reply, kept ? fds[0] : -1);
+	uint32_t kept = m.nfds > 0 && !m.truncated;
+	if (m.truncated && m.reply.error == 0)
+		m.reply = (struct hand_reply){.fault = HAND_KERNEL, .error = -EMFILE};
+	wire_close(&m.fds[kept], m.nfds - kept);
+	answer(h, &m.reply, kept ? m.fds[0] : -1);
 	return true;
 }
 
@@ -249,57 +217,21 @@ static int process_over(sd_event_source *source, int fd, uint32_t events, void *
 
 /* ---- the start ---- */
 
-/* nfds: of the descriptors that go with the message. */
-static int job_send(const struct hand *h, const struct hand_order *o, unsigned nfds)
-{
-	struct hand_job sent = *o->job;
-	sent.hdr = (struct msg_hdr){.size = sizeof(sent), .nfds = (uint16_t)nfds};
-	return wire_send(h->sock, &sent.hdr, o->fds, MSG_DONTWAIT);
-}
-
-/* The hand has the order's descriptors as HAND_FIRST_FD and the following numbers. */
-static int process_start(struct hand *h, const struct hand_order *o)
-{
-	static_assert(HAND_SOCKET_FD == PROGRAM_FIRST_FD && HAND_FIRST_FD == PROGRAM_FIRST_FD + 1 &&
-			      1 + HAND_FDS_MAX <= PROGRAM_FDS_MAX,
-		      "in the order in which the hand gets them");
-	int pair[2], all[1 + HAND_FDS_MAX];
-	char *argv[] = {(char[]){PROGRAM_HAND}, NULL}, *environment[] = {NULL};
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	h->sock = pair[0];
-	_cleanup_(fd_closep) int other = pair[1];
-	int r = job_send(h, o, 0);
-	if (r < 0)
-		return r;
-	all[0] = other;
-	for (unsigned i = 0; i < o->nfds; i++)
-		all[1 + i] = o->fds[i];
-	const struct program hand = {.path = h->all->program,
-				     .argv = argv,
-				     .environment = environment,
-				     .fds = all,
-				     .nfds = 1 + o->nfds};
-	r = program_spawn(&hand, &h->pid);
-	return r == -EACCES ? -ENOENT : r; /* -EACCES says that a memfd may not be read */
-}
-
 /* A process that cannot be watched is not left behind. */
 static int process_watch(struct hand *h, uint64_t deadline_ms)
 {
 	sd_event *loop = h->all->loop;
-	h->pidfd = pidfd_open(h->pid, 0);
-	int r = h->pidfd < 0 ? -errno
-			     : sd_event_add_io(loop, &h->reply, h->sock, EPOLLIN, reply_ready, h);
+	const struct hand_process *p = &h->process;
+	int r = sd_event_add_io(loop, &h->reply, p->sock, EPOLLIN, reply_ready, h);
 	if (r >= 0)
-		r = sd_event_add_io(loop, &h->end, h->pidfd, EPOLLIN, process_over, h);
+		r = sd_event_add_io(loop, &h->end, p->pidfd, EPOLLIN, process_over, h);
 	if (r >= 0)
 		r = sd_event_add_time_relative(loop, &h->deadline, CLOCK_MONOTONIC,
 					       deadline_ms * USEC_A_MS, ACCURACY_US, deadline_over,
 					       h);
 	if (r < 0) {
-		kill(h->pid, SIGKILL);
-		waitpid(h->pid, NULL, WNOHANG);
+		hand_process_kill(p);
+		waitpid(p->pid, NULL, WNOHANG);
 	}
 	return r < 0 ? r : 0;
 }
@@ -311,7 +243,8 @@ static struct hand *idle_start(const struct hands *all, const struct hand_order 
 	if (!h)
 		return NULL;
 	h->idle = false;
-	if (deadline_set(h, o->deadline_ms) < 0 || job_send(h, o, o->nfds) < 0) {
+	if (deadline_set(h, o->deadline_ms) < 0 ||
+	    hand_process_job(&h->process, o->job, o->fds, o->nfds) < 0) {
 		hand_kill(h);
 		return NULL;
 	}
@@ -327,12 +260,11 @@ static int new_start(struct hand **ret, struct hands *all, const struct hand_ord
 		return -ENOMEM;
 	*h = (struct hand){.all = all,
 			   .payer = o->payer,
-			   .sock = -1,
-			   .pidfd = -1,
+			   .process = HAND_PROCESS_NULL,
 			   .calls = o->calls,
 			   .owner = o->owner};
 	LIST_INSERT_HEAD(&all->list, h, link);
-	int r = process_start(h, o);
+	int r = hand_process_start(&h->process, all->program, o->job, o->fds, o->nfds);
 	if (r == 0)
 		r = process_watch(h, o->deadline_ms);
 	if (r < 0)
