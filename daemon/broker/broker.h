@@ -1,34 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control thread: accepts clients, starts a pump for each, serves the pumps, answers the status
- * socket. It waits for nobody.
+ * The control thread: what it serves, and how that begins, goes on with another configuration, is
+ * held and ends. It waits for nobody.
  */
 #ifndef ZCRXD_BROKER_H
 #define ZCRXD_BROKER_H
 
-#include <sys/queue.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/broker/accepting.h"
 #include "daemon/broker/listener.h"
 #include "daemon/broker/nic_watch.h"
 #include "daemon/broker/pump_list.h"
-#include "daemon/broker/refusal.h"
 #include "daemon/broker/status.h"
 #include "policy/config.h"
 
 struct broker {
-	sd_event *event; /* borrowed */
+	sd_event *event; /* borrowed, as is the next one */
 	struct listeners *listeners;
 	struct pumps pumps;
-	uint32_t next_id;
-	int ended; /* eventfd: the thread of a refusal has ended */
-	struct refusals refusals;
+	struct accepting accepting;
 	struct status status;
-	sd_event_source *rest; /* until then no listening socket is looked at */
 	struct nic_watch nics;
-	int spare; /* a descriptor to have one when there is none; -1 until the rest is over */
 	bool stopping;
-	bool held;
 };
 
 /* Returns 0 or a negative errno. Borrows what it is given, but takes over what its policy holds. */
