@@ -115,10 +115,11 @@ int broker_init(struct broker *b, sd_event *event, struct listeners *l, struct c
 
 int broker_reload(struct broker *b, struct config *config)
 {
-	int r = b->stopping ? -ESHUTDOWN : listeners_add(b->listeners, config);
+	struct listeners *l = b->listeners;
+	int r = b->stopping ? -ESHUTDOWN : class_sockets_add(&l->classes, l->made, config);
 	if (r < 0)
 		return r;
-	listeners_drop(b->listeners, config);
+	class_sockets_drop(&l->classes, config);
 	r = classes_set(&config->policy);
 	if (r == 0)
 		r = accepting_classes(&b->accepting);
