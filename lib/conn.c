@@ -24,6 +24,8 @@ enum {
 	PAUSE_MOST_MS = 100,
 };
 
+#define NOBODY_LISTENS "No zcrxd listens at %s; start it or set ZCRX_SOCKET."
+
 /* The sentence of this thread's last zcrx_connect() that failed and left no connection to ask. */
 static _Thread_local char connect_error[sizeof(((struct zcrx *)0)->error)];
 
@@ -45,9 +47,12 @@ static int socket_connect(struct zcrx *z, const char *path)
 		return 0;
 	switch (errno) {
 	case ENOENT:
-	case ECONNREFUSED:
-		return refuse(z, -errno, "No zcrxd listens at %s; start it or set ZCRX_SOCKET.",
-			      path);
+	case ENOTDIR:
+	case ELOOP:
+	case EPROTOTYPE: /* a socket of another kind */
+		return refuse(z, -ENOENT, NOBODY_LISTENS, path);
+	case ECONNREFUSED: /* a daemon was there, or the file is no socket */
+		return refuse(z, -errno, NOBODY_LISTENS, path);
 	case EACCES:
 	case EPERM:
 		return refuse(z, -errno, "You may not use %s; join the group that it belongs to.",

@@ -52,10 +52,11 @@ struct zcrx_flow;  /* one TCP stream, or a listening socket, on a queue */
  * /run/zcrxd/zcrxd.sock. The caller owns *ret and ends the connection with zcrx_close(). Tries
  * again for three seconds if the daemon was killed, or is killed meanwhile, since it is started
  * anew.
- * Returns 0 or a negative errno: -ENOENT or -ECONNREFUSED if no daemon listens there, -ECONNRESET
- * if it ends the connection before it has admitted it, -EACCES if this process may not use it,
- * -EPROTO if the versions do not fit, -EDQUOT if the user has as many connections as it may have,
- * or has made as many in this second, -ENAMETOOLONG, -ENOMEM.
+ * Returns 0 or a negative errno. If there is no daemon to talk to: -ENOENT or -ECONNREFUSED if none
+ * listens there, -ENAMETOOLONG if none can, -ECONNRESET if it ends the connection before it has
+ * admitted it, -ESHUTDOWN if it is ending, -ETIMEDOUT if it does not answer. If it refuses: -EACCES
+ * if this process may not use it, -EPROTO if the versions do not fit, -EDQUOT if the user has as
+ * many connections as it may have, or has made as many in this second, or another one. -ENOMEM.
  */
 ZCRX_API int zcrx_connect(struct zcrx **ret, const char *path);
 

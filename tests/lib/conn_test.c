@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -54,6 +55,26 @@ static void says_where_no_daemon_listens(void **state)
 {
 	(void)state;
 	refuse_connect("/nonexistent/sock", -ENOENT, "No zcrxd listens at /nonexistent/sock");
+}
+
+/* Whatever is in the way there, it is not a daemon that refuses. */
+static void says_so_where_something_else_lies(void **state)
+{
+	(void)state;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	snprintf(path, sizeof(path), "%s/other", fake.dir);
+	strcpy(at.sun_path, path);
+	assert_int_equal(bind(sock, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(sock, 1), 0);
+	refuse_connect(path, -ENOENT, "No zcrxd listens at");
+	unlink(path);
+	assert_int_equal(symlink("other", path), 0);
+	refuse_connect(path, -ENOENT, "No zcrxd listens at");
+	unlink(path);
+	close(sock);
+	refuse_connect("/dev/null/sock", -ENOENT, "No zcrxd listens at /dev/null/sock");
 }
 
 static void says_so_when_a_socket_is_left_over(void **state)
@@ -371,6 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(says_where_no_daemon_listens),
+		TEST(says_so_where_something_else_lies),
 		TEST(says_so_when_a_socket_is_left_over),
 		TEST(tries_again_when_the_daemon_goes_away),
 		TEST(gives_up_when_the_daemon_admits_nobody),

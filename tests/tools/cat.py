@@ -267,7 +267,7 @@ class Fails(world.DaemonCase):
     def test_without_a_daemon_nothing_is_touched(self):
         with open(self.path("out"), "w", encoding="ascii") as f:
             f.write("precious")
-        for path in self.path("absent"), world.stale_socket(self.path("stale")):
+        for path in self.path("absent"), world.stale_socket(self.path("stale")), "/dev/null/sock":
             result = self.run_tool(CAT, "-o", self.path("out"), "-l", "0",
                                    env={**os.environ, "ZCRX_SOCKET": path})
             self.assertEqual(result.returncode, 4)

@@ -7,12 +7,12 @@
  * -ETIME, which the user wanted, make no failure. Sockets are opened here rather than by the
  * library, so that what the network says and what the daemon says cannot be mistaken.
  */
-#include "tools/cat/memory.h"
 #include "tools/cat/net.h"
 #include "tools/cat/options.h"
 #include "tools/cat/report.h"
 #include "tools/cat/say.h"
 #include "tools/cat/sink.h"
+#include "tools/cat/source.h"
 #include "tools/cat/waiter.h"
 #include <zcrx.h>
 
@@ -32,9 +32,7 @@ struct cat {
 	struct options options;
 	struct waiter waiter;
 	struct report report;
-	struct zcrx *zcrx;
-	struct memory memory;
-	struct zcrx_queue *queue;
+	struct source source;
 	struct sink *sink;
 	bool over; /* the stream that is open has ended */
 	bool end;  /* nothing more is to be received */
@@ -55,102 +53,15 @@ __attribute__((format(printf, 3, 4))) static void cat_fail(struct cat *c, enum c
 	c->status = status;
 }
 
-/*
- * Keeps that the daemon or an exporter refused, or that the daemon is gone. Returns false, which
- * callers return.
- */
-static bool cat_refused(struct cat *c, const char *what, int error, const char *sentence)
-{
-	c->end = true;
-	cat_fail(c, error == -ECONNRESET ? CAT_NO_DAEMON : CAT_REFUSED, "%s: %s", what,
-		 sentence[0] ? sentence : say_error(error));
-	return false;
-}
-
-/* Does the errno of zcrx_connect() say that no daemon answers there? Else one refused. */
-static bool is_absence(int error)
-{
-	switch (-error) {
-	case ENOENT:
-	case ENOTDIR:
-	case ENOTSOCK:
-	case ENAMETOOLONG:
-	case EPROTOTYPE:
-	case ECONNREFUSED:
-	case ECONNRESET:
-	case ESHUTDOWN:
-	case ETIMEDOUT:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool cat_connect(struct cat *c)
-{
-	int r = zcrx_connect(&c->zcrx, NULL);
-
-	if (r < 0)
-		cat_fail(c, is_absence(r) ? CAT_NO_DAEMON : CAT_REFUSED, "%s", zcrx_error(NULL));
-	return r == 0;
-}
-
-/* Is the payload read? Else it is only counted, and its memory is not touched. */
-static bool cat_reads(const struct cat *c)
-{
-	return c->options.output || c->options.sha256;
-}
-
-static bool cat_open_memory(struct cat *c)
-{
-	int r = memory_open(&c->memory, c->zcrx, &c->options.memory);
-
-	if (r < 0)
-		return cat_refused(c, "the memory", r, c->memory.error);
-	if (!cat_reads(c) || memory_readable(&c->memory))
-		return true;
-	cat_fail(c, CAT_REFUSED, "the memory: no CPU can read it; use --discard, without --sha256");
-	return false;
-}
-
-/* Says that the payload is copied: if the user asked for a NIC's queues, or for all that happens.
- */
-static void cat_say_copy(const struct cat *c)
-{
-	struct zcrx_queue_info info = {.size = sizeof(info)};
-
-	if (zcrx_queue_info(c->queue, &info) < 0 || info.backend != ZCRX_BACKEND_COPY)
-		return;
-	if (c->options.nic[0])
-		say("no queue of %s is used, the payload is copied: %s", c->options.nic,
-		    info.why_not[0] ? info.why_not : "-b copy uses none.");
-	else if (c->options.verbose && info.why_not[0])
-		say("no zero copy: %s", info.why_not);
-}
-
-static bool cat_open_queue(struct cat *c)
-{
-	struct zcrx_queue_options options = {
-		.size = sizeof(options),
-		.backend = c->options.backend,
-		.flags = c->options.zero_copy ? ZCRX_QUEUE_NO_COPY : 0,
-	};
-	int r;
-
-	strncpy(options.nic, c->options.nic, sizeof(options.nic) - 1);
-	r = zcrx_queue_open(c->zcrx, &c->queue, c->memory.area, &options);
-	if (r < 0)
-		return cat_refused(c, "the queue", r, zcrx_error(c->zcrx));
-	cat_say_copy(c);
-	return true;
-}
-
 static bool cat_open(struct cat *c)
 {
+	enum cat_exit status = source_open(&c->source, &c->options);
 	int r;
 
-	if (!cat_connect(c) || !cat_open_memory(c) || !cat_open_queue(c))
+	if (status != CAT_OK) {
+		cat_fail(c, status, "%s", c->source.error);
 		return false;
+	}
 	r = sink_open(&c->sink, c->options.output, c->options.sha256);
 	if (r < 0)
 		cat_fail(c, CAT_FAILED, "%s: %s", c->options.output, say_error(r));
@@ -173,8 +84,9 @@ static void cat_data(struct cat *c, const struct zcrx_completion *done)
 
 	if (c->end)
 		return;
-	if (cat_reads(c))
-		r = sink_write(c->sink, &c->waiter, memory_at(&c->memory, c->queue, done), bytes);
+	if (options_read(&c->options))
+		r = sink_write(c->sink, &c->waiter,
+			       memory_at(&c->source.memory, c->source.queue, done), bytes);
 	if (r < 0) {
 		cat_ended(c, "writing", r);
 		return;
@@ -206,15 +118,15 @@ static void cat_handle(struct cat *c, const struct zcrx_completion *done)
 
 static void cat_batch(struct cat *c, const struct zcrx_completion *done, int n)
 {
-	int r = cat_reads(c) ? memory_begin(&c->memory, done, n) : 0;
+	int r = options_read(&c->options) ? memory_begin(&c->source.memory, done, n) : 0;
 
 	for (int i = 0; i < n && r == 0; i++)
 		cat_handle(c, &done[i]);
-	if (r == 0 && cat_reads(c))
-		r = memory_end(&c->memory);
+	if (r == 0 && options_read(&c->options))
+		r = memory_end(&c->source.memory);
 	if (r < 0) {
 		c->end = true;
-		cat_fail(c, CAT_FAILED, "reading the memory: %s", c->memory.error);
+		cat_fail(c, CAT_FAILED, "reading the memory: %s", c->source.memory.error);
 	}
 }
 
@@ -222,11 +134,11 @@ static void cat_batch(struct cat *c, const struct zcrx_completion *done, int n)
 static int cat_take(struct cat *c)
 {
 	struct zcrx_completion done[BATCH];
-	int n = zcrx_reap(c->queue, done, BATCH);
+	int n = zcrx_reap(c->source.queue, done, BATCH);
 
 	if (n > 0) {
 		cat_batch(c, done, n);
-		zcrx_recycle(c->queue, done, n);
+		zcrx_recycle(c->source.queue, done, n);
 	}
 	return n;
 }
@@ -240,7 +152,7 @@ static void cat_step(struct cat *c)
 	if (r > 0)
 		r = waiter_check(&c->waiter);
 	else if (r == 0)
-		r = waiter_poll(&c->waiter, zcrx_queue_fd(c->queue), POLLIN, ms);
+		r = waiter_poll(&c->waiter, zcrx_queue_fd(c->source.queue), POLLIN, ms);
 	if (r < 0 && !c->end && !c->over)
 		cat_ended(c, "receiving", r);
 }
@@ -249,7 +161,7 @@ static void cat_step(struct cat *c)
 static void cat_receive(struct cat *c, int sock)
 {
 	struct zcrx_flow *flow;
-	int r = zcrx_flow_adopt(c->queue, &flow, sock, 0, NULL);
+	int r = zcrx_flow_adopt(c->source.queue, &flow, sock, 0, NULL);
 
 	/* It is also what the library says when the daemon is gone; the queue is lost then. */
 	if (r == -ENOTCONN)
@@ -262,7 +174,8 @@ static void cat_receive(struct cat *c, int sock)
 		return;
 	}
 	if (r < 0) {
-		cat_refused(c, "the connection", r, zcrx_error(c->zcrx));
+		c->end = true;
+		cat_fail(c, source_status(r), "the connection: %s", zcrx_error(c->source.zcrx));
 		return;
 	}
 	report_begin(&c->report);
@@ -302,7 +215,7 @@ static int cat_accept(struct cat *c, int listener)
 		if (r == -EAGAIN)
 			r = cat_take(c);
 		if (r == 0)
-			r = waiter_poll_both(&c->waiter, listener, zcrx_queue_fd(c->queue));
+			r = waiter_poll_both(&c->waiter, listener, zcrx_queue_fd(c->source.queue));
 		if (r < 0 && !c->end)
 			cat_ended(c, "accepting", r);
 	}
@@ -337,7 +250,7 @@ static void cat_report(struct cat *c)
 	char sha256[SINK_SHA256_CHARS + 1] = "";
 	FILE *out = taken ? stderr : stdout;
 
-	zcrx_queue_info(c->queue, &info);
+	zcrx_queue_info(c->source.queue, &info);
 	sink_sha256(c->sink, sha256);
 	if (c->options.json)
 		report_json(&c->report, out, &info, sha256, c->error);
@@ -365,7 +278,6 @@ int main(int argc, char **argv)
 	r = sink_close(c.sink);
 	if (r < 0)
 		cat_fail(&c, CAT_FAILED, "%s: %s", c.options.output, say_error(r));
-	zcrx_close(c.zcrx);
-	memory_done(&c.memory);
+	source_close(&c.source);
 	return c.status;
 }

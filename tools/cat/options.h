@@ -33,6 +33,12 @@ struct options {
 	bool json;
 };
 
+/* Is the payload read? Else it is only counted, and its memory is not touched. */
+static inline bool options_read(const struct options *o)
+{
+	return o->output || o->sha256;
+}
+
 /* Parses the command line. Returns true, or false with the exit status after it has said why. */
 bool options_parse(struct options *o, int argc, char **argv, enum cat_exit *ret_status);
 
