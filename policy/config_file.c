@@ -8,12 +8,11 @@
 #include <string.h>
 
 #include "policy/config_check.h"
+#include "policy/config_lines.h"
 #include "policy/sections.h"
 
-#define KNOWN_SECTIONS  "[sockets] [pumps] [zcrx] [class NAME] [nic NAME]"
-#define NIC_NAME_CHARS  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@"
-#define BLANKS          " \t\r\f\v"
-#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+#define KNOWN_SECTIONS "[sockets] [pumps] [zcrx] [class NAME] [nic NAME]"
+#define NIC_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@"
 /* A class's name is also the name of its descriptor from systemd, so it is made of these. */
 #define CLASS_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
@@ -27,72 +26,10 @@ struct given {
 struct reader {
 	struct config *config;
 	struct mistakes mistakes;
-	FILE *file;
-	int error; /* the errno of reading the file; inih takes an error for the file's end */
-	int line;
-	char header[INI_MAX_LINE]; /* the last line, behind its opening bracket, or "" */
-	bool key;                  /* the section has had a key */
-	bool goes_on;              /* the last line goes on with the value of a key */
+	struct config_lines lines;
 	struct given *given;
 	size_t n_given;
 };
-
-static void section_begin(struct reader *r, const char *section);
-
-/*
- * inih does not tell of a section without keys. So each line that begins with a bracket is kept. It
- * was a header unless inih has called line_handle() for it since.
- */
-static void header_finish(struct reader *r)
-{
-	char *end = strchr(r->header, ']');
-	if (end) {
-		*end = '\0';
-		r->key = false;
-		section_begin(r, r->header);
-	}
-	*r->header = '\0';
-}
-
-/* Cuts the comment at the end of an indented line. inih cuts it from other lines only. */
-static void comment_cut(char *line)
-{
-	char *at = line;
-	while ((at = strchr(at + 1, ';')) && !strchr(BLANKS, at[-1]))
-		;
-	if (at)
-		*at = '\0';
-}
-
-/*
- * Reads one line for inih, and counts it, since inih does not tell its handlers the number. The
- * rest of a line that is too long is skipped: inih would take it for the next line.
- */
-static char *line_read(char *room, int bytes, void *user)
-{
-	struct reader *r = user;
-	header_finish(r);
-	r->line++;
-	if (!fgets(room, bytes, r->file)) {
-		r->error = ferror(r->file) ? -errno : 0;
-		return NULL;
-	}
-	int c = '\n', rest = 0;
-	if (!strchr(room, '\n'))
-		while ((c = getc(r->file)) != EOF && c != '\n')
-			rest++;
-	const char *start = room + strspn(room, BLANKS);
-	if (rest > 0 && *start != '#' && *start != ';')
-		mistake(&r->mistakes, r->line, "the line is longer than %d bytes", bytes - 1);
-	if (r->line == 1 && strncmp(start, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
-		start += strlen(BYTE_ORDER_MARK);
-	r->goes_on = start > room && r->key;
-	if (start > room)
-		comment_cut(room);
-	if (*start == '[')
-		snprintf(r->header, sizeof(r->header), "%s", start + 1);
-	return room;
-}
 
 static void unknown_key(struct reader *r, const struct section *s, const char *name)
 {
@@ -101,7 +38,8 @@ static void unknown_key(struct reader *r, const struct section *s, const char *n
 		strncat(known, " ", sizeof(known) - strlen(known) - 1);
 		strncat(known, s->keys[i].name, sizeof(known) - strlen(known) - 1);
 	}
-	mistake(&r->mistakes, r->line, "unknown key '%s'; known in [%s]:%s", name, s->name, known);
+	mistake(&r->mistakes, r->lines.line, "unknown key '%s'; known in [%s]:%s", name, s->name,
+		known);
 }
 
 /*
@@ -110,12 +48,12 @@ static void unknown_key(struct reader *r, const struct section *s, const char *n
  */
 static bool is_second_value(struct reader *r, const char *name, const char *value)
 {
-	if (r->goes_on)
-		mistake(&r->mistakes, r->line,
+	if (r->lines.goes_on)
+		mistake(&r->mistakes, r->lines.line,
 			"the line is indented, so '%s' goes on with the value of %s, which has one; "
 			"write it at the line's start",
 			value, name);
-	return r->goes_on;
+	return r->lines.goes_on;
 }
 
 /*
@@ -128,17 +66,17 @@ static bool is_given_already(struct reader *r, const struct key *key, const void
 		const struct given *g = &r->given[i];
 		if (g->key != key || g->object != object)
 			continue;
-		mistake(&r->mistakes, r->line, "%s= is given in line %d already; keep one of them",
-			key->name, g->line);
+		mistake(&r->mistakes, r->lines.line,
+			"%s= is given in line %d already; keep one of them", key->name, g->line);
 		return true;
 	}
 	struct given *more = reallocarray(r->given, r->n_given + 1, sizeof(*more));
 	if (!more) {
-		mistake(&r->mistakes, r->line, "out of memory");
+		mistake(&r->mistakes, r->lines.line, "out of memory");
 		return true;
 	}
 	r->given = more;
-	r->given[r->n_given++] = (struct given){key, object, r->line};
+	r->given[r->n_given++] = (struct given){key, object, r->lines.line};
 	return false;
 }
 
@@ -148,9 +86,9 @@ static void group_keep(struct reader *r, const struct section *s, const char *na
 	if (strcmp(name, "group") != 0)
 		return;
 	if (s == &section_class)
-		((struct policy_class *)object)->group_line = r->line;
+		((struct policy_class *)object)->group_line = r->lines.line;
 	else
-		r->config->group_line = r->line;
+		r->config->group_line = r->lines.line;
 }
 
 /*
@@ -170,13 +108,13 @@ static void table_line(struct reader *r, const struct section *s, void *object, 
 	group_keep(r, s, name, object);
 	int result = key_parse(key, object, value);
 	if (result == -ENOENT)
-		mistake(&r->mistakes, r->line, "%s=%s: there is no such %s", name, value,
+		mistake(&r->mistakes, r->lines.line, "%s=%s: there is no such %s", name, value,
 			key->type == KEY_USERS ? "user" : "group");
 	else if (result < 0 && result != -EINVAL)
-		mistake(&r->mistakes, r->line, "%s=%s: it cannot be looked up: %s", name, value,
-			strerrordesc_np(-result));
+		mistake(&r->mistakes, r->lines.line, "%s=%s: it cannot be looked up: %s", name,
+			value, strerrordesc_np(-result));
 	else if (result < 0)
-		mistake(&r->mistakes, r->line, "%s=%s: expected %s", name, value,
+		mistake(&r->mistakes, r->lines.line, "%s=%s: expected %s", name, value,
 			key_expected(key));
 }
 
@@ -191,7 +129,7 @@ static bool is_class_name(const char *name)
 static void class_begin(struct reader *r, const char *name)
 {
 	if (!is_class_name(name)) {
-		mistake(&r->mistakes, r->line,
+		mistake(&r->mistakes, r->lines.line,
 			"[class %s]: a name has up to %d letters, digits and .-_, and is neither "
 			"clients nor status",
 			name, POLICY_NAME_BYTES - 1);
@@ -199,9 +137,9 @@ static void class_begin(struct reader *r, const char *name)
 	}
 	struct policy_class *c = policy_class_get(&r->config->policy, name);
 	if (!c)
-		mistake(&r->mistakes, r->line, "out of memory");
+		mistake(&r->mistakes, r->lines.line, "out of memory");
 	else if (!c->line)
-		c->line = r->line;
+		c->line = r->lines.line;
 }
 
 static void class_line(struct reader *r, const char *name, const char *key, const char *value)
@@ -233,16 +171,17 @@ static void nic_begin(struct reader *r, const char *name)
 {
 	struct config_nic **at = nic_at(r->config, name);
 	if (!is_nic_name(name)) {
-		mistake(&r->mistakes, r->line, "[nic %s]: not the name of an interface", name);
+		mistake(&r->mistakes, r->lines.line, "[nic %s]: not the name of an interface",
+			name);
 		return;
 	}
 	if (!*at)
 		*at = config_nic_new(name);
 	if (!*at) {
-		mistake(&r->mistakes, r->line, "out of memory");
+		mistake(&r->mistakes, r->lines.line, "out of memory");
 		return;
 	}
-	(*at)->line = r->line;
+	(*at)->line = r->lines.line;
 }
 
 static void nic_line(struct reader *r, const char *name, const char *key, const char *value)
@@ -269,8 +208,8 @@ static void section_begin(struct reader *r, const char *section)
 	else if (strcmp(section, section_sockets.name) != 0 &&
 		 strcmp(section, section_pumps.name) != 0 &&
 		 strcmp(section, section_zcrx.name) != 0)
-		mistake(&r->mistakes, r->line, "there is no section [%s]; known: " KNOWN_SECTIONS,
-			section);
+		mistake(&r->mistakes, r->lines.line,
+			"there is no section [%s]; known: " KNOWN_SECTIONS, section);
 }
 
 /*
@@ -282,8 +221,7 @@ static int line_handle(void *user, const char *section, const char *name, const 
 {
 	struct reader *r = user;
 	const char *nic = named(section, SECTION_NIC), *class = named(section, SECTION_CLASS);
-	*r->header = '\0';
-	r->key = *name;
+	config_lines_handled(&r->lines, name);
 	if (nic)
 		nic_line(r, nic, name, value);
 	else if (class)
@@ -295,21 +233,34 @@ static int line_handle(void *user, const char *section, const char *name, const 
 	else if (strcmp(section, section_zcrx.name) == 0)
 		table_line(r, &section_zcrx, r->config, name, value);
 	else if (!*section)
-		mistake(&r->mistakes, r->line, "key '%s' is in no section; known: " KNOWN_SECTIONS,
-			name);
+		mistake(&r->mistakes, r->lines.line,
+			"key '%s' is in no section; known: " KNOWN_SECTIONS, name);
 	return 1;
+}
+
+/* Called by inih for each line, and once more at the end. */
+static char *line_read(char *room, int bytes, void *user)
+{
+	struct reader *r = user;
+	const char *section = config_lines_header(&r->lines);
+	if (section)
+		section_begin(r, section);
+	char *line = config_lines_read(&r->lines, room, bytes);
+	if (line && r->lines.is_cut)
+		mistake(&r->mistakes, r->lines.line, "the line is longer than %d bytes", bytes - 1);
+	return line;
 }
 
 int config_read(struct config *c, const char *path)
 {
-	struct reader r = {.config = c, .mistakes.path = path, .file = fopen(path, "re")};
-	if (!r.file)
+	struct reader r = {.config = c, .mistakes.path = path, .lines.file = fopen(path, "re")};
+	if (!r.lines.file)
 		return -errno;
 	int bad_line = ini_parse_stream(line_read, &r, line_handle, &r);
-	fclose(r.file);
+	fclose(r.lines.file);
 	free(r.given);
-	if (r.error < 0 || bad_line < 0)
-		return r.error < 0 ? r.error : -ENOMEM;
+	if (r.lines.error < 0 || bad_line < 0)
+		return r.lines.error < 0 ? r.lines.error : -ENOMEM;
 	if (bad_line > 0) {
 		fprintf(stderr, "%s:%d: neither [section] nor key=value\n", path, bad_line);
 		return -EINVAL;
