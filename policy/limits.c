@@ -56,27 +56,13 @@ void limits_say_leases(char ret[LIMITS_SAID_BYTES], const char *class, const str
 		 l->leases_per_minute, wait_s, class);
 }
 
-/* did: what was done too often, in words that "as it may in a second" follows. */
-static void say_rate(char ret[LIMITS_SAID_BYTES], const char *class, const char *did, uint64_t most,
-		     const char *key)
-{
-	snprintf(ret, LIMITS_SAID_BYTES,
-		 "Your user or its class %s as it may in a second (%" PRIu64
-		 " each user): connect again in a second, or have %s= of [class %s] in zcrxd.conf "
-		 "raised.",
-		 did, most, key, class);
-}
-
-void limits_say_requests(char ret[LIMITS_SAID_BYTES], const char *class, const struct limits *l)
-{
-	say_rate(ret, class, "made as many requests", l->requests_per_second,
-		 "requests-per-second");
-}
-
 void limits_say_connections(char ret[LIMITS_SAID_BYTES], const char *class, const struct limits *l)
 {
-	say_rate(ret, class, "connected as often", l->connections_per_second,
-		 "connections-per-second");
+	snprintf(ret, LIMITS_SAID_BYTES,
+		 "Your user or its class connected as often as it may in a second (%" PRIu64
+		 " each user): connect again in a second, or have connections-per-second= of "
+		 "[class %s] in zcrxd.conf raised.",
+		 l->connections_per_second, class);
 }
 
 void limits_say_users(char ret[LIMITS_SAID_BYTES], const char *class, const struct limits *l)

@@ -36,7 +36,7 @@ struct limits {
 	uint64_t most[ACCOUNT_KINDS];    /* see account_most() */
 	uint64_t requests_per_second;    /* further requests wait */
 	uint64_t connections_per_second; /* further connections are refused */
-	uint64_t leases_per_minute;      /* further leases are refused */
+	uint64_t leases_per_minute;      /* further leases wait or are refused */
 	uint64_t most_users;             /* how many users the class has at once */
 };
 
@@ -75,9 +75,6 @@ void limits_say_hardware(char ret[LIMITS_SAID_BYTES], const char *class,
 /* Leased hardware queues as often as allowed in a minute; it may do so again in wait_s seconds. */
 void limits_say_leases(char ret[LIMITS_SAID_BYTES], const char *class, const struct limits *l,
 		       uint64_t wait_s);
-
-/* Made as many requests as allowed in a second, to connect among them. */
-void limits_say_requests(char ret[LIMITS_SAID_BYTES], const char *class, const struct limits *l);
 
 /* Connected as often as allowed in a second. */
 void limits_say_connections(char ret[LIMITS_SAID_BYTES], const char *class, const struct limits *l);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "daemon/ask/ask.h"
 #include "daemon/grant/files.h"
+#include "daemon/grant/rates.h"
 
 #define AHEAD_MAX 32u
 
@@ -104,9 +105,8 @@ void account_release(struct user *u, enum account_kind kind, uint64_t n)
  * Returns false while there is no broker: the client's requests wait, its streams go on. If nobody
  * will answer, the pump answers by itself, and has nothing to give.
  */
-bool account_request(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES])
+bool rates_request(struct user *u, uint64_t now_ns)
 {
-	(void)why; /* the request waits, nobody is told */
 	if (account_is_closed())
 		return true;
 	if (!account_is_answered())

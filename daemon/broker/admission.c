@@ -10,6 +10,7 @@
 #include "daemon/broker/privilege.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/identity.h"
+#include "daemon/grant/rates.h"
 #include "proto/reason.h"
 
 void admission_over(struct client_identity *who)
@@ -61,7 +62,7 @@ static int charge(const struct policy *policy, int sock, struct client_identity 
 	if (r < 0)
 		return r;
 	r = account_charge(who->user, ACCOUNT_SESSIONS, 1, why);
-	if (r == 0 && !account_connection(who->user, now, why)) {
+	if (r == 0 && !rates_connection(who->user, now, why)) {
 		account_release(who->user, ACCOUNT_SESSIONS, 1);
 		r = -EDQUOT;
 	}

@@ -16,6 +16,7 @@
 #include "daemon/grant/files.h"
 #include "daemon/grant/flight_reader.h"
 #include "daemon/grant/log_client.h"
+#include "daemon/grant/rates.h"
 #include "proto/wire.h"
 
 #define HAVE_MAX (1ull << 48) /* of a kind: what is more would overflow sums */
@@ -109,7 +110,7 @@ int on_requests(struct pump *p, const struct link_count *m, struct served *s)
 {
 	uint32_t within = 0;
 	uint64_t now = clock_ns();
-	while (within < m->n && within < 32 && account_request(p->who.user, now, NULL))
+	while (within < m->n && within < 32 && rates_request(p->who.user, now))
 		within++;
 	s->reply.re_REQUESTS.n = within;
 	return 0;

@@ -68,23 +68,6 @@ bool account_is_answered(void);
 bool account_is_closed(void);
 
 /*
- * Counts one request. Returns false, with the sentence in `why` (as above), if it exceeds the rate
- * of the user, or that of the pool, which is the rate of all users that the pool may have. The
- * rates are remembered for as long as they hold, even if nobody has a reference to the user any
- * more. now_ns: monotonic.
- */
-bool account_request(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES]);
-
-/* Counts one connection by its own rates, and as a request. */
-bool account_connection(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES]);
-
-/*
- * Counts one lease of a hardware queue, by its own rates. If it returns false `why` says also how
- * long it takes until there is one.
- */
-bool account_lease(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTES]);
-
-/*
  * Charges the n hardware queues of a lease, of which a user may have as many as queues, from before
  * they are leased until nobody has them any more. Returns 0 or -EDQUOT.
  */

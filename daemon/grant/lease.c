@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/leases.h"
+#include "daemon/grant/rates.h"
 #include "nic/ethtool.h"
 #include "policy/config.h"
 
@@ -35,16 +36,30 @@ static int say_few(const char *name, uint32_t n, char why[NIC_SENTENCE_BYTES])
 	return -EBUSY;
 }
 
-/* Charges the user one lease and its queues, if it may have these. */
-static int charge(const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES])
+/* Who wants a lease, and whether that lease was counted by the user's rate already. */
+struct taker {
+	const struct lease_wish *wish;
+	bool counted;
+	uint64_t wait_ns; /* before it may take what was counted */
+};
+
+/*
+ * Charges the user the queues, and counts one lease if none was counted yet. Returns 0, -EAGAIN if
+ * it has to wait first and is to ask once more, or -EDQUOT.
+ */
+static int charge(struct taker *t, char why[NIC_SENTENCE_BYTES])
 {
 	char said[LIMITS_SAID_BYTES];
+	const struct lease_wish *wish = t->wish;
 	int r = account_hardware(wish->user, wish->n, said);
-	if (r == 0 && !account_lease(wish->user, clock_ns(), said)) {
-		account_hardware_release(wish->user, wish->n);
-		r = -EDQUOT;
+	bool charged = r == 0;
+	if (charged && !t->counted) {
+		t->counted = rates_lease(wish->user, clock_ns(), &t->wait_ns, said);
+		r = !t->counted ? -EDQUOT : t->wait_ns > 0 ? -EAGAIN : 0;
 	}
-	if (r < 0)
+	if (r < 0 && charged)
+		account_hardware_release(wish->user, wish->n);
+	if (r < 0 && r != -EAGAIN)
 		snprintf(why, NIC_SENTENCE_BYTES, "%.*s", NIC_SENTENCE_BYTES - 1, said);
 	return r;
 }
@@ -53,15 +68,16 @@ static int charge(const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES])
  * Looking at a NIC takes time and locks. So the NIC is looked at only if the class may have enough
  * of its queues, and at the user's rate.
  */
-static int may_look(struct leases *nic, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES])
+static int may_look(struct leases *nic, struct taker *t, char why[NIC_SENTENCE_BYTES])
 {
+	const struct lease_wish *wish = t->wish;
 	const char *name = nic->config->name;
 	if (nic->unready) {
 		snprintf(why, NIC_SENTENCE_BYTES, "%s cannot be looked after.", name);
 		return -ENOMEM;
 	}
 	uint32_t n = pick_free(&nic->pick, wish->class);
-	return n < wish->n ? say_few(name, n, why) : charge(wish, why);
+	return n < wish->n ? say_few(name, n, why) : charge(t, why);
 }
 
 /* Is the NIC there, and the same one as that of the leases it has? */
@@ -79,8 +95,9 @@ static int find(const struct leases *nic, uint32_t *ret_ifindex, char why[NIC_SE
 	return r;
 }
 
-static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES])
+static int take_of(struct lease *l, struct taker *t, char why[NIC_SENTENCE_BYTES])
 {
+	const struct lease_wish *wish = t->wish;
 	struct leases *nic = l->nic;
 	uint32_t ifindex;
 	if (nic->over) {
@@ -90,7 +107,7 @@ static int take_of(struct lease *l, const struct lease_wish *wish, char why[NIC_
 	}
 	int r = find(nic, &ifindex, why);
 	if (r == 0)
-		r = may_look(nic, wish, why);
+		r = may_look(nic, t, why);
 	bool charged = r == 0;
 	if (r == 0)
 		r = pick_queues(&nic->pick, &nic->guard, ifindex, nic->left_behind, &l->guarded,
@@ -114,6 +131,29 @@ static bool is_final(int r)
 	return r == -EDQUOT || r == -ESHUTDOWN;
 }
 
+static void wait_for(uint64_t ns)
+{
+	nanosleep(&(struct timespec){.tv_sec = (time_t)(ns / NS_A_SECOND),
+				     .tv_nsec = (long)(ns % NS_A_SECOND)},
+		  NULL);
+}
+
+/* Others may ask for the same NIC while this one waits for the user's rate. */
+static int take_when_due(struct lease *l, struct taker *t, char why[NIC_SENTENCE_BYTES])
+{
+	struct leases *nic = l->nic;
+	int r;
+	*l = (struct lease){.nic = nic, .guarded = {.n = t->wish->n, .poke = t->wish->poke}};
+	do {
+		wait_for(t->wait_ns);
+		t->wait_ns = 0;
+		pthread_mutex_lock(&nic->guard.lock);
+		r = take_of(l, t, why);
+		pthread_mutex_unlock(&nic->guard.lock);
+	} while (r == -EAGAIN && t->wait_ns > 0);
+	return r;
+}
+
 int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES])
 {
 	const char *name = wish->nic;
@@ -129,15 +169,11 @@ int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_S
 			      : "Your class may not lease a receive queue%s%s; the administrator "
 				"can allow it with nics= in zcrxd.conf.",
 		 *name ? " of " : "", name);
-	struct leases *nic;
-	for (uint32_t i = 0; r < 0 && !is_final(r) && (nic = leases_at(i)); i++) {
-		if ((*name && strcmp(name, nic->config->name) != 0) ||
-		    !policy_leases(wish->class, nic->config->name))
-			continue;
-		pthread_mutex_lock(&nic->guard.lock);
-		*l = (struct lease){.nic = nic, .guarded = {.n = wish->n, .poke = wish->poke}};
-		r = take_of(l, wish, why);
-		pthread_mutex_unlock(&nic->guard.lock);
+	struct taker t = {.wish = wish};
+	for (uint32_t i = 0; r < 0 && !is_final(r) && (l->nic = leases_at(i)); i++) {
+		const char *of = l->nic->config->name;
+		if ((!*name || strcmp(name, of) == 0) && policy_leases(wish->class, of))
+			r = take_when_due(l, &t, why);
 	}
 	if (r < 0)
 		free(l);

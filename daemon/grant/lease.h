@@ -34,9 +34,10 @@ struct lease_wish {
 
 /*
  * Leases free queues of one NIC. Returns 0, or a negative errno with a sentence in why: -EACCES if
- * the class may lease none, -EDQUOT if the user had as many leases as it may in this minute or
- * would have more hardware queues than it may, -ESHUTDOWN after leases_done(). Queues that packets
- * of others are led to are left out.
+ * the class may lease none, -EDQUOT if the user leases more often than it may or would have more
+ * hardware queues than it may, -ESHUTDOWN after leases_done(). Queues that packets of others are
+ * led to are left out. Where the user's next lease is due soon this waits for that
+ * (LEASE_WAIT_MAX_NS).
  */
 int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES]);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pump/session.h"
-#include "daemon/grant/account.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 
 #include "base/clock.h"
 #include "daemon/grant/log_client.h"
+#include "daemon/grant/rates.h"
 #include "daemon/pump/flight.h"
 #include "daemon/pump/judge.h"
 #include "daemon/pump/reply.h"
@@ -19,7 +19,9 @@
 
 #define REQUESTS_A_TURN 16
 #define SEND_BYTES      16384
-#define PATIENCE_NS     5000000000u /* with unread descriptors and further requests; protocol.md */
+#define RATE_PAUSE_NS \
+	100000000u /* shorter than a burst lasts: so a pause costs nothing of the rate */
+#define PATIENCE_NS 5000000000u /* with unread descriptors and further requests; protocol.md */
 
 static void handle(struct client *c, const union msg_any *m, uint32_t len, int *fds, uint32_t nfds)
 {
@@ -41,12 +43,15 @@ static void descriptors_missed(struct client *c, const struct msg_hdr *request)
 	reply_answer(c, request, REASON_DAEMON_LIMIT, &a);
 }
 
-/* One request more within the rate? If not, reading goes on a second later. */
+/* One request more within the rate? If not, reading goes on a little later. */
 static bool within_rate(struct client *c)
 {
-	if (account_request(c->who.user, clock_ns(), NULL))
+	uint64_t now = clock_ns(), at_ns = now + RATE_PAUSE_NS;
+	if (rates_request(c->who.user, now))
 		return true;
 	c->retry = true;
+	if (!c->retry_at_ns || at_ns < c->retry_at_ns)
+		c->retry_at_ns = at_ns;
 	reply_watch(c, 0);
 	return false;
 }

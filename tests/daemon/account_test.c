@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/grant/account.h"
+#include "daemon/grant/rates.h"
 
 enum {
 	ALICE = 1000,
@@ -67,7 +68,7 @@ static struct user *asked(const char *pool, uid_t uid)
 	struct user *u = NULL;
 	wide.most_users = 2 * IDLE_USERS;
 	assert_int_equal(user_get(&u, pool, &wide, uid, now_ns, NULL), 0);
-	assert_true(account_request(u, now_ns, NULL));
+	assert_true(rates_request(u, now_ns));
 	return u;
 }
 
@@ -179,130 +180,6 @@ static void users_of_the_broker_before_stay(void **state)
 	user_put(alice);
 }
 
-static void the_rate_is_the_users_however_often_it_connects(void **state)
-{
-	(void)state;
-	struct user *one = get(ALICE), *two = get(ALICE), *bob = get(BOB);
-	const uint64_t second = 1000000000;
-	assert_true(account_request(one, 5 * second, NULL));
-	assert_true(account_request(two, 5 * second + 1, NULL));
-	assert_true(account_request(one, 5 * second - 1, NULL)); /* its clock was read before */
-	assert_false(account_request(one, 6 * second - 1, NULL));
-	assert_false(account_request(two, 6 * second - 1, NULL));
-	assert_true(account_request(bob, 6 * second - 1, NULL));
-	for (uint64_t i = 0; i < limits.requests_per_second; i++)
-		assert_true(account_request(two, 6 * second, NULL));
-	assert_false(account_request(one, 6 * second, NULL));
-	user_put(one);
-	user_put(two);
-	user_put(bob);
-}
-
-static void the_rate_outlives_the_users_last_connection(void **state)
-{
-	(void)state;
-	const uint64_t second = 1000000000;
-	uint64_t used[ACCOUNT_KINDS];
-	now_ns = 20 * second;
-	for (uint64_t i = 0; i < limits.requests_per_second; i++) {
-		struct user *p = get(ALICE);
-		assert_true(account_request(p, now_ns, NULL));
-		user_put(p);
-	}
-	struct user *p = get(ALICE);
-	assert_false(account_request(p, now_ns + second - 1, NULL));
-	user_put(p);
-	assert_int_equal(account_used("class", used), 0);
-	now_ns += second;
-	p = get(ALICE);
-	assert_true(account_request(p, now_ns, NULL));
-	user_put(p);
-}
-
-static void connections_have_a_rate_that_outlives_users(void **state)
-{
-	(void)state;
-	const uint64_t second = 1000000000;
-	char why[LIMITS_SAID_BYTES];
-	now_ns += second;
-	for (uint64_t i = 0; i < limits.connections_per_second; i++) {
-		struct user *p = get(ALICE);
-		assert_true(account_connection(p, now_ns, why));
-		user_put(p);
-	}
-	struct user *p = get(ALICE), *bob = get(BOB);
-	assert_false(account_connection(p, now_ns, why));
-	assert_non_null(strstr(why, "connections-per-second="));
-	assert_true(account_request(p, now_ns, NULL));  /* who is connected goes on */
-	assert_false(account_request(p, now_ns, NULL)); /* each connection was a request */
-	assert_true(account_connection(bob, now_ns, why));
-	user_put(p);
-	now_ns += second - 1;
-	p = get(ALICE);
-	assert_false(account_connection(p, now_ns, why));
-	assert_true(account_connection(p, now_ns + 1, why));
-	user_put(p);
-	user_put(bob);
-}
-
-/* The clock begins when the machine does. */
-static void the_first_minute_of_a_machine_is_one_like_others(void **state)
-{
-	(void)state;
-	char why[LIMITS_SAID_BYTES];
-	uint64_t then_ns = now_ns;
-	now_ns = 1;
-	struct user *p = get(ALICE);
-	assert_true(account_request(p, now_ns, NULL));
-	for (uint64_t i = 0; i < limits.leases_per_minute; i++)
-		assert_true(account_lease(p, now_ns, why));
-	assert_false(account_lease(p, now_ns, why));
-	assert_non_null(strstr(why, "try again in 60 s"));
-	user_put(p);
-	now_ns = then_ns;
-}
-
-static void leases_have_a_rate_that_is_told_and_outlives_users(void **state)
-{
-	(void)state;
-	const uint64_t second = 1000000000;
-	char why[LIMITS_SAID_BYTES];
-	now_ns += 60 * second;
-	for (uint64_t i = 0; i < limits.leases_per_minute; i++) {
-		struct user *p = get(ALICE);
-		assert_true(account_lease(p, now_ns + i, why));
-		user_put(p);
-	}
-	struct user *p = get(ALICE), *bob = get(BOB);
-	assert_false(account_lease(p, now_ns + 18 * second, why));
-	assert_non_null(strstr(why, "try again in 42 s"));
-	assert_false(account_lease(p, now_ns + 60 * second - 1, why));
-	assert_non_null(strstr(why, "try again in 1 s"));
-	assert_true(account_request(p, now_ns, NULL)); /* requests are counted apart from leases */
-	assert_true(account_lease(bob, now_ns, why));
-	user_put(p);
-	now_ns += 59 * second;
-	p = get(ALICE);
-	assert_false(account_lease(p, now_ns, why));
-	assert_true(account_lease(p, now_ns + second, why));
-	user_put(p);
-	user_put(bob);
-}
-
-/* However many users take turns, of whom the class may have two at once. */
-static void a_class_asks_for_no_more_than_the_users_it_may_have(void **state)
-{
-	(void)state;
-	uint64_t most = limits.requests_per_second * limits.most_users, granted = 0;
-	now_ns += 1000000000;
-	for (uid_t uid = 5000; uid < 10000; uid++) {
-		struct user *p = get(uid);
-		granted += account_request(p, now_ns, NULL);
-		user_put(p);
-	}
-	assert_int_equal(granted, most);
-}
-
 static const struct limits *lower(const char *pool, void *data)
 {
 	assert_string_equal(pool, "class");
@@ -405,8 +282,6 @@ static void threads_may_charge_at_once(void **state)
 	user_put(two);
 }
 
-#define CASE(name) cmocka_unit_test_teardown(name, teardown)
-
 /* The one that makes room for it may be the last one of its own class: the class stays. */
 static void whoever_makes_room_does_not_take_the_class_along(void **state)
 {
@@ -420,6 +295,8 @@ static void whoever_makes_room_does_not_take_the_class_along(void **state)
 	user_put(late);
 }
 
+#define CASE(name) cmocka_unit_test_teardown(name, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,12 +307,6 @@ int main(void)
 		CASE(classes_do_not_share),
 		CASE(a_class_has_no_more_users_than_it_may),
 		CASE(users_of_the_broker_before_stay),
-		CASE(the_rate_is_the_users_however_often_it_connects),
-		CASE(the_rate_outlives_the_users_last_connection),
-		CASE(connections_have_a_rate_that_outlives_users),
-		CASE(the_first_minute_of_a_machine_is_one_like_others),
-		CASE(leases_have_a_rate_that_is_told_and_outlives_users),
-		CASE(a_class_asks_for_no_more_than_the_users_it_may_have),
 		CASE(lower_limits_leave_what_is_there),
 		CASE(whoever_makes_room_does_not_take_the_class_along),
 		CASE(a_refusal_says_what_is_to_be_changed),

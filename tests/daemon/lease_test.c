@@ -247,6 +247,33 @@ static void leases_of_a_user_are_limited(void **state)
 	user_put(same);
 }
 
+static const struct limits *faster(const char *pool, void *data)
+{
+	(void)pool;
+	return data;
+}
+
+/* Two more than may be had at once, in half a second each. */
+static void a_lease_that_is_due_soon_is_waited_for(void **state)
+{
+	(void)state;
+	struct opening o = {0};
+	struct user *same = user;
+	struct limits limits = policy.classes->limits;
+	limits.leases_per_minute = 120;
+	account_limits(faster, &limits);
+	assert_int_equal(user_get(&user, "default", &limits, 2, clock_ns(), NULL), 0);
+	uint64_t before_ns = clock_ns();
+	for (int i = 0; i < 16 + 2; i++) {
+		take(&o);
+		assert_int_equal(o.r, 0);
+		lease_end(o.lease);
+	}
+	assert_true(clock_ns() - before_ns >= NS_A_SECOND);
+	user_put(user);
+	user = same;
+}
+
 /* zcrxd ends while a client's thread is between the journal and the change. */
 static void the_end_waits_for_a_lease_that_is_being_taken(void **state)
 {
@@ -290,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_nic_stays_ready_for_a_while),
 		cmocka_unit_test(a_lease_is_charged_its_queues),
 		cmocka_unit_test(leases_of_a_user_are_limited),
+		cmocka_unit_test(a_lease_that_is_due_soon_is_waited_for),
 		cmocka_unit_test(the_end_waits_for_a_lease_that_is_being_taken),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -5,16 +5,17 @@
 
 #include "daemon/ask/ask.h"
 #include "daemon/grant/account.h"
+#include "daemon/grant/rates.h"
 #include "tests/hostile/next.h"
 
-bool __real_account_request(struct user *u, uint64_t now_ns);
-bool __wrap_account_request(struct user *u, uint64_t now_ns);
+bool __real_rates_request(struct user *u, uint64_t now_ns);
+bool __wrap_rates_request(struct user *u, uint64_t now_ns);
 
 /* With each request of its client. */
-bool __wrap_account_request(struct user *u, uint64_t now_ns)
+bool __wrap_rates_request(struct user *u, uint64_t now_ns)
 {
 	union link_any m = {0};
 	if (account_is_answered() && ask(&m, NEXT_ASKED, NULL, NULL) != -EOPNOTSUPP)
 		abort();
-	return __real_account_request(u, now_ns);
+	return __real_rates_request(u, now_ns);
 }

@@ -99,17 +99,17 @@ class Limits(unittest.TestCase):
         self.check(self.refused(daemon.connect, self, "web"), "sessions=", most=1, used=1, more=1)
         self.assertIn("was refused: Your user may have 1 connections", daemon.said())
 
-    def test_requests(self):
-        daemon = self.daemon("requests-per-second=1\n")
+    def test_connections(self):
+        daemon = self.daemon("connections-per-second=1\n")
         answered = []
         while not answered:
-            with contextlib.ExitStack() as stack:  # each says nothing, so that only connecting counts
+            with contextlib.ExitStack() as stack:  # each says nothing
                 several = [stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)) for _ in range(3)]
                 for s in several:
                     s.connect(daemon.path("web"))
                 answered = [s.recv(4096) for s in select.select(several, [], [], 1)[0]]
-        self.assertEqual(answered[0][24:].rstrip(b"\0").decode(), "Your user or its class made as many requests as it may in a second (1 each user): connect "
-                               "again in a second, or have requests-per-second= of [class web] in zcrxd.conf raised.")
+        self.assertEqual(answered[0][24:].rstrip(b"\0").decode(), "Your user or its class connected as often as it may in a second (1 each user): connect "
+                               "again in a second, or have connections-per-second= of [class web] in zcrxd.conf raised.")
 
     @AS_OTHERS
     def test_users(self):
