@@ -19,6 +19,15 @@
 
 #define REST_USEC 1000000ull
 
+/*
+ * At each listening socket 1000 connections a second are accepted, however many come: nobody makes
+ * the control thread work for more of those that it refuses. Others wait at the socket, where there
+ * is room for BACKLOG (listening.c), in the order in which they came. So at most so many are before
+ * a newcomer: that takes a tenth of a second.
+ */
+#define ACCEPT_USEC 50000ull
+#define ACCEPT_MAX  50u
+
 /* The class whose socket this listener is; "": it is the shared socket. */
 static const char *socket_class(const struct accepting *a, int listener)
 {
@@ -156,22 +165,30 @@ static int status_ready(sd_event_source *source, int fd, uint32_t events, void *
 	return 0;
 }
 
+static int clients_add(struct accepting *a, sd_event_source **ret, int fd)
+{
+	int r = sd_event_add_io(a->event, ret, fd, EPOLLIN, clients_ready, a);
+	return r < 0 ? r : sd_event_source_set_ratelimit(*ret, ACCEPT_USEC, ACCEPT_MAX);
+}
+
 int accepting_classes(struct accepting *a)
 {
 	struct class_socket *s;
 	int r = 0;
 	LIST_FOREACH (s, &a->listeners->classes, link)
 		if (!s->source && r >= 0)
-			r = sd_event_add_io(a->event, &s->source, s->fd, EPOLLIN, clients_ready, a);
+			r = clients_add(a, &s->source, s->fd);
 	return r;
 }
 
 int accepting_begin(struct accepting *a)
 {
 	struct listeners *l = a->listeners;
-	int r = sd_event_add_io(a->event, &l->sources[0], l->clients, EPOLLIN, clients_ready, a);
+	int r = clients_add(a, &l->sources[0], l->clients);
 	if (r >= 0)
 		r = sd_event_add_io(a->event, &l->sources[1], l->status, EPOLLIN, status_ready, a);
+	if (r >= 0)
+		r = sd_event_source_set_ratelimit(l->sources[1], ACCEPT_USEC, ACCEPT_MAX);
 	if (r >= 0)
 		r = sd_event_add_time(a->event, &a->rest, CLOCK_MONOTONIC, 0, 0, rest_over, a);
 	if (r >= 0)

@@ -2,8 +2,9 @@
 /*
  * Who is let in by zcrxd's listening sockets, and when. A client gets a pump or a refusal, a reader
  * of the status the document. A listening socket is not looked at while it has as many refused
- * connections as it may, while zcrxd has no descriptor or memory left for whoever would come, and
- * while zcrxd is held; whoever connects waits there. For the control thread only.
+ * connections as it may, for a moment when many have just come, while zcrxd has no descriptor or
+ * memory left for whoever would come, and while zcrxd is held; whoever connects waits there. For
+ * the control thread only.
  */
 #ifndef ZCRXD_ACCEPTING_H
 #define ZCRXD_ACCEPTING_H

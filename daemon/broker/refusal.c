@@ -41,14 +41,14 @@ static void turn_away(void *data)
 void refusals_add(struct refusals *r, int sock, const char *socket, uint32_t reason,
 		  const char *text, bool unavoidable)
 {
-	struct refusal *f = calloc(1, sizeof(*f));
+	struct refusal now = {.sock = sock, .reason = reason};
+	snprintf(now.text, sizeof(now.text), "%s", text);
+	struct refusal *f = listening_lets_descriptors_in(sock) ? malloc(sizeof(*f)) : NULL;
 	if (!f) {
-		turn_away(&(struct refusal){.sock = sock, .reason = reason});
+		turn_away(&now);
 		return;
 	}
-	f->sock = sock;
-	f->reason = reason;
-	snprintf(f->text, sizeof(f->text), "%s", text);
+	*f = now;
 	f->unavoidable = unavoidable;
 	snprintf(f->socket, sizeof(f->socket), "%s", socket);
 	TAILQ_INSERT_TAIL(&r->all, f, link);

@@ -2,9 +2,9 @@
 /*
  * Connections that are refused. A client may have sent descriptors before it was refused (before
  * Linux 6.16). Closing its connection closes these too, and one that lingers makes the close wait
- * for as long as the client likes. So each refused connection is closed by a thread of its own. A
- * listening socket has at most 64 such threads; then nobody is accepted there until one ends. Other
- * listening sockets go on. For the control thread only.
+ * for as long as the client likes. So each refused connection by which descriptors can have come is
+ * closed by a thread of its own. A listening socket has at most 64 such threads; then nobody is
+ * accepted there until one ends. Other listening sockets go on. For the control thread only.
  */
 #ifndef ZCRXD_REFUSAL_H
 #define ZCRXD_REFUSAL_H

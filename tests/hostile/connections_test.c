@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,8 +24,10 @@
 
 enum {
 	MIB = 1 << 20,
-	SESSIONS = 4,   /* the neighbour has one of them */
-	CONNECTIONS = 3 /* in a second, of a case of its own */
+	SESSIONS = 4,    /* the neighbour has one of them */
+	CONNECTIONS = 3, /* in a second, of cases of their own */
+	FLOOD_MS = 2000,
+	FLOODERS = 4
 };
 
 static void hello_refused(const struct raw *r, uint32_t reason)
@@ -164,6 +167,40 @@ static void connections_beyond_the_rate_are_refused(void **state)
 	assert_int_equal(error, 0);
 }
 
+/* Connects and hangs up, as fast as it can. */
+static _Noreturn void flood(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	memcpy(at.sun_path, zcrxd.socket, strlen(zcrxd.socket));
+	for (uint64_t until = harness_now_ms() + FLOOD_MS; harness_now_ms() < until;) {
+		int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		connect(sock, (struct sockaddr *)&at, sizeof(at));
+		close(sock);
+	}
+	_exit(0);
+}
+
+/* Without a bound the daemon would compute for as long as it is let. */
+static void a_flood_that_is_refused_costs_little(void **state)
+{
+	(void)state;
+	pid_t flooders[FLOODERS];
+	int status;
+	world_rest(true);
+	uint64_t cpu_us = world_cpu_us(), since = harness_now_ms();
+	for (int i = 0; i < FLOODERS; i++) {
+		flooders[i] = fork();
+		if (flooders[i] == 0)
+			flood();
+	}
+	for (int i = 0; i < FLOODERS; i++)
+		waitpid(flooders[i], &status, 0);
+	cpu_us = world_cpu_us() - cpu_us;
+	assert_in_range(cpu_us, 0, (harness_now_ms() - since) * 1000 / 8);
+	world_rest(false);
+	world_is_well();
+}
+
 /* The lowest descriptor the daemon does not use. */
 static rlim_t first_free(void)
 {
@@ -230,6 +267,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(sessions_beyond_the_limit_are_refused_at_hello),
 		cmocka_unit_test_setup_teardown(connections_beyond_the_rate_are_refused, setup_rate,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_flood_that_is_refused_costs_little, setup_rate,
 						teardown),
 		CASE(without_descriptors_the_daemon_says_so_and_rests),
 		CASE(a_refused_client_cannot_make_the_daemon_linger),
