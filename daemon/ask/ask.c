@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/ask/ask.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <sys/time.h>
 
 #include "daemon/ask/asking.h"
+#include "daemon/common/may_wait.h"
 #include "daemon/grant/account.h"
 #include "proto/wire.h"
 
@@ -50,8 +52,8 @@ int ask(union link_any *m, uint16_t type, const int *fds, int *ret_fds)
 			   .n_gives = fds ? link_given(type) : 0,
 			   .news = -1,
 			   .result = 1};
-	w.kind = type == LINK_CHARGE ? m->as_CHARGE.kind : 0;
-	w.n = type == LINK_CHARGE ? m->as_CHARGE.n : type == LINK_FLIGHT ? m->as_FLIGHT.n : 0;
+	assert(may_wait());
+	asking_amount(&w, m);
 	pthread_mutex_lock(&asking.lock);
 	asking_add(&w);
 	asking_converse(&w, m);
@@ -90,6 +92,8 @@ static void hand_over(struct waiter *w, const union link_any *m, uint32_t len, i
 	}
 	if (w->news >= 0)
 		eventfd_write(w->news, 1);
+	if (w->disowned)
+		disowned_over(w);
 }
 
 void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
@@ -119,6 +123,8 @@ void ask_break(void)
 		w->sent = false;
 		if (!w->reply)
 			given_free(w); /* ask_again() tells the next broker the same anew */
+		else if (w->disowned)
+			disowned_over(w); /* the next broker has charged nothing */
 		else if (w->owed)
 			owed_return(w);
 		else if (w->news >= 0 && w->result > 0)
@@ -145,11 +151,9 @@ void ask_again(void)
 
 void ask_give_up(void)
 {
-	struct waiter *w;
 	pthread_mutex_lock(&asking.lock);
 	asking.broken = asking.given_up = true;
-	TAILQ_FOREACH (w, &asking.line, turn)
-		asking_over(w, -EPIPE);
+	owed_give_up();
 	pthread_cond_broadcast(&asking.came);
 	pthread_mutex_unlock(&asking.lock);
 }
@@ -177,11 +181,7 @@ bool account_is_closed(void)
 void ask_release(uint32_t kind, uint64_t n)
 {
 	pthread_mutex_lock(&asking.lock);
-	asking.amounts[kind] -= n;
-	asking.owed[kind] += n;
-	union link_any m = {.as_RELEASE = {.kind = kind, .n = asking.owed[kind]}};
-	if (!asking.broken && asking_send(&m, LINK_RELEASE, 0) == 0)
-		asking.owed[kind] = 0;
+	asking_release(kind, n);
 	pthread_mutex_unlock(&asking.lock);
 }
 
@@ -199,10 +199,6 @@ void ask_keep(uint32_t id)
 void ask_landed(uint32_t n)
 {
 	pthread_mutex_lock(&asking.lock);
-	asking.in_flight -= n;
-	asking.owed_landed += n;
-	union link_any m = {.as_LANDED = {.n = asking.owed_landed}};
-	if (!asking.broken && asking_send(&m, LINK_LANDED, 0) == 0)
-		asking.owed_landed = 0;
+	asking_landed(n);
 	pthread_mutex_unlock(&asking.lock);
 }

@@ -3,8 +3,9 @@
  * The pump's end of the link (daemon/link/link.h). The modules beside this one implement the
  * headers of daemon/grant by asking the broker.
  *
- * Any thread may ask, and waits for its own reply. Only the pump's first thread reads the link; it
- * calls the functions below that say so.
+ * Any thread may ask, but ask() waits, and only a thread that may wait calls it
+ * (daemon/common/may_wait.h). Only the pump's first thread reads the link; it calls the functions
+ * below that say so.
  */
 #ifndef ZCRXD_ASK_H
 #define ZCRXD_ASK_H
@@ -45,13 +46,11 @@ int ask_later(struct ask_later **ret, const union link_any *m, uint16_t type, in
 
 /*
  * The same for what has to be done by this broker or by one that comes: the answer is -EPIPE only
- * if no broker will come. Some of these requests are sent at a time, in their order. The reply has
- * no descriptor. Returns 0 or -ENOMEM.
+ * if no broker will come. Some of these requests are sent at a time, in their order. fd: what a
+ * hand is sent for the request, borrowed until the answer is there or ask_forget(); or -1. The
+ * reply has no descriptor. Returns 0 or -ENOMEM.
  */
-int ask_owed(struct ask_later **ret, const union link_any *m, uint16_t type, int news);
-
-/* Waits for the answer, as long as ask() does. */
-void ask_wait(struct ask_later *l);
+int ask_owed(struct ask_later **ret, const union link_any *m, uint16_t type, int fd, int news);
 
 /*
  * Returns -EINPROGRESS; or the answer, an error or 0. With 0 *ret_fd is the reply's descriptor,
@@ -59,8 +58,16 @@ void ask_wait(struct ask_later *l);
  */
 int ask_look(struct ask_later *l, int *ret_fd);
 
+/* The reply, once ask_look() has an answer; zero if the answer is -EPIPE. */
+const union link_any *ask_reply(const struct ask_later *l);
+
 /* Frees it; an answer that comes later is dropped. NULL is fine. */
 void ask_forget(struct ask_later *l);
+
+/*
+ * The same for CHARGE and FLIGHT: what was charged is released, also if the answer comes later.
+ */
+void ask_disown(struct ask_later *l);
 
 /*
  * Sends a request and does not wait. If it is refused, it is sent again, some times. Takes over the

@@ -2,6 +2,7 @@
 #include "daemon/ask/asking.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 
@@ -22,6 +23,32 @@ int asking_send(union link_any *m, uint16_t type, uint32_t serial)
 	m->hdr.serial = serial;
 	m->hdr.error = 0;
 	return wire_send(asking.link, &m->hdr, NULL, 0);
+}
+
+void asking_amount(struct waiter *w, const union link_any *m)
+{
+	w->kind = w->type == LINK_CHARGE ? m->as_CHARGE.kind : 0;
+	w->n = w->type == LINK_CHARGE   ? m->as_CHARGE.n
+	       : w->type == LINK_FLIGHT ? m->as_FLIGHT.n
+					: 0;
+}
+
+void asking_release(uint32_t kind, uint64_t n)
+{
+	asking.amounts[kind] -= n;
+	asking.owed[kind] += n;
+	union link_any m = {.as_RELEASE = {.kind = kind, .n = asking.owed[kind]}};
+	if (!asking.broken && asking_send(&m, LINK_RELEASE, 0) == 0)
+		asking.owed[kind] = 0;
+}
+
+void asking_landed(uint32_t n)
+{
+	asking.in_flight -= n;
+	asking.owed_landed += n;
+	union link_any m = {.as_LANDED = {.n = asking.owed_landed}};
+	if (!asking.broken && asking_send(&m, LINK_LANDED, 0) == 0)
+		asking.owed_landed = 0;
 }
 
 void asking_add(struct waiter *w)
@@ -66,8 +93,9 @@ void asking_converse(struct waiter *w, union link_any *m)
 		w->result = -EPIPE;
 }
 
-void asking_over(struct waiter *w, int result)
+void asking_over(struct waiter *w, int error)
 {
-	w->result = result;
+	memset(w->reply, 0, sizeof(*w->reply));
+	w->result = error;
 	eventfd_write(w->news, 1);
 }

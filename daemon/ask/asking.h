@@ -31,6 +31,7 @@ struct waiter {
 	uint32_t kind; /* CHARGE: what is charged */
 	uint64_t n;    /* CHARGE, FLIGHT: how much */
 	bool sent;     /* the broker that there is now was sent the request */
+	bool disowned; /* nobody wants the charge: it is released, and the waiter freed */
 	int news;      /* eventfd, written when there is a reply; -1: a thread sleeps until then */
 	int result;    /* 1: there is no reply yet */
 };
@@ -59,6 +60,13 @@ extern struct asking asking;
 /* Sends a message, whose header is filled in here. Returns 0 or a negative errno. */
 int asking_send(union link_any *m, uint16_t type, uint32_t serial);
 
+/* What the request is to charge: CHARGE and FLIGHT. */
+void asking_amount(struct waiter *w, const union link_any *m);
+
+/* n of a kind, or n descriptors in flight, are released. */
+void asking_release(uint32_t kind, uint64_t n);
+void asking_landed(uint32_t n);
+
 /* The waiter gets a number, and waits for a reply from now on. */
 void asking_add(struct waiter *w);
 
@@ -72,8 +80,8 @@ struct waiter *asking_find(uint32_t serial);
  */
 void asking_converse(struct waiter *w, union link_any *m);
 
-/* The waiter, for which no thread sleeps, has its result: writes its eventfd. */
-void asking_over(struct waiter *w, int result);
+/* The waiter, for which no thread sleeps, has no reply but this error: writes its eventfd. */
+void asking_over(struct waiter *w, int error);
 
 /* ---- later.c: requests that are owed to whatever broker there is ---- */
 
@@ -85,6 +93,12 @@ void owed_over(struct waiter *w);
 
 /* Back into the line: the next broker is asked. */
 void owed_return(struct waiter *w);
+
+/* No broker will be asked: nothing stands in the line any more. */
+void owed_give_up(void);
+
+/* There is a reply that nobody wants, or will be none: releases what was charged, and frees it. */
+void disowned_over(struct waiter *w);
 
 /* ---- giving.c: requests that nobody waits for (waiter.reply is NULL) ---- */
 

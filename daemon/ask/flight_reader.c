@@ -3,7 +3,6 @@
 #include "daemon/grant/flight_reader.h"
 
 #include "daemon/ask/ask.h"
-#include "daemon/grant/account.h"
 
 struct flight_reader {
 	char nothing;
@@ -20,13 +19,6 @@ struct flight_reader *flight_reader_get(const char *class, uid_t uid)
 void flight_reader_put(struct flight_reader *r)
 {
 	(void)r;
-}
-
-bool flight_reader_charge(struct flight_reader *r, uint32_t n)
-{
-	(void)r;
-	return account_is_answered() &&
-	       ask(&(union link_any){.as_FLIGHT = {.n = n}}, LINK_FLIGHT, NULL, NULL) == 0;
 }
 
 void flight_reader_release(struct flight_reader *r, uint32_t n)

@@ -12,8 +12,9 @@
 
 struct ask_later {
 	struct waiter waiter;
-	union link_any m;
-	int fd;
+	union link_any m; /* the request, then the reply */
+	int fd;           /* came with the reply; or -1 */
+	int given;        /* what a hand is sent for the request; or -1 */
 };
 
 static void line_leave(struct waiter *w)
@@ -50,23 +51,35 @@ void owed_send(void)
 	}
 }
 
-static struct ask_later *later_new(const union link_any *m, uint16_t type, int news)
+void owed_give_up(void)
+{
+	struct waiter *w;
+	while ((w = TAILQ_FIRST(&asking.line))) {
+		line_leave(w);
+		asking_over(w, -EPIPE);
+	}
+}
+
+static struct ask_later *later_new(const union link_any *m, uint16_t type, int given, int news)
 {
 	struct ask_later *l = malloc(sizeof(*l));
 	if (!l)
 		return NULL;
-	*l = (struct ask_later){.m = *m, .fd = -1};
+	*l = (struct ask_later){.m = *m, .fd = -1, .given = given};
 	l->waiter = (struct waiter){.type = type,
 				    .reply = &l->m,
 				    .fds = &l->fd,
+				    .gives = &l->given,
+				    .n_gives = given >= 0,
 				    .news = news,
 				    .result = 1};
+	asking_amount(&l->waiter, m);
 	return l;
 }
 
 int ask_later(struct ask_later **ret, const union link_any *m, uint16_t type, int news)
 {
-	struct ask_later *l = later_new(m, type, news);
+	struct ask_later *l = later_new(m, type, -1, news);
 	if (!l)
 		return -ENOMEM;
 	pthread_mutex_lock(&asking.lock);
@@ -90,45 +103,65 @@ int ask_look(struct ask_later *l, int *ret_fd)
 	return r;
 }
 
+const union link_any *ask_reply(const struct ask_later *l)
+{
+	return &l->m;
+}
+
+static void later_free(struct ask_later *l)
+{
+	if (l->waiter.is_in_line)
+		line_leave(&l->waiter);
+	owed_over(&l->waiter);
+	LIST_REMOVE(&l->waiter, link);
+	fd_close(l->fd);
+	free(l);
+}
+
 void ask_forget(struct ask_later *l)
 {
 	if (!l)
 		return;
 	pthread_mutex_lock(&asking.lock);
-	if (l->waiter.is_in_line)
-		line_leave(&l->waiter);
-	owed_over(&l->waiter);
-	LIST_REMOVE(&l->waiter, link);
+	later_free(l);
 	pthread_mutex_unlock(&asking.lock);
-	fd_close(l->fd);
-	free(l);
 }
 
-int ask_owed(struct ask_later **ret, const union link_any *m, uint16_t type, int news)
+void disowned_over(struct waiter *w)
 {
-	struct ask_later *l = later_new(m, type, news);
+	bool charged = w->result == 0;
+	if (charged && w->type == LINK_CHARGE)
+		asking_release(w->kind, w->n);
+	if (charged && w->type == LINK_FLIGHT)
+		asking_landed((uint32_t)w->n);
+	later_free((struct ask_later *)w);
+}
+
+void ask_disown(struct ask_later *l)
+{
+	if (!l)
+		return;
+	struct waiter *w = &l->waiter;
+	pthread_mutex_lock(&asking.lock);
+	w->disowned = true;
+	w->news = -1;
+	if (w->is_in_line || w->result <= 0)
+		disowned_over(w);
+	pthread_mutex_unlock(&asking.lock);
+}
+
+int ask_owed(struct ask_later **ret, const union link_any *m, uint16_t type, int fd, int news)
+{
+	struct ask_later *l = later_new(m, type, fd, news);
 	if (!l)
 		return -ENOMEM;
 	pthread_mutex_lock(&asking.lock);
 	l->waiter.is_in_line = true;
 	TAILQ_INSERT_TAIL(&asking.line, &l->waiter, turn);
 	if (asking.given_up)
-		asking_over(&l->waiter, -EPIPE);
+		owed_give_up();
 	owed_send();
 	pthread_mutex_unlock(&asking.lock);
 	*ret = l;
 	return 0;
-}
-
-void ask_wait(struct ask_later *l)
-{
-	struct waiter *w = &l->waiter;
-	pthread_mutex_lock(&asking.lock);
-	if (w->is_in_line)
-		line_leave(w);
-	owed_over(w);
-	w->news = -1; /* this thread sleeps until then */
-	if (w->result > 0)
-		asking_converse(w, &l->m);
-	pthread_mutex_unlock(&asking.lock);
 }

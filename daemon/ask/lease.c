@@ -27,7 +27,7 @@ struct lease_rule {
 	LIST_ENTRY(lease_rule) link;
 	uint32_t id;
 	const char *why;       /* atomic */
-	struct ask_later *end; /* UNSTEER, if it is not waited for; or NULL */
+	struct ask_later *end; /* UNSTEER was asked for; or NULL */
 };
 
 struct lease {
@@ -268,29 +268,65 @@ static const char each_instead[] =
 	"Another user's sockets have the local port, or it cannot be told whether they do; "
 	"connections are steered one by one.";
 
-const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish)
+struct steered_soon {
+	struct ask_later *asked;
+	struct lease_rule *rules[STEERED_RULES_MAX]; /* as many as there can be */
+};
+
+int steered_begin(struct steered_soon **ret, struct lease *l, const struct steer_wish *wish)
 {
-	struct lease_rule *rules[STEERED_RULES_MAX];
+	struct steered_soon *s = malloc(sizeof(*s));
 	union link_any m = {.as_STEER = {.lease = l->id,
 					 .host = wish->hosted ? ask_hosted_id(wish->hosted) : 0}};
-	*ret = (struct steered){0};
-	m.as_STEER.rule = rules_make(l, rules);
-	if (!m.as_STEER.rule)
-		return "zcrxd is out of memory.";
-	int r = ask(&m, LINK_STEER, wish->hosted ? NULL : &wish->sock, NULL);
-	const struct link_steer_reply *reply = &m.re_STEER;
-	uint32_t n = r < 0 || reply->n > STEERED_RULES_MAX ? 0 : reply->n;
-	for (uint32_t i = n; i < STEERED_RULES_MAX; i++)
-		rule_forget(rules[i]);
-	ret->n = n;
-	for (uint32_t i = 0; i < n; i++)
-		ret->rules[i] = rules[i];
-	memcpy(ret->locals, reply->locals, n * sizeof(ret->locals[0]));
-	if (r == 0 && !*reply->text)
+	m.as_STEER.rule = s ? rules_make(l, s->rules) : 0;
+	if (!m.as_STEER.rule) {
+		free(s);
+		return -ENOMEM;
+	}
+	int fd = wish->hosted ? -1 : wish->sock;
+	int r = ask_owed(&s->asked, &m, LINK_STEER, fd, l->poke);
+	if (r == 0) {
+		*ret = s;
+		return 0;
+	}
+	for (uint32_t i = 0; i < STEERED_RULES_MAX; i++)
+		rule_forget(s->rules[i]);
+	free(s);
+	return r;
+}
+
+static const char *why_of(int error, const struct link_steer_reply *reply)
+{
+	if (error == 0 && !*reply->text)
 		return NULL;
 	return reply->each    ? each_instead
 	       : *reply->text ? constant(reply->text)
 			      : "zcrxd's broker does not answer.";
+}
+
+bool steered_look(struct steered_soon *s, struct steered *ret, const char **ret_why)
+{
+	int fd, r = ask_look(s->asked, &fd);
+	if (r == -EINPROGRESS)
+		return false;
+	const struct link_steer_reply *reply = &ask_reply(s->asked)->re_STEER;
+	uint32_t n = r < 0 || reply->n > STEERED_RULES_MAX ? 0 : reply->n;
+	*ret = (struct steered){.n = n};
+	for (uint32_t i = 0; i < STEERED_RULES_MAX; i++)
+		if (i < n)
+			ret->rules[i] = s->rules[i];
+		else
+			rule_forget(s->rules[i]);
+	memcpy(ret->locals, reply->locals, n * sizeof(ret->locals[0]));
+	*ret_why = why_of(r, reply);
+	steered_drop(s);
+	return true;
+}
+
+void steered_drop(struct steered_soon *s)
+{
+	ask_forget(s->asked);
+	free(s);
 }
 
 bool steered_is_each(const char *why)
@@ -298,26 +334,17 @@ bool steered_is_each(const char *why)
 	return why == each_instead;
 }
 
-void lease_unsteer(struct lease *l, struct lease_rule *rule)
-{
-	union link_any m = {.as_UNSTEER = {.lease = l->id, .rule = rule->id}};
-	ask(&m, LINK_UNSTEER, NULL, NULL);
-	rule_forget(rule);
-}
-
 int lease_unsteer_later(struct lease *l, struct lease_rule *rule)
 {
 	const union link_any m = {.as_UNSTEER = {.lease = l->id, .rule = rule->id}};
-	return ask_owed(&rule->end, &m, LINK_UNSTEER, l->poke);
+	return ask_owed(&rule->end, &m, LINK_UNSTEER, -1, l->poke);
 }
 
 /* Whatever the answer is. If there is no broker any more, nobody has the rule either. */
-bool lease_unsteered(struct lease *l, struct lease_rule *rule, bool wait)
+bool lease_unsteered(struct lease *l, struct lease_rule *rule)
 {
 	int fd = -1;
 	(void)l;
-	if (wait)
-		ask_wait(rule->end);
 	if (ask_look(rule->end, &fd) == -EINPROGRESS)
 		return false;
 	ask_forget(rule->end);

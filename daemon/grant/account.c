@@ -49,11 +49,6 @@ bool account_is_closed(void)
 	return false;
 }
 
-void account_rest(struct user *u)
-{
-	(void)u;
-}
-
 void account_release(struct user *u, enum account_kind kind, uint64_t n)
 {
 	users_lock();

@@ -51,12 +51,6 @@ uint64_t account_most(const struct limits *l, enum account_kind kind);
 int account_charge(struct user *u, enum account_kind kind, uint64_t n, char why[LIMITS_SAID_BYTES]);
 void account_release(struct user *u, enum account_kind kind, uint64_t n);
 
-/*
- * A pump asks ahead. This releases what is left of that: each thread that charges calls it before
- * it waits.
- */
-void account_rest(struct user *u);
-
 /* Charges what the user has already, even beyond the limit. */
 void account_take(struct user *u, enum account_kind kind, uint64_t n);
 

@@ -25,7 +25,7 @@ void flight_reader_put(struct flight_reader *r);
 
 uint32_t flight_readers_most(void);
 
-/* n more are in flight to it, if it may have them. */
+/* n more are in flight to it, if it may have them. A pump asks: charge_soon.h. */
 bool flight_reader_charge(struct flight_reader *r, uint32_t n);
 /* n are in flight to it already. */
 void flight_reader_take(struct flight_reader *r, uint32_t n);

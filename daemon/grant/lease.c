@@ -298,8 +298,8 @@ int lease_unsteer_later(struct lease *l, struct lease_rule *rule)
 	return 0;
 }
 
-bool lease_unsteered(struct lease *l, struct lease_rule *rule, bool wait)
+bool lease_unsteered(struct lease *l, struct lease_rule *rule)
 {
-	(void)l, (void)rule, (void)wait;
+	(void)l, (void)rule;
 	return true;
 }

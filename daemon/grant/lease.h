@@ -91,11 +91,11 @@ int lease_steer_again(struct lease *l, const struct nic_rule *match, const struc
 void lease_unsteer(struct lease *l, struct lease_rule *rule);
 
 /*
- * The same for who does not want to wait: in a pump that may take until there is a broker again.
- * Returns 0 or -ENOMEM. After 0 lease_unsteered() is called until it has returned true; the lease's
- * eventfd is written before. wait: it waits, and then returns true.
+ * The same for who does not wait: in a pump that may take until there is a broker again. Returns 0
+ * or -ENOMEM. After 0 lease_unsteered() is called until it has returned true; the lease's eventfd
+ * is written before.
  */
 int lease_unsteer_later(struct lease *l, struct lease_rule *rule);
-bool lease_unsteered(struct lease *l, struct lease_rule *rule, bool wait);
+bool lease_unsteered(struct lease *l, struct lease_rule *rule);
 
 #endif

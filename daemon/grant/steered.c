@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -265,7 +266,7 @@ const char *steered_by_facts(struct steered *ret, struct lease *l, const struct 
 	return r == 0 ? NULL : s.denied ? s.denied : sentence(r);
 }
 
-const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish)
+static const char *set(struct steered *ret, struct lease *l, const struct steer_wish *wish)
 {
 	struct socket_facts facts;
 	int r = wish->hosted ? hosted_facts(wish->hosted, &facts)
@@ -278,6 +279,35 @@ const char *steered_set(struct steered *ret, struct lease *l, const struct steer
 					 .facts = &facts,
 					 .netns = netns};
 	return r < 0 ? sentence(r) : steered_by_facts(ret, l, &whom);
+}
+
+/* Here they stand at once. */
+struct steered_soon {
+	struct steered set;
+	const char *why;
+};
+
+int steered_begin(struct steered_soon **ret, struct lease *l, const struct steer_wish *wish)
+{
+	struct steered_soon *s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->why = set(&s->set, l, wish);
+	*ret = s;
+	return 0;
+}
+
+bool steered_look(struct steered_soon *s, struct steered *ret, const char **ret_why)
+{
+	*ret = s->set;
+	*ret_why = s->why;
+	free(s);
+	return true;
+}
+
+void steered_drop(struct steered_soon *s)
+{
+	free(s);
 }
 
 bool steered_is_each(const char *why)

@@ -31,11 +31,24 @@ struct steered {
 	struct msg_addr locals[STEERED_RULES_MAX]; /* local addresses that the rules match */
 };
 
+/* Rules that are being set. */
+struct steered_soon;
+
 /*
- * Sets the rules. Returns NULL, or a constant sentence that says why there are none. The caller
- * ends each rule in *ret with lease_unsteer(), in either case.
+ * Sets the rules, and does not wait until they stand: in a pump that may take until there is a
+ * broker again. Returns 0 or -ENOMEM. After 0 steered_look() is called until it has returned true,
+ * or steered_drop(); the lease's eventfd is written before. wish->sock is borrowed until then.
  */
-const char *steered_set(struct steered *ret, struct lease *l, const struct steer_wish *wish);
+int steered_begin(struct steered_soon **ret, struct lease *l, const struct steer_wish *wish);
+
+/*
+ * False: not yet. True: *ret has the rules, and *ret_why is NULL or a constant sentence that says
+ * why there are none. The caller ends each rule in *ret, in either case.
+ */
+bool steered_look(struct steered_soon *s, struct steered *ret, const char **ret_why);
+
+/* What comes of it ends with the lease. */
+void steered_drop(struct steered_soon *s);
 
 /* For whom, and the facts of the socket. */
 struct steered_for {

@@ -21,14 +21,14 @@
 
 #define KICKS_A_TURN 64
 
-int channel_open(struct queue *q, int *ret_client)
+int channel_open(struct queue *q, int poke, int *ret_client)
 {
 	const struct client_identity *who = &q->client->who;
 	int pair[2], bytes = SEND_BYTES;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-	q->flight = flight_new(pair[0], who->class, who->uid, 1);
+	q->flight = flight_new(pair[0], who->class, who->uid, 1, poke);
 	if (!q->flight) {
 		fd_close(pair[0]);
 		fd_close(pair[1]);
@@ -135,12 +135,17 @@ static void send_wake(struct queue *q)
 
 void channel_flush(struct queue *q)
 {
-	struct flow *f;
+	struct flow *f, *next;
 	if (q->wake_owed)
 		send_wake(q);
-	while ((f = TAILQ_FIRST(&q->news))) {
+	for (f = TAILQ_FIRST(&q->news); f; f = next) {
+		next = TAILQ_NEXT(f, news);
+		if (f->awaits_rules)
+			continue;
 		int r = f->state == FLOW_OPENING ? send_opened(q, f) : send_closed(q, f);
 		q->retry |= r == -EBUSY;
+		if (r == -EINPROGRESS) /* an end, say, does not wait for the broker */
+			continue;
 		if (r == -EAGAIN || r == -EBUSY)
 			return;
 		if (r < 0)

@@ -17,8 +17,11 @@ struct queue;
 
 #define CHANNEL_SOCKETS 8
 
-/* Makes the pair; *ret_client is the client's end. Returns 0 or a negative errno. */
-int channel_open(struct queue *q, int *ret_client);
+/*
+ * Makes the pair; *ret_client is the client's end. poke: eventfd, borrowed: written when news may
+ * go for which the broker was asked. Returns 0 or a negative errno.
+ */
+int channel_open(struct queue *q, int poke, int *ret_client);
 
 /* The client sees the end of file. Does nothing if it was not opened. */
 void channel_close(struct queue *q);

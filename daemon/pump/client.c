@@ -65,6 +65,8 @@ static void poked(void *owner, uint32_t events)
 	eventfd_t count;
 	(void)events;
 	eventfd_read(c->poke, &count);
+	if (c->session.unsent && !c->done)
+		session_resume(c);
 	if (!__atomic_load_n(&c->stopping, __ATOMIC_ACQUIRE))
 		return;
 	tell_all(c, QUEUE_TOLD_SHUTDOWN);
@@ -127,7 +129,6 @@ static void *run(void *data)
 	setsockopt(c->session.sock, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
 	while (!c->done) {
 		uint64_t wait = turn(c);
-		account_rest(c->who.user);
 		wait_and_dispatch(c, wait);
 	}
 	wind_up(c);

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "daemon/common/loop.h"
 #include "daemon/grant/flight_reader.h"
+#include "daemon/pump/ahead.h"
 #include "proto/wire.h"
 
 /*
@@ -22,15 +23,12 @@
  */
 #define DATAGRAM_LEAST 256
 
-#define AHEAD_MAX 8u
-
 struct flight {
 	LIST_ENTRY(flight) link; /* in flights.left once its owner has gone */
 	int sock;
 	uint32_t each, unread;
-	uint32_t charged; /* to the reader: what is unread, was read since it was released last,
-			     or is charged ahead */
-	uint32_t row;     /* sent since the last release */
+	struct ahead ahead; /* charged: what is unread, was read since it was released last, or is
+			       charged ahead */
 	struct flight_reader *reader;
 	struct source source; /* once its owner has gone */
 };
@@ -41,7 +39,7 @@ static struct {
 	struct loop loop;
 } flights = {.lock = PTHREAD_MUTEX_INITIALIZER, .loop = {.epoll = -1}};
 
-struct flight *flight_new(int sock, const char *class, uid_t uid, uint32_t each)
+struct flight *flight_new(int sock, const char *class, uid_t uid, uint32_t each, int news)
 {
 	struct flight *f = calloc(1, sizeof(*f));
 	if (!f)
@@ -52,20 +50,21 @@ struct flight *flight_new(int sock, const char *class, uid_t uid, uint32_t each)
 		return NULL;
 	}
 	*f = (struct flight){.sock = sock, .each = each, .reader = r};
+	f->ahead = (struct ahead){.whom.reader = r, .news = news};
 	return f;
 }
 
 /* What was charged and is read by now is released. */
 static void settle(struct flight *f)
 {
-	flight_reader_release(f->reader, f->charged - f->unread);
-	f->charged = f->unread;
+	flight_reader_release(f->reader, ahead_rest(&f->ahead, f->unread));
 }
 
 struct flight *flight_free(struct flight *f)
 {
 	if (!f)
 		return NULL;
+	ahead_done(&f->ahead);
 	f->unread = 0;
 	settle(f);
 	flight_reader_put(f->reader);
@@ -73,27 +72,15 @@ struct flight *flight_free(struct flight *f)
 	return NULL;
 }
 
-static bool charge_more(struct flight *f, uint32_t n)
-{
-	bool room = flight_reader_charge(f->reader, n);
-	f->charged += room ? n : 0;
-	return room;
-}
-
 /*
  * What was read, and is not released yet, counts for what is sent now. Where several messages are
- * sent in a row as many more are charged ahead, up to AHEAD_MAX; flight_rest() releases them.
+ * sent in a row more is charged ahead; flight_rest() releases it.
  */
-static bool charge(struct flight *f, uint32_t n)
+static int charge(struct flight *f, uint32_t n)
 {
-	uint32_t wanted = f->unread + n, row = f->row < AHEAD_MAX ? f->row : AHEAD_MAX;
-	bool room = wanted <= f->charged || charge_more(f, wanted - f->charged + row) ||
-		    (row > 0 && charge_more(f, wanted - f->charged));
-	if (!room)
-		return false;
-	f->row += n;
-	f->unread = wanted;
-	return true;
+	int r = ahead_want(&f->ahead, f->unread + n, n);
+	f->unread += r == 0 ? n : 0;
+	return r;
 }
 
 static void count(struct flight *f)
@@ -110,7 +97,6 @@ uint32_t flight_unread(struct flight *f)
 {
 	count(f);
 	settle(f);
-	f->row = 0;
 	return f->unread;
 }
 
@@ -122,8 +108,13 @@ bool flight_has_room(struct flight *f, uint32_t most)
 
 void flight_rest(struct flight *f)
 {
-	if (f && f->row > 0)
+	if (f && ahead_is_any(&f->ahead, f->unread))
 		flight_unread(f);
+}
+
+bool flight_is_asking(const struct flight *f)
+{
+	return f && f->ahead.asked;
 }
 
 static bool passes(int error)
@@ -134,9 +125,10 @@ static bool passes(int error)
 
 int flight_send(struct flight *f, const struct msg_hdr *m, const int *fds)
 {
-	if (m->nfds > 0 && !charge(f, m->nfds))
-		return -EBUSY;
-	int r = wire_send(f->sock, m, fds, MSG_DONTWAIT);
+	int r = m->nfds > 0 ? charge(f, m->nfds) : 0;
+	if (r < 0)
+		return r;
+	r = wire_send(f->sock, m, fds, MSG_DONTWAIT);
 	if (r < 0 && m->nfds > 0)
 		f->unread -= m->nfds;
 	return passes(r) ? -EBUSY : r;
@@ -166,6 +158,7 @@ static void look(void *owner, uint32_t events)
 static bool leave(struct flight *f)
 {
 	char data[64];
+	ahead_done(&f->ahead); /* its eventfd may go */
 	if (shutdown(f->sock, SHUT_RDWR) < 0)
 		return false;
 	for (ssize_t n = 1; n > 0 || (n < 0 && errno == ECONNRESET);)

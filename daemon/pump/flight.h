@@ -26,14 +26,16 @@ struct flight;
 
 /*
  * Makes the flight of an AF_UNIX socket (SOCK_SEQPACKET) by which descriptors are sent to a user of
- * a class, at most `each` in a message. Returns NULL if there is no memory.
+ * a class, at most `each` in a message. news: eventfd, borrowed until flight_end(); or -1. Returns
+ * NULL if there is no memory.
  */
-struct flight *flight_new(int sock, const char *class, uid_t uid, uint32_t each);
+struct flight *flight_new(int sock, const char *class, uid_t uid, uint32_t each, int news);
 
 /*
  * Sends a message with m->nfds descriptors, without blocking. Returns 0 or a negative errno.
- * -EAGAIN: the socket is full. -EBUSY: no more descriptors may be in flight, or there is no memory;
- * to be tried again after a while. After any other errno the socket is of no use any more.
+ * -EAGAIN: the socket is full. -EINPROGRESS: the broker is being asked whether more descriptors may
+ * be in flight; to be tried again when the eventfd is written. -EBUSY: they may not, or there is no
+ * memory; to be tried again after a while. After any other errno the socket is of no use any more.
  */
 int flight_send(struct flight *f, const struct msg_hdr *m, const int *fds);
 
@@ -45,6 +47,9 @@ bool flight_has_room(struct flight *f, uint32_t most);
 
 /* Releases what was read or was charged ahead: nothing is about to be sent. NULL is fine. */
 void flight_rest(struct flight *f);
+
+/* Is the broker being asked? NULL is fine. */
+bool flight_is_asking(const struct flight *f);
 
 /*
  * The other end sees the end of file at once. The socket is closed as soon as no descriptor is

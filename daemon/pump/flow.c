@@ -114,16 +114,24 @@ static void let_go(struct flow *f)
 	part(f);
 }
 
-void flow_unsteered(struct queue *q, bool wait)
+static void steered(struct flow *f)
 {
-	struct flow *f;
-	while ((f = steer_gone(q, wait))) {
-		if (f->state < FLOW_ENDED)
-			continue;
-		part(f);
-		if (f->waits_on == &q->owed && flow_is_settled(f))
-			flow_free(f);
-	}
+	if (f->state < FLOW_ENDED)
+		return flow_attend(f);
+	part(f);
+	if (f->waits_on == &f->queue->owed && flow_is_settled(f))
+		flow_free(f);
+}
+
+void flow_steered(struct queue *q)
+{
+	struct steering *at = steer_first(q);
+	struct flow *f = steer_answered(q, &at);
+	if (!f)
+		return;
+	for (; f; f = steer_answered(q, &at))
+		steered(f);
+	channel_flush(q); /* connections that may be announced now */
 }
 
 static void die(struct flow *f)
@@ -156,10 +164,13 @@ void flow_attend(struct flow *f)
 		} else if (f->paused) {
 			flows_forget(f);
 			flow_unwatch(f);
-		} else if (f->listener)
+		} else if (f->awaits_rules) {
+			flows_forget(f);
+		} else if (f->listener) {
 			operation_accept(f);
-		else
+		} else {
 			flows_wait(f);
+		}
 		break;
 	case FLOW_DEAD:
 		break;

@@ -22,8 +22,8 @@ struct flow *flow_unannounced(const struct flow *listener);
 /* Are its rules gone, and has the backend given back everything that it owes the flow's socket? */
 bool flow_is_settled(const struct flow *f);
 
-/* Drops sockets that stayed open for their rules, if these are gone. wait: waits for these. */
-void flow_unsteered(struct queue *q, bool wait);
+/* Goes on with flows whose rules stand by now, or are gone: the broker may have answered. */
+void flow_steered(struct queue *q);
 
 /* Takes a flow from its queue and frees it. */
 void flow_free(struct flow *f);

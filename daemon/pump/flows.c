@@ -127,8 +127,7 @@ struct queue *flow_owner(struct client *c, uint32_t id)
 	return q;
 }
 
-/* Makes what the client was charged for. */
-static int flow_make(struct flow **ret, struct queue *q, int sock)
+int flow_make(struct flow **ret, struct queue *q, int sock)
 {
 	struct client *c = q->client;
 	struct flow *f = malloc(sizeof(*f));

@@ -8,13 +8,16 @@
 #define CLIENT_FLOWS_MAX 65535u
 
 /*
- * Makes a flow in state OPENING with a fresh id, charged to the client; it owns sock. Returns
- * REASON_NONE, or a reason (proto/reason.h) with the answer filled in; then sock is still the
- * caller's.
+ * On a thread that may wait: makes a flow in state OPENING with a fresh id, charged to the client;
+ * it owns sock. Returns REASON_NONE, or a reason (proto/reason.h) with the answer filled in; then
+ * sock is still the caller's.
  */
 uint32_t flow_new(struct flow **ret, struct queue *q, int sock, struct answer *a);
 
-/* Makes the flow a listener, and charges it as one. Returns the same. */
+/* The same for what was charged already: takes over the charge. Returns 0 or a negative errno. */
+int flow_make(struct flow **ret, struct queue *q, int sock);
+
+/* Makes the flow a listener, and charges it as one. Returns what flow_new() returns. */
 uint32_t flow_listen(struct flow *f, struct answer *a);
 
 /* Undoes flow_new(), and drops the socket. */

@@ -66,67 +66,67 @@ static uint32_t refuse(struct answer *a, int error)
 	return REASON_NETWORK;
 }
 
-static uint32_t listener_open(struct flow *f, const struct msg_flow_host *m, struct answer *a)
+/* If the queue closes, the flow goes with it. */
+static uint64_t rules_look(struct queue *q, struct order *o, uint64_t now_ns)
 {
-	uint32_t reason = flow_listen(f, a);
-	int sock = reason ? -1 : hosted_listen(m);
-	if (sock < 0) {
-		flow_discard(f);
-		return reason ? reason : refuse(a, sock);
-	}
-	f->sock = sock;
-	flow_identify(f, socket_cookie(f->sock));
-	host_reply(f, a);
-	reason = hand_out(f, a);
-	if (reason) {
-		flow_discard(f);
-		return reason;
-	}
+	const struct flow *f = flow_find(q, o->flow_id);
+	(void)now_ns;
+	if (!f)
+		return order_finish(q, o, REASON_NO_OBJECT);
+	if (f->awaits_rules || queue_is_closing(q))
+		return LOOP_FOREVER;
+	return order_finish(q, o, REASON_NONE);
+}
+
+uint64_t host_begin(struct queue *q, struct order *o)
+{
+	struct flow *f = o->flow;
+	o->flow = NULL;
+	o->flow_id = f->id;
+	o->look = rules_look;
 	flow_open(f);
-	return REASON_NONE;
+	return rules_look(q, o, 0);
+}
+
+static uint64_t listener_begin(struct queue *q, struct order *o)
+{
+	if (control_open(q) < 0)
+		return order_finish(q, o, REASON_DAEMON_LIMIT);
+	host_reply(o->flow, &o->answer);
+	uint32_t reason = hand_out(o->flow, &o->answer);
+	return reason ? order_finish(q, o, reason) : host_begin(q, o);
+}
+
+/* The flow, which the client never knows, stays until its rules are gone. */
+static void unconnected(struct order *o)
+{
+	struct flow *f = o->flow;
+	if (!f->steering && !f->leaving)
+		return;
+	o->flow = NULL;
+	flows_link(f);
+	flow_close(f, true);
 }
 
 /* What to answer, with the socket unless the flow is receive-only. */
-static uint32_t connected(struct flow *f, int result, struct answer *a)
+static uint64_t connected(struct queue *q, struct order *o, int result)
 {
+	struct flow *f = o->flow;
 	uint32_t reason = REASON_NONE;
 	f->sock = result < 0 ? -1 : result;
-	if (queue_is_closing(f->queue))
+	if (queue_is_closing(q))
 		reason = REASON_NO_OBJECT;
 	else if (result < 0)
-		reason = refuse(a, result);
+		reason = refuse(&o->answer, result);
 	else
-		reason = hand_out(f, a);
-	if (reason && f->steering && !queue_is_closing(f->queue)) {
-		flows_link(f);
-		flow_close(f,
-			   true); /* stays until its rule is gone, and the client never knows it */
-		return reason;
-	}
+		reason = hand_out(f, &o->answer);
 	if (reason) {
-		steer_stop(f);
-		flow_discard(f);
-		return reason;
+		unconnected(o);
+		return order_finish(q, o, reason);
 	}
 	flow_identify(f, socket_cookie(f->sock));
-	host_reply(f, a);
-	flow_open(f);
-	return REASON_NONE;
-}
-
-/* A queue that closes ends the connecting of its flow. */
-static uint64_t connect_look(struct queue *q, struct order *o, uint64_t now_ns)
-{
-	const struct connecting *w = &o->connecting;
-	uint32_t events;
-	int fd = hosted_waits_for(w->hosted, &events); /* which may be its socket's */
-	int result = queue_is_closing(q) ? -ECANCELED : hosted_connect(w->hosted);
-	if (result == -EINPROGRESS && now_ns < w->until_ns)
-		return w->until_ns;
-	loop_unwatch(&q->loop, fd);
-	hosted_free(w->hosted);
-	result = result == -EINPROGRESS ? -ETIMEDOUT : result;
-	return order_finish(q, o, connected(w->flow, result, &o->answer));
+	host_reply(f, &o->answer);
+	return host_begin(q, o);
 }
 
 /* The turn that follows looks. */
@@ -136,50 +136,76 @@ static void has_news(void *owner, uint32_t events)
 	(void)events;
 }
 
-static uint64_t connect_start(struct flow *f, struct order *o, uint64_t now_ns)
+/* Begins to connect. Returns the connected socket, -EINPROGRESS or another negative errno. */
+static int connect_begin(struct queue *q, struct order *o)
 {
-	struct queue *q = f->queue;
-	const struct msg_flow_host *m = &o->request.host;
 	struct connecting *w = &o->connecting;
-	uint32_t ms = m->timeout_ms ? m->timeout_ms : CONNECT_MS_DEFAULT, events;
-	struct hosted *hosted;
-	int r = hosted_open(&hosted, m, q->lease != NULL);
-	if (r < 0) {
-		flow_discard(f);
-		return order_finish(q, o, refuse(&o->answer, r));
-	}
-	steer_ahead(f, hosted, &m->remote);
-	r = hosted_connect(hosted);
-	int fd = hosted_waits_for(hosted, &events);
+	uint32_t events;
+	int sock = hosted_connect(o->hosted);
+	if (sock != -EINPROGRESS)
+		return sock;
+	w->has_begun = true;
 	w->source = (struct source){has_news, NULL};
-	if (r == -EINPROGRESS)
-		r = loop_watch(&q->loop, fd, events | EPOLLET, &w->source);
-	if (r != 0) { /* connected, which is no news, or an error */
-		hosted_free(hosted);
-		return order_finish(q, o, connected(f, r, &o->answer));
-	}
-	w->flow = f;
-	w->hosted = hosted;
-	w->until_ns = now_ns + ms * NS_A_MS;
-	o->look = connect_look;
-	return w->until_ns;
+	int fd = hosted_waits_for(o->hosted, &events);
+	int r = loop_watch(&q->loop, fd, events | EPOLLET, &w->source);
+	return r < 0 ? r : -EINPROGRESS;
+}
+
+/* Its rule stands before its first packet. */
+static int connect_go_on(struct queue *q, struct order *o)
+{
+	if (queue_is_closing(q)) /* that ends the connecting of its flow */
+		return -ECANCELED;
+	if (o->flow->awaits_rules)
+		return -EINPROGRESS;
+	return o->connecting.has_begun ? hosted_connect(o->hosted) : connect_begin(q, o);
+}
+
+static uint64_t connect_look(struct queue *q, struct order *o, uint64_t now_ns)
+{
+	const struct connecting *w = &o->connecting;
+	uint32_t events;
+	int fd = hosted_waits_for(o->hosted, &events); /* which may be its socket's */
+	int result = connect_go_on(q, o);
+	if (result == -EINPROGRESS && now_ns < w->until_ns)
+		return w->until_ns;
+	if (w->has_begun)
+		loop_unwatch(&q->loop, fd);
+	o->hosted = hosted_free(o->hosted);
+	return connected(q, o, result == -EINPROGRESS ? -ETIMEDOUT : result);
 }
 
 static uint64_t host_look(struct queue *q, struct order *o, uint64_t now_ns)
 {
 	const struct msg_flow_host *m = &o->request.host;
-	bool listening = m->flags & MSG_FLOW_LISTEN;
-	struct flow *f;
+	uint32_t ms = m->timeout_ms ? m->timeout_ms : CONNECT_MS_DEFAULT;
 	if (queue_is_closing(q))
 		return order_finish(q, o, REASON_NO_OBJECT);
-	if (listening && control_open(q) < 0)
-		return order_finish(q, o, REASON_DAEMON_LIMIT);
-	uint32_t reason = flow_new(&f, q, -1, &o->answer);
+	if (o->flow->listener)
+		return listener_begin(q, o);
+	o->connecting = (struct connecting){.until_ns = now_ns + ms * NS_A_MS};
+	o->look = connect_look;
+	steer_ahead(o->flow, o->hosted, &m->remote);
+	return connect_look(q, o, now_ns);
+}
+
+/* Has the broker open the flow's socket; if it is to be connected *ret_hosted is that. */
+static uint32_t socket_open(struct flow *f, struct hosted **ret_hosted,
+			    const struct msg_flow_host *m, struct answer *a)
+{
+	if (!(m->flags & MSG_FLOW_LISTEN)) {
+		bool steers = f->queue->backend_number != MSG_BACKEND_COPY;
+		int r = hosted_open(ret_hosted, m, steers);
+		return r < 0 ? refuse(a, r) : REASON_NONE;
+	}
+	uint32_t reason = flow_listen(f, a);
 	if (reason)
-		return order_finish(q, o, reason);
-	f->receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY;
-	return listening ? order_finish(q, o, listener_open(f, m, &o->answer))
-			 : connect_start(f, o, now_ns);
+		return reason;
+	f->sock = hosted_listen(m);
+	if (f->sock < 0)
+		return refuse(a, f->sock);
+	flow_identify(f, socket_cookie(f->sock));
+	return REASON_NONE;
 }
 
 uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer *a)
@@ -194,8 +220,21 @@ uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer
 	uint32_t reason = judge_flow(q->client, m, a);
 	if (reason)
 		return reason;
+	struct flow *f;
+	struct hosted *hosted = NULL;
+	reason = flow_new(&f, q, -1, a);
+	if (reason)
+		return reason;
+	f->receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY;
+	reason = socket_open(f, &hosted, m, a);
+	if (reason) {
+		flow_discard(f);
+		return reason;
+	}
 	struct order *o = order_begin(q->client, &m->hdr);
 	o->look = host_look;
 	o->request.host = *m;
+	o->flow = f;
+	o->hosted = hosted;
 	return order_give(q, o);
 }

@@ -15,7 +15,14 @@
 /* On the client's thread. */
 uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer *a);
 
+/* ---- on the queue's thread ---- */
+
 /* Fills the reply of a request that makes a flow. */
 void host_reply(struct flow *f, struct answer *a);
+
+/*
+ * The order's flow begins. The order is over when its rules stand, if it gets some. For o->look().
+ */
+uint64_t host_begin(struct queue *q, struct order *o);
 
 #endif

@@ -62,7 +62,7 @@ void listener_give_up(struct flow *listener)
 void listener_go_on(struct queue *q)
 {
 	struct flow *f;
-	q->listeners_wait = false;
+	q->listeners_wait = q->listeners_ask = false;
 	TAILQ_FOREACH (f, &q->flows, link)
 		if (f->listener && f->state == FLOW_IDLE)
 			flow_attend(f);

@@ -23,6 +23,7 @@
 #include "base/fd.h"
 #include "daemon/ask/ask.h"
 #include "daemon/common/log.h"
+#include "daemon/common/may_wait.h"
 #include "daemon/common/present.h"
 #include "daemon/common/report.h"
 #include "daemon/grant/log_client.h"
@@ -279,6 +280,7 @@ int main(void)
 	}
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
 	mallopt(M_ARENA_MAX, 1); /* its threads seldom allocate at the same time */
+	may_wait_set(false);     /* this one takes the answers */
 	ask_init(START_LINK);
 	int r = next_init(&p.next); /* first: its number is free still */
 	if (r == 0)

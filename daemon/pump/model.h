@@ -42,6 +42,7 @@
 #include "daemon/common/work.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/identity.h"
+#include "daemon/pump/ahead.h"
 #include "daemon/pump/schedule.h"
 #include "policy/policy.h"
 #include "proto/msg.h"
@@ -123,7 +124,8 @@ struct flow {
 	uint64_t copied_row;       /* bytes copied in a row although the flow is steered */
 	bool copied_whole;         /* these are so many that all of the flow must be copied */
 	struct steering *steering; /* its rules, shared with others of its listener; or NULL */
-	uint32_t leaving; /* so many sets of rules are being deleted; its socket stays until then */
+	bool awaits_rules;      /* they are being set: before, it is neither armed nor announced */
+	uint32_t leaving;       /* so many sets of rules are to go; its socket stays until then */
 	const char *why_copied; /* why no rule brings its packets to the leased queue, or NULL */
 };
 
@@ -212,13 +214,16 @@ struct queue {
 	uint32_t shares;          /* into how many parts the area is divided for the sockets */
 	struct flow_list news;    /* flows of which the client is to be told */
 	bool listeners_wait;      /* until the news is told; then listeners accept again */
+	bool listeners_ask;       /* the broker, for the charge of what they accept next */
+	struct ahead flows_ahead; /* what is charged for that */
 	struct flow_list waiting; /* flows to be armed, for want of buffers or of room in the CQ */
 	struct flow_list fresh;   /* armed flows that brought data and are to be nudged */
 	struct flow_list dead;    /* dead flows, in the order of their ends in the CQ */
 	/* Dead flows whose end the client has passed, but not all refills came back, or a rule of
 	 * theirs is not deleted yet. */
 	struct flow_list owed;
-	TAILQ_HEAD(, steering) unsteering; /* rules that are being deleted */
+	TAILQ_HEAD(, steering) steerings; /* rules that are being set or deleted */
+	uint64_t rules_until_ns; /* for so long its end waits for these; 0: it does not yet */
 
 	uint64_t untold;    /* what backend_ops->copied() said last */
 	bool copies_untold; /* the kernel does not say what it copies */
@@ -239,22 +244,23 @@ static inline bool queue_is_closing(const struct queue *q)
 struct order {
 	uint64_t (*look)(struct queue *q, struct order *o, uint64_t now_ns);
 	union {
-		struct msg_flow_adopt adopt;
 		struct msg_flow_host host;
 		struct msg_flow_pause pause;
 		struct msg_flow_close close;
 	} request;
-	int sock;        /* for FLOW_ADOPT: came with the request; or -1 */
-	uint64_t cookie; /* of that socket */
+	/* FLOW_ADOPT, FLOW_HOST: in no list; the client's thread made it. NULL: the queue has it.
+	 */
+	struct flow *flow;
+	struct hosted *hosted; /* FLOW_HOST: what is being connected; or NULL */
 	union {
-		struct connecting {        /* FLOW_HOST */
-			struct flow *flow; /* in no list yet, and without its socket */
-			struct hosted *hosted;
+		struct connecting { /* FLOW_HOST */
 			struct source source;
 			uint64_t until_ns;
+			bool has_begun;
 		} connecting;
 		uint64_t until_ns; /* FLOW_CLOSE of a listener; 0: it has not begun */
 	};
+	uint32_t flow_id; /* the flow that the queue has, whose rules are being set */
 	struct answer answer;
 	uint32_t reason;
 	bool is_over; /* atomic: the answer is there */

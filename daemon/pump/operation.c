@@ -3,10 +3,8 @@
 
 #include <errno.h>
 
-#include "daemon/grant/account.h"
 #include "daemon/pump/control.h"
 #include "daemon/pump/flows.h"
-#include "proto/reason.h"
 
 void operation_cancel(struct flow *f)
 {
@@ -23,19 +21,26 @@ void operation_cancel(struct flow *f)
 	schedule_now(&q->schedule);
 }
 
-/* Makes the flow that the next connection becomes. What is refused is tried again, and not told. */
-static bool has_accepting(struct flow *f)
+/* Makes the flow that the next connection becomes. */
+static int accepting_make(struct flow *f)
 {
-	struct answer untold = {.error = 0};
-	return f->accepting || (account_is_answered() &&
-				flow_new(&f->accepting, f->queue, -1, &untold) == REASON_NONE);
+	struct ahead *a = &f->queue->flows_ahead;
+	int r = f->accepting ? 0 : ahead_want(a, 1, 1);
+	if (r < 0 || f->accepting)
+		return r;
+	r = flow_make(&f->accepting, f->queue, -1);
+	a->charged -= r == 0;
+	return r;
 }
 
 void operation_accept(struct flow *f)
 {
 	struct queue *q = f->queue;
-	if (!has_accepting(f)) {
-		q->retry = true;
+	int r = accepting_make(f);
+	/* What is refused is tried again, and not told. */
+	if (r < 0) {
+		q->listeners_ask |= r == -EINPROGRESS;
+		q->retry |= r != -EINPROGRESS;
 		return;
 	}
 	/* Connections beyond those that the client was told of wait in the kernel's backlog. */

@@ -3,11 +3,12 @@
 
 #include <sys/eventfd.h>
 
+#include "daemon/grant/hosted.h"
+#include "daemon/pump/flows.h"
 #include "daemon/pump/judge.h"
 #include "daemon/pump/life.h"
 #include "daemon/pump/pending.h"
 #include "daemon/pump/reply.h"
-#include "daemon/pump/socket.h"
 #include "proto/reason.h"
 
 static uint64_t answered(struct client *c, uint64_t now_ns)
@@ -17,7 +18,6 @@ static uint64_t answered(struct client *c, uint64_t now_ns)
 	if (!__atomic_load_n(&o->is_over, __ATOMIC_ACQUIRE))
 		return LOOP_FOREVER;
 	struct answer a = o->answer;
-	socket_drop(o->sock, false);
 	pending_finish(c, o->reason, &a);
 	return 0;
 }
@@ -28,12 +28,15 @@ struct order *order_begin(struct client *c, const struct msg_hdr *request)
 	static const struct pending_kind kind = {.look = answered};
 	struct order *o = &c->session.pending.order;
 	pending_begin(c, request, &kind);
-	*o = (struct order){.sock = -1, .answer = reply_begin(c)};
+	*o = (struct order){.answer = reply_begin(c)};
 	return o;
 }
 
 static void over(struct order *o, uint32_t reason)
 {
+	hosted_free(o->hosted);
+	if (o->flow)
+		flow_discard(o->flow);
 	o->reason = reason;
 	__atomic_store_n(&o->is_over, true, __ATOMIC_RELEASE);
 }

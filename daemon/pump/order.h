@@ -2,8 +2,9 @@
 /*
  * An order: a request about flows, which the thread of the queue that has these flows carries out.
  * A client has one order at most, since it is the client's pending request. The client's thread
- * refuses by itself what it knows to be wrong. Otherwise it fills the order in, gives it to the
- * queue's thread, and does not touch it until it is over.
+ * refuses by itself what it knows to be wrong, and asks the broker for what an order needs: the
+ * queue's thread does not wait for that. Then it fills the order in, gives it to the queue's
+ * thread, and does not touch it until it is over.
  *
  * The queue's thread takes the order when its eventfd wakes it, and looks at it in each turn until
  * it is over. It takes orders for the last time when the queue is QUIET; an order that comes later
@@ -35,7 +36,10 @@ void order_take(struct queue *q);
 /* Looks at the order that was taken. Returns when to look again; LOOP_FOREVER: there is none. */
 uint64_t order_look(struct queue *q, uint64_t now_ns);
 
-/* The order is over, and o->answer is its answer; a socket in o->sock is dropped. Returns 0. */
+/*
+ * The order is over, and o->answer is its answer; a flow in o->flow is discarded, and what is still
+ * being connected ends. Returns 0.
+ */
 uint64_t order_finish(struct queue *q, struct order *o, uint32_t reason);
 
 #endif

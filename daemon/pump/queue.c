@@ -70,7 +70,7 @@ static int acquire(struct queue *q, const struct queue_wish *wish, int *ret_chan
 		return r;
 	q->buffer_bytes = q->backend->buffer_bytes;
 	q->copies_untold = q->backend->copies_untold;
-	return channel_open(q, ret_channel);
+	return channel_open(q, wish->poke, ret_channel);
 }
 
 static int watch(struct queue *q)
@@ -120,6 +120,8 @@ static void tell_status(const struct queue *q)
 static void leave_prepare(struct queue *q)
 {
 	channel_close(q);
+	ahead_done(&q->flows_ahead);
+	account_release(q->client->who.user, ACCOUNT_FLOWS, ahead_rest(&q->flows_ahead, 0));
 	q->side = side_free(q->side);
 	q->leaving = q->lease;
 	q->lease = NULL;
@@ -156,7 +158,7 @@ static void lists_init(struct queue *q)
 	TAILQ_INIT(&q->waiting);
 	TAILQ_INIT(&q->dead);
 	TAILQ_INIT(&q->owed);
-	TAILQ_INIT(&q->unsteering);
+	TAILQ_INIT(&q->steerings);
 	TAILQ_INIT(&q->fresh);
 	TAILQ_INIT(&q->news);
 }
@@ -172,6 +174,7 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	q->backend_number = wish->ops->number;
 	q->buffer_bytes = wish->buffer_bytes;
 	q->lease = wish->lease;
+	q->flows_ahead = (struct ahead){.whom.user = c->who.user, .news = wish->poke};
 	lists_init(q);
 	snprintf(q->why_not, sizeof(q->why_not), "%s", wish->why_not);
 	schedule_init(&q->schedule, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries,

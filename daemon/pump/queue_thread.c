@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "daemon/common/may_wait.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/lease.h"
 #include "daemon/pump/channel.h"
@@ -29,11 +30,25 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* The thread is about to wait: what was charged ahead is not needed now. */
+/* The thread is about to wait: what was charged ahead is not needed now, but what is asked for. */
 static void rest(struct queue *q)
 {
-	account_rest(q->client->who.user);
-	flight_rest(q->flight);
+	if (!q->listeners_ask && ahead_is_any(&q->flows_ahead, 0))
+		account_release(q->client->who.user, ACCOUNT_FLOWS, ahead_rest(&q->flows_ahead, 0));
+	if (TAILQ_EMPTY(&q->news) || !flight_is_asking(q->flight))
+		flight_rest(q->flight);
+}
+
+/* What the broker was asked for may have its answer. */
+static void answered(struct queue *q)
+{
+	flow_steered(q);
+	if (queue_is_closing(q))
+		return schedule_now(&q->schedule);
+	if (flight_is_asking(q->flight))
+		channel_flush(q);
+	if (q->listeners_ask)
+		listener_go_on(q);
 }
 
 /*
@@ -66,6 +81,7 @@ static void retry(struct queue *q)
 	if (queue_is_closing(q))
 		return;
 	channel_flush(q);
+	flow_steered(q);
 	listener_go_on(q);
 }
 
@@ -112,7 +128,7 @@ static void poked(void *owner, uint32_t events)
 	}
 	if (q->lease && lease_has_news(q->lease))
 		queue_look_at_lease(q);
-	flow_unsteered(q, false);
+	answered(q);
 	order_take(q);
 }
 
@@ -129,6 +145,7 @@ static int begin(struct queue *q)
 static void run(void *data)
 {
 	struct queue *q = data;
+	may_wait_set(false);
 	q->error = begin(q);
 	if (q->error < 0)
 		return;
@@ -139,7 +156,7 @@ static void run(void *data)
 	if (!q->taken)
 		order_take(q);
 	order_look(q, clock_ns());
-	rest(q);
+	may_wait_set(true); /* no stream is left */
 	queue_end(q);
 }
 

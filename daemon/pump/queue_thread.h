@@ -13,9 +13,11 @@
  * - q->thread (work.h): is over when the queue is GONE; then the client's thread frees the queue.
  * The thread of an idle queue sleeps in its loop and is not woken.
  *
- * The thread waits for the broker when a flow of its is charged, or when a rule is set for one:
- * meanwhile its queue stands still. It does not wait until a rule is deleted (steer.h), unless the
- * queue closes.
+ * The thread never waits for the broker, which may be away, while the queue has a flow: its streams
+ * would stand still. What a request needs of the broker the client's thread asks for. What else a
+ * flow needs is asked for and not waited for: its rules (steer.h), the charge of a connection that
+ * may be accepted (operation.c), that of a descriptor in flight (flight.h). q->poke is written when
+ * there is an answer.
  *
  * The queues of a client share the table of flow ids (flows.h). Its mutex is taken when a flow is
  * made or dropped. A turn finds its flows in the table without the mutex: slots never move, and

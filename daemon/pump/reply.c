@@ -31,8 +31,8 @@ static void send_made(struct client *c)
 {
 	struct session *s = &c->session;
 	int r = flight_send(s->flight, &s->reply.hdr, s->reply_fds);
-	s->unsent = r == -EBUSY;
-	c->retry |= s->unsent;
+	s->unsent = r == -EBUSY || r == -EINPROGRESS;
+	c->retry |= r == -EBUSY;
 	if (s->unsent)
 		return reply_watch(c, EPOLLIN | EPOLLET);
 	wire_close(s->reply_fds, s->reply.hdr.nfds);

@@ -112,33 +112,15 @@ static uint32_t on_msg_queue_close(struct client *c, const struct msg_queue_clos
 }
 
 /* A listener needs the queue's second ring. */
-static uint32_t adopt(struct queue *q, struct order *o)
-{
-	bool listener = o->request.adopt.flags & MSG_FLOW_LISTEN;
-	struct flow *f;
-	if (queue_is_closing(q))
-		return REASON_NO_OBJECT;
-	if (listener && control_open(q) < 0)
-		return REASON_DAEMON_LIMIT;
-	uint32_t reason = flow_new(&f, q, o->sock, &o->answer);
-	if (reason)
-		return reason;
-	o->sock = -1;
-	flow_identify(f, o->cookie);
-	reason = listener ? flow_listen(f, &o->answer) : REASON_NONE;
-	if (reason) {
-		flow_discard(f);
-		return reason;
-	}
-	host_reply(f, &o->answer);
-	flow_open(f);
-	return REASON_NONE;
-}
-
 static uint64_t adopt_look(struct queue *q, struct order *o, uint64_t now_ns)
 {
 	(void)now_ns;
-	return order_finish(q, o, adopt(q, o));
+	if (queue_is_closing(q))
+		return order_finish(q, o, REASON_NO_OBJECT);
+	if (o->flow->listener && control_open(q) < 0)
+		return order_finish(q, o, REASON_DAEMON_LIMIT);
+	host_reply(o->flow, &o->answer);
+	return host_begin(q, o);
 }
 
 static uint32_t on_msg_flow_adopt(struct client *c, const struct msg_flow_adopt *m,
@@ -155,12 +137,20 @@ static uint32_t on_msg_flow_adopt(struct client *c, const struct msg_flow_adopt 
 	uint64_t cookie = socket_cookie(a->brought[0]);
 	if (flows_have(c, cookie)) /* two flows would tear the stream apart */
 		return REASON_SOCKET_TAKEN;
+	struct flow *f;
+	reason = flow_new(&f, q, a->brought[0], a);
+	if (reason)
+		return reason;
+	a->brought[0] = -1;
+	flow_identify(f, cookie);
+	reason = m->flags & MSG_FLOW_LISTEN ? flow_listen(f, a) : REASON_NONE;
+	if (reason) {
+		flow_discard(f);
+		return reason;
+	}
 	struct order *o = order_begin(c, &m->hdr);
 	o->look = adopt_look;
-	o->request.adopt = *m;
-	o->cookie = cookie;
-	o->sock = a->brought[0];
-	a->brought[0] = -1;
+	o->flow = f;
 	return order_give(q, o);
 }
 

@@ -142,7 +142,8 @@ int session_init(struct client *c, int sock)
 	int bytes = SEND_BYTES;
 	setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	*s = (struct session){.sock = sock,
-			      .flight = flight_new(sock, c->who.class, c->who.uid, MSG_FDS_MAX),
+			      .flight = flight_new(sock, c->who.class, c->who.uid, MSG_FDS_MAX,
+						   c->poke),
 			      .source = {ready, c},
 			      .state = MSG_STATE_NEW};
 	return s->flight ? loop_watch(&c->loop, sock, EPOLLIN, &s->source) : -ENOMEM;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "daemon/grant/hosted.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
@@ -11,36 +12,42 @@
 #include "daemon/pump/judge.h"
 #include "proto/addr.h"
 
+#define OVER_NS (300 * NS_A_SECOND) /* as long as whoever waits for the broker waits */
+
 struct steering {
-	uint32_t flows;
+	uint32_t flows;            /* that need the rules; 0: they are being deleted */
+	struct steered_soon *soon; /* they are being set; or NULL */
 	struct steered set;
-	/* While the rules are being deleted: */
-	TAILQ_ENTRY(steering) link; /* in queue.unsteering */
-	struct flow *flow;          /* whose socket stays open until then */
+	uint32_t ending;            /* so many of these, the first ones, were asked to be deleted */
+	TAILQ_ENTRY(steering) link; /* in queue.steerings, while the broker has to answer */
+	struct flow *flow;          /* for which they are set, or whose socket stays until they are
+				       deleted */
 };
 
 static void start(struct flow *f, const struct hosted *hosted)
 {
-	const struct queue *q = f->queue;
+	struct queue *q = f->queue;
 	if (!q->lease)
 		return;
-	f->steering = calloc(1, sizeof(*f->steering));
-	if (!f->steering) {
-		flows_set_why_copied(f, "zcrxd is out of memory.");
-		return;
-	}
-	f->steering->flows = 1;
+	struct steering *s = calloc(1, sizeof(*s));
 	const struct steer_wish wish = {.class = q->judged.class,
 					.sock = f->sock,
 					.hosted = hosted};
-	flows_set_why_copied(f, steered_set(&f->steering->set, q->lease, &wish));
-	if (f->why_copied)
-		steer_stop(f);
+	if (!s || steered_begin(&s->soon, q->lease, &wish) < 0) {
+		free(s);
+		flows_set_why_copied(f, "zcrxd is out of memory.");
+		return;
+	}
+	s->flows = 1;
+	s->flow = f;
+	TAILQ_INSERT_TAIL(&q->steerings, s, link);
+	f->steering = s;
 }
 
 void steer_start(struct flow *f)
 {
 	start(f, NULL);
+	f->awaits_rules = f->steering;
 }
 
 void steer_ahead(struct flow *f, const struct hosted *hosted, const struct msg_addr *remote)
@@ -49,6 +56,7 @@ void steer_ahead(struct flow *f, const struct hosted *hosted, const struct msg_a
 	f->remote = *remote;
 	if (f->local.family && !addr_is_any(&f->local))
 		start(f, hosted);
+	f->awaits_rules = f->steering;
 }
 
 /* The rule of this address, or NULL: a listener on all addresses may have none for some. */
@@ -101,49 +109,108 @@ void steer_share(struct flow *f, const struct flow *listener)
 	}
 }
 
-/* Where there is no memory to ask for the end of a rule and go on, it is waited for. */
+/* Asks that they are deleted. Returns false if there is no memory: to be called again. */
+static bool end(struct queue *q, struct steering *s)
+{
+	struct steered *set = &s->set;
+	while (s->ending < set->n && lease_unsteer_later(q->lease, set->rules[s->ending]) == 0)
+		s->ending++;
+	q->retry |= s->ending < set->n;
+	return s->ending == set->n;
+}
+
 static void steering_drop(struct flow *f, struct steering *s)
 {
 	struct queue *q = f->queue;
-	struct steered *set = &s->set;
-	uint32_t n = set->n;
-	set->n = 0;
-	for (uint32_t i = 0; i < n; i++)
-		if (!queue_is_closing(q) && lease_unsteer_later(q->lease, set->rules[i]) == 0)
-			set->rules[set->n++] = set->rules[i];
-		else
-			lease_unsteer(q->lease, set->rules[i]);
-	if (set->n == 0) {
+	if (!s->soon && s->set.n == 0) {
 		free(s);
 		return;
 	}
+	if (!s->soon)
+		TAILQ_INSERT_TAIL(&q->steerings, s, link);
+	s->flows = 0;
 	s->flow = f;
 	f->leaving++;
-	TAILQ_INSERT_TAIL(&q->unsteering, s, link);
+	if (!s->soon)
+		end(q, s);
 }
 
-/* Rules are deleted in the order in which that was asked for. */
-struct flow *steer_gone(struct queue *q, bool wait)
+/* The rules that nobody needs are deleted, as far as the broker has said so. */
+static bool is_gone(struct queue *q, struct steering *s)
+{
+	struct steered *set = &s->set;
+	if (!end(q, s))
+		return false;
+	while (set->n > 0 && lease_unsteered(q->lease, set->rules[set->n - 1]))
+		s->ending = --set->n;
+	return set->n == 0;
+}
+
+static void set_over(struct steering *s, const char *why)
+{
+	struct flow *f = s->flow;
+	TAILQ_REMOVE(&f->queue->steerings, s, link);
+	f->awaits_rules = false;
+	flows_set_why_copied(f, why);
+	if (why)
+		steer_stop(f);
+}
+
+/* Returns the flow with which the broker's answer has to do, or NULL: it has not answered. */
+static struct flow *look(struct queue *q, struct steering *s)
+{
+	struct flow *f = s->flow;
+	const char *why;
+	if (s->soon) {
+		if (!steered_look(s->soon, &s->set, &why))
+			return NULL;
+		s->soon = NULL;
+		if (s->flows > 0) {
+			set_over(s, why);
+			return f;
+		}
+	}
+	if (!is_gone(q, s))
+		return NULL;
+	TAILQ_REMOVE(&q->steerings, s, link);
+	free(s);
+	return --f->leaving == 0 ? f : NULL;
+}
+
+struct steering *steer_first(struct queue *q)
+{
+	return TAILQ_FIRST(&q->steerings);
+}
+
+struct flow *steer_answered(struct queue *q, struct steering **at)
+{
+	struct flow *f = NULL;
+	while (!f && *at) {
+		struct steering *s = *at;
+		*at = TAILQ_NEXT(s, link);
+		f = look(q, s);
+	}
+	return f;
+}
+
+bool steer_is_over(struct queue *q, uint64_t now_ns)
 {
 	struct steering *s;
-	while ((s = TAILQ_FIRST(&q->unsteering))) {
-		struct steered *set = &s->set;
-		while (set->n > 0 && lease_unsteered(q->lease, set->rules[set->n - 1], wait))
-			set->n--;
-		if (set->n > 0)
-			return NULL;
-		struct flow *f = s->flow;
-		TAILQ_REMOVE(&q->unsteering, s, link);
+	if (!q->rules_until_ns)
+		q->rules_until_ns = now_ns + OVER_NS;
+	while (now_ns >= q->rules_until_ns && (s = TAILQ_FIRST(&q->steerings))) {
+		TAILQ_REMOVE(&q->steerings, s, link);
+		if (s->soon)
+			steered_drop(s->soon);
+		s->flow->leaving--;
 		free(s);
-		if (--f->leaving == 0)
-			return f;
 	}
-	return NULL;
+	return TAILQ_EMPTY(&q->steerings);
 }
 
 /*
  * Once a listener is gone anybody may listen on its port: a rule for all of it must not outlive it,
- * so the connections that shared it get their own.
+ * so the connections that shared it get their own. Until these stand they go on without.
  */
 static void listener_stop(struct flow *listener, struct steering *s)
 {
@@ -154,7 +221,7 @@ static void listener_stop(struct flow *listener, struct steering *s)
 			continue;
 		f->steering = NULL;
 		if (!f->closing && !queue_is_closing(f->queue) && f->state < FLOW_ENDED)
-			steer_start(f);
+			start(f, NULL);
 	}
 }
 
@@ -162,6 +229,7 @@ void steer_stop(struct flow *f)
 {
 	struct steering *s = f->steering;
 	f->steering = NULL;
+	f->awaits_rules = false;
 	if (s && f->listener)
 		listener_stop(f, s);
 	else if (s && --s->flows == 0)

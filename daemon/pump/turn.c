@@ -180,11 +180,17 @@ static void begin(struct queue *q)
 		ring_store(&q->rings.daemon->kick, 0);
 }
 
+static void again_in(struct queue *q, uint64_t ns)
+{
+	schedule_stop(&q->schedule);
+	schedule_by(&q->schedule, clock_ns() + ns);
+}
+
 /*
  * The last turn. Nothing in it waits for the client, nor for completions, for which there may be
  * neither room nor memory: operations are cancelled, what they wrote before is the client's, and
  * the flows go. Rules go before what the client holds returns to the hardware, which could fill it
- * anew.
+ * anew. The turn is taken again until the kernel and the broker have done their part.
  */
 static void last_turn(struct queue *q)
 {
@@ -192,17 +198,16 @@ static void last_turn(struct queue *q)
 	returns_take_head(q);
 	TAILQ_FOREACH (f, &q->flows, link)
 		flow_stop(f);
-	if (!uring_stop(&q->ring)) {
-		schedule_stop(&q->schedule);
-		schedule_by(&q->schedule, clock_ns() + SCHEDULE_LOOK_FIRST_NS);
-		return;
-	}
+	if (!uring_stop(&q->ring))
+		return again_in(q, SCHEDULE_LOOK_FIRST_NS);
 	reap(q);
 	scan(q);
 	channel_flush(q);
 	TAILQ_FOREACH (f, &q->flows, link)
 		steer_stop(f);
-	flow_unsteered(q, true);
+	flow_steered(q);
+	if (!steer_is_over(q, clock_ns()))
+		return again_in(q, SCHEDULE_LOOK_MAX_NS);
 	const struct backend_ops *ops = q->backend->ops;
 	bool torn = ops->end && ops->end(q->backend);
 	while ((f = TAILQ_FIRST(&q->flows)))

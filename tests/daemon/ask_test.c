@@ -3,16 +3,22 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "daemon/ask/ask.h"
+#include "daemon/common/may_wait.h"
+#include "daemon/grant/account.h"
+#include "proto/wire.h"
 
 enum {
 	OWED = 40,
@@ -80,7 +86,7 @@ static struct ask_later *owe(uint32_t rule, int news)
 {
 	struct ask_later *l;
 	const union link_any m = {.as_UNSTEER = {.lease = 1, .rule = rule}};
-	assert_int_equal(ask_owed(&l, &m, LINK_UNSTEER, news), 0);
+	assert_int_equal(ask_owed(&l, &m, LINK_UNSTEER, -1, news), 0);
 	return l;
 }
 
@@ -125,7 +131,6 @@ struct request {
 	pthread_t thread;
 	uint16_t type;
 	union link_any m;
-	struct ask_later *waits_for; /* or NULL */
 	int result;
 };
 
@@ -133,12 +138,7 @@ static void *run(void *data)
 {
 	struct request *r = data;
 	int fds[2] = {-1, -1};
-	if (r->waits_for) {
-		ask_wait(r->waits_for);
-		r->result = ask_look(r->waits_for, fds);
-	} else {
-		r->result = ask(&r->m, r->type, fds, fds);
-	}
+	r->result = ask(&r->m, r->type, fds, fds);
 	return NULL;
 }
 
@@ -153,28 +153,101 @@ static int result(struct request *r)
 	return r->result;
 }
 
-static void whoever_waits_for_what_is_owed_gets_the_next_brokers_answer(void **state)
+/* The hand of the next broker gets the descriptor, too. */
+static void what_is_owed_has_a_descriptor_for_a_hand(void **state)
 {
-	int news = eventfd(0, EFD_CLOEXEC);
-	struct request first = {.waits_for = owe(1, news)}, last = {0};
-	union link_any m;
+	const union link_any m = {.as_STEER = {.lease = 1, .rule = 7}};
+	int fd, given[2], news = eventfd(0, EFD_CLOEXEC);
+	struct ask_later *l;
+	union link_any got;
+	eventfd_t count;
 	(void)state;
-	for (uint32_t i = 2; i <= AT_A_TIME; i++)
-		owe(i, news);
-	last.waits_for = owe(0, news);
-	begin(&first);
-	begin(&last); /* is asked at once: somebody waits */
-	for (uint32_t i = 0; i < AT_A_TIME + 1; i++)
-		asked(LINK_UNSTEER, &m);
+	assert_int_equal(ask_owed(&l, &m, LINK_STEER, news, news), 0);
+	asked(LINK_STEER, &got);
 	broker_goes();
 	broker_comes();
 	ask_again();
-	asked(LINK_HAVE, &m);
-	for (uint32_t i = 0; i < AT_A_TIME + 1; i++)
-		answer(asked(LINK_UNSTEER, &m), LINK_UNSTEER);
-	assert_int_equal(result(&first), 0);
-	assert_int_equal(result(&last), 0);
+	asked(LINK_HAVE, &got);
+	uint32_t serial = asked(LINK_STEER, &got);
+	assert_int_equal(got.as_STEER.rule, 7);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, given), 0);
+	ask_give(serial, given[0]);
+	struct msg_hdr hdr;
+	uint32_t n = 0;
+	int fds[MSG_FDS_MAX];
+	assert_int_equal(wire_recv(given[1], &got.any, fds, &n, MSG_DONTWAIT), sizeof(hdr));
+	assert_int_equal(n, 1);
+	answer(serial, LINK_STEER);
+	assert_int_equal(eventfd_read(fds[0], &count), 0); /* it is the eventfd */
+	assert_int_equal(ask_look(l, &fd), 0);
+	ask_forget(l);
+	wire_close(fds, n);
+	close(given[0]);
+	close(given[1]);
 	close(news);
+}
+
+static struct ask_later *charge(uint64_t n, int news)
+{
+	struct ask_later *l;
+	const union link_any m = {.as_CHARGE = {.kind = ACCOUNT_FLOWS, .n = n}};
+	assert_int_equal(ask_owed(&l, &m, LINK_CHARGE, -1, news), 0);
+	return l;
+}
+
+static void a_charge_that_nobody_wants_any_more_is_released(void **state)
+{
+	int news = eventfd(0, EFD_CLOEXEC);
+	union link_any m;
+	(void)state;
+	struct ask_later *early = charge(3, news), *late = charge(4, news);
+	uint32_t first = asked(LINK_CHARGE, &m), second = asked(LINK_CHARGE, &m);
+	ask_disown(early);
+	nothing_is_asked();
+	answer(first, LINK_CHARGE);
+	asked(LINK_RELEASE, &m);
+	assert_int_equal(m.as_RELEASE.n, 3);
+	answer(second, LINK_CHARGE);
+	nothing_is_asked();
+	ask_disown(late); /* though the answer was there */
+	asked(LINK_RELEASE, &m);
+	assert_int_equal(m.as_RELEASE.n, 4);
+	close(news);
+}
+
+static void no_broker_is_asked_for_a_charge_that_nobody_wants(void **state)
+{
+	int news = eventfd(0, EFD_CLOEXEC);
+	union link_any m;
+	(void)state;
+	struct ask_later *sent = charge(3, news);
+	asked(LINK_CHARGE, &m);
+	ask_disown(sent);
+	broker_goes();
+	ask_disown(charge(4, news));
+	broker_comes();
+	ask_again();
+	asked(LINK_HAVE, &m);
+	assert_int_equal(m.as_HAVE.amounts[ACCOUNT_FLOWS], 0);
+	nothing_is_asked();
+	close(news);
+}
+
+static void who_must_not_wait_is_not_made_to(void **state)
+{
+	int status;
+	(void)state;
+	pid_t child = fork();
+	if (child == 0) {
+		union link_any m = {.as_CHARGE = {.n = 1}};
+		setrlimit(RLIMIT_CORE, &(struct rlimit){0});
+		close(STDERR_FILENO);
+		signal(SIGABRT, SIG_DFL);
+		may_wait_set(false);
+		_exit(ask(&m, LINK_CHARGE, NULL, NULL) == 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
 /* A ring, or a lease, of which nobody knows whether its queue was registered is given up. */
@@ -239,7 +312,10 @@ int main(void)
 		CASE(what_is_owed_is_asked_of_the_next_broker),
 		CASE(a_registration_without_an_answer_is_not_asked_for_again),
 		CASE(a_registration_waits_for_a_broker),
-		CASE(whoever_waits_for_what_is_owed_gets_the_next_brokers_answer),
+		CASE(what_is_owed_has_a_descriptor_for_a_hand),
+		CASE(a_charge_that_nobody_wants_any_more_is_released),
+		CASE(no_broker_is_asked_for_a_charge_that_nobody_wants),
+		CASE(who_must_not_wait_is_not_made_to),
 		cmocka_unit_test_setup(nothing_is_owed_when_no_broker_will_come, setup),
 	};
 	return cmocka_run_group_tests_name("ask", tests, NULL, NULL);

@@ -37,7 +37,7 @@ static struct end end_open(uid_t uid)
 	int pair[2];
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	e = (struct end){.ours = pair[0], .theirs = pair[1]};
-	e.flight = flight_new(e.ours, "class", uid, 1);
+	e.flight = flight_new(e.ours, "class", uid, 1, -1);
 	assert_non_null(e.flight);
 	return e;
 }
