@@ -55,7 +55,7 @@ bool rates_request(struct user *u, uint64_t now_ns)
 {
 	if (account_is_closed())
 		return true;
-	if (!account_is_answered())
+	if (!ask_is_answered())
 		return false;
 	pthread_mutex_lock(&u->lock);
 	bool over = now_ns >= u->at_ns + NS_A_SECOND;

@@ -7,15 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 
 #include "daemon/ask/asking.h"
 #include "daemon/common/may_wait.h"
 #include "daemon/grant/account.h"
 #include "proto/wire.h"
-
-#define SEND_S 10 /* a message that the broker does not read within this time fails */
 
 static void cond_init(void)
 {
@@ -29,9 +25,7 @@ static void cond_init(void)
 void ask_init(int link)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct timeval limit = {.tv_sec = SEND_S};
 	pthread_once(&once, cond_init); /* when another broker comes, threads may wait on it */
-	setsockopt(link, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	/* The next broker's link has the number of the last one's, which other threads read. */
 	if (asking.link != link)
 		asking.link = link;
@@ -72,8 +66,10 @@ void ask_why(char *why, const struct link_text *reply)
 
 void ask_tell(union link_any *m, uint16_t type)
 {
+	pthread_mutex_lock(&asking.lock);
 	/* Without a broker nobody is told: ask_again() tells the next one what there is. */
 	(void)asking_send(m, type, 0);
+	pthread_mutex_unlock(&asking.lock);
 }
 
 static void hand_over(struct waiter *w, const union link_any *m, uint32_t len, int *fds,
@@ -116,6 +112,7 @@ void ask_break(void)
 	pthread_mutex_lock(&asking.lock);
 	asking.broken = true;
 	asking.given_up = false;
+	unsent_drop();
 	for (w = LIST_FIRST(&asking.waiters); w; w = next) {
 		next = LIST_NEXT(w, link);
 		if (w->result > 0 && is_void(w))
@@ -158,7 +155,7 @@ void ask_give_up(void)
 	pthread_mutex_unlock(&asking.lock);
 }
 
-bool account_is_answered(void)
+bool ask_is_answered(void)
 {
 	pthread_mutex_lock(&asking.lock);
 	bool answered = !asking.broken;
@@ -192,7 +189,7 @@ void ask_keep(uint32_t id)
 	pthread_mutex_lock(&asking.lock);
 	asking.amounts[ACCOUNT_AREAS]--;
 	if (!asking.broken)
-		ask_tell(&m, LINK_KEEP);
+		(void)asking_send(&m, LINK_KEEP, 0);
 	pthread_mutex_unlock(&asking.lock);
 }
 

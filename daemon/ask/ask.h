@@ -79,6 +79,15 @@ void ask_giving(union link_any *m, uint16_t type, int *fds, uint32_t n);
 void ask_tell(union link_any *m, uint16_t type);
 
 /*
+ * None of these waits until the broker reads. What the link has no room for the first thread sends:
+ * ask_unsent_open() returns a descriptor, which is readable when there is something, or -1. Then
+ * ask_send_unsent() is to be called when the link has room, until ask_has_unsent() returns false.
+ */
+int ask_unsent_open(void);
+bool ask_has_unsent(void);
+void ask_send_unsent(void);
+
+/*
  * On the first thread: sends the descriptors of the request with this serial to a hand, by a socket
  * that stays the caller's.
  */
@@ -89,9 +98,10 @@ void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
 
 /*
  * There is no broker any more. Threads that wait for a reply go on waiting: the next broker is
- * asked again what was not answered. account_is_answered() returns false until then.
+ * asked again what was not answered. ask_is_answered() returns false until then.
  */
 void ask_break(void);
+bool ask_is_answered(void);
 
 /*
  * The next broker has the link: tells it what this pump was charged. Then threads that wait ask it.

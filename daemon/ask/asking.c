@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "proto/wire.h"
 
 #define WAIT_NS (300 * NS_A_SECOND) /* a NIC may take minutes to be made ready */
 
@@ -22,7 +21,7 @@ int asking_send(union link_any *m, uint16_t type, uint32_t serial)
 	m->hdr.size = link_bytes(type);
 	m->hdr.serial = serial;
 	m->hdr.error = 0;
-	return wire_send(asking.link, &m->hdr, NULL, 0);
+	return unsent_or_send(&m->hdr);
 }
 
 void asking_amount(struct waiter *w, const union link_any *m)
@@ -33,22 +32,45 @@ void asking_amount(struct waiter *w, const union link_any *m)
 					: 0;
 }
 
+/* If the link has no room it is told with what is less by then. */
+static bool may_tell(void)
+{
+	return !asking.broken && !unsent_any();
+}
+
+static void tell_released(uint32_t kind)
+{
+	union link_any m = {.as_RELEASE = {.kind = kind, .n = asking.owed[kind]}};
+	if (asking.owed[kind] > 0 && may_tell() && asking_send(&m, LINK_RELEASE, 0) == 0)
+		asking.owed[kind] = 0;
+}
+
+static void tell_landed(void)
+{
+	union link_any m = {.as_LANDED = {.n = asking.owed_landed}};
+	if (asking.owed_landed > 0 && may_tell() && asking_send(&m, LINK_LANDED, 0) == 0)
+		asking.owed_landed = 0;
+}
+
 void asking_release(uint32_t kind, uint64_t n)
 {
 	asking.amounts[kind] -= n;
 	asking.owed[kind] += n;
-	union link_any m = {.as_RELEASE = {.kind = kind, .n = asking.owed[kind]}};
-	if (!asking.broken && asking_send(&m, LINK_RELEASE, 0) == 0)
-		asking.owed[kind] = 0;
+	tell_released(kind);
 }
 
 void asking_landed(uint32_t n)
 {
 	asking.in_flight -= n;
 	asking.owed_landed += n;
-	union link_any m = {.as_LANDED = {.n = asking.owed_landed}};
-	if (!asking.broken && asking_send(&m, LINK_LANDED, 0) == 0)
-		asking.owed_landed = 0;
+	tell_landed();
+}
+
+void asking_tell_owed(void)
+{
+	for (uint32_t kind = 0; kind < ACCOUNT_KINDS; kind++)
+		tell_released(kind);
+	tell_landed();
 }
 
 void asking_add(struct waiter *w)

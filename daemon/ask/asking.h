@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the pump has asked the broker and is not answered yet. Only ask.c, later.c and giving.c use
- * it, beside asking.c. The functions are called with asking.lock held.
+ * What the pump has asked the broker and is not answered yet. Only ask.c, later.c, giving.c and
+ * unsent.c use it, beside asking.c. The functions are called with asking.lock held.
  */
 #ifndef ZCRXD_ASKING_H
 #define ZCRXD_ASKING_H
@@ -57,7 +57,10 @@ struct asking {
 
 extern struct asking asking;
 
-/* Sends a message, whose header is filled in here. Returns 0 or a negative errno. */
+/*
+ * Sends a message, whose header is filled in here. Never waits: it is sent later if the link has no
+ * room. Returns 0 or a negative errno.
+ */
 int asking_send(union link_any *m, uint16_t type, uint32_t serial);
 
 /* What the request is to charge: CHARGE and FLIGHT. */
@@ -66,6 +69,9 @@ void asking_amount(struct waiter *w, const union link_any *m);
 /* n of a kind, or n descriptors in flight, are released. */
 void asking_release(uint32_t kind, uint64_t n);
 void asking_landed(uint32_t n);
+
+/* Tells what was released and could not be told, if that can be now. */
+void asking_tell_owed(void);
 
 /* The waiter gets a number, and waits for a reply from now on. */
 void asking_add(struct waiter *w);
@@ -99,6 +105,15 @@ void owed_give_up(void);
 
 /* There is a reply that nobody wants, or will be none: releases what was charged, and frees it. */
 void disowned_over(struct waiter *w);
+
+/* ---- unsent.c: messages for which the link had no room ---- */
+
+/* Returns 0 or a negative errno. */
+int unsent_or_send(const struct msg_hdr *m);
+bool unsent_any(void);
+
+/* They were for a broker that has gone. */
+void unsent_drop(void);
 
 /* ---- giving.c: requests that nobody waits for (waiter.reply is NULL) ---- */
 

@@ -39,11 +39,6 @@ void account_take(struct user *u, enum account_kind kind, uint64_t n)
 	users_unlock();
 }
 
-bool account_is_answered(void)
-{
-	return true;
-}
-
 bool account_is_closed(void)
 {
 	return false;

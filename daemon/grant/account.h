@@ -54,9 +54,6 @@ void account_release(struct user *u, enum account_kind kind, uint64_t n);
 /* Charges what the user has already, even beyond the limit. */
 void account_take(struct user *u, enum account_kind kind, uint64_t n);
 
-/* Would a charge be answered at once? Not in a pump without a broker. */
-bool account_is_answered(void);
-
 /* Will no charge be answered? So it is in a pump whose broker is of a release too far from its own.
  */
 bool account_is_closed(void);

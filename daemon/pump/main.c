@@ -44,6 +44,7 @@ struct pump {
 	struct report *report;
 	int ended;          /* eventfd: the client's thread has ended */
 	int flights;        /* what it has not read yet; or -1 */
+	int unsent;         /* for the link, which has no room for it; or -1 */
 	struct next next;   /* for the link of the next broker */
 	uint32_t orphan_ms; /* for so long the client goes on without a broker */
 	bool stopped;       /* the broker ends */
@@ -198,7 +199,8 @@ static int begin(struct pump *p)
 		r = poll(&in, 1, START_MS) == 1 ? link_turn(p) : -ETIMEDOUT;
 	p->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	p->flights = flights_open();
-	if (r == 0 && (p->ended < 0 || p->flights < 0))
+	p->unsent = ask_unsent_open();
+	if (r == 0 && (p->ended < 0 || p->flights < 0 || p->unsent < 0))
 		r = -EMFILE;
 	if (r == 0)
 		r = present_init();
@@ -247,11 +249,16 @@ static void serve(struct pump *p)
 	eventfd_t count;
 	while (p->client || flights_any()) {
 		bool alone = p->alone_until >= 0;
-		struct pollfd in[] = {{.fd = alone ? p->next.sock : START_LINK, .events = POLLIN},
+		short room = ask_has_unsent() ? POLLOUT : 0;
+		struct pollfd in[] = {{.fd = alone ? p->next.sock : START_LINK,
+				       .events = POLLIN | (alone ? 0 : room)},
 				      {.fd = p->ended, .events = POLLIN},
-				      {.fd = p->flights, .events = POLLIN}};
+				      {.fd = p->flights, .events = POLLIN},
+				      {.fd = p->unsent, .events = POLLIN}};
 		int64_t until = alone && p->alone_until < p->next.at ? p->alone_until : p->next.at;
-		poll(in, 3, clock_left(until));
+		poll(in, 4, clock_left(until));
+		if (in[0].revents & POLLOUT)
+			ask_send_unsent();
 		if (alone && in[0].revents)
 			broker_came(p);
 		else if (in[0].revents && link_turn(p) < 0)
@@ -271,7 +278,7 @@ static void serve(struct pump *p)
 
 int main(void)
 {
-	struct pump p = {.ended = -1, .flights = -1, .alone_until = -1};
+	struct pump p = {.ended = -1, .flights = -1, .unsent = -1, .alone_until = -1};
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet */
 	if (fcntl(START_LINK, F_GETFD) < 0 || fcntl(START_CLIENT, F_GETFD) < 0 ||
 	    fcntl(START_REPORT, F_GETFD) < 0) {

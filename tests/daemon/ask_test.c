@@ -22,6 +22,7 @@
 
 enum {
 	OWED = 40,
+	MANY = 5000,   /* more messages than the link has room for */
 	AT_A_TIME = 16 /* the same number as in daemon/ask/later.c */
 };
 
@@ -233,6 +234,37 @@ static void no_broker_is_asked_for_a_charge_that_nobody_wants(void **state)
 	close(news);
 }
 
+/* What the link has no room for is told when the broker reads, in order; a request, too. */
+static void nobody_waits_until_the_broker_reads(void **state)
+{
+	int fd, news = eventfd(0, EFD_CLOEXEC), full = ask_unsent_open();
+	uint64_t released = 0;
+	eventfd_t count;
+	union link_any m;
+	(void)state;
+	struct ask_later *l = charge(MANY, news);
+	answer(asked(LINK_CHARGE, &m), LINK_CHARGE);
+	ask_forget(l);
+	for (int i = 0; i < MANY; i++)
+		ask_release(ACCOUNT_FLOWS, 1);
+	l = owe(5, news);
+	assert_true(ask_has_unsent());
+	while (recv(broker, &m, sizeof(m), MSG_DONTWAIT) > 0 || ask_has_unsent()) {
+		if (m.hdr.type == LINK_UNSTEER)
+			answer(m.hdr.serial, LINK_UNSTEER);
+		else
+			released += m.as_RELEASE.n;
+		ask_send_unsent();
+		m = (union link_any){.as_RELEASE = {.n = 0}};
+	}
+	assert_int_equal(released, MANY);
+	assert_int_equal(eventfd_read(news, &count), 0);
+	assert_int_equal(ask_look(l, &fd), 0);
+	ask_forget(l);
+	close(full);
+	close(news);
+}
+
 static void who_must_not_wait_is_not_made_to(void **state)
 {
 	int status;
@@ -315,6 +347,7 @@ int main(void)
 		CASE(what_is_owed_has_a_descriptor_for_a_hand),
 		CASE(a_charge_that_nobody_wants_any_more_is_released),
 		CASE(no_broker_is_asked_for_a_charge_that_nobody_wants),
+		CASE(nobody_waits_until_the_broker_reads),
 		CASE(who_must_not_wait_is_not_made_to),
 		cmocka_unit_test_setup(nothing_is_owed_when_no_broker_will_come, setup),
 	};

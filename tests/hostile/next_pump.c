@@ -15,7 +15,7 @@ bool __wrap_rates_request(struct user *u, uint64_t now_ns);
 bool __wrap_rates_request(struct user *u, uint64_t now_ns)
 {
 	union link_any m = {0};
-	if (account_is_answered() && ask(&m, NEXT_ASKED, NULL, NULL) != -EOPNOTSUPP)
+	if (ask_is_answered() && ask(&m, NEXT_ASKED, NULL, NULL) != -EOPNOTSUPP)
 		abort();
 	return __real_rates_request(u, now_ns);
 }
