@@ -46,12 +46,23 @@ uint32_t close_queue(struct client *c, const struct msg_queue_close *m)
 	return REQUEST_PENDING;
 }
 
-/* FLOW_CLOSE is answered when the flow's rules are gone: its socket may be adopted again, then. */
+/*
+ * FLOW_CLOSE is answered when the flow's rules are gone: its socket may be adopted again, then. And
+ * after one more turn, which frees the flow if the client has passed its last completion: so its
+ * charge is released before that of the next flow is asked for.
+ */
 static uint64_t leaving_look(struct queue *q, struct order *o, uint64_t now_ns)
 {
 	const struct flow *f = flow_find(q, o->request.close.flow_id);
+	bool had_turn = o->has_turn;
 	(void)now_ns;
-	return f && f->leaving ? LOOP_FOREVER : order_finish(q, o, REASON_NONE);
+	if (f && f->leaving)
+		return LOOP_FOREVER;
+	if (!f || had_turn || queue_is_closing(q))
+		return order_finish(q, o, REASON_NONE);
+	o->has_turn = true;
+	schedule_now(&q->schedule);
+	return LOOP_FOREVER;
 }
 
 /*

@@ -19,6 +19,7 @@
 #include "proto/reason.h"
 
 #define CONNECT_MS_DEFAULT 30000u
+#define TRIES_MAX          4
 
 void host_reply(struct flow *f, struct answer *a)
 {
@@ -208,6 +209,29 @@ static uint32_t socket_open(struct flow *f, struct hosted **ret_hosted,
 	return REASON_NONE;
 }
 
+/*
+ * The broker opens one socket for each flow that is charged, and takes it that a flow has gone with
+ * its socket when it is released. If the queue's thread releases another flow between this one's
+ * charge and its socket, the broker counts one socket too many, until this one is released as well:
+ * so whoever is refused for that tries again.
+ */
+static uint32_t flow_make_hosted(struct flow **ret, struct hosted **ret_hosted, struct queue *q,
+				 const struct msg_flow_host *m, struct answer *a)
+{
+	struct flow *f;
+	a->error = 0;
+	uint32_t reason = flow_new(&f, q, -1, a);
+	if (reason)
+		return reason;
+	f->receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY;
+	reason = socket_open(f, ret_hosted, m, a);
+	if (reason)
+		flow_discard(f);
+	else
+		*ret = f;
+	return reason;
+}
+
 uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer *a)
 {
 	bool listening = m->flags & MSG_FLOW_LISTEN;
@@ -222,15 +246,9 @@ uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer
 		return reason;
 	struct flow *f;
 	struct hosted *hosted = NULL;
-	reason = flow_new(&f, q, -1, a);
-	if (reason)
-		return reason;
-	f->receive_only = m->flags & MSG_FLOW_RECEIVE_ONLY;
-	reason = socket_open(f, &hosted, m, a);
-	if (reason) {
-		flow_discard(f);
-		return reason;
-	}
+	for (int tries = 0; (reason = flow_make_hosted(&f, &hosted, q, m, a)) != 0; tries++)
+		if (reason != REASON_NETWORK || a->error != -EDQUOT || tries == TRIES_MAX)
+			return reason;
 	struct order *o = order_begin(q->client, &m->hdr);
 	o->look = host_look;
 	o->request.host = *m;

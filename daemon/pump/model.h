@@ -261,6 +261,7 @@ struct order {
 		uint64_t until_ns; /* FLOW_CLOSE of a listener; 0: it has not begun */
 	};
 	uint32_t flow_id; /* the flow that the queue has, whose rules are being set */
+	bool has_turn;    /* FLOW_CLOSE: the queue takes one more turn */
 	struct answer answer;
 	uint32_t reason;
 	bool is_over; /* atomic: the answer is there */
