@@ -18,7 +18,8 @@ struct receiver {
 	struct zcrx *zcrx;
 	struct zcrx_area *area;
 	struct zcrx_queue *queue;
-	unsigned open; /* flows that have not ended */
+	const char *data; /* of the area; NULL: no CPU can reach it */
+	unsigned open;    /* flows that have not ended */
 };
 
 static void check(const struct receiver *x, const char *what, int r)
@@ -66,6 +67,7 @@ static void setup(struct receiver *x)
 	check(x, "zcrx_flow_listen",
 	      zcrx_flow_listen(x->queue, &listener, (const struct sockaddr *)&at, sizeof(at), 0,
 			       NULL));
+	x->data = zcrx_area_data(x->area);
 	x->open = x->bench.flows;
 	bench_begin(&x->bench, zcrx_flow_socket(listener));
 }
@@ -73,13 +75,18 @@ static void setup(struct receiver *x)
 static void handle(struct receiver *x, const struct zcrx_completion *c)
 {
 	const int one = 1;
+	int sock;
 
 	switch ((enum zcrx_what)c->what) {
 	case ZCRX_OPEN:
-		setsockopt(zcrx_flow_socket(c->flow), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		sock = zcrx_flow_socket(c->flow);
+		setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		zcrx_flow_set_user(c->flow, (void *)(intptr_t)sock);
 		break;
 	case ZCRX_DATA:
-		bench_take(&x->bench, zcrx_flow_socket(c->flow), zcrx_data(x->queue, c), c->len);
+		bench_take(&x->bench, (int)(intptr_t)c->user,
+			   c->flags & ZCRX_SIDE ? zcrx_data(x->queue, c) : x->data + c->off,
+			   c->len);
 		break;
 	case ZCRX_END:
 		check(x, "the stream", c->error);
