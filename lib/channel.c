@@ -89,10 +89,14 @@ static int datagram_take(struct zcrx_queue *q, const union msg_any *m, uint32_t 
 	return event_take(q, m, nfds > 0 ? &fds[0] : &fd);
 }
 
-/*
- * Receives one datagram. Returns 1, 0 if there is none, or a negative errno: then the queue is
- * lost.
- */
+/* What datagram_recv() found. */
+enum {
+	NOTHING,
+	WAKE,
+	EVENT
+};
+
+/* Receives one datagram. Returns what it is, or a negative errno: then the queue is lost. */
 static int datagram_recv(struct zcrx_queue *q)
 {
 	union msg_any m;
@@ -100,7 +104,7 @@ static int datagram_recv(struct zcrx_queue *q)
 	uint32_t nfds = 0;
 	int len = wire_recv(q->channel, &m, fds, &nfds, MSG_DONTWAIT);
 	if (len == -EAGAIN)
-		return 0;
+		return NOTHING;
 	if (len == 0)
 		return -ECONNRESET;
 	/* the process can have no more descriptors; the connection is a flow without a socket */
@@ -114,7 +118,7 @@ static int datagram_recv(struct zcrx_queue *q)
 	for (uint32_t i = 0; i < nfds; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	return error ? error : 1;
+	return error ? error : len == 1 ? WAKE : EVENT;
 }
 
 void channel_read(struct zcrx_queue *q)
@@ -124,7 +128,8 @@ void channel_read(struct zcrx_queue *q)
 		int r = datagram_recv(q);
 		if (r < 0)
 			queue_lose(q, r);
-		if (r > 0)
+		/* The daemon sends one wake-up for each time that it was asked to. */
+		if (r == EVENT || (r == WAKE && announced != q->events_seen))
 			continue;
 		q->events_seen = announced;
 		q->look = false;

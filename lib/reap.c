@@ -72,38 +72,67 @@ static int ends_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 	return n;
 }
 
+/* What a pass over completions needs to know of the queue. */
+struct view {
+	const char *cqes;
+	uint32_t cq_mask, cqe_bytes;
+	bool has_off; /* MSG_FORMAT_ZCRX */
+	uint32_t buffer_bytes;
+	uint64_t buffers, area_bytes;
+};
+
+static inline struct view view_of(const struct zcrx_queue *q)
+{
+	return (struct view){
+		.cqes = q->rings.cqes,
+		.cq_mask = q->rings.cq_mask,
+		.cqe_bytes = q->rings.cqe_bytes,
+		.has_off = q->format == MSG_FORMAT_ZCRX,
+		.buffer_bytes = q->buffer_bytes,
+		.buffers = q->buffers,
+		.area_bytes = q->area->bytes,
+	};
+}
+
+/* The kernel copied it into the side buffer. */
+static bool side_data(const struct side *s, const struct ring_cqe *e, struct zcrx_completion *c)
+{
+	c->flags = ZCRX_COPIED | ZCRX_SIDE;
+	return side_place(s, e->flags >> RING_CQE_BUFFER_SHIFT, e->off, c->len, &c->off) &&
+	       side_has_room(s);
+}
+
 /*
  * Where the data of a completion lies in the area or in the side buffer, and the flags that say so.
  * Returns false if it is within neither.
  */
-static inline bool data_place(const struct zcrx_queue *q, uint32_t format, const struct ring_cqe *e,
-			      struct zcrx_completion *c)
+static inline bool data_place(const struct view *v, const struct side *side,
+			      const struct ring_cqe *e, struct zcrx_completion *c)
 {
 	c->len = (uint32_t)e->res;
-	if (format != MSG_FORMAT_ZCRX) {
+	if (!v->has_off) {
 		uint32_t buffer = e->flags >> RING_CQE_BUFFER_SHIFT;
-		c->off = (uint64_t)buffer * q->buffer_bytes;
+		c->off = (uint64_t)buffer * v->buffer_bytes;
 		c->flags = ZCRX_COPIED;
-		return (e->flags & RING_CQE_BUFFER) && buffer < q->buffers &&
-		       c->len <= q->buffer_bytes;
+		return (e->flags & RING_CQE_BUFFER) && buffer < v->buffers &&
+		       c->len <= v->buffer_bytes;
 	}
-	if (e->flags & RING_CQE_BUFFER) {
-		c->flags = ZCRX_COPIED | ZCRX_SIDE;
-		return side_place(&q->rings.side, e->flags >> RING_CQE_BUFFER_SHIFT, e->off, c->len,
-				  &c->off) &&
-		       side_has_room(&q->rings.side);
-	}
+	if (e->flags & RING_CQE_BUFFER)
+		return side_data(side, e, c);
 	c->off = e->off & RING_CQE_OFFSET;
 	c->flags = 0;
-	return c->off < q->area->bytes && c->len <= q->area->bytes - c->off;
+	return c->off < v->area_bytes && c->len <= v->area_bytes - c->off;
 }
 
-static void give_back(struct zcrx_queue *q, uint64_t off, uint32_t len, bool aside)
+/* Data that the user is not shown. */
+static void data_drop(struct zcrx_queue *q, const struct zcrx_completion *c)
 {
-	if (aside)
-		side_back(&q->rings.side, off);
-	else if (!q->lost)
-		rings_refill(&q->rings, off, len);
+	if (c->flags & ZCRX_SIDE) {
+		side_out(&q->rings.side, c->off);
+		side_back(&q->rings.side, c->off);
+	} else if (!q->lost) {
+		rings_refill(&q->rings, q->rings.refill++, c->off, c->len);
+	}
 }
 
 /* data_place() has filled in the rest. */
@@ -123,21 +152,21 @@ static inline void data_show(struct zcrx_completion *to, struct zcrx_flow *f)
 static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 {
 	struct rings *r = &q->rings;
-	const uint32_t format = q->format;
-	uint32_t ready = rings_ready(r);
-	uint32_t room = room_out(q);
+	const struct view v = view_of(q);
+	uint32_t head = r->head, end = head + rings_ready(r), room = room_out(q);
 	struct zcrx_flow *f = NULL;
 	int n = 0;
-	if (ready > r->cq_mask + 1) {
+	if (end - head > v.cq_mask + 1) {
 		queue_lose(q, -EPROTO);
 		return 0;
 	}
-	for (; ready > 0 && n < max && room > 0; ready--, rings_skip(r)) {
-		struct ring_cqe e = rings_peek(r, format == MSG_FORMAT_ZCRX);
+	for (; head != end && n < max && room > 0; head++) {
+		struct ring_cqe e =
+			rings_copy(v.cqes + (size_t)(head & v.cq_mask) * v.cqe_bytes, v.has_off);
 		struct zcrx_completion *to = &c[n];
 		if (e.res <= 0)
 			continue;
-		if (!data_place(q, format, &e, to)) {
+		if (!data_place(&v, &r->side, &e, to)) {
 			queue_lose(q, -EPROTO);
 			break;
 		}
@@ -146,15 +175,16 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 		if (!f && channel_pending(q))
 			break;
 		room--;
-		if (to->flags & ZCRX_SIDE)
-			side_out(&r->side, to->off);
 		if (!f || f->state == FLOW_ENDED) {
-			give_back(q, to->off, to->len, to->flags & ZCRX_SIDE);
+			data_drop(q, to);
 			continue;
 		}
+		if (to->flags & ZCRX_SIDE)
+			side_out(&r->side, to->off);
 		data_show(to, f);
 		n++;
 	}
+	r->head = head;
 	q->out += (uint32_t)n;
 	return n;
 }
@@ -227,24 +257,39 @@ const void *zcrx_data(const struct zcrx_queue *q, const struct zcrx_completion *
 
 void zcrx_recycle(struct zcrx_queue *q, const struct zcrx_completion *c, int n)
 {
-	for (int i = 0; i < n && q->out > 0; i++) {
+	struct rings *r = &q->rings;
+	uint32_t refill = r->refill, out = q->out;
+	for (int i = 0; i < n && out > 0; i++) {
 		if (c[i].what != ZCRX_DATA)
 			continue;
-		give_back(q, c[i].off, c[i].len, c[i].flags & ZCRX_SIDE);
-		q->out--;
+		if (c[i].flags & ZCRX_SIDE)
+			side_back(&r->side, c[i].off);
+		else if (!q->lost)
+			rings_refill(r, refill++, c[i].off, c[i].len);
+		out--;
 	}
-	if (rings_publish(&q->rings))
+	r->refill = refill;
+	q->out = out;
+	if (rings_publish(r))
 		channel_kick(q);
+}
+
+/* zcrx_reap() armed the channel, and the daemon has not woken anybody since. */
+static bool is_asleep(const struct zcrx_queue *q)
+{
+	return q->armed && ring_load(&q->rings.client->wake);
 }
 
 int zcrx_wait(struct zcrx_queue *q, int ms)
 {
 	struct pollfd fd = {.fd = q->channel, .events = POLLIN};
 	int64_t until = clock_until(ms);
-	while (!work_ready(q) && fall_asleep(q)) {
+	bool readable = false;
+	while (!work_ready(q) && ((!readable && is_asleep(q)) || fall_asleep(q))) {
 		int r = poll(&fd, 1, clock_left(until));
 		if (r <= 0)
 			return r < 0 ? -errno : 0;
+		readable = true;
 	}
 	return 1;
 }

@@ -59,11 +59,10 @@ static inline uint32_t rings_ready(const struct rings *r)
 	return ring_load(r->cq_tail) - r->head;
 }
 
-/* Copies the next completion, each word once. An entry without `off` ends before it. */
-static inline struct ring_cqe rings_peek(const struct rings *r, bool has_off)
+/* Copies the completion, each word once. An entry without `off` ends before it. */
+static inline struct ring_cqe rings_copy(const void *entry, bool has_off)
 {
-	const char *at = r->cqes + (size_t)(r->head & r->cq_mask) * r->cqe_bytes;
-	const uint64_t *words = (const void *)at;
+	const uint64_t *words = entry;
 	union {
 		uint64_t words[4];
 		struct ring_cqe cqe;
@@ -75,11 +74,6 @@ static inline struct ring_cqe rings_peek(const struct rings *r, bool has_off)
 	return copy.cqe;
 }
 
-static inline void rings_skip(struct rings *r)
-{
-	r->head++;
-}
-
 /*
  * How many refills still fit: never more than the ring has entries, even if the daemon's head lies.
  */
@@ -89,10 +83,11 @@ static inline uint32_t rings_room(const struct rings *r)
 	return untaken > r->rq_mask + 1 ? 0 : r->rq_mask + 1 - untaken;
 }
 
-static inline void rings_refill(struct rings *r, uint64_t off, uint32_t len)
+/* Writes the refill at this position; the caller moves r->refill on. */
+static inline void rings_refill(const struct rings *r, uint32_t at, uint64_t off, uint32_t len)
 {
-	void *at = r->rqes + (size_t)(r->refill++ & r->rq_mask) * r->rqe_bytes;
-	*(struct ring_rqe *)at = (struct ring_rqe){.off = off | r->area_token, .len = len};
+	void *entry = r->rqes + (size_t)(at & r->rq_mask) * r->rqe_bytes;
+	*(struct ring_rqe *)entry = (struct ring_rqe){.off = off | r->area_token, .len = len};
 }
 
 /*
