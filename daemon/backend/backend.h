@@ -21,7 +21,7 @@ struct side;
 #define BACKEND_BUFFER_BYTES_MAX (1u << 30)
 
 /* How long a dense stream may be let gather where receive windows are large: pump/pace.h. */
-#define BACKEND_PACE_US_MAX 1000u
+#define BACKEND_PACE_US_MAX 4000u
 
 struct lease;
 

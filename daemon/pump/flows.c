@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "daemon/backend/charged.h"
+#include "daemon/pump/gather.h"
 #include "daemon/pump/socket.h"
 #include "proto/flow_id.h"
 #include "proto/mapping.h"
@@ -217,6 +218,7 @@ void flow_discard(struct flow *f)
 
 void flow_unwatch(struct flow *f)
 {
+	gather_forget(f);
 	if (f->watched)
 		loop_unwatch(&f->queue->loop, f->sock);
 	f->watched = FLOW_WAIT_NONE;
@@ -227,6 +229,8 @@ static void data_ready(void *owner, uint32_t events)
 {
 	struct flow *f = owner;
 	(void)events;
+	struct gather *g = &f->queue->gather;
+	g->rang |= f == g->leader;
 	if (f->state == FLOW_ARMED)
 		schedule_now(&f->queue->schedule);
 	else
@@ -241,7 +245,7 @@ int flow_watch(struct flow *f, enum flow_wait what)
 		return 0;
 	flow_unwatch(f);
 	f->source = (struct source){data_ready, f};
-	int r = loop_watch(&q->loop, f->sock, EPOLLET | EPOLLIN | (data ? EPOLLRDHUP : EPOLLOUT),
+	int r = loop_watch(&q->loop, f->sock, data ? GATHER_EVENTS : EPOLLET | EPOLLIN | EPOLLOUT,
 			   data ? &f->source : &q->control_source);
 	f->watched = r == 0 ? what : FLOW_WAIT_NONE;
 	return r;

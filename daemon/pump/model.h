@@ -12,6 +12,7 @@
  *   control_turn   what accept came to
  *   turn        a queue's turn      tally   what it counts      schedule   when it is
  *   queue       a queue's beginning and end            life    the states in between
+ *   gather      whose packets end a queue's wait
  *   listener    what listening sockets accept
  *   flow        a stream's life                        steer   which packets come to it
  *   channel     what the client is told of a queue     operation, control   the kernel's work
@@ -115,6 +116,13 @@ struct flow {
 	uint32_t reason; /* the same as a reason of the protocol */
 	uint32_t end;    /* the CQ position behind the flow's last completion */
 
+	bool hushed;            /* its packets do not end a wait: gather.h */
+	TAILQ_ENTRY(flow) hush; /* in queue.gather.hushed, if hushed */
+	uint32_t brought_turn;  /* the turn of queue.gather in which it brought something last */
+	uint32_t much_turn;     /* and in which it brought much */
+	uint32_t thin_turns;    /* so often in a row it brought something, and not much */
+	uint64_t brought_bytes; /* in brought_turn */
+
 	struct flow_list *waits_on; /* the list of the queue that the flow waits on, or NULL */
 	TAILQ_ENTRY(flow) waiting;  /* in that list */
 	uint64_t noted_ns;          /* while it waits on queue.fresh: when it brought data */
@@ -137,6 +145,23 @@ enum life {
 	LIFE_QUIET,
 	LIFE_LEAVING,
 	LIFE_GONE
+};
+
+/* What gather.h knows of a queue. */
+struct gather {
+	struct flow_list hushed; /* the one that brought much last is the last */
+	struct flow *leader;     /* its low-water mark ends the wait; or NULL */
+	uint32_t mark_bytes;     /* that low-water mark */
+	uint32_t own_mark_bytes; /* the one that its socket had before */
+	uint64_t until_ns;       /* when the wait for the leader is over */
+	bool rang;               /* the leader ended it */
+
+	uint32_t turn;       /* counts turns */
+	uint32_t flows;      /* that brought something in this turn */
+	uint64_t bytes;      /* which they brought */
+	struct flow *most;   /* the one that brought most in this turn; or NULL */
+	uint64_t much_bytes; /* how many are much in this turn */
+	uint64_t ended_ns;   /* when the last turn ended */
 };
 
 /* Why a queue is lost. */
@@ -202,6 +227,7 @@ struct queue {
 	uint32_t kick;    /* the last value of the kick word */
 	bool held;        /* completions wait for room that the client has to make */
 	struct schedule schedule;
+	struct gather gather;
 
 	int channel;
 	struct flight *flight; /* the channel's descriptors that the client has not read */

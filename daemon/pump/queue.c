@@ -17,6 +17,7 @@
 #include "daemon/pump/channel.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/gather.h"
 #include "daemon/pump/life.h"
 #include "daemon/pump/sandbox.h"
 #include "daemon/pump/steer.h"
@@ -161,6 +162,7 @@ static void lists_init(struct queue *q)
 	TAILQ_INIT(&q->steerings);
 	TAILQ_INIT(&q->fresh);
 	TAILQ_INIT(&q->news);
+	gather_init(q);
 }
 
 static struct queue *blank(struct client *c, const struct queue_wish *wish)
@@ -177,8 +179,11 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	q->flows_ahead = (struct ahead){.whom.user = c->who.user, .news = wish->poke};
 	lists_init(q);
 	snprintf(q->why_not, sizeof(q->why_not), "%s", wish->why_not);
-	schedule_init(&q->schedule, (uint32_t)(q->area->bytes / q->buffer_bytes), wish->cq_entries,
-		      wish->ops->pace_us);
+	schedule_init(&q->schedule,
+		      &(struct pace_limits){.buffers = (uint32_t)(q->area->bytes / q->buffer_bytes),
+					    .buffer_bytes = q->buffer_bytes,
+					    .cq_entries = wish->cq_entries,
+					    .most_us = wish->ops->pace_us});
 	return q;
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "daemon/common/may_wait.h"
@@ -99,11 +98,6 @@ static uint64_t retry_in(struct queue *q, uint64_t ns)
 static void wait_and_dispatch(struct queue *q, uint64_t ns)
 {
 	ns = retry_in(q, ns);
-	if (q->schedule.active && ns > 0) {
-		/* Traffic gathers. Its events are not looked at: they would end the wait. */
-		nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
-		ns = 0;
-	}
 	for (int i = 0; i < DISPATCHES && loop_turn(&q->loop, ns); i++)
 		ns = 0;
 	if (q->retry && retry_in(q, LOOP_FOREVER) == 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pump/schedule.h"
 
-void schedule_init(struct schedule *s, uint32_t buffers, uint32_t cq_entries, uint32_t most_us)
+void schedule_init(struct schedule *s, const struct pace_limits *limits)
 {
 	*s = (struct schedule){.active = true};
-	pace_init(&s->pace, buffers, cq_entries, most_us);
+	pace_init(&s->pace, limits);
 }
 
 uint64_t schedule_when(const struct schedule *s)
@@ -17,6 +17,7 @@ uint64_t schedule_when(const struct schedule *s)
 void schedule_now(struct schedule *s)
 {
 	s->active = true;
+	s->due_ns = 0;
 }
 
 void schedule_by(struct schedule *s, uint64_t ns)
@@ -31,12 +32,13 @@ void schedule_ask(struct schedule *s, uint64_t now_ns)
 	s->asked = true;
 	if (until_ns)
 		schedule_by(s, until_ns);
-	else
+	else if (!s->active)
 		schedule_now(s);
 }
 
-void schedule_begin(struct schedule *s)
+void schedule_begin(struct schedule *s, uint64_t now_ns)
 {
+	s->ran_out = s->due_ns && now_ns >= s->due_ns;
 	s->heard = s->asked;
 	s->asked = false;
 	s->active = true;
@@ -45,9 +47,11 @@ void schedule_begin(struct schedule *s)
 
 bool schedule_count(struct schedule *s, const struct schedule_turn *t)
 {
-	pace_next(&s->pace, t->began_ns, t->now_ns, t->completions, t->bytes);
-	backoff_turn(&s->backoff, t->now_ns, s->heard, t->found);
-	if (t->completions > 0)
+	struct pace_turn brought = t->brought;
+	brought.ran_out = s->ran_out;
+	pace_next(&s->pace, &brought);
+	backoff_turn(&s->backoff, brought.now_ns, s->heard, t->found);
+	if (brought.completions > 0)
 		s->look_step_ns = 0;
 	return s->heard && !t->found;
 }
@@ -58,6 +62,12 @@ bool schedule_gather(struct schedule *s, uint64_t now_ns)
 		return false;
 	s->due_ns = now_ns + s->pace.wait_us * 1000ull;
 	return true;
+}
+
+void schedule_until(struct schedule *s, uint64_t ns)
+{
+	if (s->due_ns > ns)
+		s->due_ns = ns;
 }
 
 void schedule_rest(struct schedule *s)

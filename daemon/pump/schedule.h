@@ -26,7 +26,8 @@ struct schedule {
 	bool active;           /* there is work */
 	bool asked;            /* the client asked for a turn that it has not got yet */
 	bool heard;            /* this turn is one that the client asked for */
-	uint64_t due_ns;       /* with work: no turn before this time */
+	uint64_t due_ns;       /* with work: no turn before this time, unless something happens */
+	bool ran_out;          /* this turn is one whose wait nothing ended but time */
 	uint64_t look_ns;      /* without work: a turn at this time; 0: none */
 	uint64_t look_step_ns; /* how long the last look was put off; 0: data came since */
 	uint64_t nudge_ns;     /* when the next socket is to be nudged; 0: none */
@@ -36,29 +37,27 @@ struct schedule {
 
 /* What a turn brought. */
 struct schedule_turn {
-	uint64_t began_ns, now_ns;
-	uint64_t bytes;
-	uint32_t completions; /* with data */
-	bool found;           /* completions, or something that the client gave */
+	struct pace_turn brought; /* schedule_begin() found out whether its wait ran out */
+	bool found;               /* completions, or something that the client gave */
 };
 
-/* It has work from the beginning. The numbers are those of pace_init(). */
-void schedule_init(struct schedule *s, uint32_t buffers, uint32_t cq_entries, uint32_t most_us);
+/* It has work from the beginning. */
+void schedule_init(struct schedule *s, const struct pace_limits *limits);
 
 /* The time of the next turn: 0 at once, SCHEDULE_NEVER if there is no reason for one. */
 uint64_t schedule_when(const struct schedule *s);
 
-/* There is work. */
+/* There is work; traffic gathers no longer. */
 void schedule_now(struct schedule *s);
 
 /* Without work, a turn at this time at the latest. */
 void schedule_by(struct schedule *s, uint64_t ns);
 
-/* The client asks for a turn. */
+/* The client asks for a turn. That ends no wait for traffic that gathers. */
 void schedule_ask(struct schedule *s, uint64_t now_ns);
 
 /* A turn begins; whatever the client asked for until now it gets by this turn. */
-void schedule_begin(struct schedule *s);
+void schedule_begin(struct schedule *s, uint64_t now_ns);
 
 /* Counts what the turn brought. True if the client asked for the turn, and in vain. */
 bool schedule_count(struct schedule *s, const struct schedule_turn *t);
@@ -69,6 +68,9 @@ bool schedule_count(struct schedule *s, const struct schedule_turn *t);
  * the functions above says otherwise.
  */
 bool schedule_gather(struct schedule *s, uint64_t now_ns);
+/* The wait that was just chosen lasts until then at most. */
+void schedule_until(struct schedule *s, uint64_t ns);
+
 void schedule_rest(struct schedule *s);
 
 /* Nothing that was scheduled happens any more. */

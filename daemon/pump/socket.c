@@ -138,6 +138,24 @@ bool socket_limit(int sock, uint64_t bytes, bool has_one)
 	return true;
 }
 
+uint32_t socket_mark(int sock)
+{
+	int mark = option(sock, SOL_SOCKET, SO_RCVLOWAT);
+	return mark > 0 ? (uint32_t)mark : 1;
+}
+
+void socket_set_mark(int sock, uint32_t bytes)
+{
+	setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &(int){(int)bytes}, sizeof(int));
+}
+
+uint32_t socket_window(int sock)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	return getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ? 0 : info.tcpi_rcv_wnd;
+}
+
 /*
  * Both change nothing: SO_RCVLOWAT stays what it is, but setting it makes the kernel look for data
  * (net/ipv4/tcp.c: tcp_set_rcvlowat()); and what is shut already is shut, which wakes for an end
@@ -146,9 +164,7 @@ bool socket_limit(int sock, uint64_t bytes, bool has_one)
 void socket_nudge(int sock)
 {
 	struct pollfd end = {.fd = sock, .events = POLLRDHUP};
-	int least = option(sock, SOL_SOCKET, SO_RCVLOWAT);
-	if (least > 0)
-		setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least));
+	socket_set_mark(sock, socket_mark(sock));
 	if (poll(&end, 1, 0) == 1 && end.revents & POLLRDHUP)
 		shutdown(sock, SHUT_RD);
 }

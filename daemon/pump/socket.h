@@ -31,6 +31,14 @@ uint64_t socket_taken(int sock);
  */
 bool socket_limit(int sock, uint64_t bytes, bool has_one);
 
+/* The socket's low-water mark: it is readable when so many bytes are there, or its window closes.
+ */
+uint32_t socket_mark(int sock);
+void socket_set_mark(int sock, uint32_t bytes);
+
+/* Its receive window as the peer was told last. */
+uint32_t socket_window(int sock);
+
 /* Wakes whoever waits for the socket, if there is something to read or the stream has ended. */
 void socket_nudge(int sock);
 

@@ -3,6 +3,7 @@
 
 #include "base/counter.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/gather.h"
 #include "daemon/pump/nudge.h"
 
 /* More bytes copied in a row than can be by chance; flows.c has the sentence. */
@@ -58,6 +59,7 @@ static void run_end(struct queue *q, const struct run *r, struct sums *s)
 	count_add(&f->report->bytes, r->bytes);
 	count_add(&f->report->bytes_copied, copied);
 	f->stuck = 0;
+	gather_note(f, r->bytes);
 	nudge_note(f);
 }
 

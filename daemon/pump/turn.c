@@ -7,6 +7,7 @@
 #include "daemon/pump/channel.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
+#include "daemon/pump/gather.h"
 #include "daemon/pump/life.h"
 #include "daemon/pump/listener.h"
 #include "daemon/pump/nudge.h"
@@ -227,6 +228,7 @@ static void rest(struct queue *q, const struct turn *t, uint64_t now)
 	struct schedule *s = &q->schedule;
 	bool asks = t->refused || q->kicked || (waits_for_client(q) && returns_any(q));
 	schedule_rest(s);
+	gather_stop(q);
 	if (t->data && q->backend->ops->private_ring)
 		return schedule_now(s);
 	if (asks)
@@ -243,17 +245,18 @@ static void end(struct queue *q, const struct turn *t)
 {
 	struct schedule *s = &q->schedule;
 	uint64_t now = clock_ns();
-	struct schedule_turn brought = {.began_ns = t->began_ns,
-					.now_ns = now,
-					.bytes = t->bytes,
-					.completions = t->data,
-					.found = t->found};
-	if (schedule_count(s, &brought))
+	struct schedule_turn turn = {.brought = {.began_ns = t->began_ns,
+						 .now_ns = now,
+						 .bytes = t->bytes,
+						 .completions = t->data},
+				     .found = t->found};
+	if (schedule_count(s, &turn))
 		count_add(&q->rings.daemon->in_vain, 1);
 	if (queue_is_closing(q) || io_uring_sq_ready(&q->ring.io))
 		return;
 	if (t->starved || !schedule_gather(s, now))
-		rest(q, t, now);
+		return rest(q, t, now);
+	schedule_until(s, gather_begin(q, now));
 }
 
 /*
@@ -274,8 +277,9 @@ void queue_turn(struct queue *q)
 	struct turn t = {.began_ns = clock_ns()};
 	uint32_t before = position(q);
 	uint64_t bytes = count_get(&q->rings.daemon->bytes);
-	schedule_begin(&q->schedule);
+	schedule_begin(&q->schedule, t.began_ns);
 	begin(q);
+	gather_turn(q, t.began_ns);
 	nudge(q, t.began_ns);
 	enter(q);
 	reap(q);
