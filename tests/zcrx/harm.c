@@ -26,7 +26,7 @@ enum {
 };
 
 struct culprit {
-	const struct zcrx_area *area;
+	struct zcrx_area *area;
 	struct zcrx_queue *q;
 	unsigned pause_us;
 	uint32_t *words; /* of the refill memory */
@@ -193,18 +193,19 @@ static const struct behaviour *find(const char *how)
 
 bool harm_is(const char *how)
 {
-	return find(how);
+	return find(how) || demand_is(how);
 }
 
-_Noreturn void harm(const char *how, const struct zcrx_area *area, struct zcrx_queue *q,
-		    unsigned pause_us)
+_Noreturn void harm(const char *how, const struct harmful *with)
 {
+	if (demand_is(how))
+		demand(how, with);
 	struct region rq = shared("zcrxd-rq", "rw-s"), cq = shared("zcrxd-cq", "r--s");
 	if (rq.bytes <= RQ_ENTRIES * sizeof(uint32_t) || !cq.bytes)
 		die("there is no refill memory");
-	const struct culprit c = {.area = area,
-				  .q = q,
-				  .pause_us = pause_us,
+	const struct culprit c = {.area = with->area,
+				  .q = with->q,
+				  .pause_us = with->pause_us,
 				  .words = (uint32_t *)(uintptr_t)rq.from,
 				  .n = rq.bytes / sizeof(uint32_t),
 				  .daemon = (const void *)(cq.from + cq.bytes -

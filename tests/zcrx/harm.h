@@ -7,12 +7,13 @@
 #include <stdint.h>
 #include <zcrx.h>
 
+#include "tests/zcrx/demand.h"
+
 /* Is there a behaviour of that name? */
 bool harm_is(const char *how);
 
-/* Behaves like that, for ever. pause_us: between what it does. */
-_Noreturn void harm(const char *how, const struct zcrx_area *area, struct zcrx_queue *q,
-		    unsigned pause_us);
+/* Behaves like that, for ever. */
+_Noreturn void harm(const char *how, const struct harmful *with);
 
 /*
  * Ends the program if anything of a stream but that number `seed` is in the area or in memory that

@@ -118,7 +118,8 @@ static int usage(void)
 	fputs("usage: many receive listen|adopt|connect|twice IP PORT FLOWS BYTES [OPTION...]\n"
 	      "       many send connect|serve IP PORT FLOWS BYTES [rounds=N] [seed=N] [open-ended] [rate=BYTES]\n"
 	      "options: area=BYTES cq=ENTRIES rq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge[=LOG2] host\n"
-	      "         hoard scribble jump forge owe punch amplify pause=MICROSECONDS drop leave linger rounds=N\n"
+	      "         hoard scribble jump forge owe punch amplify mappings requests queues untouched hello unread\n"
+	      "         pause=MICROSECONDS drop leave linger rounds=N\n"
 	      "         search open-ended seed=N (the sender's, too)\n",
 	      stderr);
 	return 2;

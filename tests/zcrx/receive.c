@@ -103,15 +103,20 @@ static int area_make(const struct many *m, struct zcrx *z, struct zcrx_area **re
 	return r;
 }
 
-static void behave(const struct many *m, struct streams *x, struct zcrx_queue *q,
+static void behave(const struct many *m, struct streams *x, struct zcrx *z, struct zcrx_queue *q,
 		   struct zcrx_area *a)
 {
+	const struct harmful with = {.z = z,
+				     .area = a,
+				     .q = q,
+				     .options = &m->queue,
+				     .pause_us = m->pause_us};
 	if (m->behaviour && strcmp(m->behaviour, "drop") == 0)
 		streams_drop(x, q, a);
 	else if (m->behaviour && strcmp(m->behaviour, "leave") == 0)
 		streams_hold(x, q, a);
 	else if (m->behaviour)
-		harm(m->behaviour, a, q, m->pause_us);
+		harm(m->behaviour, &with);
 	else
 		streams_receive(x, q, a);
 	if (m->looks)
@@ -131,7 +136,7 @@ static void receive_round(const struct many *m, struct zcrx *z)
 	must(area_make(m, z, &a), "the area", z);
 	must(zcrx_queue_open(z, &q, a, &m->queue), "the queue", z);
 	open_streams(m, &x, z, q);
-	behave(m, &x, q, a);
+	behave(m, &x, z, q, a);
 	report(&x, q);
 	if (m->linger)
 		getchar();
