@@ -76,8 +76,10 @@ static void arm(struct receiver *x, int sock)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&x->ring);
 
-	if (!sqe)
-		bench_die("submission queue", -EBUSY);
+	while (!sqe) {
+		io_uring_submit(&x->ring);
+		sqe = io_uring_get_sqe(&x->ring);
+	}
 	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, sock, NULL, 0, 0);
 	sqe->ioprio |= IORING_RECV_MULTISHOT;
 	sqe->zcrx_ifq_idx = x->ifq;

@@ -67,8 +67,10 @@ static void arm(struct receiver *x, int sock)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&x->ring);
 
-	if (!sqe)
-		bench_die("submission queue", -EBUSY);
+	while (!sqe) {
+		io_uring_submit(&x->ring);
+		sqe = io_uring_get_sqe(&x->ring);
+	}
 	io_uring_prep_recv_multishot(sqe, sock, NULL, 0, 0);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = BUFFER_GROUP;
