@@ -11,7 +11,7 @@
 	    */
 #define SILENT_TURNS     64u    /* nor is who brings nothing in so many */
 #define MARK_BYTES_LEAST 16384u /* a smaller batch is not worth the calls that set the mark */
-#define LOOK_TURNS       16u    /* so many turns later the leader's window is looked at again */
+#define LOOK_TURNS       4u     /* so many turns later the leader's window is looked at again */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -123,17 +123,20 @@ static void appoint(struct gather *g, struct flow *f, uint32_t mark)
 	socket_set_mark(f->sock, mark);
 }
 
-/* The leader is who brought most, if at this rate its share of a batch comes within the wait. */
-static void choose(struct queue *q, uint64_t now_ns)
+/*
+ * The leader is who brought most. If time ended the wait, its mark was too high for its rate or for
+ * what its peer sends before it waits: then half of what came is enough.
+ */
+static void choose(struct queue *q)
 {
 	struct gather *g = &q->gather;
-	const struct pace *p = &q->schedule.pace;
 	struct flow *f = g->most;
-	uint64_t goal_bytes = (uint64_t)p->goal * q->buffer_bytes;
+	uint64_t goal_bytes = (uint64_t)q->schedule.pace.goal * q->buffer_bytes;
 	uint64_t mark = goal_bytes * f->brought_bytes / g->bytes;
-	uint64_t expected = f->brought_bytes * p->wait_us * 1000 / (now_ns - g->ended_ns + 1);
+	if (q->schedule.ran_out)
+		mark = least(mark, f->brought_bytes / 2);
 	mark = least(mark, socket_window(f->sock) / 2);
-	if (mark < MARK_BYTES_LEAST || mark > expected)
+	if (mark < MARK_BYTES_LEAST)
 		depose(g);
 	else
 		appoint(g, f, (uint32_t)mark);
@@ -147,11 +150,10 @@ uint64_t gather_begin(struct queue *q, uint64_t now_ns)
 	while ((f = TAILQ_FIRST(&g->hushed)) && g->turn - f->much_turn > SILENT_TURNS)
 		unhush(g, f);
 	if (g->most && g->most->hushed && !leads_still(g))
-		choose(q, now_ns);
+		choose(q);
 	if (g->rang || g->leader != before || !g->leader)
 		g->until_ns = now_ns + q->schedule.pace.wait_us * 1000ull;
 	g->rang = false;
-	g->ended_ns = now_ns;
 	return g->until_ns;
 }
 

@@ -161,7 +161,6 @@ struct gather {
 	uint64_t bytes;      /* which they brought */
 	struct flow *most;   /* the one that brought most in this turn; or NULL */
 	uint64_t much_bytes; /* how many are much in this turn */
-	uint64_t ended_ns;   /* when the last turn ended */
 };
 
 /* Why a queue is lost. */

@@ -2,8 +2,8 @@
 #include "daemon/pump/pace.h"
 
 #define WINDOW_NS         1000000ull
-#define WORTH_BYTES       32768ull   /* a wait that brings less is not worth it */
-#define TURNS             32ull      /* then the pump has a thirtieth of a processor */
+#define WORTH_BYTES       32768ull /* a wait that brings less is not worth it */
+#define TURNS             64ull    /* then the pump has a 64th of a processor: more saves little */
 #define GOAL_BYTES        (1u << 20) /* larger batches save little */
 #define GOAL_LEAST        8u         /* below it a batch saves nothing worth the wait */
 #define FEW               4u

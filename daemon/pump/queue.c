@@ -23,6 +23,8 @@
 #include "daemon/pump/steer.h"
 #include "proto/reason.h"
 
+#define NIC_SHARE 4 /* of a leased queue's buffers others are in the NIC, in sockets, or lost */
+
 /* What a NIC cannot place in a dma-buf, no CPU may write there. */
 static bool needs_side(const struct queue_wish *wish)
 {
@@ -180,7 +182,8 @@ static struct queue *blank(struct client *c, const struct queue_wish *wish)
 	lists_init(q);
 	snprintf(q->why_not, sizeof(q->why_not), "%s", wish->why_not);
 	schedule_init(&q->schedule,
-		      &(struct pace_limits){.buffers = (uint32_t)(q->area->bytes / q->buffer_bytes),
+		      &(struct pace_limits){.buffers = (uint32_t)(q->area->bytes / q->buffer_bytes /
+								  (q->lease ? NIC_SHARE : 1)),
 					    .buffer_bytes = q->buffer_bytes,
 					    .cq_entries = wish->cq_entries,
 					    .most_us = wish->ops->pace_us});

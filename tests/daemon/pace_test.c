@@ -64,8 +64,8 @@ static void no_longer_than_some_turns_take(void **state)
 {
 	struct pace p;
 	(void)state;
-	start(&p, 4096, 4000);
-	assert_int_equal(after(&p, 40, 500), 3200);
+	start(&p, 4096, 9000);
+	assert_int_equal(after(&p, 40, 500), 6400);
 }
 
 static void no_longer_than_two_batches_take(void **state)
