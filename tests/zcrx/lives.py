@@ -30,9 +30,10 @@ CLIENTS, FLOWS = 4, 4
 FIRST_QUEUE, SPARE = 2, 1
 QUEUES = FIRST_QUEUE + CLIENTS + SPARE
 ENDLESS = 1 << 40
-LIFE_SECONDS = ABSENT_SECONDS = 0.1  # at most
+PAUSE_SECONDS, QUICK_PAUSE_SECONDS = 0.1, 0.03  # at most, that zcrxd lives and that it is away
 AWAY_SECONDS = 8
 REQUEST_KILLS = 12
+QUICK_PRIORITY = -15
 RATE = 100000  # in bytes a second, of a stream that others have to be seen beside
 ports = itertools.count(31000)
 
@@ -159,11 +160,17 @@ class Comers(threading.Thread):
         self.join()
 
 
+def pause():
+    """For a random time."""
+    quick = os.getpriority(os.PRIO_PROCESS, 0) == QUICK_PRIORITY
+    time.sleep(random.random() * (QUICK_PAUSE_SECONDS if quick else PAUSE_SECONDS))
+
+
 def killed(service, meanwhile=lambda: None):
     """And started again after a random time. Returns how soon after that a new client is served."""
     service.end(signal.SIGKILL)
     meanwhile()
-    time.sleep(random.random() * ABSENT_SECONDS)
+    pause()
     begun = time.monotonic()
     service.start()
     somebody_comes(service)
@@ -185,7 +192,7 @@ def upgraded(service, programs):
 
 def survives(how, service, streams, before, *arguments, compare=is_as):
     """What befalls zcrxd at a random moment. Returns how soon whoever comes is served."""
-    time.sleep(random.random() * LIFE_SECONDS)
+    pause()
     for s in streams:
         s.goes_on()
     begun = time.monotonic()
@@ -198,6 +205,13 @@ def survives(how, service, streams, before, *arguments, compare=is_as):
     return served
 
 
+def ordinary(*pids):
+    """Gives them the priority that zcrxd and this program do not have with --quick."""
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            os.setpriority(os.PRIO_PROCESS, int(task), 0)
+
+
 def nobodys_stream_ends(service, programs, arguments, before_all):
     streams = [Stream(service) for _ in range(CLIENTS)]
     served = []
@@ -205,6 +219,9 @@ def nobodys_stream_ends(service, programs, arguments, before_all):
         until("all flows move", lambda: [len(q["flows"]) for q in service.queues()] == [FLOWS + 1] * CLIENTS
               and all(moving(q) > 0 for q in service.queues()))
         before = facts(service)
+        for s in streams:
+            ordinary(s.receives.pid, s.sends.pid)
+        ordinary(*service.pumps())
         expect("each has a queue and its rule", len(before[2]) == CLIENTS == len(before[3]), before)
         for i in range(arguments.kills):
             compare = seems_as if (i + 1) % arguments.compare else is_as
@@ -333,8 +350,13 @@ def main():
                         help="after each of how many kills all the facts are compared (%(default)s)")
     parser.add_argument("--served", type=float, default=0.6,
                         help="seconds until a new client is served; more where times are not counts (%(default)s)")
+    parser.add_argument("--quick", action="store_true",
+                        help="zcrxd does not wait for the processor beside the streams, and pauses are shorter: for "
+                        "many kills")
     arguments = parser.parse_args()
     random.seed(1)
+    if arguments.quick:
+        os.setpriority(os.PRIO_PROCESS, 0, QUICK_PRIORITY)
     remade(queues=QUEUES)
     before = nic()
     tally = Tally()
