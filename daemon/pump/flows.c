@@ -218,9 +218,10 @@ void flow_discard(struct flow *f)
 
 void flow_unwatch(struct flow *f)
 {
+	if (!f->watched) /* perhaps no queue's thread has it yet */
+		return;
 	gather_forget(f);
-	if (f->watched)
-		loop_unwatch(&f->queue->loop, f->sock);
+	loop_unwatch(&f->queue->loop, f->sock);
 	f->watched = FLOW_WAIT_NONE;
 }
 

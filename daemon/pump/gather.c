@@ -6,9 +6,7 @@
 /* Much is a quarter of what the flows of the last turn brought on average, but within these. */
 #define MUCH_BYTES_LEAST 4096u
 #define MUCH_BYTES_MOST  32768u
-#define THIN_TURNS                                                                    \
-	2u /* who brings less in so many turns one after the other is hushed no more, \
-	    */
+#define THIN_TURNS       2u     /* who brings less so often in a row is hushed no more, */
 #define SILENT_TURNS     64u    /* nor is who brings nothing in so many */
 #define MARK_BYTES_LEAST 16384u /* a smaller batch is not worth the calls that set the mark */
 #define LOOK_TURNS       4u     /* so many turns later the leader's window is looked at again */
