@@ -119,6 +119,33 @@ void wait_for_nobody(void)
 	assert_int_equal(hands_held(hands, PAYER), 0);
 }
 
+static bool is_stuck(pid_t pid)
+{
+	char path[64], state = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	FILE *f = fopen(path, "re");
+	bool is =
+		f && fscanf(f, "%*d (zcrx-hand) %c", &state) == 1 && (state == 'D' || state == 'S');
+	if (f)
+		fclose(f);
+	return is;
+}
+
+bool got_stuck(unsigned before, uint64_t deadline_ms)
+{
+	int64_t until = clock_until((int)deadline_ms);
+	while (hands_held(hands, PAYER) > before && clock_left(until))
+		assert_true(sd_event_run(loop, TICK_US) >= 0);
+	/* By now it is gone or stuck, or waits for a processor before it is either. */
+	until = clock_until(LIMIT_MS);
+	while (hands_held(hands, PAYER) > before && clock_left(until)) {
+		if (children_that(is_stuck, NULL) > before)
+			return true;
+		assert_true(sd_event_run(loop, TICK_US) >= 0);
+	}
+	return false;
+}
+
 void run_given(struct outcome *o, const struct stand_in *p, const struct given *g)
 {
 	start_given(o, p, g, PAYER, LIMIT_MS);

@@ -58,6 +58,12 @@ void wait_for(const struct outcome *o);
 void wait_for_without_room(const struct outcome *o);
 /* Until PAYER has no hand. */
 void wait_for_nobody(void);
+/*
+ * Does PAYER have one hand more than before, which sleeps and does not end? One that was killed and
+ * can end has deadline_ms for it. On a busy machine a hand may be killed before it gets stuck:
+ * begin with DEADLINE and give the next one twice the time.
+ */
+bool got_stuck(unsigned before, uint64_t deadline_ms);
 /* Starts a hand for PAYER and waits until it has answered and is gone. */
 void run_given(struct outcome *o, const struct stand_in *p, const struct given *g);
 

@@ -43,12 +43,12 @@ def cases(programs, runs, prefix=(), **environment):
 def all_as_root():
     do("modprobe", "fuse", check=False)
     has_fuse = os.path.exists("/dev/fuse")
-    cases(ALL, 13 if has_fuse else 12, ZCRX_HAND_NIC=IFNAME)
+    cases(ALL, 14 if has_fuse else 13, ZCRX_HAND_NIC=IFNAME)
 
 
 def as_zcrxd(scope):
     yama(scope)
-    cases(ALL, 9, AS_ZCRXD, ZCRX_HAND_NIC=IFNAME)
+    cases(ALL, 10, AS_ZCRXD, ZCRX_HAND_NIC=IFNAME)
 
 
 def forbidden(scope):

@@ -30,44 +30,31 @@ static int tick(sd_event_source *source, uint64_t usec, void *data)
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-/* A hand that sleeps: if it was killed it cannot end. */
-static bool is_stuck(pid_t pid)
-{
-	char path[64], state = 0;
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	FILE *f = fopen(path, "re");
-	bool is =
-		f && fscanf(f, "%*d (zcrx-hand) %c", &state) == 1 && (state == 'D' || state == 'S');
-	if (f)
-		fclose(f);
-	return is;
-}
-
-/*
- * Until one more of the payer's hands is stuck. On a busy machine one may be killed before it gets
- * so far; the next one has twice the time.
- */
-static struct hand_reply stick(const struct stand_in *p, const struct given *g)
+/* Until one more of the payer's hands is stuck before it answers. */
+static void stick(const struct stand_in *p, const struct given *g)
 {
 	struct outcome o = {.verdict = 0};
 	unsigned before = hands_held(hands, PAYER);
 	for (uint64_t deadline = DEADLINE; deadline < LIMIT_MS; deadline *= 2) {
-		int64_t until = clock_until((int)(2 * deadline));
 		start_given(&o, p, g, PAYER, deadline);
 		wait_for(&o);
-		while (hands_held(hands, PAYER) > before && clock_left(until))
-			assert_true(sd_event_run(loop, TICK_US) >= 0);
-		/* By now it is gone or gets stuck; it may have to wait for a processor for either.
-		 */
-		until = clock_until(LIMIT_MS);
-		while (hands_held(hands, PAYER) > before && clock_left(until)) {
-			if (children_that(is_stuck, NULL) > before)
-				return o.reply;
-			assert_true(sd_event_run(loop, TICK_US) >= 0);
-		}
+		assert_int_equal(o.reply.fault, HAND_LATE);
+		if (got_stuck(before, deadline))
+			return;
 	}
 	fail_msg("no hand got stuck");
-	return o.reply;
+}
+
+/* Until one more of the payer's hands is stuck after it has answered. */
+static enum hand_fault answer_and_stick(const struct stand_in *p, const struct given *g)
+{
+	struct outcome o = {.verdict = 0};
+	unsigned before = hands_held(hands, PAYER);
+	start_given(&o, p, g, PAYER, LIMIT_MS);
+	wait_for(&o);
+	hands_kill(hands);
+	assert_true(got_stuck(before, DEADLINE));
+	return o.reply.fault;
 }
 
 static void a_ring_whose_lock_is_held_holds_nobody_else(void **state)
@@ -85,7 +72,7 @@ static void a_ring_whose_lock_is_held_holds_nobody_else(void **state)
 	assert_true(sd_event_add_time_relative(loop, &timer, CLOCK_MONOTONIC, TICK_US, 1, tick,
 					       &ticks) >= 0);
 	for (unsigned i = 0; i < HANDS_EACH_MAX; i++)
-		assert_int_equal(stick(&p, &g).fault, HAND_LATE);
+		stick(&p, &g);
 	assert_true(ticks > 3);
 	/* They are killed, cannot die, and count. */
 	assert_int_equal(hands_held(hands, PAYER), HANDS_EACH_MAX);
@@ -116,20 +103,20 @@ static void files_that_do_not_answer_hold_nobody(void **state)
 	assert_true(p.fuse >= 0);
 	struct given g = zcrx_job(&p, "lo");
 	g.job.zcrx.ring = p.fuse;
-	struct hand_reply ring = stick(&p, &g);
+	enum hand_fault ring = answer_and_stick(&p, &g);
 	g = zcrx_job(&p, "lo");
 	g.second = p.fuse;
-	struct hand_reply area = stick(&p, &g);
+	enum hand_fault area = answer_and_stick(&p, &g);
 	g = files_job(p.fuse, -1);
-	struct hand_reply alone = stick(&p, &g);
+	enum hand_fault alone = answer_and_stick(&p, &g);
 	/* Each has answered, and cannot close what it had. */
-	assert_int_equal(ring.fault, HAND_NOT_A_RING);
-	assert_int_equal(area.fault, HAND_NOT_MEMORY);
-	assert_int_equal(alone.fault, HAND_NOT_MEMORY);
+	assert_int_equal(ring, HAND_NOT_A_RING);
+	assert_int_equal(area, HAND_NOT_MEMORY);
+	assert_int_equal(alone, HAND_NOT_MEMORY);
 	assert_int_equal(hands_held(hands, PAYER), 3);
 	/* One that has done its job, and cannot close what came along, does not answer. */
 	g = (struct given){.job = facts_job, .first = p.socket, .second = p.fuse};
-	assert_int_equal(stick(&p, &g).fault, HAND_LATE);
+	stick(&p, &g);
 	fuse_end(fuse);
 	wait_for_nobody();
 	stand_in_end(&p);

@@ -83,6 +83,13 @@ class Daemon:
         with open(self.path("log"), encoding="utf-8") as f:
             return f.read()
 
+    def says(self, text, times):
+        """
+        Until it has said that so often. What is of a pump is said by zcrxd, later than the client
+        has its reply.
+        """
+        world.eventually(lambda: self.said().count(text) == times)
+
     def document(self):
         with socket.socket(socket.AF_UNIX) as s:
             s.connect(self.status)
