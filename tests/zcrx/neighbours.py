@@ -14,10 +14,11 @@ then what everybody together executes, and how long they wait, and does not depe
 host does. The neighbour's streams follow each other: without, with, with, without, so that what
 changes slowly counts for both. That there is one processor makes all that harm costs show, in zcrxd
 and in the kernel. Not harm is what the harmful clients and their senders compute themselves, as
-anybody may: throughput is that of the processor time which they leave. What zcrxd, the culprits'
-pumps and hands compute is harm, all of it: a pump is a process of zcrxd's user, and no limit of the
-culprit's own (cgroup, nice) bounds it. And a processor that others keep busy has to show, or the
-measure would be blind.
+anybody may: throughput is that of the processor time which they leave. Nor is it harm to be sent
+payload: who does not hoard is sent so little (SOME) that all of it has come before the measurement,
+however few buffers a culprit gives back. What zcrxd, the culprits' pumps and hands compute is harm,
+all of it: a pump is a process of zcrxd's user, and no limit of the culprit's own (cgroup, nice)
+bounds it. And a processor that others keep busy has to show, or the measure would be blind.
 """
 import contextlib
 import glob
@@ -43,7 +44,8 @@ SEVERAL_USERS = "users=" in sys.argv[1:]
 OPTIONS = (f"backend={COPY}",) if IS_COPY else ()
 # How much is sent to a culprit by each flow. With copy, what the culprit does not take lies in its sockets. The
 # kernel's memory for TCP is shared by everybody, so it must not become short here.
-ENDLESS, SOME = (MIB // 2, MIB // 2) if IS_COPY else (1024 * MIB, 4 * MIB)
+ENDLESS = MIB // 2 if IS_COPY else 1024 * MIB
+SOME = 1 << 16
 AREA = ("area=262144",) if IS_COPY else ()  # is full of less
 # Where what a behaviour costs grows with it, more than usual.
 HARM = {"hoard": (), "scribble": (), "jump": (), "forge": (), "punch": (),
