@@ -31,6 +31,7 @@ FIRST_QUEUE, SPARE = 2, 1
 QUEUES = FIRST_QUEUE + CLIENTS + SPARE
 ENDLESS = 1 << 40
 PAUSE_SECONDS, QUICK_PAUSE_SECONDS = 0.1, 0.03  # at most, that zcrxd lives and that it is away
+START_SECONDS = 0.06  # what a start takes, about
 AWAY_SECONDS = 8
 REQUEST_KILLS = 12
 QUICK_PRIORITY = -15
@@ -166,11 +167,18 @@ def pause():
     time.sleep(random.random() * (QUICK_PAUSE_SECONDS if quick else PAUSE_SECONDS))
 
 
-def killed(service, meanwhile=lambda: None):
-    """And started again after a random time. Returns how soon after that a new client is served."""
+def killed(service, meanwhile=lambda: None, times=1):
+    """
+    And started again after a random time; all but the first time it is killed while it starts. Returns how soon
+    after the last start a new client is served.
+    """
     service.end(signal.SIGKILL)
     meanwhile()
     pause()
+    for _ in range(times - 1):
+        service.start(until_it_serves=False)
+        time.sleep(random.random() * START_SECONDS)
+        service.end(signal.SIGKILL)
     begun = time.monotonic()
     service.start()
     somebody_comes(service)
@@ -223,10 +231,11 @@ def nobodys_stream_ends(service, programs, arguments, before_all):
             ordinary(s.receives.pid, s.sends.pid)
         ordinary(*service.pumps())
         expect("each has a queue and its rule", len(before[2]) == CLIENTS == len(before[3]), before)
-        for i in range(arguments.kills):
+        rounds = arguments.kills // arguments.each
+        for i in range(rounds):
             compare = seems_as if (i + 1) % arguments.compare else is_as
-            served.append(survives(killed, service, streams, before, compare=compare))
-            if (i + 1) * arguments.upgrades // arguments.kills > i * arguments.upgrades // arguments.kills:
+            served.append(survives(killed, service, streams, before, lambda: None, arguments.each, compare=compare))
+            if (i + 1) * arguments.upgrades // rounds > i * arguments.upgrades // rounds:
                 served.append(survives(upgraded, service, streams, before, programs, compare=compare))
         bytes_before = [moving(q) for q in service.queues()]
         until("all flows go on", lambda: all(moving(q) > b for q, b in zip(service.queues(), bytes_before)))
@@ -234,7 +243,7 @@ def nobodys_stream_ends(service, programs, arguments, before_all):
     finally:
         for s in streams:
             s.kill()
-    print(f"{arguments.kills} kills, {arguments.upgrades} upgrades: "
+    print(f"{rounds * arguments.each} kills, {arguments.upgrades} upgrades: "
           f"the longest stall of a client {max(g['stall_ns'] for g in got) / 1e6:.0f} ms; "
           f"a new client was served within {max(served):.2f} s; "
           f"{sum(g['bytes'] for g in got) >> 20} MiB", flush=True)
@@ -345,9 +354,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("backend", nargs="?", choices=["zcrx", "devmem"], default="zcrx")
     parser.add_argument("--kills", type=int, default=20, help="(%(default)s)")
-    parser.add_argument("--upgrades", type=int, default=4, help="as many or fewer (%(default)s)")
+    parser.add_argument("--each", type=int, default=2,
+                        help="of each so many kills, all but one are while zcrxd starts; the streams are looked at "
+                        "after the last (%(default)s)")
+    parser.add_argument("--upgrades", type=int, default=4, help="at most one for each look (%(default)s)")
     parser.add_argument("--compare", type=int, default=1,
-                        help="after each of how many kills all the facts are compared (%(default)s)")
+                        help="at each of how many looks all the facts are compared (%(default)s)")
     parser.add_argument("--served", type=float, default=0.6,
                         help="seconds until a new client is served; more where times are not counts (%(default)s)")
     parser.add_argument("--quick", action="store_true",
