@@ -253,23 +253,16 @@ static int setup_rate(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	int r = world_is_empty(state);
-	world_stop();
-	return r;
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, world_close)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(sessions_beyond_the_limit_are_refused_at_hello),
 		cmocka_unit_test_setup_teardown(connections_beyond_the_rate_are_refused, setup_rate,
-						teardown),
+						world_close),
 		cmocka_unit_test_setup_teardown(a_flood_that_is_refused_costs_little, setup_rate,
-						teardown),
+						world_close),
 		CASE(without_descriptors_the_daemon_says_so_and_rests),
 		CASE(a_refused_client_cannot_make_the_daemon_linger),
 		CASE(a_reader_of_the_status_cannot_make_the_daemon_linger),

@@ -314,15 +314,8 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	int r = world_is_empty(state);
-	world_stop();
-	return r;
-}
-
 /* What a process had stays charged until it exits, so each case has a daemon of its own. */
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, world_close)
 
 int main(void)
 {

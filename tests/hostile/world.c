@@ -183,6 +183,13 @@ int world_is_empty(void **state)
 	return 0;
 }
 
+int world_close(void **state)
+{
+	int r = world_is_empty(state);
+	world_stop();
+	return r;
+}
+
 static int status_connect(uint64_t ms)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};

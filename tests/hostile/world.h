@@ -34,6 +34,8 @@ void world_is_well(void);
  * beginning; then all has to be well. Has the form of a test's teardown.
  */
 int world_is_empty(void **state);
+/* The same, then world_stop(): the teardown of a case that has a daemon of its own. */
+int world_close(void **state);
 
 /* Lets the neighbour rest, so that the daemon is idle. */
 void world_rest(bool on);
