@@ -72,6 +72,15 @@ void ask_tell(union link_any *m, uint16_t type)
 	pthread_mutex_unlock(&asking.lock);
 }
 
+void ask_over(void)
+{
+	union link_any m = {.hdr.nfds = 0};
+	pthread_mutex_lock(&asking.lock);
+	asking.over = true;
+	(void)asking_send(&m, LINK_OVER, 0);
+	pthread_mutex_unlock(&asking.lock);
+}
+
 static void hand_over(struct waiter *w, const union link_any *m, uint32_t len, int *fds,
 		      uint32_t nfds)
 {

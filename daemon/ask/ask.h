@@ -103,6 +103,9 @@ void ask_replied(const union link_any *m, uint32_t len, int *fds, uint32_t nfds)
 void ask_break(void);
 bool ask_is_answered(void);
 
+/* Tells the broker that the client has gone: from now on it is asked for nothing. */
+void ask_over(void);
+
 /*
  * The next broker has the link: tells it what this pump was charged. Then threads that wait ask it.
  */

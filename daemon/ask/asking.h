@@ -46,6 +46,7 @@ struct asking {
 	uint32_t serial;
 	bool broken;   /* there is no broker, perhaps for a while */
 	bool given_up; /* ... and nobody waits for one */
+	bool over;     /* the client has gone: the broker is asked for nothing more */
 	/* What this pump has been charged and has not released: HAVE tells it to the next broker.
 	 */
 	uint64_t amounts[ACCOUNT_KINDS];

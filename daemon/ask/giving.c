@@ -52,7 +52,8 @@ void ask_giving(union link_any *m, uint16_t type, int *fds, uint32_t n)
 void given_over(struct waiter *w, int error)
 {
 	struct given *g = (struct given *)w;
-	if (error == 0 || ++g->tries >= TRIES_MAX || asking_send(&g->m, w->type, w->serial) < 0)
+	if (error == 0 || asking.over || ++g->tries >= TRIES_MAX ||
+	    asking_send(&g->m, w->type, w->serial) < 0)
 		given_free(w);
 }
 

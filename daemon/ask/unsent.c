@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages for which the link had no room, since the broker is stopped, say. Nobody waits until it
- * reads: they are sent by the first thread, in their order, when there is room.
+ * Messages for which the link had no room, since the broker is stopped, say, or the kernel no
+ * memory. Nobody waits until that is over: they are sent by the first thread, in their order.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "daemon/ask/ask.h"
 #include "daemon/ask/asking.h"
@@ -23,6 +24,12 @@ struct unsent {
 static STAILQ_HEAD(, unsent) all = STAILQ_HEAD_INITIALIZER(all);
 static uint32_t n;
 static int news = -1;
+
+/* After any other error the link is of no use. */
+static bool may_go_later(int error)
+{
+	return error == -EAGAIN || error == -ENOBUFS || error == -ENOMEM;
+}
 
 static int send_now(const struct msg_hdr *m)
 {
@@ -53,7 +60,7 @@ static void first_free(void)
 int unsent_or_send(const struct msg_hdr *m)
 {
 	int r = n > 0 ? -EAGAIN : send_now(m);
-	return r == -EAGAIN ? add(m) : r;
+	return may_go_later(r) ? add(m) : r;
 }
 
 bool unsent_any(void)
@@ -85,12 +92,16 @@ bool ask_has_unsent(void)
 
 void ask_send_unsent(void)
 {
+	int r = 0;
 	pthread_mutex_lock(&asking.lock);
-	while (n > 0 && send_now(&STAILQ_FIRST(&all)->m.hdr) != -EAGAIN)
-		first_free(); /* after any other error the link is of no use */
+	while (n > 0 && !may_go_later(r = send_now(&STAILQ_FIRST(&all)->m.hdr)))
+		first_free();
 	if (n == 0) {
 		asking_tell_owed();
 		owed_send();
 	}
 	pthread_mutex_unlock(&asking.lock);
+	if (may_go_later(r) &&
+	    r != -EAGAIN) /* the link has room, and would call this again at once */
+		nanosleep(&(struct timespec){.tv_nsec = AGAIN_NS}, NULL);
 }

@@ -216,7 +216,7 @@ static int begin(struct pump *p)
 static void client_gone(struct pump *p)
 {
 	p->client = (client_free(p->client), NULL);
-	ask_tell(&(union link_any){0}, LINK_OVER);
+	ask_over();
 }
 
 /* The next one gives this pump a link, if the pair for that is there by then. */

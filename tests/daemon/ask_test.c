@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "daemon/common/may_wait.h"
 #include "daemon/grant/account.h"
 #include "proto/wire.h"
+#include "tests/daemon/ask_world.h"
 
 enum {
 	OWED = 40,
@@ -26,32 +28,19 @@ enum {
 	AT_A_TIME = 16 /* the same number as in daemon/ask/later.c */
 };
 
-static int broker = -1, pump = -1;
+static int sendmsg_error; /* 0: sendmsg() works */
 
-static void broker_comes(void)
+ssize_t sendmsg(int sock, const struct msghdr *m, int flags)
 {
-	int pair[2];
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	broker = pair[0];
-	pump = pair[1];
-	ask_init(pump);
-}
-
-static void broker_goes(void)
-{
-	close(broker);
-	ask_break();
-	close(pump);
+	errno = sendmsg_error;
+	return sendmsg_error ? -1 : syscall(SYS_sendmsg, sock, m, flags);
 }
 
 static int setup(void **state)
 {
 	(void)state;
-	broker_comes();
-	ask_again();
-	union link_any m;
-	assert_true(recv(broker, &m, sizeof(m), MSG_DONTWAIT) > 0);
-	return m.hdr.type != LINK_HAVE;
+	broker_comes(NULL);
+	return 0;
 }
 
 static int teardown(void **state)
@@ -59,28 +48,6 @@ static int teardown(void **state)
 	(void)state;
 	broker_goes();
 	return 0;
-}
-
-/* The next message of this type. Returns its serial number. */
-static uint32_t asked(uint16_t type, union link_any *m)
-{
-	assert_int_equal(recv(broker, m, sizeof(*m), 0), link_bytes(type));
-	assert_int_equal(m->hdr.type, type);
-	return m->hdr.serial;
-}
-
-static void nothing_is_asked(void)
-{
-	union link_any m;
-	assert_int_equal(recv(broker, &m, sizeof(m), MSG_DONTWAIT), -1);
-	assert_int_equal(errno, EAGAIN);
-}
-
-static void answer(uint32_t serial, uint16_t type)
-{
-	union link_any m = {
-		.hdr = {.size = link_reply_bytes(type), .type = type, .serial = serial}};
-	ask_replied(&m, m.hdr.size, NULL, 0);
 }
 
 static struct ask_later *owe(uint32_t rule, int news)
@@ -107,18 +74,16 @@ static void what_is_owed_is_asked_of_the_next_broker(void **state)
 	}
 	nothing_is_asked();
 	for (uint32_t i = 0; i < 2; i++)
-		answer(serials[i], LINK_UNSTEER);
+		answer(serials[i], LINK_UNSTEER, NULL);
 	assert_int_equal(eventfd_read(news, &count), 0);
 	assert_int_equal(count, 2);
 	broker_goes();
 	assert_int_equal(ask_look(all[2], &fd), -EINPROGRESS);
-	broker_comes();
-	ask_again();
-	asked(LINK_HAVE, &m);
+	broker_comes(NULL);
 	for (uint32_t i = 2; i < OWED; i++) {
 		uint32_t serial = asked(LINK_UNSTEER, &m);
 		assert_int_equal(m.as_UNSTEER.rule, i); /* as many as before, in order */
-		answer(serial, LINK_UNSTEER);
+		answer(serial, LINK_UNSTEER, NULL);
 	}
 	nothing_is_asked();
 	for (uint32_t i = 0; i < OWED; i++) {
@@ -166,9 +131,7 @@ static void what_is_owed_has_a_descriptor_for_a_hand(void **state)
 	assert_int_equal(ask_owed(&l, &m, LINK_STEER, news, news), 0);
 	asked(LINK_STEER, &got);
 	broker_goes();
-	broker_comes();
-	ask_again();
-	asked(LINK_HAVE, &got);
+	broker_comes(NULL);
 	uint32_t serial = asked(LINK_STEER, &got);
 	assert_int_equal(got.as_STEER.rule, 7);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, given), 0);
@@ -178,7 +141,7 @@ static void what_is_owed_has_a_descriptor_for_a_hand(void **state)
 	int fds[MSG_FDS_MAX];
 	assert_int_equal(wire_recv(given[1], &got.any, fds, &n, MSG_DONTWAIT), sizeof(hdr));
 	assert_int_equal(n, 1);
-	answer(serial, LINK_STEER);
+	answer(serial, LINK_STEER, NULL);
 	assert_int_equal(eventfd_read(fds[0], &count), 0); /* it is the eventfd */
 	assert_int_equal(ask_look(l, &fd), 0);
 	ask_forget(l);
@@ -205,10 +168,10 @@ static void a_charge_that_nobody_wants_any_more_is_released(void **state)
 	uint32_t first = asked(LINK_CHARGE, &m), second = asked(LINK_CHARGE, &m);
 	ask_disown(early);
 	nothing_is_asked();
-	answer(first, LINK_CHARGE);
+	answer(first, LINK_CHARGE, NULL);
 	asked(LINK_RELEASE, &m);
 	assert_int_equal(m.as_RELEASE.n, 3);
-	answer(second, LINK_CHARGE);
+	answer(second, LINK_CHARGE, NULL);
 	nothing_is_asked();
 	ask_disown(late); /* though the answer was there */
 	asked(LINK_RELEASE, &m);
@@ -226,9 +189,7 @@ static void no_broker_is_asked_for_a_charge_that_nobody_wants(void **state)
 	ask_disown(sent);
 	broker_goes();
 	ask_disown(charge(4, news));
-	broker_comes();
-	ask_again();
-	asked(LINK_HAVE, &m);
+	broker_comes(&m);
 	assert_int_equal(m.as_HAVE.amounts[ACCOUNT_FLOWS], 0);
 	nothing_is_asked();
 	close(news);
@@ -243,7 +204,7 @@ static void nobody_waits_until_the_broker_reads(void **state)
 	union link_any m;
 	(void)state;
 	struct ask_later *l = charge(MANY, news);
-	answer(asked(LINK_CHARGE, &m), LINK_CHARGE);
+	answer(asked(LINK_CHARGE, &m), LINK_CHARGE, NULL);
 	ask_forget(l);
 	for (int i = 0; i < MANY; i++)
 		ask_release(ACCOUNT_FLOWS, 1);
@@ -251,7 +212,7 @@ static void nobody_waits_until_the_broker_reads(void **state)
 	assert_true(ask_has_unsent());
 	while (recv(broker, &m, sizeof(m), MSG_DONTWAIT) > 0 || ask_has_unsent()) {
 		if (m.hdr.type == LINK_UNSTEER)
-			answer(m.hdr.serial, LINK_UNSTEER);
+			answer(m.hdr.serial, LINK_UNSTEER, NULL);
 		else
 			released += m.as_RELEASE.n;
 		ask_send_unsent();
@@ -261,6 +222,29 @@ static void nobody_waits_until_the_broker_reads(void **state)
 	assert_int_equal(eventfd_read(news, &count), 0);
 	assert_int_equal(ask_look(l, &fd), 0);
 	ask_forget(l);
+	close(full);
+	close(news);
+}
+
+/* The kernel may be short of memory for a message for a moment. */
+static void what_the_kernel_had_no_memory_for_is_sent_later(void **state)
+{
+	static const int errors[] = {ENOBUFS, ENOMEM};
+	int fd, news = eventfd(0, EFD_CLOEXEC), full = ask_unsent_open();
+	union link_any m;
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		sendmsg_error = errors[i];
+		struct ask_later *l = owe(5, news);
+		assert_true(ask_has_unsent());
+		ask_send_unsent();
+		nothing_is_asked();
+		sendmsg_error = 0;
+		ask_send_unsent();
+		answer(asked(LINK_UNSTEER, &m), LINK_UNSTEER, NULL);
+		assert_int_equal(ask_look(l, &fd), 0);
+		ask_forget(l);
+	}
 	close(full);
 	close(news);
 }
@@ -296,10 +280,8 @@ static void a_registration_without_an_answer_is_not_asked_for_again(void **state
 		asked(LINK_LEASE, &m);
 		broker_goes();
 		assert_int_equal(result(&registers), -ERESTART);
-		broker_comes();
-		ask_again();
-		asked(LINK_HAVE, &m);
-		answer(asked(LINK_LEASE, &m), LINK_LEASE);
+		broker_comes(NULL);
+		answer(asked(LINK_LEASE, &m), LINK_LEASE, NULL);
 		assert_int_equal(result(&leases), 0);
 		nothing_is_asked();
 	}
@@ -314,10 +296,8 @@ static void a_registration_waits_for_a_broker(void **state)
 	broker_goes();
 	begin(&registers);
 	usleep(10000);
-	broker_comes();
-	ask_again();
-	asked(LINK_HAVE, &m);
-	answer(asked(LINK_ZCRX, &m), LINK_ZCRX);
+	broker_comes(NULL);
+	answer(asked(LINK_ZCRX, &m), LINK_ZCRX, NULL);
 	assert_int_equal(result(&registers), 0);
 }
 
@@ -348,6 +328,7 @@ int main(void)
 		CASE(a_charge_that_nobody_wants_any_more_is_released),
 		CASE(no_broker_is_asked_for_a_charge_that_nobody_wants),
 		CASE(nobody_waits_until_the_broker_reads),
+		CASE(what_the_kernel_had_no_memory_for_is_sent_later),
 		CASE(who_must_not_wait_is_not_made_to),
 		cmocka_unit_test_setup(nothing_is_owed_when_no_broker_will_come, setup),
 	};

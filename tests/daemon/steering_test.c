@@ -18,50 +18,11 @@
 #include "daemon/ask/ask.h"
 #include "daemon/grant/lease.h"
 #include "daemon/pump/steer.h"
+#include "tests/daemon/ask_world.h"
 
-static int broker = -1, pump = -1;
 static struct client client;
 static struct queue queue;
 static struct flow flow;
-
-static void broker_comes(void)
-{
-	int pair[2];
-	union link_any m;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	broker = pair[0];
-	pump = pair[1];
-	ask_init(pump);
-	ask_again();
-	assert_true(recv(broker, &m, sizeof(m), MSG_DONTWAIT) > 0);
-	assert_int_equal(m.hdr.type, LINK_HAVE);
-}
-
-static void broker_goes(void)
-{
-	close(broker);
-	ask_break();
-	close(pump);
-}
-
-static uint32_t asked(uint16_t type, union link_any *m)
-{
-	assert_int_equal(recv(broker, m, sizeof(*m), 0), link_bytes(type));
-	assert_int_equal(m->hdr.type, type);
-	return m->hdr.serial;
-}
-
-static void nothing_is_asked(void)
-{
-	union link_any m;
-	assert_int_equal(recv(broker, &m, sizeof(m), MSG_DONTWAIT), -1);
-}
-
-static void answer(uint32_t serial, uint16_t type, union link_any *m)
-{
-	m->hdr = (struct msg_hdr){.size = link_reply_bytes(type), .type = type, .serial = serial};
-	ask_replied(m, m->hdr.size, NULL, 0);
-}
 
 static void *lease(void *data)
 {
@@ -88,7 +49,7 @@ static void another_thread(void *(*run)(void *data), uint16_t type)
 static int setup(void **state)
 {
 	(void)state;
-	broker_comes();
+	broker_comes(NULL);
 	client = CLIENT_NULL;
 	assert_int_equal(report_new(&client.report), 0);
 	queue = QUEUE_NULL;
@@ -160,8 +121,7 @@ static void deleted(uint32_t rule)
 	union link_any m;
 	uint32_t serial = asked(LINK_UNSTEER, &m);
 	assert_int_equal(m.as_UNSTEER.rule, rule);
-	m = (union link_any){.hdr.error = 0};
-	answer(serial, LINK_UNSTEER, &m);
+	answer(serial, LINK_UNSTEER, NULL);
 }
 
 static void a_rule_is_set_and_deleted(void **state)
@@ -234,7 +194,7 @@ static void the_next_broker_sets_the_same_rule(void **state)
 	broker_goes();
 	assert_null(not_announced());
 	steer_stop(&flow);
-	broker_comes();
+	broker_comes(NULL);
 	set(rule_is_asked_for(&again), 1, "");
 	assert_int_equal(again, rule);
 	assert_null(answered());
@@ -253,7 +213,7 @@ static void where_no_broker_comes_it_is_copied(void **state)
 	assert_ptr_equal(answered(), &flow);
 	assert_non_null(flow.why_copied);
 	ask_break(); /* one comes after all */
-	broker_comes();
+	broker_comes(NULL);
 	nothing_is_asked();
 }
 
