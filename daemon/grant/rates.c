@@ -75,6 +75,8 @@ static uint64_t take(struct user *u, enum rate_kind kind, uint64_t now_ns, uint6
 {
 	struct pool *pool = u->pool;
 	struct pace one = pace_of(&pool->limits, kind), all = times(one, pool->limits.most_users);
+	if (one.most == 0) /* the class has gone, as the user may not have noticed */
+		return one.period_ns + wait_max_ns;
 	uint64_t of_user = wait(&u->rates, kind, &one, now_ns);
 	uint64_t of_pool = wait(&pool->rates, kind, &all, now_ns + wait_max_ns);
 	uint64_t ns = of_user > of_pool ? of_user : of_pool;

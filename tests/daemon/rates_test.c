@@ -106,6 +106,20 @@ static void the_burst_of_a_low_rate_is_all_of_it(void **state)
 	user_put(u);
 }
 
+/* The class of a user that is here may be taken out of the configuration at any moment. */
+static void of_nothing_there_is_none(void **state)
+{
+	(void)state;
+	uint64_t late;
+	limits = (struct limits){.most_users = 2};
+	struct user *u = get(ALICE);
+	assert_int_equal(connections(u), 0);
+	assert_int_equal(requests(u), 0);
+	assert_int_equal(leases(u, &late), 0);
+	assert_int_equal(late, 0);
+	user_put(u);
+}
+
 static void the_pace_is_steady(void **state)
 {
 	(void)state;
@@ -290,6 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_burst_is_a_small_part_of_what_the_rate_allows),
 		CASE(the_burst_of_a_low_rate_is_all_of_it),
+		CASE(of_nothing_there_is_none),
 		CASE(the_pace_is_steady),
 		CASE(a_pause_of_a_pump_loses_nothing),
 		CASE(the_rate_is_the_users_however_often_it_connects),
