@@ -4,9 +4,9 @@
 #define WINDOW_NS         1000000ull
 #define WORTH_BYTES       32768ull /* a wait that brings less is not worth it */
 #define TURNS             64ull    /* then the pump has a 64th of a processor: more saves little */
-#define GOAL_BYTES        (1u << 20) /* larger batches save little */
-#define GOAL_LEAST        8u         /* below it a batch saves nothing worth the wait */
-#define FEW               4u
+#define GOAL_BYTES        (1u << 20)        /* larger batches save little */
+#define GOAL_LEAST        8u                /* below it a batch saves nothing worth the wait */
+#define LITTLE_BYTES      (WORTH_BYTES / 2) /* who brings less in a whole wait, waits itself */
 #define DISTRUST_FIRST_NS 10000000ull
 #define DISTRUST_MAX_NS   1000000000ull
 
@@ -55,7 +55,7 @@ uint32_t pace_next(struct pace *p, const struct pace_turn *t)
 	measure(p, t);
 	if (!p->goal || !p->worth_us) {
 		p->wait_us = 0;
-	} else if (p->wait_us && t->ran_out && t->completions < FEW) {
+	} else if (p->wait_us && t->ran_out && t->bytes < LITTLE_BYTES) {
 		disappointed(p, t->now_ns);
 	} else if (t->now_ns >= p->distrusted_until_ns && t->completions < p->goal) {
 		p->wait_us = p->worth_us;

@@ -133,6 +133,29 @@ static void waiting_in_vain_stops_for_ever_longer(void **state)
 	assert_in_range(waits_for_who_waits(true), 5, 40);
 }
 
+/* Each request is there 50 us after the answer to the one before, so that a wait brings just one.
+ */
+static void who_asks_and_waits_is_not_held_up(void **state)
+{
+	struct pace p;
+	uint64_t now_ns = 5000000000, end_ns = now_ns + 10000000000, waits = 0;
+	uint32_t wait_us = 0;
+	(void)state;
+	start(&p, 16384, 4000);
+	while (now_ns < end_ns) {
+		bool waited = wait_us > 0;
+		waits += waited;
+		now_ns += waited ? wait_us * 1000ull : 50000;
+		wait_us = pace_next(&p, &(struct pace_turn){.began_ns = now_ns,
+							    .now_ns = now_ns + 10000,
+							    .bytes = 8192,
+							    .completions = 6,
+							    .ran_out = waited});
+		now_ns += 10000;
+	}
+	assert_in_range(waits, 1, 40);
+}
+
 static void another_flow_that_ends_a_wait_is_no_disappointment(void **state)
 {
 	(void)state;
@@ -150,6 +173,7 @@ int main(void)
 		cmocka_unit_test(a_wait_shrinks_when_traffic_grows),
 		cmocka_unit_test(who_has_few_buffers_never_waits),
 		cmocka_unit_test(waiting_in_vain_stops_for_ever_longer),
+		cmocka_unit_test(who_asks_and_waits_is_not_held_up),
 		cmocka_unit_test(another_flow_that_ends_a_wait_is_no_disappointment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
