@@ -20,6 +20,9 @@ void flow_open(struct flow *f)
 	flows_link(f);
 	if (!f->listener && f->queue->backend->ops->end)
 		f->taken = socket_taken(f->sock);
+	if (!f->listener) /* it may be that of a pump that was killed while the flow led (gather.h)
+			   */
+		socket_set_mark(f->sock, 1);
 	window_share(f->queue, f);
 	if (!f->steering && !f->why_copied)
 		steer_start(f);

@@ -34,7 +34,7 @@ static void depose(struct gather *g)
 	if (!f)
 		return;
 	g->leader = NULL;
-	socket_set_mark(f->sock, g->own_mark_bytes);
+	socket_set_mark(f->sock, 1);
 	set_hushed(f, f->hushed);
 }
 
@@ -111,7 +111,6 @@ static void appoint(struct gather *g, struct flow *f, uint32_t mark)
 {
 	if (f != g->leader) {
 		depose(g);
-		g->own_mark_bytes = socket_mark(f->sock);
 		set_hushed(f, false);
 	} else if (mark > g->mark_bytes / 4 * 3 && mark < g->mark_bytes / 4 * 5) {
 		return;
@@ -172,7 +171,7 @@ void gather_forget(struct flow *f)
 	f->hushed = false;
 	if (g->leader == f) {
 		g->leader = NULL;
-		socket_set_mark(f->sock, g->own_mark_bytes);
+		socket_set_mark(f->sock, 1);
 	}
 	if (g->most == f)
 		g->most = NULL;

@@ -152,7 +152,6 @@ struct gather {
 	struct flow_list hushed; /* the one that brought much last is the last */
 	struct flow *leader;     /* its low-water mark ends the wait; or NULL */
 	uint32_t mark_bytes;     /* that low-water mark */
-	uint32_t own_mark_bytes; /* the one that its socket had before */
 	uint64_t until_ns;       /* when the wait for the leader is over */
 	bool rang;               /* the leader ended it */
 

@@ -203,6 +203,7 @@ static void last_turn(struct queue *q)
 		return again_in(q, SCHEDULE_LOOK_FIRST_NS);
 	reap(q);
 	scan(q);
+	gather_stop(q); /* rules may take long to go, and sockets are the client's by then */
 	channel_flush(q);
 	TAILQ_FOREACH (f, &q->flows, link)
 		steer_stop(f);

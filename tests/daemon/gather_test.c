@@ -11,7 +11,7 @@
 #include "daemon/pump/socket.h"
 
 #define FLOWS     40
-#define OWN_MARK  7u
+#define NO_MARK   1u
 #define WINDOW    (4u << 20)
 #define TURN_NS   1000000ull
 #define WAIT_US   2000u
@@ -66,7 +66,7 @@ static int begin(void **state)
 	gather_init(&q);
 	for (int i = 0; i < FLOWS; i++) {
 		flows[i] = (struct flow){.queue = &q, .sock = i, .watched = FLOW_WAIT_DATA};
-		marks[i] = OWN_MARK;
+		marks[i] = NO_MARK;
 	}
 	gather_turn(&q, now);
 	gather_begin(&q, now);
@@ -89,7 +89,7 @@ static struct flow *leader(void)
 {
 	struct flow *found = NULL;
 	for (int i = 0; i < FLOWS; i++) {
-		if (marks[i] == OWN_MARK)
+		if (marks[i] == NO_MARK)
 			continue;
 		assert_null(found);
 		found = &flows[i];
@@ -242,13 +242,13 @@ static void without_a_wait_everybody_wakes(void **state)
 	assert_as_at_first();
 }
 
-static void a_socket_that_goes_has_its_own_mark(void **state)
+static void a_socket_that_goes_has_no_mark(void **state)
 {
 	(void)state;
 	turn(16, 65536, false);
 	for (int i = 0; i < FLOWS; i++) {
 		gather_forget(&flows[i]);
-		assert_int_equal(marks[i], OWN_MARK);
+		assert_int_equal(marks[i], NO_MARK);
 		assert_false(flows[i].hushed);
 	}
 	assert_true(TAILQ_EMPTY(&q.gather.hushed));
@@ -278,7 +278,7 @@ int main(void)
 		CASE(who_sends_in_bursts_does_not_wake_with_each),
 		CASE(who_falls_silent_wakes_again),
 		CASE(without_a_wait_everybody_wakes),
-		CASE(a_socket_that_goes_has_its_own_mark),
+		CASE(a_socket_that_goes_has_no_mark),
 		CASE(of_many_flows_all_are_dense),
 	};
 	return cmocka_run_group_tests_name("gather", tests, NULL, NULL);

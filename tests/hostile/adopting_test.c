@@ -162,6 +162,31 @@ static void a_flow_closed_may_be_adopted_again_and_loses_nothing(void **state)
 	harness_receiver_close(&r);
 }
 
+/* As a socket has one whose pump was killed in the middle of a dense stream. */
+static void a_low_water_mark_holds_nothing_up(void **state)
+{
+	(void)state;
+	struct harness_stream s = {.seed = 1};
+	struct harness_receiver r = {.streams = &s, .count = 1};
+	int pair[2], mark = 64 * KIB;
+	socklen_t len = sizeof(mark);
+	harness_pair(pair);
+	assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark)), 0);
+	harness_receiver_open(&r, &zcrxd, AREA, NULL);
+	harness_receiver_adopt(&r, &s, pair[1]);
+	struct harness_sender *sender = harness_send(pair[0], s.seed, KIB, HARNESS_STAY);
+	WORLD_UNTIL((harness_receive_some(&r), s.bytes == KIB));
+	assert_int_equal(harness_send_wait(sender), 0);
+	zcrx_flow_close(s.flow, 0);
+	zcrx_queue_close(r.q);
+	assert_int_equal(getsockopt(pair[1], SOL_SOCKET, SO_RCVLOWAT, &mark, &len), 0);
+	assert_int_equal(mark, 1);
+	assert_int_equal(zcrx_queue_open(r.z, &r.q, r.area, NULL), 0);
+	close(pair[0]);
+	close(pair[1]);
+	harness_receiver_close(&r);
+}
+
 static void mptcp_is_refused(void **state)
 {
 	(void)state;
@@ -390,6 +415,7 @@ int main(void)
 		WORLD_CASE(what_is_in_the_wrong_state_is_refused),
 		WORLD_CASE(a_socket_is_adopted_once),
 		WORLD_CASE(a_flow_closed_may_be_adopted_again_and_loses_nothing),
+		WORLD_CASE(a_low_water_mark_holds_nothing_up),
 		WORLD_CASE(mptcp_is_refused),
 		WORLD_CASE(ktls_is_refused),
 		WORLD_CASE(a_refused_connect_and_a_port_in_use_say_so),
