@@ -20,13 +20,13 @@
 #define REST_USEC 1000000ull
 
 /*
- * At each listening socket 500 connections a second are accepted, however many come: nobody makes
+ * At each listening socket 250 connections a second are accepted, however many come: nobody makes
  * the control thread work for more of those that it refuses. Others wait at the socket, where there
  * is room for BACKLOG (listening.c), in the order in which they came. So at most so many are before
- * a newcomer: that takes a fifth of a second.
+ * a newcomer: that takes a quarter of a second.
  */
-#define ACCEPT_USEC 50000ull
-#define ACCEPT_MAX  25u
+#define ACCEPT_USEC 40000ull
+#define ACCEPT_MAX  10u
 
 /* The class whose socket this listener is; "": it is the shared socket. */
 static const char *socket_class(const struct accepting *a, int listener)
