@@ -7,6 +7,10 @@
  * happens on a queue comes as one stream of completions: zcrx_reap() takes them, zcrx_recycle()
  * gives the buffers back.
  *
+ * The daemon is two programs: zcrxd, and zcrx-pump, which zcrxd starts for each connection. The
+ * pump has the connection's sockets and queues. Streams go on when zcrxd is killed; when the pump
+ * is killed, the queues of its connection are lost.
+ *
  * Errors: functions that return int return 0, or a count, or a negative errno. After a refusal by a
  * function that uses the connection (Threads, below) zcrx_error() returns a sentence that says what
  * to do about it. The others leave that sentence as it is. What a result pointer (ret) points to is
@@ -23,9 +27,10 @@
  *
  * Blocking: zcrx_connect, zcrx_flow_connect and zcrx_wait may block. zcrx_reap and zcrx_recycle
  * never do. Every other call waits for at most one answer of the daemon. The connection is over if
- * that is not there within 30 s (with ZCRX_FLOW_HOST the time that connecting takes is added:
- * -ETIMEDOUT), makes no sense (-EPROTO), or cannot come any more (-ECONNRESET). Later calls return
- * -ENOTCONN, and the queues report ZCRX_LOST.
+ * that is not there in time (-ETIMEDOUT), makes no sense (-EPROTO), or cannot come any more
+ * (-ECONNRESET). Later calls return -ENOTCONN, and the queues report ZCRX_LOST. In time is 30 s.
+ * Calls that make or free an area, or open or close a queue, have 1 s more for each 32 MiB of the
+ * area; zcrx_flow_connect() with ZCRX_FLOW_HOST has 120 s more.
  */
 #ifndef ZCRX_H
 #define ZCRX_H
@@ -54,9 +59,11 @@ struct zcrx_flow;  /* one TCP stream, or a listening socket, on a queue */
  * anew.
  * Returns 0 or a negative errno. If there is no daemon to talk to: -ENOENT or -ECONNREFUSED if none
  * listens there, -ENAMETOOLONG if none can, -ECONNRESET if it ends the connection before it has
- * admitted it, -ESHUTDOWN if it is ending, -ETIMEDOUT if it does not answer. If it refuses: -EACCES
- * if this process may not use it, -EPROTO if the versions do not fit, -EDQUOT if the user has as
- * many connections as it may have, or has made as many in this second, or another one. -ENOMEM.
+ * admitted it, -ESHUTDOWN if it is ending, -ETIMEDOUT if it does not answer. If this process may
+ * not use it: -EACCES if the socket's mode says so, -EPERM if zcrxd does. -EPROTO if the versions
+ * do not fit. -EDQUOT: the user has as many connections as `sessions` of zcrxd.conf(5) allows, has
+ * connected as often as `connections-per-second` allows, or the class has as many users as
+ * `most-users` allows. Other negative errnos, such as -ENOMEM: see zcrx_error().
  */
 ZCRX_API int zcrx_connect(struct zcrx **ret, const char *path);
 
@@ -90,23 +97,28 @@ ZCRX_API int zcrx_area_new(struct zcrx *z, struct zcrx_area **ret, size_t bytes,
  * Makes an area of a memfd, which has to be sealed against shrinking and not against writing, or of
  * a dma-buf (zcrx-mem.h makes some). fd stays the caller's, who may close it afterwards. A memfd is
  * mapped and all of it touched; a dma-buf is mapped if its exporter allows it. bytes: the length in
- * bytes, or 0 for all of the file. An area of a dma-buf has all of it.
+ * bytes, whole pages, or whole huge pages if the memfd has these; 0 for all of the file. An area of
+ * a dma-buf has all of it.
  *
  * Returns 0 or a negative errno: -EPERM for missing or wrong seals, -EACCES if fd is not open for
  * reading and writing, -EOPNOTSUPP if no backend can receive into such memory, -EBUSY for a dma-buf
- * that is an area already, -EINVAL, -EDQUOT.
+ * that is an area already, -EBADF if fd is not open, -ENOMEM, -EINVAL, -EDQUOT.
  */
 ZCRX_API int zcrx_area_import(struct zcrx *z, struct zcrx_area **ret, int fd, size_t bytes);
 
-/* The area's first byte in this process, or NULL if the area cannot be mapped. */
+/*
+ * The area's first byte in this process, or NULL if the area cannot be mapped. Valid until the area
+ * is freed.
+ */
 ZCRX_API void *zcrx_area_data(const struct zcrx_area *a);
 /* Its length in bytes. */
 ZCRX_API size_t zcrx_area_bytes(const struct zcrx_area *a);
 
 /*
  * To be called before (begin = 1) and after (begin = 0) the CPU reads an area that is a dma-buf
- * (DMA_BUF_IOCTL_SYNC, linux/dma-buf.h). Does nothing for other memory. Returns 0 or a negative
- * errno.
+ * (DMA_BUF_IOCTL_SYNC, linux/dma-buf.h). Does nothing for other memory. Uses the connection, in
+ * which it leaves its sentence for zcrx_error(): threads of several queues take a lock around it.
+ * Returns 0 or a negative errno.
  */
 ZCRX_API int zcrx_area_sync(struct zcrx_area *a, int begin);
 
@@ -125,11 +137,17 @@ enum zcrx_backend {
 #define ZCRX_QUEUE_NO_COPY 0x1u /* fail with -EOPNOTSUPP rather than fall back to copying */
 
 struct zcrx_queue_options {
-	size_t size;           /* sizeof(struct zcrx_queue_options) */
-	uint32_t backend;      /* enum zcrx_backend */
-	uint32_t flags;        /* ZCRX_QUEUE_* */
-	uint32_t cq_entries;   /* completions that fit; rounded up to a power of two; 0: 1024 */
-	uint32_t rq_entries;   /* refills that fit, at least one for each buffer; 0: enough */
+	size_t size;         /* sizeof(struct zcrx_queue_options) */
+	uint32_t backend;    /* enum zcrx_backend */
+	uint32_t flags;      /* ZCRX_QUEUE_* */
+	uint32_t cq_entries; /* completions that fit; rounded up to a power of two; 0: 1024 */
+	/*
+	 * Refills that fit, and so the most DATA completions that are out at once: one for each
+	 * buffer with copy, four with zcrx and devmem, and never more than 32768. So with buffers
+	 * of 4 KiB at most 128 MiB of payload are out at once, however large the area. 0, or a
+	 * smaller number: as many as that.
+	 */
+	uint32_t rq_entries;
 	uint32_t buffer_bytes; /* bytes of the buffers the area is divided into; 0: backend's choice
 				*/
 	uint32_t rx_queues;    /* how many hardware queues; 0: one */
@@ -140,7 +158,10 @@ struct zcrx_queue_options {
  * Opens a queue that receives into the area. options NULL: all defaults. An area has one queue at a
  * time and must outlive it. The connection owns *ret; zcrx_queue_close() frees it earlier.
  * Returns 0 or a negative errno: -EOPNOTSUPP if the backend asked for is not available
- * (zcrx_error() says why), -EBUSY if the area has a queue, -EDQUOT, -ENOMEM, -EINVAL.
+ * (zcrx_error() says why), -EPERM if the class may not have it, -EBUSY if the area has a queue,
+ * -EDQUOT, -EMLINK if the connection has 4096 queues, -E2BIG for options that this library does not
+ * know, -EINVAL, -ENOMEM, -EMFILE, -ESHUTDOWN if zcrxd is ending, -EIO or the kernel's errno if the
+ * kernel refused.
  */
 ZCRX_API int zcrx_queue_open(struct zcrx *z, struct zcrx_queue **ret, struct zcrx_area *a,
 			     const struct zcrx_queue_options *options);
@@ -189,19 +210,21 @@ ZCRX_API void zcrx_queue_close(struct zcrx_queue *q);
  * Receives the stream of a connected TCP socket on the queue. With ZCRX_FLOW_LISTEN the socket is a
  * listening one, and the streams of all connections that it accepts are received; each arrives as
  * ZCRX_OPEN. The daemon gets a duplicate of sock. sock stays the caller's, who may send on it, shut
- * it down and close it, and must never read or accept from it. user comes back with each completion
- * of the flow. The queue owns *ret; zcrx_flow_close() frees it earlier.
- * Returns 0 or a negative errno: -EPROTOTYPE for anything but TCP over IPv4 or IPv6, -ENOTCONN,
- * -EPROTONOSUPPORT for kTLS and MPTCP, -EALREADY if the socket is adopted already, -EDQUOT,
- * -EINVAL.
+ * it down and close it. Nobody else may read or accept from it: what they take is missing from the
+ * stream, or is a connection that the queue does not get. user comes back with each completion of
+ * the flow. The queue owns *ret; zcrx_flow_close() frees it earlier. Returns 0 or a negative errno:
+ * -EPROTOTYPE for anything but TCP over IPv4 or IPv6, -ENOTCONN, -EPROTONOSUPPORT for kTLS and
+ * MPTCP, -EALREADY if the socket is adopted already, -EDQUOT, -EMLINK if the connection has 65535
+ * flows, -ENOMEM, -EMFILE, -EINVAL; if the queue is lost, the error of its ZCRX_LOST.
  */
 ZCRX_API int zcrx_flow_adopt(struct zcrx_queue *q, struct zcrx_flow **ret, int sock, unsigned flags,
 			     void *user);
 
 /*
- * Opens a TCP socket, connects it (blocking, as connect(2) does) and adopts it. flags:
- * ZCRX_FLOW_HOST, ZCRX_FLOW_RECEIVE_ONLY. The flow owns the socket.
- * Returns what zcrx_flow_adopt and connect(2) return, and -EPERM if HOST is not granted.
+ * Opens a TCP socket, connects it (blocking, as connect(2) does; with HOST for two minutes at most)
+ * and adopts it. flags: ZCRX_FLOW_HOST, ZCRX_FLOW_RECEIVE_ONLY. The flow owns the socket.
+ * Returns what zcrx_flow_adopt, socket(2) and connect(2) return, -EPERM if HOST is not granted, and
+ * -ECONNABORTED if zcrxd was killed or upgraded while it connected for HOST: ask again.
  */
 ZCRX_API int zcrx_flow_connect(struct zcrx_queue *q, struct zcrx_flow **ret,
 			       const struct sockaddr *to, socklen_t len, unsigned flags,
@@ -211,33 +234,41 @@ ZCRX_API int zcrx_flow_connect(struct zcrx_queue *q, struct zcrx_flow **ret,
  * Opens a TCP socket, binds it (with SO_REUSEADDR), listens and adopts it. flags as for
  * zcrx_flow_connect(). The flow owns the socket. Connections arrive as ZCRX_OPEN; they have the
  * listener's user value until zcrx_flow_set_user() gives them one of their own.
- * Returns what zcrx_flow_adopt, bind(2) and listen(2) return, and -EPERM if HOST is not granted.
+ * Returns what zcrx_flow_adopt, socket(2), bind(2) and listen(2) return, and -EPERM if HOST is not
+ * granted.
  */
 ZCRX_API int zcrx_flow_listen(struct zcrx_queue *q, struct zcrx_flow **ret,
 			      const struct sockaddr *at, socklen_t len, unsigned flags, void *user);
 
 /*
  * Stops receiving (on = 1), or resumes it (on = 0). The peer sees TCP's window close; other flows
- * go on. Returns 0 or a negative errno.
+ * go on. Returns 0, or a negative errno: one of those of Blocking, above, -ENOTCONN, or -ENOENT if
+ * the daemon does not have the flow any more.
  */
 ZCRX_API int zcrx_flow_pause(struct zcrx_flow *f, int on);
 
 /*
  * The flow's socket, to send on, never to read from: the adopted one, which is the caller's, or
- * that of an accepted or opened connection, which the flow owns. -1 for a receive-only flow, and
- * for a connection that came while this process could have no more descriptors.
+ * that of an accepted or opened connection, which the flow owns and zcrx_flow_close() closes. -1
+ * for a receive-only flow, and for a connection that came while this process could have no more
+ * descriptors.
  */
 ZCRX_API int zcrx_flow_socket(const struct zcrx_flow *f);
 
 /*
- * The addresses of the stream, as getsockname(2) and getpeername(2) give them. Return 0 or a
- * negative errno.
+ * The addresses of the stream, as getsockname(2) and getpeername(2) give them. *len: the room at
+ * addr in bytes, and afterwards the length of the address; one that is longer than the room is cut.
+ * Return 0, or -ENOTCONN if there is no address, as of the peer of a listener.
  */
 ZCRX_API int zcrx_flow_local(const struct zcrx_flow *f, struct sockaddr *addr, socklen_t *len);
 ZCRX_API int zcrx_flow_remote(const struct zcrx_flow *f, struct sockaddr *addr, socklen_t *len);
 
-/* The value that comes with the flow's completions. */
+/*
+ * Sets the value that comes with the flow's completions: with those that a later zcrx_reap() takes.
+ * What it points to stays the caller's; the library never follows it.
+ */
 ZCRX_API void zcrx_flow_set_user(struct zcrx_flow *f, void *user);
+/* The value that was set last. */
 ZCRX_API void *zcrx_flow_user(const struct zcrx_flow *f);
 
 #define ZCRX_CLOSE_ABORT 0x1u /* resets the connection; an adopted one only before ZCRX_END */
@@ -260,8 +291,8 @@ enum zcrx_what {
 	/*
 	 * The queue is lost, with its flows. Every reap says so from now on; only closing is left.
 	 * All that was received before, data and ends, has been given out. error: -ECONNRESET if
-	 * the daemon is gone, -EPROTO if it broke the protocol, or the daemon's reason, such as
-	 * -ESHUTDOWN.
+	 * the pump is gone, -EPROTO if it broke the protocol, or the daemon's reason, such as
+	 * -ESHUTDOWN. When zcrxd alone is killed no queue is lost.
 	 */
 	ZCRX_LOST = 4,
 };
@@ -280,10 +311,11 @@ struct zcrx_completion {
 };
 
 /*
- * Takes up to max completions into c. Never blocks. Returns how many were taken. 0: there is
- * nothing now, and zcrx_queue_fd() becomes readable when there is. While as many DATA completions
- * are out as the refill ring has entries, no further one is given: recycle some and reap again,
- * since zcrx_queue_fd() does not become readable then.
+ * Takes up to max completions into c. Never blocks. Returns how many were taken, never a negative
+ * number. 0: there is nothing now, and zcrx_queue_fd() becomes readable when there is. With max 0
+ * or less it returns 0 and looks for nothing. While as many DATA completions are out as the refill
+ * ring has entries, no further one is given: recycle some and reap again, since zcrx_queue_fd()
+ * does not become readable then.
  */
 ZCRX_API int zcrx_reap(struct zcrx_queue *q, struct zcrx_completion *c, int max);
 

@@ -39,7 +39,7 @@ ZCRX_API int zcrx_mem_heap(const char *name, size_t bytes);
 
 /*
  * A dumb buffer of a DRM device, as a dma-buf, which the caller closes. path: the card's node, such
- * as /dev/dri/card0. bytes: at most 4 GiB.
+ * as /dev/dri/card0. bytes: less than 4 GiB.
  */
 ZCRX_API int zcrx_mem_drm(const char *path, size_t bytes);
 
