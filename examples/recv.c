@@ -43,7 +43,7 @@ static void ended(struct zcrx_flow *f, int error)
 	zcrx_flow_close(f, 0);
 }
 
-static int receive(struct zcrx_queue *q, const unsigned char *base)
+static int receive(struct zcrx_queue *q)
 {
 	struct zcrx_completion c[64];
 	int n;
@@ -54,7 +54,7 @@ static int receive(struct zcrx_queue *q, const unsigned char *base)
 				opened(c[i].flow);
 				break;
 			case ZCRX_DATA:
-				consume(c[i].user, base + c[i].off, c[i].len);
+				consume(c[i].user, zcrx_data(q, &c[i]), c[i].len);
 				break;
 			case ZCRX_END:
 				ended(c[i].flow, c[i].error);
@@ -86,7 +86,7 @@ static int serve(struct zcrx *z, uint16_t port)
 	struct epoll_event event = {.events = EPOLLIN};
 	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, zcrx_queue_fd(q), &event) < 0)
 		return -errno;
-	while ((r = receive(q, zcrx_area_data(area))) == 0) {
+	while ((r = receive(q)) == 0) {
 		fflush(stdout);
 		if (epoll_wait(epoll, &event, 1, -1) < 0 && errno != EINTR) {
 			r = -errno;

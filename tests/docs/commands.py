@@ -14,7 +14,8 @@ import subprocess
 OURS = ("zcrxd", "zcrxctl", "zcrx-cat")
 # What the documents may call that is not ours.
 OTHERS = {"cmake", "cpack", "ctest", "ethtool", "insmod", "ip", "make", "modprobe", "nsenter", "perf", "pkg-config",
-          "sysctl", "systemctl", "systemd-sysusers", "systemd-tmpfiles", "usermod", "ldconfig", "cd", "export", "git"}
+          "sysctl", "systemctl", "systemd-sysusers", "systemd-tmpfiles", "usermod", "ldconfig", "cd", "cp", "mkdir", "export",
+          "git"}
 # What a build leaves there.
 BUILT = {"kernel/zcnic.ko"}
 FOLDERS = "base|bench|cmake|daemon|docs|examples|kernel|lib|nic|policy|proto|scripts|systemd|tests|tools"
