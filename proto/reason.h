@@ -26,7 +26,7 @@
 	X(AREA_SIZE, 13, EINVAL, "The area's length must be a multiple of the page size, not zero, and not more than the file holds; that of a dma-buf is its size.") \
 	X(AREA_KIND, 14, EOPNOTSUPP, "No backend can receive into this memory here; use a memfd, or a queue with zero copy.") \
 	X(QUOTA, 15, EDQUOT, "A limit of your user is reached; close something or ask the administrator to raise it in zcrxd.conf.") \
-	X(DAEMON_LIMIT, 16, ENOMEM, "The daemon ran out of memory, locked memory or file descriptors; raise LimitMEMLOCK and LimitNOFILE of zcrxd.service.") \
+	X(DAEMON_LIMIT, 16, ENOMEM, "The daemon reached a limit of memory, locked memory, file descriptors, threads or watches; zcrxctl doctor and operating.md name the limits.") \
 	X(BACKEND, 17, EOPNOTSUPP, "The backend asked for is not available.") \
 	X(SOCKET_KIND, 18, EPROTOTYPE, "Only TCP sockets over IPv4 or IPv6 can be received.") \
 	X(SOCKET_STATE, 19, ENOTCONN, "The socket is neither connected nor, with the listen flag, listening.") \
