@@ -50,10 +50,22 @@ def machine(where="loopback"):
     return f"Linux {platform.release()}, {cpus} CPUs, {model}, {where}"
 
 
+def unless_gone(read, path):
+    """What it returns for the path, which is of a process; nothing if that has just ended."""
+    try:
+        return read(path)
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def lines(path):
+    with open(path, encoding="ascii", errors="replace") as f:
+        return f.readlines()
+
+
 def children(pid):
     """Of the process's first thread."""
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-        return [int(child) for child in f.read().split()]
+    return [int(child) for line in unless_gone(lines, f"/proc/{pid}/task/{pid}/children") for child in line.split()]
 
 
 class Daemon:
@@ -112,7 +124,7 @@ class Daemon:
 
     def tasks(self):
         """All threads of all of them."""
-        return [(pid, int(task)) for pid in self.processes() for task in os.listdir(f"/proc/{pid}/task")]
+        return [(pid, int(task)) for pid in self.processes() for task in unless_gone(os.listdir, f"/proc/{pid}/task")]
 
     def pin(self, cpus):
         """All threads, and the threads and pumps that they start, run on these CPUs only."""
@@ -126,20 +138,18 @@ class Daemon:
         """The lines of /proc/PID/status that count memory, in KiB, of all processes together."""
         found = {}
         for pid in self.processes():
-            with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as f:
-                for line in f:
-                    key, value = line.split(":", 1)
-                    if value.rstrip().endswith(" kB"):
-                        found[key] = found.get(key, 0) + int(value.split()[0])
+            for line in unless_gone(lines, f"/proc/{pid}/status"):
+                key, value = line.split(":", 1)
+                if value.rstrip().endswith(" kB"):
+                    found[key] = found.get(key, 0) + int(value.split()[0])
         return found
 
     def switches(self):
         """Context switches of all threads that live now."""
         total = 0
         for pid, task in self.tasks():
-            with open(f"/proc/{pid}/task/{task}/status", encoding="ascii",
-                      errors="replace") as f:
-                total += sum(int(line.split()[1]) for line in f if "ctxt_switches" in line)
+            total += sum(int(line.split()[1]) for line in unless_gone(lines, f"/proc/{pid}/task/{task}/status")
+                         if "ctxt_switches" in line)
         return total
 
 
