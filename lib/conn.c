@@ -102,6 +102,7 @@ static bool may_return(int error)
 static int admission_try(struct zcrx *z, const char *path)
 {
 	z->sock = fd_close(z->sock);
+	z->serial = 0; /* a refusal before HELLO answers the first request */
 	int error = socket_connect(z, path);
 	return error ? error : hello(z);
 }

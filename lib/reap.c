@@ -160,12 +160,14 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 		queue_lose(q, -EPROTO);
 		return 0;
 	}
-	for (; head != end && n < max && room > 0; head++) {
+	for (; head != end && n < max; head++) {
 		struct ring_cqe e =
 			rings_copy(v.cqes + (size_t)(head & v.cq_mask) * v.cqe_bytes, v.has_off);
 		struct zcrx_completion *to = &c[n];
 		if (e.res <= 0)
 			continue;
+		if (room == 0)
+			break;
 		if (!data_place(&v, &r->side, &e, to)) {
 			queue_lose(q, -EPROTO);
 			break;
@@ -189,7 +191,10 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 	return n;
 }
 
-/* Takes events, openings, data and ends, in the order in which a flow goes through them. */
+/*
+ * Takes events, openings, data and ends, in the order in which a flow goes through them. Ends that
+ * are due come first: data of other flows may fill each batch.
+ */
 static int take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 {
 	if (channel_pending(q))
@@ -197,7 +202,8 @@ static int take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 	int n = opens_take(q, c, max);
 	if (n > 0)
 		return n; /* the user can set the flows' user pointers before their data is shown */
-	n = data_take(q, c, max);
+	n = ends_take(q, c, max);
+	n += data_take(q, c + n, max - n);
 	n += ends_take(q, c + n, max - n);
 	if (rings_publish(&q->rings))
 		channel_kick(q);
@@ -285,6 +291,7 @@ int zcrx_wait(struct zcrx_queue *q, int ms)
 	struct pollfd fd = {.fd = q->channel, .events = POLLIN};
 	int64_t until = clock_until(ms);
 	bool readable = false;
+	ask_for_room(q);
 	while (!work_ready(q) && ((!readable && is_asleep(q)) || fall_asleep(q))) {
 		int r = poll(&fd, 1, clock_left(until));
 		if (r <= 0)

@@ -231,6 +231,23 @@ static void reads_why_it_is_turned_away(void **state)
 	assert_int_equal(fake.turned_away, 50);
 }
 
+static void turn_away_next(const union msg_any *request, struct fake_reply *r, void *data)
+{
+	(void)request;
+	r->withhold = r->hang_up = true;
+	fake.turns_away = data;
+}
+
+/* The refusal is of the next daemon, which has not read the HELLO. */
+static void reads_why_it_is_turned_away_by_the_next_daemon(void **state)
+{
+	(void)state;
+	struct msg_fail fail = {.hdr.error = -EPERM, .reason = REASON_DENIED, .text = "Not you."};
+	fake.change = turn_away_next;
+	fake.data = &fail;
+	refuse_connect(fake.path, -EPERM, "Not you.");
+}
+
 static void survives_a_sentence_without_an_end(void **state)
 {
 	(void)state;
@@ -404,6 +421,7 @@ int main(void)
 		TEST(passes_on_the_daemons_error_and_sentence),
 		TEST(falls_back_on_the_reasons_own_sentence),
 		TEST(reads_why_it_is_turned_away),
+		TEST(reads_why_it_is_turned_away_by_the_next_daemon),
 		TEST(survives_a_sentence_without_an_end),
 		TEST(makes_a_sentence_fit_to_be_printed),
 		TEST(distrusts_an_impossible_error),

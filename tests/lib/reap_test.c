@@ -177,6 +177,52 @@ static void asks_once_for_room_for_refills(void **state)
 	assert_int_equal(zcrx_reap(client.q, c, 8), 1);
 }
 
+/* As before, but the client sleeps in zcrx_wait() without another reap. */
+static void asks_for_room_before_it_sleeps(void **state)
+{
+	(void)state;
+	struct zcrx_completion c[8];
+	client_adopt(&client, NULL, 0);
+	for (uint32_t i = 0; i < 5; i++)
+		fake_data(&fake, FLOW, i % FAKE_BUFFERS, 1);
+	assert_int_equal(zcrx_reap(client.q, c, 8), FAKE_RQ_ENTRIES);
+	assert_int_equal(zcrx_reap(client.q, &c[FAKE_RQ_ENTRIES], 1), 0);
+	(void)fake_kicked(&fake);
+	zcrx_recycle(client.q, c, FAKE_RQ_ENTRIES);
+	assert_int_equal(zcrx_wait(client.q, 10), 0);
+	assert_true(fake_kicked(&fake));
+}
+
+static void an_end_needs_no_room(void **state)
+{
+	(void)state;
+	struct zcrx_completion c[8];
+	client_adopt(&client, NULL, 0);
+	for (uint32_t i = 0; i < FAKE_RQ_ENTRIES; i++)
+		fake_data(&fake, FLOW, i % FAKE_BUFFERS, 1);
+	fake_cqe(&fake, FLOW, 0, 0);
+	fake_flow_closed(&fake, FLOW, 0, FAKE_RQ_ENTRIES + 1);
+	assert_int_equal(zcrx_reap(client.q, c, 8), FAKE_RQ_ENTRIES + 1);
+	assert_int_equal(c[FAKE_RQ_ENTRIES].what, ZCRX_END);
+}
+
+/* Though there is more data of another flow whenever the client looks. */
+static void an_end_waits_for_no_data_of_others(void **state)
+{
+	(void)state;
+	struct zcrx_flow *f = client_adopt(&client, NULL, 0);
+	struct zcrx_completion c = {.what = ZCRX_DATA};
+	client_adopt(&client, NULL, 0);
+	fake_data(&fake, FLOW + 1, 0, 1);
+	fake_flow_closed(&fake, FLOW, 0, 0);
+	for (uint32_t i = 0; i < 3 && c.what != ZCRX_END; i++) {
+		fake_data(&fake, FLOW + 1, (i + 1) % FAKE_BUFFERS, 1);
+		assert_int_equal(zcrx_reap(client.q, &c, 1), 1);
+	}
+	assert_int_equal(c.what, ZCRX_END);
+	assert_ptr_equal(c.flow, f);
+}
+
 static void indices_wrap_around(void **state)
 {
 	(void)state;
@@ -342,6 +388,9 @@ int main(void)
 		FIXTURE_CASE(takes_no_more_than_asked_for),
 		FIXTURE_CASE(holds_no_more_than_the_refill_ring_has_room_for),
 		FIXTURE_CASE(asks_once_for_room_for_refills),
+		FIXTURE_CASE(asks_for_room_before_it_sleeps),
+		FIXTURE_CASE(an_end_needs_no_room),
+		FIXTURE_CASE(an_end_waits_for_no_data_of_others),
 		FIXTURE_CASE(indices_wrap_around),
 		FIXTURE_CASE(data_of_a_closed_flow_goes_straight_back),
 		FIXTURE_CASE(a_reaped_completion_outlives_its_flow),
