@@ -203,7 +203,7 @@ static int add(const char *nic, const struct nic_rule *rule, uint32_t *ret_locat
 
 int nic_rule_add(const char *nic, const struct nic_rule *rule, uint32_t *ret_location)
 {
-	int r = -EAGAIN;
+	int r = nic_rule_can_be(rule) ? -EAGAIN : -EINVAL;
 
 	for (int i = 0; i < ADD_TRIES && r == -EAGAIN; i++)
 		r = add(nic, rule, ret_location);

@@ -42,6 +42,32 @@ static struct nic_match value_of(const struct nic_rule *rule)
 	return v;
 }
 
+static bool is_zero(const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+/* Nothing lies behind an address of IPv4. */
+static bool is_address_of(const uint8_t address[16], int family)
+{
+	size_t bytes = address_bytes(family);
+
+	return is_zero(address + bytes, 16 - bytes);
+}
+
+bool nic_rule_can_be(const struct nic_rule *rule)
+{
+	if ((rule->family != AF_INET && rule->family != AF_INET6) || !rule->local_port ||
+	    is_zero(rule->local, sizeof(rule->local)) ||
+	    is_zero(rule->remote, sizeof(rule->remote)) != !rule->remote_port)
+		return false;
+	return is_address_of(rule->local, rule->family) &&
+	       is_address_of(rule->remote, rule->family);
+}
+
 bool nic_rule_is_plain(const struct nic_rule_at *at, struct nic_rule *ret)
 {
 	struct nic_match mask;

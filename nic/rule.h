@@ -51,6 +51,12 @@ struct nic_rule_at {
 	bool own;                     /* the rule is zcrxd's, as nic_exclusive_judge() found */
 };
 
+/*
+ * Can such a rule be set, and recognised afterwards? Its local address and port are some; it has
+ * both of a remote address and port, or neither; no bytes lie behind addresses of IPv4.
+ */
+bool nic_rule_can_be(const struct nic_rule *rule);
+
 /* Do both match the same packets, wherever the packets go? */
 bool nic_rule_same(const struct nic_rule *a, const struct nic_rule *b);
 

@@ -9,6 +9,7 @@
 #include "daemon/broker/serve.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/hosted.h"
+#include "proto/addr.h"
 
 /* A socket that is to be connected. Nobody else has it until it is. */
 struct held_host {
@@ -95,7 +96,9 @@ int on_host_listen(struct pump *p, const struct link_host *m, struct served *s)
 int on_host_open(struct pump *p, const struct link_host *m, struct served *s)
 {
 	const struct msg_flow_host wish = wish_of(m);
-	int r = m->id == 0 || host_find(p, m->id) ? -EINVAL : judge(p, m, false);
+	const struct msg_addr local = addr_unmapped(&m->local), remote = addr_unmapped(&m->remote);
+	bool is_connection = remote.port && (!local.family || local.family == remote.family);
+	int r = m->id == 0 || !is_connection || host_find(p, m->id) ? -EINVAL : judge(p, m, false);
 	if (r == 0)
 		r = has_as_many_as_flows(p) ? -EDQUOT : count(p, false);
 	struct held_host *h = r < 0 ? NULL : calloc(1, sizeof(*h));

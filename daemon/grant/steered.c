@@ -83,6 +83,9 @@ static int rule_add(struct steering *s, const struct msg_addr *local, const stru
 		    const struct nic_place *place)
 {
 	struct nic_rule rule = {.family = addr_family(local), .local_port = local->port};
+	/* A socket that is not connected yet has what its pump asked for. */
+	if (remote && (!remote->port || addr_family(remote) != rule.family))
+		return -EINVAL;
 	/* sock_diag knows the sockets of this namespace only. */
 	if (!s->facts->is_foreign)
 		rule.socket = s->facts->socket;
@@ -92,6 +95,8 @@ static int rule_add(struct steering *s, const struct msg_addr *local, const stru
 		memcpy(rule.remote, remote->ip, sizeof(rule.remote));
 	}
 	struct steered *set = s->set;
+	if (!nic_rule_can_be(&rule))
+		return -EINVAL;
 	int r = lease_steer(s->lease, &rule, place, &set->rules[set->n]);
 	if (r == 0)
 		set->locals[set->n++] = *local;

@@ -110,6 +110,7 @@ static void release(enum account_kind kind, uint64_t n)
 }
 
 static const struct msg_addr loopback = {.family = 4, .ip = {127, 0, 0, 1}};
+static const struct msg_addr discard = {.family = 4, .port = 9, .ip = {127, 0, 0, 1}};
 
 static int listen_host(void)
 {
@@ -121,29 +122,47 @@ static int open_host(uint32_t id, const struct msg_addr *to)
 	return ask((union link_any){.as_HOST_OPEN = {.id = id, .remote = *to}}, LINK_HOST_OPEN);
 }
 
+/* A rule of such a socket's addresses would steer what is not its own. */
+static void what_can_be_no_connection_is_refused(void **state)
+{
+	struct msg_addr port_0 = discard;
+	const struct msg_addr six = {.family = 6, .port = 9, .ip = {[15] = 1}};
+	const struct msg_addr mapped = {.family = 6, .ip = {[10] = 0xff, 0xff, 127, 0, 0, 1}};
+	(void)state;
+	port_0.port = 0;
+	charge(ACCOUNT_FLOWS, 2);
+	assert_int_equal(open_host(1, &port_0), -EINVAL);
+	assert_int_equal(open_host(1, &(struct msg_addr){.family = 0}), -EINVAL);
+	assert_int_equal(ask((union link_any){.as_HOST_OPEN = {.id = 1,
+							       .local = mapped,
+							       .remote = six}},
+			     LINK_HOST_OPEN),
+			 -EINVAL);
+}
+
 static void a_socket_of_the_host_is_charged_first(void **state)
 {
 	(void)state;
 	assert_int_equal(listen_host(), -EDQUOT);
-	assert_int_equal(open_host(1, &loopback), -EDQUOT);
+	assert_int_equal(open_host(1, &discard), -EDQUOT);
 	charge(ACCOUNT_FLOWS, 2);
 	assert_int_equal(listen_host(), -EDQUOT); /* a listener is one, too */
 	charge(ACCOUNT_LISTENERS, 2);
 	int first = listen_host();
 	assert_true(first >= 0);
-	assert_int_equal(open_host(1, &loopback), 0);
-	assert_int_equal(open_host(2, &loopback), -EDQUOT);
+	assert_int_equal(open_host(1, &discard), 0);
+	assert_int_equal(open_host(2, &discard), -EDQUOT);
 	assert_int_equal(listen_host(), -EDQUOT);
 	/* One flow is over, and another one begins. */
 	release(ACCOUNT_FLOWS, 1);
-	assert_int_equal(open_host(2, &loopback), -EDQUOT);
+	assert_int_equal(open_host(2, &discard), -EDQUOT);
 	charge(ACCOUNT_FLOWS, 1);
-	assert_int_equal(open_host(2, &loopback), 0);
-	assert_int_equal(open_host(3, &loopback), -EDQUOT);
+	assert_int_equal(open_host(2, &discard), 0);
+	assert_int_equal(open_host(3, &discard), -EDQUOT);
 	/* Those two are there still, whatever it says of its flows. */
 	release(ACCOUNT_FLOWS, 1);
 	charge(ACCOUNT_FLOWS, 1);
-	assert_int_equal(open_host(3, &loopback), -EDQUOT);
+	assert_int_equal(open_host(3, &discard), -EDQUOT);
 	close(first);
 }
 
@@ -439,6 +458,7 @@ static int teardown_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(what_can_be_no_connection_is_refused),
 		CASE(a_socket_of_the_host_is_charged_first),
 		CASE(a_pump_that_was_taken_over_has_what_it_says),
 		CASE(a_connection_is_handed_over_once_it_is_made),

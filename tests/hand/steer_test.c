@@ -56,6 +56,7 @@ static unsigned place_of(const struct nic_rule *rule)
 int nic_rule_add(const char *name, const struct nic_rule *rule, uint32_t *ret_location)
 {
 	(void)name;
+	assert_true(nic_rule_can_be(rule));
 	pthread_mutex_lock(&lock);
 	unsigned i = place_of(rule);
 	assert_true(i < RULES_MAX);

@@ -362,6 +362,8 @@ static void the_host_says_why_it_could_not(void **state)
 		fails(&r, true, &somebody, ZCRX_FLOW_HOST | more, -EADDRINUSE,
 		      "The port is in use; choose another or stop who listens there.");
 	}
+	nobody.sin_port = 0;
+	fails(&r, false, &nobody, ZCRX_FLOW_HOST, -EINVAL, reason_text(REASON_VALUE));
 	close(hold);
 	close(listener);
 	harness_receiver_close(&r);
