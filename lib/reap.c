@@ -135,13 +135,23 @@ static void data_drop(struct zcrx_queue *q, const struct zcrx_completion *c)
 	}
 }
 
-/* data_place() has filled in the rest. */
-static inline void data_show(struct zcrx_completion *to, struct zcrx_flow *f)
+/*
+ * Data of this flow is shown; data_place() has filled in the rest. Returns false if nobody is to
+ * see it: then it goes back.
+ */
+static inline bool data_show(struct zcrx_queue *q, struct zcrx_completion *to, struct zcrx_flow *f)
 {
+	if (!f || f->state == FLOW_ENDED) {
+		data_drop(q, to);
+		return false;
+	}
+	if (to->flags & ZCRX_SIDE)
+		side_out(&q->rings.side, to->off);
 	to->what = ZCRX_DATA;
 	to->error = 0;
 	to->flow = f;
 	to->user = f->user;
+	return true;
 }
 
 /*
@@ -177,14 +187,7 @@ static int data_take(struct zcrx_queue *q, struct zcrx_completion *c, int max)
 		if (!f && channel_pending(q))
 			break;
 		room--;
-		if (!f || f->state == FLOW_ENDED) {
-			data_drop(q, to);
-			continue;
-		}
-		if (to->flags & ZCRX_SIDE)
-			side_out(&r->side, to->off);
-		data_show(to, f);
-		n++;
+		n += data_show(q, to, f);
 	}
 	r->head = head;
 	q->out += (uint32_t)n;

@@ -52,7 +52,7 @@ HARM = {"hoard": (), "scribble": (), "jump": (), "forge": (), "punch": (),
         "amplify": ("rq=32768", "pause=1000")}
 DEMANDS = {"mappings": (), "requests": (), "queues": (), "untouched": (), "hello": (), "unread": ()}
 CULPRIT_UID = 61000  # and further ones: no behaviour finds rates used up by the one before
-LIMITS = "requests-per-second=50\nconnections-per-second=10\nleases-per-minute=60\n"
+LIMITS = "requests-per-second=50\nconnections-per-second=5\nleases-per-minute=60\n"
 CLASSES = ("[class default]\nnics=zc0\nleases-per-minute=1000000\nconnections-per-second=1000000\n"
            "[class culprits]\nnics=zc0\n" + LIMITS
            + "".join(f"users={CULPRIT_UID + i}\n" for i in range(CULPRITS * len(DEMANDS))))
