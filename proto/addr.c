@@ -96,6 +96,12 @@ bool addr_is_any(const struct msg_addr *address)
 	return memcmp(a.ip, zero, sizeof(zero)) == 0;
 }
 
+bool addr_reaches(const struct msg_addr *local, const struct msg_addr *remote)
+{
+	struct msg_addr from = addr_unmapped(local), to = addr_unmapped(remote);
+	return to.port && (!from.family || from.family == to.family);
+}
+
 bool addr_same_ip(const struct msg_addr *first, const struct msg_addr *second)
 {
 	struct msg_addr a = addr_unmapped(first), b = addr_unmapped(second);

@@ -50,6 +50,9 @@ struct msg_addr addr_unmapped(const struct msg_addr *a);
 /* Does it stand for all addresses of its family? */
 bool addr_is_any(const struct msg_addr *a);
 
+/* Can a socket at local (family 0: at any address) be connected to remote? */
+bool addr_reaches(const struct msg_addr *local, const struct msg_addr *remote);
+
 /* The same address, whatever the ports, and whether either of them is mapped or not. */
 bool addr_same_ip(const struct msg_addr *a, const struct msg_addr *b);
 

@@ -25,10 +25,15 @@ static STAILQ_HEAD(, unsent) all = STAILQ_HEAD_INITIALIZER(all);
 static uint32_t n;
 static int news = -1;
 
+static bool has_no_memory(int error)
+{
+	return error == -ENOBUFS || error == -ENOMEM;
+}
+
 /* After any other error the link is of no use. */
 static bool may_go_later(int error)
 {
-	return error == -EAGAIN || error == -ENOBUFS || error == -ENOMEM;
+	return error == -EAGAIN || has_no_memory(error);
 }
 
 static int send_now(const struct msg_hdr *m)
@@ -101,7 +106,6 @@ void ask_send_unsent(void)
 		owed_send();
 	}
 	pthread_mutex_unlock(&asking.lock);
-	if (may_go_later(r) &&
-	    r != -EAGAIN) /* the link has room, and would call this again at once */
+	if (has_no_memory(r)) /* the link has room, and would call this again at once */
 		nanosleep(&(struct timespec){.tv_nsec = AGAIN_NS}, NULL);
 }

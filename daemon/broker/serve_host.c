@@ -96,9 +96,8 @@ int on_host_listen(struct pump *p, const struct link_host *m, struct served *s)
 int on_host_open(struct pump *p, const struct link_host *m, struct served *s)
 {
 	const struct msg_flow_host wish = wish_of(m);
-	const struct msg_addr local = addr_unmapped(&m->local), remote = addr_unmapped(&m->remote);
-	bool is_connection = remote.port && (!local.family || local.family == remote.family);
-	int r = m->id == 0 || !is_connection || host_find(p, m->id) ? -EINVAL : judge(p, m, false);
+	bool makes_sense = m->id != 0 && addr_reaches(&m->local, &m->remote);
+	int r = !makes_sense || host_find(p, m->id) ? -EINVAL : judge(p, m, false);
 	if (r == 0)
 		r = has_as_many_as_flows(p) ? -EDQUOT : count(p, false);
 	struct held_host *h = r < 0 ? NULL : calloc(1, sizeof(*h));

@@ -20,8 +20,8 @@ void flow_open(struct flow *f)
 	flows_link(f);
 	if (!f->listener && f->queue->backend->ops->end)
 		f->taken = socket_taken(f->sock);
-	if (!f->listener) /* it may be that of a pump that was killed while the flow led (gather.h)
-			   */
+	/* A pump that was killed left the mark that its leader had (gather.h). */
+	if (!f->listener)
 		socket_set_mark(f->sock, 1);
 	window_share(f->queue, f);
 	if (!f->steering && !f->why_copied)

@@ -237,13 +237,12 @@ uint32_t host_open(struct queue *q, const struct msg_flow_host *m, struct answer
 {
 	bool listening = m->flags & MSG_FLOW_LISTEN;
 	const struct msg_addr *main = listening ? &m->local : &m->remote;
-	const struct msg_addr local = addr_unmapped(&m->local), remote = addr_unmapped(&m->remote);
 	if (m->flags & ~(MSG_FLOW_LISTEN | MSG_FLOW_RECEIVE_ONLY))
 		return REASON_UNKNOWN_FLAG;
 	if ((main->family != 4 && main->family != 6) ||
 	    (m->local.family && m->local.family != main->family) || (listening && m->remote.family))
 		return REASON_VALUE;
-	if (!listening && (!remote.port || (local.family && local.family != remote.family)))
+	if (!listening && !addr_reaches(&m->local, &m->remote))
 		return REASON_VALUE;
 	uint32_t reason = judge_flow(q->client, m, a);
 	if (reason)
