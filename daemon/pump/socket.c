@@ -53,12 +53,10 @@ static int option(int sock, int level, int name)
 /* Is the socket connected, or was it, and is what came still to be read? */
 static bool connected(int sock)
 {
-	int state = state_of(sock), unread = 0;
+	int state = state_of(sock);
 	bool open = state == STATE_ESTABLISHED || state == STATE_FIN_WAIT1 ||
 		    state == STATE_FIN_WAIT2 || state == STATE_CLOSE_WAIT;
-	return open || (has_fin(state) || state == STATE_CLOSE
-				? ioctl(sock, SIOCINQ, &unread) == 0 && unread > 0
-				: false);
+	return open || (has_fin(state) || state == STATE_CLOSE ? socket_unread(sock) > 0 : false);
 }
 
 uint32_t socket_check(int sock, bool listening)
@@ -88,6 +86,12 @@ bool socket_is_finished(int sock)
 {
 	int state = state_of(sock);
 	return has_fin(state) || state == STATE_CLOSE;
+}
+
+uint64_t socket_unread(int sock)
+{
+	int unread = 0;
+	return ioctl(sock, SIOCINQ, &unread) < 0 ? 0 : (uint64_t)unread;
 }
 
 uint64_t socket_taken(int sock)

@@ -21,6 +21,9 @@ uint64_t socket_cookie(int sock);
 /* Has the peer sent FIN, or is nothing left of the connection? */
 bool socket_is_finished(int sock);
 
+/* Bytes that wait to be read. */
+uint64_t socket_unread(int sock);
+
 /* Bytes of the stream that were read from the socket so far, whoever did it. */
 uint64_t socket_taken(int sock);
 

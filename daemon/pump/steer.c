@@ -10,6 +10,8 @@
 #include "daemon/grant/steered.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/judge.h"
+#include "daemon/pump/socket.h"
+#include "daemon/pump/tally.h"
 #include "proto/addr.h"
 
 #define OVER_NS (300 * NS_A_SECOND) /* as long as whoever waits for the broker waits */
@@ -40,6 +42,7 @@ static void start(struct flow *f, const struct hosted *hosted)
 	}
 	s->flows = 1;
 	s->flow = f;
+	tally_judge(f, TALLY_NOT_YET);
 	TAILQ_INSERT_TAIL(&q->steerings, s, link);
 	f->steering = s;
 }
@@ -99,6 +102,7 @@ void steer_share(struct flow *f, const struct flow *listener)
 	if (shared) {
 		f->steering = listener->steering;
 		f->steering->flows++;
+		tally_judge(f, socket_unread(f->sock));
 		flows_set_why_copied(f, why_of(f));
 	} else if (listener->steering) {
 		const char *why = judge_steer(f, &f->local);
@@ -152,6 +156,7 @@ static void set_over(struct steering *s, const char *why)
 	TAILQ_REMOVE(&f->queue->steerings, s, link);
 	f->awaits_rules = false;
 	flows_set_why_copied(f, why);
+	tally_judge(f, socket_unread(f->sock));
 	if (why)
 		steer_stop(f);
 }

@@ -34,11 +34,25 @@ static bool is_copied(const struct queue *q, const struct flow *f)
 /* Bytes of a flow of which it is known whether they were copied. */
 static void row_add(struct flow *f, uint64_t bytes, bool copied)
 {
+	uint64_t before = bytes < f->before_rules ? bytes : f->before_rules;
+	if (f->before_rules != TALLY_NOT_YET)
+		f->before_rules -= before;
+	bytes -= before;
+	if (bytes == 0)
+		return;
 	f->queue->rows |= copied;
 	f->copied_row = copied ? f->copied_row + bytes : 0;
 	bool whole = f->copied_row >= COPIED_WHOLE_BYTES;
 	if (whole != f->copied_whole)
 		flows_set_copied_whole(f, whole);
+}
+
+void tally_judge(struct flow *f, uint64_t before_rules)
+{
+	f->before_rules = before_rules;
+	f->copied_row = 0;
+	if (f->copied_whole)
+		flows_set_copied_whole(f, false);
 }
 
 static void run_end(struct queue *q, const struct run *r, struct sums *s)

@@ -20,6 +20,14 @@ static inline bool tally_is_plain(const struct io_uring_cqe *cqe)
 	return cqe->res > 0 && cqe->flags & IORING_CQE_F_MORE;
 }
 
+#define TALLY_NOT_YET UINT64_MAX
+
+/*
+ * Begins anew to find out whether the flow's bytes are all copied. The next before_rules bytes say
+ * nothing of it: they came before the rules stood; TALLY_NOT_YET: these do not stand yet.
+ */
+void tally_judge(struct flow *f, uint64_t before_rules);
+
 /* Counts the completions from q->scanned to tail. */
 struct tally tally(struct queue *q, uint32_t tail);
 

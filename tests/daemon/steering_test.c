@@ -18,6 +18,7 @@
 #include "daemon/ask/ask.h"
 #include "daemon/grant/lease.h"
 #include "daemon/pump/steer.h"
+#include "daemon/pump/tally.h"
 #include "tests/daemon/ask_world.h"
 
 static struct client client;
@@ -217,6 +218,42 @@ static void where_no_broker_comes_it_is_copied(void **state)
 	nothing_is_asked();
 }
 
+/* Meanwhile they go on without one, so their packets are copied. */
+static void connections_get_rules_of_their_own_when_their_listener_goes(void **state)
+{
+	struct flow child = flow;
+	int ends[2];
+	uint32_t rule, own;
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	child.sock = ends[0];
+	child.report = report_flow_free(client.report, 1);
+	TAILQ_INSERT_TAIL(&queue.flows, &child, link);
+	flow.listener = true;
+	steer_start(&flow);
+	set(rule_is_asked_for(&rule), 1, "");
+	assert_ptr_equal(answered(), &flow);
+	steer_share(&child, &flow);
+	assert_ptr_equal(child.steering, flow.steering);
+	assert_int_equal(child.before_rules, 0);
+	steer_stop(&flow);
+	assert_int_equal(child.before_rules, TALLY_NOT_YET);
+	assert_int_equal(write(ends[1], "four", 4), 4);
+	union link_any m;
+	uint32_t unsteer = asked(LINK_UNSTEER, &m);
+	answer(unsteer, LINK_UNSTEER, NULL);
+	assert_ptr_equal(answered(), &flow);
+	set(rule_is_asked_for(&own), 1, "");
+	assert_ptr_equal(answered(), &child);
+	assert_int_equal(child.before_rules, 4);
+	steer_stop(&child);
+	deleted(own);
+	assert_ptr_equal(answered(), &child);
+	TAILQ_REMOVE(&queue.flows, &child, link);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void a_queue_that_ends_waits_for_a_time(void **state)
 {
 	uint32_t rule;
@@ -242,6 +279,7 @@ int main(void)
 		CASE(who_leaves_before_the_rule_is_refused_is_gone_then),
 		CASE(the_next_broker_sets_the_same_rule),
 		CASE(where_no_broker_comes_it_is_copied),
+		CASE(connections_get_rules_of_their_own_when_their_listener_goes),
 		CASE(a_queue_that_ends_waits_for_a_time),
 	};
 	return cmocka_run_group_tests_name("steering", tests, NULL, NULL);
