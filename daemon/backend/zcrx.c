@@ -261,6 +261,20 @@ static bool given_back(struct zcrx *b)
 	return given > 0;
 }
 
+/*
+ * The refill ring has to be flushed in time: a client takes no more completions than it has room
+ * for their refills. And a receive may have ended for want of the very buffers that lie in the
+ * ring.
+ */
+static bool wants_flush(const struct zcrx *b, bool news, uint32_t untaken)
+{
+	uint32_t entries = b->rings->layout.rq_entries;
+	if (b->out < 0 || untaken == 0 || b->flushed)
+		return false;
+	bool no_room = (uint64_t)b->out + untaken >= entries;
+	return b->drought.on || no_room || (news && untaken > entries / 4);
+}
+
 static uint32_t zcrx_replenish(struct backend *backend)
 {
 	struct zcrx *b = zcrx_of(backend);
@@ -268,14 +282,7 @@ static uint32_t zcrx_replenish(struct backend *backend)
 	bool news = given_back(b);
 	uint32_t untaken = rings_refill_untaken(b->rings);
 	b->flushed &= !news;
-	/*
-	 * The refill ring has to be flushed in time, or the client finds no room in it. And a
-	 * receive may have ended for want of the very buffers that lie in the refill ring.
-	 */
-	bool wanted = b->drought.on ? untaken > 0 && !b->flushed
-				    : news && untaken > b->rings->layout.rq_entries / 4;
-	wanted &= b->out >= 0;
-	bool flushed = wanted && flush(b);
+	bool flushed = wants_flush(b, news, untaken) && flush(b);
 	if (news || flushed)
 		drought_ends(&b->drought);
 	if (b->event && news)

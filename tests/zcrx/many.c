@@ -96,7 +96,8 @@ static bool option_receive(struct many *m, const char *arg)
 		m->pause_us = (unsigned)n;
 	else if (strcmp(arg, "linger") == 0)
 		m->linger = true;
-	else if (strcmp(arg, "drop") == 0 || strcmp(arg, "leave") == 0 || harm_is(arg))
+	else if (strcmp(arg, "drop") == 0 || strcmp(arg, "leave") == 0 ||
+		 strcmp(arg, "stint") == 0 || harm_is(arg))
 		m->behaviour = arg;
 	else if (strcmp(arg, "search") == 0)
 		m->looks = true;
@@ -119,7 +120,7 @@ static int usage(void)
 	      "       many send connect|serve IP PORT FLOWS BYTES [rounds=N] [seed=N] [open-ended] [rate=BYTES]\n"
 	      "options: area=BYTES cq=ENTRIES rq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge[=LOG2] host\n"
 	      "         hoard scribble jump forge owe punch amplify mappings requests queues untouched hello unread\n"
-	      "         pause=MICROSECONDS drop leave linger rounds=N\n"
+	      "         pause=MICROSECONDS drop leave stint linger rounds=N\n"
 	      "         search open-ended seed=N (the sender's, too)\n",
 	      stderr);
 	return 2;

@@ -115,6 +115,8 @@ static void behave(const struct many *m, struct streams *x, struct zcrx *z, stru
 		streams_drop(x, q, a);
 	else if (m->behaviour && strcmp(m->behaviour, "leave") == 0)
 		streams_hold(x, q, a);
+	else if (m->behaviour && strcmp(m->behaviour, "stint") == 0)
+		streams_stint(x, q, a);
 	else if (m->behaviour)
 		harm(m->behaviour, &with);
 	else

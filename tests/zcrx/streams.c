@@ -100,6 +100,28 @@ static uint64_t hold_some(struct streams *x, struct zcrx_queue *q, unsigned *n_h
 	return (uint64_t)n;
 }
 
+static void must_wait(const struct streams *x, struct zcrx_queue *q)
+{
+	if (zcrx_wait(q, PATIENCE_MS) <= 0)
+		die("nothing came for %d s; %u of %u streams have ended", PATIENCE_MS / 1000,
+		    x->ended, x->opened);
+}
+
+void streams_stint(struct streams *x, struct zcrx_queue *q, struct zcrx_area *a)
+{
+	unsigned n_held = 0;
+	zcrx_area_sync(a, 1);
+	while (x->ended < x->flows) {
+		unsigned had = n_held;
+		if (hold_some(x, q, &n_held) > 0)
+			continue;
+		if (had > 0)
+			zcrx_recycle(q, &held[--n_held].c, 1);
+		must_wait(x, q);
+	}
+	zcrx_area_sync(a, 0);
+}
+
 unsigned streams_hold(struct streams *x, struct zcrx_queue *q, struct zcrx_area *a)
 {
 	unsigned n_held = 0;
@@ -148,8 +170,7 @@ void streams_receive(struct streams *x, struct zcrx_queue *q, struct zcrx_area *
 			take(x, zcrx_data(q, &c[i]), &c[i]);
 		zcrx_area_sync(a, 0);
 		zcrx_recycle(q, c, n);
-		if (n == 0 && zcrx_wait(q, PATIENCE_MS) <= 0)
-			die("nothing came for %d s; %u of %u streams have ended",
-			    PATIENCE_MS / 1000, x->ended, x->opened);
+		if (n == 0)
+			must_wait(x, q);
 	}
 }

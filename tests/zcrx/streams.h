@@ -35,6 +35,9 @@ void streams_seed(const struct streams *x, struct stream *s);
 /* Takes everything, and gives it back at once, until all streams have ended. */
 void streams_receive(struct streams *x, struct zcrx_queue *q, struct zcrx_area *a);
 
+/* Takes what it can hold, and gives one completion back whenever no more comes. */
+void streams_stint(struct streams *x, struct zcrx_queue *q, struct zcrx_area *a);
+
 /* Takes what comes and gives nothing back, until nothing comes any more. Returns how many. */
 unsigned streams_hold(struct streams *x, struct zcrx_queue *q, struct zcrx_area *a);
 

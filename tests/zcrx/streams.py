@@ -47,6 +47,19 @@ def large(service):
     expect("buffers of 64 KiB", got["buffer_bytes"] == 65536, got)
 
 
+def stinting(service):
+    """Small packets in large buffers: more completions than a client can hold, so that it has to give back before it
+    takes the next ones. It gives back one at a time, and the NIC, which has buffers, takes none of them back."""
+    do("sysctl", "-q", "vm.nr_hugepages=8")
+    huge_pages(8)
+    do(*PEER, "ethtool", "-K", "zc1", "tso", "off")
+    try:
+        got = stream(service, size=2 * MIB, options=["buffer=65536", "area=8388608", "huge", "stint"])
+        expect("small packets", got["completions"] > 1024, got)
+    finally:
+        do(*PEER, "ethtool", "-K", "zc1", "tso", "on")
+
+
 def scarce(service):
     """What came before they are steered is copied, each piece of it into a large buffer of its own."""
     do("sysctl", "-q", "vm.nr_hugepages=24")
@@ -218,6 +231,7 @@ def main():
             tally.run("a memfd", only_dmabufs, service)
         else:
             tally.run("buffers of 64 KiB", large, service)
+            tally.run("one who gives back a little at a time", stinting, service)
             tally.run("more pieces to copy than such buffers", scarce, service)
             dmabufs(service, tally)
         tally.run("MTU 9000", link, service,
