@@ -156,8 +156,9 @@ int errand_start(struct pump *p, const struct msg_hdr *request, const struct err
 }
 
 /* Starts the first errand whose user may have another hand: no user waits for another one. */
-static void hand_gone(void *data)
+static void hand_gone(void *data, uint64_t payer)
 {
+	(void)payer;
 	struct errand_queue *waiting = &((struct errands *)data)->waiting;
 	struct errand *e, *next;
 	for (e = TAILQ_FIRST(waiting); e; e = next) {

@@ -15,6 +15,7 @@
 #define USEC_A_MS   1000u
 #define ACCURACY_US 1000
 #define IDLE_MS     200u /* for so long a hand waits for the next job */
+#define LOOK_MS     10u  /* so often it is looked whether those that are not watched have ended */
 
 struct hand {
 	LIST_ENTRY(hand) link;
@@ -23,6 +24,7 @@ struct hand {
 	struct hand_process process;
 	sd_event_source *reply, *deadline, *end;
 	bool killed;
+	bool unwatched;                 /* the loop does not tell when its process ends */
 	bool idle;                      /* its job is over, and it takes another one */
 	const struct hand_calls *calls; /* NULL: it was done, or nobody wants to know */
 	void *owner;
@@ -32,28 +34,10 @@ struct hands {
 	sd_event *loop;
 	char *program;
 	LIST_HEAD(, hand) list;
-	void (*gone)(void *data);
+	sd_event_source *look; /* on while there are hands that are not watched */
+	void (*gone)(void *data, uint64_t payer);
 	void *data;
 };
-
-int hands_new(struct hands **ret, sd_event *loop, const char *program, void (*gone)(void *data),
-	      void *data)
-{
-	struct hands *all = calloc(1, sizeof(*all));
-	char *path = strdup(program);
-	if (!all || !path) {
-		free(all);
-		free(path);
-		return -ENOMEM;
-	}
-	all->loop = sd_event_ref(loop);
-	all->program = path;
-	all->gone = gone;
-	all->data = data;
-	LIST_INIT(&all->list);
-	*ret = all;
-	return 0;
-}
 
 static void hand_free(struct hand *h)
 {
@@ -88,6 +72,7 @@ struct hands *hands_free(struct hands *all)
 		hand_kill(h);
 		hand_free(h);
 	}
+	sd_event_source_disable_unref(all->look);
 	sd_event_unref(all->loop);
 	free(all->program);
 	free(all);
@@ -127,7 +112,7 @@ static bool rest(struct hand *h)
 		return false;
 	h->idle = true;
 	if (h->all->gone) /* the payer may have another hand now */
-		h->all->gone(h->all->data);
+		h->all->gone(h->all->data, h->payer);
 	return true;
 }
 
@@ -197,10 +182,19 @@ static int deadline_over(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/* Its process has ended and was waited for. */
+static void process_gone(struct hand *h)
+{
+	struct hands *all = h->all;
+	uint64_t payer = h->payer;
+	hand_free(h);
+	if (all->gone)
+		all->gone(all->data, payer);
+}
+
 static int process_over(sd_event_source *source, int fd, uint32_t events, void *data)
 {
 	struct hand *h = data;
-	struct hands *all = h->all;
 	siginfo_t info;
 	(void)source;
 	(void)events;
@@ -209,15 +203,54 @@ static int process_over(sd_event_source *source, int fd, uint32_t events, void *
 		;
 	if (h->calls)
 		answer(h, &(struct hand_reply){.fault = HAND_DIED, .error = -EIO}, -1);
-	hand_free(h);
-	if (all->gone)
-		all->gone(all->data);
+	process_gone(h);
 	return 0;
+}
+
+/* ---- processes that cannot be watched ---- */
+
+static int look_again(struct hands *all)
+{
+	int r = sd_event_source_set_time_relative(all->look, LOOK_MS * (uint64_t)USEC_A_MS);
+	return r < 0 ? r : sd_event_source_set_enabled(all->look, SD_EVENT_ONESHOT);
+}
+
+/* Each is gone at once, unless it has come to an object of a client's that makes it wait. */
+static int look(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct hands *all = data;
+	struct hand *h, *next;
+	bool left = false;
+	(void)source;
+	(void)usec;
+	for (h = LIST_FIRST(&all->list); h; h = next) {
+		next = LIST_NEXT(h, link);
+		if (h->unwatched && waitpid(h->process.pid, NULL, WNOHANG) == 0)
+			left = true;
+		else if (h->unwatched)
+			process_gone(h);
+	}
+	return left ? look_again(all) : 0;
+}
+
+/*
+ * The process is killed, and counts for its payer until it has ended. Nobody can wait for that
+ * here, since it may be stuck already.
+ */
+static void unwatched(struct hand *h)
+{
+	h->calls = NULL;
+	h->reply = sd_event_source_disable_unref(h->reply);
+	h->deadline = sd_event_source_disable_unref(h->deadline);
+	h->end = sd_event_source_disable_unref(h->end);
+	hand_kill(h);
+	hand_process_hang_up(&h->process);
+	h->unwatched = true;
+	look_again(h->all);
 }
 
 /* ---- the start ---- */
 
-/* A process that cannot be watched is not left behind. */
 static int process_watch(struct hand *h, uint64_t deadline_ms)
 {
 	sd_event *loop = h->all->loop;
@@ -229,10 +262,6 @@ static int process_watch(struct hand *h, uint64_t deadline_ms)
 		r = sd_event_add_time_relative(loop, &h->deadline, CLOCK_MONOTONIC,
 					       deadline_ms * USEC_A_MS, ACCURACY_US, deadline_over,
 					       h);
-	if (r < 0) {
-		hand_process_kill(p);
-		waitpid(p->pid, NULL, WNOHANG);
-	}
 	return r < 0 ? r : 0;
 }
 
@@ -267,11 +296,40 @@ static int new_start(struct hand **ret, struct hands *all, const struct hand_ord
 	int r = hand_process_start(&h->process, all->program, o->job, o->fds, o->nfds);
 	if (r == 0)
 		r = process_watch(h, o->deadline_ms);
-	if (r < 0)
-		hand_free(h);
-	else
+	if (r == 0)
 		*ret = h;
+	else if (h->process.pid > 0)
+		unwatched(h);
+	else
+		hand_free(h);
 	return r;
+}
+
+int hands_new(struct hands **ret, sd_event *loop, const char *program,
+	      void (*gone)(void *data, uint64_t payer), void *data)
+{
+	struct hands *all = calloc(1, sizeof(*all));
+	char *path = strdup(program);
+	/* The timer is made now, so that it is there when there is no memory for anything else. */
+	int r = all && path ? sd_event_add_time(loop, &all->look, CLOCK_MONOTONIC, 0, ACCURACY_US,
+						look, all)
+			    : -ENOMEM;
+	if (r >= 0)
+		r = sd_event_source_set_enabled(all->look, SD_EVENT_OFF);
+	if (r < 0) {
+		if (all)
+			sd_event_source_disable_unref(all->look);
+		free(all);
+		free(path);
+		return r;
+	}
+	all->loop = sd_event_ref(loop);
+	all->program = path;
+	all->gone = gone;
+	all->data = data;
+	LIST_INIT(&all->list);
+	*ret = all;
+	return 0;
 }
 
 int hand_start(struct hand **ret, struct hands *all, const struct hand_order *order)

@@ -38,11 +38,12 @@ struct hand_calls {
 };
 
 /*
- * program: the path of zcrx-hand. gone() is called whenever the process of a hand has ended, also
- * one that was stuck. Returns 0 or a negative errno.
+ * program: the path of zcrx-hand. gone() is called whenever the payer may have another hand: the
+ * process of one has ended, also one that was stuck, or one waits for a job. Returns 0 or a
+ * negative errno.
  */
-int hands_new(struct hands **ret, sd_event *loop, const char *program, void (*gone)(void *data),
-	      void *data);
+int hands_new(struct hands **ret, sd_event *loop, const char *program,
+	      void (*gone)(void *data, uint64_t payer), void *data);
 
 /* Kills all hands: their jobs fail, as the loop then tells their owners. */
 void hands_kill(struct hands *all);

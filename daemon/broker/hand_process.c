@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include "base/fd.h"
 #include "daemon/broker/programs.h"
@@ -38,6 +37,8 @@ static int spawn(struct hand_process *p, const char *program, int other, const i
 				     .fds = all,
 				     .nfds = 1 + nfds};
 	int r = program_spawn(&hand, &p->pid);
+	if (r < 0)
+		p->pid = 0;
 	return r == -EACCES ? -ENOENT : r; /* -EACCES says that a memfd may not be read */
 }
 
@@ -56,12 +57,7 @@ int hand_process_start(struct hand_process *p, const char *program, const struct
 	if (r < 0)
 		return r;
 	p->pidfd = pidfd_open(p->pid, 0);
-	r = p->pidfd < 0 ? -errno : 0;
-	if (r < 0) {
-		kill(p->pid, SIGKILL);
-		waitpid(p->pid, NULL, WNOHANG);
-	}
-	return r;
+	return p->pidfd < 0 ? -errno : 0;
 }
 
 static uint32_t fds_take(struct msghdr *m, int fds[MSG_FDS_MAX])
@@ -104,7 +100,10 @@ void hand_process_hang_up(struct hand_process *p)
 
 void hand_process_kill(const struct hand_process *p)
 {
-	pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
+	if (p->pidfd >= 0)
+		pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
+	else if (p->pid > 0) /* nobody has waited for it, so the number is still its own */
+		kill(p->pid, SIGKILL);
 }
 
 void hand_process_done(struct hand_process *p)

@@ -26,7 +26,8 @@ struct hand_process {
 
 /*
  * Starts the program with its first job. It has the descriptors as HAND_FIRST_FD and the following
- * numbers. Returns 0 or a negative errno; hand_process_done() either way.
+ * numbers. Returns 0 or a negative errno; hand_process_done() either way. Also after an error the
+ * process runs if p->pid is not 0: there was no pidfd for it. The caller kills it and waits for it.
  */
 int hand_process_start(struct hand_process *p, const char *program, const struct hand_job *job,
 		       const int *fds, unsigned nfds);

@@ -82,8 +82,8 @@ int hand_start(struct hand **ret, struct hands *all, const struct hand_order *or
 }
 
 /* Nobody calls these here, which belong to hand_start(). */
-int hands_new(struct hands **ret, sd_event *loop, const char *program, void (*gone)(void *data),
-	      void *data)
+int hands_new(struct hands **ret, sd_event *loop, const char *program,
+	      void (*gone)(void *data, uint64_t payer), void *data)
 {
 	(void)ret, (void)loop, (void)program, (void)gone, (void)data;
 	abort();
