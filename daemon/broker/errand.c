@@ -14,14 +14,60 @@
 #define PATIENCE_US 10000000u
 #define ACCURACY_US 100000
 
+/* ---- errands that wait, those of one payer in one line ---- */
+
+static struct errand_line *line_find(const struct errands *all, uint64_t payer)
+{
+	struct errand_line *l;
+	LIST_FOREACH (l, &all->lines, link)
+		if (l->payer == payer)
+			return l;
+	return NULL;
+}
+
+static struct errand_line *line_get(struct errands *all, uint64_t payer)
+{
+	struct errand_line *l = line_find(all, payer);
+	if (l)
+		return l;
+	l = malloc(sizeof(*l));
+	if (!l)
+		return NULL;
+	*l = (struct errand_line){.payer = payer};
+	TAILQ_INIT(&l->errands);
+	LIST_INSERT_HEAD(&all->lines, l, link);
+	return l;
+}
+
+static void line_put(struct errand_line *l)
+{
+	if (l->n > 0)
+		return;
+	LIST_REMOVE(l, link);
+	free(l);
+}
+
+/* It waits no more, if it did. */
+static void line_leave(struct errand *e)
+{
+	struct errand_line *l = e->line;
+	e->patience = sd_event_source_disable_unref(e->patience);
+	if (!l)
+		return;
+	TAILQ_REMOVE(&l->errands, e, waiting);
+	e->line = NULL;
+	l->n--;
+	line_put(l);
+}
+
+/* ---- one errand ---- */
+
 static void errand_free(struct errand *e)
 {
 	struct pump *p = e->pump;
 	LIST_REMOVE(e, link);
 	p->n_errands--;
-	if (e->patience)
-		TAILQ_REMOVE(&p->all_errands->waiting, e, waiting);
-	sd_event_source_disable_unref(e->patience);
+	line_leave(e);
 	if (e->kind->drop)
 		e->kind->drop(e);
 	free(e);
@@ -116,23 +162,44 @@ static int launch(struct errand *e)
 	return r;
 }
 
+static const struct hand_reply crowded = {.fault = HAND_CROWDED, .error = -EBUSY};
+
 static int patience_over(sd_event_source *source, uint64_t usec, void *data)
 {
 	(void)source;
 	(void)usec;
-	over(data, &(struct hand_reply){.fault = HAND_LATE, .error = -EBUSY}, -1);
+	over(data, &crowded, -1);
 	return 0;
 }
 
+/*
+ * Returns 0, -EBUSY if too many of its payer wait already, or another negative errno. What the
+ * broker itself wants of a pump that it takes over is not counted: that pump would be ended.
+ */
 static int queue(struct errand *e)
 {
 	struct errands *all = e->pump->all_errands;
-	int r = sd_event_add_time_relative(all->event, &e->patience, CLOCK_MONOTONIC, PATIENCE_US,
-					   ACCURACY_US, patience_over, e);
-	if (r < 0)
+	struct errand_line *l = line_get(all, payer(&e->pump->who));
+	if (!l)
+		return -ENOMEM;
+	int r = l->n >= ERRANDS_WAITING_MAX && !e->kind->links ? -EBUSY : 0;
+	if (r == 0)
+		r = sd_event_add_time_relative(all->event, &e->patience, CLOCK_MONOTONIC,
+					       PATIENCE_US, ACCURACY_US, patience_over, e);
+	if (r < 0) {
+		line_put(l);
 		return r;
-	TAILQ_INSERT_TAIL(&all->waiting, e, waiting);
+	}
+	TAILQ_INSERT_TAIL(&l->errands, e, waiting);
+	e->line = l;
+	l->n++;
 	return 0;
+}
+
+/* May the payer have another hand? So no errand is begun that has to wait. */
+static bool may_have_hand(const struct errands *all, uint64_t payer)
+{
+	return hands_held(all->hands, payer) < HANDS_EACH_MAX;
 }
 
 int errand_start(struct pump *p, const struct msg_hdr *request, const struct errand *wish)
@@ -147,30 +214,25 @@ int errand_start(struct pump *p, const struct msg_hdr *request, const struct err
 	e->request = *request;
 	LIST_INSERT_HEAD(&p->errands, e, link);
 	p->n_errands++;
-	int r = launch(e);
-	if (r == -EDQUOT)
-		r = queue(e);
-	if (r < 0)
+	int r = may_have_hand(p->all_errands, payer(&p->who)) ? launch(e) : queue(e);
+	if (r == -EBUSY)
+		over(e, &crowded, -1);
+	else if (r < 0)
 		errand_free(e);
-	return r < 0 ? r : SERVED_LATER;
+	return r < 0 && r != -EBUSY ? r : SERVED_LATER;
 }
 
-/* Starts the first errand whose user may have another hand: no user waits for another one. */
+/* Starts those of the payer's errands that can start: no user waits for another one. */
 static void hand_gone(void *data, uint64_t payer)
 {
-	(void)payer;
-	struct errand_queue *waiting = &((struct errands *)data)->waiting;
-	struct errand *e, *next;
-	for (e = TAILQ_FIRST(waiting); e; e = next) {
-		next = TAILQ_NEXT(e, waiting);
+	struct errands *all = data;
+	const struct errand_line *l;
+	while ((l = line_find(all, payer)) && may_have_hand(all, payer)) {
+		struct errand *e = TAILQ_FIRST(&l->errands);
+		line_leave(e);
 		int r = launch(e);
-		if (r == -EDQUOT)
-			continue;
-		TAILQ_REMOVE(waiting, e, waiting);
-		e->patience = sd_event_source_disable_unref(e->patience);
 		if (r < 0)
 			over(e, &(struct hand_reply){.fault = HAND_DIED, .error = r}, -1);
-		return;
 	}
 }
 
@@ -187,7 +249,7 @@ void errands_forget(struct pump *p)
 int errands_init(struct errands *all, sd_event *event, const char *program)
 {
 	*all = (struct errands){.event = event};
-	TAILQ_INIT(&all->waiting);
+	LIST_INIT(&all->lines);
 	return hands_new(&all->hands, event, program, hand_gone, all);
 }
 

@@ -19,6 +19,12 @@
 
 #define ERRANDS_EACH_MAX 64 /* of one pump, those that wait among them */
 
+/*
+ * Of one payer's pumps together so many wait for hands: no fewer than 60 pumps ask for at a time
+ * that keep to the rules (daemon/ask/later.c).
+ */
+#define ERRANDS_WAITING_MAX 1024u
+
 struct errand;
 struct pump;
 
@@ -45,7 +51,8 @@ struct errand_kind {
 
 struct errand {
 	LIST_ENTRY(errand) link;     /* in the list of its pump */
-	TAILQ_ENTRY(errand) waiting; /* in the queue of all pumps, while it has no hand */
+	TAILQ_ENTRY(errand) waiting; /* in its line, while it has no hand */
+	struct errand_line *line;    /* of its payer, while it waits; or NULL */
 	const struct errand_kind *kind;
 	struct pump *pump;
 	struct msg_hdr request;
@@ -60,13 +67,19 @@ struct errand {
 	uint32_t lease, rule; /* as the request says: STEER both, ZCRX and DEVMEM the lease */
 };
 
-TAILQ_HEAD(errand_queue, errand);
+/* The errands that wait until their payer may have another hand. There is none without errands. */
+struct errand_line {
+	LIST_ENTRY(errand_line) link;
+	uint64_t payer; /* see hand.h */
+	uint32_t n;
+	TAILQ_HEAD(, errand) errands;
+};
 
 /* The errands of all pumps. */
 struct errands {
 	sd_event *event; /* borrowed */
 	struct hands *hands;
-	struct errand_queue waiting;
+	LIST_HEAD(, errand_line) lines;
 };
 
 /* program: the path of zcrx-hand. Returns 0 or a negative errno; errands_done() either way. */

@@ -105,8 +105,9 @@ enum hand_fault {
 	HAND_TOO_SMALL,
 	HAND_KERNEL, /* the kernel refuses, as error says */
 	/* What the broker finds out itself: */
-	HAND_LATE, /* given up at its deadline */
-	HAND_DIED, /* the process has ended without an answer */
+	HAND_LATE,    /* given up at its deadline */
+	HAND_DIED,    /* the process has ended without an answer */
+	HAND_CROWDED, /* none was started: its user has as many as it may */
 };
 
 struct hand_reply {

@@ -81,6 +81,16 @@ int hand_start(struct hand **ret, struct hands *all, const struct hand_order *or
 	return -EDQUOT;
 }
 
+/* All pumps of an input are of one user. */
+unsigned hands_held(const struct hands *all, uint64_t payer)
+{
+	(void)all, (void)payer;
+	unsigned n = 0;
+	for (size_t i = 0; i < ARRAY_LENGTH(hands); i++)
+		n += hands[i].calls != NULL;
+	return n;
+}
+
 /* Nobody calls these here, which belong to hand_start(). */
 int hands_new(struct hands **ret, sd_event *loop, const char *program,
 	      void (*gone)(void *data, uint64_t payer), void *data)
@@ -246,13 +256,13 @@ static void run_start(struct run *r, bool taken)
 	MUST(lone_pump_start(&r->lone, NULL));
 	r->lone.pump.taken = taken;
 	r->lone.pump.all_errands = &r->all;
-	TAILQ_INIT(&r->all.waiting);
+	LIST_INIT(&r->all.lines);
 }
 
 static void run_end(struct run *r)
 {
 	MUST(lone_pump_end(&r->lone));
-	MUST(TAILQ_EMPTY(&r->all.waiting));
+	MUST(LIST_EMPTY(&r->all.lines));
 }
 
 /* Few of each, so that a few messages reach the limits. */
