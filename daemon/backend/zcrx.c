@@ -298,6 +298,16 @@ static uint64_t zcrx_copied(struct backend *backend)
 	return b->stats ? __atomic_load_n(&b->stats->copied_bytes, __ATOMIC_RELAXED) : 0;
 }
 
+/*
+ * What a receive puts into the area has its completion in the CQ, or is not taken from the socket.
+ * Only a drain's completion can be left where there was no room for it.
+ */
+static bool zcrx_end(struct backend *backend)
+{
+	return zcrx_of(backend)->side &&
+	       (uring_overflown(backend->ring) || uring_lost(backend->ring));
+}
+
 const struct backend_ops backend_zcrx = {
 	.number = MSG_BACKEND_ZCRX,
 	.format = MSG_FORMAT_ZCRX,
@@ -314,5 +324,6 @@ const struct backend_ops backend_zcrx = {
 	.replenish = zcrx_replenish,
 	.drain = zcrx_drain,
 	.received = zcrx_received,
+	.end = zcrx_end,
 	.copied = zcrx_copied,
 };

@@ -15,6 +15,14 @@
 
 #define STUCK_MAX 16
 
+/* Can bytes be taken from a socket of which no completion tells? With zcrx only where some are
+ * drained. */
+static bool can_miss(const struct queue *q)
+{
+	const struct backend_ops *ops = q->backend->ops;
+	return ops->end && (ops->copies || q->side);
+}
+
 void flow_open(struct flow *f)
 {
 	flows_link(f);
