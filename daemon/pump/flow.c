@@ -26,7 +26,7 @@ static bool can_miss(const struct queue *q)
 void flow_open(struct flow *f)
 {
 	flows_link(f);
-	if (!f->listener && f->queue->backend->ops->end)
+	if (!f->listener && can_miss(f->queue))
 		f->taken = socket_taken(f->sock);
 	/* A pump that was killed left the mark that its leader had (gather.h). */
 	if (!f->listener)
@@ -107,9 +107,17 @@ bool flow_is_settled(const struct flow *f)
 	return !f->leaving && (!f->stream || f->queue->backend->ops->loans->is_settled(f->stream));
 }
 
-/* Drops the socket, unless rules bring its packets still, or the backend owes it something. */
+/*
+ * Drops the socket, unless rules bring its packets still, or the backend owes it something. No
+ * operation is under way.
+ */
 static void part(struct flow *f)
 {
+	struct backend *b = f->queue->backend;
+	if (f->stream && flow_is_settled(f)) {
+		b->ops->loans->leave(b, f->stream);
+		f->stream = NULL;
+	}
 	if (!f->leaving && !f->stream)
 		return flow_drop_socket(f, f->reset);
 	flow_unwatch(f);
@@ -125,10 +133,10 @@ static void let_go(struct flow *f)
 	part(f);
 }
 
-static void steered(struct flow *f)
+void flow_settle(struct flow *f)
 {
 	if (f->state < FLOW_ENDED)
-		return flow_attend(f);
+		return;
 	part(f);
 	if (f->waits_on == &f->queue->owed && flow_is_settled(f))
 		flow_free(f);
@@ -141,7 +149,7 @@ void flow_steered(struct queue *q)
 	if (!f)
 		return;
 	for (; f; f = steer_answered(q, &at))
-		steered(f);
+		f->state < FLOW_ENDED ? flow_attend(f) : flow_settle(f);
 	channel_flush(q); /* connections that may be announced now */
 }
 

@@ -22,6 +22,12 @@ struct flow *flow_unannounced(const struct flow *listener);
 /* Are its rules gone, and has the backend given back everything that it owes the flow's socket? */
 bool flow_is_settled(const struct flow *f);
 
+/*
+ * A flow's rules are gone, or the backend gave something back to its socket. If the flow is over
+ * the socket is dropped once nothing is owed; one that waits for that on queue.owed is freed.
+ */
+void flow_settle(struct flow *f);
+
 /* Goes on with flows whose rules stand by now, or are gone: the broker may have answered. */
 void flow_steered(struct queue *q);
 

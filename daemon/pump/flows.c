@@ -271,7 +271,7 @@ struct flow *flow_find(const struct queue *q, uint32_t id)
 	if (index >= __atomic_load_n(&t->count, __ATOMIC_ACQUIRE))
 		return NULL;
 	const struct flow_slot *slot = &t->slots[index];
-	if (__atomic_load_n(&slot->owner, __ATOMIC_RELAXED) != q)
+	if (__atomic_load_n(&slot->owner, __ATOMIC_ACQUIRE) != q)
 		return NULL;
 	return slot->flow->id == id ? slot->flow : NULL;
 }

@@ -64,8 +64,8 @@ static void bury(struct queue *q)
 			flows_wait_on(f, &q->owed);
 	while (loans && (id = loans->next_settled(q->backend)) != 0) {
 		f = flow_find(q, id);
-		if (f && f->waits_on == &q->owed && flow_is_settled(f))
-			flow_free(f);
+		if (f)
+			flow_settle(f);
 	}
 }
 

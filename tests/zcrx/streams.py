@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Streams through zcrxd by zero copy, every byte looked at by an unprivileged client."""
 import itertools
+import os
 import re
 
 from service import (BACKEND, COPY, DAEMON_UID, IS_DEVMEM, PEER, ZCRX, Service, do, expect, finish,
@@ -32,6 +33,30 @@ def hosted(service, version):
 
 def many(service, flows):
     zero_copy(stream(service, flows=flows, size=16 * MIB // flows, options=["area=16777216"]))
+
+
+def sockets(service):
+    """How many TCP sockets the pumps have."""
+    inodes = set()
+    for table in "tcp", "tcp6":
+        with open(f"/proc/net/{table}", encoding="ascii") as f:
+            inodes |= {line.split()[9] for line in f.readlines()[1:]}
+    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for pid in service.pumps() for fd in os.listdir(f"/proc/{pid}/fd")]
+    return sum(link[len("socket:["):-1] in inodes for link in links)
+
+
+def let_go(service):
+    """Of a stream that ended, and all of whose buffers are back, zcrxd keeps no socket, closed or not."""
+    port = next(ports)
+    client = service.client("listen", LOCAL[4], port, 4, MIB, f"backend={BACKEND}", "linger")
+    wait_ready(client)
+    expect("its listener", sockets(service) == 1, sockets(service))
+    send = sender("connect", LOCAL[4], port, 4, MIB)
+    expect("its report", "bytes" in client.stdout.readline(), "")
+    until("the listener alone", lambda: sockets(service) == 1)
+    expect("its flows are there", len(service.flows()) == 5, service.flows())
+    client.communicate("")
+    finish(send)
 
 
 def sized(service, *options):
@@ -225,6 +250,7 @@ def main():
             tally.run(f"connect in zcrxd, IPv{version}", hosted, service, version)
         for flows in (16, 256):
             tally.run(f"{flows} flows", many, service, flows)
+        tally.run("sockets of streams that ended", let_go, service)
         tally.run("a CQ of 64 entries", sized, service, "cq=64")
         tally.run("an area of 256 KiB", sized, service, "area=262144")
         if IS_DEVMEM:
