@@ -57,29 +57,43 @@ void given_over(struct waiter *w, int error)
 		given_free(w);
 }
 
-/* While the user has too many descriptors in flight it tries again, for a time. */
-static int give(int sock, const struct msg_hdr *m, const int *fds)
+/*
+ * Sends the next ones of the request's descriptors. Returns how many, 0 if there are no more or
+ * nobody waits any more, or a negative errno. Whoever waits keeps its descriptors until it is
+ * answered, which takes the lock.
+ */
+static int give_some(uint32_t serial, int sock, uint32_t given)
 {
-	uint64_t until = clock_ns() + GIVE_NS;
-	int r;
-	while ((r = wire_send(sock, m, fds, MSG_DONTWAIT)) == -ETOOMANYREFS && clock_ns() < until)
-		nanosleep(&(struct timespec){.tv_nsec = AGAIN_NS}, NULL);
-	return r;
-}
-
-/* Whoever waits keeps its descriptors until it is answered, which takes the lock. */
-void ask_give(uint32_t serial, int sock)
-{
+	int r = 0;
 	pthread_mutex_lock(&asking.lock);
 	const struct waiter *w = asking_find(serial);
-	for (uint32_t given = 0; w && given < w->n_gives;) {
+	if (w && given < w->n_gives) {
 		uint32_t left = w->n_gives - given;
 		const struct msg_hdr m = {.size = sizeof(m),
 					  .nfds = (uint16_t)(left < MSG_FDS_MAX ? left
 										: MSG_FDS_MAX)};
-		if (give(sock, &m, &w->gives[given]) < 0)
-			break; /* the hand finds out */
-		given += m.nfds;
+		r = wire_send(sock, &m, &w->gives[given], MSG_DONTWAIT);
+		r = r < 0 ? r : m.nfds;
 	}
 	pthread_mutex_unlock(&asking.lock);
+	return r;
+}
+
+/*
+ * While the user has too many descriptors in flight it tries again, for a time. The queues' threads
+ * want the lock, so it is not held meanwhile.
+ */
+void ask_give(uint32_t serial, int sock)
+{
+	uint64_t until = clock_ns() + GIVE_NS;
+	uint32_t given = 0;
+	int r;
+	while ((r = give_some(serial, sock, given)) > 0 ||
+	       (r == -ETOOMANYREFS && clock_ns() < until)) {
+		if (r > 0)
+			given += (uint32_t)r;
+		else
+			nanosleep(&(struct timespec){.tv_nsec = AGAIN_NS}, NULL);
+	}
+	/* If some are missing the hand finds out. */
 }
