@@ -53,8 +53,11 @@ struct pump {
 	pid_t pid;
 	uint64_t started; /* when the process was, see process.h */
 	int pidfd, sock;  /* sock: the link */
-	uint32_t relinks; /* how many hands ended without having given it that end */
 	int far_end; /* the end of its link that a pump of the broker before is to get; or -1 */
+	struct relinking {
+		sd_event_source *again; /* when the next hand is to try; or NULL: none has failed */
+		uint64_t until_ns, pause_ns;
+	} relinking;
 	sd_event_source *io, *exit, *news;
 	struct client_identity who;
 	struct policy_identity is; /* the client when it connected */

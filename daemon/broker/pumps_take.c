@@ -80,8 +80,10 @@ static bool take(struct record *r, struct record_file *record, int pidfd, void *
 	p->is.socket = *p->who.socket ? p->who.socket : NULL;
 	TAILQ_INSERT_TAIL(&t->all->list, p, link);
 	serve_again(p);
-	if (pump_watch(p, is_child(pidfd)) < 0 || pump_tell_start(p) < 0 || relink(p) < 0)
+	if (pump_watch(p, is_child(pidfd)) < 0 || pump_tell_start(p) < 0)
 		pump_break(p, "cannot be taken over");
+	else
+		relink(p);
 	serve_lease_again(p);
 	return true;
 }

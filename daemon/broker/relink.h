@@ -10,9 +10,9 @@
 struct pump;
 
 /*
- * Has p->far_end given to the pump. If that fails later the pump is ended. Returns 0 or a negative
- * errno.
+ * Has p->far_end given to the pump. If no hand can do it, which need not be the pump's fault, the
+ * next one is tried a while later. If none has done it in a minute the pump is ended.
  */
-int relink(struct pump *p);
+void relink(struct pump *p);
 
 #endif

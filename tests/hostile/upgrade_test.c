@@ -385,6 +385,20 @@ static void files_are_charged_although_hands_fail(void **state)
 	install(UPGRADE_NOW);
 }
 
+static void streams_go_on_while_no_hand_can_be_started(void **state)
+{
+	(void)state;
+	streams_start(0, 2);
+	WORLD_UNTIL(files_charged() == (2 + 1) * FILES_EACH);
+	install(UPGRADE_NOW);
+	install_text("zcrx-hand", "no program\n", 0755);
+	upgrade("0");
+	streams_go_on(BETWEEN_MS);
+	install(UPGRADE_NOW);
+	WORLD_UNTIL(files_charged() == (2 + 1) * FILES_EACH);
+	streams_stop();
+}
+
 /* ---- what cannot be executed ---- */
 
 static void fails(int before, const char *why)
@@ -421,6 +435,7 @@ int main(void)
 		WORLD_CASE(nobody_notices_an_upgrade),
 		WORLD_CASE(streams_outlive_a_release_that_is_too_far),
 		WORLD_CASE(files_are_charged_although_hands_fail),
+		WORLD_CASE(streams_go_on_while_no_hand_can_be_started),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
