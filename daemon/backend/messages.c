@@ -81,14 +81,22 @@ static bool fragment_take(struct messages *all, struct tokens *tokens, const str
 	return true;
 }
 
+/* Control messages that say where the message's bytes lie. */
+static bool is_of_bytes(const struct cmsghdr *c)
+{
+	return c->cmsg_level == SOL_SOCKET &&
+	       (c->cmsg_type == SCM_DEVMEM_DMABUF || c->cmsg_type == SCM_DEVMEM_LINEAR);
+}
+
+/* Others come with options that whoever made the socket has set: TCP_INQ, SO_TIMESTAMP. */
 static bool control_take(struct messages *all, struct tokens *tokens, const struct cmsghdr *c)
 {
 	const struct dmabuf_cmsg *f = (const void *)CMSG_DATA(c);
-	if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_DEVMEM_DMABUF)
-		return fragment_take(all, tokens, f);
-	if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_DEVMEM_LINEAR)
-		return plain_take(all, f->frag_size);
-	return true;
+	if (!is_of_bytes(c))
+		return true;
+	all->message.plain = 0;
+	return c->cmsg_type == SCM_DEVMEM_DMABUF ? fragment_take(all, tokens, f)
+						 : plain_take(all, f->frag_size);
 }
 
 static void message_begin(struct messages *all, const struct io_uring_cqe *cqe)
@@ -104,7 +112,7 @@ static void message_begin(struct messages *all, const struct io_uring_cqe *cqe)
 		return;
 	m->next = io_uring_recvmsg_cmsg_firsthdr(m->out, &all->header);
 	m->at = (uint32_t)((char *)io_uring_recvmsg_payload(m->out, &all->header) - at);
-	m->plain = m->next ? 0 : m->out->payloadlen;
+	m->plain = m->out->payloadlen;
 }
 
 static bool has_room(const struct messages *all)

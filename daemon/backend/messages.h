@@ -32,7 +32,7 @@ struct message {
 	struct io_uring_recvmsg_out *out;
 	struct cmsghdr *next; /* the first control message that is yet to be taken */
 	uint32_t at;          /* offset in the slot of the next bytes that are not in the dma-buf */
-	uint32_t plain;       /* bytes of a message that has no control messages */
+	uint32_t plain;       /* its bytes, until a control message says where they lie */
 };
 
 struct messages {

@@ -94,6 +94,8 @@ static bool option_receive(struct many *m, const char *arg)
 		m->queue.rx_queues = (uint32_t)n;
 	else if (strncmp(arg, "pause=", 6) == 0)
 		m->pause_us = (unsigned)n;
+	else if (strcmp(arg, "control") == 0)
+		m->control = true;
 	else if (strcmp(arg, "linger") == 0)
 		m->linger = true;
 	else if (strcmp(arg, "drop") == 0 || strcmp(arg, "leave") == 0 ||
@@ -120,7 +122,7 @@ static int usage(void)
 	      "       many send connect|serve IP PORT FLOWS BYTES [rounds=N] [seed=N] [open-ended] [rate=BYTES]\n"
 	      "options: area=BYTES cq=ENTRIES rq=ENTRIES buffer=BYTES backend=N queues=N memory=KIND huge[=LOG2] host\n"
 	      "         hoard scribble jump forge owe punch amplify mappings requests queues untouched hello unread\n"
-	      "         pause=MICROSECONDS drop leave stint linger rounds=N\n"
+	      "         pause=MICROSECONDS drop leave stint linger control rounds=N\n"
 	      "         search open-ended seed=N (the sender's, too)\n",
 	      stderr);
 	return 2;

@@ -34,6 +34,7 @@ struct many {
 	unsigned huge;      /* binary logarithm of the size of pages that are; 0: they are not */
 	const char *memory; /* kind of a dma-buf, or NULL: the library's memfd */
 	uint32_t where;     /* ZCRX_FLOW_HOST or 0 */
+	bool control;       /* adopted sockets have TCP_INQ and SO_TIMESTAMPNS */
 	const char *behaviour;
 	unsigned pause_us; /* of the harmful */
 	bool looks;        /* for what is not its own */

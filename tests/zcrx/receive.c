@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The receiving end, up to its streams: memory, queue, flows, and what is reported. */
 #include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +19,16 @@ static void must(int r, const char *what, const struct zcrx *z)
 {
 	if (r < 0)
 		die("%s: %s: %s", what, strerror(-r), zcrx_error(z));
+}
+
+/* A connection, perhaps with options by which each read brings control messages. */
+static int connection(const struct many *m, int listener)
+{
+	int on = 1, sock = accept(listener, NULL, NULL);
+	if (m->control && (setsockopt(sock, IPPROTO_TCP, TCP_INQ, &on, sizeof(on)) < 0 ||
+			   setsockopt(sock, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0))
+		die("options of the socket: %m");
+	return sock;
 }
 
 static void open_streams(const struct many *m, struct streams *x, const struct zcrx *z,
@@ -36,8 +48,7 @@ static void open_streams(const struct many *m, struct streams *x, const struct z
 	for (unsigned i = 0; i < m->flows; i++) {
 		struct stream *s = streams_add(x, NULL);
 		if (sock >= 0)
-			must(zcrx_flow_adopt(q, &s->flow, accept(sock, NULL, NULL), 0, s), "adopt",
-			     z);
+			must(zcrx_flow_adopt(q, &s->flow, connection(m, sock), 0, s), "adopt", z);
 		else
 			must(zcrx_flow_connect(q, &s->flow, (struct sockaddr *)&at, len, m->where,
 					       s),

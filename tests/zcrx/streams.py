@@ -35,6 +35,13 @@ def many(service, flows):
     zero_copy(stream(service, flows=flows, size=16 * MIB // flows, options=["area=16777216"]))
 
 
+def with_control(service):
+    """Sockets with options by which each read brings control messages. What comes before they are steered, and what the
+    NIC does not split, is copied."""
+    stream(service, "adopt", 4, 16, 65536, ["control"])
+    faulty(service, "unsplit_every", 20, "adopt", ["control"])
+
+
 def sockets(service):
     """How many TCP sockets the pumps have."""
     inodes = set()
@@ -114,16 +121,16 @@ def link(service, settings, undo):
             do(*command)
 
 
-def faulty(service, fault, value):
+def faulty(service, fault, value, how="listen", options=()):
     """Whatever the NIC does wrong but the bytes themselves: every one arrives, copied or not."""
     path = f"/sys/kernel/debug/zcnic/zc0/{fault}"
     with open(path, "w", encoding="ascii") as f:
         f.write(str(value))
     try:
-        zero_copy(stream(service), 0)
-        zero_copy(stream(service, flows=8, size=MIB // 2), 0)
+        zero_copy(stream(service, how, options=options), 0)
+        zero_copy(stream(service, how, flows=8, size=MIB // 2, options=options), 0)
         if not IS_DEVMEM:
-            zero_copy(stream(service, flows=8, size=MIB // 2, options=["memory=udmabuf"]), 0)
+            zero_copy(stream(service, how, flows=8, size=MIB // 2, options=["memory=udmabuf", *options]), 0)
     finally:
         with open(path, "w", encoding="ascii") as f:
             f.write("0")
@@ -250,6 +257,7 @@ def main():
             tally.run(f"connect in zcrxd, IPv{version}", hosted, service, version)
         for flows in (16, 256):
             tally.run(f"{flows} flows", many, service, flows)
+        tally.run("sockets that want control messages", with_control, service)
         tally.run("sockets of streams that ended", let_go, service)
         tally.run("a CQ of 64 entries", sized, service, "cq=64")
         tally.run("an area of 256 KiB", sized, service, "area=262144")
