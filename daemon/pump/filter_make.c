@@ -102,6 +102,7 @@ static const struct allowed list[] = {
 	{CALL(getpeername)},
 	{OPTION(SO_LINGER)},
 	{OPTION(SO_RCVBUF)},
+	{OPTION(SO_BUF_LOCK)},
 	{OPTION(SO_SNDBUF)},
 	{OPTION(SO_RCVLOWAT)},
 	{OPTION(SO_SNDTIMEO)},

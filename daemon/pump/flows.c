@@ -261,6 +261,9 @@ void flow_drop_socket(struct flow *f, bool abort)
 		pthread_mutex_unlock(&f->queue->client->table.lock);
 	}
 	f->cookie = 0;
+	if (f->limited && !f->was_limited)
+		socket_unlimit(f->sock);
+	f->limited = false;
 	f->sock = socket_drop(f->sock, abort);
 }
 

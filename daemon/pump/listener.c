@@ -20,6 +20,8 @@ static void announce(struct flow *listener, int sock)
 	f->listener_id = listener->id;
 	flow_identify(f, socket_cookie(sock));
 	f->receive_only = listener->receive_only;
+	f->limited = listener->limited;
+	f->was_limited = listener->was_limited;
 	addr_of_socket(sock, &f->local, &f->remote);
 	steer_share(f, listener);
 	flows_link(f);

@@ -101,6 +101,7 @@ struct flow {
 	enum flow_wait watched;
 	struct source source; /* for FLOW_WAIT_DATA */
 	bool limited;         /* zcrxd limited the socket's receive buffer: window.c */
+	bool was_limited;     /* whoever made the socket had done so before */
 	uint64_t taken; /* bytes read from the socket before it was the flow's: socket_taken() */
 	struct backend_stream *stream; /* what the backend lends the socket; or NULL */
 

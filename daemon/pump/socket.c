@@ -2,6 +2,7 @@
 #include "daemon/pump/socket.h"
 
 #include <errno.h>
+#include <linux/socket.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -140,6 +141,20 @@ bool socket_limit(int sock, uint64_t bytes, bool has_one)
 	int half = (int)(bytes / 2);
 	setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &half, sizeof(half));
 	return true;
+}
+
+bool socket_is_limited(int sock)
+{
+	int locks = option(sock, SOL_SOCKET, SO_BUF_LOCK);
+	return locks > 0 && locks & SOCK_RCVBUF_LOCK;
+}
+
+void socket_unlimit(int sock)
+{
+	int locks = option(sock, SOL_SOCKET, SO_BUF_LOCK);
+	if (locks > 0)
+		setsockopt(sock, SOL_SOCKET, SO_BUF_LOCK, &(int){locks & ~SOCK_RCVBUF_LOCK},
+			   sizeof(int));
 }
 
 uint32_t socket_mark(int sock)

@@ -34,6 +34,12 @@ uint64_t socket_taken(int sock);
  */
 bool socket_limit(int sock, uint64_t bytes, bool has_one);
 
+/* Is the size of its receive buffer fixed, by whomsoever? */
+bool socket_is_limited(int sock);
+
+/* Has the kernel tune its receive buffer again. Before Linux 5.14 it stays as it is. */
+void socket_unlimit(int sock);
+
 /* The socket's low-water mark: it is readable when so many bytes are there, or its window closes.
  */
 uint32_t socket_mark(int sock);

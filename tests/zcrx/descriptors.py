@@ -189,6 +189,34 @@ def rules_of_listeners(service):
     until("its queue is free", lambda: not queues_bound())
 
 
+def buffers_of_sockets(service):
+    """zcrxd limits the receive buffer of a socket for as long as it receives from it."""
+    buf_lock, rcvbuf_lock = 72, 2
+    port = 28100
+    with Connection(service.socket) as connection, socket.create_server((LOCAL[4], port)) as listener:
+        reply, fds = connection.request("QUEUE_OPEN", area_id=area_for(connection), backend=BACKEND)
+        send = sender("connect", LOCAL[4], port, 2, 1 << 30)
+        own, fixed = listener.accept()[0], listener.accept()[0]
+        fixed.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+
+        def locked(sock):
+            return sock.getsockopt(socket.SOL_SOCKET, buf_lock) & rcvbuf_lock != 0
+
+        expect("tuned by the kernel, and fixed", not locked(own) and locked(fixed), "")
+        for sock in own, fixed:
+            connection.request("FLOW_ADOPT", [sock.fileno()], queue_id=reply["queue_id"])
+        until("it is limited", lambda: locked(own))
+        connection.request("QUEUE_CLOSE", queue_id=reply["queue_id"])
+        until("tuned by the kernel, and fixed", lambda: not locked(own) and locked(fixed))
+        send.kill()
+        send.wait()
+        for sock in own, fixed:
+            sock.close()
+        for fd in fds:
+            os.close(fd)
+    until("its queue is free", lambda: not queues_bound())
+
+
 def main():
     only_in_guest()
     tally = Tally()
@@ -198,6 +226,7 @@ def main():
         tally.run("a dma-buf of one's own refills", its_own_refills, service)
         tally.run("numbers of hardware queues", numbers_of_queues, service)
         tally.run("a rule goes with its listener", rules_of_listeners, service)
+        tally.run("buffers of sockets", buffers_of_sockets, service)
         tally.run("zcrxd ends", service.end)
     tally.run("the kernel has no complaint", uncomplaining)
     tally.exit()
