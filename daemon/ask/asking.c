@@ -14,7 +14,15 @@ struct asking asking = {.lock = PTHREAD_MUTEX_INITIALIZER,
 			.line = TAILQ_HEAD_INITIALIZER(asking.line),
 			.link = -1};
 
-int asking_send(union link_any *m, uint16_t type, uint32_t serial)
+void asking_amount(struct waiter *w, const union link_any *m)
+{
+	w->kind = w->type == LINK_CHARGE ? m->as_CHARGE.kind : 0;
+	w->n = w->type == LINK_CHARGE   ? m->as_CHARGE.n
+	       : w->type == LINK_FLIGHT ? m->as_FLIGHT.n
+					: 0;
+}
+
+static int send_message(union link_any *m, uint16_t type, uint32_t serial)
 {
 	m->hdr.nfds = 0;
 	m->hdr.type = type;
@@ -24,53 +32,52 @@ int asking_send(union link_any *m, uint16_t type, uint32_t serial)
 	return unsent_or_send(&m->hdr);
 }
 
-void asking_amount(struct waiter *w, const union link_any *m)
-{
-	w->kind = w->type == LINK_CHARGE ? m->as_CHARGE.kind : 0;
-	w->n = w->type == LINK_CHARGE   ? m->as_CHARGE.n
-	       : w->type == LINK_FLIGHT ? m->as_FLIGHT.n
-					: 0;
-}
-
-/* If the link has no room it is told with what is less by then. */
-static bool may_tell(void)
-{
-	return !asking.broken && !unsent_any();
-}
-
 static void tell_released(uint32_t kind)
 {
 	union link_any m = {.as_RELEASE = {.kind = kind, .n = asking.owed[kind]}};
-	if (asking.owed[kind] > 0 && may_tell() && asking_send(&m, LINK_RELEASE, 0) == 0)
+	if (asking.owed[kind] > 0 && !asking.broken && send_message(&m, LINK_RELEASE, 0) == 0)
 		asking.owed[kind] = 0;
 }
 
 static void tell_landed(void)
 {
 	union link_any m = {.as_LANDED = {.n = asking.owed_landed}};
-	if (asking.owed_landed > 0 && may_tell() && asking_send(&m, LINK_LANDED, 0) == 0)
+	if (asking.owed_landed > 0 && !asking.broken && send_message(&m, LINK_LANDED, 0) == 0)
 		asking.owed_landed = 0;
+}
+
+/* What is released before it is charged anew has to be told before, or it would be too much. */
+int asking_send(union link_any *m, uint16_t type, uint32_t serial)
+{
+	if (type == LINK_CHARGE)
+		tell_released(m->as_CHARGE.kind);
+	if (type == LINK_FLIGHT)
+		tell_landed();
+	return send_message(m, type, serial);
 }
 
 void asking_release(uint32_t kind, uint64_t n)
 {
 	asking.amounts[kind] -= n;
 	asking.owed[kind] += n;
-	tell_released(kind);
+	if (!unsent_any()) /* else it is told with what is less by then */
+		tell_released(kind);
 }
 
 void asking_landed(uint32_t n)
 {
 	asking.in_flight -= n;
 	asking.owed_landed += n;
-	tell_landed();
+	if (!unsent_any())
+		tell_landed();
 }
 
 void asking_tell_owed(void)
 {
-	for (uint32_t kind = 0; kind < ACCOUNT_KINDS; kind++)
+	for (uint32_t kind = 0; kind < ACCOUNT_KINDS && !unsent_any(); kind++)
 		tell_released(kind);
-	tell_landed();
+	if (!unsent_any())
+		tell_landed();
 }
 
 void asking_add(struct waiter *w)

@@ -249,6 +249,34 @@ static void what_the_kernel_had_no_memory_for_is_sent_later(void **state)
 	close(news);
 }
 
+/* Who is at a limit releases something and charges as much anew. */
+static void a_release_is_told_before_the_next_charge(void **state)
+{
+	int news = eventfd(0, EFD_CLOEXEC), full = ask_unsent_open();
+	union link_any m;
+	(void)state;
+	struct ask_later *first = charge(5, news);
+	answer(asked(LINK_CHARGE, &m), LINK_CHARGE, NULL);
+	ask_forget(first);
+	sendmsg_error = ENOBUFS;
+	struct ask_later *l = owe(5, news);
+	ask_release(ACCOUNT_FLOWS, 5);
+	struct ask_later *again = charge(5, news);
+	sendmsg_error = 0;
+	ask_send_unsent();
+	uint32_t serial = asked(LINK_UNSTEER, &m);
+	asked(LINK_RELEASE, &m);
+	assert_int_equal(m.as_RELEASE.n, 5);
+	answer(asked(LINK_CHARGE, &m), LINK_CHARGE, NULL);
+	nothing_is_asked();
+	ask_disown(again);
+	asked(LINK_RELEASE, &m);
+	answer(serial, LINK_UNSTEER, NULL);
+	ask_forget(l);
+	close(full);
+	close(news);
+}
+
 static void who_must_not_wait_is_not_made_to(void **state)
 {
 	int status;
@@ -329,6 +357,7 @@ int main(void)
 		CASE(no_broker_is_asked_for_a_charge_that_nobody_wants),
 		CASE(nobody_waits_until_the_broker_reads),
 		CASE(what_the_kernel_had_no_memory_for_is_sent_later),
+		CASE(a_release_is_told_before_the_next_charge),
 		CASE(who_must_not_wait_is_not_made_to),
 		cmocka_unit_test_setup(nothing_is_owed_when_no_broker_will_come, setup),
 	};
