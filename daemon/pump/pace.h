@@ -7,7 +7,8 @@
  * here is how long it lasts at most: twice what the batch takes at the rate of late, but no more
  * than some turns take, so that fast machines wait for little, and than the backend's limit. Where
  * waiting brings next to nothing, because the peer waits for an answer, it stops, and is tried
- * again after ever longer times.
+ * again after ever longer times. The same where many peers do that, whose requests together fill a
+ * batch: then less comes in the same time than without waiting, which is tried every so often.
  *
  * Pure: the caller brings the clock.
  */
@@ -23,7 +24,11 @@ struct pace {
 	uint32_t wait_us; /* chosen last */
 	struct {
 		uint64_t since_ns, bytes, completions, turns, busy_ns;
+		uint64_t waits; /* turns that a wait came before */
 	} window;
+	uint64_t freely;      /* bytes in a millisecond when there was no wait last; 0: not known */
+	uint32_t slow;        /* windows in a row in which waiting brought much less */
+	uint64_t try_free_ns; /* when it is looked what comes without waiting; 0: does not wait */
 	uint32_t worth_us;    /* the wait that suits the last full window; 0: it was thin */
 	uint64_t distrust_ns; /* how long the next disappointment counts */
 	uint64_t distrusted_until_ns;

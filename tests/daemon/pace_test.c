@@ -9,7 +9,7 @@
 #include "daemon/pump/pace.h"
 
 #define BUFFER 4096ull
-#define TURNS  1000
+#define TURNS  400
 
 static void start(struct pace *p, uint32_t buffers, uint32_t most_us)
 {
@@ -156,6 +156,51 @@ static void who_asks_and_waits_is_not_held_up(void **state)
 	assert_in_range(waits, 1, 40);
 }
 
+/* Ten seconds of 16 peers each of which asks by a buffer and waits for the answer: the share of
+ * time in waits, in percent. All answers go out together, and 50 us later all next requests are
+ * there. */
+static void many_who_ask_and_wait_are_not_held_up(void **state)
+{
+	struct pace p;
+	uint64_t now_ns = 5000000000, end_ns = now_ns + 10000000000, turns = 0;
+	uint32_t wait_us = 0;
+	(void)state;
+	start(&p, 16384, 4000);
+	for (; now_ns < end_ns; turns++) {
+		now_ns += wait_us > 50 ? wait_us * 1000ull : 50000;
+		wait_us = next(&p, now_ns, now_ns + 10000, 16, wait_us > 0);
+		now_ns += 10000;
+	}
+	/* With no wait at all there were 166666. */
+	assert_in_range(turns, 150000, 166667);
+}
+
+/* Ten seconds of a stream that brings a buffer in 5 us, waits or not, but for a pause of 10 ms in
+ * each 100: it is gathered nearly all the time. */
+static void a_stream_with_pauses_is_gathered_all_the_same(void **state)
+{
+	struct pace p;
+	uint64_t now_ns = 5000000000, end_ns = now_ns + 10000000000, paused_ns = now_ns;
+	uint64_t turns = 0, waits = 0;
+	uint32_t wait_us = 0;
+	(void)state;
+	start(&p, 16384, 400);
+	while (now_ns < end_ns) {
+		uint64_t since_ns = now_ns;
+		now_ns += wait_us > 20 ? wait_us * 1000ull : 20000;
+		uint32_t n = (uint32_t)((now_ns - since_ns) / 5000);
+		if (now_ns - paused_ns > 100000000)
+			paused_ns = now_ns += 10000000;
+		turns++;
+		waits += wait_us > 0;
+		wait_us = next(&p, now_ns, now_ns + 10000, n, wait_us > 0);
+		now_ns += 10000;
+	}
+	/* With a wait before each there were 24000, with none 300000. */
+	assert_in_range(turns, 20000, 30000);
+	assert_in_range(waits, turns * 8 / 10, turns);
+}
+
 static void another_flow_that_ends_a_wait_is_no_disappointment(void **state)
 {
 	(void)state;
@@ -174,6 +219,8 @@ int main(void)
 		cmocka_unit_test(who_has_few_buffers_never_waits),
 		cmocka_unit_test(waiting_in_vain_stops_for_ever_longer),
 		cmocka_unit_test(who_asks_and_waits_is_not_held_up),
+		cmocka_unit_test(many_who_ask_and_wait_are_not_held_up),
+		cmocka_unit_test(a_stream_with_pauses_is_gathered_all_the_same),
 		cmocka_unit_test(another_flow_that_ends_a_wait_is_no_disappointment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
