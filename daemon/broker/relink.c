@@ -50,11 +50,23 @@ static int try_later(struct pump *p)
 	return r;
 }
 
+/*
+ * Did it fail for a reason that passes? Otherwise the pump has something else in the place of what
+ * the hand looked for. That may keep a hand for ever, and the next hand, too.
+ */
+static bool passes(const struct hand_reply *r)
+{
+	if (r->fault == HAND_DIED || r->fault == HAND_CROWDED)
+		return true;
+	return r->fault == HAND_KERNEL &&
+	       (r->error == -EAGAIN || r->error == -ENOMEM || r->error == -ENOBUFS ||
+		r->error == -EMFILE || r->error == -ENFILE || r->error == -ETOOMANYREFS);
+}
+
 static void failed(struct pump *p, const struct hand_reply *r)
 {
 	char why[LINK_TEXT_BYTES];
-	/* A hand that took so long was kept by the pump, and the next one would be, too. */
-	if (r->fault != HAND_LATE && try_later(p) >= 0)
+	if (passes(r) && try_later(p) >= 0)
 		return;
 	hand_sentence(r, why, sizeof(why));
 	log_warn("client %u: its pump gets no link. %s", p->id, why);

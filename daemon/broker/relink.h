@@ -10,8 +10,8 @@
 struct pump;
 
 /*
- * Has p->far_end given to the pump. If no hand can do it, which need not be the pump's fault, the
- * next one is tried a while later. If none has done it in a minute the pump is ended.
+ * Has p->far_end given to the pump. If no hand can be started, or the kernel is short of something,
+ * it is tried again a while later, for a minute. The pump is ended if it has no place for a link.
  */
 void relink(struct pump *p);
 
