@@ -6,9 +6,11 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "daemon/broker/pump.h"
 #include "daemon/grant/files.h"
+#include "daemon/grant/rates.h"
 #include "proto/wire.h"
 
 #define PATIENCE_US 10000000u
@@ -158,6 +160,8 @@ static int launch(struct errand *e)
 	r = hand_start(&e->hand, p->all_errands->hands, &order);
 	if (r == 0 && e->kind->gives)
 		give(e, fd_steal(&pair[1]));
+	if (r == 0 && !e->kind->links && hand_is_new(e->hand))
+		rates_link(p->who.user, LINK_COST_HAND, clock_ns());
 	wire_close(pair, 2);
 	return r;
 }

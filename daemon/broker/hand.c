@@ -26,6 +26,7 @@ struct hand {
 	bool killed;
 	bool unwatched;                 /* the loop does not tell when its process ends */
 	bool idle;                      /* its job is over, and it takes another one */
+	bool again;                     /* it has had a job before */
 	const struct hand_calls *calls; /* NULL: it was done, or nobody wants to know */
 	void *owner;
 };
@@ -277,6 +278,7 @@ static struct hand *idle_start(const struct hands *all, const struct hand_order 
 		hand_kill(h);
 		return NULL;
 	}
+	h->again = true;
 	h->calls = o->calls;
 	h->owner = o->owner;
 	return h;
@@ -343,6 +345,11 @@ int hand_start(struct hand **ret, struct hands *all, const struct hand_order *or
 	if (r == 0 && ret)
 		*ret = h;
 	return r;
+}
+
+bool hand_is_new(const struct hand *h)
+{
+	return !h->again;
 }
 
 void hand_forget(struct hand *h)

@@ -13,6 +13,7 @@
 #ifndef ZCRXD_HAND_H
 #define ZCRXD_HAND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
@@ -67,6 +68,9 @@ struct hand_order {
  * `done` is called. Returns 0, -EDQUOT if the payer has HANDS_EACH_MAX, or a negative errno.
  */
 int hand_start(struct hand **ret, struct hands *all, const struct hand_order *order);
+
+/* Was a process started for the job that it has? */
+bool hand_is_new(const struct hand *h);
 
 /* The owner does not want the answer any more: kills the hand and does not call the owner. */
 void hand_forget(struct hand *h);

@@ -5,8 +5,13 @@
 #include <string.h>
 #include <sys/pidfd.h>
 
+#include "base/clock.h"
 #include "daemon/common/log.h"
 #include "daemon/grant/classes.h"
+#include "daemon/grant/rates.h"
+
+/* A user that asks for too much is not looked at for each message that it may send. */
+#define REST_US 20000u
 
 const struct policy_class *pump_class(const struct pump *p, struct classes **ret)
 {
@@ -15,13 +20,37 @@ const struct policy_class *pump_class(const struct pump *p, struct classes **ret
 	return class && strcmp(class->name, p->who.class) == 0 ? class : &policy_nobody;
 }
 
+/*
+ * One that is held, for an upgrade, is read until it has said what the next broker needs: what it
+ * has, if it was taken over a moment ago, and that it can be taken over, if it was just started.
+ */
+void pump_read(struct pump *p)
+{
+	bool reads = !p->dead && !p->broken && !p->resting && p->n_jobs < JOBS_MAX &&
+		     (!p->held || p->taken || !p->classed);
+	if (p->io)
+		sd_event_source_set_enabled(p->io, reads ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+bool pump_may_go_on(struct pump *p)
+{
+	uint64_t wait_us = rates_link_wait(p->who.user, clock_ns()) / 1000;
+	if (wait_us == 0)
+		return true;
+	p->resting = true;
+	sd_event_source_set_time_relative(p->rest, wait_us > REST_US ? wait_us : REST_US);
+	sd_event_source_set_enabled(p->rest, SD_EVENT_ONESHOT);
+	pump_read(p);
+	return false;
+}
+
 void pump_break(struct pump *p, const char *what)
 {
 	if (p->broken)
 		return;
 	p->broken = true;
 	log_warn("the pump of client %u (pid %d) %s: it is ended", p->id, (int)p->who.pid, what);
-	sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
+	pump_read(p);
 	pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
 }
 
@@ -61,7 +90,7 @@ void pump_work(struct pump *p, struct job *j)
 {
 	TAILQ_INSERT_TAIL(&p->jobs, j, link);
 	if (++p->n_jobs >= JOBS_MAX)
-		sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
+		pump_read(p);
 	pump_work_on(p);
 }
 

@@ -58,7 +58,7 @@ struct pump {
 		sd_event_source *again; /* when the next hand is to try; or NULL: none has failed */
 		uint64_t until_ns, pause_ns;
 	} relinking;
-	sd_event_source *io, *exit, *news;
+	sd_event_source *io, *exit, *news, *rest;
 	struct client_identity who;
 	struct policy_identity is; /* the client when it connected */
 	uint32_t policy;           /* number of the policy whose CLASS it has read last */
@@ -71,6 +71,7 @@ struct pump {
 	bool again;      /* it was taken over from the broker before */
 	bool taken;      /* ... and has not said yet what it has (HAVE) */
 	bool awaited;    /* the log says that the broker waits for it (awaited.h) */
+	bool resting;    /* its user's pumps have sent too much: `rest` says until when */
 
 	struct record_file *record; /* for the next broker; NULL: it could not be written */
 	uint64_t charged[ACCOUNT_KINDS];
@@ -116,6 +117,15 @@ void pump_work_on(struct pump *p);
 
 /* Drops the jobs that are over. Returns whether there was any. */
 bool pump_work_over(struct pump *p);
+
+/* Reads the link from now on, or does not: as all of the above says. */
+void pump_read(struct pump *p);
+
+/*
+ * May the next message be read? If not, it is after a while: what pumps of one user have the broker
+ * do has a rate (rates_link_wait()).
+ */
+bool pump_may_go_on(struct pump *p);
 
 /* The pump did what no pump does, `what` says what: kills it. */
 void pump_break(struct pump *p, const char *what);

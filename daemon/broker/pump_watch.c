@@ -8,13 +8,16 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "daemon/broker/errand.h"
 #include "daemon/broker/pump_end.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_lease_news.h"
 #include "daemon/broker/serve_slow.h"
 #include "daemon/common/log.h"
+#include "daemon/grant/rates.h"
 
+#define ACCURACY_US     1000
 #define MESSAGES_A_TURN 64 /* of one pump; then others have their turn */
 
 /* Of another release, perhaps. */
@@ -30,7 +33,10 @@ static void not_known(struct pump *p, const struct msg_hdr *m)
 
 static void message(struct pump *p, const union link_any *m, uint32_t len)
 {
+	static_assert(LINK_COST_MAX <= RATES_LINK_MOST,
+		      "each message is counted for what it costs");
 	int r = link_check(m, len, 0, true);
+	rates_link(p->who.user, link_cost(m), clock_ns());
 	if (r == -EBADMSG)
 		pump_break(p, "sent what no pump sends");
 	else if (r < 0)
@@ -64,6 +70,8 @@ static int ready(sd_event_source *source, int fd, uint32_t events, void *data)
 	(void)events;
 	for (int i = 0; i < MESSAGES_A_TURN && !p->broken && p->n_jobs < JOBS_MAX; i++) {
 		union link_any m;
+		if (!p->dead && !pump_may_go_on(p))
+			return 0;
 		int n = receive(fd, &m);
 		if (n == -EAGAIN || n == -EINTR)
 			return 0;
@@ -84,7 +92,7 @@ static void ended(struct pump *p)
 	if (!p->broken)
 		ready(p->io, p->sock, 0, p); /* what it said last */
 	errands_forget(p);
-	sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
+	pump_read(p);
 	sd_event_source_set_enabled(p->news, SD_EVENT_OFF);
 	pump_wind_up(p);
 }
@@ -133,10 +141,24 @@ static int news(sd_event_source *source, int fd, uint32_t events, void *data)
 	return 0;
 }
 
+static int rested(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct pump *p = data;
+	(void)source;
+	(void)usec;
+	p->resting = false;
+	pump_read(p);
+	return 0;
+}
+
 int pump_watch(struct pump *p, bool is_child)
 {
 	sd_event *event = p->all->event;
 	int r = sd_event_add_io(event, &p->io, p->sock, EPOLLIN, ready, p);
+	if (r >= 0)
+		r = sd_event_add_time(event, &p->rest, CLOCK_MONOTONIC, 0, ACCURACY_US, rested, p);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(p->rest, SD_EVENT_OFF);
 	if (r >= 0)
 		r = sd_event_add_io(event, &p->news, p->poke, EPOLLIN, news, p);
 	if (r >= 0 && is_child)

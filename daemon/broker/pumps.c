@@ -26,8 +26,7 @@ static void work_over(struct pump *p)
 		return;
 	if (p->dead)
 		return pump_wind_up(p);
-	if (!p->broken && !p->all->held && p->n_jobs < JOBS_MAX)
-		sd_event_source_set_enabled(p->io, SD_EVENT_ON);
+	pump_read(p);
 	pump_work_on(p);
 }
 
@@ -83,14 +82,8 @@ void pumps_hold(struct pumps *all, bool held)
 	struct pump *p;
 	all->held = held;
 	TAILQ_FOREACH (p, &all->list, link) {
-		/*
-		 * One that was taken over a moment ago has yet to say what it has, and one that was
-		 * just started that another broker can take it over.
-		 */
-		bool reads = !p->broken && !p->dead && p->n_jobs < JOBS_MAX &&
-			     (!held || p->taken || !p->classed);
-		sd_event_source_set_enabled(p->io, reads ? SD_EVENT_ON : SD_EVENT_OFF);
 		p->held = held;
+		pump_read(p);
 		pump_work_on(p);
 	}
 }

@@ -103,6 +103,7 @@ void on_have(struct pump *p, const struct link_have *m)
 	uint32_t landed = m->in_flight < p->in_flight ? p->in_flight - m->in_flight : 0;
 	in_flight_set(p, p->in_flight - landed);
 	flight_reader_release(p->reader, landed);
+	pump_read(p);
 }
 
 /* Allows as many of the requests as are within the user's rate. */
@@ -197,8 +198,7 @@ void on_classed(struct pump *p, const struct link_count *m)
 {
 	p->policy = m->n;
 	p->classed = true;
-	if (p->held) /* pumps_hold() left it on for this message */
-		sd_event_source_set_enabled(p->io, SD_EVENT_OFF);
+	pump_read(p);
 }
 
 void on_over(struct pump *p, const struct link_nothing *m)

@@ -20,6 +20,25 @@ static struct pace pace(uint64_t period_ns, uint64_t most, uint64_t least, bool 
 }
 
 /*
+ * What a user's pumps may have the broker do for each request that the user may make. To open a
+ * queue or add an area and to end it again costs 20 to 70, two requests. The least is for who may
+ * make few requests: after a restart of the broker each of its pumps says what it has.
+ */
+#define LINK_A_REQUEST      32u
+#define LINK_REQUESTS_LEAST 128u
+#define LINK_BURST_LEAST    4096u
+
+static struct pace pace_of_link(const struct limits *l)
+{
+	uint64_t n = l->requests_per_second, most;
+	if (n < LINK_REQUESTS_LEAST)
+		n = LINK_REQUESTS_LEAST;
+	if (__builtin_mul_overflow(n, LINK_A_REQUEST, &most))
+		most = UINT64_MAX;
+	return pace(NS_A_SECOND, most, LINK_BURST_LEAST, true);
+}
+
+/*
  * 16 leases are all the queues that a user has by default, 32 connections all of its sessions. Of
  * leases it is never more at once, since each may hold up everybody's packets for a moment.
  */
@@ -29,6 +48,8 @@ static struct pace pace_of(const struct limits *l, enum rate_kind kind)
 		return pace(NS_A_SECOND, l->requests_per_second, 16, true);
 	if (kind == RATE_CONNECTIONS)
 		return pace(NS_A_SECOND, l->connections_per_second, 32, true);
+	if (kind == RATE_LINK)
+		return pace_of_link(l);
 	return pace(60 * NS_A_SECOND, l->leases_per_minute, 16, false);
 }
 
@@ -60,10 +81,11 @@ static uint64_t wait(const struct rates *r, enum rate_kind kind, const struct pa
 	return ahead_ns > may_ns ? ahead_ns - may_ns : 0;
 }
 
-static void count(struct rates *r, enum rate_kind kind, const struct pace *p, uint64_t now_ns)
+static void count(struct rates *r, enum rate_kind kind, const struct pace *p, uint64_t n,
+		  uint64_t now_ns)
 {
 	uint64_t *whole_ns = &r->whole_ns[kind];
-	*whole_ns = (*whole_ns > now_ns ? *whole_ns : now_ns) + takes(p, 1);
+	*whole_ns = (*whole_ns > now_ns ? *whole_ns : now_ns) + takes(p, n);
 }
 
 /*
@@ -81,8 +103,8 @@ static uint64_t take(struct user *u, enum rate_kind kind, uint64_t now_ns, uint6
 	uint64_t of_pool = wait(&pool->rates, kind, &all, now_ns + wait_max_ns);
 	uint64_t ns = of_user > of_pool ? of_user : of_pool;
 	if (ns <= wait_max_ns) {
-		count(&u->rates, kind, &one, now_ns);
-		count(&pool->rates, kind, &all, now_ns);
+		count(&u->rates, kind, &one, 1, now_ns);
+		count(&pool->rates, kind, &all, 1, now_ns);
 	}
 	return ns;
 }
@@ -111,6 +133,40 @@ bool rates_connection(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTE
 		limits_say_connections(why, u->pool->name, &u->pool->limits);
 	users_unlock();
 	return within;
+}
+
+/*
+ * One message may be dearer than all that the user has left, and is counted when it has come. So
+ * each user of a pool may be ahead by that much more.
+ */
+static struct pace pace_of_pool_link(const struct limits *l)
+{
+	struct pace p = pace_of_link(l);
+	p.burst = p.burst < UINT64_MAX - RATES_LINK_MOST ? p.burst + RATES_LINK_MOST : UINT64_MAX;
+	return times(p, l->most_users);
+}
+
+uint64_t rates_link_wait(const struct user *u, uint64_t now_ns)
+{
+	users_lock();
+	const struct limits *l = &u->pool->limits;
+	const struct pace one = pace_of_link(l), all = pace_of_pool_link(l);
+	uint64_t of_user = wait(&u->rates, RATE_LINK, &one, now_ns);
+	uint64_t of_pool = l->most_users ? wait(&u->pool->rates, RATE_LINK, &all, now_ns) : 0;
+	users_unlock();
+	return of_user > of_pool ? of_user : of_pool;
+}
+
+void rates_link(struct user *u, uint64_t cost, uint64_t now_ns)
+{
+	users_lock();
+	const struct limits *l = &u->pool->limits;
+	const struct pace one = pace_of_link(l), all = pace_of_pool_link(l);
+	uint64_t n = cost < RATES_LINK_MOST ? cost : RATES_LINK_MOST;
+	count(&u->rates, RATE_LINK, &one, n, now_ns);
+	if (l->most_users)
+		count(&u->pool->rates, RATE_LINK, &all, n, now_ns);
+	users_unlock();
 }
 
 bool rates_lease(struct user *u, uint64_t now_ns, uint64_t *ret_wait_ns,

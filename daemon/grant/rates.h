@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How often a user may do what costs each time: make requests, connect, lease hardware queues. Each
+ * How often a user may do what costs each time: make requests, connect, lease hardware queues, have
+ * its pumps ask the broker. Each
  * is allowed at a steady pace, and some of them at once after a pause (the burst), so that what a
  * user does at its worst is spread and others notice little of it. All users of a pool together
  * have the rate and the burst of as many users as the pool may have.
@@ -41,5 +42,15 @@ bool rates_connection(struct user *u, uint64_t now_ns, char why[LIMITS_SAID_BYTE
 #define LEASE_WAIT_MAX_NS 2000000000ull
 bool rates_lease(struct user *u, uint64_t now_ns, uint64_t *ret_wait_ns,
 		 char why[LIMITS_SAID_BYTES]);
+
+/*
+ * What the messages of a user's pumps cost, whatever they ask for: daemon/link/link.h says how much
+ * each costs. rates_link() counts one that has come. While rates_link_wait(), in ns, is not 0 no
+ * message of the user's is to be read. A pump that does what its client may ask for does not come
+ * near that: the rate follows from that of requests.
+ */
+#define RATES_LINK_MOST 16384u /* nothing is counted for more */
+uint64_t rates_link_wait(const struct user *u, uint64_t now_ns);
+void rates_link(struct user *u, uint64_t cost, uint64_t now_ns);
 
 #endif

@@ -17,6 +17,7 @@ enum rate_kind {
 	RATE_REQUESTS,
 	RATE_CONNECTIONS,
 	RATE_LEASES,
+	RATE_LINK, /* what its pumps' messages cost */
 	RATE_KINDS
 };
 

@@ -17,12 +17,20 @@ struct rule {
 	uint8_t fds_least, fds_most, fds_back;
 	uint8_t who;
 	bool slow;
+	uint16_t cost;
 };
 
 static const struct rule rules[] = {
-#define X(name, handler, number, request, reply, least, most, back, who, pace)                \
-	{sizeof(struct request), sizeof(struct reply), number, least, most, back, LINK_##who, \
-	 (pace) == SLOW},
+#define X(name, handler, number, request, reply, least, most, back, who, pace, cost) \
+	{sizeof(struct request),                                                     \
+	 sizeof(struct reply),                                                       \
+	 number,                                                                     \
+	 least,                                                                      \
+	 most,                                                                       \
+	 back,                                                                       \
+	 LINK_##who,                                                                 \
+	 (pace) == SLOW,                                                             \
+	 cost},
 	LINK_TABLE(X)
 #undef X
 };
@@ -64,6 +72,30 @@ int link_check_reply(const union link_any *m, uint32_t len, uint32_t nfds, uint1
 	    nfds != (m->hdr.error ? 0 : rule->fds_back))
 		return -EBADMSG;
 	return 0;
+}
+
+#define ZEROED_BYTES (64u << 10) /* are made and given back in 10 us */
+#define PINNED_BYTES (1u << 20)  /* are pinned and let go of in 10 us */
+
+static uint64_t memory_cost(const union link_any *m)
+{
+	switch (m->hdr.type) {
+	case LINK_MEMORY:
+		return m->as_MEMORY.bytes / ZEROED_BYTES;
+	case LINK_UDMABUF:
+		return m->as_UDMABUF.bytes / PINNED_BYTES;
+	case LINK_ZCRX:
+		return m->as_ZCRX.area_bytes / PINNED_BYTES;
+	default:
+		return 0;
+	}
+}
+
+uint32_t link_cost(const union link_any *m)
+{
+	const struct rule *rule = rule_find(m->hdr.type);
+	uint64_t cost = (rule && rule->cost ? rule->cost : 1) + memory_cost(m);
+	return cost < LINK_COST_MAX ? (uint32_t)cost : LINK_COST_MAX;
 }
 
 bool link_is_asked(uint16_t type)

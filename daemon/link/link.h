@@ -291,39 +291,42 @@ struct link_have {
  * - how many descriptors come with the reply at most;
  * - who sends it, and whether it is answered;
  * - SLOW: to carry it out the broker may need long, and does so on another thread. What is about
- * one lease is done in order.
+ * one lease is done in order;
+ * - what a pump's message costs the broker, its hand and the kernel at most, in parts of 10 us of a
+ *   processor's time; see link_cost(). To give back is cheap: it was paid for with what is given
+ *   back.
  */
-#define LINK_TABLE(X)                                                                       \
-	X(START, start, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)          \
-	X(CLASS, class, 2, link_class, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)          \
-	X(STOP, stop, 3, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)          \
-	X(NEWS, news, 5, link_news, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK)             \
-	X(GIVE, give, 6, link_give, link_nothing, 1, 1, 0, BROKER_TELLS, QUICK)             \
-	X(CHARGE, charge, 16, link_amount, link_text, 0, 0, 0, PUMP_ASKS, QUICK)            \
-	X(RELEASE, release, 17, link_amount, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)      \
-	X(REQUESTS, requests, 18, link_count, link_count, 0, 0, 0, PUMP_ASKS, QUICK)        \
-	X(FILE, file, 19, link_bytes, link_text, 1, 1, 0, PUMP_ASKS, QUICK)                 \
-	X(FLIGHT, flight, 20, link_count, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK)          \
-	X(LANDED, landed, 21, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)         \
-	X(LOG, log, 22, link_log, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)                 \
-	X(CLASSED, classed, 23, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)       \
-	X(OVER, over, 24, link_nothing, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)           \
-	X(HOST_LISTEN, host_listen, 25, link_host, link_nothing, 0, 0, 1, PUMP_ASKS, QUICK) \
-	X(HOST_OPEN, host_open, 40, link_host, link_host_reply, 0, 0, 0, PUMP_ASKS, QUICK)  \
-	X(HOST_CONNECT, host_connect, 41, link_id, link_nothing, 0, 0, 1, PUMP_ASKS, QUICK) \
-	X(HOST_END, host_end, 42, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)        \
-	X(UDMABUF, udmabuf, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, QUICK)             \
-	X(KEEP, keep, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)                \
-	X(HAVE, have, 28, link_have, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK)              \
-	X(HAVE_FILE, have_file, 29, link_files, link_nothing, 1, 64, 0, PUMP_ASKS, QUICK)   \
-	X(MEMORY, memory, 30, link_memory, link_text, 0, 0, 2, PUMP_ASKS, SLOW)             \
-	X(LEASE, lease, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW)         \
-	X(LEASE_END, lease_end, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)        \
-	X(STEER, steer, 34, link_steer, link_steer_reply, 0, 1, 0, PUMP_ASKS, QUICK)        \
-	X(UNSTEER, unsteer, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW)          \
-	X(ZCRX, zcrx, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, QUICK)            \
-	X(HOLDER, holder, 38, link_holder, link_text, 0, 0, 0, PUMP_ASKS, SLOW)             \
-	X(DEVMEM, devmem, 37, link_devmem, link_devmem_reply, 1, 1, 1, PUMP_ASKS, QUICK)
+#define LINK_TABLE(X)                                                                          \
+	X(START, start, 1, link_start, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK, 0)          \
+	X(CLASS, class, 2, link_class, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK, 0)          \
+	X(STOP, stop, 3, link_nothing, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK, 0)          \
+	X(NEWS, news, 5, link_news, link_nothing, 0, 0, 0, BROKER_TELLS, QUICK, 0)             \
+	X(GIVE, give, 6, link_give, link_nothing, 1, 1, 0, BROKER_TELLS, QUICK, 0)             \
+	X(CHARGE, charge, 16, link_amount, link_text, 0, 0, 0, PUMP_ASKS, QUICK, 1)            \
+	X(RELEASE, release, 17, link_amount, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK, 1)      \
+	X(REQUESTS, requests, 18, link_count, link_count, 0, 0, 0, PUMP_ASKS, QUICK, 1)        \
+	X(FILE, file, 19, link_bytes, link_text, 1, 1, 0, PUMP_ASKS, QUICK, 16)                \
+	X(FLIGHT, flight, 20, link_count, link_nothing, 0, 0, 0, PUMP_ASKS, QUICK, 1)          \
+	X(LANDED, landed, 21, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK, 1)         \
+	X(LOG, log, 22, link_log, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK, 1)                 \
+	X(CLASSED, classed, 23, link_count, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK, 1)       \
+	X(OVER, over, 24, link_nothing, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK, 1)           \
+	X(HOST_LISTEN, host_listen, 25, link_host, link_nothing, 0, 0, 1, PUMP_ASKS, QUICK, 4) \
+	X(HOST_OPEN, host_open, 40, link_host, link_host_reply, 0, 0, 0, PUMP_ASKS, QUICK, 4)  \
+	X(HOST_CONNECT, host_connect, 41, link_id, link_nothing, 0, 0, 1, PUMP_ASKS, QUICK, 4) \
+	X(HOST_END, host_end, 42, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK, 1)        \
+	X(UDMABUF, udmabuf, 26, link_bytes, link_id, 1, 1, 1, PUMP_ASKS, QUICK, 16)            \
+	X(KEEP, keep, 27, link_id, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK, 1)                \
+	X(HAVE, have, 28, link_have, link_nothing, 0, 0, 0, PUMP_TELLS, QUICK, 1)              \
+	X(HAVE_FILE, have_file, 29, link_files, link_nothing, 1, 64, 0, PUMP_ASKS, QUICK, 16)  \
+	X(MEMORY, memory, 30, link_memory, link_text, 0, 0, 2, PUMP_ASKS, SLOW, 16)            \
+	X(LEASE, lease, 32, link_lease, link_lease_reply, 0, 0, 0, PUMP_ASKS, SLOW, 64)        \
+	X(LEASE_END, lease_end, 33, link_id, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW, 4)        \
+	X(STEER, steer, 34, link_steer, link_steer_reply, 0, 1, 0, PUMP_ASKS, QUICK, 24)       \
+	X(UNSTEER, unsteer, 35, link_rule, link_nothing, 0, 0, 0, PUMP_ASKS, SLOW, 4)          \
+	X(ZCRX, zcrx, 36, link_zcrx, link_zcrx_reply, 2, 2, 0, PUMP_ASKS, QUICK, 16)           \
+	X(HOLDER, holder, 38, link_holder, link_text, 0, 0, 0, PUMP_ASKS, SLOW, 256)           \
+	X(DEVMEM, devmem, 37, link_devmem, link_devmem_reply, 1, 1, 1, PUMP_ASKS, QUICK, 16)
 
 enum link_type {
 #define X(name, handler, number, ...) LINK_##name = number,
@@ -349,9 +352,10 @@ union link_any {
 #undef X
 };
 
-#define X(name, handler, number, request, reply, least, most, back, who, pace)                  \
+#define X(name, handler, number, request, reply, least, most, back, who, pace, cost)            \
 	static_assert(sizeof(struct request) % 8 == 0 && sizeof(struct reply) % 8 == 0, #name); \
-	static_assert(least <= most && most <= LINK_FILES_MAX && back <= MSG_FDS_MAX, #name);
+	static_assert(least <= most && most <= LINK_FILES_MAX && back <= MSG_FDS_MAX, #name);   \
+	static_assert(((cost) > 0) == (LINK_##who != LINK_BROKER_TELLS), #name);
 LINK_TABLE(X)
 #undef X
 static_assert(LINK_FILES_MAX == 64, "as the table says");
@@ -367,6 +371,15 @@ int link_check(const union link_any *m, uint32_t len, uint32_t nfds, bool from_p
 
 /* The same for the reply to a request of this type. */
 int link_check_reply(const union link_any *m, uint32_t len, uint32_t nfds, uint16_t type);
+
+/*
+ * What a message of a pump's costs: the table's cost, and that of the memory that is made (zeros)
+ * or pinned for it. LINK_COST_HAND is the cost of a process for it, if one is started. Pure; *m was
+ * checked, or is of a type that nobody knows.
+ */
+#define LINK_COST_HAND 48u
+#define LINK_COST_MAX  16384u
+uint32_t link_cost(const union link_any *m);
 
 bool link_is_asked(uint16_t type);
 bool link_is_slow(uint16_t type);

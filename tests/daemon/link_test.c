@@ -15,7 +15,7 @@ static const struct {
 	uint32_t bytes, reply_bytes, least, most, back;
 	enum link_who who;
 } all[] = {
-#define X(name, handler, number, request, reply, least, most, back, who, pace) \
+#define X(name, handler, number, request, reply, least, most, back, who, ...) \
 	{number, sizeof(struct request), sizeof(struct reply), least, most, back, LINK_##who},
 	LINK_TABLE(X)
 #undef X
@@ -123,6 +123,25 @@ static void a_reply_is_of_its_request_and_has_descriptors_if_all_went_well(void 
 	}
 }
 
+static void what_costs_memory_costs_as_much_as_there_is(void **state)
+{
+	(void)state;
+	union link_any m = {.as_MEMORY = {.hdr.type = LINK_MEMORY, .bytes = 65536}};
+	uint32_t little = link_cost(&m);
+	m.as_MEMORY.bytes = 256u << 20;
+	assert_int_equal(link_cost(&m), little + 4095);
+	m.as_MEMORY.bytes = UINT64_MAX;
+	assert_int_equal(link_cost(&m), LINK_COST_MAX);
+	EACH(i)
+	{
+		memset(&m, 0xff, sizeof(m));
+		m.hdr.type = all[i].type;
+		assert_in_range(link_cost(&m), 1, LINK_COST_MAX);
+	}
+	m.hdr.type = 999;
+	assert_int_equal(link_cost(&m), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +150,7 @@ int main(void)
 		cmocka_unit_test(sizes_and_descriptors_have_to_fit),
 		cmocka_unit_test(what_is_in_no_table_is_not_known),
 		cmocka_unit_test(a_reply_is_of_its_request_and_has_descriptors_if_all_went_well),
+		cmocka_unit_test(what_costs_memory_costs_as_much_as_there_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -281,6 +281,52 @@ static void a_class_asks_for_no_more_than_the_users_it_may_have(void **state)
 	assert_int_equal(granted, 6);
 }
 
+/* By messages of pumps' that cost one each. */
+static uint64_t messages(struct user *u)
+{
+	uint64_t n = 0;
+	for (; rates_link_wait(u, now_ns) == 0; n++)
+		rates_link(u, 1, now_ns);
+	return n;
+}
+
+static void what_pumps_ask_for_follows_from_requests(void **state)
+{
+	(void)state;
+	struct user *u = get(ALICE);
+	assert_int_equal(messages(u), 80000); /* a quarter of 32 for each request */
+	now_ns += NS_A_SECOND / 10;
+	assert_in_range(messages(u), 31999, 32001);
+	assert_true(rates_request(u, now_ns)); /* which are counted apart */
+	limits.requests_per_second = 1;
+	user_put(u);
+	account_done();
+	u = get(ALICE);
+	assert_int_equal(messages(u), 4096);
+	now_ns += NS_A_SECOND;
+	assert_in_range(messages(u), 4095, 4097);
+	user_put(u);
+}
+
+/* What is dearer than all that is left is waited for afterwards, by nobody else. */
+static void a_dear_message_is_its_users_to_wait_for(void **state)
+{
+	(void)state;
+	limits.requests_per_second = 1;
+	struct user *u = get(ALICE), *bob = get(BOB);
+	messages(u);
+	now_ns += NS_A_SECOND / 1000;
+	assert_int_equal(rates_link_wait(u, now_ns), 0);
+	rates_link(u, UINT64_MAX, now_ns);
+	uint64_t wait_ns = rates_link_wait(u, now_ns);
+	assert_in_range(wait_ns, 3900 * NS_A_MS, 4000 * NS_A_MS); /* 16384 of 4096 a second */
+	assert_int_equal(messages(bob), 4096);
+	now_ns += wait_ns;
+	assert_int_equal(messages(u), 1);
+	user_put(u);
+	user_put(bob);
+}
+
 static void without_a_limit_there_is_none(void **state)
 {
 	(void)state;
@@ -293,6 +339,8 @@ static void without_a_limit_there_is_none(void **state)
 		assert_true(rates_connection(u, now_ns, why));
 		assert_true(rates_lease(u, now_ns, &wait_ns, why));
 		assert_int_equal(wait_ns, 0);
+		rates_link(u, RATES_LINK_MOST, now_ns);
+		assert_int_equal(rates_link_wait(u, now_ns), 0);
 	}
 	user_put(u);
 }
@@ -313,6 +361,8 @@ int main(void)
 		CASE(leases_are_waited_for_a_little_and_then_refused),
 		CASE(leases_have_a_rate_that_outlives_users),
 		CASE(a_class_asks_for_no_more_than_the_users_it_may_have),
+		CASE(what_pumps_ask_for_follows_from_requests),
+		CASE(a_dear_message_is_its_users_to_wait_for),
 		CASE(without_a_limit_there_is_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

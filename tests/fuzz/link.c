@@ -105,6 +105,12 @@ struct hands *hands_free(struct hands *all)
 	abort();
 }
 
+bool hand_is_new(const struct hand *h)
+{
+	(void)h;
+	return true;
+}
+
 void hand_forget(struct hand *h)
 {
 	MUST(h->calls != NULL);
