@@ -22,17 +22,11 @@ struct held_kept {
 	struct kept *kept;
 };
 
-/*
- * The charge of one area becomes the dma-buf's. If the pump has released the charges of all of its
- * areas, one is charged again: else its client could keep memory that nobody counts.
- */
+/* The charge of one area becomes the dma-buf's: the pump has one for each, see below. */
 static void keep(struct pump *p, struct held_kept *k)
 {
 	LIST_REMOVE(k, link);
-	if (p->charged[ACCOUNT_AREAS] > 0)
-		serve_charged_set(p, ACCOUNT_AREAS, p->charged[ACCOUNT_AREAS] - 1);
-	else
-		account_take(p->who.user, ACCOUNT_AREAS, 1);
+	serve_charged_set(p, ACCOUNT_AREAS, p->charged[ACCOUNT_AREAS] - 1);
 	files_keep(k->kept);
 	free(k);
 }
@@ -135,6 +129,19 @@ int on_udmabuf(struct pump *p, const struct link_bytes *m, struct served *s)
 						     .udmabuf = {.bytes = m->bytes}},
 					     .bytes = {m->bytes},
 					     .memfd = -1});
+}
+
+/*
+ * A pump that cannot use a dma-buf releases the charge of its area at once. If it was taken over
+ * its client may have the dma-buf all the same. So the last one that was made is kept.
+ */
+bool serve_dmabuf_release(struct pump *p, uint64_t *n)
+{
+	while (*n > 0 && p->charged[ACCOUNT_AREAS] - *n < count(p) && !LIST_EMPTY(&p->kept)) {
+		keep(p, LIST_FIRST(&p->kept));
+		--*n;
+	}
+	return p->charged[ACCOUNT_AREAS] - *n >= count(p);
 }
 
 void serve_dmabuf_end_all(struct pump *p)

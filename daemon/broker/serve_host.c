@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "daemon/broker/serve.h"
 #include "daemon/grant/classes.h"
+#include "daemon/grant/files.h"
 #include "daemon/grant/hosted.h"
 #include "proto/addr.h"
 
@@ -60,7 +61,11 @@ static int judge(const struct pump *p, const struct link_host *m, bool listening
 	return reason ? -EACCES : 0;
 }
 
-/* There is one socket for each flow that is charged, and a listening one for each listener. */
+/*
+ * There is one socket for each flow that is charged, and a listening one for each listener. What a
+ * pump says that it has given back it may have still, or its client: so sockets are counted for the
+ * user as well, until nobody has them (files_host()).
+ */
 static int count(struct pump *p, bool listening)
 {
 	if (p->hosted[ACCOUNT_FLOWS] >= p->charged[ACCOUNT_FLOWS] ||
@@ -87,15 +92,19 @@ int on_host_listen(struct pump *p, const struct link_host *m, struct served *s)
 	int r = judge(p, m, true);
 	if (r == 0)
 		r = count(p, true);
-	int sock = r < 0 ? r : hosted_listen(&wish);
-	s->fds[0] = sock;
-	s->nfds = sock >= 0;
-	return sock < 0 ? sock : 0;
+	_cleanup_(fd_closep) int sock = r < 0 ? r : hosted_listen(&wish);
+	r = sock < 0 ? sock : files_host(p->who.user, sock, true);
+	if (r < 0)
+		return r;
+	s->fds[0] = fd_steal(&sock);
+	s->nfds = 1;
+	return 0;
 }
 
 int on_host_open(struct pump *p, const struct link_host *m, struct served *s)
 {
 	const struct msg_flow_host wish = wish_of(m);
+	uint32_t events;
 	bool makes_sense = m->id != 0 && addr_reaches(&m->local, &m->remote);
 	int r = !makes_sense || host_find(p, m->id) ? -EINVAL : judge(p, m, false);
 	if (r == 0)
@@ -105,7 +114,10 @@ int on_host_open(struct pump *p, const struct link_host *m, struct served *s)
 		return r < 0 ? r : -ENOMEM;
 	*h = (struct held_host){.pump = p, .id = m->id};
 	r = hosted_open(&h->hosted, &wish, m->towards);
+	if (r == 0)
+		r = files_host(p->who.user, hosted_waits_for(h->hosted, &events), false);
 	if (r < 0) {
+		hosted_free(h->hosted);
 		free(h);
 		return r;
 	}

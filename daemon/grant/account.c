@@ -87,6 +87,27 @@ void account_hardware_take(struct user *u, uint32_t n)
 	users_unlock();
 }
 
+int account_hosted(struct user *u, bool listening)
+{
+	users_lock();
+	const uint64_t *most = u->pool->limits.most;
+	bool may = u->hosted < most[ACCOUNT_FLOWS] &&
+		   (!listening || u->hosted_listening < most[ACCOUNT_LISTENERS]);
+	u->hosted += may;
+	u->hosted_listening += may && listening;
+	users_unlock();
+	return may ? 0 : -EDQUOT;
+}
+
+void account_hosted_release(struct user *u, bool listening)
+{
+	users_lock();
+	assert(u->hosted > 0 && (!listening || u->hosted_listening > 0));
+	u->hosted--;
+	u->hosted_listening -= listening;
+	users_unlock();
+}
+
 uint64_t account_used(const char *pool, uint64_t ret_used[ACCOUNT_KINDS])
 {
 	const struct user *u;

@@ -10,7 +10,12 @@
 struct charge {
 	LIST_ENTRY(charge) link;
 	struct user *user;
-	uint64_t bytes;
+	enum {
+		OF_MEMORY,
+		OF_SOCKET,
+		OF_LISTENER
+	} of;
+	uint64_t bytes; /* OF_MEMORY */
 	int watch;
 	bool seen; /* charges_see() was called */
 };
@@ -26,8 +31,12 @@ static struct charges *bucket_of(int watch)
 
 static void charge_free(struct charge *c)
 {
-	account_release(c->user, ACCOUNT_BYTES, c->bytes);
-	account_release(c->user, ACCOUNT_FILES, 1);
+	if (c->of == OF_MEMORY) {
+		account_release(c->user, ACCOUNT_BYTES, c->bytes);
+		account_release(c->user, ACCOUNT_FILES, 1);
+	} else {
+		account_hosted_release(c->user, c->of == OF_LISTENER);
+	}
 	user_put(c->user);
 	LIST_REMOVE(c, link);
 	free(c);
@@ -78,6 +87,21 @@ int charges_add(struct user *u, int watch, uint64_t bytes, char *why)
 {
 	struct charge *c = charge_find(watch, u);
 	return c ? charge_grow(c, bytes, why) : charge_new(u, watch, bytes, why);
+}
+
+int charges_add_socket(struct user *u, int watch, bool listening)
+{
+	struct charge *c = malloc(sizeof(*c));
+	int r = c ? account_hosted(u, listening) : -ENOMEM;
+	if (r < 0) {
+		free(c);
+		return r;
+	}
+	*c = (struct charge){.user = user_ref(u),
+			     .of = listening ? OF_LISTENER : OF_SOCKET,
+			     .watch = watch};
+	LIST_INSERT_HEAD(bucket_of(watch), c, link);
+	return 0;
 }
 
 bool charges_any(int watch)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who is charged how much for which file of memory. A file is known by its inotify watch (files.h).
+ * Who is charged how much for which file of memory, and for which socket of the host. A file is
+ * known by its inotify watch (files.h).
  * A user has one charge for a file, however often he uses it: one of ACCOUNT_FILES, and as many
  * ACCOUNT_BYTES as the largest part of the file that he asked for. Several users can be charged
  * for one file.
@@ -20,6 +21,9 @@
  * negative errno; `why` as with account_charge().
  */
 int charges_add(struct user *u, int watch, uint64_t bytes, char *why);
+
+/* Charges a socket, which is charged once. Returns 0 or a negative errno. */
+int charges_add_socket(struct user *u, int watch, bool listening);
 
 /* Is anybody charged for the file? */
 bool charges_any(int watch);

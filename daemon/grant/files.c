@@ -56,18 +56,18 @@ static void timer_set(time_t seconds)
 }
 
 /* Returns the file's watch, which is the same however often it is asked for. */
-static int watch_get(int fd)
+static int watch_get(int fd, uint32_t events)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	int watch = inotify_add_watch(files.inotify, path, IN_DELETE_SELF);
+	int watch = inotify_add_watch(files.inotify, path, events);
 	return watch < 0 ? -errno : watch;
 }
 
 static int charge_try(struct user *u, int fd, uint64_t bytes, char *why)
 {
 	pthread_mutex_lock(&files.lock);
-	int watch = watch_get(fd), r = watch;
+	int watch = watch_get(fd, IN_DELETE_SELF), r = watch;
 	if (watch >= 0) {
 		r = charges_add(u, watch, bytes, why);
 		if (!charges_any(watch))
@@ -82,6 +82,31 @@ int files_charge(struct user *u, int fd, uint64_t bytes, char why[LIMITS_SAID_BY
 	int r = charge_try(u, fd, bytes, why);
 	if ((r == -EDQUOT || r == -ENOSPC) && files_reap())
 		r = charge_try(u, fd, bytes, why);
+	return r;
+}
+
+/*
+ * A socket has one open file, however many descriptors of it there are: that is closed when the
+ * last of them has gone, also those in flight. The watch goes with this event.
+ */
+static int host_try(struct user *u, int sock, bool listening)
+{
+	pthread_mutex_lock(&files.lock);
+	int watch = watch_get(sock, IN_CLOSE | IN_ONESHOT), r = watch;
+	if (watch >= 0) {
+		r = charges_add_socket(u, watch, listening);
+		if (r < 0)
+			inotify_rm_watch(files.inotify, watch);
+	}
+	pthread_mutex_unlock(&files.lock);
+	return r;
+}
+
+int files_host(struct user *u, int sock, bool listening)
+{
+	int r = host_try(u, sock, listening);
+	if ((r == -EDQUOT || r == -ENOSPC) && files_reap())
+		r = host_try(u, sock, listening);
 	return r;
 }
 
@@ -159,7 +184,7 @@ static bool events_take(void)
 			at += sizeof(*e) + e->len;
 			if (e->mask & IN_Q_OVERFLOW)
 				files.missed = true;
-			else if (e->mask & IN_DELETE_SELF)
+			else if (e->mask & (IN_DELETE_SELF | IN_CLOSE))
 				any |= charges_drop(e->wd);
 		}
 	}

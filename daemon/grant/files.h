@@ -12,6 +12,9 @@
  * goes. So when its area is deleted the dma-buf is *kept*, with its file and the charge of the
  * area, until the kernel counts nobody else who has it.
  *
+ * A socket of zcrxd's network namespace that was opened for a user is charged to it until the last
+ * descriptor is closed, whoever has it. The kernel tells of that in the same way.
+ *
  * Any thread may call these. There is one inotify instance. The control thread takes its events,
  * and so does a thread that would have to refuse a request otherwise.
  */
@@ -38,6 +41,12 @@ void files_done(void);
  * may watch no more files, or another negative errno. `why` as with account_charge(), also below.
  */
 int files_charge(struct user *u, int fd, uint64_t bytes, char why[LIMITS_SAID_BYTES]);
+
+/*
+ * Charges a socket of the host, which nobody but the caller has yet (account_hosted()). Returns 0,
+ * -EDQUOT, -ENOSPC if zcrxd may watch no more files, or another negative errno.
+ */
+int files_host(struct user *u, int sock, bool listening);
 
 /* A file of memory that zcrxd makes. Only the refills' can be opened for writing again. */
 enum file_kind {

@@ -49,7 +49,8 @@ struct user {
 	uid_t uid;
 	uint64_t references;
 	uint64_t used[ACCOUNT_KINDS];
-	uint64_t hardware; /* queues, in leases */
+	uint64_t hardware;                 /* queues, in leases */
+	uint64_t hosted, hosted_listening; /* sockets of the host that somebody has */
 	struct rates rates;
 };
 

@@ -209,10 +209,10 @@ void flow_discard(struct flow *f)
 	__atomic_store_n(&c->table.slots[index].owner, NULL, __ATOMIC_RELEASE);
 	slot_free(&c->table, index);
 	pthread_mutex_unlock(&c->table.lock);
+	flow_drop_socket(f, false); /* first, since one of the host is counted until it is closed */
 	account_release(c->who.user, ACCOUNT_FLOWS, 1);
 	if (f->listener)
 		account_release(c->who.user, ACCOUNT_LISTENERS, 1);
-	flow_drop_socket(f, false);
 	free(f);
 }
 

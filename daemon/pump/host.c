@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "daemon/grant/files.h"
 #include "daemon/grant/hosted.h"
 #include "daemon/pump/control.h"
 #include "daemon/pump/flow.h"
@@ -49,6 +50,11 @@ static const char *sentence(int error)
 		return "The port is in use; choose another or stop who listens there.";
 	case -ECONNREFUSED:
 		return "Nobody listens at that address and port.";
+	case -EDQUOT:
+		return "Of sockets of zcrxd's network namespace as many are open for your user as "
+		       "it may have flows or listeners: close some, also duplicates of them.";
+	case -ENOSPC:
+		return FILES_TOO_MANY;
 	case -ETIMEDOUT:
 		return "The peer did not answer in time.";
 	case -ECONNABORTED:

@@ -166,6 +166,41 @@ static void a_socket_of_the_host_is_charged_first(void **state)
 	close(first);
 }
 
+/* Says that it has no listener any more, and is to have another one. */
+static int listen_host_again(void)
+{
+	release(ACCOUNT_FLOWS, 1);
+	release(ACCOUNT_LISTENERS, 1);
+	charge(ACCOUNT_FLOWS, 1);
+	charge(ACCOUNT_LISTENERS, 1);
+	return listen_host();
+}
+
+/* The limit of a user, whatever its pump says that it has given back. */
+static void a_socket_of_the_host_counts_until_nobody_has_it(void **state)
+{
+	enum {
+		MOST = 64 /* listeners of a user by default */
+	};
+	int socks[MOST];
+	(void)state;
+	charge(ACCOUNT_FLOWS, 1);
+	charge(ACCOUNT_LISTENERS, 1);
+	for (int i = 0; i < MOST; i++) {
+		socks[i] = listen_host_again();
+		assert_true(socks[i] >= 0);
+	}
+	assert_int_equal(listen_host_again(), -EDQUOT);
+	int again = dup(socks[0]);
+	close(socks[0]);
+	assert_int_equal(listen_host_again(), -EDQUOT);
+	close(again);
+	socks[0] = listen_host_again();
+	assert_true(socks[0] >= 0);
+	for (int i = 0; i < MOST; i++)
+		close(socks[i]);
+}
+
 /* The broker before had not read that a listener is gone. */
 static void a_pump_that_was_taken_over_has_what_it_says(void **state)
 {
@@ -460,6 +495,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(what_can_be_no_connection_is_refused),
 		CASE(a_socket_of_the_host_is_charged_first),
+		CASE(a_socket_of_the_host_counts_until_nobody_has_it),
 		CASE(a_pump_that_was_taken_over_has_what_it_says),
 		CASE(a_connection_is_handed_over_once_it_is_made),
 		CASE(a_connection_that_is_given_up_is_answered_no_more),

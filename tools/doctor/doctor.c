@@ -125,6 +125,9 @@ static void settings_gather(struct machine_facts *m, const char *path)
 		const struct limits *l = &k->limits;
 
 		add_for_users(&m->limits.inotify_wanted, l->most_users, limits_files(l));
+		if (k->host != POLICY_HOST_NO)
+			add_for_users(&m->limits.inotify_wanted, l->most_users,
+				      l->most[ACCOUNT_FLOWS]);
 		add_for_users(&m->limits.epoll_wanted, l->most_users, l->most[ACCOUNT_FLOWS]);
 	}
 	config_done(&c);
