@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "daemon/broker/closing.h"
 #include "daemon/broker/pump.h"
 #include "daemon/grant/files.h"
 #include "daemon/grant/rates.h"
@@ -64,6 +65,8 @@ static void line_leave(struct errand *e)
 
 /* ---- one errand ---- */
 
+static void begin_again(struct pump *p, const union link_any *m);
+
 static void errand_free(struct errand *e)
 {
 	struct pump *p = e->pump;
@@ -75,9 +78,24 @@ static void errand_free(struct errand *e)
 	free(e);
 }
 
+/* Once. Its hand has ended: the errand has none until it begins again. */
+static bool begins_again(struct errand *e, const struct hand_reply *r)
+{
+	const union link_any m = {.hdr = e->request};
+	if (e->again || r->fault != HAND_REFUSED || r->error != -EDQUOT)
+		return false;
+	e->again = true;
+	return closing_await(e->pump, &m, r->error, begin_again) == SERVED_LATER;
+}
+
 static void over(struct errand *e, const struct hand_reply *r, int fd)
 {
 	struct served s = {.nfds = 0};
+	if (begins_again(e, r)) {
+		fd_close(fd);
+		e->hand = NULL;
+		return;
+	}
 	int error = e->kind->done ? e->kind->done(e, r, &fd, &s) : r->error;
 	if (error != SERVED_LATER)
 		served_send(e->pump, &s, &e->request, error);
@@ -206,6 +224,33 @@ static bool may_have_hand(const struct errands *all, uint64_t payer)
 	return hands_held(all->hands, payer) < HANDS_EACH_MAX;
 }
 
+/* A negative errno: it is not begun. */
+static int begin(struct errand *e)
+{
+	const struct pump *p = e->pump;
+	return may_have_hand(p->all_errands, payer(&p->who)) ? launch(e) : queue(e);
+}
+
+/* Memory of its user's has been given back since it was refused. */
+static void begin_again(struct pump *p, const union link_any *m)
+{
+	struct errand *e;
+	LIST_FOREACH (e, &p->errands, link)
+		if (e->request.serial == m->hdr.serial && e->again && !e->hand && !e->line)
+			break;
+	if (!e)
+		return;
+	if (e->kind->drop)
+		e->kind->drop(e);
+	e->shown = 0;
+	*e->why = '\0';
+	int r = begin(e);
+	if (r < 0)
+		over(e,
+		     r == -EBUSY ? &crowded : &(struct hand_reply){.fault = HAND_DIED, .error = r},
+		     -1);
+}
+
 int errand_start(struct pump *p, const struct msg_hdr *request, const struct errand *wish)
 {
 	if (p->n_errands >= ERRANDS_EACH_MAX)
@@ -218,7 +263,7 @@ int errand_start(struct pump *p, const struct msg_hdr *request, const struct err
 	e->request = *request;
 	LIST_INSERT_HEAD(&p->errands, e, link);
 	p->n_errands++;
-	int r = may_have_hand(p->all_errands, payer(&p->who)) ? launch(e) : queue(e);
+	int r = begin(e);
 	if (r == -EBUSY)
 		over(e, &crowded, -1);
 	else if (r < 0)

@@ -62,6 +62,7 @@ struct errand {
 	int memfd;                      /* UDMABUF: the dma-buf is made of it; or -1 */
 	uint64_t bytes[LINK_FILES_MAX]; /* to be charged for each file that the hand shows, in
 					   the order in which it shows them */
+	bool again;                     /* it was begun a second time, after dma-bufs were closed */
 	uint32_t shown;                 /* how many files the hand has shown */
 	char why[LIMITS_SAID_BYTES];    /* why one of them could not be charged, or "" */
 	uint32_t lease, rule; /* as the request says: STEER both, ZCRX and DEVMEM the lease */

@@ -18,6 +18,7 @@
 #include "daemon/broker/reload.h"
 #include "daemon/broker/upgrade.h"
 #include "daemon/common/log.h"
+#include "daemon/common/may_wait.h"
 #include "daemon/common/present.h"
 #include "daemon/common/version.h"
 #include "daemon/grant/kernel.h"
@@ -203,9 +204,11 @@ static int serve(sd_event *event, struct config *config, const struct options *o
 	privilege_pass_on();
 	r = begin(&s, event, config, options->verbose);
 	if (r >= 0) {
+		may_wait_set(false);
 		sd_notify(0, "READY=1");
 		log_info("version %s serves clients at %s", zcrxd_version, config->clients);
 		r = sd_event_loop(event);
+		may_wait_set(true);
 	}
 	upgrade_done(&s.upgrade);
 	listeners_close(&s.listeners);

@@ -2,6 +2,7 @@
 /* What pumps are charged: the handlers of CHARGE, RELEASE, HAVE, FLIGHT and LANDED. */
 #include <errno.h>
 
+#include "daemon/broker/closing.h"
 #include "daemon/broker/record_file.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_dmabuf.h"
@@ -57,13 +58,27 @@ static void in_flight_set(struct pump *p, uint32_t n)
 
 /* The record has the charge before the pump is answered: so no pump has more than its record says.
  */
+static int charge(struct pump *p, const struct link_amount *m, struct served *s)
+{
+	int r = files_account(p->who.user, m->kind, m->n, s->reply.re_CHARGE.text);
+	if (r == 0)
+		serve_charged_set(p, m->kind, p->charged[m->kind] + m->n);
+	return r;
+}
+
+static void charge_again(struct pump *p, const union link_any *m)
+{
+	struct served s = {.nfds = 0};
+	served_send(p, &s, &m->hdr, charge(p, &m->as_CHARGE, &s));
+}
+
 int on_charge(struct pump *p, const struct link_amount *m, struct served *s)
 {
 	if (!is_amount(m) || m->n > HAVE_MAX)
 		return -EINVAL;
-	int r = files_account(p->who.user, m->kind, m->n, s->reply.re_CHARGE.text);
-	if (r == 0)
-		serve_charged_set(p, m->kind, p->charged[m->kind] + m->n);
+	int r = charge(p, m, s);
+	if (r == -EDQUOT)
+		r = closing_await(p, &(union link_any){.as_CHARGE = *m}, r, charge_again);
 	return r;
 }
 

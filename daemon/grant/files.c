@@ -9,33 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/queue.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "daemon/common/memfd.h"
 #include "daemon/grant/charges.h"
+#include "daemon/grant/kept.h"
 
 #define LOOK_EVERY_S  1
 #define FILES_NEW_MAX (256u << 20) /* no rings are as large */
-#define LOOK_AGAIN_NS 10000000u
-
-struct kept {
-	LIST_ENTRY(kept) link;
-	struct user *user;
-	int memfd, dmabuf;
-	uint64_t looked_ns; /* when is_only_ours() was last asked */
-};
-
-LIST_HEAD(keeping, kept);
-
 static struct {
 	pthread_mutex_t lock;
 	int inotify, timer; /* the timer runs while anything is kept, or events were missed */
-	struct keeping kept;
-	bool missed; /* the kernel dropped events, and rescan() has not run since */
+	bool missed;        /* the kernel dropped events, and rescan() has not run since */
 } files = {.lock = PTHREAD_MUTEX_INITIALIZER, .inotify = -1, .timer = -1};
 
 int files_init(int ret_due[2])
@@ -193,103 +180,42 @@ static bool events_take(void)
 	return any;
 }
 
-/* The kernel counts the descriptors, mappings and devices that have a dma-buf. */
-static bool is_only_ours(int dmabuf)
-{
-	char path[64], line[256];
-	long count = 0;
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", dmabuf);
-	FILE *f = fopen(path, "re");
-	if (!f)
-		return false;
-	while (count == 0 && fgets(line, sizeof(line), f))
-		count = number_behind(line, "count:", 10);
-	fclose(f);
-	return count == 1;
-}
-
-/* Not under the lock, since the kernel frees all of the memory in these calls. */
-static void kept_free(struct kept *k)
-{
-	fd_close(k->dmabuf);
-	fd_close(k->memfd);
-	account_release(k->user, ACCOUNT_AREAS, 1);
-	user_put(k->user);
-	free(k);
-}
-
-/*
- * Takes out the dma-bufs that nobody else has. Each is looked at every LOOK_AGAIN_NS at most,
- * however often a client has requests refused.
- */
-static void kept_look(struct keeping *ret_gone)
-{
-	struct kept *k, *next;
-	uint64_t now = clock_ns();
-	for (k = LIST_FIRST(&files.kept); k; k = next) {
-		next = LIST_NEXT(k, link);
-		if (now - k->looked_ns < LOOK_AGAIN_NS)
-			continue;
-		k->looked_ns = now;
-		if (!is_only_ours(k->dmabuf))
-			continue;
-		LIST_REMOVE(k, link);
-		LIST_INSERT_HEAD(ret_gone, k, link);
-	}
-}
-
-/* Returns true if any was in the list. */
-static bool kept_free_all(struct keeping *list)
-{
-	struct kept *k;
-	bool any = false;
-	for (; (k = LIST_FIRST(list)); any = true) {
-		LIST_REMOVE(k, link);
-		kept_free(k);
-	}
-	return any;
-}
-
 bool files_reap(void)
 {
-	struct keeping unused = LIST_HEAD_INITIALIZER(unused);
 	uint64_t expirations;
-	pthread_mutex_lock(&files.lock);
-	kept_look(&unused);
-	pthread_mutex_unlock(&files.lock);
-	bool any = kept_free_all(&unused); /* before events_take(): their files may go with them */
+	bool any = kept_reap(); /* before events_take(): their files may go with them */
 	pthread_mutex_lock(&files.lock);
 	if (read(files.timer, &expirations, sizeof(expirations)) < 0)
 		expirations = 0; /* the inotify instance was readable, not the timer */
 	any |= events_take();
-	timer_set(LIST_EMPTY(&files.kept) && !files.missed ? 0 : LOOK_EVERY_S);
+	timer_set(!kept_any() && !files.missed ? 0 : LOOK_EVERY_S);
 	pthread_mutex_unlock(&files.lock);
 	return any;
+}
+
+bool files_are_closing(const struct user *u)
+{
+	return kept_is_closing(u);
 }
 
 /* ---- dma-bufs ---- */
 
 int files_keep_later(struct kept **ret, struct user *u, int memfd, int dmabuf)
 {
-	struct kept *k = malloc(sizeof(*k));
-	if (!k)
-		return -ENOMEM;
-	*k = (struct kept){.user = user_ref(u), .memfd = memfd, .dmabuf = dmabuf};
-	*ret = k;
-	return 0;
+	return kept_new(ret, u, memfd, dmabuf);
 }
 
 void files_keep(struct kept *k)
 {
+	kept_add(k);
 	pthread_mutex_lock(&files.lock);
-	LIST_INSERT_HEAD(&files.kept, k, link);
 	timer_set(LOOK_EVERY_S);
 	pthread_mutex_unlock(&files.lock);
 }
 
 void files_done(void)
 {
-	kept_free_all(&files.kept);
+	kept_done();
 	charges_done();
 	files.inotify = fd_close(files.inotify);
 	files.timer = fd_close(files.timer);

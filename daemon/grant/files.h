@@ -76,8 +76,13 @@ int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_read
 int files_keep_later(struct kept **ret, struct user *u, int memfd, int dmabuf);
 void files_keep(struct kept *k);
 
-/* Releases the charges of what has gone. Returns true if anything has. */
+/*
+ * Releases the charges of what has gone. Returns true if anything has. A thread that may not wait
+ * (daemon/common/may_wait.h) has dma-bufs closed by another one: files_are_closing() returns true
+ * until those of the user's that nobody else has are closed, which a thread that may wait does.
+ */
 bool files_reap(void);
+bool files_are_closing(const struct user *u);
 
 /* account_charge(), but reaps what has gone before it refuses. */
 int files_account(struct user *u, enum account_kind kind, uint64_t n, char why[LIMITS_SAID_BYTES]);

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Dma-bufs that the broker makes for a pump which then releases what it was charged. The hands are
- * this file's; a memfd stands for the dma-buf, of which the kernel counts nobody, so that it counts
- * as somebody's for good.
+ * this file's; a memfd stands for the dma-buf. The linker puts the functions of here in the place
+ * of those that tell how many have it, and that close it.
  */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "daemon/broker/errand.h"
+#include "daemon/common/may_wait.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
@@ -21,9 +26,42 @@
 #include "tests/harness/lone_pump.h"
 
 #define BYTES 4096
+#define MOST  3 /* areas of a user */
+#define LIMIT 60000
 
 static struct lone_pump lone;
 static struct errands errands;
+
+/* ---- the dma-buf ---- */
+
+FILE *__real_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode);
+int __real_close(int fd);
+int __wrap_close(int fd);
+
+static bool nobody_has_it;
+static int last = -1, hold = -1; /* closing the last one waits for this eventfd */
+static _Atomic bool closed;
+
+FILE *__wrap_fopen(const char *path, const char *mode)
+{
+	static char nobody[] = "count:\t1\n", somebody[] = "count:\t2\n";
+	if (strncmp(path, "/proc/self/fdinfo/", 18) != 0)
+		return __real_fopen(path, mode);
+	return fmemopen(nobody_has_it ? nobody : somebody, sizeof(nobody) - 1, "r");
+}
+
+int __wrap_close(int fd)
+{
+	eventfd_t n;
+	if (fd >= 0 && fd == last) {
+		if (hold >= 0)
+			eventfd_read(hold, &n);
+		last = -1;
+		closed = true;
+	}
+	return __real_close(fd);
+}
 
 /* ---- the hand ---- */
 
@@ -74,8 +112,9 @@ static void hand_does_it(void)
 {
 	int memfd = memfd_create("area", MFD_CLOEXEC);
 	assert_int_equal(hand.calls->shown(hand.owner, &memfd, 1), 0);
-	hand.calls->done(hand.owner, &(struct hand_reply){.fault = HAND_DONE},
-			 memfd_create("dmabuf", MFD_CLOEXEC));
+	int dmabuf = memfd_create("dmabuf", MFD_CLOEXEC);
+	hand.calls->done(hand.owner, &(struct hand_reply){.fault = HAND_DONE}, dmabuf);
+	last = dmabuf;
 	close(memfd);
 }
 
@@ -90,6 +129,9 @@ static int setup(void **state)
 	if (files_init(due) < 0 || policy_init(&policy) < 0)
 		return -1;
 	policy.classes->udmabuf = true;
+	policy.classes->limits.most[ACCOUNT_AREAS] = MOST;
+	policy.classes->limits.most[ACCOUNT_BYTES] = 2 * BYTES;
+	nobody_has_it = false;
 	if (classes_set(&policy) < 0 || !lone_pump_start(&lone, NULL))
 		return -1;
 	lone.pump.all_errands = &errands;
@@ -171,6 +213,102 @@ static void one_that_is_being_made_is_not_given_back(void **state)
 	assert_int_equal(used(), 1);
 }
 
+/* The error of the last reply; -EAGAIN without one. Nothing that comes is given. */
+static int answer(void)
+{
+	union link_any m;
+	int fds[MSG_FDS_MAX], n, r = -EAGAIN;
+	uint32_t nfds = 0;
+	while ((n = wire_recv(lone.end, &m.any, fds, &nfds, MSG_DONTWAIT)) > 0) {
+		wire_close(fds, nfds);
+		if (m.hdr.type != LINK_GIVE)
+			r = m.hdr.error;
+	}
+	return r;
+}
+
+static int answer_wait(void)
+{
+	int64_t until = clock_until(LIMIT);
+	int r;
+	while ((r = answer()) == -EAGAIN) {
+		if (pump_work_over(&lone.pump))
+			pump_work_on(&lone.pump);
+		assert_true(clock_left(until) && usleep(1000) == 0);
+	}
+	return r;
+}
+
+/* One that the client had, and has no more, and the areas that it may have beside. */
+static void one_is_kept(void)
+{
+	areas(LINK_CHARGE, MOST);
+	udmabuf();
+	hand_does_it();
+	areas(LINK_RELEASE, MOST);
+	areas(LINK_CHARGE, MOST - 1);
+	answer();
+	assert_int_equal(used(), MOST);
+	nobody_has_it = true;
+	usleep(20000); /* so soon nobody looks again */
+}
+
+static void who_may_not_wait_has_it_closed_by_others(void **state)
+{
+	(void)state;
+	one_is_kept();
+	hold = eventfd(0, EFD_CLOEXEC);
+	closed = false;
+	may_wait_set(false);
+	areas(LINK_CHARGE, 1);
+	assert_false(closed);
+	assert_int_equal(answer(), -EAGAIN);
+	udmabuf(); /* others of this user's go on */
+	assert_int_equal(answer(), -EAGAIN);
+	eventfd_write(hold, 1);
+	assert_int_equal(answer_wait(), 0);
+	assert_true(closed);
+	assert_int_equal(used(), MOST);
+	may_wait_set(true);
+	close(hold);
+	hold = -1;
+}
+
+/* All bytes of the user's, as many of which the dma-buf has. */
+static void file_is_shown(void)
+{
+	int memfd = memfd_create("area", MFD_CLOEXEC);
+	int r = hand.calls->shown(hand.owner, &memfd, 1);
+	const struct hand_reply reply = {.fault = r < 0 ? HAND_REFUSED : HAND_DONE, .error = r};
+	hand.calls->done(hand.owner, &reply, -1);
+	close(memfd);
+}
+
+/* The hand has ended by then: there is another one. */
+static void an_errand_that_was_refused_begins_once_more(void **state)
+{
+	int64_t until = clock_until(LIMIT);
+	(void)state;
+	one_is_kept();
+	may_wait_set(false);
+	say((union link_any){.as_FILE = {.bytes = 2 * BYTES}}, LINK_FILE);
+	file_is_shown();
+	assert_int_equal(answer(), -EAGAIN);
+	hand.calls = NULL;
+	while (!hand.calls) {
+		if (pump_work_over(&lone.pump))
+			pump_work_on(&lone.pump);
+		assert_true(clock_left(until) && usleep(1000) == 0);
+	}
+	file_is_shown();
+	assert_int_equal(answer(), 0);
+	/* Where nothing is being closed it stays refused. */
+	say((union link_any){.as_FILE = {.bytes = 2 * BYTES + 1}}, LINK_FILE);
+	file_is_shown();
+	assert_int_equal(answer(), -EDQUOT);
+	may_wait_set(true);
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -179,6 +317,8 @@ int main(void)
 		CASE(one_stays_charged_whatever_is_released),
 		CASE(what_a_broker_before_has_forgotten_is_no_way_out),
 		CASE(one_that_is_being_made_is_not_given_back),
+		CASE(who_may_not_wait_has_it_closed_by_others),
+		CASE(an_errand_that_was_refused_begins_once_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
