@@ -16,6 +16,7 @@
 
 #include "daemon/broker/errand.h"
 #include "daemon/broker/pump.h"
+#include "daemon/broker/strays.h"
 
 TAILQ_HEAD(pump_list, pump);
 
@@ -31,6 +32,7 @@ struct pumps {
 	int wake; /* eventfd: a job is over */
 	sd_event_source *wake_io;
 	struct errands errands;
+	struct strays strays;
 	uint32_t awaited;             /* for so many the broker waits, the log says (awaited.h) */
 	uint32_t lost;                /* pumps of the broker before that could not be taken over */
 	void (*on_empty)(void *data); /* the last one has gone */

@@ -2,13 +2,11 @@
 #include "daemon/broker/pump_start.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -108,10 +106,13 @@ struct pump *pump_new(struct pumps *all, uint32_t id, const struct client_identi
 
 int pump_start(struct pumps *all, int client, uint32_t id, const struct client_identity *who)
 {
-	struct pump *p = pump_new(all, id, who);
+	struct stray *stray = malloc(sizeof(*stray));
+	struct pump *p = stray ? pump_new(all, id, who) : NULL;
 	pid_t pid;
-	if (!p)
+	if (!p) {
+		free(stray);
 		return -ENOMEM;
+	}
 	p->is.socket = *p->who.socket ? p->who.socket : NULL;
 	int r = identity_read(&p->is, &pid, client);
 	if (r == 0)
@@ -119,14 +120,16 @@ int pump_start(struct pumps *all, int client, uint32_t id, const struct client_i
 	if (r == 0)
 		r = pump_watch(p, true);
 	if (r < 0) {
-		if (p->pid > 0) {
-			kill(p->pid, SIGKILL);
-			waitpid(p->pid, NULL, 0);
+		if (p->pid > 0) { /* perhaps it has the client's first message already */
 			record_remove(all->records, p->pid);
+			strays_add(&all->strays, stray, p->pid);
+		} else {
+			free(stray);
 		}
 		pump_free(p);
 		return r;
 	}
+	free(stray);
 	TAILQ_INSERT_TAIL(&all->list, p, link);
 	return 0;
 }

@@ -54,7 +54,10 @@ int pumps_init(struct pumps *all, sd_event *event, bool verbose, const char *cli
 	TAILQ_INIT(&all->list);
 	if (!all->path || !hand)
 		return -ENOENT;
-	int r = errands_init(&all->errands, event, hand);
+	int r = strays_init(&all->strays, event);
+	if (r < 0)
+		return r;
+	r = errands_init(&all->errands, event, hand);
 	if (r < 0)
 		return r;
 	if (asprintf(&all->records, "%s.pumps", clients) < 0)
@@ -71,6 +74,7 @@ void pumps_done(struct pumps *all)
 	sd_event_source_disable_unref(all->wake_io);
 	fd_close(all->wake);
 	errands_done(&all->errands);
+	strays_done(&all->strays);
 	free(all->path);
 	if (all->records)
 		rmdir(all->records);

@@ -2,6 +2,7 @@
 #include "daemon/broker/pumps_take.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
@@ -33,20 +34,6 @@ static bool is_child(int pidfd)
 	return waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-static int stray_ended(sd_event_source *source, const siginfo_t *info, void *data)
-{
-	(void)info;
-	(void)data;
-	return sd_event_source_set_floating(source, false);
-}
-
-/* A pump that is not taken over was killed. If it is a child, its end is waited for by the loop. */
-static void stray(sd_event *event, const struct record *r, int pidfd)
-{
-	if (is_child(pidfd))
-		sd_event_add_child(event, NULL, r->pump, WEXITED, stray_ended, NULL);
-}
-
 /*
  * A pump that cannot be taken over is killed: its leases and rules are taken back, and it would go
  * on as if it had them.
@@ -55,7 +42,9 @@ static bool lost(struct pumps *all, const struct record *r, int pidfd)
 {
 	all->lost++;
 	pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-	stray(all->event, r, pidfd);
+	struct stray *s = is_child(pidfd) ? malloc(sizeof(*s)) : NULL;
+	if (s)
+		strays_add(&all->strays, s, r->pump);
 	return false;
 }
 

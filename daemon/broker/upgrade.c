@@ -203,8 +203,10 @@ static int asked_for(sd_event_source *source, const struct signalfd_siginfo *inf
 		return 0;
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_ns() / 1000);
 	u->told = false;
-	int r = check_start(u);
+	struct stray *stray = malloc(sizeof(*stray));
+	int r = stray ? check_start(u) : -ENOMEM;
 	if (r < 0) {
+		free(stray);
 		u->check = 0;
 		go_on(u, "%s cannot be executed: %s", u->program, strerrordesc_np(-r));
 		return 0;
@@ -214,8 +216,10 @@ static int asked_for(sd_event_source *source, const struct signalfd_siginfo *inf
 		r = sd_event_add_time_relative(event, &u->late, CLOCK_MONOTONIC, AWAITED_USEC, 0,
 					       check_late, u);
 	if (r < 0) {
-		kill(u->check, SIGKILL);
+		strays_add(&u->broker->pumps.strays, stray, u->check);
 		go_on(u, "%s", strerrordesc_np(-r));
+	} else {
+		free(stray);
 	}
 	return 0;
 }
