@@ -39,8 +39,8 @@ FILE *__wrap_fopen(const char *path, const char *mode);
 int __real_close(int fd);
 int __wrap_close(int fd);
 
-static bool nobody_has_it;
-static int last = -1, hold = -1; /* closing the last one waits for this eventfd */
+static _Atomic bool nobody_has_it;
+static _Atomic int last = -1, hold = -1; /* closing the last one waits for this eventfd */
 static _Atomic bool closed;
 
 FILE *__wrap_fopen(const char *path, const char *mode)
