@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "nic/bound.h"
 #include "nic/change.h"
 #include "nic/ethtool.h"
-#include "nic/nic.h"
 #include "nic/ntuple.h"
 
 /* How often a queue is looked at: the kernel lets it go some time after its ring is closed. */
@@ -17,25 +17,12 @@
 #define UNBOUND_TELL     20 /* after a second */
 #define UNBOUND_PAUSE_NS 50000000
 
-static bool bound(uint32_t ifindex, const struct nic_queues *queues)
-{
-	struct nic_facts facts = {.link.ifindex = ifindex};
-	bool found = false;
-
-	netdev_genl_queues(&facts);
-	for (uint32_t i = 0; i < facts.n_queues; i++)
-		if (nic_queues_have(queues, i))
-			found |= facts.queues[i].io_uring || facts.queues[i].dmabuf;
-	nic_done(&facts);
-	return found;
-}
-
 static bool unbound_wait(uint32_t ifindex, const struct nic_before *b, nic_say say)
 {
 	const struct timespec pause = {.tv_nsec = UNBOUND_PAUSE_NS};
 	int tries = 0;
 
-	while (bound(ifindex, &b->queues)) {
+	while (nic_queues_bound(ifindex, &b->queues) > 0) {
 		if (tries == UNBOUND_TELL)
 			nic_tell(say, false,
 				 "%s: waits for the kernel to let go of a queue, 5 seconds at most",

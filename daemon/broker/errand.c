@@ -176,6 +176,8 @@ static int launch(struct errand *e)
 					 .calls = &calls,
 					 .owner = e};
 	r = hand_start(&e->hand, p->all_errands->hands, &order);
+	if (r == 0 && e->kind->begun)
+		e->kind->begun(e);
 	if (r == 0 && e->kind->gives)
 		give(e, fd_steal(&pair[1]));
 	if (r == 0 && !e->kind->links && hand_is_new(e->hand))

@@ -33,6 +33,8 @@ struct errand_kind {
 	bool gives; /* the pump gives descriptors: the hand has HAND_GIVEN_FD */
 	bool links; /* the hand gives the pump its end of the link: it has HAND_LINK_FD */
 	bool takes; /* the hand takes what the pump has: it has the pidfd, HAND_PUMP_FD */
+	/* The hand has just begun. NULL: nobody wants to know. */
+	void (*begun)(struct errand *e);
 	/* As in struct hand_calls. NULL: hands of this kind show nothing. */
 	int (*shown)(struct errand *e, const int *fds, uint32_t nfds);
 	/*
@@ -65,7 +67,8 @@ struct errand {
 	bool again;                     /* it was begun a second time, after dma-bufs were closed */
 	uint32_t shown;                 /* how many files the hand has shown */
 	char why[LIMITS_SAID_BYTES];    /* why one of them could not be charged, or "" */
-	uint32_t lease, rule; /* as the request says: STEER both, ZCRX and DEVMEM the lease */
+	uint32_t lease, rule;           /* STEER: as the request says */
+	uint64_t held;                  /* ZCRX, DEVMEM: the lease, by its number in held.h */
 };
 
 /* The errands that wait until their payer may have another hand. There is none without errands. */

@@ -352,6 +352,11 @@ bool hand_is_new(const struct hand *h)
 	return !h->again;
 }
 
+pid_t hand_pid(const struct hand *h)
+{
+	return h->process.pid;
+}
+
 void hand_forget(struct hand *h)
 {
 	h->calls = NULL;

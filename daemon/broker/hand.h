@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "daemon/hand/job.h"
@@ -71,6 +72,9 @@ int hand_start(struct hand **ret, struct hands *all, const struct hand_order *or
 
 /* Was a process started for the job that it has? */
 bool hand_is_new(const struct hand *h);
+
+/* Its process. */
+pid_t hand_pid(const struct hand *h);
 
 /* The owner does not want the answer any more: kills the hand and does not call the owner. */
 void hand_forget(struct hand *h);

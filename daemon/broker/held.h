@@ -10,10 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 struct lease;
 struct lease_rule;
 struct pump;
+struct record_entry;
 
 struct held_rule {
 	LIST_ENTRY(held_rule) link;
@@ -25,32 +27,58 @@ struct held_rule {
 
 struct held_lease {
 	LIST_ENTRY(held_lease) link;
-	uint32_t id;
+	uint32_t id;     /* the pump's number for it, which may be used again when it has ended */
+	uint64_t number; /* the broker's; no two that the pump ever had have the same */
 	struct lease *lease;
 	uint32_t lost;   /* what the pump was told last: the reason why it is lost, or 0 */
 	uint32_t record; /* the number of its entry in the pump's record */
+	/* What follows is guarded by the pump's lock. */
+	bool registering; /* a hand is, or waits for its turn */
 	/*
-	 * Both are guarded by the pump's lock. How many hands are registering its queues; whether
-	 * one was given up. That hand may register them later: so the lease stays the pump's until
-	 * the pump ends.
+	 * The hand that was the last to register its queues, if it was given up: as long as there
+	 * is its process, it may register them. 0: there is none.
 	 */
-	uint32_t registering;
-	bool given_up;
+	pid_t hand;
+	uint64_t hand_started;
+	/*
+	 * The pump has ended it, and can name it no more. It stays here, and in the record, until
+	 * the kernel has let go of the queues: the pump may have kept its ring, or its binding.
+	 */
+	bool ended;
+	bool going; /* a job frees it */
 	LIST_HEAD(, held_rule) rules;
 };
 
-/* The lease, or the rule, with this number; or NULL. held_get() takes the lock itself. */
+/*
+ * The lease that has not ended, or the rule, that the pump calls so; or NULL. held_get() takes the
+ * lock itself.
+ */
 struct held_lease *held_find(struct pump *p, uint32_t id);
 struct held_lease *held_get(struct pump *p, uint32_t id);
+struct held_lease *held_number(struct pump *p, uint64_t number);
 struct held_rule *held_rule_find(const struct held_lease *h, uint32_t id);
 
 /* The pump has it from now on. */
 void held_add(struct pump *p, struct held_lease *h);
 void held_rule_add(struct pump *p, struct held_lease *h, struct held_rule *rule);
 
-/* Ends it, strikes it from the record, and frees it; a lease with all of its rules. */
-void held_drop(struct pump *p, struct held_lease *h);
+/* Deletes the rule, strikes it from the record, and frees it. */
 void held_rule_drop(struct pump *p, struct held_lease *h, struct held_rule *rule);
-void held_rules_drop(struct pump *p, struct held_lease *h);
+
+/* What the record has of it. With the lock held held_note() writes that to it. */
+struct record_entry held_entry(const struct held_lease *h);
+void held_note(struct pump *p, const struct held_lease *h);
+
+/*
+ * Gives the queues of a lease back whose `ended` was set, with all of its rules. The lease may be
+ * freed at any time from then on, if others look at the pump's leases meanwhile.
+ */
+void held_leave(struct pump *p, struct held_lease *h);
+
+/* Strikes it from the record and frees it: it has left, or its pump has ended. In a job. */
+void held_free(struct pump *p, struct held_lease *h);
+
+/* The pump has ended: gives the lease back, if the pump has not, and frees it. */
+void held_drop(struct pump *p, struct held_lease *h);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -63,4 +64,12 @@ struct process process_read(pid_t pid)
 	p.memory_bytes =
 		resident > shared ? (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 	return p;
+}
+
+int process_open(pid_t pid, uint64_t started)
+{
+	int pidfd = pidfd_open(pid, 0);
+	if (pidfd >= 0 && started && process_read(pid).started == started)
+		return pidfd;
+	return fd_close(pidfd);
 }

@@ -17,6 +17,12 @@ struct process {
 
 struct process process_read(pid_t pid);
 
+/*
+ * A pidfd of the process that was started then, or -1 if it has ended: another one may have its
+ * number by now.
+ */
+int process_open(pid_t pid, uint64_t started);
+
 /* kernel.yama.ptrace_scope: from 2 on nobody takes a descriptor of another process. -1: no Yama. */
 int ptrace_scope(void);
 

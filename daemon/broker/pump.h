@@ -82,12 +82,13 @@ struct pump {
 	LIST_HEAD(, held_kept) kept;
 
 	LIST_HEAD(, held_host) hosts;
-	pthread_mutex_t lock; /* of the list of leases, their rules, and the next two */
+	pthread_mutex_t lock; /* of the list of leases, their rules, and the next three */
 	LIST_HEAD(, held_lease) leases;
-	uint32_t leasing;  /* so many leases are being taken */
-	uint32_t steering; /* so many rules are being set, at most */
-	int poke;          /* eventfd: news of a lease, or of the outbox */
-	struct outbox out; /* to the link */
+	uint64_t last_held; /* the number of the one that came last */
+	uint32_t leasing;   /* so many leases are being taken */
+	uint32_t steering;  /* so many rules are being set, at most */
+	int poke;           /* eventfd: news of a lease, or of the outbox */
+	struct outbox out;  /* to the link */
 	TAILQ_HEAD(, job) jobs;
 	uint32_t n_jobs; /* with JOBS_MAX its link is not read until one is over */
 	uint32_t n_working;

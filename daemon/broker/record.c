@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,16 +110,6 @@ static int record_read(struct record_file **ret_file, const char *path, struct r
 	return 0;
 }
 
-/* A pidfd of the record's process, or -1 if it has ended: another one may have its number by now.
- */
-static int process_of(const struct record *r)
-{
-	int pidfd = pidfd_open(r->pump, 0);
-	if (pidfd >= 0 && r->started && process_read(r->pump).started == r->started)
-		return pidfd;
-	return fd_close(pidfd);
-}
-
 void records_read(const char *dir,
 		  bool (*found)(struct record *r, struct record_file *f, int pidfd, void *data),
 		  void *data)
@@ -134,7 +123,7 @@ void records_read(const char *dir,
 		path_of(path, dir, r.pump);
 		if (r.pump <= 0)
 			continue;
-		int pidfd = record_read(&f, path, &r) < 0 ? -1 : process_of(&r);
+		int pidfd = record_read(&f, path, &r) < 0 ? -1 : process_open(r.pump, r.started);
 		if (pidfd >= 0 && found(&r, f, pidfd, data))
 			continue;
 		fd_close(pidfd);

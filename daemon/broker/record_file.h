@@ -39,7 +39,16 @@ struct record_entry {
 			char nic[16];
 			uint32_t ifindex, n;
 			uint32_t rxqs[LINK_RXQS_MAX];
-			uint32_t given_up; /* 1: a hand may register the queues later (held.h) */
+			/*
+			 * 1: the lease is not the pump's to use. So it is when it has ended and the
+			 * kernel may not have let go of it, and while there is a hand that may
+			 * register its queues: then a broker that comes now does not know whether
+			 * it will. An older broker keeps it until the pump ends.
+			 */
+			uint32_t given_up;
+			uint32_t ended;
+			uint64_t hand_started; /* as process.h has it */
+			int32_t hand;          /* the process id of that hand; or 0 */
 		} as_lease;
 		struct {
 			struct nic_rule match;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/broker/held.h"
+#include "daemon/broker/process.h"
 #include "daemon/broker/record_file.h"
 #include "daemon/broker/serve.h"
 #include "daemon/grant/classes.h"
@@ -31,22 +32,9 @@ static void lease_say(const struct held_lease *h, struct link_lease_reply *ret)
 	snprintf(ret->nic, sizeof(ret->nic), "%s", lease_name(h->lease));
 }
 
-static struct record_entry lease_entry(const struct held_lease *h)
-{
-	struct record_entry e = {.what = RECORD_LEASE,
-				 .id = h->id,
-				 .lease = h->id,
-				 .as_lease.given_up = h->given_up};
-	const uint32_t *rxqs;
-	lease_where(h->lease, &e.as_lease.ifindex, &rxqs, &e.as_lease.n);
-	memcpy(e.as_lease.rxqs, rxqs, e.as_lease.n * sizeof(*rxqs));
-	snprintf(e.as_lease.nic, sizeof(e.as_lease.nic), "%s", lease_name(h->lease));
-	return e;
-}
-
 /*
- * A pump takes a lease before it has the queue charged: it may be one ahead. One that a hand was
- * given up for is the pump's until it ends, and not counted. After true leasing_end() follows.
+ * A pump takes a lease before it has the queue charged: it may be one ahead. Those that
+ * have ended are not counted: their queues are, for the user. After true leasing_end() follows.
  */
 static bool leasing_begin(struct pump *p)
 {
@@ -54,7 +42,7 @@ static bool leasing_begin(struct pump *p)
 	pthread_mutex_lock(&p->lock);
 	uint64_t n = p->leasing;
 	LIST_FOREACH (h, &p->leases, link)
-		n += !h->given_up;
+		n += !h->ended;
 	bool may = n <= __atomic_load_n(&p->charged[ACCOUNT_QUEUES], __ATOMIC_RELAXED);
 	p->leasing += may;
 	pthread_mutex_unlock(&p->lock);
@@ -75,7 +63,7 @@ static int lease_new(struct pump *p, struct held_lease *h, struct lease_wish *wi
 	int r = lease_take(&h->lease, wish, why);
 	if (r < 0)
 		return r;
-	const struct record_entry e = lease_entry(h);
+	const struct record_entry e = held_entry(h);
 	r = record_add(p->record, &e, &h->record);
 	if (r < 0) {
 		lease_end(h->lease);
@@ -139,22 +127,24 @@ int on_lease(struct pump *p, const struct link_lease *m, struct served *s)
 	return r;
 }
 
+/*
+ * Whether the pump has let go of the queues the kernel says, by and by. From here on no hand begins
+ * to register them, and the pump may use the number again.
+ */
 int on_lease_end(struct pump *p, const struct link_id *m, struct served *s)
 {
-	struct held_lease *h = held_get(p, m->id);
 	(void)s;
-	if (!h)
-		return -ENOENT;
 	pthread_mutex_lock(&p->lock);
-	bool registering = h->registering > 0, given_up = h->given_up;
+	struct held_lease *h = held_find(p, m->id);
+	int r = !h ? -ENOENT : h->registering ? -EBUSY : 0;
+	if (r == 0) {
+		h->ended = true;
+		held_note(p, h);
+	}
 	pthread_mutex_unlock(&p->lock);
-	if (registering)
-		return -EBUSY;
-	if (given_up)
-		held_rules_drop(p, h);
-	else
-		held_drop(p, h);
-	return 0;
+	if (r == 0)
+		held_leave(p, h);
+	return r;
 }
 
 /* ---- queues ---- */
@@ -164,25 +154,38 @@ int serve_lease_register(struct pump *p, uint32_t id, struct lease_place *ret)
 	const uint32_t *rxqs;
 	pthread_mutex_lock(&p->lock);
 	struct held_lease *h = held_find(p, id);
-	if (h) {
+	int r = !h ? -ENOENT : h->registering ? -EBUSY : 0;
+	if (r == 0) {
 		lease_where(h->lease, &ret->ifindex, &rxqs, &ret->n);
 		memcpy(ret->rxqs, rxqs, ret->n * sizeof(*rxqs));
-		h->registering++;
+		ret->held = h->number;
+		h->registering = true;
 	}
 	pthread_mutex_unlock(&p->lock);
-	return h ? 0 : -ENOENT;
+	return r;
 }
 
-void serve_lease_registered(struct pump *p, uint32_t id, bool given_up)
+/* If this broker is killed, the next one knows by the record that this hand is at it. */
+void serve_lease_begun(struct pump *p, uint64_t held, pid_t hand)
 {
 	pthread_mutex_lock(&p->lock);
-	struct held_lease *h = held_find(p, id);
-	if (h) /* a lease does not end while a hand registers its queues */
-		h->registering--;
-	if (h && given_up && !h->given_up) {
-		h->given_up = true; /* for the next broker, too */
-		const struct record_entry e = lease_entry(h);
-		record_put(p->record, h->record, &e);
+	struct held_lease *h = held_number(p, held);
+	if (h) {
+		h->hand = hand;
+		h->hand_started = process_read(hand).started;
+		held_note(p, h);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+void serve_lease_registered(struct pump *p, uint64_t held, bool given_up)
+{
+	pthread_mutex_lock(&p->lock);
+	struct held_lease *h = held_number(p, held);
+	if (h) { /* a lease does not end while a hand registers its queues */
+		h->registering = false;
+		h->hand = given_up ? h->hand : 0;
+		held_note(p, h);
 	}
 	pthread_mutex_unlock(&p->lock);
 }

@@ -21,16 +21,20 @@ int serve_lease_judge(const struct policy_class *class, uint32_t backend, char *
 
 /* The queues of a lease. */
 struct lease_place {
+	uint64_t held; /* the number of the lease (held.h) */
 	uint32_t ifindex, n;
 	uint32_t rxqs[LINK_RXQS_MAX];
 };
 
 /*
- * A hand is to register the lease's queues, which *ret says. Returns 0 or -ENOENT. After 0 the
- * caller calls serve_lease_registered() once when the hand is done, if the pump still lives.
- * given_up: the hand was killed or has died, so nobody knows whether it registers the queues.
+ * A hand is to register the queues of the pump's lease `id`, which *ret says. Returns 0; -ENOENT;
+ * or -EBUSY if one is at it already. After 0 the caller calls serve_lease_begun() when the hand has
+ * begun, if it ever does, and serve_lease_registered() once when it is done, if the pump still
+ * lives. given_up: the hand was killed or has died, so nobody knows whether it registers the
+ * queues.
  */
 int serve_lease_register(struct pump *p, uint32_t id, struct lease_place *ret);
-void serve_lease_registered(struct pump *p, uint32_t id, bool given_up);
+void serve_lease_begun(struct pump *p, uint64_t held, pid_t hand);
+void serve_lease_registered(struct pump *p, uint64_t held, bool given_up);
 
 #endif

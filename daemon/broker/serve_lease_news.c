@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/fd.h"
 #include "daemon/broker/held.h"
+#include "daemon/broker/process.h"
 #include "daemon/broker/pump.h"
 #include "daemon/broker/record_file.h"
 #include "daemon/grant/lease.h"
@@ -53,18 +55,84 @@ static void look(struct pump *p, struct held_lease *h)
 	}
 }
 
+/* A lease that has left is freed by a job, since that may wait for its NIC. */
+struct going {
+	struct job job;
+	struct held_lease *held;
+};
+
+static void going_run(struct pump *p, struct job *j)
+{
+	held_free(p, ((struct going *)j)->held);
+}
+
+static void going_drop(struct job *j)
+{
+	free(j);
+}
+
+static struct held_lease *left_find(struct pump *p)
+{
+	struct held_lease *h;
+	pthread_mutex_lock(&p->lock);
+	LIST_FOREACH (h, &p->leases, link)
+		if (h->ended && !h->going && lease_has_left(h->lease))
+			break;
+	pthread_mutex_unlock(&p->lock);
+	return h;
+}
+
+/* Without memory a lease stays in the list until the pump ends. */
+static void left_free(struct pump *p)
+{
+	struct held_lease *h;
+	while ((h = left_find(p))) {
+		struct going *g = malloc(sizeof(*g));
+		h->going = true;
+		if (!g)
+			continue;
+		*g = (struct going){.job = {.run = going_run, .drop = going_drop}, .held = h};
+		pump_work(p, &g->job);
+	}
+}
+
 void serve_lease_news(struct pump *p)
 {
 	struct held_lease *h;
 	pthread_mutex_lock(&p->lock);
 	LIST_FOREACH (h, &p->leases, link)
-		look(p, h);
+		if (!h->ended)
+			look(p, h);
 	pthread_mutex_unlock(&p->lock);
+	left_free(p);
 }
 
 /* ---- of the broker before ---- */
 
 static const char told_before[] = "What the broker before told.";
+
+/*
+ * A hand that was registering the queues was killed with its broker; if it is here still, the
+ * kernel does not let it go, and it may register them.
+ */
+static void state_again(struct held_lease *h, const struct record_entry *e)
+{
+	int hand = process_open(e->as_lease.hand, e->as_lease.hand_started);
+	if (hand >= 0) {
+		h->hand = e->as_lease.hand;
+		h->hand_started = e->as_lease.hand_started;
+	}
+	fd_close(hand);
+	h->ended = e->as_lease.given_up && (e->as_lease.ended || !e->as_lease.hand);
+}
+
+/* Which hand may register one that an older broker gave up is not known: it stays. */
+static void again(struct pump *p, struct held_lease *h, bool ended)
+{
+	held_add(p, h);
+	if (ended)
+		held_leave(p, h);
+}
 
 static void lease_again_one(struct pump *p, const struct record_entry *e, uint32_t number)
 {
@@ -78,10 +146,10 @@ static void lease_again_one(struct pump *p, const struct record_entry *e, uint32
 	if (h) {
 		h->id = e->id;
 		h->record = number;
-		h->given_up = e->as_lease.given_up;
+		state_again(h, e);
 	}
 	if (h && lease_again(&h->lease, &was) == 0)
-		return held_add(p, h);
+		return again(p, h, e->as_lease.ended);
 	record_strike(p->record, number);
 	tell_news(p, &(struct held_lease){.id = e->id}, REASON_NIC_GONE, 0,
 		  "The queue is not the one any more that zcrxd may hand out.");

@@ -15,11 +15,16 @@
 /* A NIC that is restarted for it takes seconds. */
 #define DEADLINE_MS 60000
 
+static void begun(struct errand *e)
+{
+	serve_lease_begun(e->pump, e->held, hand_pid(e->hand));
+}
+
 /* A hand that was late or has died may have registered the queues, or may do so still. */
 static int over(struct errand *e, const struct hand_reply *r, char text[LINK_TEXT_BYTES])
 {
 	bool given_up = r->fault == HAND_LATE || r->fault == HAND_DIED;
-	serve_lease_registered(e->pump, e->lease, given_up && e->hand);
+	serve_lease_registered(e->pump, e->held, given_up && e->hand);
 	if (r->error == -EDQUOT && *e->why)
 		memcpy(text, e->why, sizeof(e->why));
 	else if (r->fault != HAND_KERNEL)
@@ -59,10 +64,12 @@ static int devmem_done(struct errand *e, const struct hand_reply *r, int *fd, st
 static const struct errand_kind zcrx_kind = {.deadline_ms = DEADLINE_MS,
 					     .gives = true,
 					     .takes = true,
+					     .begun = begun,
 					     .shown = errand_charge,
 					     .done = zcrx_done};
 static const struct errand_kind devmem_kind = {.deadline_ms = DEADLINE_MS,
 					       .gives = true,
+					       .begun = begun,
 					       .done = devmem_done};
 
 static int judge(const struct pump *p, uint32_t backend, char *ret_why)
@@ -81,7 +88,7 @@ static int start(struct pump *p, const struct msg_hdr *request, const struct err
 {
 	int r = errand_start(p, request, wish);
 	if (r < 0)
-		serve_lease_registered(p, wish->lease, false);
+		serve_lease_registered(p, wish->held, false);
 	return r;
 }
 
@@ -89,7 +96,7 @@ static int start(struct pump *p, const struct msg_hdr *request, const struct err
 int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
 {
 	struct lease_place at = {0};
-	struct errand e = {.kind = &zcrx_kind, .lease = m->lease, .bytes = {0, m->area_bytes}};
+	struct errand e = {.kind = &zcrx_kind, .bytes = {0, m->area_bytes}};
 	if (__builtin_add_overflow(m->rq_offset, m->rq_bytes, &e.bytes[0]))
 		return -EINVAL;
 	int r = judge(p, MSG_BACKEND_ZCRX, s->reply.re_ZCRX.text);
@@ -97,6 +104,7 @@ int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
 		r = serve_lease_register(p, m->lease, &at);
 	if (r < 0)
 		return r;
+	e.held = at.held;
 	e.job = (struct hand_job){.kind = HAND_ZCRX,
 				  .zcrx = {.ring = m->ring,
 					   .ifindex = at.ifindex,
@@ -118,12 +126,13 @@ static_assert(LINK_RXQS_MAX <= HAND_RXQS_MAX, "a hand binds all queues of a leas
 int on_devmem(struct pump *p, const struct link_devmem *m, struct served *s)
 {
 	struct lease_place at = {0};
-	struct errand e = {.kind = &devmem_kind, .lease = m->lease, .job = {.kind = HAND_DEVMEM}};
+	struct errand e = {.kind = &devmem_kind, .job = {.kind = HAND_DEVMEM}};
 	int r = judge(p, MSG_BACKEND_DEVMEM, s->reply.re_DEVMEM.text);
 	if (r == 0)
 		r = serve_lease_register(p, m->lease, &at);
 	if (r < 0)
 		return r;
+	e.held = at.held;
 	e.job.devmem = (struct hand_devmem){.ifindex = at.ifindex, .n = at.n};
 	memcpy(e.job.devmem.rxqs, at.rxqs, at.n * sizeof(at.rxqs[0]));
 	return start(p, &m->hdr, &e);

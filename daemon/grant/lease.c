@@ -11,17 +11,11 @@
 
 #include "base/clock.h"
 #include "daemon/grant/account.h"
+#include "daemon/grant/leased.h"
 #include "daemon/grant/leases.h"
 #include "daemon/grant/rates.h"
 #include "nic/ethtool.h"
 #include "policy/config.h"
-
-struct lease {
-	struct leases *nic;
-	struct user *user; /* a reference; it is charged the queues */
-	struct guarded guarded;
-	uint32_t next; /* of guarded.rxqs: the queue that the next rule steers to */
-};
 
 static int say_few(const char *name, uint32_t n, char why[NIC_SENTENCE_BYTES])
 {
@@ -41,6 +35,9 @@ struct taker {
 	const struct lease_wish *wish;
 	bool counted;
 	uint64_t wait_ns; /* before it may take what was counted */
+	/* Why it had none at the last try: its own leases are too many, or a NIC has too few
+	 * queues. */
+	bool has_many, finds_few;
 };
 
 /*
@@ -53,6 +50,7 @@ static int charge(struct taker *t, char why[NIC_SENTENCE_BYTES])
 	const struct lease_wish *wish = t->wish;
 	int r = account_hardware(wish->user, wish->n, said);
 	bool charged = r == 0;
+	t->has_many |= r == -EDQUOT;
 	if (charged && !t->counted) {
 		t->counted = rates_lease(wish->user, clock_ns(), &t->wait_ns, said);
 		r = !t->counted ? -EDQUOT : t->wait_ns > 0 ? -EAGAIN : 0;
@@ -77,7 +75,10 @@ static int may_look(struct leases *nic, struct taker *t, char why[NIC_SENTENCE_B
 		return -ENOMEM;
 	}
 	uint32_t n = pick_free(&nic->pick, wish->class);
-	return n < wish->n ? say_few(name, n, why) : charge(t, why);
+	if (n >= wish->n)
+		return charge(t, why);
+	t->finds_few = true;
+	return say_few(name, n, why);
 }
 
 /* Is the NIC there, and the same one as that of the leases it has? */
@@ -154,6 +155,32 @@ static int take_when_due(struct lease *l, struct taker *t, char why[NIC_SENTENCE
 	return r;
 }
 
+/* Tries each NIC of that name. r: the error if there is none. */
+static int take_any(struct lease *l, struct taker *t, int r, char why[NIC_SENTENCE_BYTES])
+{
+	const struct lease_wish *wish = t->wish;
+	t->has_many = t->finds_few = false;
+	for (uint32_t i = 0; r < 0 && !is_final(r) && (l->nic = leases_at(i)); i++) {
+		const char *of = l->nic->config->name;
+		if ((!*wish->nic || strcmp(wish->nic, of) == 0) && policy_leases(wish->class, of))
+			r = take_when_due(l, t, why);
+	}
+	return r;
+}
+
+/* The kernel lets go of a queue that was given back a moment later; that is waited for. */
+static int take_or_wait(struct lease *l, struct taker *t, int none, char why[NIC_SENTENCE_BYTES])
+{
+	uint64_t until_ns = clock_ns() + LEASE_WAIT_MAX_NS, before;
+	int r;
+	do {
+		before = leases_left();
+		r = take_any(l, t, none, why);
+	} while (r < 0 && (t->has_many || t->finds_few) && clock_ns() < until_ns &&
+		 leases_wait_leaving(t->has_many ? t->wish->user : NULL, before));
+	return r;
+}
+
 int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES])
 {
 	const char *name = wish->nic;
@@ -169,12 +196,7 @@ int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_S
 			      : "Your class may not lease a receive queue%s%s; the administrator "
 				"can allow it with nics= in zcrxd.conf.",
 		 *name ? " of " : "", name);
-	struct taker t = {.wish = wish};
-	for (uint32_t i = 0; r < 0 && !is_final(r) && (l->nic = leases_at(i)); i++) {
-		const char *of = l->nic->config->name;
-		if ((!*name || strcmp(name, of) == 0) && policy_leases(wish->class, of))
-			r = take_when_due(l, &t, why);
-	}
+	r = take_or_wait(l, &(struct taker){.wish = wish}, r, why);
 	if (r < 0)
 		free(l);
 	else
@@ -223,19 +245,6 @@ void lease_where(const struct lease *l, uint32_t *ret_ifindex, const uint32_t **
 	*ret_ifindex = l->nic->ifindex;
 	*ret_rxqs = l->guarded.rxqs;
 	*ret_n = l->guarded.n;
-}
-
-void lease_end(struct lease *l)
-{
-	if (!l)
-		return;
-	struct leases *nic = l->nic;
-	pthread_mutex_lock(&nic->guard.lock);
-	leases_remove(nic, &l->guarded);
-	pthread_mutex_unlock(&nic->guard.lock);
-	account_hardware_release(l->user, l->guarded.n);
-	user_put(l->user);
-	free(l);
 }
 
 bool lease_has_news(struct lease *l)

@@ -36,8 +36,8 @@ struct lease_wish {
  * Leases free queues of one NIC. Returns 0, or a negative errno with a sentence in why: -EACCES if
  * the class may lease none, -EDQUOT if the user leases more often than it may or would have more
  * hardware queues than it may, -ESHUTDOWN after leases_done(). Queues that packets of others are
- * led to are left out. Where the user's next lease is due soon this waits for that
- * (LEASE_WAIT_MAX_NS).
+ * led to are left out. Where the user's next lease is due soon, or queues were given back that the
+ * kernel has not let go of yet, this waits for that (LEASE_WAIT_MAX_NS).
  */
 int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_SENTENCE_BYTES]);
 
@@ -64,10 +64,20 @@ void lease_where(const struct lease *l, uint32_t *ret_ifindex, const uint32_t **
 		 uint32_t *ret_n);
 
 /*
- * Gives the queues back. Nobody has them registered with the kernel any more; if the kernel needs a
- * moment to let go of them, this waits. NULL is fine.
+ * Gives the queues back, and frees the lease. In the broker the queues stay charged, and nobody
+ * else gets them, until the kernel has let go of them: whoever had them may have them registered
+ * still. This does not wait for that. NULL is fine.
  */
 void lease_end(struct lease *l);
+
+/*
+ * The same, but the lease is kept, and its eventfd is written when the kernel has let go; then
+ * lease_has_left() is true. lease_end() ends it, then or before. hand: the pidfd of a process that
+ * may register the queues as long as it lives, which is taken over; or -1. No other function may be
+ * called with such a lease.
+ */
+void lease_leave(struct lease *l, int hand);
+bool lease_has_left(const struct lease *l);
 
 /*
  * To be asked after the eventfd was written. If there is news since the last call, either the lease

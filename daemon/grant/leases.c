@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "daemon/common/log.h"
+#include "daemon/grant/leased.h"
 #include "nic/ethtool.h"
 #include "nic/journal.h"
 #include "nic/restore.h"
@@ -36,6 +37,7 @@ static void say(bool trouble, const char *line)
 static void init(struct leases *nic, const struct config_nic *config)
 {
 	*nic = (struct leases){.config = config};
+	leavings_init(&nic->leaving, config->name);
 	int r = guard_init(&nic->guard, config->name, &config->queues);
 	if (r == 0)
 		r = pick_init(&nic->pick, config);
@@ -110,7 +112,7 @@ void leases_settle(void)
 		guard_begin(&nic->guard);
 		pthread_mutex_unlock(&nic->guard.lock);
 	}
-	eventfd_write(all.owing, 1);
+	leases_look_again();
 }
 
 bool leases_any(void)
@@ -121,6 +123,11 @@ bool leases_any(void)
 int leases_owing(void)
 {
 	return all.owing;
+}
+
+void leases_look_again(void)
+{
+	eventfd_write(all.owing, 1);
 }
 
 struct leases *leases_at(uint32_t i)
@@ -153,7 +160,7 @@ static void put_back(struct leases *nic)
 	__atomic_store_n(&nic->owed, r == -ENODEV, __ATOMIC_RELEASE);
 	/* If the NIC has come back meanwhile, leases_look() did not know yet that it is owed. */
 	if (later || r == -ENODEV)
-		eventfd_write(all.owing, 1);
+		leases_look_again();
 }
 
 int leases_make_ready(struct leases *nic, char why[NIC_SENTENCE_BYTES])
@@ -188,7 +195,7 @@ static void linger(struct leases *nic)
 {
 	uint64_t ns = nic->config->linger_seconds * NS_A_SECOND;
 	__atomic_store_n(&nic->back_at_ns, clock_ns() + ns, __ATOMIC_RELEASE);
-	eventfd_write(all.owing, 1);
+	leases_look_again();
 }
 
 void leases_remove(struct leases *nic, struct guarded *lease)
@@ -214,6 +221,7 @@ static void give_back(void *data)
 {
 	struct leases *nic = data;
 	pthread_mutex_lock(&nic->guard.lock);
+	leases_look_leaving(nic);
 	if (nic->n == 0 && (nic->owed || is_time(nic))) {
 		put_back(nic);
 		nanosleep(&(struct timespec){.tv_nsec = nic->owed ? AGAIN_NS : 0}, NULL);
@@ -228,24 +236,31 @@ static void give_back_wait(struct leases *nic)
 	nic->returning = false;
 }
 
-/* Returns when the NIC is to be put back, UINT64_MAX if that is not known yet. */
-static uint64_t look(struct leases *nic)
+/* Returns when the NIC is to be put back; 0: now; UINT64_MAX if that is not known yet. */
+static uint64_t back_at(const struct leases *nic)
 {
 	bool owed = __atomic_load_n(&nic->owed, __ATOMIC_ACQUIRE);
 	uint64_t at = __atomic_load_n(&nic->back_at_ns, __ATOMIC_ACQUIRE);
-	if (!owed && at && clock_ns() < at)
-		return at;
+	if (!owed)
+		return at == 0 ? UINT64_MAX : clock_ns() < at ? at : 0;
 	uint32_t ifindex;
-	int r = owed ? nic_index(nic->config->name, &ifindex) : 0;
-	if (r < 0 && r != -ENODEV)
-		return clock_ns() + LATER_NS;
-	bool due = owed ? r == 0 : at != 0;
-	if (due && (!nic->returning || work_is_over(&nic->work))) {
+	int r = nic_index(nic->config->name, &ifindex);
+	return r == 0 ? 0 : r == -ENODEV ? UINT64_MAX : clock_ns() + LATER_NS;
+}
+
+/* Returns when there is something to be done, UINT64_MAX if that is not known yet. */
+static uint64_t look(struct leases *nic)
+{
+	uint64_t back = back_at(nic), leaving = leavings_at(&nic->leaving);
+	uint64_t at = back < leaving ? back : leaving;
+	if (at > clock_ns())
+		return at;
+	if (!nic->returning || work_is_over(&nic->work)) {
 		give_back_wait(nic);
 		nic->returning = true;
 		work_start(&nic->work, give_back, nic, all.owing);
 	}
-	return UINT64_MAX;
+	return UINT64_MAX; /* when the work is over this is called again */
 }
 
 uint64_t leases_look(void)

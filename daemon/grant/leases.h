@@ -15,6 +15,7 @@
 
 #include "daemon/common/work.h"
 #include "daemon/grant/guard.h"
+#include "daemon/grant/leaving.h"
 #include "daemon/grant/pick.h"
 
 struct config_nic;
@@ -23,12 +24,13 @@ struct config_nic;
 struct leases {
 	const struct config_nic *config;
 	uint32_t ifindex; /* while there are leases */
-	uint32_t n;       /* leases */
+	uint32_t n;       /* leases, those among them that leave */
 	bool over;        /* it is put back for good: nothing is leased or changed any more */
 	bool left_behind; /* a zcrxd that died may have left rules there */
 	bool unready;     /* it cannot be looked after, and nothing of it is leased */
 	struct guard guard;
 	struct pick pick;
+	struct leavings leaving;
 
 	/* What happens without leases. Atomic, since it is looked at without the lock. */
 	uint64_t back_at_ns; /* when it is to be put back; 0: it has leases, or is as it was */
@@ -74,7 +76,10 @@ void leases_done(void);
  */
 bool leases_hold(bool held);
 
-/* For lease.c. The NIC of this index, in the order of the configuration; NULL: there are no more.
+/* For lease.c and lease_leave.c, as what follows. leases_look() is called soon. */
+void leases_look_again(void);
+
+/* The NIC of this index, in the order of the configuration; NULL: there are no more.
  */
 struct leases *leases_at(uint32_t i);
 
@@ -90,7 +95,8 @@ int leases_make_ready(struct leases *nic, char why[NIC_SENTENCE_BYTES]);
 /* With guard.lock held: there is one more lease; the NIC is ready, and has this ifindex. */
 void leases_add(struct leases *nic, struct guarded *lease, uint32_t ifindex);
 
-/* With guard.lock held: the lease is over. After the last one the NIC is put back, now or later. */
+/* With guard.lock held: the lease has left. After the last one the NIC is put back, now or later.
+ */
 void leases_remove(struct leases *nic, struct guarded *lease);
 
 #endif

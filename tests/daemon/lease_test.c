@@ -21,6 +21,7 @@
 #include "daemon/grant/account.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/leases.h"
+#include "nic/bound.h"
 #include "nic/journal.h"
 #include "nic/ntuple.h"
 #include "nic/restore.h"
@@ -35,9 +36,10 @@
 
 static struct {
 	_Atomic bool changed;
-	int readied; /* times */
-	bool away;   /* at the start */
-	bool slow;   /* the driver: it says that it has begun, and waits until it may go on */
+	_Atomic bool bound; /* somebody has the queue registered */
+	int readied;        /* times */
+	bool away;          /* at the start */
+	bool slow; /* the driver: it says that it has begun, and waits until it may go on */
 	sem_t begun, go_on;
 } made_up;
 
@@ -60,6 +62,12 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 	made_up.readied += !made_up.changed;
 	made_up.changed = true;
 	return 0;
+}
+
+int nic_queues_bound(uint32_t ifindex, const struct nic_queues *queues)
+{
+	(void)ifindex, (void)queues;
+	return made_up.bound;
 }
 
 int nic_put_back(const char *dir, const char *nic, nic_say say)
@@ -213,6 +221,83 @@ static void a_lease_is_charged_its_queues(void **state)
 	account_hardware_release(user, 1);
 }
 
+/* A user who has taken no lease yet. Returns the one before. */
+static struct user *another(uid_t uid)
+{
+	struct user *last = user;
+	assert_int_equal(user_get(&user, "default", &policy.classes->limits, uid, clock_ns(), NULL),
+			 0);
+	return last;
+}
+
+static void back_to(struct user *last)
+{
+	user_put(user);
+	user = last;
+}
+
+static bool has_hardware(void)
+{
+	int r = account_hardware(user, 1, NULL);
+	account_hardware_release(user, r == 0);
+	return r < 0;
+}
+
+/* Whoever had it may keep it open: what counts is what the kernel says. */
+static void a_queue_that_the_kernel_has_not_let_go_of_is_nobodys(void **state)
+{
+	(void)state;
+	struct opening o = {0}, late = {0};
+	struct user *first = another(10);
+	nic.linger_seconds = 0;
+	take(&o);
+	assert_int_equal(o.r, 0);
+	made_up.bound = true;
+	lease_end(o.lease);
+	leases_look();
+	assert_true(has_hardware());
+	assert_true(made_up.changed);
+	take(&late);
+	assert_true(late.r < 0);
+	/* Another user does not get the queue either. */
+	struct user *second = another(11);
+	take(&late);
+	assert_true(late.r < 0);
+	back_to(second);
+	made_up.bound = false;
+	assert_put_back_by_and_by();
+	assert_false(has_hardware());
+	back_to(first);
+}
+
+static void *let_go(void *arg)
+{
+	(void)arg;
+	usleep(50000);
+	made_up.bound = false;
+	return NULL;
+}
+
+/* io_uring lets go of a queue some time after its ring was closed: nobody is refused for that. */
+static void a_queue_that_the_kernel_lets_go_of_is_waited_for(void **state)
+{
+	(void)state;
+	struct opening o = {0};
+	pthread_t thread;
+	struct user *first = another(12);
+	take(&o);
+	assert_int_equal(o.r, 0);
+	made_up.bound = true;
+	lease_end(o.lease);
+	pthread_create(&thread, NULL, let_go, NULL);
+	take(&o);
+	assert_int_equal(o.r, 0);
+	pthread_join(thread, NULL);
+	lease_end(o.lease);
+	assert_false(has_hardware());
+	back_to(first);
+}
+
 static void leases_of_a_user_are_limited(void **state)
 {
 	(void)state;
@@ -316,6 +401,8 @@ int main(void)
 		cmocka_unit_test(one_that_was_away_at_the_start_is_put_back),
 		cmocka_unit_test(a_nic_stays_ready_for_a_while),
 		cmocka_unit_test(a_lease_is_charged_its_queues),
+		cmocka_unit_test(a_queue_that_the_kernel_has_not_let_go_of_is_nobodys),
+		cmocka_unit_test(a_queue_that_the_kernel_lets_go_of_is_waited_for),
 		cmocka_unit_test(leases_of_a_user_are_limited),
 		cmocka_unit_test(a_lease_that_is_due_soon_is_waited_for),
 		cmocka_unit_test(the_end_waits_for_a_lease_that_is_being_taken),

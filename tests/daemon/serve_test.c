@@ -4,17 +4,21 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/fd.h"
 #include "daemon/broker/held.h"
 #include "daemon/broker/record.h"
 #include "daemon/broker/serve.h"
@@ -27,6 +31,7 @@
 #include "daemon/grant/files.h"
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/lease.h"
+#include "daemon/grant/leased.h"
 #include "daemon/grant/leases.h"
 #include "daemon/grant/log_client.h"
 #include "policy/config.h"
@@ -363,41 +368,195 @@ static int answer_wait(uint16_t type)
 	return r;
 }
 
-/* The next broker knows of the leases what the record says. */
+/*
+ * The next broker knows of the leases what the record says. What this one knows of the NIC goes
+ * with it.
+ */
 static void broker_is_killed(void)
 {
 	struct held_lease *h;
+	bool bound = made_nic_bound;
+	made_nic_bound = false;
 	while ((h = LIST_FIRST(&lone.pump.leases))) {
 		LIST_REMOVE(h, link);
+		if (h->ended)
+			h->lease->leaving.hand = fd_close(h->lease->leaving.hand);
 		lease_end(h->lease);
+		pthread_mutex_lock(&leases_at(0)->guard.lock);
+		leases_look_leaving(leases_at(0));
+		pthread_mutex_unlock(&leases_at(0)->guard.lock);
 		free(h);
 	}
+	made_nic_bound = bound;
 	serve_lease_again(&lone.pump);
 }
 
-/*
- * The hand may register the queue later, so the lease stays the pump's and is not counted: also
- * when there is another broker.
- */
-static void a_lease_that_a_hand_was_given_up_for_is_not_counted(void **state)
+static const union link_any lease_1 = {
+	.as_LEASE = {.lease = 1, .n = 1, .backend = MSG_BACKEND_DEVMEM}};
+static const union link_any end_1 = {.as_LEASE_END = {.id = 1}};
+
+static void record_begin(void)
 {
-	union link_any m = {.as_LEASE = {.lease = 1, .n = 1, .backend = MSG_BACKEND_DEVMEM}};
-	const union link_any over = {.as_LEASE_END = {.id = 1}};
 	struct record record = {.pump = getpid(), .who = lone.pump.who};
-	struct lease_place place;
-	(void)state;
 	assert_int_equal(record_write(&lone.pump.record, state_dir, &record), 0);
-	assert_int_equal(ask(m, LINK_LEASE), 0);
-	assert_int_equal(serve_lease_register(&lone.pump, 1, &place), 0);
-	serve_lease_registered(&lone.pump, 1, true);
-	broker_is_killed();
-	m.as_LEASE.lease = 2;
-	assert_int_equal(ask(m, LINK_LEASE), -EBUSY); /* the NIC has one queue */
-	assert_int_equal(ask(over, LINK_LEASE_END), 0);
-	assert_non_null(held_get(&lone.pump, 1));
+}
+
+static void record_end(void)
+{
 	serve_lease_end_all(&lone.pump);
 	lone.pump.record = record_close(lone.pump.record);
 	record_remove(state_dir, getpid());
+}
+
+/* The NIC has one queue, and this pump has given it back: does the broker let it have it again? */
+static bool has_left(void)
+{
+	int r = ask(lease_1, LINK_LEASE);
+	assert_true(r == 0 || r == -EBUSY);
+	if (r == 0)
+		assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	return r == 0;
+}
+
+/* The broker's loop does this when the pump's eventfd is written. */
+static void news_come(void)
+{
+	serve_lease_news(&lone.pump);
+	while (lone.pump.n_working > 0)
+		pump_work_over(&lone.pump);
+}
+
+/* It may say so of a ring that it keeps open. Its number for the lease may be used again. */
+static void a_lease_ends_when_the_kernel_says_so(void **state)
+{
+	(void)state;
+	record_begin();
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	made_nic_bound = true;
+	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	assert_null(held_get(&lone.pump, 1));
+	assert_false(has_left());
+	broker_is_killed();
+	assert_int_equal(ask(end_1, LINK_LEASE_END), -ENOENT);
+	assert_false(has_left());
+	news_come();
+	assert_non_null(LIST_FIRST(&lone.pump.leases));
+	made_nic_bound = false;
+	assert_true(has_left());
+	news_come();
+	assert_null(LIST_FIRST(&lone.pump.leases));
+	record_end();
+}
+
+/* It ends when the pump has: the queue may be somebody's who has the pump's netlink socket. */
+static void a_lease_outlives_its_pump_in_the_kernel(void **state)
+{
+	(void)state;
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	made_nic_bound = true;
+	serve_lease_end_all(&lone.pump);
+	assert_false(has_left());
+	made_nic_bound = false;
+	assert_true(has_left());
+	news_come();
+}
+
+static void a_lease_does_not_end_while_a_hand_is_at_it(void **state)
+{
+	struct lease_place place, other;
+	(void)state;
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &other), -EBUSY);
+	assert_int_equal(ask(end_1, LINK_LEASE_END), -EBUSY);
+	serve_lease_registered(&lone.pump, place.held, false);
+	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &other), -ENOENT);
+	/* Another lease of that number is another one. */
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &other), 0);
+	serve_lease_registered(&lone.pump, place.held, true);
+	assert_int_equal(ask(end_1, LINK_LEASE_END), -EBUSY);
+	serve_lease_registered(&lone.pump, other.held, false);
+	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	news_come();
+}
+
+static pid_t hand_make(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+	return pid;
+}
+
+static void hand_end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* The hand may register the queue later: also when there is another broker. */
+static void a_hand_that_was_given_up_keeps_the_lease(void **state)
+{
+	struct lease_place place;
+	pid_t hand = hand_make();
+	(void)state;
+	record_begin();
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place), 0);
+	serve_lease_begun(&lone.pump, place.held, hand);
+	serve_lease_registered(&lone.pump, place.held, true);
+	broker_is_killed();
+	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	assert_false(has_left());
+	broker_is_killed();
+	assert_false(has_left());
+	hand_end(hand);
+	assert_true(has_left());
+	news_come();
+	record_end();
+}
+
+/* It was never heard of again. */
+static void a_hand_outlives_the_broker_that_started_it(void **state)
+{
+	struct lease_place place;
+	pid_t hand = hand_make();
+	(void)state;
+	record_begin();
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place), 0);
+	serve_lease_begun(&lone.pump, place.held, hand);
+	broker_is_killed();
+	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	assert_false(has_left());
+	hand_end(hand);
+	assert_true(has_left());
+	news_come();
+	record_end();
+}
+
+/* It has ended as it should, and the next broker does not think of it. */
+static void a_hand_that_is_done_keeps_nothing(void **state)
+{
+	struct lease_place place;
+	pid_t hand = hand_make();
+	(void)state;
+	record_begin();
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place), 0);
+	serve_lease_begun(&lone.pump, place.held, hand);
+	serve_lease_registered(&lone.pump, place.held, false);
+	broker_is_killed();
+	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	assert_true(has_left());
+	news_come();
+	hand_end(hand);
+	record_end();
 }
 
 static void a_nic_that_restarts_holds_up_what_is_about_that_lease(void **state)
@@ -502,7 +661,12 @@ int main(void)
 		CASE(backends_are_judged_when_a_queue_is_registered),
 		CASE(nobody_gets_zcrx_of_a_kernel_with_holes),
 		CASE(a_lease_is_charged_as_a_queue),
-		CASE(a_lease_that_a_hand_was_given_up_for_is_not_counted),
+		CASE(a_lease_ends_when_the_kernel_says_so),
+		CASE(a_lease_outlives_its_pump_in_the_kernel),
+		CASE(a_lease_does_not_end_while_a_hand_is_at_it),
+		CASE(a_hand_that_was_given_up_keeps_the_lease),
+		CASE(a_hand_outlives_the_broker_that_started_it),
+		CASE(a_hand_that_is_done_keeps_nothing),
 		CASE(a_nic_that_restarts_holds_up_what_is_about_that_lease),
 		CASE(leases_that_are_being_taken_count),
 		CASE(what_a_pump_logs_is_its_clients),

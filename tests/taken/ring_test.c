@@ -37,6 +37,11 @@ static const char config[] = "[sockets]\nstate=/tmp\n"
 			     "[class default]\nnics=zc0\nsessions=16\nqueues=16\nareas=16\n"
 			     "leases-per-minute=1000000\nrequests-per-second=100000\n";
 
+static const char config_of_two[] = "[sockets]\nstate=/tmp\n"
+				    "[nic zc0]\nqueues=1-6\nlinger-seconds=0\n"
+				    "[class default]\nnics=zc0\nsessions=16\nqueues=2\nareas=16\n"
+				    "leases-per-minute=1000000\nrequests-per-second=100000\n";
+
 static const struct msg_queue_open zcrx = {.backend = MSG_BACKEND_ZCRX};
 
 /* Somebody comes and gets a hardware queue; the neighbour goes on. */
@@ -335,6 +340,45 @@ static void it_gets_no_rule_for_what_is_not_its_own(void **state)
 	others_are_served();
 }
 
+/* ---- leases ---- */
+
+static int64_t lease(struct taken *t, uint32_t id)
+{
+	struct taken_order o = {.what = ORDER_ASK, .type = LINK_LEASE};
+	o.m.as_LEASE = (struct link_lease){.lease = id, .n = 1, .backend = MSG_BACKEND_ZCRX};
+	return taken_order(t, &o, NULL, 0);
+}
+
+static int64_t lease_end(struct taken *t, uint32_t id)
+{
+	const struct taken_order o = {.what = ORDER_ASK,
+				      .type = LINK_LEASE_END,
+				      .m.as_LEASE_END.id = id};
+	return taken_order(t, &o, NULL, 0);
+}
+
+/*
+ * Its class has two queues, of which the neighbour has one. It says that it has given its own back,
+ * and keeps the ring open.
+ */
+static void it_has_no_more_queues_than_its_class(void **state)
+{
+	struct taken t;
+	(void)state;
+	raw_connect(&t.r);
+	raw_queue_wish(&t.q, &t.r, AREA, zcrx);
+	taken_begin(&t);
+	assert_int_equal(lease_end(&t, LEASE), 0);
+	assert_int_equal(lease_end(&t, LEASE), -ENOENT);
+	assert_int_equal(lease(&t, 2), -EDQUOT);
+	harness_broker_kill(&zcrxd, 0);
+	assert_int_equal(lease(&t, 2), -EDQUOT);
+	taken_resume(&t);
+	raw_queue_drop(&t.q);
+	raw_close(&t.r);
+	others_are_served();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +386,12 @@ int main(void)
 		cmocka_unit_test(a_ring_whose_lock_is_held_holds_nobody_else),
 		cmocka_unit_test(files_that_are_no_ring_and_no_socket_hold_nobody),
 	};
+	const struct CMUnitTest of_two[] = {
+		cmocka_unit_test(it_has_no_more_queues_than_its_class),
+	};
+	world_start(config_of_two);
+	int failed = cmocka_run_group_tests(of_two, NULL, NULL);
+	world_stop();
 	world_start(config);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }
