@@ -30,8 +30,9 @@ struct held_lease {
 	uint32_t id;     /* the pump's number for it, which may be used again when it has ended */
 	uint64_t number; /* the broker's; no two that the pump ever had have the same */
 	struct lease *lease;
-	uint32_t lost;   /* what the pump was told last: the reason why it is lost, or 0 */
-	uint32_t record; /* the number of its entry in the pump's record */
+	uint32_t record;  /* the number of its entry in the pump's record */
+	uint32_t lost;    /* the reason why it is lost, as the pump was told; or 0 */
+	uint64_t lost_ns; /* since when */
 	/* What follows is guarded by the pump's lock. */
 	bool registering; /* a hand is, or waits for its turn */
 	/*

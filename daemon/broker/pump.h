@@ -59,6 +59,8 @@ struct pump {
 		uint64_t until_ns, pause_ns;
 	} relinking;
 	sd_event_source *io, *exit, *news, *rest;
+	sd_event_source
+		*lost; /* it has a lease that is lost, and is ended if it keeps it; or NULL */
 	struct client_identity who;
 	struct policy_identity is; /* the client when it connected */
 	uint32_t policy;           /* number of the policy whose CLASS it has read last */

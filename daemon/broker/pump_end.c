@@ -22,6 +22,7 @@ void pump_free(struct pump *p)
 	sd_event_source_disable_unref(p->news);
 	sd_event_source_disable_unref(p->relinking.again);
 	sd_event_source_disable_unref(p->rest);
+	sd_event_source_disable_unref(p->lost);
 	outbox_done(&p->out);
 	while ((j = TAILQ_FIRST(&p->jobs))) {
 		TAILQ_REMOVE(&p->jobs, j, link);

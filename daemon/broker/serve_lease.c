@@ -149,12 +149,23 @@ int on_lease_end(struct pump *p, const struct link_id *m, struct served *s)
 
 /* ---- queues ---- */
 
-int serve_lease_register(struct pump *p, uint32_t id, struct lease_place *ret)
+bool serve_lease_is_lost(const struct held_lease *h, char *ret_why)
+{
+	const char *why;
+	if (!lease_lost(h->lease, &why))
+		return false;
+	snprintf(ret_why, LINK_TEXT_BYTES, "The hardware queue is lost: %s", why);
+	return true;
+}
+
+int serve_lease_register(struct pump *p, uint32_t id, struct lease_place *ret, char *ret_why)
 {
 	const uint32_t *rxqs;
 	pthread_mutex_lock(&p->lock);
 	struct held_lease *h = held_find(p, id);
 	int r = !h ? -ENOENT : h->registering ? -EBUSY : 0;
+	if (r == 0 && serve_lease_is_lost(h, ret_why))
+		r = -ENODEV;
 	if (r == 0) {
 		lease_where(h->lease, &ret->ifindex, &rxqs, &ret->n);
 		memcpy(ret->rxqs, rxqs, ret->n * sizeof(*rxqs));

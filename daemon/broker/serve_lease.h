@@ -19,6 +19,9 @@ void serve_lease_end_all(struct pump *p);
  */
 int serve_lease_judge(const struct policy_class *class, uint32_t backend, char *ret_why);
 
+/* Is the lease lost? Then ret_why, LINK_TEXT_BYTES, says why. */
+bool serve_lease_is_lost(const struct held_lease *h, char *ret_why);
+
 /* The queues of a lease. */
 struct lease_place {
 	uint64_t held; /* the number of the lease (held.h) */
@@ -31,9 +34,9 @@ struct lease_place {
  * or -EBUSY if one is at it already. After 0 the caller calls serve_lease_begun() when the hand has
  * begun, if it ever does, and serve_lease_registered() once when it is done, if the pump still
  * lives. given_up: the hand was killed or has died, so nobody knows whether it registers the
- * queues.
+ * queues. Returns -ENODEV if the lease is lost; then ret_why, LINK_TEXT_BYTES, says why.
  */
-int serve_lease_register(struct pump *p, uint32_t id, struct lease_place *ret);
+int serve_lease_register(struct pump *p, uint32_t id, struct lease_place *ret, char *ret_why);
 void serve_lease_begun(struct pump *p, uint64_t held, pid_t hand);
 void serve_lease_registered(struct pump *p, uint64_t held, bool given_up);
 

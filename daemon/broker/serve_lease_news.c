@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "daemon/broker/held.h"
 #include "daemon/broker/process.h"
@@ -15,6 +17,9 @@
 #include "proto/reason.h"
 #include "proto/wire.h"
 
+#define LOST_NS          (30 * NS_A_SECOND) /* for so long a pump may keep a lease that is lost */
+#define LOST_ACCURACY_US 1000000
+
 static void tell_news(struct pump *p, const struct held_lease *h, uint32_t reason, uint32_t rule,
 		      const char *text)
 {
@@ -22,7 +27,8 @@ static void tell_news(struct pump *p, const struct held_lease *h, uint32_t reaso
 	m.hdr.type = LINK_NEWS;
 	m.hdr.size = link_bytes(LINK_NEWS);
 	snprintf(m.as_NEWS.text, sizeof(m.as_NEWS.text), "%s", text ? text : "");
-	(void)outbox_send(&p->out, &m, NULL);
+	if (outbox_send(&p->out, &m, NULL) < 0)
+		pump_break(p, "does not read its link");
 }
 
 /* Also in the record: the next broker has to tell the pump if the rule brings packets again. */
@@ -45,15 +51,80 @@ static void look(struct pump *p, struct held_lease *h)
 	if (!lease_has_news(h->lease))
 		return;
 	uint32_t reason = lease_lost(h->lease, &why);
-	if (reason && !h->lost)
-		tell_news(p, h, reason, 0, why);
-	h->lost = reason;
+	if (reason && !h->lost) {
+		h->lost = reason;
+		h->lost_ns = clock_ns();
+		if (!h->ended)
+			tell_news(p, h, reason, 0, why);
+	}
+	if (h->ended)
+		return;
 	LIST_FOREACH (rule, &h->rules, link) {
 		why = rule_why(rule->rule);
 		if (why != rule->why)
 			rule_told(p, h, rule, why);
 	}
 }
+
+/* ---- leases that are lost ---- */
+
+static void lost_enforce(struct pump *p);
+
+/*
+ * Others' payload may come to a queue that is lost for as long as somebody has it. So the pump may
+ * not keep it, also not by a ring whose lease it has ended: that lease is in the list until the
+ * kernel has let go of it.
+ */
+static bool is_kept(const struct held_lease *h)
+{
+	return !h->ended || lease_is_bound(h->lease);
+}
+
+/* Returns for how long the pump may have its leases that are lost, 0 if it has none. */
+static uint64_t lost_left(struct pump *p)
+{
+	const struct held_lease *h;
+	uint64_t now_ns = clock_ns(), least_ns = 0;
+	bool over = false;
+	pthread_mutex_lock(&p->lock);
+	LIST_FOREACH (h, &p->leases, link) {
+		if (!h->lost)
+			continue;
+		uint64_t since_ns = now_ns - h->lost_ns;
+		uint64_t left_ns = since_ns < LOST_NS ? LOST_NS - since_ns : LOST_NS;
+		over |= since_ns >= LOST_NS && is_kept(h);
+		least_ns = least_ns == 0 || left_ns < least_ns ? left_ns : least_ns;
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (over)
+		pump_break(p, "keeps a hardware queue that is lost");
+	return over ? 0 : least_ns;
+}
+
+static int lost_over(sd_event_source *source, uint64_t usec, void *data)
+{
+	(void)source;
+	(void)usec;
+	lost_enforce(data);
+	return 0;
+}
+
+static void lost_enforce(struct pump *p)
+{
+	uint64_t left_us = p->dead ? 0 : lost_left(p) / 1000;
+	if (left_us == 0)
+		return;
+	int r = p->lost ? sd_event_source_set_time_relative(p->lost, left_us)
+			: sd_event_add_time_relative(sd_event_source_get_event(p->io), &p->lost,
+						     CLOCK_MONOTONIC, left_us, LOST_ACCURACY_US,
+						     lost_over, p);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(p->lost, SD_EVENT_ONESHOT);
+	if (r < 0)
+		pump_break(p, "has a hardware queue that is lost, and cannot be watched");
+}
+
+/* ---- leases that have left ---- */
 
 /* A lease that has left is freed by a job, since that may wait for its NIC. */
 struct going {
@@ -101,10 +172,10 @@ void serve_lease_news(struct pump *p)
 	struct held_lease *h;
 	pthread_mutex_lock(&p->lock);
 	LIST_FOREACH (h, &p->leases, link)
-		if (!h->ended)
-			look(p, h);
+		look(p, h);
 	pthread_mutex_unlock(&p->lock);
 	left_free(p);
+	lost_enforce(p);
 }
 
 /* ---- of the broker before ---- */

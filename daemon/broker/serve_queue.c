@@ -101,7 +101,7 @@ int on_zcrx(struct pump *p, const struct link_zcrx *m, struct served *s)
 		return -EINVAL;
 	int r = judge(p, MSG_BACKEND_ZCRX, s->reply.re_ZCRX.text);
 	if (r == 0)
-		r = serve_lease_register(p, m->lease, &at);
+		r = serve_lease_register(p, m->lease, &at, s->reply.re_ZCRX.text);
 	if (r < 0)
 		return r;
 	e.held = at.held;
@@ -129,7 +129,7 @@ int on_devmem(struct pump *p, const struct link_devmem *m, struct served *s)
 	struct errand e = {.kind = &devmem_kind, .job = {.kind = HAND_DEVMEM}};
 	int r = judge(p, MSG_BACKEND_DEVMEM, s->reply.re_DEVMEM.text);
 	if (r == 0)
-		r = serve_lease_register(p, m->lease, &at);
+		r = serve_lease_register(p, m->lease, &at, s->reply.re_DEVMEM.text);
 	if (r < 0)
 		return r;
 	e.held = at.held;

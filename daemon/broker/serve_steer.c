@@ -12,6 +12,7 @@
 #include "daemon/broker/record_file.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_host.h"
+#include "daemon/broker/serve_lease.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
@@ -112,6 +113,8 @@ static int steer(struct pump *p, const struct steering *x, struct link_steer_rep
 	struct classes *classes;
 	if (!h)
 		return -ENOENT;
+	if (serve_lease_is_lost(h, ret->text))
+		return 0;
 	if (rules_free(p, h, x->rule) < 0)
 		return -EINVAL;
 	if (!steering_begin(p, x)) {
@@ -196,8 +199,11 @@ int on_steer(struct pump *p, const struct link_steer *m, struct served *s)
 						 .gives = true,
 						 .done = steer_done};
 	struct steering x = {.request = m->hdr, .lease = m->lease, .rule = m->rule, .netns = -1};
-	if (!held_get(p, m->lease))
+	const struct held_lease *h = held_get(p, m->lease);
+	if (!h)
 		return -ENOENT;
+	if (serve_lease_is_lost(h, s->reply.re_STEER.text))
+		return 0;
 	if (!m->host)
 		return errand_start(p, &m->hdr,
 				    &(struct errand){.kind = &facts,

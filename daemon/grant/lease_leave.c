@@ -68,6 +68,11 @@ bool lease_has_left(const struct lease *l)
 	return __atomic_load_n(&l->left, __ATOMIC_ACQUIRE);
 }
 
+bool lease_is_bound(const struct lease *l)
+{
+	return __atomic_load_n(&l->leaving.bound, __ATOMIC_RELAXED);
+}
+
 void lease_end(struct lease *l)
 {
 	if (!l)

@@ -48,13 +48,14 @@ static bool hand_lives(struct leaving *x)
 	return false;
 }
 
-static bool is_held(const struct leaving *x, uint32_t ifindex)
+static bool is_held(struct leaving *x, uint32_t ifindex)
 {
 	uint32_t rxqs[LEASE_QUEUES_MAX];
 	const struct nic_queues queues = {.ids = rxqs, .n = x->guarded->n};
 	for (uint32_t i = 0; i < queues.n; i++)
 		rxqs[i] = x->guarded->rxqs[i];
 	int r = nic_queues_bound(ifindex, &queues);
+	__atomic_store_n(&x->bound, r > 0, __ATOMIC_RELAXED);
 	return r != 0 && r != -ENODEV;
 }
 

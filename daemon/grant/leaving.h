@@ -22,7 +22,8 @@ struct leaving {
 	const struct guarded *guarded; /* borrowed: its queues */
 	int hand; /* pidfd of a hand that may register them as long as it lives; or -1 */
 	uint64_t since_ns;
-	bool told; /* the log says that the kernel does not let go */
+	bool bound; /* atomic: the kernel said so when it was asked last */
+	bool told;  /* the log says that the kernel does not let go */
 };
 
 /* Those of one NIC. */

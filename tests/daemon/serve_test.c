@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "daemon/broker/held.h"
 #include "daemon/broker/record.h"
@@ -35,6 +36,7 @@
 #include "daemon/grant/leases.h"
 #include "daemon/grant/log_client.h"
 #include "policy/config.h"
+#include "proto/reason.h"
 #include "proto/wire.h"
 #include "tests/harness/lone_pump.h"
 #include "tests/harness/made_nic.h"
@@ -43,6 +45,7 @@ static struct lone_pump lone;
 static sd_event *loop;
 
 static const char *zcrx_refused; /* by the kernel, which is made up */
+static char why[LINK_TEXT_BYTES];
 static char state_dir[] = "/tmp/zcrxd-serve.XXXXXX";
 
 const char *kernel_refuses_zcrx(void)
@@ -466,15 +469,15 @@ static void a_lease_does_not_end_while_a_hand_is_at_it(void **state)
 	struct lease_place place, other;
 	(void)state;
 	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
-	assert_int_equal(serve_lease_register(&lone.pump, 1, &place), 0);
-	assert_int_equal(serve_lease_register(&lone.pump, 1, &other), -EBUSY);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place, why), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &other, why), -EBUSY);
 	assert_int_equal(ask(end_1, LINK_LEASE_END), -EBUSY);
 	serve_lease_registered(&lone.pump, place.held, false);
 	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
-	assert_int_equal(serve_lease_register(&lone.pump, 1, &other), -ENOENT);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &other, why), -ENOENT);
 	/* Another lease of that number is another one. */
 	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
-	assert_int_equal(serve_lease_register(&lone.pump, 1, &other), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &other, why), 0);
 	serve_lease_registered(&lone.pump, place.held, true);
 	assert_int_equal(ask(end_1, LINK_LEASE_END), -EBUSY);
 	serve_lease_registered(&lone.pump, other.held, false);
@@ -507,7 +510,7 @@ static void a_hand_that_was_given_up_keeps_the_lease(void **state)
 	(void)state;
 	record_begin();
 	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
-	assert_int_equal(serve_lease_register(&lone.pump, 1, &place), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place, why), 0);
 	serve_lease_begun(&lone.pump, place.held, hand);
 	serve_lease_registered(&lone.pump, place.held, true);
 	broker_is_killed();
@@ -529,7 +532,7 @@ static void a_hand_outlives_the_broker_that_started_it(void **state)
 	(void)state;
 	record_begin();
 	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
-	assert_int_equal(serve_lease_register(&lone.pump, 1, &place), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place, why), 0);
 	serve_lease_begun(&lone.pump, place.held, hand);
 	broker_is_killed();
 	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
@@ -548,7 +551,7 @@ static void a_hand_that_is_done_keeps_nothing(void **state)
 	(void)state;
 	record_begin();
 	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
-	assert_int_equal(serve_lease_register(&lone.pump, 1, &place), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place, why), 0);
 	serve_lease_begun(&lone.pump, place.held, hand);
 	serve_lease_registered(&lone.pump, place.held, false);
 	broker_is_killed();
@@ -557,6 +560,96 @@ static void a_hand_that_is_done_keeps_nothing(void **state)
 	news_come();
 	hand_end(hand);
 	record_end();
+}
+
+/* ---- leases that are lost ---- */
+
+/* Somebody else's packets come to its queue. */
+static struct held_lease *lost_lease(void)
+{
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	struct held_lease *h = held_get(&lone.pump, 1);
+	assert_true(guarded_lose(&h->lease->guarded, REASON_INTRUDER, "A rule of others."));
+	return h;
+}
+
+static void is_told(void)
+{
+	union link_any m;
+	int fds[MSG_FDS_MAX];
+	uint32_t nfds;
+	assert_true(wire_recv(lone.end, &m.any, fds, &nfds, MSG_DONTWAIT) > 0);
+	assert_int_equal(m.hdr.type, LINK_NEWS);
+	assert_int_equal(m.as_NEWS.reason, REASON_INTRUDER);
+}
+
+static bool is_broken_when_time_is_over(struct held_lease *h)
+{
+	news_come();
+	assert_false(lone.pump.broken);
+	h->lost_ns -= 40 * NS_A_SECOND;
+	news_come();
+	return lone.pump.broken;
+}
+
+static void what_is_lost_is_of_no_use(void **state)
+{
+	union link_any steer = {.as_STEER = {.lease = 1, .rule = 1}};
+	union link_any zcrx = {.as_ZCRX = {.lease = 1}}, devmem = {.as_DEVMEM = {.lease = 1}};
+	(void)state;
+	lost_lease();
+	say(&steer, LINK_STEER);
+	assert_int_equal(answer(&steer, LINK_STEER), 0);
+	assert_int_equal(steer.re_STEER.n, 0);
+	assert_string_equal(steer.re_STEER.text, "The hardware queue is lost: A rule of others.");
+	say(&zcrx, LINK_ZCRX);
+	assert_int_equal(answer(&zcrx, LINK_ZCRX), -ENODEV);
+	assert_string_equal(zcrx.re_ZCRX.text, steer.re_STEER.text);
+	say(&devmem, LINK_DEVMEM);
+	assert_int_equal(answer(&devmem, LINK_DEVMEM), -ENODEV);
+	assert_string_equal(devmem.re_DEVMEM.text, steer.re_STEER.text);
+}
+
+static void who_keeps_what_is_lost_is_ended(void **state)
+{
+	(void)state;
+	struct held_lease *h = lost_lease();
+	assert_true(is_broken_when_time_is_over(h));
+	is_told();
+}
+
+static void who_keeps_it_and_says_that_he_does_not_is_ended(void **state)
+{
+	(void)state;
+	struct held_lease *h = lost_lease();
+	news_come();
+	is_told();
+	made_nic_bound = true;
+	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	assert_true(is_broken_when_time_is_over(h));
+	made_nic_bound = false;
+}
+
+static void who_gives_back_what_is_lost_goes_on(void **state)
+{
+	(void)state;
+	lost_lease();
+	news_come();
+	is_told();
+	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	news_come();
+	assert_null(LIST_FIRST(&lone.pump.leases));
+	assert_false(lone.pump.broken);
+}
+
+static void who_cannot_be_told_is_ended(void **state)
+{
+	(void)state;
+	lost_lease();
+	lone.pump.out.n = OUTBOX_MAX;
+	news_come();
+	assert_true(lone.pump.broken);
+	lone.pump.out.n = 0;
 }
 
 static void a_nic_that_restarts_holds_up_what_is_about_that_lease(void **state)
@@ -667,6 +760,11 @@ int main(void)
 		CASE(a_hand_that_was_given_up_keeps_the_lease),
 		CASE(a_hand_outlives_the_broker_that_started_it),
 		CASE(a_hand_that_is_done_keeps_nothing),
+		CASE(what_is_lost_is_of_no_use),
+		CASE(who_keeps_what_is_lost_is_ended),
+		CASE(who_keeps_it_and_says_that_he_does_not_is_ended),
+		CASE(who_gives_back_what_is_lost_goes_on),
+		CASE(who_cannot_be_told_is_ended),
 		CASE(a_nic_that_restarts_holds_up_what_is_about_that_lease),
 		CASE(leases_that_are_being_taken_count),
 		CASE(what_a_pump_logs_is_its_clients),

@@ -86,6 +86,7 @@ bool lone_pump_end(struct lone_pump *l)
 	bool good = p->n_errands == 0 && may_have_in_flight(p->reader) && nothing_charged();
 	flight_reader_put(p->reader);
 	sd_event_source_disable_unref(p->io);
+	sd_event_source_disable_unref(p->lost);
 	outbox_done(&p->out);
 	pthread_mutex_destroy(&p->lock);
 	close(p->sock);
