@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "daemon/broker/process.h"
 #include "daemon/broker/pump.h"
@@ -42,13 +43,16 @@ void held_add(struct pump *p, struct held_lease *h)
 	h->number = ++p->last_held;
 	LIST_INSERT_HEAD(&p->leases, h, link);
 	pthread_mutex_unlock(&p->lock);
+	eventfd_write(p->poke, 1);
 }
 
 void held_rule_add(struct pump *p, struct held_lease *h, struct held_rule *rule)
 {
 	pthread_mutex_lock(&p->lock);
 	LIST_INSERT_HEAD(&h->rules, rule, link);
+	h->new_rules = true;
 	pthread_mutex_unlock(&p->lock);
+	eventfd_write(p->poke, 1);
 }
 
 /*

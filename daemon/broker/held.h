@@ -46,7 +46,8 @@ struct held_lease {
 	 * the kernel has let go of the queues: the pump may have kept its ring, or its binding.
 	 */
 	bool ended;
-	bool going; /* a job frees it */
+	bool going;     /* a job frees it */
+	bool new_rules; /* nobody has looked yet whether there is news of these */
 	LIST_HEAD(, held_rule) rules;
 };
 
@@ -59,7 +60,10 @@ struct held_lease *held_get(struct pump *p, uint32_t id);
 struct held_lease *held_number(struct pump *p, uint64_t number);
 struct held_rule *held_rule_find(const struct held_lease *h, uint32_t id);
 
-/* The pump has it from now on. */
+/*
+ * The pump has it from now on. Its news may have come already, when nobody found it in the list: so
+ * the control thread looks again.
+ */
 void held_add(struct pump *p, struct held_lease *h);
 void held_rule_add(struct pump *p, struct held_lease *h, struct held_rule *rule);
 

@@ -48,8 +48,9 @@ static void look(struct pump *p, struct held_lease *h)
 {
 	const char *why;
 	struct held_rule *rule;
-	if (!lease_has_news(h->lease))
+	if (!lease_has_news(h->lease) && !h->new_rules)
 		return;
+	h->new_rules = false;
 	uint32_t reason = lease_lost(h->lease, &why);
 	if (reason && !h->lost) {
 		h->lost = reason;

@@ -35,6 +35,8 @@
 #include "daemon/grant/leased.h"
 #include "daemon/grant/leases.h"
 #include "daemon/grant/log_client.h"
+#include "daemon/grant/rule.h"
+#include "daemon/grant/rules.h"
 #include "policy/config.h"
 #include "proto/reason.h"
 #include "proto/wire.h"
@@ -592,6 +594,40 @@ static bool is_broken_when_time_is_over(struct held_lease *h)
 	return lone.pump.broken;
 }
 
+static bool is_poked(void)
+{
+	eventfd_t count;
+	return eventfd_read(lone.pump.poke, &count) == 0;
+}
+
+/* It was lost, or a rule was, before the broker had it in its list, and looked for it. */
+static void news_of_what_is_new_are_told(void **state)
+{
+	struct lease_rule gone = {.why = "It was removed."};
+	struct held_rule *rule = calloc(1, sizeof(*rule));
+	union link_any m;
+	int fds[MSG_FDS_MAX];
+	uint32_t nfds;
+	(void)state;
+	lone.pump.poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	assert_true(is_poked());
+	struct held_lease *h = held_get(&lone.pump, 1);
+	*rule = (struct held_rule){.id = 5, .rule = &gone};
+	held_rule_add(&lone.pump, h, rule);
+	assert_true(is_poked());
+	news_come();
+	LIST_REMOVE(rule, link);
+	free(rule);
+	assert_true(wire_recv(lone.end, &m.any, fds, &nfds, MSG_DONTWAIT) > 0);
+	assert_int_equal(m.hdr.type, LINK_NEWS);
+	assert_int_equal(m.as_NEWS.rule, 5);
+	assert_string_equal(m.as_NEWS.text, gone.why);
+	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	close(lone.pump.poke);
+	lone.pump.poke = -1;
+}
+
 static void what_is_lost_is_of_no_use(void **state)
 {
 	union link_any steer = {.as_STEER = {.lease = 1, .rule = 1}};
@@ -760,6 +796,7 @@ int main(void)
 		CASE(a_hand_that_was_given_up_keeps_the_lease),
 		CASE(a_hand_outlives_the_broker_that_started_it),
 		CASE(a_hand_that_is_done_keeps_nothing),
+		CASE(news_of_what_is_new_are_told),
 		CASE(what_is_lost_is_of_no_use),
 		CASE(who_keeps_what_is_lost_is_ended),
 		CASE(who_keeps_it_and_says_that_he_does_not_is_ended),
