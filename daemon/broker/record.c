@@ -45,6 +45,7 @@ int record_write(struct record_file **ret, const char *dir, struct record *r)
 	snprintf(head.socket, sizeof(head.socket), "%s", r->who.socket);
 	snprintf(head.class, sizeof(head.class), "%s", r->who.class);
 	path_of(path, dir, r->pump);
+	(void)journal_boot(head.boot);
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	_cleanup_(fd_closep) int fd =
@@ -84,6 +85,14 @@ static int groups_read(int fd, const struct record_page *head, struct record *re
 	return 0;
 }
 
+/* The folder may outlive the machine's boot, if the clients' socket is not below /run. */
+static bool is_of_this_boot(const struct record_page *head)
+{
+	char boot[BOOT_ID_BYTES];
+	return !*head->boot || journal_boot(boot) < 0 ||
+	       strncmp(head->boot, boot, sizeof(boot)) == 0;
+}
+
 static int record_read(struct record_file **ret_file, const char *path, struct record *ret)
 {
 	struct record_page head = {0};
@@ -93,7 +102,7 @@ static int record_read(struct record_file **ret_file, const char *path, struct r
 		return -errno;
 	if (st.st_uid != geteuid() || st.st_size < RECORD_PAGE_BYTES ||
 	    pread(fd, &head, sizeof(head), 0) != sizeof(head) || head.magic != MAGIC ||
-	    head.groups > GROUPS_MAX)
+	    head.groups > GROUPS_MAX || !is_of_this_boot(&head))
 		return -EBADMSG;
 	ret->started = head.started;
 	ret->id = head.id;

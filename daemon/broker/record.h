@@ -32,7 +32,8 @@ void record_remove(const char *dir, pid_t pump);
 /*
  * Calls `found` with each record whose pump runs, its file, and a pidfd of the pump. It returns
  * true if it took file, pidfd and the record's groups over. If it returns false they are freed
- * here, and the file is removed, as are files that make no sense or whose pump has ended.
+ * here, and the file is removed, as are files that make no sense, are of an earlier boot, or whose
+ * pump has ended.
  */
 void records_read(const char *dir,
 		  bool (*found)(struct record *r, struct record_file *f, int pidfd, void *data),

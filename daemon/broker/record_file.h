@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "daemon/link/link.h"
+#include "nic/journal.h"
 #include "nic/reach.h"
 #include "nic/rule.h"
 #include "policy/policy.h"
@@ -69,6 +70,7 @@ struct record_page {
 	char socket[POLICY_NAME_BYTES], class[POLICY_NAME_BYTES];
 	uint64_t charged[LINK_AMOUNTS]; /* by enum account_kind */
 	uint64_t in_flight;
+	char boot[BOOT_ID_BYTES]; /* the kernel's boot_id; "": an older broker wrote it */
 };
 
 /* The file of one pump. */

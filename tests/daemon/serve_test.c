@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "daemon/broker/held.h"
 #include "daemon/broker/record.h"
+#include "daemon/broker/record_file.h"
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_lease.h"
 #include "daemon/broker/serve_lease_news.h"
@@ -431,6 +432,36 @@ static void news_come(void)
 		pump_work_over(&lone.pump);
 }
 
+static bool found(struct record *r, struct record_file *f, int pidfd, void *data)
+{
+	(void)r, (void)f, (void)pidfd;
+	++*(int *)data;
+	return false; /* it is removed */
+}
+
+/* Another process may have that number, and have been started at that time after the boot. */
+static void a_record_of_another_boot_is_nobodys(void **state)
+{
+	struct record record = {.pump = getpid(), .who = lone.pump.who};
+	struct record_file *file;
+	char path[64];
+	int n = 0;
+	(void)state;
+	assert_int_equal(record_write(&file, state_dir, &record), 0);
+	record_close(file);
+	records_read(state_dir, found, &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(record_write(&file, state_dir, &record), 0);
+	record_close(file);
+	snprintf(path, sizeof(path), "%s/%d", state_dir, (int)getpid());
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "x", 1, offsetof(struct record_page, boot)), 1);
+	close(fd);
+	records_read(state_dir, found, &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 /* It may say so of a ring that it keeps open. Its number for the lease may be used again. */
 static void a_lease_ends_when_the_kernel_says_so(void **state)
 {
@@ -790,6 +821,7 @@ int main(void)
 		CASE(backends_are_judged_when_a_queue_is_registered),
 		CASE(nobody_gets_zcrx_of_a_kernel_with_holes),
 		CASE(a_lease_is_charged_as_a_queue),
+		CASE(a_record_of_another_boot_is_nobodys),
 		CASE(a_lease_ends_when_the_kernel_says_so),
 		CASE(a_lease_outlives_its_pump_in_the_kernel),
 		CASE(a_lease_does_not_end_while_a_hand_is_at_it),
