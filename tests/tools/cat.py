@@ -7,10 +7,13 @@ import hashlib
 import json
 import os
 import random
+import re
 import signal
 import socket
 import struct
+import threading
 import time
+import tty
 
 import world
 from world import CAT, Server
@@ -153,6 +156,118 @@ class Receives(world.DaemonCase):
 
 def eventually_size(path, size):
     world.eventually(lambda: os.path.exists(path) and os.path.getsize(path) >= size)
+
+
+class WritesTo(world.DaemonCase):
+    """Sinks whose reader can be slow, and can keep a write() waiting for ever."""
+
+    def fifo(self):
+        """A named pipe that somebody has open for reading. Returns its path and that descriptor."""
+        os.mkfifo(self.path("fifo"))
+        fd = os.open(self.path("fifo"), os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, fd)
+        return self.path("fifo"), fd
+
+    def terminal(self):
+        """A terminal that changes nothing of what is written to it. Returns its path and who shows it."""
+        shows, terminal = os.openpty()
+        self.addCleanup(os.close, shows)
+        self.addCleanup(os.close, terminal)
+        tty.setraw(terminal)
+        os.set_blocking(shows, False)
+        return os.ttyname(terminal), shows
+
+    def opened(self, path):
+        """For stdout."""
+        fd = os.open(path, os.O_WRONLY | os.O_NOCTTY)
+        self.addCleanup(os.close, fd)
+        return fd
+
+    def sends(self, *options, **more):
+        server = Server(self)
+        tool = self.start(CAT, *options, "127.0.0.1", server.port, **more)
+        peer = server.accept()
+        sender = threading.Thread(target=self.send, args=(peer,))
+        sender.start()
+        self.addCleanup(sender.join)
+        return tool
+
+    @staticmethod
+    def send(peer):
+        with peer:
+            try:
+                peer.sendall(DATA)
+            except OSError:  # it has ended before it read all
+                pass
+
+    def comes_out(self, tool, fd):
+        """Everything is read, in small parts with pauses."""
+        got = bytearray()
+        deadline = time.monotonic() + world.PATIENCE
+        while len(got) < len(DATA) and time.monotonic() < deadline:
+            try:
+                part = os.read(fd, 100_000)
+            except OSError:  # nothing is there; or, of a terminal: it has been closed
+                part = b""
+            if not part and tool.process.poll() is not None:
+                break
+            if not part:
+                time.sleep(0.002)
+            got += part
+        self.assertEqual(tool.end()[0], 0, tool.said())
+        self.assertTrue(bytes(got) == DATA, f"{len(got)} bytes")
+
+    def test_a_named_pipe(self):
+        path, fd = self.fifo()
+        self.comes_out(self.sends("-o", path), fd)
+
+    def test_a_named_pipe_as_stdout(self):
+        path, fd = self.fifo()
+        self.comes_out(self.sends(stdout=self.opened(path)), fd)
+
+    def test_a_pipe_by_its_path(self):
+        tool = self.sends("-o", "/dev/stdout", "--json")
+        self.assertTrue(tool.process.stdout.read().startswith(DATA[:1000]), tool.said())
+        self.assertEqual(tool.process.wait(world.PATIENCE), 0)
+
+    def test_a_terminal(self):
+        path, shows = self.terminal()
+        self.comes_out(self.sends("-o", path), shows)
+
+    def test_a_socket(self):
+        ours, its = socket.socketpair()
+        with ours, its:
+            ours.setblocking(False)
+            self.comes_out(self.sends(stdout=its), ours.fileno())
+
+    def test_devices(self):
+        for path, status, words in ("/dev/null", 0, ""), ("/dev/full", 1, "No space left on device"):
+            for options, more in (["-o", path], {}), ([], {"stdout": self.opened(path)}):
+                tool = self.sends(*options, **more)
+                self.assertEqual(tool.end()[0], status)
+                self.assertIn(words, tool.said())
+
+    def test_nobody_reads_and_it_ends_all_the_same(self):
+        """By a signal, and when its time is over."""
+        for make in self.fifo, self.terminal:
+            path, _ = make()
+            tool = self.sends("-v", "-o", path)
+            tool.err("connected to")
+            world.eventually(lambda: self.waits(tool))
+            tool.process.terminate()
+            self.assertEqual(tool.end()[0], 0, tool.said())
+            tool = self.sends("-t", "1", "-o", path)
+            self.assertEqual(tool.end()[0], 0, tool.said())
+
+    @staticmethod
+    def waits(tool):
+        """It has written all that it can: it does nothing for a while."""
+        def turns():
+            with open(f"/proc/{tool.process.pid}/status", encoding="ascii") as f:
+                return re.search(r"^voluntary_ctxt_switches:\s*(\d+)$", f.read(), re.M)[1]
+        before = turns()
+        time.sleep(0.5)
+        return turns() == before
 
 
 class Memory(world.DaemonCase):

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <openssl/evp.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,16 +13,36 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-struct sink {
-	int fd;          /* -1: the payload goes nowhere */
-	bool has_reader; /* it is a pipe or a socket */
-	EVP_MD_CTX *md;  /* NULL: no hash is wanted */
+enum {
+	/*
+	 * poll() says that a terminal is writable if it has room for 256 bytes, and the terminal
+	 * may make eight bytes of one (a tab).
+	 */
+	TERMINAL_BYTES = 32
 };
+
+struct sink {
+	int fd;            /* -1: the payload goes nowhere */
+	bool has_reader;   /* it is a pipe, a socket or a terminal */
+	bool never_nowait; /* the kernel has no RWF_NOWAIT for it */
+	size_t fits;       /* bytes that a write() takes at once if poll() says it is writable */
+	EVP_MD_CTX *md;    /* NULL: no hash is wanted */
+};
+
+/* Sees what kind of file it writes to. */
+static void sink_know(struct sink *s)
+{
+	bool is_terminal = isatty(s->fd);
+	struct stat st;
+
+	s->fits = is_terminal ? TERMINAL_BYTES : PIPE_BUF;
+	s->has_reader = is_terminal ||
+			(fstat(s->fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)));
+}
 
 int sink_open(struct sink **ret, const char *path, bool sha256)
 {
 	struct sink *s = calloc(1, sizeof(*s));
-	struct stat st;
 	int r;
 
 	if (!s)
@@ -43,21 +64,39 @@ int sink_open(struct sink **ret, const char *path, bool sha256)
 		sink_close(s);
 		return r;
 	}
-	s->has_reader = s->fd >= 0 && fstat(s->fd, &st) == 0 &&
-			(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+	if (path)
+		sink_know(s);
 	*ret = s;
 	return 0;
 }
 
 /*
- * Writes without blocking if there is a reader: a write() that blocks just after the signal that
- * should end it would go on for ever.
+ * Writes some of the data. If there is a reader, the write must not block: if the signal that
+ * should end it came just before, it would block for ever. RWF_NOWAIT sees to that for sockets and
+ * for pipes of pipe(2). The kernel refuses it for pipes that were opened by a path and for
+ * terminals: there poll() waits until some bytes fit, and no more than these are written. Returns
+ * how many were written, or a negative errno.
  */
-static ssize_t write_some(const struct sink *s, const void *data, size_t bytes)
+static ssize_t write_some(struct sink *s, const struct waiter *w, const void *data, size_t bytes)
 {
 	const struct iovec iov = {(void *)(uintptr_t)data, bytes};
+	ssize_t n;
+	int r;
 
-	return s->has_reader ? pwritev2(s->fd, &iov, 1, -1, RWF_NOWAIT) : write(s->fd, data, bytes);
+	if (s->has_reader && !s->never_nowait) {
+		n = pwritev2(s->fd, &iov, 1, -1, RWF_NOWAIT);
+		if (n >= 0 || errno != EOPNOTSUPP)
+			return n < 0 ? -errno : n;
+		s->never_nowait = true;
+	}
+	if (s->has_reader) {
+		r = waiter_poll(w, s->fd, POLLOUT, -1);
+		if (r < 0)
+			return r;
+		bytes = bytes < s->fits ? bytes : s->fits;
+	}
+	n = write(s->fd, data, bytes);
+	return n < 0 ? -errno : n;
 }
 
 int sink_write(struct sink *s, const struct waiter *w, const void *data, size_t bytes)
@@ -67,8 +106,8 @@ int sink_write(struct sink *s, const struct waiter *w, const void *data, size_t 
 	if (s->md)
 		EVP_DigestUpdate(s->md, data, bytes);
 	while (s->fd >= 0 && bytes > 0) {
-		ssize_t n = write_some(s, p, bytes);
-		int r = n < 0 ? -errno : 0;
+		ssize_t n = write_some(s, w, p, bytes);
+		int r = n < 0 ? (int)n : 0;
 
 		if (r == -EAGAIN)
 			r = waiter_poll(w, s->fd, POLLOUT, -1);
