@@ -10,6 +10,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "base/output.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/listener.h"
 #include "daemon/broker/passed.h"
@@ -250,6 +251,15 @@ static void warn(const char *line)
 	log_warn("%s", line);
 }
 
+/* Sees that all that was printed is written. Returns 0 or a negative errno. */
+static int printed(void)
+{
+	int r = output_flush(stdout);
+	if (r < 0)
+		fprintf(stderr, "zcrxd: standard output: %s\n", strerrordesc_np(-r));
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {.argv = argv};
@@ -260,7 +270,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (r > 0)
-		return EXIT_SUCCESS;
+		return printed() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	log_init(options.verbose);
 	r = configure(&config, &options);
 	if (r == 0)
@@ -271,6 +281,8 @@ int main(int argc, char **argv)
 		config_print(&config, stdout);
 	if (r == 0)
 		r = programs_check();
+	if (r == 0 && options.check)
+		r = printed();
 	bool lacks = r == 0 && options.upgrades && config.nics && !privilege_is_there();
 	if (r == 0 && !options.check)
 		r = start(&config, &options);

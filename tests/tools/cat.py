@@ -434,6 +434,26 @@ class Fails(world.DaemonCase):
         self.assertEqual(status, 1)
         self.assertIn("No space left on device", err)
 
+    def test_nowhere_to_write_the_report(self):
+        for options, stream in ((["--discard"], "stdout"), (["--discard", "--json"], "stdout"),
+                                (["-o", self.path("out")], "stdout"), ([], "stderr")):
+            server = Server(self)
+            with open("/dev/full", "wb") as full:
+                tool = self.start(CAT, *options, "127.0.0.1", server.port, **{stream: full})
+            with server.accept() as peer:
+                peer.send(b"some")
+            status, _, err = tool.end()
+            self.assertEqual(status, 1, err)
+            if stream == "stdout":
+                self.assertEqual(err, "zcrx-cat: what is printed cannot be written: No space left on device\n")
+
+    def test_nowhere_to_write_what_was_asked_for(self):
+        for option in "--help", "--version":
+            with open("/dev/full", "wb") as full:
+                tool = self.start(CAT, option, stdout=full)
+            status, _, err = tool.end()
+            self.assertEqual((status, err), (1, "zcrx-cat: what is printed cannot be written: No space left on device\n"))
+
     def test_a_reader_that_goes_away(self):
         server = Server(self)
         tool = self.start(CAT, "127.0.0.1", server.port)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import threading
 
@@ -220,6 +221,52 @@ class StatusOfAnother(world.Case):
             self.assertEqual(result.returncode, 2, arguments)
             self.assertEqual(result.stdout, b"")
             self.assertNotEqual(result.stderr, b"")
+
+
+class Unwritten(world.DaemonCase):
+    """Whoever reads the output of a program has to learn that something is missing of it."""
+
+    def full(self, *command):
+        with open("/dev/full", "wb") as full:
+            return self.start(*command, stdout=full).end()
+
+    def test_nowhere_to_write(self):
+        with open(self.path("conf"), "w", encoding="ascii") as f:
+            f.write("[class web]\nsocket=/srv/zcrx/web/zcrxd.sock\n")
+        conf = ["-c", self.path("conf")]
+        for failed, *command in ((1, "status"), (1, "status", "--json"), (1, "status", "-w"), (1, "status", "-w", "--json"),
+                                 (1, "status", "--help"), (2, "doctor"), (2, "doctor", "--json"), (2, "doctor", "--help"),
+                                 (2, "plan", "--help"), (2, "policy", "show"), (2, "policy", "test", *conf),
+                                 (2, "policy", "test", *conf, "--backend", "copy"), (1, "restore", "--help"),
+                                 (1, "upgrade", "--help"), (1, "cdi", *conf), (1, "version"), (1, "--version"),
+                                 (1, "help"), (1, "--help")):
+            status, _, err = self.full(CTL, *command)
+            self.assertEqual((status, err), (failed, "zcrxctl: standard output: No space left on device\n"), command)
+
+    def test_nowhere_to_write_what_zcrxd_prints(self):
+        with open(self.path("conf"), "w", encoding="ascii"):
+            pass
+        for option in ["--help"], ["--version"], ["--check", "-c", self.path("conf")]:
+            status, _, err = self.full(world.ZCRXD, *option)
+            self.assertEqual((status, err), (1, "zcrxd: standard output: No space left on device\n"), option)
+
+    def test_much_that_cannot_be_written_is_said_once(self):
+        """More than a buffer, so that it fails before the end."""
+        with open(self.path("conf"), "w", encoding="ascii") as f:
+            for i in range(100):
+                f.write(f"[class c{i}]\nsocket=/srv/zcrx/c{i}/zcrxd.sock\n")
+        for name, *command in ("zcrxctl", CTL, "cdi"), ("zcrxd", world.ZCRXD, "--check"):
+            status, _, err = self.full(*command, "-c", self.path("conf"))
+            self.assertEqual((status, err), (1, f"{name}: standard output: No space left on device\n"))
+
+    def test_a_reader_that_has_gone(self):
+        """It ends by SIGPIPE, silently; with SIGPIPE ignored it says what happened."""
+        for ignored, status, said in (False, -signal.SIGPIPE, ""), (True, 1, "zcrxctl: standard output: Broken pipe\n"):
+            ours, its = os.pipe()
+            os.close(ours)
+            tool = self.start(CTL, "status", stdout=its, restore_signals=not ignored)
+            os.close(its)
+            self.assertEqual((tool.end()[0], tool.said()), (status, said))
 
 
 class Others(world.Case):

@@ -112,7 +112,8 @@ class Tool:
         more.setdefault("env", case.environment)
         more.setdefault("stdout", subprocess.PIPE)
         with open(self.err_path, "wb") as err:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=err, **more)
+            more.setdefault("stderr", err)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **more)
         case.addCleanup(self.abandon)
 
     def abandon(self):

@@ -7,6 +7,7 @@
  * -ETIME, which the user wanted, make no failure. Sockets are opened here rather than by the
  * library, so that what the network says and what the daemon says cannot be mistaken.
  */
+#include "base/output.h"
 #include "tools/cat/net.h"
 #include "tools/cat/options.h"
 #include "tools/cat/report.h"
@@ -243,6 +244,16 @@ static void cat_listen(struct cat *c)
 	close(listener);
 }
 
+/* Sees that all that was printed is written. What failed before keeps the exit status. */
+static void cat_printed(struct cat *c, FILE *out)
+{
+	int r = output_flush(out);
+
+	if (r < 0)
+		cat_fail(c, c->status == CAT_OK ? CAT_FAILED : c->status,
+			 "what is printed cannot be written: %s", say_error(r));
+}
+
 static void cat_report(struct cat *c)
 {
 	bool taken = c->options.output && strcmp(c->options.output, "-") == 0;
@@ -256,6 +267,7 @@ static void cat_report(struct cat *c)
 		report_json(&c->report, out, &info, sha256, c->error);
 	else
 		report_text(&c->report, out, &info, sha256);
+	cat_printed(c, out);
 }
 
 int main(int argc, char **argv)
@@ -263,8 +275,10 @@ int main(int argc, char **argv)
 	struct cat c = {0};
 	int r;
 
-	if (!options_parse(&c.options, argc, argv, &c.status))
+	if (!options_parse(&c.options, argc, argv, &c.status)) {
+		cat_printed(&c, stdout);
 		return c.status;
+	}
 	r = waiter_init(&c.waiter, c.options.limit_s);
 	if (r < 0)
 		cat_fail(&c, CAT_FAILED, "signals: %s", say_error(r));

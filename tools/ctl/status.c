@@ -171,7 +171,7 @@ int status_main(int argc, char **argv)
 		json_object_put(before);
 		before = now;
 		last_s = at_s;
-		if (!o.watch || fflush(stdout) != 0)
+		if (!o.watch || terminal_flush() < 0)
 			break;
 		nanosleep(&second, NULL);
 	}

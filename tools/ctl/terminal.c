@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/ctl/terminal.h"
 
+#include "base/output.h"
 #include "proto/text.h"
 
 #include <errno.h>
@@ -18,7 +19,10 @@ struct guard {
 	int fd;
 	char kept[CHARACTER_BYTES]; /* the first bytes of a character whose end has not come yet */
 	size_t n_kept;
+	int error; /* the negative errno of the last write that failed, or 0 */
 };
+
+static struct guard guards[2]; /* of standard output and standard error */
 
 static int write_all(int fd, const char *text, size_t left)
 {
@@ -70,11 +74,14 @@ static int piece_write(struct guard *g, const char *text, size_t n)
 
 static ssize_t guard_write(void *cookie, const char *text, size_t n)
 {
+	struct guard *g = cookie;
+
 	for (size_t done = 0; done < n;) {
 		size_t piece = n - done < PIECE_BYTES ? n - done : PIECE_BYTES;
-		int r = piece_write(cookie, text + done, piece);
+		int r = piece_write(g, text + done, piece);
 
 		if (r < 0) {
+			g->error = r;
 			errno = -r;
 			return 0;
 		}
@@ -95,7 +102,6 @@ static FILE *guard_open(struct guard *g, int fd, int buffering)
 
 int terminal_guard(void)
 {
-	static struct guard guards[2];
 	int buffering = isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF;
 	FILE *out = guard_open(&guards[0], STDOUT_FILENO, buffering);
 	FILE *err = guard_open(&guards[1], STDERR_FILENO, _IOLBF);
@@ -105,6 +111,13 @@ int terminal_guard(void)
 	stdout = out;
 	stderr = err;
 	return 0;
+}
+
+int terminal_flush(void)
+{
+	int r = output_flush(stdout);
+
+	return r < 0 && guards[0].error < 0 ? guards[0].error : r;
 }
 
 void terminal_clear(void)

@@ -10,6 +10,12 @@
  */
 int terminal_guard(void);
 
+/*
+ * Writes what was printed on standard output and is not written yet. Returns 0, or a negative errno
+ * if that or anything before it could not be written.
+ */
+int terminal_flush(void);
+
 /* Clears the screen if there is one, past the guard. */
 void terminal_clear(void);
 

@@ -171,10 +171,10 @@ static int diagnose(char *const *names, const char *config, bool json)
 	if (!r)
 		r = judge(&facts, &d);
 	facts_done(&facts);
-	if (!r)
-		r = json ? render_json(&d, stdout) : render_table(&d, stdout);
-	if (!r && fflush(stdout))
-		r = -errno;
+	if (!r && json)
+		r = render_json(&d, stdout);
+	else if (!r)
+		render_table(&d, stdout);
 	if (r && r != -ENODEV)
 		fprintf(stderr, "zcrxctl doctor: %s\n", error_text(r));
 	r = r ? LEVEL_BROKEN : (int)d.level;

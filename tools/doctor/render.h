@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The two ways to print a diagnosis. Each returns 0 or a negative errno. */
+/* The two ways to print a diagnosis. Whether it could be written is to be asked of the stream. */
 #ifndef ZCRX_DOCTOR_RENDER_H
 #define ZCRX_DOCTOR_RENDER_H
 
@@ -7,7 +7,8 @@
 
 #include <stdio.h>
 
-int render_table(const struct diagnosis *d, FILE *out);
+void render_table(const struct diagnosis *d, FILE *out);
+/* Returns 0 or -ENOMEM. */
 int render_json(const struct diagnosis *d, FILE *out);
 
 #endif

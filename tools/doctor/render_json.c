@@ -124,8 +124,10 @@ int render_json(const struct diagnosis *d, FILE *out)
 		text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
 								 JSON_C_TO_STRING_SPACED |
 								 JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (text)
-		r = fprintf(out, "%s\n", text) < 0 ? -EIO : 0;
+	if (text) {
+		fprintf(out, "%s\n", text);
+		r = 0;
+	}
 	json_object_put(o);
 	return r;
 }

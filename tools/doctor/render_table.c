@@ -5,7 +5,6 @@
  */
 #include "tools/doctor/render.h"
 
-#include <errno.h>
 #include <string.h>
 
 struct widths {
@@ -46,7 +45,7 @@ static void report_print(const struct report *r, const struct widths *w, FILE *o
 	}
 }
 
-int render_table(const struct diagnosis *d, FILE *out)
+void render_table(const struct diagnosis *d, FILE *out)
 {
 	struct widths w = {0};
 
@@ -60,5 +59,4 @@ int render_table(const struct diagnosis *d, FILE *out)
 	fputc('\n', out);
 	for (unsigned i = 0; i < d->n_nics; i++)
 		fprintf(out, "%s\n", d->nics[i].summary);
-	return ferror(out) ? -EIO : 0;
 }
