@@ -76,11 +76,21 @@ static void check_who(const struct config *config, const struct policy_class *c,
 			c->socket);
 }
 
+static void check_ranges(const struct policy_class *c, struct mistakes *m)
+{
+	uint32_t n = c->local.n + c->remote.n;
+	if (n > POLICY_RANGES_MAX)
+		mistake(m, c->line,
+			"[class %s] has %u addresses in local= and remote= together; the limit is %u",
+			c->name, n, POLICY_RANGES_MAX);
+}
+
 static void check_class(const struct config *config, const struct policy_class *c,
 			struct mistakes *m)
 {
 	check_who(config, c, m);
 	check_nics(config, c, m);
+	check_ranges(c, m);
 	if (c->host == POLICY_HOST_RECEIVE_ONLY && !c->remote.given)
 		mistake(m, c->line,
 			"[class %s] host-flows=receive-only needs remote=: what may be connected to",

@@ -22,6 +22,13 @@
 #define POLICY_DEFAULT    "default" /* the class of whoever matches no other */
 #define POLICY_NAME_BYTES 32
 
+/*
+ * How many ranges `local` and `remote` of a class have together at most. zcrxd sends all of them to
+ * each pump of the class, and does not wait for a pump to read: daemon/broker/pump_tell.c asserts
+ * that so many fit.
+ */
+#define POLICY_RANGES_MAX 4096u
+
 /* The numbers from first to last, both included. */
 struct policy_span {
 	uint32_t first, last;

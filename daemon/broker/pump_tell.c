@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/broker/pump_tell.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -8,6 +9,13 @@
 #include "daemon/grant/classes.h"
 #include "daemon/grant/kernel.h"
 #include "daemon/grant/leases.h"
+
+/*
+ * A pump whose outbox is full is ended. The other three quarters are for replies, and for further
+ * reloads before the pump reads.
+ */
+static_assert(POLICY_RANGES_MAX <= OUTBOX_MAX / 4 * LINK_RANGES_MAX,
+	      "the messages about a class take at most a quarter of an outbox");
 
 static int tell(struct pump *p, union link_any *m, uint16_t type)
 {

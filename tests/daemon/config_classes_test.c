@@ -79,6 +79,39 @@ static void addresses_that_are_none_are_refused(void **state)
 	}
 }
 
+/* A class with so many items in local= and in remote=, in the file's second line and later. */
+static char *of_ranges(unsigned local, unsigned remote)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	assert_non_null(f);
+	fputs("\n[class default]\n", f);
+	for (unsigned i = 0; i < local; i++)
+		fprintf(f, "local=10.0.0.1:%u\n", 1 + i);
+	for (unsigned i = 0; i < remote; i++)
+		fprintf(f, "remote=10.0.%u.%u\n", i / 256, i % 256);
+	fclose(f);
+	return text;
+}
+
+static void a_class_has_only_so_many_ranges(void **state)
+{
+	(void)state;
+	char *most = of_ranges(POLICY_RANGES_MAX - 1, 1), words[96];
+	assert_int_equal(read_text(most), 0);
+	free(most);
+	const unsigned locals[] = {1, POLICY_RANGES_MAX / 2, POLICY_RANGES_MAX};
+	snprintf(words, sizeof(words),
+		 "[class default] has %u addresses in local= and remote= together; the limit is %u",
+		 POLICY_RANGES_MAX + 1, POLICY_RANGES_MAX);
+	for (size_t i = 0; i < 3; i++) {
+		char *more = of_ranges(locals[i], POLICY_RANGES_MAX + 1 - locals[i]);
+		refused(more, 2, words);
+		free(more);
+	}
+}
+
 static void a_class_may_lease_only_what_zcrxd_has(void **state)
 {
 	(void)state;
@@ -197,6 +230,7 @@ int main(void)
 		CASE(users_and_groups_are_names_numbers_and_ranges),
 		CASE(lists_add_up_and_can_be_emptied),
 		CASE(addresses_that_are_none_are_refused),
+		CASE(a_class_has_only_so_many_ranges),
 		CASE(a_class_may_lease_only_what_zcrxd_has),
 		CASE(it_is_clear_who_is_of_a_class),
 		CASE(a_section_without_keys_is_one),

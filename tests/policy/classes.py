@@ -4,6 +4,7 @@
 import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -397,6 +398,28 @@ class Reload(Case):
             web = self.daemon.connect(self, "web")
             client.Area(web, PAGE).delete()
             web.sock.close()
+
+    def test_as_many_addresses_as_a_class_may_have(self):
+        """A pump that does not read for a while is told all of them, and again, and goes on."""
+        def of(n):
+            return "[class default]\n" + "".join(f"remote=10.{i >> 16}.{i >> 8 & 255}.{i & 255}\n" for i in range(n - 1))
+
+        daemon = Daemon(self)
+        connection = daemon.connect(self)
+        pump = daemon.document()["clients"][0]["pump"]
+        os.kill(pump, signal.SIGSTOP)
+        try:
+            for _ in range(3):
+                self.assertIn("was read again", daemon.reload(of(4096)))
+        finally:
+            os.kill(pump, signal.SIGCONT)
+        client.Area(connection, 1 << 16)
+        daemon.kill_broker()
+        client.Area(connection, 1 << 16)
+        self.assertEqual(daemon.document()["clients"][0]["pump"], pump)
+        self.assertIn("[class default] has 4097 addresses in local= and remote= together; the limit is 4096\n",
+                      daemon.reload(of(4097)))
+        client.Area(connection, 1 << 16)
 
     def test_what_is_read_at_the_start_only_is_said(self):
         said = self.daemon.reload("[nic zc9]\nqueues=1\n" + TWO)
