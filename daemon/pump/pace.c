@@ -35,12 +35,10 @@ void pace_init(struct pace *p, const struct pace_limits *limits)
 static void compare(struct pace *p, uint64_t elapsed_ns)
 {
 	uint64_t rate = p->window.bytes * 1000 / (elapsed_ns / 1000);
+	bool waits = p->window.waits > 0 && p->window.waits == p->window.turns;
+	p->slow = waits && rate < p->freely / 4 * 3 ? p->slow + 1 : 0;
 	if (p->window.waits == 0)
 		p->freely = rate;
-	if (p->window.waits == p->window.turns && rate < p->freely / 4 * 3)
-		p->slow++;
-	else
-		p->slow = 0;
 }
 
 static void measure(struct pace *p, const struct pace_turn *t)
