@@ -162,8 +162,8 @@ bool kept_any(void)
 bool kept_is_closing(const struct user *u)
 {
 	const struct kept *k;
-	bool is = false;
 	pthread_mutex_lock(&all.lock);
+	bool is = all.working; /* so one of the user's may have been closed this very moment */
 	LIST_FOREACH (k, &all.closing, link)
 		is |= k->user == u;
 	pthread_mutex_unlock(&all.lock);

@@ -25,7 +25,10 @@ void kept_add(struct kept *k);
  */
 bool kept_reap(void);
 
-/* Is any kept, or not closed yet? Of this user's, is any being closed? */
+/*
+ * Is any kept, or not closed yet? Is any of this user's being closed, or may have been closed since
+ * kept_reap()?
+ */
 bool kept_any(void);
 bool kept_is_closing(const struct user *u);
 
