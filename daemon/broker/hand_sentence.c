@@ -39,7 +39,7 @@ void hand_sentence(const struct hand_reply *reply, char *ret, size_t bytes)
 		[HAND_LATE] = "The client's object kept it waiting for too long; it was given up.",
 		[HAND_DIED] = "The process that was to do it has ended without an answer.",
 		[HAND_CROWDED] =
-			"All hands of the user are busy; end the client that keeps them, or wait.",
+			"All zcrx-hands of the user are busy; end the client that keeps them.",
 	};
 	if (reply->fault == HAND_DENIED)
 		denied(reply->error, ret, bytes);
