@@ -200,8 +200,10 @@ class Sockets(Case):
 
 class Starts(Case):
     def test_a_nic_that_is_not_there_is_told_with_its_line(self):
-        said = f"/conf:{len(TWO.splitlines()) + 6}: [nic zc9]: there is no such interface now; there are lo"
         daemon = Daemon(self, TWO + "[nic zc9]\nqueues=1\n")
+        with open(daemon.path("conf"), encoding="ascii") as f:
+            line = f.read().splitlines().index("[nic zc9]") + 1
+        said = f"/conf:{line}: [nic zc9]: there is no such interface now; there are lo"
         self.assertIn(said, daemon.said())
         check = subprocess.run([*daemon.command, "--check"], check=True, capture_output=True, text=True,
                                timeout=world.PATIENCE)

@@ -12,6 +12,7 @@ import unittest
 
 import client
 import world
+from classes_text import lifted
 from tables import constants, messages, structs
 
 AS_OTHERS = unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"),
@@ -23,8 +24,8 @@ HELLO = structs["msg_hello"].pack({
 
 class Daemon:
     """
-    classes: the text below [sockets]; {dir} in it is the folder of all the sockets. prefix: a command
-    that runs it, as another user perhaps.
+    classes: the text below [sockets]; {dir} in it is the folder of all the sockets. Unless it says otherwise,
+    clients may connect as fast as they can. prefix: a command that runs it, as another user perhaps.
     """
 
     def __init__(self, case, classes="", environment=None, prefix=()):
@@ -60,11 +61,10 @@ class Daemon:
         return os.path.join(self.dir, name)
 
     def write(self, classes):
-        if "connections-per-second" not in classes:
-            classes += "\n[class default]\nconnections-per-second=1000000\n"
         with open(self.path("conf"), "w", encoding="ascii") as f:
             f.write(f"[sockets]\nclients={self.socket}\nstatus={self.status}\nmode=0666\n"
-                    f"state={self.dir}\n" + classes.replace("{dir}", self.dir))
+                    f"state={self.dir}\n"
+                    + lifted(classes, "connections-per-second").replace("{dir}", self.dir))
 
     def wait_for(self, word):
         while word not in self.notify.recv(4096).decode():

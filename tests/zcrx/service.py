@@ -12,6 +12,7 @@ import tempfile
 
 from guest import (DEV_NAME, HEADER, LOCAL, PEER, RINGS_GET, Failed, Tally, do, family,
                    flush_deferred, pools, queues_bound, rules_shown, until)
+from classes_text import lifted
 from unix import accepts
 
 BUILD = os.environ.get("ZCRX_BUILD_DIR", "build/dev")
@@ -55,7 +56,7 @@ class Service:
         with open(self.config, "w", encoding="ascii") as f:
             f.write(f"[sockets]\nclients={self.socket}\nstatus={self.status}\nmode=0666\n"
                     f"state={self.dir}\n[nic zc0]\nqueues={queues}\nlinger-seconds={linger}\n"
-                    + self.unlimited(classes).replace("{dir}", self.dir))
+                    + lifted(lifted(classes, "connections-per-second"), "leases-per-minute").replace("{dir}", self.dir))
         os.chmod(self.dir, 0o755)
         os.chown(self.dir, DAEMON_UID, DAEMON_UID)
         self.log = open(os.path.join(self.dir, "log"), "a+", encoding="utf-8")
@@ -63,14 +64,6 @@ class Service:
         Tally.witnesses.append(self.said)
         do("chmod", "666", "/dev/udmabuf")
         self.start()
-
-    @staticmethod
-    def unlimited(classes):
-        if "connections-per-second" not in classes:
-            classes += "\n[class default]\nconnections-per-second=1000000\n"
-        if "leases-per-minute" in classes:
-            return classes
-        return re.sub(r"(?m)^nics=", "leases-per-minute=1000000\nnics=", classes)
 
     def start(self, until_it_serves=True):
         self.process = subprocess.Popen(
