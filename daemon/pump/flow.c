@@ -15,22 +15,14 @@
 
 #define STUCK_MAX 16
 
-/* Can bytes be taken from a socket of which no completion tells? With zcrx only where some are
- * drained. */
-static bool can_miss(const struct queue *q)
-{
-	const struct backend_ops *ops = q->backend->ops;
-	return ops->end && (ops->copies || q->side);
-}
-
 void flow_open(struct flow *f)
 {
 	flows_link(f);
-	if (!f->listener && can_miss(f->queue))
+	if (!f->listener) {
 		f->taken = socket_taken(f->sock);
-	/* A pump that was killed left the mark that its leader had (gather.h). */
-	if (!f->listener)
+		/* A pump that was killed left the mark that its leader had (gather.h). */
 		socket_set_mark(f->sock, 1);
+	}
 	window_share(f->queue, f);
 	if (!f->steering && !f->why_copied)
 		steer_start(f);
@@ -251,14 +243,10 @@ static uint32_t reason_of(const struct flow *f, int error)
 	}
 }
 
-/*
- * The stream is over. A receive ends in the same way if this machine's side was shut down for
- * reading.
- */
 static void stream_end(struct flow *f, int error)
 {
-	if (error == 0 && !socket_is_finished(f->sock))
-		error = -ESHUTDOWN;
+	if (error == 0)
+		error = socket_end(f->sock, f->taken + count_get(&f->report->bytes));
 	flow_end(f, error, reason_of(f, error));
 }
 

@@ -83,12 +83,6 @@ uint32_t socket_check(int sock, bool listening)
 	return REASON_NONE;
 }
 
-bool socket_is_finished(int sock)
-{
-	int state = state_of(sock);
-	return has_fin(state) || state == STATE_CLOSE;
-}
-
 uint64_t socket_unread(int sock)
 {
 	int unread = 0;
@@ -111,7 +105,16 @@ uint64_t socket_taken(int sock)
 			return 0;
 	}
 	/* A FIN counts as a byte that came, but not as one to be read. */
-	return info.tcpi_bytes_received - (uint64_t)unread - has_fin(info.tcpi_state);
+	bool fin = has_fin(info.tcpi_state) || info.tcpi_state == STATE_CLOSE;
+	return info.tcpi_bytes_received - (uint64_t)unread - fin;
+}
+
+int socket_end(int sock, uint64_t bytes)
+{
+	int state = state_of(sock);
+	if (state != STATE_CLOSE)
+		return has_fin(state) ? 0 : -ESHUTDOWN;
+	return (int64_t)(socket_taken(sock) - bytes) < 0 ? -ECONNRESET : 0;
 }
 
 uint64_t socket_cookie(int sock)

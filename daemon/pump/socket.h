@@ -18,13 +18,22 @@ uint32_t socket_check(int sock, bool listening);
 /* SO_COOKIE, 0 if there is none. */
 uint64_t socket_cookie(int sock);
 
-/* Has the peer sent FIN, or is nothing left of the connection? */
-bool socket_is_finished(int sock);
+/*
+ * Why did a receive find the end of the stream? bytes: how many were read from the socket so far.
+ * 0: the peer sent FIN; -ESHUTDOWN: this side was shut down for reading; -ECONNRESET: the
+ * connection was reset or gave up, and somebody else took the error of that (SO_ERROR, a send that
+ * failed). Where nobody can tell it is 0: the connection was closed altogether before its first
+ * byte was counted, or somebody else read from the socket.
+ */
+int socket_end(int sock, uint64_t bytes);
 
 /* Bytes that wait to be read. */
 uint64_t socket_unread(int sock);
 
-/* Bytes of the stream that were read from the socket so far, whoever did it. */
+/*
+ * Bytes of the stream that were read from the socket so far, whoever did it. Of a connection that
+ * is closed altogether, one less than that if the peer had sent no FIN.
+ */
 uint64_t socket_taken(int sock);
 
 /*

@@ -338,6 +338,64 @@ static void what_came_before_a_reset_can_be_adopted(void **state)
 	close(pair[1]);
 }
 
+static void flow_pause(uint32_t flow, bool on)
+{
+	union msg_any m = {.flow_pause = {.flow_id = flow, .on = on}};
+	assert_int_equal(raw_request(&r, MSG_FLOW_PAUSE, &m, -1, NULL), 0);
+}
+
+/* Whoever takes the error of a reset first leaves the stream's receiver an end without error. */
+static void a_reset_whose_error_was_taken_is_no_end(void **state)
+{
+	(void)state;
+	const uint32_t lengths[] = {0, 5000};
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		int pair[2], error = 0;
+		socklen_t len = sizeof(error);
+		harness_pair(pair);
+		uint32_t flow = raw_adopt(&q, pair[1], 0);
+		harness_send_wait(harness_send(pair[0], 7, lengths[i], HARNESS_STAY));
+		raw_stream(&q, flow, 7, 0, lengths[i]);
+		flow_pause(flow, true);
+		harness_reset_on_close(pair[0]);
+		close(pair[0]);
+		while (getsockopt(pair[1], SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0)
+			usleep(1000);
+		assert_int_equal(error, ECONNRESET);
+		flow_pause(flow, false);
+		assert_int_equal(raw_closed(&q, flow), -ECONNRESET);
+		close(pair[1]);
+	}
+}
+
+/* Both sides have sent FIN before the receiver sees that of the peer. */
+static void a_connection_closed_by_both_is_at_its_end(void **state)
+{
+	(void)state;
+	const uint32_t lengths[] = {0, 5000};
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		int pair[2];
+		struct tcp_info info = {0};
+		socklen_t len = sizeof(info);
+		harness_pair(pair);
+		uint32_t flow = raw_adopt(&q, pair[1], 0);
+		harness_send_wait(harness_send(pair[0], 7, lengths[i], HARNESS_STAY));
+		raw_stream(&q, flow, 7, 0, lengths[i]);
+		flow_pause(flow, true);
+		shutdown(pair[0], SHUT_WR);
+		shutdown(pair[1], SHUT_WR);
+		while (info.tcpi_state != 7 /* TCP_CLOSE */) {
+			usleep(1000);
+			assert_int_equal(getsockopt(pair[1], IPPROTO_TCP, TCP_INFO, &info, &len),
+					 0);
+		}
+		flow_pause(flow, false);
+		assert_int_equal(raw_closed(&q, flow), 0);
+		close(pair[0]);
+		close(pair[1]);
+	}
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_case, close_case)
 
 int main(void)
@@ -354,6 +412,8 @@ int main(void)
 		CASE(flows_that_do_not_exist_are_refused),
 		CASE(closed_halves_can_be_adopted),
 		CASE(what_came_before_a_reset_can_be_adopted),
+		CASE(a_reset_whose_error_was_taken_is_no_end),
+		CASE(a_connection_closed_by_both_is_at_its_end),
 	};
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }
