@@ -36,8 +36,8 @@ struct held_lease {
 	/* What follows is guarded by the pump's lock. */
 	bool registering; /* a hand is, or waits for its turn */
 	/*
-	 * The hand that was the last to register its queues, if it was given up: as long as there
-	 * is its process, it may register them. 0: there is none.
+	 * The hand that registers its queues, or was given up when it did: as long as there is its
+	 * process it may register them, and no other hand begins. 0: there is none.
 	 */
 	pid_t hand;
 	uint64_t hand_started;
@@ -80,7 +80,10 @@ void held_note(struct pump *p, const struct held_lease *h);
  */
 void held_leave(struct pump *p, struct held_lease *h);
 
-/* Strikes it from the record and frees it: it has left, or its pump has ended. In a job. */
+/*
+ * For a lease that has left, or whose pump has ended: strikes it from the record and frees it. May
+ * wait for the NIC, so call it from a job.
+ */
 void held_free(struct pump *p, struct held_lease *h);
 
 /* The pump has ended: gives the lease back, if the pump has not, and frees it. */

@@ -2,6 +2,7 @@
 #include "daemon/broker/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,4 +73,12 @@ int process_open(pid_t pid, uint64_t started)
 	if (pidfd >= 0 && started && process_read(pid).started == started)
 		return pidfd;
 	return fd_close(pidfd);
+}
+
+/* The pidfd of a process that has ended can be read, also before its parent has waited for it. */
+bool process_lives(pid_t pid, uint64_t started)
+{
+	_cleanup_(fd_closep) int pidfd = process_open(pid, started);
+	struct pollfd exit = {.fd = pidfd, .events = POLLIN};
+	return pidfd >= 0 && poll(&exit, 1, 0) == 0;
 }

@@ -6,6 +6,7 @@
 #ifndef ZCRXD_PROCESS_H
 #define ZCRXD_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,6 +23,9 @@ struct process process_read(pid_t pid);
  * number by now.
  */
 int process_open(pid_t pid, uint64_t started);
+
+/* Has the process that was started then not ended? */
+bool process_lives(pid_t pid, uint64_t started);
 
 /* kernel.yama.ptrace_scope: from 2 on nobody takes a descriptor of another process. -1: no Yama. */
 int ptrace_scope(void);

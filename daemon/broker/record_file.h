@@ -41,10 +41,9 @@ struct record_entry {
 			uint32_t ifindex, n;
 			uint32_t rxqs[LINK_RXQS_MAX];
 			/*
-			 * 1: the lease is not the pump's to use. So it is when it has ended and the
-			 * kernel may not have let go of it, and while there is a hand that may
-			 * register its queues: then a broker that comes now does not know whether
-			 * it will. An older broker keeps it until the pump ends.
+			 * 1 if the lease has ended and the kernel may still have its queues, or if
+			 * a hand that may still register them was at work (`hand`). Older brokers
+			 * read only this field, and keep the lease until the pump ends.
 			 */
 			uint32_t given_up;
 			uint32_t ended;

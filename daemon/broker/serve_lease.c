@@ -33,8 +33,9 @@ static void lease_say(const struct held_lease *h, struct link_lease_reply *ret)
 }
 
 /*
- * A pump takes a lease before it has the queue charged: it may be one ahead. Those that
- * have ended are not counted: their queues are, for the user. After true leasing_end() follows.
+ * A pump takes a lease before it has the queue charged: it may be one ahead. Ended leases are not
+ * counted here; their queues stay charged to the user (account_hardware()). After true
+ * leasing_end() follows.
  */
 static bool leasing_begin(struct pump *p)
 {
@@ -158,14 +159,32 @@ bool serve_lease_is_lost(const struct held_lease *h, char *ret_why)
 	return true;
 }
 
+/*
+ * May a hand begin to register the queues? The lease remembers one hand only: while one that was
+ * given up lives, there is no other. Where this says yes there is none.
+ */
+static int may_register(struct held_lease *h, char *ret_why)
+{
+	if (!h || h->registering)
+		return h ? -EBUSY : -ENOENT;
+	if (serve_lease_is_lost(h, ret_why))
+		return -ENODEV;
+	if (h->hand && process_lives(h->hand, h->hand_started)) {
+		snprintf(ret_why, LINK_TEXT_BYTES,
+			 "A process of zcrxd's that was to register this hardware queue was given "
+			 "up and has not ended yet.");
+		return -EBUSY;
+	}
+	h->hand = 0;
+	return 0;
+}
+
 int serve_lease_register(struct pump *p, uint32_t id, struct lease_place *ret, char *ret_why)
 {
 	const uint32_t *rxqs;
 	pthread_mutex_lock(&p->lock);
 	struct held_lease *h = held_find(p, id);
-	int r = !h ? -ENOENT : h->registering ? -EBUSY : 0;
-	if (r == 0 && serve_lease_is_lost(h, ret_why))
-		r = -ENODEV;
+	int r = may_register(h, ret_why);
 	if (r == 0) {
 		lease_where(h->lease, &ret->ifindex, &rxqs, &ret->n);
 		memcpy(ret->rxqs, rxqs, ret->n * sizeof(*rxqs));
@@ -193,7 +212,9 @@ void serve_lease_registered(struct pump *p, uint64_t held, bool given_up)
 {
 	pthread_mutex_lock(&p->lock);
 	struct held_lease *h = held_number(p, held);
-	if (h) { /* a lease does not end while a hand registers its queues */
+	/* A lease does not end while a hand registers its queues, and has no other hand meanwhile.
+	 */
+	if (h && h->registering) {
 		h->registering = false;
 		h->hand = given_up ? h->hand : 0;
 		held_note(p, h);

@@ -31,10 +31,12 @@ struct lease_place {
 
 /*
  * A hand is to register the queues of the pump's lease `id`, which *ret says. Returns 0; -ENOENT;
- * or -EBUSY if one is at it already. After 0 the caller calls serve_lease_begun() when the hand has
- * begun, if it ever does, and serve_lease_registered() once when it is done, if the pump still
- * lives. given_up: the hand was killed or has died, so nobody knows whether it registers the
- * queues. Returns -ENODEV if the lease is lost; then ret_why, LINK_TEXT_BYTES, says why.
+ * -ENODEV if the lease is lost; or -EBUSY if one is at it already, or if one that was given up has
+ * not ended. ret_why, LINK_TEXT_BYTES, says the last two unless one is at it.
+ *
+ * After 0 the caller calls serve_lease_begun() when the hand has begun, if it ever does, and
+ * serve_lease_registered() once when it is done, if the pump still lives. given_up: the hand was
+ * killed or has died, so nobody knows whether it registers the queues.
  */
 int serve_lease_register(struct pump *p, uint32_t id, struct lease_place *ret, char *ret_why);
 void serve_lease_begun(struct pump *p, uint64_t held, pid_t hand);

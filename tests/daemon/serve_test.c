@@ -557,6 +557,52 @@ static void a_hand_that_was_given_up_keeps_the_lease(void **state)
 	record_end();
 }
 
+/* Else the first would be forgotten, which may register the queue when the lease is another's. */
+static void no_hand_begins_before_one_that_was_given_up_has_ended(void **state)
+{
+	struct lease_place place, again;
+	pid_t hand = hand_make();
+	(void)state;
+	record_begin();
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place, why), 0);
+	serve_lease_begun(&lone.pump, place.held, hand);
+	serve_lease_registered(&lone.pump, place.held, true);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &again, why), -EBUSY);
+	assert_non_null(strstr(why, "has not ended yet"));
+	serve_lease_registered(&lone.pump, place.held, false); /* of a hand that never began */
+	broker_is_killed();
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &again, why), -EBUSY);
+	kill(hand, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)hand, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &again, why), 0);
+	serve_lease_registered(&lone.pump, again.held, false);
+	hand_end(hand);
+	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	assert_true(has_left());
+	news_come();
+	record_end();
+}
+
+static void a_second_registration_does_not_free_the_queue(void **state)
+{
+	struct lease_place place, again;
+	pid_t hand = hand_make();
+	(void)state;
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place, why), 0);
+	serve_lease_begun(&lone.pump, place.held, hand);
+	serve_lease_registered(&lone.pump, place.held, true);
+	/* It waited for its turn in vain. */
+	if (serve_lease_register(&lone.pump, 1, &again, why) == 0)
+		serve_lease_registered(&lone.pump, again.held, false);
+	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	assert_false(has_left());
+	hand_end(hand);
+	assert_true(has_left());
+	news_come();
+}
+
 /* It was never heard of again. */
 static void a_hand_outlives_the_broker_that_started_it(void **state)
 {
@@ -826,6 +872,8 @@ int main(void)
 		CASE(a_lease_outlives_its_pump_in_the_kernel),
 		CASE(a_lease_does_not_end_while_a_hand_is_at_it),
 		CASE(a_hand_that_was_given_up_keeps_the_lease),
+		CASE(no_hand_begins_before_one_that_was_given_up_has_ended),
+		CASE(a_second_registration_does_not_free_the_queue),
 		CASE(a_hand_outlives_the_broker_that_started_it),
 		CASE(a_hand_that_is_done_keeps_nothing),
 		CASE(news_of_what_is_new_are_told),
