@@ -107,13 +107,20 @@ void held_leave(struct pump *p, struct held_lease *h)
 	lease_leave(h->lease, h->hand ? process_open(h->hand, h->hand_started) : -1);
 }
 
+void held_strike(struct pump *p, struct held_lease *h)
+{
+	if (!h->struck)
+		record_strike(p->record, h->record);
+	h->struck = true;
+}
+
 void held_free(struct pump *p, struct held_lease *h)
 {
 	pthread_mutex_lock(&p->lock);
 	LIST_REMOVE(h, link);
 	pthread_mutex_unlock(&p->lock);
 	lease_end(h->lease);
-	record_strike(p->record, h->record);
+	held_strike(p, h);
 	free(h);
 }
 

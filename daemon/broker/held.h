@@ -47,6 +47,7 @@ struct held_lease {
 	 */
 	bool ended;
 	bool going;     /* a job frees it */
+	bool struck;    /* the record does not have it any more */
 	bool new_rules; /* nobody has looked yet whether there is news of these */
 	LIST_HEAD(, held_rule) rules;
 };
@@ -79,6 +80,12 @@ void held_note(struct pump *p, const struct held_lease *h);
  * freed at any time from then on, if others look at the pump's leases meanwhile.
  */
 void held_leave(struct pump *p, struct held_lease *h);
+
+/*
+ * The record does not have it any more: it has left, or its pump has ended. There is no
+ * held_note() after it.
+ */
+void held_strike(struct pump *p, struct held_lease *h);
 
 /*
  * For a lease that has left, or whose pump has ended: strikes it from the record and frees it. May

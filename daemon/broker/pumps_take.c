@@ -80,10 +80,13 @@ static bool take(struct record *r, struct record_file *record, int pidfd, void *
 uint32_t pumps_take(struct pumps *all)
 {
 	struct taking t = {.all = all};
+	struct pump *p;
 	/* Children of the broker that executed this program, which have ended since. */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	records_read(all->records, take, &t);
+	TAILQ_FOREACH (p, &all->list, link)
+		serve_lease_again_ended(p);
 	return t.last_id;
 }
 

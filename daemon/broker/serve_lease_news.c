@@ -154,13 +154,17 @@ static struct held_lease *left_find(struct pump *p)
 	return h;
 }
 
-/* Without memory a lease stays in the list until the pump ends. */
+/*
+ * It is struck from the record at once: its queue may be somebody else's already. Without memory a
+ * lease stays in the list until the pump ends.
+ */
 static void left_free(struct pump *p)
 {
 	struct held_lease *h;
 	while ((h = left_find(p))) {
 		struct going *g = malloc(sizeof(*g));
 		h->going = true;
+		held_strike(p, h);
 		if (!g)
 			continue;
 		*g = (struct going){.job = {.run = going_run, .drop = going_drop}, .held = h};
@@ -184,6 +188,15 @@ void serve_lease_news(struct pump *p)
 static const char told_before[] = "What the broker before told.";
 
 /*
+ * The pump cannot use it any more. Older brokers say only given_up: which hand may register the
+ * queues of that one is not known.
+ */
+static bool is_over(const struct record_entry *e)
+{
+	return e->as_lease.given_up && (e->as_lease.ended || !e->as_lease.hand);
+}
+
+/*
  * A hand that was registering the queues was killed with its broker; if it is here still, the
  * kernel does not let it go, and it may register them.
  */
@@ -195,7 +208,7 @@ static void state_again(struct held_lease *h, const struct record_entry *e)
 		h->hand_started = e->as_lease.hand_started;
 	}
 	fd_close(hand);
-	h->ended = e->as_lease.given_up && (e->as_lease.ended || !e->as_lease.hand);
+	h->ended = is_over(e);
 }
 
 /* Which hand may register one that an older broker gave up is not known: it stays. */
@@ -223,8 +236,9 @@ static void lease_again_one(struct pump *p, const struct record_entry *e, uint32
 	if (h && lease_again(&h->lease, &was) == 0)
 		return again(p, h, e->as_lease.ended);
 	record_strike(p->record, number);
-	tell_news(p, &(struct held_lease){.id = e->id}, REASON_NIC_GONE, 0,
-		  "The queue is not the one any more that zcrxd may hand out.");
+	if (!is_over(e)) /* else it may have a lease of that number again */
+		tell_news(p, &(struct held_lease){.id = e->id}, REASON_NIC_GONE, 0,
+			  "The queue is not the one any more that zcrxd may hand out.");
 	free(h);
 }
 
@@ -248,13 +262,24 @@ static void rule_again_one(struct pump *p, const struct record_entry *e, uint32_
 	free(rule);
 }
 
-void serve_lease_again(struct pump *p)
+static void leases_again(struct pump *p, bool over)
 {
 	struct record_entry e;
 	for (uint32_t i = 0; record_get(p->record, i, &e); i++)
-		if (e.what == RECORD_LEASE)
+		if (e.what == RECORD_LEASE && is_over(&e) == over)
 			lease_again_one(p, &e, i);
+}
+
+void serve_lease_again(struct pump *p)
+{
+	struct record_entry e;
+	leases_again(p, false);
 	for (uint32_t i = 0; record_get(p->record, i, &e); i++)
 		if (e.what == RECORD_RULE)
 			rule_again_one(p, &e, i);
+}
+
+void serve_lease_again_ended(struct pump *p)
+{
+	leases_again(p, true);
 }

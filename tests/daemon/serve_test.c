@@ -374,6 +374,17 @@ static int answer_wait(uint16_t type)
 	return r;
 }
 
+/* As before leases_settle(), or after it: then the kernel is asked who has the queue. */
+static void nic_is_settled(bool settled)
+{
+	struct leases *nic = leases_at(0);
+	pthread_mutex_lock(&nic->guard.lock);
+	nic->guard.begun = settled;
+	if (settled)
+		leases_look_leaving(nic);
+	pthread_mutex_unlock(&nic->guard.lock);
+}
+
 /*
  * The next broker knows of the leases what the record says. What this one knows of the NIC goes
  * with it.
@@ -394,7 +405,10 @@ static void broker_is_killed(void)
 		free(h);
 	}
 	made_nic_bound = bound;
+	nic_is_settled(false);
 	serve_lease_again(&lone.pump);
+	serve_lease_again_ended(&lone.pump);
+	nic_is_settled(true);
 }
 
 static const union link_any lease_1 = {
@@ -481,6 +495,64 @@ static void a_lease_ends_when_the_kernel_says_so(void **state)
 	assert_true(has_left());
 	news_come();
 	assert_null(LIST_FIRST(&lone.pump.leases));
+	record_end();
+}
+
+static const union link_any lease_2 = {
+	.as_LEASE = {.lease = 2, .n = 1, .backend = MSG_BACKEND_DEVMEM}};
+
+/* Lease 1 has left, and lease 2 has its queue. The broker has not looked at the news yet. */
+static void queue_is_leased_again(void)
+{
+	union link_any over = {.as_LEASE_END = {.id = 1}};
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	made_nic_bound = true;
+	assert_int_equal(ask(over, LINK_LEASE_END), 0);
+	made_nic_bound = false;
+	assert_int_equal(ask(lease_2, LINK_LEASE), 0);
+}
+
+static uint32_t recorded_leases(void)
+{
+	struct record_entry e;
+	uint32_t n = 0;
+	for (uint32_t i = 0; record_get(lone.pump.record, i, &e); i++)
+		n += e.what == RECORD_LEASE;
+	return n;
+}
+
+/* The record has both, the one that has ended first. */
+static void the_next_broker_knows_whose_a_queue_is(void **state)
+{
+	union link_any m, over = {.as_LEASE_END = {.id = 2}};
+	(void)state;
+	record_begin();
+	queue_is_leased_again();
+	assert_int_equal(recorded_leases(), 2);
+	broker_is_killed();
+	assert_non_null(held_get(&lone.pump, 2));
+	assert_int_equal(recorded_leases(), 1);
+	assert_int_equal(answer(&m, LINK_NEWS), -EAGAIN);
+	assert_int_equal(ask(over, LINK_LEASE_END), 0);
+	news_come();
+	record_end();
+}
+
+/* Also before an upgrade, when no job is begun. */
+static void what_has_left_is_struck_at_once(void **state)
+{
+	union link_any over = {.as_LEASE_END = {.id = 2}};
+	(void)state;
+	record_begin();
+	queue_is_leased_again();
+	lone.pump.held = true;
+	serve_lease_news(&lone.pump);
+	assert_int_equal(recorded_leases(), 1);
+	lone.pump.held = false;
+	pump_work_on(&lone.pump);
+	assert_int_equal(ask(over, LINK_LEASE_END), 0);
+	news_come();
+	assert_int_equal(recorded_leases(), 0);
 	record_end();
 }
 
@@ -869,6 +941,8 @@ int main(void)
 		CASE(a_lease_is_charged_as_a_queue),
 		CASE(a_record_of_another_boot_is_nobodys),
 		CASE(a_lease_ends_when_the_kernel_says_so),
+		CASE(the_next_broker_knows_whose_a_queue_is),
+		CASE(what_has_left_is_struck_at_once),
 		CASE(a_lease_outlives_its_pump_in_the_kernel),
 		CASE(a_lease_does_not_end_while_a_hand_is_at_it),
 		CASE(a_hand_that_was_given_up_keeps_the_lease),
