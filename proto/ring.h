@@ -63,6 +63,10 @@ struct ring_cqe {
 	uint64_t pad;
 };
 
+/* What a client's byte on the channel says. */
+#define RING_KICK      0 /* the daemon waits for what was published */
+#define RING_KICK_WAKE 1 /* the client wants a wake-up, whether there is news or not */
+
 #define RING_CQE_FORMAT_1_BYTES 16u
 #define RING_CQE_BUFFER         1u /* IORING_CQE_F_BUFFER */
 #define RING_CQE_BUFFER_SHIFT   16 /* IORING_CQE_BUFFER_SHIFT */

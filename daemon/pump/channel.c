@@ -184,11 +184,15 @@ void channel_ready(void *owner, uint32_t events)
 void channel_take_kicks(struct queue *q)
 {
 	char kick;
+	bool asks = false;
 	for (int i = 0; q->kicked && i < KICKS_A_TURN; i++) {
 		/* There is no room for descriptors, so the kernel closes those that come along. */
 		ssize_t n = recv(q->channel, &kick, sizeof(kick), MSG_DONTWAIT);
 		q->kicked = n > 0;
+		asks |= n > 0 && kick == RING_KICK_WAKE;
 		if (n == 0 || (n < 0 && errno != EAGAIN))
 			life_close(q);
 	}
+	if (asks)
+		channel_wake(q);
 }

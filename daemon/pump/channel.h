@@ -42,7 +42,10 @@ void channel_wake(struct queue *q);
 /* Kicks came, there is room, or the client hung up. */
 void channel_ready(void *owner, uint32_t events);
 
-/* Takes kicks, some at a time; if there may be more, q->kicked stays. */
+/*
+ * Takes kicks, some at a time, and wakes a client that asks for it; if there may be more, q->kicked
+ * stays.
+ */
 void channel_take_kicks(struct queue *q);
 
 #endif

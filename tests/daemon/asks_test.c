@@ -110,6 +110,27 @@ static void a_turn_takes_some_kicks_and_leaves_the_rest_for_later(void **state)
 	assert_false(kick_unread());
 }
 
+/* It has read its wake-up, and asks for another one. */
+static void a_client_that_asks_is_woken_without_news(void **state)
+{
+	(void)state;
+	const char ask = RING_KICK_WAKE, kick = RING_KICK;
+	char wake_up;
+	queue_turn(queue);
+	ring_store(&queue->rings.client->wake, 1);
+	assert_int_equal(send(channel, &kick, 1, MSG_DONTWAIT), 1);
+	channel_ready(queue, EPOLLIN);
+	queue_turn(queue);
+	assert_int_equal(ring_load(&queue->rings.client->wake), 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send(channel, &ask, 1, MSG_DONTWAIT), 1);
+	channel_ready(queue, EPOLLIN);
+	queue_turn(queue);
+	assert_int_equal(ring_load(&queue->rings.client->wake), 0);
+	assert_int_equal(recv(channel, &wake_up, 1, MSG_DONTWAIT), 1);
+	assert_int_equal(recv(channel, &wake_up, 1, MSG_DONTWAIT), -1);
+}
+
 /* Whoever holds a socket can have it wake its watchers. */
 static void a_socket_of_which_nothing_is_received_wakes_once(void **state)
 {
@@ -183,6 +204,7 @@ int main(void)
 		CASE(a_turn_takes_some_refusals_and_leaves_the_rest_for_later),
 		CASE(who_asks_in_vain_is_heard_less_and_less_often),
 		CASE(a_turn_takes_some_kicks_and_leaves_the_rest_for_later),
+		CASE(a_client_that_asks_is_woken_without_news),
 		CASE(a_socket_of_which_nothing_is_received_wakes_once),
 		CASE(a_turn_nudges_some_sockets_and_leaves_the_rest_for_later),
 	};
