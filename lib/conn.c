@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "lib/area.h"
 #include "lib/queue.h"
 #include "lib/request.h"
@@ -101,7 +100,7 @@ static bool may_return(int error)
 
 static int admission_try(struct zcrx *z, const char *path)
 {
-	z->sock = fd_close(z->sock);
+	connection_end(z);
 	z->serial = 0; /* a refusal before HELLO answers the first request */
 	int error = socket_connect(z, path);
 	return error ? error : hello(z);
@@ -140,15 +139,14 @@ int zcrx_connect(struct zcrx **ret, const char *path)
 	return 0;
 }
 
-/* Closes the socket: the daemon then ends all queues and areas of the connection. */
+/* The daemon ends all queues and areas of the connection. */
 void zcrx_close(struct zcrx *z)
 {
 	struct zcrx_queue *q;
 	struct zcrx_area *a;
 	if (!z)
 		return;
-	if (z->sock >= 0)
-		close(z->sock);
+	connection_end(z);
 	while ((q = TAILQ_FIRST(&z->queues)))
 		queue_release(q);
 	while ((a = TAILQ_FIRST(&z->areas)))

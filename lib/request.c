@@ -15,7 +15,6 @@
 #include "proto/wire.h"
 
 enum {
-	REPLY_MS = 30000,
 	ERRNO_MAX = 4095,
 };
 
@@ -30,15 +29,25 @@ int refuse(struct zcrx *z, int error, const char *format, ...)
 	return error;
 }
 
+void connection_end(struct zcrx *z)
+{
+	if (z->sock < 0)
+		return;
+	shutdown(z->sock, SHUT_RDWR);
+	close(z->sock);
+	z->sock = -1;
+}
+
 int request_over(struct zcrx *z, int error, const char *text)
 {
-	if (z->sock >= 0)
-		close(z->sock);
-	z->sock = -1;
+	connection_end(z);
 	return refuse(z, error, "%s", text);
 }
 
-/* Waits until the socket is readable. Returns 1, 0 when the time is up, or a negative errno. */
+/*
+ * Waits until the socket is readable. Returns 1, 0 when the time is up, or a negative errno. The
+ * other descriptor may be readable all the time, and then poll(2) does not tell that time is up.
+ */
 static int readable_wait(int sock, int ms, const struct request *r)
 {
 	struct pollfd fds[] = {{.fd = sock, .events = POLLIN},
@@ -52,6 +61,8 @@ static int readable_wait(int sock, int ms, const struct request *r)
 			return n > 0;
 		if (n > 0 && r->meanwhile && !r->meanwhile(r->data))
 			fds[1].fd = -1;
+		if (clock_left(until) == 0)
+			return 0;
 	}
 }
 
@@ -99,7 +110,7 @@ static int reply_undo(struct zcrx *z, struct request *r)
 static int reply_recv(struct zcrx *z, struct request *r, uint16_t type, uint32_t serial)
 {
 	uint32_t nfds = 0;
-	int ready = readable_wait(z->sock, REPLY_MS + r->extra_ms, r);
+	int ready = readable_wait(z->sock, REQUEST_MS + r->extra_ms, r);
 	if (ready == 0)
 		return request_over(z, -ETIMEDOUT, "zcrxd did not answer in time; connect again.");
 	int len = ready < 0 ? ready : wire_recv(z->sock, &r->m, r->fds, &nfds, MSG_DONTWAIT);
@@ -123,17 +134,28 @@ static int reply_recv(struct zcrx *z, struct request *r, uint16_t type, uint32_t
 	return r->m.hdr.error ? refused(z, &r->m.fail) : 0;
 }
 
+/* The caller takes what such a request names for gone, whatever becomes of the request. */
+static bool is_end(uint16_t type)
+{
+	return type == MSG_AREA_DEL || type == MSG_QUEUE_CLOSE || type == MSG_FLOW_CLOSE;
+}
+
 int request(struct zcrx *z, struct request *r)
 {
+	int error;
 	if (z->sock < 0)
 		return refuse(z, -ENOTCONN, "The connection to zcrxd is over; connect again.");
 	uint16_t type = r->m.hdr.type;
 	z->serial = z->serial == UINT32_MAX ? 1 : z->serial + 1;
 	r->m.hdr.serial = z->serial;
 	r->m.hdr.nfds = r->fd >= 0;
-	int error = wire_send(z->sock, &r->m.hdr, &r->fd, 0);
+	do
+		error = wire_send(z->sock, &r->m.hdr, &r->fd, 0);
+	while (error == -EINTR);
 	/* A daemon that hung up may have said why before: it refuses some before HELLO came. */
 	bool ended = error == -EPIPE || error == -ECONNRESET;
+	if (error && !ended && is_end(type))
+		return request_over(z, error, "No request could be sent; connect again.");
 	if (error && !ended)
 		return refuse(z, error, "The request could not be sent: %m.");
 	return reply_recv(z, r, type, z->serial);

@@ -42,6 +42,10 @@ struct request {
 	bool missed; /* a flow was granted, as the reply in m says, but its descriptor is lost */
 };
 
+enum {
+	REQUEST_MS = 30000 /* for so long an answer is waited for */
+};
+
 #define NO_MORE_FDS "This process may have no more file descriptors (%m)."
 
 /*
@@ -55,7 +59,9 @@ struct request {
 /*
  * Sends a request and waits for its reply. Returns 0 with the reply in r->m and its descriptors,
  * which are the caller's, in r->fds; or the negative errno of the refusal; or, if the connection
- * ends, -ETIMEDOUT, -ECONNRESET or -EPROTO, and from then on -ENOTCONN.
+ * ends, -ETIMEDOUT, -ECONNRESET or -EPROTO, and from then on -ENOTCONN. A request that cannot be
+ * sent has changed nothing, and its errno is returned. If it was to end something, the connection
+ * ends, too: the daemon would keep what the caller takes for gone.
  */
 int request(struct zcrx *z, struct request *r);
 
@@ -65,6 +71,12 @@ int request(struct zcrx *z, struct request *r);
  */
 int refuse(struct zcrx *z, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Ends the connection, also if another process has its socket, as after fork(2). Does nothing if it
+ * is over.
+ */
+void connection_end(struct zcrx *z);
 
 /* Keeps the sentence and ends the connection. Returns the error. */
 int request_over(struct zcrx *z, int error, const char *text);

@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -397,6 +398,53 @@ static void a_dead_daemon_is_noticed_by_the_next_request(void **state)
 	zcrx_close(z);
 }
 
+/* A process that has all descriptors of this one, and does nothing, until it is killed. */
+static pid_t fork_idle(void)
+{
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		for (;;)
+			pause();
+	return child;
+}
+
+/* Without an end the test is killed, after 1000 times of what this takes. */
+static void expect_end_of_connection(void)
+{
+	while (fake_has_client(&fake))
+		usleep(1000);
+}
+
+static void a_forked_child_keeps_no_connection_that_is_closed(void **state)
+{
+	(void)state;
+	struct zcrx *z;
+	assert_int_equal(zcrx_connect(&z, fake.path), 0);
+	pid_t child = fork_idle();
+	zcrx_close(z);
+	expect_end_of_connection();
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void a_forked_child_keeps_no_connection_that_is_over(void **state)
+{
+	(void)state;
+	enum nonsense kind = OTHER_SERIAL;
+	struct zcrx *z;
+	struct zcrx_area *a;
+	fake.change = nonsense;
+	fake.data = &kind;
+	assert_int_equal(zcrx_connect(&z, fake.path), 0);
+	pid_t child = fork_idle();
+	assert_int_equal(zcrx_area_new(z, &a, 1, 0), -EPROTO);
+	expect_end_of_connection();
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	zcrx_close(z);
+}
+
 static void closing_nothing_is_fine(void **state)
 {
 	(void)state;
@@ -428,6 +476,8 @@ int main(void)
 		TEST(nonsense_ends_the_connection_and_leaks_nothing),
 		TEST(a_daemon_that_hangs_up_ends_the_connection),
 		TEST(a_dead_daemon_is_noticed_by_the_next_request),
+		TEST(a_forked_child_keeps_no_connection_that_is_closed),
+		TEST(a_forked_child_keeps_no_connection_that_is_over),
 		TEST(closing_nothing_is_fine),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -244,6 +244,14 @@ void fake_die(struct fake *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
+bool fake_has_client(struct fake *f)
+{
+	pthread_mutex_lock(&f->lock);
+	bool has = f->client >= 0;
+	pthread_mutex_unlock(&f->lock);
+	return has;
+}
+
 int fake_requests(struct fake *f, enum msg_type type)
 {
 	pthread_mutex_lock(&f->lock);

@@ -67,6 +67,9 @@ void fake_stop(struct fake *f);
 /* Ends the control connection and the channel, as the death of the daemon does. */
 void fake_die(struct fake *f);
 
+/* Whether a connection is being served. */
+bool fake_has_client(struct fake *f);
+
 int fake_requests(struct fake *f, enum msg_type type);
 union msg_any fake_last_request(struct fake *f);
 
@@ -88,6 +91,8 @@ struct ring_client *fake_client_page(struct fake *f);
 bool fake_refill(struct fake *f, struct ring_rqe *ret);
 /* Takes the wake word and, if it was set, sends a byte. Returns whether it was. */
 bool fake_wake(struct fake *f);
+/* Takes the first byte that has come: RING_KICK, RING_KICK_WAKE, or -1 if none has. */
+int fake_kick(struct fake *f);
 /* Whether a kick has come; takes one. */
 bool fake_kicked(struct fake *f);
 /* Any bytes on the channel. fd: -1 for none; stays the caller's. */
