@@ -127,7 +127,7 @@ void channel_read(struct zcrx_queue *q)
 	for (int i = 0; i < MESSAGES_MAX; i++) {
 		int r = datagram_recv(q);
 		if (r < 0)
-			queue_lose(q, r);
+			channel_lose(q, r);
 		/* The daemon sends one wake-up for each time that it was asked to. */
 		if (r == EVENT || (r == WAKE && announced != q->events_seen))
 			continue;
@@ -158,8 +158,30 @@ void channel_disarm(struct zcrx_queue *q)
 		q->look = false;
 }
 
+/*
+ * Where there is no room for the byte, others lie unread, and the daemon will look. A byte for
+ * which there was no memory is one that the daemon waits for.
+ */
+static void byte_send(struct zcrx_queue *q, char byte)
+{
+	ssize_t n = send(q->channel, &byte, sizeof(byte), MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0 && (errno == ENOBUFS || errno == ENOMEM))
+		channel_lose(q, -errno);
+}
+
 void channel_kick(struct zcrx_queue *q)
 {
-	static const char byte = 0;
-	send(q->channel, &byte, sizeof(byte), MSG_DONTWAIT | MSG_NOSIGNAL);
+	byte_send(q, RING_KICK);
+}
+
+void channel_ask(struct zcrx_queue *q)
+{
+	byte_send(q, RING_KICK_WAKE);
+}
+
+/* What is unread in the channel can still be read. */
+void channel_lose(struct zcrx_queue *q, int error)
+{
+	queue_lose(q, error);
+	shutdown(q->channel, SHUT_RDWR);
 }

@@ -4,7 +4,8 @@
  *
  * It costs a system call to look at, so nobody does without a reason: events are announced in the
  * daemon page, and a wake-up byte can only lie there when the wake word was set. All failures of
- * the channel are the loss of the queue.
+ * the channel are the loss of the queue. Its descriptor stays readable then, so that the user who
+ * sleeps learns of it.
  */
 #ifndef ZCRX_LIB_CHANNEL_H
 #define ZCRX_LIB_CHANNEL_H
@@ -29,5 +30,11 @@ void channel_disarm(struct zcrx_queue *q);
 
 /* Sends the daemon a byte, since it waits for what was just published. */
 void channel_kick(struct zcrx_queue *q);
+
+/* Asks the daemon for a wake-up, though it has nothing new. The channel is armed. */
+void channel_ask(struct zcrx_queue *q);
+
+/* Marks the queue lost; the daemon learns of it, too, and ends the queue. */
+void channel_lose(struct zcrx_queue *q, int error);
 
 #endif

@@ -7,13 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "lib/channel.h"
+#include "lib/reap.h"
 #include "lib/request.h"
 #include "lib/zcrx.h"
 
 enum {
 	HOST_CONNECT_MS = 120000
 };
+
+#define QUEUE_LOST "The queue is lost; close it."
 
 static_assert(ZCRX_FLOW_LISTEN == MSG_FLOW_LISTEN && ZCRX_CLOSE_ABORT == MSG_CLOSE_ABORT,
 	      "the library's names for the protocol's numbers");
@@ -29,7 +33,7 @@ static bool events_take(void *queue)
 /*
  * Asks the daemon to close a flow. Of a listener the reply comes after the FLOW_OPENED of all
  * connections that it accepted. The channel may have no room for them until it is read: so it is
- * read while the reply is awaited.
+ * read while the reply is awaited, and then until it is empty.
  */
 static void flow_end(struct zcrx_queue *q, uint32_t id, bool listens, uint32_t flags)
 {
@@ -43,8 +47,12 @@ static void flow_end(struct zcrx_queue *q, uint32_t id, bool listens, uint32_t f
 		.flags = flags,
 	};
 	request(q->z, &r);
-	while (listens && channel_pending(q) && !q->lost)
+	if (!listens)
+		return;
+	int64_t until = clock_until(REQUEST_MS);
+	while (channel_pending(q) && !q->lost && clock_left(until) > 0)
 		channel_read(q);
+	reap_sleep_on(q);
 }
 
 /* ---- beginning ---- */
@@ -72,24 +80,30 @@ static int flow_begun(struct zcrx_flow **ret, struct zcrx_flow *f, int error)
 	return error;
 }
 
-/* Undoes a flow that the daemon opened and whose socket this process cannot have. */
-static void flow_undo(const struct zcrx_flow *f, uint32_t id)
+/*
+ * Undoes a listener. What it accepts until it is closed is announced, and has to be closed, too: so
+ * its id has to be known. Without memory for that the connection ends: what was announced would
+ * stay in the daemon.
+ */
+static void listener_undo(const struct zcrx_flow *f, uint32_t id)
 {
 	struct zcrx_queue *q = f->queue;
-	struct zcrx_flow *listener = f->listens ? malloc(sizeof(*f)) : NULL;
+	struct zcrx_flow *listener = malloc(sizeof(*f));
 	struct zcrx_flow *accepted, *next;
-	/* What the listener accepts until it is closed is announced: its id has to be known. */
 	if (listener) {
 		*listener = *f;
 		listener->id = id;
+		listener->sock_owned = false;
 		if (flows_add(&q->flows, listener, FLOW_LIVE) < 0) {
-			flow_free(listener);
+			free(listener);
 			listener = NULL;
 		}
 	}
-	flow_end(q, id, f->listens, MSG_CLOSE_ABORT);
-	if (!listener)
+	if (!listener) {
+		request_over(q->z, -ENOMEM, "Out of memory.");
 		return;
+	}
+	flow_end(q, id, true, MSG_CLOSE_ABORT);
 	for (accepted = TAILQ_FIRST(&q->flows.opening); accepted; accepted = next) {
 		next = TAILQ_NEXT(accepted, link);
 		if (accepted->listener_id == id)
@@ -98,14 +112,41 @@ static void flow_undo(const struct zcrx_flow *f, uint32_t id)
 	flows_remove(&q->flows, listener);
 }
 
+/* Undoes a flow that the daemon opened and whose socket this process cannot have. */
+static void flow_undo(const struct zcrx_flow *f, uint32_t id)
+{
+	if (f->listens)
+		listener_undo(f, id);
+	else
+		flow_end(f->queue, id, false, MSG_CLOSE_ABORT);
+}
+
+/*
+ * The daemon has lost the queue. The channel says why, now or when the daemon is done with the
+ * queue. Returns the error.
+ */
+static int loss_await(struct zcrx_queue *q)
+{
+	struct pollfd fd = {.fd = q->channel, .events = POLLIN};
+	int64_t until = clock_until(REQUEST_MS);
+	while (!q->lost && clock_left(until) > 0)
+		if (poll(&fd, 1, clock_left(until)) > 0)
+			channel_read(q);
+	if (!q->lost)
+		channel_lose(q, -EPROTO);
+	return q->lost;
+}
+
 /* Sends the request that begins a flow. A socket that the reply brings becomes the flow's. */
 static int flow_ask(struct zcrx_flow *f, struct request *r)
 {
 	struct zcrx_queue *q = f->queue;
 	const struct msg_flow_reply *m = &r->m.flow_reply;
 	if (q->lost)
-		return refuse(q->z, q->lost, "The queue is lost; close it.");
+		return refuse(q->z, q->lost, QUEUE_LOST);
 	int error = request(q->z, r);
+	if (error == -ENOENT)
+		return refuse(q->z, loss_await(q), QUEUE_LOST);
 	if (r->missed) {
 		flow_undo(f, m->flow_id);
 		return refuse(q->z, error, NO_MORE_FDS);
@@ -123,7 +164,7 @@ static int flow_ask(struct zcrx_flow *f, struct request *r)
 	if (error == -EEXIST)
 		return request_over(q->z, -EPROTO, "zcrxd gave a flow a number that is taken.");
 	if (error) {
-		flow_end(q, f->id, false, MSG_CLOSE_ABORT);
+		flow_undo(f, f->id);
 		return refuse(q->z, error, "Out of memory.");
 	}
 	return 0;

@@ -38,7 +38,7 @@ struct zcrx_queue {
 /* Frees the library's side of the queue and its flows. */
 void queue_release(struct zcrx_queue *q);
 
-/* Marks the queue lost. The first error stays. */
+/* Marks the queue lost. The first error stays. If the channel may be asleep: channel_lose(). */
 static inline void queue_lose(struct zcrx_queue *q, int error)
 {
 	if (!q->lost)

@@ -6,6 +6,8 @@
  * the flow's first completion; ZCRX_END is shown when all completions before the flow's end have
  * been taken. ZCRX_LOST is shown when everything before the loss of the queue has been shown.
  */
+#include "lib/reap.h"
+
 #include <errno.h>
 #include <poll.h>
 
@@ -236,6 +238,15 @@ static bool fall_asleep(struct zcrx_queue *q)
 		channel_read(q);
 	channel_arm(q);
 	return !work_ready(q);
+}
+
+void reap_sleep_on(struct zcrx_queue *q)
+{
+	if (!q->armed)
+		return;
+	channel_arm(q);
+	if (work_ready(q))
+		channel_ask(q);
 }
 
 int zcrx_reap(struct zcrx_queue *q, struct zcrx_completion *c, int max)

@@ -13,8 +13,8 @@
  *
  * Errors: functions that return int return 0, or a count, or a negative errno. After a refusal by a
  * function that uses the connection (Threads, below) zcrx_error() returns a sentence that says what
- * to do about it. The others leave that sentence as it is. What a result pointer (ret) points to is
- * written on success only.
+ * to do about it. Functions that use only their queue do not change the sentence. What a result
+ * pointer (ret) points to is written on success only.
  *
  * Ownership: a connection owns its areas and queues, a queue owns its flows. Closing the owner
  * frees what it owns. Functions that free take NULL.
@@ -26,11 +26,15 @@
  * The library starts no thread, touches no signal and prints nothing.
  *
  * Blocking: zcrx_connect, zcrx_flow_connect and zcrx_wait may block. zcrx_reap and zcrx_recycle
- * never do. Every other call waits for at most one answer of the daemon. The connection is over if
- * that is not there in time (-ETIMEDOUT), makes no sense (-EPROTO), or cannot come any more
+ * never do. Every other call waits for at most one answer of the daemon, but two:
+ * zcrx_flow_listen() with ZCRX_FLOW_HOST that fails with -EMFILE waits for one more, and for one
+ * for each connection that was accepted by then; and a new flow on a queue that the daemon has lost
+ * waits, for 30 s at most, until the queue says why. The connection is over if an answer is not
+ * there in time (-ETIMEDOUT), makes no sense (-EPROTO), or cannot come any more
  * (-ECONNRESET). Later calls return -ENOTCONN, and the queues report ZCRX_LOST. In time is 30 s.
  * Calls that make or free an area, or open or close a queue, have 1 s more for each 32 MiB of the
- * area; zcrx_flow_connect() with ZCRX_FLOW_HOST has 120 s more.
+ * area; zcrx_flow_connect() with ZCRX_FLOW_HOST has 120 s more. It is over, too, if a request that
+ * ends something cannot be sent (-ENOBUFS, -ENOMEM).
  */
 #ifndef ZCRX_H
 #define ZCRX_H
@@ -69,7 +73,8 @@ ZCRX_API int zcrx_connect(struct zcrx **ret, const char *path);
 
 /*
  * Ends the connection, and frees it with all its areas, queues and flows. Sockets that were adopted
- * stay open. z may be NULL.
+ * stay open. z may be NULL. After fork(2) this ends the connection for both processes: the one that
+ * does not go on using it must not call it, and exits or executes.
  */
 ZCRX_API void zcrx_close(struct zcrx *z);
 
@@ -189,8 +194,8 @@ struct zcrx_queue_info {
 ZCRX_API int zcrx_queue_info(const struct zcrx_queue *q, struct zcrx_queue_info *info);
 
 /*
- * The queue's descriptor, to be polled for POLLIN and never read. It becomes readable only if
- * zcrx_reap() returned 0 and something has happened since. The queue owns it.
+ * The queue's descriptor, to be polled for POLLIN, level-triggered, and never read. It becomes
+ * readable only if zcrx_reap() returned 0 and something has happened since. The queue owns it.
  */
 ZCRX_API int zcrx_queue_fd(const struct zcrx_queue *q);
 
@@ -215,7 +220,8 @@ ZCRX_API void zcrx_queue_close(struct zcrx_queue *q);
  * the flow. The queue owns *ret; zcrx_flow_close() frees it earlier. Returns 0 or a negative errno:
  * -EPROTOTYPE for anything but TCP over IPv4 or IPv6, -ENOTCONN, -EPROTONOSUPPORT for kTLS and
  * MPTCP, -EALREADY if the socket is adopted already, -EDQUOT, -EMLINK if the connection has 65535
- * flows, -ENOMEM, -EMFILE, -EINVAL; if the queue is lost, the error of its ZCRX_LOST.
+ * flows, -ENOMEM, -EMFILE, -EINVAL; if the queue is lost, also if no zcrx_reap() has said so yet,
+ * the error of its ZCRX_LOST.
  */
 ZCRX_API int zcrx_flow_adopt(struct zcrx_queue *q, struct zcrx_flow **ret, int sock, unsigned flags,
 			     void *user);
@@ -291,8 +297,10 @@ enum zcrx_what {
 	/*
 	 * The queue is lost, with its flows. Every reap says so from now on; only closing is left.
 	 * All that was received before, data and ends, has been given out. error: -ECONNRESET if
-	 * the pump is gone, -EPROTO if it broke the protocol, or the daemon's reason, such as
-	 * -ESHUTDOWN. When zcrxd alone is killed no queue is lost.
+	 * the pump or the connection is gone, -EPROTO if the pump broke the protocol, -ENOMEM or
+	 * -ENOBUFS if this process had no memory for an event or a message, or the daemon's reason,
+	 * such as -ESHUTDOWN. When zcrxd alone is killed no queue is lost, unless a call waits
+	 * longer than its time for the next zcrxd.
 	 */
 	ZCRX_LOST = 4,
 };

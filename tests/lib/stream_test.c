@@ -2,6 +2,7 @@
 /* The library and the real daemon: whole streams over loopback. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -297,6 +298,46 @@ static void counters_tell_what_came(void **state)
 	harness_receiver_close(&r);
 }
 
+static bool becomes_readable(const struct harness_receiver *r)
+{
+	struct pollfd fd = {.fd = zcrx_queue_fd(r->q), .events = POLLIN};
+	return poll(&fd, 1, HARNESS_PATIENCE_MS) == 1;
+}
+
+/* The program closes its listener because of another event, and sleeps on. */
+static void what_came_while_a_listener_was_closed_wakes(void **state)
+{
+	(void)state;
+	struct zcrx_flow *listener, *f;
+	struct zcrx_completion c;
+	struct harness_receiver r = {0};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(at);
+	int pair[2];
+	harness_receiver_open(&r, &zcrxd, AREA, NULL);
+	harness_pair(pair);
+	assert_int_equal(zcrx_flow_adopt(r.q, &f, pair[1], 0, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		at.sin_port = 0;
+		assert_int_equal(zcrx_flow_listen(r.q, &listener, (struct sockaddr *)&at, len, 0,
+						  NULL),
+				 0);
+		assert_int_equal(zcrx_flow_local(listener, (struct sockaddr *)&at, &len), 0);
+		assert_int_equal(zcrx_reap(r.q, &c, 1), 0);
+		int sock = i == 0 ? dup(pair[0]) : harness_connect(&at);
+		assert_true(i == 1 || send(sock, "x", 1, 0) == 1);
+		assert_true(becomes_readable(&r));
+		zcrx_flow_close(listener, 0);
+		assert_true(becomes_readable(&r));
+		assert_int_equal(zcrx_reap(r.q, &c, 1), 1);
+		assert_int_equal(c.what, i == 0 ? ZCRX_DATA : ZCRX_OPEN);
+		close(sock);
+	}
+	close(pair[0]);
+	close(pair[1]);
+	harness_receiver_close(&r);
+}
+
 static void a_flow_closed_midway_harms_no_other(void **state)
 {
 	(void)state;
@@ -463,6 +504,7 @@ int main(void)
 		TEST(a_reset_comes_after_the_data_before_it),
 		TEST(a_tiny_area_and_a_slow_reader_lose_nothing),
 		TEST(counters_tell_what_came),
+		TEST(what_came_while_a_listener_was_closed_wakes),
 		TEST(a_flow_closed_midway_harms_no_other),
 		TEST(an_imported_memfd_receives),
 		TEST(two_queues_of_one_connection_run_on_two_threads),
