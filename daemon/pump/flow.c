@@ -15,15 +15,21 @@
 
 #define STUCK_MAX 16
 
-void flow_open(struct flow *f)
+void flow_join(struct flow *f)
 {
 	flows_link(f);
-	if (!f->listener) {
-		f->taken = socket_taken(f->sock);
-		/* A pump that was killed left the mark that its leader had (gather.h). */
+	/* Its client, or a pump that was killed (gather.h), may have set another mark. */
+	if (!f->listener)
 		socket_set_mark(f->sock, 1);
-	}
 	window_share(f->queue, f);
+}
+
+/* Nobody has read from a connection that a listener accepts: its `taken` is 0. */
+void flow_open(struct flow *f)
+{
+	flow_join(f);
+	if (!f->listener)
+		f->taken = socket_taken(f->sock);
 	if (!f->steering && !f->why_copied)
 		steer_start(f);
 	flows_set_state(f, FLOW_IDLE);

@@ -5,7 +5,13 @@
 
 #include "daemon/pump/model.h"
 
-/* Puts the flow into its queue's list and starts it. The client knows of it by a reply. */
+/*
+ * Puts the flow into its queue's list, and sets the options of its socket, which may have others: a
+ * connection inherits its listener's.
+ */
+void flow_join(struct flow *f);
+
+/* The same, and starts the flow. The client knows of it by a reply. */
 void flow_open(struct flow *f);
 
 void flow_pause(struct flow *f, bool on);

@@ -8,7 +8,6 @@
 #include "daemon/pump/flows.h"
 #include "daemon/pump/socket.h"
 #include "daemon/pump/steer.h"
-#include "daemon/pump/window.h"
 #include "proto/addr.h"
 #include "proto/reason.h"
 
@@ -24,8 +23,7 @@ static void announce(struct flow *listener, int sock)
 	f->was_limited = listener->was_limited;
 	addr_of_socket(sock, &f->local, &f->remote);
 	steer_share(f, listener);
-	flows_link(f);
-	window_share(f->queue, f);
+	flow_join(f);
 	if (f->receive_only && !policy_accepts(f->queue->judged.class, &f->remote))
 		flow_close(f, true);
 	else

@@ -22,6 +22,14 @@ enum {
 	GONE_MS = WORLD_PATIENCE_MS /* what it would wait for takes an hour */
 };
 
+static uint16_t port_of(int sock)
+{
+	struct sockaddr_in at;
+	socklen_t len = sizeof(at);
+	assert_int_equal(getsockname(sock, (struct sockaddr *)&at, &len), 0);
+	return ntohs(at.sin_port);
+}
+
 static void refused(const struct harness_receiver *r, int sock, unsigned flags, uint32_t reason)
 {
 	struct zcrx_flow *f;
@@ -187,6 +195,32 @@ static void a_low_water_mark_holds_nothing_up(void **state)
 	harness_receiver_close(&r);
 }
 
+/* Nor that of a listener, which its connections inherit: what comes later is little, and comes. */
+static void nor_does_that_of_a_listener(void **state)
+{
+	(void)state;
+	struct harness_stream s = {.seed = 1};
+	struct harness_receiver r = {.streams = &s, .count = 1};
+	struct zcrx_flow *listening;
+	struct sockaddr_in at;
+	int listener = harness_listen(&at), mark = 64 * KIB;
+	assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark)), 0);
+	harness_receiver_open(&r, &zcrxd, AREA, NULL);
+	assert_int_equal(zcrx_flow_adopt(r.q, &listening, listener, ZCRX_FLOW_LISTEN, NULL), 0);
+	int peer = harness_connect(&at);
+	s.port = port_of(peer);
+	WORLD_UNTIL((harness_receive_some(&r), s.flow));
+	usleep(50000); /* so that its receive waits */
+	struct harness_sender *sender = harness_send(peer, s.seed, 100, HARNESS_STAY);
+	WORLD_UNTIL((harness_receive_some(&r), s.bytes == 100));
+	assert_int_equal(harness_send_wait(sender), 0);
+	zcrx_flow_close(s.flow, 0);
+	zcrx_flow_close(listening, 0);
+	close(peer);
+	close(listener);
+	harness_receiver_close(&r);
+}
+
 static void mptcp_is_refused(void **state)
 {
 	(void)state;
@@ -308,14 +342,6 @@ static void the_host_connects_and_receives(void **state)
 	}
 }
 
-static uint16_t port_of(int sock)
-{
-	struct sockaddr_in at;
-	socklen_t len = sizeof(at);
-	assert_int_equal(getsockname(sock, (struct sockaddr *)&at, &len), 0);
-	return ntohs(at.sin_port);
-}
-
 static void the_host_listens_and_receives(void **state)
 {
 	(void)state;
@@ -418,6 +444,7 @@ int main(void)
 		WORLD_CASE(a_socket_is_adopted_once),
 		WORLD_CASE(a_flow_closed_may_be_adopted_again_and_loses_nothing),
 		WORLD_CASE(a_low_water_mark_holds_nothing_up),
+		WORLD_CASE(nor_does_that_of_a_listener),
 		WORLD_CASE(mptcp_is_refused),
 		WORLD_CASE(ktls_is_refused),
 		WORLD_CASE(a_refused_connect_and_a_port_in_use_say_so),
