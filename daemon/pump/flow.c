@@ -76,7 +76,8 @@ void flow_drop(struct flow *f, bool torn)
 	/* The client does not know of the flow. */
 	if (f->state == FLOW_OPENING)
 		f->abort = true;
-	flow_drop_socket(f, f->abort);
+	/* That the client wants a reset once the stream is over changes nothing: let_go(). */
+	flow_drop_socket(f, f->state < FLOW_ENDED ? f->abort : f->reset);
 	flow_free(f);
 }
 
@@ -146,8 +147,12 @@ void flow_steered(struct queue *q)
 	struct flow *f = steer_answered(q, &at);
 	if (!f)
 		return;
-	for (; f; f = steer_answered(q, &at))
-		f->state < FLOW_ENDED ? flow_attend(f) : flow_settle(f);
+	for (; f; f = steer_answered(q, &at)) {
+		if (f->state < FLOW_ENDED)
+			flow_attend(f);
+		else
+			flow_settle(f);
+	}
 	channel_flush(q); /* connections that may be announced now */
 }
 
