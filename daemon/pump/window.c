@@ -16,10 +16,9 @@ static void limit(struct flow *f)
 {
 	const struct queue *q = f->queue;
 	uint32_t shares = f->listener && q->shares < BACKLOG_SHARES ? BACKLOG_SHARES : q->shares;
-	if (!f->limited && f->listener_id == 0)
+	if (!f->limited)
 		f->was_limited = socket_is_limited(f->sock);
-	f->limited = socket_limit(f->sock, q->area->bytes / 2 / shares,
-				  f->limited || f->listener_id != 0);
+	f->limited = socket_limit(f->sock, q->area->bytes / 2 / shares, f->limited);
 }
 
 void window_share(struct queue *q, struct flow *f)
