@@ -188,9 +188,14 @@ void rings_refill_show(struct rings *r)
 	ring_store(r->rq_shown, r->rq_head);
 }
 
+uint32_t rings_refill_head(const struct rings *r)
+{
+	return ring_load(r->rq_shown);
+}
+
 uint32_t rings_refill_untaken(const struct rings *r)
 {
-	return ring_load(r->rq_tail) - ring_load(r->rq_shown);
+	return ring_load(r->rq_tail) - rings_refill_head(r);
 }
 
 uint32_t rings_refill_note(struct rings *r)

@@ -104,7 +104,11 @@ void rings_place_refills(struct rings *r, uint32_t head, uint32_t tail, uint32_t
 /* Returns how many entries came since the last call. */
 uint32_t rings_refill_note(struct rings *r);
 
-/* How many entries the kernel has not taken yet. The client can write what this is read from. */
+/*
+ * Position up to which refills were taken, by the kernel or the pump, and how many there are beyond
+ * it. The client can write what both are read from.
+ */
+uint32_t rings_refill_head(const struct rings *r);
 uint32_t rings_refill_untaken(const struct rings *r);
 
 #endif

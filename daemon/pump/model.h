@@ -222,10 +222,11 @@ struct queue {
 	struct uring ring;
 	struct rings rings;
 	struct source ring_source;
-	uint32_t head;    /* CQ position up to which the kernel has the entries back */
-	uint32_t scanned; /* CQ position up to which zcrxd has seen the completions */
-	uint32_t kick;    /* the last value of the kick word */
-	bool held;        /* completions wait for room that the client has to make */
+	uint32_t head;     /* CQ position up to which the kernel has the entries back */
+	uint32_t scanned;  /* CQ position up to which zcrxd has seen the completions */
+	uint32_t refilled; /* position up to which refills had been taken in the last turn */
+	uint32_t kick;     /* the last value of the kick word */
+	bool held;         /* completions wait for room that the client has to make */
 	struct schedule schedule;
 	struct gather gather;
 

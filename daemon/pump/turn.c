@@ -261,14 +261,26 @@ static void end(struct queue *q, const struct turn *t)
 }
 
 /*
- * Ends of receives fill the ring as well, and only the client can make room. Its dead flows stay
- * until it has read their completions. Where the kernel took refills, it may have waited for room
- * to write more.
+ * A client that has completions to read may sleep because the refill ring has no room for their
+ * refills. It kicks once for that, and the refills may be taken at any time, also before the turn
+ * that it kicked for. So each turn looks whether any were taken since the last one.
  */
-static bool is_news(const struct queue *q, const struct turn *t, uint32_t untaken)
+static bool room_came(struct queue *q)
 {
-	return t->data || crowded(q) || !TAILQ_EMPTY(&q->dead) ||
-	       rings_refill_untaken(&q->rings) < untaken;
+	uint32_t refilled = rings_refill_head(&q->rings);
+	bool came = refilled != q->refilled;
+	q->refilled = refilled;
+	return came && (int32_t)(q->scanned - ring_load(&q->rings.client->cq_head)) > 0;
+}
+
+/*
+ * Ends of receives fill the ring as well, and only the client can make room. Its dead flows stay
+ * until it has read their completions.
+ */
+static bool is_news(struct queue *q, const struct turn *t)
+{
+	bool room = room_came(q);
+	return t->data || room || crowded(q) || !TAILQ_EMPTY(&q->dead);
 }
 
 void queue_turn(struct queue *q)
@@ -291,12 +303,11 @@ void queue_turn(struct queue *q)
 	bury(q);
 	if (q->listeners_wait && TAILQ_EMPTY(&q->news))
 		listener_go_on(q);
-	uint32_t untaken = rings_refill_untaken(&q->rings);
 	t.starved = arm_waiting(q);
 	if (t.starved && !q->rings.daemon->starved)
 		count_add(&q->rings.daemon->starvations, 1);
 	ring_store(&q->rings.daemon->starved, t.starved);
-	if (is_news(q, &t, untaken))
+	if (is_news(q, &t))
 		channel_wake(q);
 	t.found = position(q) != before;
 	end(q, &t);

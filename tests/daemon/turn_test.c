@@ -94,6 +94,58 @@ static void a_client_that_sleeps_is_woken_to_bury_its_dead(void **state)
 	assert_true(TAILQ_EMPTY(&queue->flows));
 }
 
+/* A client that has one completion unread, sleeps, and kicked: is it woken by that turn? */
+static bool kick_wakes(bool unread, bool taken)
+{
+	fake.completion_at = 1;
+	queue_turn(queue);
+	assert_int_equal(queue->scanned, 1);
+	ring_store(&queue->rings.client->cq_head, !unread);
+	ring_store(&queue->rings.client->wake, 1);
+	if (taken) /* by the kernel, before the turn */
+		ring_store(queue->rings.rq_shown, 1);
+	assert_int_equal(send(channel, "", 1, 0), 1);
+	channel_ready(queue, EPOLLIN);
+	queue_turn(queue);
+	return !ring_load(&queue->rings.client->wake);
+}
+
+static void a_client_that_waits_for_room_is_woken_when_it_came(void **state)
+{
+	(void)state;
+	assert_true(kick_wakes(true, true));
+	/* Once. */
+	ring_store(&queue->rings.client->wake, 1);
+	schedule_now(&queue->schedule);
+	queue_turn(queue);
+	assert_int_equal(ring_load(&queue->rings.client->wake), 1);
+}
+
+static void and_not_before(void **state)
+{
+	(void)state;
+	assert_false(kick_wakes(true, false));
+}
+
+static void and_not_if_it_has_read_everything(void **state)
+{
+	(void)state;
+	assert_false(kick_wakes(false, true));
+}
+
+/* Refills that the pump itself takes make room as well. */
+static void room_that_the_pump_makes_wakes_too(void **state)
+{
+	(void)state;
+	fake.completion_at = 1;
+	queue_turn(queue);
+	ring_store(&queue->rings.client->wake, 1);
+	ring_store((void *)(queue->rings.rq + queue->rings.layout.rq_tail), 1);
+	schedule_now(&queue->schedule);
+	queue_turn(queue);
+	assert_int_equal(ring_load(&queue->rings.client->wake), 0);
+}
+
 /* Its reader is awake and need not read it. */
 static void sockets_go_on_though_a_wake_up_lies_unread(void **state)
 {
@@ -252,6 +304,10 @@ int main(void)
 		CASE(what_waits_for_a_buffer_gets_one_that_came_before_sleep),
 		CASE(what_waits_for_the_client_since_the_last_look_has_it_kicked),
 		CASE(a_client_that_sleeps_is_woken_to_bury_its_dead),
+		CASE(a_client_that_waits_for_room_is_woken_when_it_came),
+		CASE(and_not_before),
+		CASE(and_not_if_it_has_read_everything),
+		CASE(room_that_the_pump_makes_wakes_too),
 		CASE(sockets_go_on_though_a_wake_up_lies_unread),
 		CASE(data_that_a_receive_may_have_overlooked_wakes_it_later),
 		CASE(an_end_that_a_receive_may_have_overlooked_wakes_it_later),
