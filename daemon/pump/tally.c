@@ -23,6 +23,7 @@ struct run {
 	bool aside;
 	struct flow *flow; /* NULL: it is gone */
 	uint64_t bytes;
+	uint32_t completions;
 };
 
 /* All data of the flow is copied. Where there is a side buffer each completion says it. */
@@ -55,11 +56,20 @@ void tally_judge(struct flow *f, uint64_t before_rules)
 		flows_set_copied_whole(f, false);
 }
 
+/* What zcrx tells of an event can have a result above 0, too, and is no data. */
+static bool is_of_flow(uint64_t user_data)
+{
+	return user_data >> 32 == 0;
+}
+
 static void run_end(struct queue *q, const struct run *r, struct sums *s)
 {
 	struct flow *f = r->flow;
+	if (!is_of_flow(r->user_data))
+		return;
 	bool all = q->side ? r->aside : is_copied(q, f);
 	uint64_t copied = all ? r->bytes : 0;
+	s->tally.data += r->completions;
 	s->bytes += r->bytes;
 	s->copied += copied;
 	if (!f || r->bytes == 0)
@@ -94,7 +104,7 @@ static struct sums count(struct queue *q, uint32_t tail)
 					 .aside = aside,
 					 .flow = flow_find(q, (uint32_t)cqe->user_data)};
 		}
-		s.tally.data++;
+		r.completions++;
 		r.bytes += (uint64_t)cqe->res;
 	}
 	run_end(q, &r, &s);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/counter.h"
 #include "daemon/pump/flow.h"
 #include "daemon/pump/flows.h"
 #include "daemon/pump/tally.h"
@@ -71,6 +72,20 @@ static void what_came_before_the_rules_stood_says_nothing(void **state)
 	assert_false(f->copied_whole);
 }
 
+/* What zcrx tells of an event has a result, too, and no flow. */
+static void an_event_is_no_data(void **state)
+{
+	(void)state;
+	rings_complete(&queue->rings, &(struct ring_cqe){.user_data = 1ull << 34, .res = 1});
+	rings_complete_show(&queue->rings);
+	struct tally t = tally(queue, queue->scanned + 1);
+	queue->scanned++;
+	assert_int_equal(t.data, 0);
+	assert_int_equal(t.ends, 1);
+	assert_int_equal(count_get(&queue->rings.daemon->bytes), 0);
+	assert_int_equal(count_get(&queue->rings.daemon->completions), 0);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_open, fixture_close)
 
 int main(void)
@@ -78,6 +93,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_flow_that_is_all_copied_is_said_to_be),
 		CASE(what_came_before_the_rules_stood_says_nothing),
+		CASE(an_event_is_no_data),
 	};
 	return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
 }
