@@ -131,7 +131,7 @@ struct flow {
 	TAILQ_ENTRY(flow) news; /* in queue.news, if is_news */
 
 	uint64_t copied_row;       /* bytes copied in a row although the flow is steered */
-	uint64_t before_rules;     /* the next bytes, which came before it was: tally_judge() */
+	uint64_t before_rules;     /* so many of the next bytes came before its rules stood */
 	bool copied_whole;         /* these are so many that all of the flow must be copied */
 	struct steering *steering; /* its rules, shared with others of its listener; or NULL */
 	bool awaits_rules;      /* they are being set: before, it is neither armed nor announced */

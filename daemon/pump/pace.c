@@ -9,7 +9,7 @@
 #define LITTLE_BYTES      (WORTH_BYTES / 2) /* who brings less in a whole wait, waits itself */
 #define DISTRUST_FIRST_NS 10000000ull
 #define DISTRUST_MAX_NS   1000000000ull
-#define SLOW_WINDOWS      2u              /* so many in a row are no chance */
+#define SLOW_WINDOWS      2u              /* so many in a row are not by chance */
 #define TRY_FREE_EACH_NS  500000000ull    /* so often the pump does not wait ... */
 #define TRY_FREE_NS       (2 * WINDOW_NS) /* ... for so long, to see what comes then */
 

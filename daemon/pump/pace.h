@@ -7,8 +7,9 @@
  * here is how long it lasts at most: twice what the batch takes at the rate of late, but no more
  * than some turns take, so that fast machines wait for little, and than the backend's limit. Where
  * waiting brings next to nothing, because the peer waits for an answer, it stops, and is tried
- * again after ever longer times. The same where many peers do that, whose requests together fill a
- * batch: then less comes in the same time than without waiting, which is tried every so often.
+ * again after ever longer times. So it is where many peers wait, whose requests together fill a
+ * batch: then waiting brings less in the same time. To notice that, the pump does without waiting
+ * now and then.
  *
  * Pure: the caller brings the clock.
  */
@@ -28,7 +29,7 @@ struct pace {
 	} window;
 	uint64_t freely;      /* bytes in a millisecond when there was no wait last; 0: not known */
 	uint32_t slow;        /* windows in a row in which waiting brought much less */
-	uint64_t try_free_ns; /* when it is looked what comes without waiting; 0: does not wait */
+	uint64_t try_free_ns; /* when to try without waiting; 0: it does not wait now */
 	uint32_t worth_us;    /* the wait that suits the last full window; 0: it was thin */
 	uint64_t distrust_ns; /* how long the next disappointment counts */
 	uint64_t distrusted_until_ns;

@@ -23,8 +23,9 @@ static inline bool tally_is_plain(const struct io_uring_cqe *cqe)
 #define TALLY_NOT_YET UINT64_MAX
 
 /*
- * Begins anew to find out whether the flow's bytes are all copied. The next before_rules bytes say
- * nothing of it: they came before the rules stood; TALLY_NOT_YET: these do not stand yet.
+ * Begins anew to find out whether the flow's bytes are all copied. The next before_rules bytes are
+ * not judged, since they came before the rules stood. TALLY_NOT_YET: the rules do not stand yet, so
+ * nothing is judged.
  */
 void tally_judge(struct flow *f, uint64_t before_rules);
 
