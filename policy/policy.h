@@ -129,6 +129,13 @@ struct policy_verdict {
 
 struct policy_verdict policy_judge(const struct policy_class *c, const struct policy_request *r);
 
+/* Why there is no hardware queue for anybody, or for the class: " of " and a NIC, or twice "". */
+#define POLICY_NO_QUEUES \
+	"No receive queue%s%s is zcrxd's to hand out; name some in zcrxd.conf, [nic NAME]."
+#define POLICY_MAY_NOT_LEASE                                                                 \
+	"Your class may not lease a receive queue%s%s; the administrator can allow it with " \
+	"nics= in zcrxd.conf."
+
 /* May the class lease some queue of this NIC, or with NULL of any? */
 bool policy_leases(const struct policy_class *c, const char *nic);
 

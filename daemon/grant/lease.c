@@ -190,11 +190,7 @@ int lease_take(struct lease **ret, const struct lease_wish *wish, char why[NIC_S
 		snprintf(why, NIC_SENTENCE_BYTES, "zcrxd is out of memory.");
 		return -ENOMEM;
 	}
-	snprintf(why, NIC_SENTENCE_BYTES,
-		 r == -ENODEV ? "No receive queue%s%s is zcrxd's to hand out; name some in "
-				"zcrxd.conf, [nic NAME]."
-			      : "Your class may not lease a receive queue%s%s; the administrator "
-				"can allow it with nics= in zcrxd.conf.",
+	snprintf(why, NIC_SENTENCE_BYTES, r == -ENODEV ? POLICY_NO_QUEUES : POLICY_MAY_NOT_LEASE,
 		 *name ? " of " : "", name);
 	r = take_or_wait(l, &(struct taker){.wish = wish}, r, why);
 	if (r < 0)

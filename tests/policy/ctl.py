@@ -79,6 +79,14 @@ class Test(world.Case):
         self.assertEqual(status, 1, said)
         self.assertIn("[nic eth0]", said)
 
+    def test_a_backend_needs_hardware_queues(self):
+        for backend in "zcrx", "devmem":
+            status, said = self.ask("--backend", backend, content="[class default]\n")
+            self.assertEqual(status, 1, said)
+            self.assertIn("denied (BACKEND): No receive queue is zcrxd's", said)
+            self.judged("denied (DENIED): Your class may not lease a receive queue", "--backend", backend)
+            self.judged("granted", "--socket", "/run/x/web", "--backend", backend)
+
     def test_without_a_file_there_are_the_defaults(self):
         if os.path.exists("/etc/zcrxd/zcrxd.conf"):
             self.skipTest("this machine has an /etc/zcrxd/zcrxd.conf")

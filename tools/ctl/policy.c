@@ -79,6 +79,29 @@ static bool is_zcrxds(const struct config *config, const struct policy_request *
 	return false;
 }
 
+static int denied(uint32_t reason, const char *why)
+{
+	printf("denied (%s): %s\n", reason_name(reason), why);
+	return EXIT_DENIED;
+}
+
+/* What the class has no hardware queue for, whatever its backends= say. */
+static int queues_judge(const struct config *config, const struct policy_class *c,
+			const struct policy_request *r)
+{
+	char why[256];
+	if (r->what == POLICY_LEASE && !is_zcrxds(config, r)) {
+		snprintf(why, sizeof(why), "[nic %s] has no such queue.", r->nic);
+		return denied(REASON_BACKEND, why);
+	}
+	if (r->what != POLICY_BACKEND || !(backend_bit(r->backend) & BACKENDS_LEASED))
+		return 0;
+	snprintf(why, sizeof(why), config->nics ? POLICY_MAY_NOT_LEASE : POLICY_NO_QUEUES, "", "");
+	if (!config->nics)
+		return denied(REASON_BACKEND, why);
+	return c->nics.n ? 0 : denied(REASON_DENIED, why);
+}
+
 static int verdict_print(const struct config *config, const struct asked *o)
 {
 	const struct policy_class *c = policy_class_of(&config->policy, &o->who);
@@ -92,16 +115,12 @@ static int verdict_print(const struct config *config, const struct asked *o)
 		return 0;
 	}
 	v = policy_judge(c, &o->request);
-	if (v.reason == REASON_NONE && o->request.what == POLICY_LEASE &&
-	    !is_zcrxds(config, &o->request)) {
-		printf("denied (BACKEND): [nic %s] has no such queue.\n", o->request.nic);
-		return EXIT_DENIED;
-	}
-	if (v.reason == REASON_NONE)
+	if (v.reason != REASON_NONE)
+		return denied(v.reason, v.why);
+	int status = queues_judge(config, c, &o->request);
+	if (status == 0)
 		puts("granted");
-	else
-		printf("denied (%s): %s\n", reason_name(v.reason), v.why);
-	return v.reason == REASON_NONE ? 0 : EXIT_DENIED;
+	return status;
 }
 
 static int test(int argc, char **argv)
