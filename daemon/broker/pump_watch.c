@@ -115,7 +115,7 @@ static void say_end(const struct pump *p, const siginfo_t *info)
 	log_warn("the pump of client %u (pid %d) %s %d%s", p->id, (int)p->who.pid,
 		 left ? "ended with status" : "was killed by signal", info->si_status,
 		 !left && info->si_status == SIGKILL
-			 ? ", which the kernel sends when memory is short: see the kernel's log"
+			 ? ": by somebody, or by the kernel for want of memory (its log says so)"
 			 : "");
 }
 
