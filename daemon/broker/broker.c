@@ -159,10 +159,24 @@ static int time_is_up(sd_event_source *source, uint64_t usec, void *data)
 	return sd_event_exit(b->event, 0);
 }
 
+static void say_end(const struct pumps *pumps)
+{
+	const struct pump *p;
+	uint32_t n = 0;
+	TAILQ_FOREACH (p, &pumps->list, link)
+		n += !p->dead && !p->over;
+	if (n > 0)
+		log_info("told to end; %u %s", n,
+			 n == 1 ? "client loses its queues" : "clients lose their queues");
+	else
+		log_info("told to end");
+}
+
 void broker_stop(struct broker *b)
 {
 	if (b->stopping)
 		return;
+	say_end(&b->pumps);
 	b->stopping = b->accepting.closed = true;
 	pumps_stop(&b->pumps);
 	if (is_empty(b)) {

@@ -145,6 +145,18 @@ class Pumps(unittest.TestCase):
             self.daemon.process.send_signal(signal.SIGCONT)
         self.assertEqual(self.daemon.process.wait(world.PATIENCE), 0, self.daemon.said())
 
+    def test_the_log_says_how_many_clients_lose_their_queues(self):
+        for n, words in ((0, "told to end\n"), (1, "told to end; 1 client loses its queues\n"),
+                         (2, "told to end; 2 clients lose their queues\n")):
+            with self.subTest(n=n):
+                daemon = Daemon(self)
+                clients = [daemon.connect(self) for _ in range(n)]
+                for c in clients:
+                    client.Area(c, os.sysconf("SC_PAGESIZE"))
+                daemon.process.terminate()
+                daemon.process.wait(world.PATIENCE)
+                self.assertIn(words, daemon.said())
+
     def test_the_log_says_how_many_clients_outlive_a_zcrxd(self):
         self.daemon.kill_broker()
         self.assertIn("zcrxd: 1 client of the zcrxd that ran before goes on\n", self.daemon.said())
