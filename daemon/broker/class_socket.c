@@ -169,7 +169,10 @@ static int class_listen(struct class_sockets *all, char *const reserved[2],
 	if (is_reserved(reserved, c))
 		return -EADDRINUSE;
 	const char *at = aside ? aside : path;
-	int fd = listening_make(at, SOCK_SEQPACKET, c->mode, c->gid);
+	_cleanup_(freep) char *from = NULL;
+	if (asprintf(&from, "socket= of [class %s]", c->name) < 0)
+		return -ENOMEM;
+	int fd = listening_make(at, from, SOCK_SEQPACKET, c->mode, c->gid);
 	if (fd < 0)
 		return fd;
 	struct class_socket *s = class_add(all, c->name, fd);

@@ -43,33 +43,41 @@ static int take(void *listeners, int fd, const char *name, const char *made)
 	return note_made(&l->made[status], made);
 }
 
-static int listener_ensure(int *fd, char **ret_made, const char *path, int type, mode_t mode,
-			   gid_t group)
+static int listener_ensure(int *fd, char **ret_made, const char *path, const char *from, int type,
+			   mode_t mode, gid_t group)
 {
 	if (*fd >= 0)
 		return 0;
-	int r = listening_make(path, type, mode, group);
-	if (r < 0) {
-		const char *key = type == SOCK_STREAM ? "status" : "clients";
-		log_error("this is the path of %s= in [sockets]; --%s takes another one", key,
-			  type == SOCK_STREAM ? "status" : "socket");
+	int r = listening_make(path, from, type, mode, group);
+	if (r < 0)
 		return r;
-	}
 	*fd = r;
 	*ret_made = strdup(path);
 	return 0;
 }
 
-int listeners_open(struct listeners *l, const struct config *config)
+/* Sockets that were passed on have their places already. */
+static int check_paths(const struct listeners *l, const struct config *config,
+		       const char *const from[2])
+{
+	if (l->clients >= 0 || l->status >= 0 || strcmp(config->clients, config->status) != 0)
+		return 0;
+	log_error("%s: %s and %s are the same path", config->clients, from[0], from[1]);
+	return -EADDRINUSE;
+}
+
+int listeners_open(struct listeners *l, const struct config *config, const char *const from[2])
 {
 	*l = (struct listeners){.clients = -1, .status = -1};
 	LIST_INIT(&l->classes);
 	int r = passed_each(take, l);
 	if (r == 0)
-		r = listener_ensure(&l->clients, &l->made[0], config->clients, SOCK_SEQPACKET,
-				    config->mode, config->gid);
+		r = check_paths(l, config, from);
 	if (r == 0)
-		r = listener_ensure(&l->status, &l->made[1], config->status, SOCK_STREAM,
+		r = listener_ensure(&l->clients, &l->made[0], config->clients, from[0],
+				    SOCK_SEQPACKET, config->mode, config->gid);
+	if (r == 0)
+		r = listener_ensure(&l->status, &l->made[1], config->status, from[1], SOCK_STREAM,
 				    config->mode & ~(mode_t)S_IRWXO, config->gid);
 	if (r == 0)
 		r = class_sockets_add(&l->classes, l->made, config);

@@ -18,10 +18,11 @@ struct listeners {
 
 /*
  * Takes what systemd passed (FileDescriptorName=clients, status, and names of classes) and makes
- * the rest. A file gets its mode and group before it can be connected to. Prints what is wrong.
- * Returns 0 or a negative errno.
+ * the rest. A file gets its mode and group before it can be connected to. `from` says where the
+ * paths of the clients' socket and of the status socket were chosen. Prints what is wrong. Returns
+ * 0 or a negative errno.
  */
-int listeners_open(struct listeners *l, const struct config *config);
+int listeners_open(struct listeners *l, const struct config *config, const char *const from[2]);
 void listeners_close(struct listeners *l);
 
 #endif

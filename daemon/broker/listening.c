@@ -165,15 +165,19 @@ static int make(const char *path, int type, mode_t mode, gid_t group)
 	return r < 0 ? r : fd_steal(&fd);
 }
 
-int listening_make(const char *path, int type, mode_t mode, gid_t group)
+int listening_make(const char *path, const char *from, int type, mode_t mode, gid_t group)
 {
 	int r = make(path, type, mode, group);
 	if (r == -EADDRINUSE)
-		log_error("%s: another zcrxd listens here, or systemd for one; stop it or choose "
-			  "another path",
-			  path);
+		log_error("%s (%s): another zcrxd listens here, or systemd for one; stop it or "
+			  "choose another path",
+			  path, from);
+	else if (r == -EPROTOTYPE)
+		log_error(
+			"%s (%s): cannot listen: somebody listens here at a socket of another kind",
+			path, from);
 	else if (r < 0)
-		log_error("%s: cannot listen: %s", path, strerrordesc_np(-r));
+		log_error("%s (%s): cannot listen: %s", path, from, strerrordesc_np(-r));
 	return r;
 }
 

@@ -10,10 +10,10 @@
 /*
  * Makes one at the path, where a socket that nobody listens at may lie. A folder that is not there
  * is made, for everybody to look into, and stays: containers have it mounted. The file gets its
- * mode and group (-1: the process's own) before it can be connected to. Returns the descriptor or
- * a negative errno, and has said why.
+ * mode and group (-1: the process's own) before it can be connected to. `from` says where the path
+ * was chosen. Returns the descriptor or a negative errno, and has said why in one line.
  */
-int listening_make(const char *path, int type, mode_t mode, gid_t group);
+int listening_make(const char *path, const char *from, int type, mode_t mode, gid_t group);
 
 /* Gives a socket file that is there its mode and group. Returns 0 or a negative errno. */
 int listening_give(const char *path, mode_t mode, gid_t group);

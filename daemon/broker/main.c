@@ -183,9 +183,11 @@ static int serve(sd_event *event, struct config *config, const struct options *o
 			   .upgrade = {.broker = &s.broker,
 				       .started = config,
 				       .argv = options->argv}};
+	const char *const from[2] = {options->clients ? "--socket" : "clients= in [sockets]",
+				     options->status ? "--status" : "status= in [sockets]"};
 	int r = passed_paths(config);
 	if (r == 0)
-		r = listeners_open(&s.listeners, config);
+		r = listeners_open(&s.listeners, config, from);
 	if (r < 0)
 		return r;
 	leases_init(config->nics, config->state);

@@ -30,7 +30,7 @@ static void makes_those_of_classes_with_their_modes(void **state)
 	struct policy_class *a = class_new("a"), *b = class_new("b");
 	a->mode = 0604;
 	b->mode = 0640;
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	assert_int_equal(connect_to(SOCK_SEQPACKET, a->socket), 0);
 	assert_int_equal(stat(a->socket, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0604);
@@ -56,7 +56,7 @@ static void adds_and_drops_those_of_classes(void **state)
 	struct stat st;
 	struct policy_class *a = class_new("a");
 	char *first = strdup(a->socket);
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	struct policy_class *b = class_new("b"), *c = class_new("c");
 	char *missing = path_of("no/such/folder");
 	char *good = c->socket;
@@ -106,7 +106,7 @@ static void a_path_can_go_to_another_class(void **state)
 	struct policy_class *a = class_new("a"), *b = class_new("b");
 	a->mode = 0600;
 	b->mode = 0640;
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	/* Waits for the class it connected to: it is not to become the other's. */
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int waiting = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -142,7 +142,7 @@ static void a_path_can_go_to_another_class(void **state)
 static void what_holds_until_the_end_goes_to_no_class(void **state)
 {
 	(void)state;
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	struct policy_class *a = class_new("a");
 	free(a->socket);
 	a->socket = strdup(config.clients);
@@ -156,7 +156,7 @@ static void takes_those_of_classes_from_systemd_and_keeps_them(void **state)
 	(void)state;
 	struct policy_class *web = class_new("web");
 	pass("web", (int[]){unix_socket(SOCK_SEQPACKET, web->socket)}, 1);
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	const struct class_socket *s = LIST_FIRST(&listeners.classes);
 	assert_non_null(s);
 	assert_null(LIST_NEXT(s, link));
@@ -173,7 +173,7 @@ static void takes_those_of_classes_from_systemd_and_keeps_them(void **state)
 	unlink(web->socket);
 
 	pass("web", (int[]){unix_socket(SOCK_STREAM, web->socket)}, 1);
-	assert_int_equal(listeners_open(&listeners, &config), -EINVAL);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), -EINVAL);
 	unlink(web->socket);
 }
 
@@ -187,7 +187,7 @@ static void serves_the_others_though_a_socket_is_of_no_class(void **state)
 	struct policy_class *web = class_new("web"), *b = class_new("b");
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
 		pass(names[i], (int[]){unix_socket(SOCK_SEQPACKET, web->socket)}, 1);
-		assert_int_equal(listeners_open(&listeners, &config), 0);
+		assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 		assert_string_not_equal(class_at(web->socket), "");
 		assert_string_not_equal(class_at(web->socket), "web");
 		assert_string_equal(class_at(b->socket), "b");
@@ -207,7 +207,7 @@ static void a_folder_is_made_for_a_socket(void **state)
 	char *folder = web->socket;
 	mode_t mask = umask(0077);
 	assert_true(asprintf(&web->socket, "%s/zcrxd.sock", folder) > 0);
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	umask(mask);
 	assert_string_equal(class_at(web->socket), "web");
 	assert_int_equal(stat(folder, &before), 0);
@@ -215,7 +215,7 @@ static void a_folder_is_made_for_a_socket(void **state)
 	listeners_close(&listeners);
 	assert_false(exists(web->socket));
 	assert_int_equal(chmod(folder, 0700), 0); /* by whoever */
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	listeners_close(&listeners);
 	assert_int_equal(stat(folder, &after), 0);
 	assert_int_equal(after.st_ino, before.st_ino);

@@ -18,7 +18,7 @@ static void makes_both_with_their_mode_and_removes_them(void **state)
 {
 	(void)state;
 	struct stat st;
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	assert_int_equal(connect_to(SOCK_SEQPACKET, config.clients), 0);
 	assert_int_equal(connect_to(SOCK_STREAM, config.status), 0);
 	assert_int_equal(stat(config.clients, &st), 0);
@@ -43,7 +43,7 @@ static void gives_them_to_the_group(void **state)
 	config.group = strdup(own->gr_name);
 	assert_int_equal(config_find_groups(&config, "conf"), 0);
 	assert_int_equal(config.gid, getegid());
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	assert_int_equal(stat(config.clients, &st), 0);
 	assert_int_equal(st.st_gid, getegid());
 	listeners_close(&listeners);
@@ -59,7 +59,7 @@ static void replaces_what_a_crash_left(void **state)
 	close(unix_socket(SOCK_SEQPACKET, half_made));
 	close(unix_socket(SOCK_SEQPACKET, config.clients));
 	close(unix_socket(SOCK_STREAM, config.status));
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	assert_int_equal(connect_to(SOCK_SEQPACKET, config.clients), 0);
 	assert_false(exists(half_made));
 	listeners_close(&listeners);
@@ -87,7 +87,7 @@ static void what_a_crash_left_stays_until_it_is_replaced(void **state)
 	int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	assert_true(inotify_add_watch(inotify, dir, IN_DELETE | IN_MOVED_FROM) >= 0);
 	close(unix_socket(SOCK_SEQPACKET, config.clients));
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	assert_false(went(inotify, "clients"));
 	listeners_close(&listeners);
 	assert_true(went(inotify, "clients"));
@@ -98,14 +98,14 @@ static void leaves_a_living_daemon_its_sockets(void **state)
 {
 	(void)state;
 	int other = unix_socket(SOCK_SEQPACKET, config.clients);
-	assert_int_equal(listeners_open(&listeners, &config), -EADDRINUSE);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), -EADDRINUSE);
 	assert_int_equal(connect_to(SOCK_SEQPACKET, config.clients), 0);
 	assert_false(exists(config.status));
 	assert_int_equal(unlink(config.clients), 0);
 	close(other);
 
 	other = unix_socket(SOCK_STREAM, config.status);
-	assert_int_equal(listeners_open(&listeners, &config), -EADDRINUSE);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), -EADDRINUSE);
 	assert_int_equal(connect_to(SOCK_STREAM, config.status), 0);
 	assert_false(exists(config.clients)); /* its own goes with it */
 	close(other);
@@ -118,7 +118,7 @@ static void removes_nothing_but_sockets(void **state)
 	int fd = open(config.clients, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
 	assert_int_equal(write(fd, "precious", 8), 8);
 	close(fd);
-	assert_int_equal(listeners_open(&listeners, &config), -EEXIST);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), -EEXIST);
 	fd = open(config.clients, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(read(fd, text, sizeof(text)), 8);
@@ -127,7 +127,7 @@ static void removes_nothing_but_sockets(void **state)
 	assert_int_equal(unlink(config.clients), 0);
 
 	assert_int_equal(mkdir(config.clients, 0700), 0);
-	assert_int_equal(listeners_open(&listeners, &config), -EEXIST);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), -EEXIST);
 	assert_int_equal(rmdir(config.clients), 0);
 }
 
@@ -136,11 +136,11 @@ static void says_why_a_path_cannot_be_used(void **state)
 	(void)state;
 	char *kept = config.clients, *missing = path_of("no/such/folder"), path[200];
 	config.clients = missing;
-	assert_int_equal(listeners_open(&listeners, &config), -ENOENT);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), -ENOENT);
 	memset(path, 'x', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
 	config.clients = path;
-	assert_int_equal(listeners_open(&listeners, &config), -ENAMETOOLONG);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), -ENAMETOOLONG);
 	config.clients = kept;
 	free(missing);
 }
@@ -152,7 +152,7 @@ static void takes_systemds_sockets_and_leaves_their_files(void **state)
 	     (int[]){unix_socket(SOCK_STREAM, config.status),
 		     unix_socket(SOCK_SEQPACKET, config.clients)},
 	     2);
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	assert_int_equal(listeners.status, FIRST);
 	assert_int_equal(listeners.clients, FIRST + 1);
 	assert_true(fcntl(FIRST, F_GETFD) & FD_CLOEXEC);
@@ -167,7 +167,7 @@ static void makes_the_one_that_systemd_did_not_pass(void **state)
 {
 	(void)state;
 	pass("clients", (int[]){unix_socket(SOCK_SEQPACKET, config.clients)}, 1);
-	assert_int_equal(listeners_open(&listeners, &config), 0);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), 0);
 	assert_int_equal(listeners.clients, FIRST);
 	assert_int_equal(connect_to(SOCK_STREAM, config.status), 0);
 	listeners_close(&listeners);
@@ -180,17 +180,17 @@ static void refuses_other_sockets_from_systemd(void **state)
 	(void)state;
 	int pair[2];
 	pass("clients", (int[]){unix_socket(SOCK_STREAM, config.clients)}, 1);
-	assert_int_equal(listeners_open(&listeners, &config), -EINVAL);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), -EINVAL);
 	unlink(config.clients);
 	pass("clients:clients",
 	     (int[]){unix_socket(SOCK_SEQPACKET, config.clients),
 		     unix_socket(SOCK_SEQPACKET, config.status)},
 	     2);
-	assert_int_equal(listeners_open(&listeners, &config), -EINVAL);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), -EINVAL);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	close(pair[1]);
 	pass("clients", pair, 1);
-	assert_int_equal(listeners_open(&listeners, &config), -EINVAL);
+	assert_int_equal(listeners_open(&listeners, &config, world_from), -EINVAL);
 	unlink(config.clients);
 	unlink(config.status);
 }

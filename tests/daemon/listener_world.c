@@ -12,6 +12,8 @@
 
 #include "base/fd.h"
 
+const char *const world_from[2] = {"clients= in [sockets]", "status= in [sockets]"};
+
 struct config config;
 struct listeners listeners;
 char dir[] = "/tmp/zcrxd-listener-XXXXXX";

@@ -27,6 +27,9 @@ int teardown(void **state); /* fails if anything was left in the folder */
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Where the paths were chosen. */
+extern const char *const world_from[2];
+
 /* A path in the folder, for free(). */
 char *path_of(const char *name);
 bool exists(const char *path);

@@ -216,9 +216,26 @@ class Starts(Case):
         self.assertEqual(second.returncode, 1)
         self.assertEqual(second.stderr.splitlines(),
                          [f"zcrxd: {daemon.socket}: another process listens here; zcrxd waits 5 s for its end",
-                          f"zcrxd: {daemon.socket}: another zcrxd listens here, or systemd for one; stop it or choose "
-                          "another path",
-                          "zcrxd: this is the path of clients= in [sockets]; --socket takes another one"])
+                          f"zcrxd: {daemon.socket} (clients= in [sockets]): another zcrxd listens here, or systemd for "
+                          "one; stop it or choose another path"])
+
+    def test_why_it_cannot_listen_is_its_last_line(self):
+        daemon = Daemon(self)
+        file, free = daemon.path("file"), daemon.path("free")
+        with open(file, "w", encoding="ascii"):
+            pass
+        listening = daemon.path("status")
+        for options, words in (
+                (("--socket", file, "--status", free), f"{file} (--socket): cannot listen: File exists"),
+                (("--socket", free, "--status", file), f"{file} (--status): cannot listen: File exists"),
+                (("--socket", free, "--status", free), f"{free}: --socket and --status are the same path"),
+                (("--socket", listening, "--status", free),
+                 f"{listening} (--socket): cannot listen: somebody listens here at a socket of another kind")):
+            with self.subTest(options=options):
+                end = subprocess.run([world.ZCRXD, "-c", daemon.path("conf"), *options], check=False,
+                                     capture_output=True, text=True, timeout=world.PATIENCE)
+                self.assertEqual(end.returncode, 1)
+                self.assertEqual(end.stderr.splitlines()[-1], f"zcrxd: {words}")
 
 
 class Leases(Case):
@@ -391,7 +408,7 @@ class Reload(Case):
             pass
         for bad, words in (("queues=many\n", "queues=many: expected a number"),
                            ("[nonsense]\nx=1\n", "there is no section [nonsense]"),
-                           ("[class x]\nsocket={dir}/file\n", "cannot listen: File exists"),
+                           ("[class x]\nsocket={dir}/file\n", "file (socket= of [class x]): cannot listen: File exists"),
                            ("[class y]\nsocket={dir}/y\n[class x]\nsocket={dir}/no/such/x\n", "cannot listen")):
             said = self.daemon.reload(TWO.replace("areas=2", "areas=0") + bad)
             self.assertIn(words, said)
