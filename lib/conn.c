@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Connecting to the daemon, and disconnecting. */
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -28,10 +30,32 @@ enum {
 /* The sentence of this thread's last zcrx_connect() that failed and left no connection to ask. */
 static _Thread_local char connect_error[sizeof(((struct zcrx *)0)->error)];
 
+/* Without the group's name whoever asks for it knows its number. */
+static int permission_lacks(struct zcrx *z, int error, const char *path)
+{
+	struct stat st;
+	struct group g, *found = NULL;
+	char names[1024];
+	if (stat(path, &st) < 0)
+		return refuse(z, error, "You may not use %s; join the group that it belongs to.",
+			      path);
+	if (st.st_gid == 0)
+		return refuse(z, error,
+			      "You may not use %s; ask for group= and mode= in [sockets] of "
+			      "zcrxd.conf.",
+			      path);
+	if (getgrgid_r(st.st_gid, &g, names, sizeof(names), &found) == 0 && found)
+		return refuse(z, error, "You may not use %s; join the group %s.", path, g.gr_name);
+	return refuse(z, error, "You may not use %s; join the group with the number %u.", path,
+		      st.st_gid);
+}
+
 static int socket_connect(struct zcrx *z, const char *path)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	size_t len = strlen(path);
+	if (len == 0)
+		return refuse(z, -EINVAL, "The path is empty.");
 	if (len >= sizeof(at.sun_path))
 		return refuse(z, -ENAMETOOLONG, "The path of zcrxd's socket is too long: %s", path);
 	memcpy(at.sun_path, path, len);
@@ -48,14 +72,15 @@ static int socket_connect(struct zcrx *z, const char *path)
 	case ENOENT:
 	case ENOTDIR:
 	case ELOOP:
-	case EPROTOTYPE: /* a socket of another kind */
 		return refuse(z, -ENOENT, NOBODY_LISTENS, path);
+	case EPROTOTYPE:
+		return refuse(z, -errno, "%s is no clients' socket of zcrxd (its status socket?).",
+			      path);
 	case ECONNREFUSED: /* a daemon was there, or the file is no socket */
 		return refuse(z, -errno, NOBODY_LISTENS, path);
 	case EACCES:
 	case EPERM:
-		return refuse(z, -errno, "You may not use %s; join the group that it belongs to.",
-			      path);
+		return permission_lacks(z, -errno, path);
 	default:
 		return refuse(z, -errno, "zcrxd cannot be reached at %s: %m.", path);
 	}

@@ -69,7 +69,7 @@ static void says_so_where_something_else_lies(void **state)
 	strcpy(at.sun_path, path);
 	assert_int_equal(bind(sock, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(listen(sock, 1), 0);
-	refuse_connect(path, -ENOENT, "No zcrxd listens at");
+	refuse_connect(path, -EPROTOTYPE, "is no clients' socket of zcrxd (its status socket?).");
 	unlink(path);
 	assert_int_equal(symlink("other", path), 0);
 	refuse_connect(path, -ENOENT, "No zcrxd listens at");
@@ -125,18 +125,25 @@ static void refuses_a_path_that_is_too_long(void **state)
 	refuse_connect(path, -ENAMETOOLONG, "too long");
 }
 
-static void says_what_to_do_without_permission(void **state)
+static void refuses_an_empty_path(void **state)
 {
 	(void)state;
+	refuse_connect("", -EINVAL, "The path is empty.");
+}
+
+/* What somebody reads who may not use the fake's socket, which is of this group. */
+static void says_without_permission(gid_t group, const char *said)
+{
 	struct zcrx *z;
 	chmod(fake.dir, 0755);
 	chmod(fake.path, 0600);
+	bool given = chown(fake.path, (uid_t)-1, group) == 0;
 	pid_t child = fork();
 	if (child == 0) {
-		if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
+		if (!given || setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
 			_exit(77);
 		int r = zcrx_connect(&z, fake.path);
-		_exit(r == -EACCES && strstr(zcrx_error(NULL), "join the group") ? 0 : 1);
+		_exit(r == -EACCES && strstr(zcrx_error(NULL), said) ? 0 : 1);
 	}
 	int status;
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -146,6 +153,19 @@ static void says_what_to_do_without_permission(void **state)
 	}
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void says_what_to_do_without_permission(void **state)
+{
+	(void)state;
+	struct group *one = getgrgid(1);
+	char named[128];
+	says_without_permission(0, "ask for group= and mode= in [sockets] of zcrxd.conf.");
+	says_without_permission(54321, "join the group with the number 54321.");
+	if (one) {
+		snprintf(named, sizeof(named), "join the group %s.", one->gr_name);
+		says_without_permission(1, named);
+	}
 }
 
 static void finds_the_daemon_through_the_environment(void **state)
@@ -462,6 +482,7 @@ int main(void)
 		TEST(tries_again_when_the_daemon_goes_away),
 		TEST(gives_up_when_the_daemon_admits_nobody),
 		TEST(refuses_a_path_that_is_too_long),
+		TEST(refuses_an_empty_path),
 		TEST(says_what_to_do_without_permission),
 		TEST(finds_the_daemon_through_the_environment),
 		TEST(tells_the_daemon_its_name_and_version),
