@@ -73,6 +73,11 @@ static void flows(const struct policy_class *c, const char *start, FILE *out)
 	}
 }
 
+static void amount(uint64_t n, const char *what, const char *end, FILE *out)
+{
+	fprintf(out, "%" PRIu64 " %s%s%s", n, what, n == 1 ? "" : "s", end);
+}
+
 void explain_class(const struct policy_class *c, const char *start, FILE *out)
 {
 	const uint64_t *most = c->limits.most;
@@ -81,10 +86,13 @@ void explain_class(const struct policy_class *c, const char *start, FILE *out)
 	fputs(".\n", out);
 	backends(c, start, out);
 	flows(c, start, out);
-	fprintf(out,
-		"%sEach user: %" PRIu64 " connections, %" PRIu64 " queues, %" PRIu64
-		" areas, %" PRIu64 " flows of which %" PRIu64 " listen, %" PRIu64 " MiB.\n",
-		start, most[ACCOUNT_SESSIONS], most[ACCOUNT_QUEUES], most[ACCOUNT_AREAS],
-		most[ACCOUNT_FLOWS], most[ACCOUNT_LISTENERS], most[ACCOUNT_BYTES] >> 20);
-	fprintf(out, "%sAt most %" PRIu64 " users at once.\n", start, c->limits.most_users);
+	fprintf(out, "%sEach user: ", start);
+	amount(most[ACCOUNT_SESSIONS], "connection", ", ", out);
+	amount(most[ACCOUNT_QUEUES], "queue", ", ", out);
+	amount(most[ACCOUNT_AREAS], "area", ", ", out);
+	amount(most[ACCOUNT_FLOWS], "flow", "", out);
+	fprintf(out, " of which %" PRIu64 " listen, %" PRIu64 " MiB.\n", most[ACCOUNT_LISTENERS],
+		most[ACCOUNT_BYTES] >> 20);
+	fprintf(out, "%sAt most ", start);
+	amount(c->limits.most_users, "user", " at once.\n", out);
 }

@@ -5,19 +5,18 @@
 #include <stdio.h>
 
 struct words {
-	const char *name, *keys, *what, *less;
+	const char *name, *keys, *what, *of, *less; /* what: of one; of: what follows it */
 };
 
 static const struct words all_words[] = {
-#define X(kind, key, type, what, less) [ACCOUNT_##kind] = {key, key "=", what, less},
+#define X(kind, key, type, what, of, less) [ACCOUNT_##kind] = {key, key "=", what, of, less},
 	LIMITS_TABLE(X)
 #undef X
-		[ACCOUNT_FILES] = {"files",
-				   "areas= or queues=", "files of memory that are open or mapped",
-				   "Close or unmap some"},
+		[ACCOUNT_FILES] = {"files", "areas= or queues=", "file",
+				   " of memory, open or mapped", "Close or unmap some"},
 };
 
-static const struct words hardware = {"", "queues=", "hardware queues",
+static const struct words hardware = {"", "queues=", "hardware queue", "",
 				      "Close one, which takes the kernel a while"};
 
 const char *limits_name(enum account_kind kind)
@@ -29,9 +28,10 @@ static void say(char ret[LIMITS_SAID_BYTES], const char *class, const struct wor
 		const struct limits_used *u)
 {
 	snprintf(ret, LIMITS_SAID_BYTES,
-		 "Your user may have %" PRIu64 " %s, has %" PRIu64 " and asked for %" PRIu64
+		 "Your user may have %" PRIu64 " %s%s%s, has %" PRIu64 " and asked for %" PRIu64
 		 " more. %s, or have %s of [class %s] in zcrxd.conf raised.",
-		 u->most, w->what, u->used, u->more, w->less, w->keys, class);
+		 u->most, w->what, u->most == 1 ? "" : "s", w->of, u->used, u->more, w->less,
+		 w->keys, class);
 }
 
 void limits_say_amount(char ret[LIMITS_SAID_BYTES], const char *class, enum account_kind kind,
@@ -68,8 +68,8 @@ void limits_say_connections(char ret[LIMITS_SAID_BYTES], const char *class, cons
 void limits_say_users(char ret[LIMITS_SAID_BYTES], const char *class, const struct limits *l)
 {
 	snprintf(ret, LIMITS_SAID_BYTES,
-		 "As many users as may (%" PRIu64 ") have something of [class %s]: connect again "
-		 "when one of them has nothing any more, or have its most-users= in zcrxd.conf "
-		 "raised.",
-		 l->most_users, class);
+		 "[class %s] is full: as many users have something of it as may "
+		 "(most-users=%" PRIu64 "). Connect again when one of them has let go, or have "
+		 "most-users= in zcrxd.conf raised.",
+		 class, l->most_users);
 }

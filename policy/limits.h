@@ -11,17 +11,18 @@
 
 /*
  * Limits of amounts: KIND; the key in zcrxd.conf, which with _ for - is the name in the status
- * document; the type of its value; what is counted; how a user comes to have less of it.
+ * document; the type of its value; what is counted, one of it, and what follows that in a sentence;
+ * how a user comes to have less of it.
  */
-#define LIMITS_TABLE(X)                                               \
-	X(SESSIONS, "sessions", COUNT, "connections", "Close one")    \
-	X(QUEUES, "queues", COUNT, "queues", "Close one")             \
-	X(AREAS, "areas", COUNT, "areas", "Delete one")               \
-	X(BYTES, "area-bytes", BYTES, "bytes of areas and rings",     \
-	  "Free some, also mappings of it")                           \
-	X(FLOWS, "flows", COUNT, "flows, of which a listener is two", \
-	  "Close one and read all of it")                             \
-	X(LISTENERS, "listeners", COUNT, "listening sockets", "Close one")
+#define LIMITS_TABLE(X)                                                  \
+	X(SESSIONS, "sessions", COUNT, "connection", "", "Close one")    \
+	X(QUEUES, "queues", COUNT, "queue", "", "Close one")             \
+	X(AREAS, "areas", COUNT, "area", "", "Delete one")               \
+	X(BYTES, "area-bytes", BYTES, "byte", " of areas and rings",     \
+	  "Free some, also mappings of it")                              \
+	X(FLOWS, "flows", COUNT, "flow", ", of which a listener is two", \
+	  "Close one and read all of it")                                \
+	X(LISTENERS, "listeners", COUNT, "listening socket", "", "Close one")
 
 enum account_kind {
 #define X(kind, ...) ACCOUNT_##kind,

@@ -97,7 +97,7 @@ class Limits(unittest.TestCase):
         daemon = self.daemon("sessions=1\n")
         daemon.connect(self, "web")
         self.check(self.refused(daemon.connect, self, "web"), "sessions=", most=1, used=1, more=1)
-        self.assertIn("was refused: Your user may have 1 connections", daemon.said())
+        self.assertIn("was refused: Your user may have 1 connection, has 1 and", daemon.said())
 
     def test_connections(self):
         daemon = self.daemon("connections-per-second=1\n")
@@ -128,8 +128,8 @@ class Limits(unittest.TestCase):
             os._exit(0)
         os.close(write)
         with open(read, encoding="utf-8") as f:
-            self.assertEqual(f.read(), "QUOTA: As many users as may (1) have something of [class web]: connect again when one "
-                                       "of them has nothing any more, or have its most-users= in zcrxd.conf raised.")
+            self.assertEqual(f.read(), "QUOTA: [class web] is full: as many users have something of it as may (most-users=1). "
+                                       "Connect again when one of them has let go, or have most-users= in zcrxd.conf raised.")
         self.assertEqual(os.waitpid(pid, 0)[1], 0)
 
 
