@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The public functions about flows: to begin, pause, ask about and end them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -251,9 +252,10 @@ int zcrx_flow_adopt(struct zcrx_queue *q, struct zcrx_flow **ret, int sock, unsi
 		    void *user)
 {
 	struct zcrx_flow *f;
-	if (flags & ~ZCRX_FLOW_LISTEN || sock < 0)
-		return refuse(q->z, -EINVAL,
-			      "A socket is needed, and no flag but LISTEN may be set.");
+	if (flags & ~ZCRX_FLOW_LISTEN)
+		return refuse(q->z, -EINVAL, "No flag but LISTEN may be set.");
+	if (fcntl(sock, F_GETFD) < 0)
+		return refuse(q->z, -EBADF, "There is no such file descriptor: %d.", sock);
 	int error = flow_new(&f, q, flags & ZCRX_FLOW_LISTEN, user);
 	if (!error) {
 		f->sock = sock;

@@ -136,6 +136,9 @@ int zcrx_queue_open(struct zcrx *z, struct zcrx_queue **ret, struct zcrx_area *a
 		.area_id = a->id,
 	};
 	int error = options_take(&r.m.queue_open, options);
+	if (error && options->size == 0)
+		return refuse(z, error,
+			      "options.size is 0: set it to sizeof(struct zcrx_queue_options).");
 	if (error)
 		return refuse(z, error,
 			      "The queue's options are wrong in size, or nic is not a name.");

@@ -62,7 +62,8 @@ struct zcrx_flow;  /* one TCP stream, or a listening socket, on a queue */
  * again for three seconds if the daemon was killed, or is killed meanwhile, since it is started
  * anew.
  * Returns 0 or a negative errno. If there is no daemon to talk to: -ENOENT or -ECONNREFUSED if none
- * listens there, -ENAMETOOLONG if none can, -ECONNRESET if it ends the connection before it has
+ * listens there, -EPROTOTYPE if a socket of another kind does, -EINVAL if the path is empty,
+ * -ENAMETOOLONG if none can, -ECONNRESET if it ends the connection before it has
  * admitted it, -ESHUTDOWN if it is ending, -ETIMEDOUT if it does not answer. If this process may
  * not use it: -EACCES if the socket's mode says so, -EPERM if zcrxd does. -EPROTO if the versions
  * do not fit. -EDQUOT: the user has as many connections as `sessions` of zcrxd.conf(5) allows, has
@@ -219,9 +220,9 @@ ZCRX_API void zcrx_queue_close(struct zcrx_queue *q);
  * stream, or is a connection that the queue does not get. user comes back with each completion of
  * the flow. The queue owns *ret; zcrx_flow_close() frees it earlier. Returns 0 or a negative errno:
  * -EPROTOTYPE for anything but TCP over IPv4 or IPv6, -ENOTCONN, -EPROTONOSUPPORT for kTLS and
- * MPTCP, -EALREADY if the socket is adopted already, -EDQUOT, -EMLINK if the connection has 65535
- * flows, -ENOMEM, -EMFILE, -EINVAL; if the queue is lost, also if no zcrx_reap() has said so yet,
- * the error of its ZCRX_LOST.
+ * MPTCP, -EALREADY if the socket is adopted already, -EBADF if sock is not open, -EDQUOT, -EMLINK
+ * if the connection has 65535 flows, -ENOMEM, -EMFILE, -EINVAL; if the queue is lost, also if no
+ * zcrx_reap() has said so yet, the error of its ZCRX_LOST.
  */
 ZCRX_API int zcrx_flow_adopt(struct zcrx_queue *q, struct zcrx_flow **ret, int sock, unsigned flags,
 			     void *user);

@@ -80,9 +80,20 @@ static int queue_of_wrong_size(void)
 	return zcrx_queue_open(client.z, &queue, client.a, &options);
 }
 
+static int queue_of_no_size(void)
+{
+	const struct zcrx_queue_options options = {.size = 0};
+	return zcrx_queue_open(client.z, &queue, client.a, &options);
+}
+
 static int adopt_of_nothing(void)
 {
 	return zcrx_flow_adopt(client.q, &made, -1, 0, NULL);
+}
+
+static int adopt_of_what_is_not_open(void)
+{
+	return zcrx_flow_adopt(client.q, &made, 999, 0, NULL);
 }
 
 static int adopt_refused(void)
@@ -137,7 +148,9 @@ static const struct {
 	{free_of_a_busy_area, -EBUSY, "close its queue first"},
 	{queue_of_a_busy_area, -EBUSY, "one at a time"},
 	{queue_of_wrong_size, -EINVAL, "wrong in size"},
-	{adopt_of_nothing, -EINVAL, "A socket is needed"},
+	{queue_of_no_size, -EINVAL, "options.size is 0"},
+	{adopt_of_nothing, -EBADF, "no such file descriptor: -1"},
+	{adopt_of_what_is_not_open, -EBADF, "no such file descriptor: 999"},
 	{adopt_refused, -EPERM, "Not today."},
 	{connect_to_a_short_address, -EINVAL, "cut short"},
 	{connect_refused, -EPERM, "Not today."},

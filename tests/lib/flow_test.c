@@ -74,7 +74,7 @@ static void adopting_nonsense_is_refused_here(void **state)
 {
 	(void)state;
 	struct zcrx_flow *f = NULL;
-	assert_int_equal(zcrx_flow_adopt(client.q, &f, -1, 0, NULL), -EINVAL);
+	assert_int_equal(zcrx_flow_adopt(client.q, &f, -1, 0, NULL), -EBADF);
 	assert_int_equal(zcrx_flow_adopt(client.q, &f, 0, ZCRX_FLOW_HOST, NULL), -EINVAL);
 	assert_int_equal(zcrx_flow_adopt(client.q, &f, 1023, 0, NULL), -EBADF);
 	assert_null(f);
