@@ -35,8 +35,10 @@ static int changed(sd_event_source *source, int fd, uint32_t events, void *data)
 	(void)events;
 	for (size_t i = 0; i < ARRAY_LENGTH(w->kernel); i++)
 		any |= w->kernel[i] && netlink_drain(w->kernel[i]);
-	if (any)
-		look(w);
+	if (!any)
+		return 0;
+	leases_changed();
+	look(w);
 	return 0;
 }
 

@@ -40,8 +40,9 @@ void leases_look_leaving(struct leases *nic)
 }
 
 /*
- * The kernel is asked at once: it lets go of a dma-buf's queues immediately, and most rings that
- * are closed had none. Before leases_settle() the NIC is not ready for that.
+ * The kernel is asked at once. Often nobody has the queues any more: a dma-buf's are let go of at
+ * once, and many leases end before a queue was registered. Before leases_settle() the NIC is not
+ * ready for that.
  */
 static void leave(struct lease *l, int hand)
 {
@@ -104,7 +105,7 @@ static bool look_for(struct leases *nic, const struct user *user)
 		young |= wanted && leaving_is_young(x);
 	}
 	if (any)
-		leases_look_leaving(nic);
+		leavings_ask(&nic->leaving, nic->ifindex, over);
 	return young;
 }
 

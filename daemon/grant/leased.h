@@ -27,9 +27,10 @@ void leases_look_leaving(struct leases *nic);
 uint64_t leases_left(void);
 
 /*
- * The user could not have queues, since its own leases are too many, or with NULL since a NIC has
- * too few. Asks the kernel about those that were given back, and if one was a moment ago, waits a
- * moment. Returns whether it is to try again. before: what leases_left() was when it tried.
+ * To be called when a lease was refused: user: because of that user's own leases; NULL: because a
+ * NIC has too few free queues. Asks the kernel about those that were given back, and if one was a
+ * moment ago, waits a moment. Returns whether it is to try again. before: what leases_left() was
+ * when it tried.
  */
 bool leases_wait_leaving(const struct user *user, uint64_t before);
 

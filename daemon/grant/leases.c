@@ -263,11 +263,16 @@ static uint64_t look(struct leases *nic)
 	return UINT64_MAX; /* when the work is over this is called again */
 }
 
+void leases_changed(void)
+{
+	for (uint32_t i = 0; i < all.n; i++)
+		guard_look(&all.nics[i].guard);
+}
+
 uint64_t leases_look(void)
 {
 	uint64_t first = UINT64_MAX;
 	for (uint32_t i = 0; i < all.n; i++) {
-		guard_look(&all.nics[i].guard);
 		uint64_t at = look(&all.nics[i]);
 		first = at < first ? at : first;
 	}

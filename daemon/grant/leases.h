@@ -55,11 +55,17 @@ void leases_settle(void);
 bool leases_any(void);
 
 /*
- * To be called when something about interfaces, addresses or routes changed, when the eventfd
- * leases_owing() is readable, and when it is time. Leased queues may be reached by others
- * (guard.h), a NIC without leases may have to be put back, or one that was gone may be here again.
- * Does not block; the work is done on threads of its own. Returns when it is time again (monotonic,
- * ns); UINT64_MAX if that is not known.
+ * To be called when something about interfaces, addresses or routes changed: leased queues may be
+ * reached by others (guard.h). Does not block.
+ */
+void leases_changed(void);
+
+/*
+ * To be called after leases_changed(), when the eventfd leases_owing() is readable, and when it is
+ * time. A NIC without leases may have to be put back, one that was gone may be here again, or the
+ * kernel may have let go of queues that were given back. Does not block; the work is done on
+ * threads of its own. Returns when it is time again (monotonic, ns); UINT64_MAX if that is not
+ * known.
  */
 uint64_t leases_look(void);
 int leases_owing(void);

@@ -5,7 +5,7 @@
  * open. So the kernel is asked, again and again, and until it has let go the queues are not leased
  * to anybody, and stay charged and guarded.
  *
- * All belongs to who holds the NIC's lock, but for leaving_at().
+ * Only the holder of the NIC's lock may use these, except leavings_at().
  */
 #ifndef ZCRXD_LEAVING_H
 #define ZCRXD_LEAVING_H
@@ -22,8 +22,9 @@ struct leaving {
 	const struct guarded *guarded; /* borrowed: its queues */
 	int hand; /* pidfd of a hand that may register them as long as it lives; or -1 */
 	uint64_t since_ns;
-	bool bound; /* atomic: the kernel said so when it was asked last */
-	bool told;  /* the log says that the kernel does not let go */
+	bool hand_lives; /* it did before the kernel was asked last */
+	bool bound;      /* atomic: the kernel said so when it was asked last */
+	bool told;       /* the log says that the kernel does not let go */
 };
 
 /* Those of one NIC. */
@@ -32,6 +33,7 @@ struct leavings {
 	LIST_HEAD(, leaving) list;
 	uint64_t at_ns; /* atomic: when the kernel is to be asked again; 0: there are none */
 	uint64_t pause_ns;
+	uint64_t asked_ns; /* when the kernel was asked last */
 };
 
 void leavings_init(struct leavings *all, const char *nic);
@@ -44,6 +46,12 @@ void leaving_add(struct leavings *all, struct leaving *x);
  * any more.
  */
 void leavings_look(struct leavings *all, uint32_t ifindex, void (*over)(struct leaving *x));
+
+/*
+ * The same for somebody who waits for queues. However many wait, the kernel is asked every 5 ms at
+ * most, and leavings_look() is due when it was.
+ */
+void leavings_ask(struct leavings *all, uint32_t ifindex, void (*over)(struct leaving *x));
 
 /* When leavings_look() is due again (monotonic, ns); UINT64_MAX: never. Any thread may ask. */
 uint64_t leavings_at(const struct leavings *all);

@@ -19,10 +19,11 @@
 
 #include "base/clock.h"
 #include "daemon/grant/account.h"
+#include "daemon/grant/facts.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/leases.h"
-#include "nic/bound.h"
 #include "nic/journal.h"
+#include "nic/nic.h"
 #include "nic/ntuple.h"
 #include "nic/restore.h"
 #include "policy/config.h"
@@ -32,13 +33,16 @@
 #define GONE     "zcrx-gone0"
 #define LINGER   3600
 #define LEASES   15
+#define WAITERS  8
 #define PATIENCE 3000 /* of 20 ms */
 
 static struct {
 	_Atomic bool changed;
-	_Atomic bool bound; /* somebody has the queue registered */
-	int readied;        /* times */
-	bool away;          /* at the start */
+	_Atomic bool bound;   /* somebody has the queue registered */
+	_Atomic int asked;    /* times: who has it */
+	_Atomic int gathered; /* times: what leads packets to it */
+	int readied;          /* times */
+	bool away;            /* at the start */
 	bool slow; /* the driver: it says that it has begun, and waits until it may go on */
 	sem_t begun, go_on;
 } made_up;
@@ -64,10 +68,23 @@ int nic_make_ready(const char *dir, const char *nic, const struct nic_queues *qu
 	return 0;
 }
 
-int nic_queues_bound(uint32_t ifindex, const struct nic_queues *queues)
+void __wrap_netdev_genl_queues(struct nic_facts *facts);
+
+void __wrap_netdev_genl_queues(struct nic_facts *facts)
 {
-	(void)ifindex, (void)queues;
-	return made_up.bound;
+	struct queue_facts *q = nic_queue(facts, queue);
+	made_up.asked++;
+	q->listed = true;
+	q->io_uring = made_up.bound;
+}
+
+void __real_facts_gather(struct facts *f, const char *nic, uint32_t ifindex);
+void __wrap_facts_gather(struct facts *f, const char *nic, uint32_t ifindex);
+
+void __wrap_facts_gather(struct facts *f, const char *nic, uint32_t ifindex)
+{
+	made_up.gathered++;
+	__real_facts_gather(f, nic, ifindex);
 }
 
 int nic_put_back(const char *dir, const char *nic, nic_say say)
@@ -298,6 +315,64 @@ static void a_queue_that_the_kernel_lets_go_of_is_waited_for(void **state)
 	back_to(first);
 }
 
+/* Each would have to ask every 5 ms, for himself. */
+static void all_who_wait_share_what_the_kernel_says(void **state)
+{
+	(void)state;
+	struct opening o = {0}, late[WAITERS] = {0};
+	pthread_t threads[WAITERS];
+	struct user *first = another(13);
+	take(&o);
+	assert_int_equal(o.r, 0);
+	made_up.bound = true;
+	lease_end(o.lease);
+	uint64_t due_ns = leavings_at(&leases_at(0)->leaving), begin_ns = clock_ns();
+	int asked = made_up.asked;
+	for (int i = 0; i < WAITERS; i++)
+		pthread_create(&threads[i], NULL, take, &late[i]);
+	for (int i = 0; i < WAITERS; i++)
+		pthread_join(threads[i], NULL);
+	asked = made_up.asked - asked;
+	assert_in_range(asked, 1, (clock_ns() - begin_ns) / (5 * NS_A_MS) + 1);
+	assert_true(late[0].r < 0);
+	/* Who waits does not make the next look of nobody's later. */
+	assert_int_equal(leavings_at(&leases_at(0)->leaving), due_ns);
+	made_up.bound = false;
+	assert_put_back_by_and_by();
+	back_to(first);
+}
+
+/* Each look at what leads packets to the queues of a NIC costs much. */
+static void who_looks_after_what_has_left_does_not_wake_the_guard(void **state)
+{
+	(void)state;
+	struct opening o = {0};
+	struct user *first = another(14);
+	const struct timespec pause = {.tv_nsec = 20000000};
+	take(&o);
+	assert_int_equal(o.r, 0);
+	made_up.bound = true;
+	lease_end(o.lease);
+	uint64_t begin_ns = clock_ns();
+	int gathered = made_up.gathered;
+	for (int i = 0; i < 50; i++) {
+		leases_look();
+		nanosleep(&pause, NULL);
+	}
+	/* Once since the lease began, and every 2 s. */
+	gathered = made_up.gathered - gathered;
+	assert_in_range(gathered, 0, 2 + (clock_ns() - begin_ns) / (2 * NS_A_SECOND));
+	/* Something has changed. */
+	gathered = made_up.gathered;
+	leases_changed();
+	for (int i = 0; made_up.gathered == gathered && i < PATIENCE; i++)
+		nanosleep(&pause, NULL);
+	assert_true(made_up.gathered > gathered);
+	made_up.bound = false;
+	assert_put_back_by_and_by();
+	back_to(first);
+}
+
 static void leases_of_a_user_are_limited(void **state)
 {
 	(void)state;
@@ -403,6 +478,8 @@ int main(void)
 		cmocka_unit_test(a_lease_is_charged_its_queues),
 		cmocka_unit_test(a_queue_that_the_kernel_has_not_let_go_of_is_nobodys),
 		cmocka_unit_test(a_queue_that_the_kernel_lets_go_of_is_waited_for),
+		cmocka_unit_test(all_who_wait_share_what_the_kernel_says),
+		cmocka_unit_test(who_looks_after_what_has_left_does_not_wake_the_guard),
 		cmocka_unit_test(leases_of_a_user_are_limited),
 		cmocka_unit_test(a_lease_that_is_due_soon_is_waited_for),
 		cmocka_unit_test(the_end_waits_for_a_lease_that_is_being_taken),

@@ -12,9 +12,9 @@
 _Atomic bool made_nic_bound;
 int made_nic_restarts = -1;
 
-int nic_queues_bound(uint32_t ifindex, const struct nic_queues *queues)
+int nic_facts_bound(const struct nic_facts *facts, const struct nic_queues *queues)
 {
-	(void)ifindex, (void)queues;
+	(void)facts, (void)queues;
 	return made_nic_bound;
 }
 
