@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "daemon/ask/ask.h"
 #include "daemon/grant/files.h"
+#include "daemon/grant/kept.h"
 
 struct kept {
 	LIST_ENTRY(kept) link;
@@ -22,7 +23,7 @@ struct kept {
 
 static struct {
 	pthread_mutex_t lock;
-	LIST_HEAD(, kept) made; /* those for which files_keep_later() was not called yet */
+	LIST_HEAD(, kept) made; /* those for which kept_new() was not called yet */
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 int udmabuf_new(int memfd, uint64_t bytes)
@@ -41,7 +42,7 @@ int udmabuf_new(int memfd, uint64_t bytes)
 	return fd;
 }
 
-int files_keep_later(struct kept **ret, struct user *u, int memfd, int dmabuf)
+int kept_new(struct kept **ret, struct user *u, int memfd, int dmabuf)
 {
 	struct kept *k;
 	(void)u;

@@ -18,6 +18,7 @@
 #include "daemon/common/present.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/files.h"
+#include "daemon/grant/kept.h"
 #include "daemon/grant/udmabuf.h"
 #include "proto/mapping.h"
 #include "proto/msg.h"
@@ -181,8 +182,7 @@ static uint32_t make_udmabuf(struct area *area, int fd, struct answer *a)
 		fd_close(dmabuf);
 	else
 		reason = keep_dmabuf(area, dmabuf, a);
-	if (reason == REASON_NONE &&
-	    files_keep_later(&area->kept, area->user, memfd, area->dmabuf) < 0)
+	if (reason == REASON_NONE && kept_new(&area->kept, area->user, memfd, area->dmabuf) < 0)
 		return REASON_DAEMON_LIMIT;
 	if (reason == REASON_NONE)
 		fd_steal(&memfd);

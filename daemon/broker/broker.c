@@ -48,7 +48,7 @@ static int files_gone(sd_event_source *source, int fd, uint32_t events, void *da
 	(void)fd;
 	(void)events;
 	(void)data;
-	files_reap();
+	files_reap(NULL);
 	return 0;
 }
 

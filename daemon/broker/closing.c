@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "daemon/broker/served.h"
 #include "daemon/grant/files.h"
+#include "daemon/grant/kept.h"
 
 struct closing {
 	struct job job;
@@ -14,8 +14,8 @@ struct closing {
 
 static void run(struct pump *p, struct job *j)
 {
-	(void)p, (void)j;
-	files_reap();
+	(void)j;
+	files_reap(p->who.user);
 }
 
 /* On the control thread again. */
@@ -27,13 +27,14 @@ static void drop(struct job *j)
 	free(j);
 }
 
-int closing_await(struct pump *p, const union link_any *m, int r,
-		  void (*then)(struct pump *p, const union link_any *m))
+bool closing_await(struct pump *p, const union link_any *m, uint64_t before,
+		   void (*then)(struct pump *p, const union link_any *m))
 {
-	struct closing *c = files_are_closing(p->who.user) ? malloc(sizeof(*c)) : NULL;
+	bool is = kept_is_closing(p->who.user, before);
+	struct closing *c = is ? malloc(sizeof(*c)) : NULL;
 	if (!c)
-		return r;
+		return false;
 	*c = (struct closing){.job = {.run = run, .drop = drop}, .m = *m, .then = then};
 	pump_work(p, &c->job);
-	return SERVED_LATER;
+	return true;
 }

@@ -10,10 +10,11 @@
 #include "daemon/broker/pump.h"
 
 /*
- * If dma-bufs of the user's are being closed, calls `then` with the same message when they are
- * closed, unless the pump has ended, and returns SERVED_LATER. Otherwise returns the error `r`.
+ * If dma-bufs of the user's are being closed, or were since kept_closed() returned `before`, which
+ * was before the request was judged: returns true, and calls `then` with the same message when they
+ * are closed, unless the pump has ended.
  */
-int closing_await(struct pump *p, const union link_any *m, int r,
-		  void (*then)(struct pump *p, const union link_any *m));
+bool closing_await(struct pump *p, const union link_any *m, uint64_t before,
+		   void (*then)(struct pump *p, const union link_any *m));
 
 #endif

@@ -11,6 +11,7 @@
 #include "daemon/broker/closing.h"
 #include "daemon/broker/pump.h"
 #include "daemon/grant/files.h"
+#include "daemon/grant/kept.h"
 #include "daemon/grant/rates.h"
 #include "proto/wire.h"
 
@@ -78,14 +79,17 @@ static void errand_free(struct errand *e)
 	free(e);
 }
 
-/* Once. Its hand has ended: the errand has none until it begins again. */
+/*
+ * Once, if memory or watches (files.h) were too few. Its hand has ended: the errand has none until
+ * it begins again.
+ */
 static bool begins_again(struct errand *e, const struct hand_reply *r)
 {
 	const union link_any m = {.hdr = e->request};
-	if (e->again || r->fault != HAND_REFUSED || r->error != -EDQUOT)
+	if (e->again || r->fault != HAND_REFUSED || (r->error != -EDQUOT && r->error != -ENOSPC))
 		return false;
 	e->again = true;
-	return closing_await(e->pump, &m, r->error, begin_again) == SERVED_LATER;
+	return closing_await(e->pump, &m, e->closed, begin_again);
 }
 
 static void over(struct errand *e, const struct hand_reply *r, int fd)
@@ -112,6 +116,8 @@ static bool is_all(const struct hand_job *job, uint32_t nfds)
 int errand_charge(struct errand *e, const int *fds, uint32_t nfds)
 {
 	int r = is_all(&e->job, nfds) ? 0 : -EINVAL;
+	if (e->shown == 0)
+		e->closed = kept_closed(e->pump->who.user);
 	for (uint32_t i = 0; i < nfds && r == 0; i++)
 		r = e->shown < LINK_FILES_MAX
 			    ? files_charge(e->pump->who.user, fds[i], e->bytes[e->shown++], e->why)

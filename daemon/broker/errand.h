@@ -65,6 +65,7 @@ struct errand {
 	uint64_t bytes[LINK_FILES_MAX]; /* to be charged for each file that the hand shows, in
 					   the order in which it shows them */
 	bool again;                     /* it was begun a second time, after dma-bufs were closed */
+	uint64_t closed;                /* what kept_closed() was before the files were charged */
 	uint32_t shown;                 /* how many files the hand has shown */
 	char why[LIMITS_SAID_BYTES];    /* why one of them could not be charged, or "" */
 	uint32_t lease, rule;           /* STEER: as the request says */

@@ -9,6 +9,7 @@
 #include "daemon/grant/account.h"
 #include "daemon/grant/files.h"
 #include "daemon/grant/flight_reader.h"
+#include "daemon/grant/kept.h"
 
 #define HAVE_MAX (1ull << 48) /* of a kind: what is more would overflow sums */
 
@@ -76,10 +77,10 @@ int on_charge(struct pump *p, const struct link_amount *m, struct served *s)
 {
 	if (!is_amount(m) || m->n > HAVE_MAX)
 		return -EINVAL;
+	const union link_any again = {.as_CHARGE = *m};
+	uint64_t before = kept_closed(p->who.user);
 	int r = charge(p, m, s);
-	if (r == -EDQUOT)
-		r = closing_await(p, &(union link_any){.as_CHARGE = *m}, r, charge_again);
-	return r;
+	return r == -EDQUOT && closing_await(p, &again, before, charge_again) ? SERVED_LATER : r;
 }
 
 void on_release(struct pump *p, const struct link_amount *m)

@@ -13,6 +13,7 @@
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
+#include "daemon/grant/kept.h"
 
 #define DEADLINE_MS 60000 /* gigabytes may have to be made unswappable */
 
@@ -63,7 +64,7 @@ static int hold(struct errand *e, int *dmabuf, uint32_t *ret_id)
 	if (!last_id)
 		last_id = (uint32_t)clock_ns();
 	struct held_kept *k = calloc(1, sizeof(*k));
-	int r = k ? files_keep_later(&k->kept, e->pump->who.user, e->memfd, *dmabuf) : -ENOMEM;
+	int r = k ? kept_new(&k->kept, e->pump->who.user, e->memfd, *dmabuf) : -ENOMEM;
 	if (r < 0) {
 		free(k);
 		return r;

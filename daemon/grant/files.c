@@ -67,7 +67,7 @@ static int charge_try(struct user *u, int fd, uint64_t bytes, char *why)
 int files_charge(struct user *u, int fd, uint64_t bytes, char why[LIMITS_SAID_BYTES])
 {
 	int r = charge_try(u, fd, bytes, why);
-	if ((r == -EDQUOT || r == -ENOSPC) && files_reap())
+	if ((r == -EDQUOT || r == -ENOSPC) && files_reap(u))
 		r = charge_try(u, fd, bytes, why);
 	return r;
 }
@@ -92,7 +92,7 @@ static int host_try(struct user *u, int sock, bool listening)
 int files_host(struct user *u, int sock, bool listening)
 {
 	int r = host_try(u, sock, listening);
-	if ((r == -EDQUOT || r == -ENOSPC) && files_reap())
+	if ((r == -EDQUOT || r == -ENOSPC) && files_reap(u))
 		r = host_try(u, sock, listening);
 	return r;
 }
@@ -125,17 +125,10 @@ int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_read
 int files_account(struct user *u, enum account_kind kind, uint64_t n, char why[LIMITS_SAID_BYTES])
 {
 	int r = account_charge(u, kind, n, why);
-	return r < 0 && files_reap() ? account_charge(u, kind, n, why) : r;
+	return r < 0 && files_reap(u) ? account_charge(u, kind, n, why) : r;
 }
 
 /* ---- what has gone ---- */
-
-/* Returns the number in a line that begins so, or 0. */
-static long number_behind(const char *line, const char *beginning, int base)
-{
-	size_t n = strlen(beginning);
-	return strncmp(line, beginning, n) == 0 ? strtol(line + n, NULL, base) : 0;
-}
 
 /*
  * Nobody read the events in time, so the kernel dropped some. It lists the watches that are left; a
@@ -144,16 +137,16 @@ static long number_behind(const char *line, const char *beginning, int base)
  */
 static bool rescan(void)
 {
+	static const char beginning[] = "inotify wd:";
+	const size_t n = sizeof(beginning) - 1;
 	char path[64], line[256];
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", files.inotify);
 	FILE *f = fopen(path, "re");
 	if (!f)
 		return false;
-	while (fgets(line, sizeof(line), f)) {
-		int watch = (int)number_behind(line, "inotify wd:", 16);
-		if (watch > 0)
-			charges_see(watch);
-	}
+	while (fgets(line, sizeof(line), f))
+		if (strncmp(line, beginning, n) == 0)
+			charges_see((int)strtol(line + n, NULL, 16));
 	fclose(f);
 	files.missed = false;
 	return charges_drop_unseen();
@@ -180,10 +173,10 @@ static bool events_take(void)
 	return any;
 }
 
-bool files_reap(void)
+bool files_reap(const struct user *u)
 {
 	uint64_t expirations;
-	bool any = kept_reap(); /* before events_take(): their files may go with them */
+	bool any = kept_reap(u); /* before events_take(): their files may go with them */
 	pthread_mutex_lock(&files.lock);
 	if (read(files.timer, &expirations, sizeof(expirations)) < 0)
 		expirations = 0; /* the inotify instance was readable, not the timer */
@@ -193,17 +186,7 @@ bool files_reap(void)
 	return any;
 }
 
-bool files_are_closing(const struct user *u)
-{
-	return kept_is_closing(u);
-}
-
 /* ---- dma-bufs ---- */
-
-int files_keep_later(struct kept **ret, struct user *u, int memfd, int dmabuf)
-{
-	return kept_new(ret, u, memfd, dmabuf);
-}
 
 void files_keep(struct kept *k)
 {

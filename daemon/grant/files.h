@@ -69,20 +69,16 @@ int files_new(struct user *u, enum file_kind kind, uint64_t bytes, int *ret_read
 	" what is not used any more."
 
 /*
- * Prepares to keep a dma-buf and the memfd that it was made of, and takes both descriptors over.
- * Returns 0, or a negative errno; then the descriptors stay the caller's. Later files_keep() is
- * called once, which cannot fail; the charge of one area goes with the dma-buf.
+ * Keeps a dma-buf, for which kept_new() (kept.h) has prepared. The charge of one area goes with it.
  */
-int files_keep_later(struct kept **ret, struct user *u, int memfd, int dmabuf);
 void files_keep(struct kept *k);
 
 /*
  * Releases the charges of what has gone. Returns true if anything has. A thread that may not wait
- * (daemon/common/may_wait.h) has dma-bufs closed by another one: files_are_closing() returns true
- * until those of the user's that nobody else has are closed, which a thread that may wait does.
+ * (daemon/common/may_wait.h) has dma-bufs closed by another one; one that may waits until those of
+ * this user, or with NULL all, are closed that nobody else has (kept_reap()).
  */
-bool files_reap(void);
-bool files_are_closing(const struct user *u);
+bool files_reap(const struct user *u);
 
 /* account_charge(), but reaps what has gone before it refuses. */
 int files_account(struct user *u, enum account_kind kind, uint64_t n, char why[LIMITS_SAID_BYTES]);

@@ -14,6 +14,7 @@
 #include "daemon/common/may_wait.h"
 #include "daemon/common/work.h"
 #include "daemon/grant/account.h"
+#include "daemon/grant/user.h"
 
 #define LOOK_AGAIN_NS 10000000u
 
@@ -22,6 +23,7 @@ struct kept {
 	struct user *user;
 	int memfd, dmabuf;
 	uint64_t looked_ns; /* when is_only_ours() was last asked */
+	uint64_t number;    /* while it is to be closed: how many were before it */
 	bool taken;         /* some thread is closing it */
 };
 
@@ -33,6 +35,7 @@ static struct {
 	struct keeping kept, closing; /* closing: nobody else has them */
 	struct work work;             /* closes them */
 	bool working;                 /* `work` was begun and is not joined yet */
+	uint64_t last;                /* the number of the last one that was to be closed */
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER, .closed = PTHREAD_COND_INITIALIZER};
 
 int kept_new(struct kept **ret, struct user *u, int memfd, int dmabuf)
@@ -68,6 +71,13 @@ static bool is_only_ours(int dmabuf)
 	return count == 1;
 }
 
+static void is_to_be_closed(struct kept *k)
+{
+	LIST_REMOVE(k, link);
+	LIST_INSERT_HEAD(&all.closing, k, link);
+	k->number = ++all.last;
+}
+
 /*
  * Finds the dma-bufs that nobody else has. Each is looked at every LOOK_AGAIN_NS at most, however
  * often a client has requests refused.
@@ -83,26 +93,29 @@ static void look(void)
 		k->looked_ns = now;
 		if (!is_only_ours(k->dmabuf))
 			continue;
-		LIST_REMOVE(k, link);
-		LIST_INSERT_HEAD(&all.closing, k, link);
+		is_to_be_closed(k);
 	}
 }
 
-static struct kept *next_to_close(void)
+/* u: NULL: whoever has it. */
+static struct kept *next_to_close(const struct user *u)
 {
 	struct kept *k;
 	LIST_FOREACH (k, &all.closing, link)
-		if (!k->taken)
+		if (!k->taken && (!u || k->user == u))
 			return k;
 	return NULL;
 }
 
-/* With the lock held, which it gives up while it closes. Returns true if there was any. */
-static bool close_all(void)
+/*
+ * With the lock held, which it gives up while it closes. Closes those of the user's that no other
+ * thread closes, or with NULL everybody's. Returns true if there was any.
+ */
+static bool close_all(const struct user *u)
 {
 	struct kept *k;
 	bool any = false;
-	for (; (k = next_to_close()); any = true) {
+	for (; (k = next_to_close(u)); any = true) {
 		k->taken = true;
 		pthread_mutex_unlock(&all.lock);
 		fd_close(k->dmabuf);
@@ -110,6 +123,7 @@ static bool close_all(void)
 		pthread_mutex_lock(&all.lock);
 		LIST_REMOVE(k, link);
 		account_release(k->user, ACCOUNT_AREAS, 1);
+		k->user->closed++;
 		user_put(k->user);
 		free(k);
 		pthread_cond_broadcast(&all.closed);
@@ -121,7 +135,7 @@ static void run(void *arg)
 {
 	(void)arg;
 	pthread_mutex_lock(&all.lock);
-	close_all();
+	close_all(NULL);
 	pthread_mutex_unlock(&all.lock);
 }
 
@@ -132,21 +146,31 @@ static void close_elsewhere(void)
 		return;
 	if (all.working)
 		work_join(&all.work);
-	all.working = next_to_close() && work_try(&all.work, run, NULL, -1);
+	all.working = next_to_close(NULL) && work_try(&all.work, run, NULL, -1);
 }
 
-bool kept_reap(void)
+/* Is any of the user's, or with NULL any, not closed yet, up to this number? */
+static bool any_to_close(const struct user *u, uint64_t last)
+{
+	const struct kept *k;
+	LIST_FOREACH (k, &all.closing, link)
+		if ((!u || k->user == u) && k->number <= last)
+			return true;
+	return false;
+}
+
+bool kept_reap(const struct user *u)
 {
 	bool any = false;
 	pthread_mutex_lock(&all.lock);
 	look();
-	if (!may_wait()) {
-		close_elsewhere();
-	} else {
-		any = close_all();
-		for (; !LIST_EMPTY(&all.closing); any = true)
+	uint64_t last = all.last;
+	if (may_wait()) {
+		any = close_all(u);
+		for (; any_to_close(u, last); any = true)
 			pthread_cond_wait(&all.closed, &all.lock);
 	}
+	close_elsewhere();
 	pthread_mutex_unlock(&all.lock);
 	return any;
 }
@@ -159,13 +183,18 @@ bool kept_any(void)
 	return any;
 }
 
-bool kept_is_closing(const struct user *u)
+uint64_t kept_closed(const struct user *u)
 {
-	const struct kept *k;
 	pthread_mutex_lock(&all.lock);
-	bool is = all.working; /* so one of the user's may have been closed this very moment */
-	LIST_FOREACH (k, &all.closing, link)
-		is |= k->user == u;
+	uint64_t n = u->closed;
+	pthread_mutex_unlock(&all.lock);
+	return n;
+}
+
+bool kept_is_closing(const struct user *u, uint64_t before)
+{
+	pthread_mutex_lock(&all.lock);
+	bool is = u->closed != before || any_to_close(u, all.last);
 	pthread_mutex_unlock(&all.lock);
 	return is;
 }
@@ -174,11 +203,9 @@ void kept_done(void)
 {
 	struct kept *k;
 	pthread_mutex_lock(&all.lock);
-	while ((k = LIST_FIRST(&all.kept))) {
-		LIST_REMOVE(k, link);
-		LIST_INSERT_HEAD(&all.closing, k, link);
-	}
-	close_all();
+	while ((k = LIST_FIRST(&all.kept)))
+		is_to_be_closed(k);
+	close_all(NULL);
 	while (!LIST_EMPTY(&all.closing))
 		pthread_cond_wait(&all.closed, &all.lock);
 	pthread_mutex_unlock(&all.lock);

@@ -9,28 +9,37 @@
 #define ZCRXD_KEPT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct kept;
 struct user;
 
-/* Takes a reference to the user, and both descriptors over. Returns 0 or -ENOMEM. */
+/*
+ * Prepares to keep a dma-buf and the memfd that it was made of, and takes both descriptors over,
+ * and a reference to the user. Returns 0, or a negative errno; then the descriptors stay the
+ * caller's. Later files_keep() is called once, which cannot fail.
+ */
 int kept_new(struct kept **ret, struct user *u, int memfd, int dmabuf);
 
-/* Is kept from now on. The charge of one area goes with it. */
+/* For files_keep(): is kept from now on. The charge of one area goes with it. */
 void kept_add(struct kept *k);
 
 /*
- * Closes those that nobody else has. Returns true if any is closed by now. A thread that may wait
- * waits also for those that another thread is closing.
+ * Has those closed that nobody else has. A thread that may wait closes this user's (NULL: all)
+ * itself, waits for those of them that another thread is closing by then, and for nobody else's.
+ * Returns true if it has done or waited for any.
  */
-bool kept_reap(void);
+bool kept_reap(const struct user *u);
+
+/* Is any kept, or not closed yet? */
+bool kept_any(void);
 
 /*
- * Is any kept, or not closed yet? Is any of this user's being closed, or may have been closed since
- * kept_reap()?
+ * Is any of this user's being closed, or was one closed since kept_closed(), how many of it were
+ * closed ever, returned `before`? Then the user may have what it was refused meanwhile.
  */
-bool kept_any(void);
-bool kept_is_closing(const struct user *u);
+uint64_t kept_closed(const struct user *u);
+bool kept_is_closing(const struct user *u, uint64_t before);
 
 /* Closes all of them. */
 void kept_done(void);

@@ -2,7 +2,7 @@
 /*
  * The users that are charged, and their pools. For the files behind account.h and rates.h alone:
  * users.c makes and forgets users, account.c counts how much they have, rates.c how often they do
- * something.
+ * something. kept.c counts what it has closed.
  */
 #ifndef ZCRXD_USER_H
 #define ZCRXD_USER_H
@@ -52,6 +52,7 @@ struct user {
 	uint64_t hardware;                 /* queues, in leases */
 	uint64_t hosted, hosted_listening; /* sockets of the host that somebody has */
 	struct rates rates;
+	uint64_t closed; /* dma-bufs that were kept for it (kept.c, under its lock) */
 };
 
 LIST_HEAD(user_list, user);

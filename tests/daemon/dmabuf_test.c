@@ -5,6 +5,7 @@
  * of those that tell how many have it, and that close it.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,6 +23,7 @@
 #include "daemon/grant/account.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/files.h"
+#include "daemon/grant/kept.h"
 #include "proto/wire.h"
 #include "tests/harness/lone_pump.h"
 
@@ -61,6 +63,17 @@ int __wrap_close(int fd)
 		closed = true;
 	}
 	return __real_close(fd);
+}
+
+int __real_inotify_add_watch(int fd, const char *path, uint32_t mask);
+int __wrap_inotify_add_watch(int fd, const char *path, uint32_t mask);
+
+static bool no_watch;
+
+int __wrap_inotify_add_watch(int fd, const char *path, uint32_t mask)
+{
+	errno = ENOSPC;
+	return no_watch ? -1 : __real_inotify_add_watch(fd, path, mask);
 }
 
 /* ---- the hand ---- */
@@ -280,6 +293,48 @@ static void who_may_not_wait_has_it_closed_by_others(void **state)
 	hold = -1;
 }
 
+static void *reap_for(void *arg)
+{
+	struct user *u = arg;
+	files_reap(u);
+	return NULL;
+}
+
+/* Nobody waits for a dma-buf of somebody else's, however long it takes to close it. */
+static void one_that_is_being_closed_holds_up_nobody_else(void **state)
+{
+	struct user *other;
+	pthread_t thread;
+	(void)state;
+	one_is_kept();
+	hold = eventfd(0, EFD_CLOEXEC);
+	closed = false;
+	may_wait_set(false);
+	files_reap(NULL);
+	assert_false(closed);
+	/* Nothing of the other's is being closed: it is refused now, and waits for nothing. */
+	assert_int_equal(user_get(&other, POLICY_DEFAULT, &lone.limits, getuid() + 1, clock_ns(),
+				  NULL),
+			 0);
+	assert_false(kept_is_closing(other, kept_closed(other)));
+	assert_int_equal(pthread_create(&thread, NULL, reap_for, other), 0);
+	pthread_join(thread, NULL);
+	assert_false(closed);
+	uint64_t before = kept_closed(lone.pump.who.user);
+	assert_true(kept_is_closing(lone.pump.who.user, before));
+	eventfd_write(hold, 1);
+	may_wait_set(true);
+	files_reap(NULL);
+	assert_true(closed);
+	/* Whoever was refused before this has more now. */
+	assert_true(kept_is_closing(lone.pump.who.user, before));
+	assert_false(kept_is_closing(other, kept_closed(other)));
+	assert_false(kept_is_closing(lone.pump.who.user, kept_closed(lone.pump.who.user)));
+	user_put(other);
+	close(hold);
+	hold = -1;
+}
+
 /* All bytes of the user's, as many of which the dma-buf has. */
 static void file_is_shown(void)
 {
@@ -315,6 +370,29 @@ static void an_errand_that_was_refused_begins_once_more(void **state)
 	may_wait_set(true);
 }
 
+/* What is closed has watches (fs.inotify.max_user_watches). */
+static void an_errand_that_found_no_watch_begins_once_more(void **state)
+{
+	int64_t until = clock_until(LIMIT);
+	(void)state;
+	one_is_kept();
+	may_wait_set(false);
+	say((union link_any){.as_FILE = {.bytes = BYTES}}, LINK_FILE);
+	no_watch = true;
+	file_is_shown();
+	no_watch = false;
+	assert_int_equal(answer(), -EAGAIN);
+	hand.calls = NULL;
+	while (!hand.calls) {
+		if (pump_work_over(&lone.pump))
+			pump_work_on(&lone.pump);
+		assert_true(clock_left(until) && usleep(1000) == 0);
+	}
+	file_is_shown();
+	assert_int_equal(answer(), 0);
+	may_wait_set(true);
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -324,7 +402,9 @@ int main(void)
 		CASE(what_a_broker_before_has_forgotten_is_no_way_out),
 		CASE(one_that_is_being_made_is_not_given_back),
 		CASE(who_may_not_wait_has_it_closed_by_others),
+		CASE(one_that_is_being_closed_holds_up_nobody_else),
 		CASE(an_errand_that_was_refused_begins_once_more),
+		CASE(an_errand_that_found_no_watch_begins_once_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

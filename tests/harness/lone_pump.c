@@ -60,7 +60,7 @@ static bool nothing_charged(void)
 {
 	uint64_t used[ACCOUNT_KINDS];
 	bool any = false;
-	files_reap();
+	files_reap(NULL);
 	account_used(POLICY_DEFAULT, used);
 	for (int kind = 0; kind < ACCOUNT_KINDS; kind++)
 		any |= used[kind] != 0;

@@ -29,7 +29,7 @@ FOLDERS = {
     # It implements the headers of daemon/grant.
     "daemon/ask": ("base", "proto", "nic", "policy", "daemon/common", "daemon/link", "daemon/grant"),
     "daemon/backend": ("base", "proto", "nic", "daemon/common", "daemon/grant/account", "daemon/grant/attach",
-                       "daemon/grant/files", "daemon/grant/udmabuf"),
+                       "daemon/grant/files", "daemon/grant/kept", "daemon/grant/udmabuf"),
     "daemon/pump": ("base", "proto", "nic", "policy", "daemon/common", "daemon/link", "daemon/ask", "daemon/backend",
                     "daemon/grant"),
     "daemon/hand": ("base", "proto", "nic", "daemon/common", "daemon/grant/socket_facts"),
