@@ -98,9 +98,10 @@ static void rest(struct accepting *a)
 {
 	log_client(4, geteuid(), "", LOG_EXHAUSTED,
 		   "out of file descriptors or memory; raise LimitNOFILE of zcrxd.service");
-	listen_enable(a, SD_EVENT_OFF);
-	sd_event_source_set_time_relative(a->rest, REST_USEC);
-	sd_event_source_set_enabled(a->rest, SD_EVENT_ONESHOT);
+	/* Without a timer nothing would end the rest. */
+	if (sd_event_source_set_time_relative(a->rest, REST_USEC) >= 0 &&
+	    sd_event_source_set_enabled(a->rest, SD_EVENT_ONESHOT) >= 0)
+		listen_enable(a, SD_EVENT_OFF);
 }
 
 static bool exhausted(int error)

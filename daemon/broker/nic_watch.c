@@ -9,6 +9,8 @@
 #include "daemon/grant/leases.h"
 #include "nic/netlink.h"
 
+#define ACCURACY_US 1000 /* by default it is a quarter of a second */
+
 static void look(struct nic_watch *w)
 {
 	uint64_t next_ns = leases_look();
@@ -61,7 +63,8 @@ void nic_watch_begin(struct nic_watch *w, sd_event *event)
 		if (w->kernel[i])
 			sd_event_add_io(event, NULL, netlink_fd(w->kernel[i]), EPOLLIN, changed, w);
 	sd_event_add_io(event, NULL, leases_owing(), EPOLLIN, owed, w);
-	sd_event_add_time(event, &w->timer, CLOCK_MONOTONIC, UINT64_MAX, 0, timer_over, w);
+	sd_event_add_time(event, &w->timer, CLOCK_MONOTONIC, UINT64_MAX, ACCURACY_US, timer_over,
+			  w);
 }
 
 void nic_watch_done(struct nic_watch *w)

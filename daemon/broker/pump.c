@@ -37,9 +37,11 @@ bool pump_may_go_on(struct pump *p)
 	uint64_t wait_us = rates_link_wait(p->who.user, clock_ns()) / 1000;
 	if (wait_us == 0)
 		return true;
+	/* Without a timer nothing would end the rest. */
+	if (sd_event_source_set_time_relative(p->rest, wait_us > REST_US ? wait_us : REST_US) < 0 ||
+	    sd_event_source_set_enabled(p->rest, SD_EVENT_ONESHOT) < 0)
+		return true;
 	p->resting = true;
-	sd_event_source_set_time_relative(p->rest, wait_us > REST_US ? wait_us : REST_US);
-	sd_event_source_set_enabled(p->rest, SD_EVENT_ONESHOT);
 	pump_read(p);
 	return false;
 }

@@ -18,6 +18,7 @@
 #define PATIENCE_NS  (60 * NS_A_SECOND)
 #define PAUSE_NS     (20 * NS_A_MS)
 #define PAUSE_MAX_NS (2 * NS_A_SECOND)
+#define ACCURACY_US  1000
 
 static int is_time(sd_event_source *source, uint64_t usec, void *data)
 {
@@ -36,7 +37,8 @@ static int try_later(struct pump *p)
 	uint64_t now_ns = clock_ns();
 	int r = 0;
 	if (!l->again) {
-		r = sd_event_add_time(p->all->event, &l->again, CLOCK_MONOTONIC, 0, 0, is_time, p);
+		r = sd_event_add_time(p->all->event, &l->again, CLOCK_MONOTONIC, 0, ACCURACY_US,
+				      is_time, p);
 		l->until_ns = now_ns + PATIENCE_NS;
 		l->pause_ns = PAUSE_NS;
 	}

@@ -145,6 +145,21 @@ static void one_user_uses_up_nothing_of_anothers(void **state)
 		assert_true(clock_left(until) && sd_event_run(all.event, TICK_US) >= 0);
 }
 
+/* Nothing would end its rest. */
+static void one_that_has_no_timer_is_read(void **state)
+{
+	struct pump *p = &pumps[0].pump;
+	(void)state;
+	rates_link(p->who.user, 2 * BURST, clock_ns());
+	sd_event_source *rest = p->rest;
+	p->rest = NULL;
+	assert_true(pump_may_go_on(p));
+	assert_false(p->resting);
+	p->rest = rest;
+	assert_false(pump_may_go_on(p));
+	assert_true(p->resting);
+}
+
 /* What nobody knows, and what is refused, counts as well. */
 static void each_message_counts(void **state)
 {
@@ -177,6 +192,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(what_is_too_much_is_read_later_and_none_is_lost),
 		CASE(one_user_uses_up_nothing_of_anothers),
+		CASE(one_that_has_no_timer_is_read),
 		CASE(each_message_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
