@@ -35,8 +35,8 @@ struct taker {
 	const struct lease_wish *wish;
 	bool counted;
 	uint64_t wait_ns; /* before it may take what was counted */
-	/* Why it had none at the last try: its own leases are too many, or a NIC has too few
-	 * queues. */
+	/* Why it had none at the last try: its own leases are too many, or a NIC that has enough
+	 * queues for it has too few free ones. */
 	bool has_many, finds_few;
 };
 
@@ -62,6 +62,19 @@ static int charge(struct taker *t, char why[NIC_SENTENCE_BYTES])
 	return r;
 }
 
+/* Is it a NIC that is asked for, and of which the class may lease any queue? */
+static bool is_wanted(const struct leases *nic, const struct lease_wish *wish)
+{
+	const char *name = nic->config->name;
+	return (!*wish->nic || strcmp(wish->nic, name) == 0) && policy_leases(wish->class, name);
+}
+
+bool lease_may_be(const struct leases *nic, const struct lease_wish *wish)
+{
+	return !nic->unready && is_wanted(nic, wish) &&
+	       pick_all(&nic->pick, wish->class) >= wish->n;
+}
+
 /*
  * Looking at a NIC takes time and locks. So the NIC is looked at only if the class may have enough
  * of its queues, and at the user's rate.
@@ -77,7 +90,7 @@ static int may_look(struct leases *nic, struct taker *t, char why[NIC_SENTENCE_B
 	uint32_t n = pick_free(&nic->pick, wish->class);
 	if (n >= wish->n)
 		return charge(t, why);
-	t->finds_few = true;
+	t->finds_few |= lease_may_be(nic, wish);
 	return say_few(name, n, why);
 }
 
@@ -158,13 +171,10 @@ static int take_when_due(struct lease *l, struct taker *t, char why[NIC_SENTENCE
 /* Tries each NIC of that name. r: the error if there is none. */
 static int take_any(struct lease *l, struct taker *t, int r, char why[NIC_SENTENCE_BYTES])
 {
-	const struct lease_wish *wish = t->wish;
 	t->has_many = t->finds_few = false;
-	for (uint32_t i = 0; r < 0 && !is_final(r) && (l->nic = leases_at(i)); i++) {
-		const char *of = l->nic->config->name;
-		if ((!*wish->nic || strcmp(wish->nic, of) == 0) && policy_leases(wish->class, of))
+	for (uint32_t i = 0; r < 0 && !is_final(r) && (l->nic = leases_at(i)); i++)
+		if (is_wanted(l->nic, t->wish))
 			r = take_when_due(l, t, why);
-	}
 	return r;
 }
 
@@ -177,7 +187,7 @@ static int take_or_wait(struct lease *l, struct taker *t, int none, char why[NIC
 		before = leases_left();
 		r = take_any(l, t, none, why);
 	} while (r < 0 && (t->has_many || t->finds_few) && clock_ns() < until_ns &&
-		 leases_wait_leaving(t->has_many ? t->wish->user : NULL, before));
+		 leases_wait_leaving(t->wish, t->has_many, before));
 	return r;
 }
 

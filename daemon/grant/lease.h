@@ -73,9 +73,8 @@ void lease_end(struct lease *l);
 /*
  * The same, but the lease is kept, and its eventfd is written when the kernel has let go; then
  * lease_has_left() is true. lease_end() ends it, then or before. hand: the pidfd of a process that
- * may register the queues as long as it lives, which is taken over; or -1. Beside these, only
- * lease_has_news() and lease_lost() may be called with such a lease, lease_name() and
- * lease_where().
+ * may register the queues as long as it lives, which is taken over; or -1. With such a
+ * lease only these may be called, and lease_has_news(), lease_lost(), lease_name(), lease_where().
  */
 void lease_leave(struct lease *l, int hand);
 bool lease_has_left(const struct lease *l);

@@ -109,13 +109,15 @@ static bool look_for(struct leases *nic, const struct user *user)
 	return young;
 }
 
-bool leases_wait_leaving(const struct user *user, uint64_t before)
+bool leases_wait_leaving(const struct lease_wish *wish, bool own, uint64_t before)
 {
 	struct leases *nic;
 	bool young = false;
 	for (uint32_t i = 0; leases_left() == before && (nic = leases_at(i)); i++) {
+		if (!own && !lease_may_be(nic, wish))
+			continue;
 		pthread_mutex_lock(&nic->guard.lock);
-		young |= look_for(nic, user);
+		young |= look_for(nic, own ? wish->user : NULL);
 		pthread_mutex_unlock(&nic->guard.lock);
 	}
 	if (leases_left() != before)

@@ -6,6 +6,7 @@
 #include "daemon/grant/guarded.h"
 #include "daemon/grant/leaving.h"
 
+struct lease_wish;
 struct leases;
 struct user;
 
@@ -26,12 +27,15 @@ void leases_look_leaving(struct leases *nic);
 /* How many leases the kernel has let go of, ever. */
 uint64_t leases_left(void);
 
+/* Has the NIC as many queues as are wished, leased or not, that the class may lease? */
+bool lease_may_be(const struct leases *nic, const struct lease_wish *wish);
+
 /*
- * To be called when a lease was refused: user: because of that user's own leases; NULL: because a
- * NIC has too few free queues. Asks the kernel about those that were given back, and if one was a
- * moment ago, waits a moment. Returns whether it is to try again. before: what leases_left() was
- * when it tried.
+ * To be called when a lease was refused: own: because of leases of the same user's; otherwise
+ * because a NIC has too few free queues. Asks the kernel about those that were given back, of the
+ * user's or of NICs that have enough queues for the wish. If one was a moment ago, waits a moment.
+ * Returns whether it is to try again. before: what leases_left() was when it tried.
  */
-bool leases_wait_leaving(const struct user *user, uint64_t before);
+bool leases_wait_leaving(const struct lease_wish *wish, bool own, uint64_t before);
 
 #endif

@@ -35,6 +35,14 @@ static bool may_have(const struct policy_class *class, const struct config_nic *
 	return policy_judge(class, &r).reason == REASON_NONE;
 }
 
+uint32_t pick_all(const struct pick *p, const struct policy_class *class)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < p->config->queues.n; i++)
+		n += may_have(class, p->config, i);
+	return n;
+}
+
 uint32_t pick_free(struct pick *p, const struct policy_class *class)
 {
 	uint32_t n = 0;

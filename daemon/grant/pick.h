@@ -25,6 +25,9 @@ struct pick {
 /* Returns 0 or -ENOMEM. */
 int pick_init(struct pick *p, const struct config_nic *config);
 
+/* How many queues may the class have, leased ones among them? */
+uint32_t pick_all(const struct pick *p, const struct policy_class *class);
+
 /* Finds the queues that the class may have and that are not leased. Returns how many these are. */
 uint32_t pick_free(struct pick *p, const struct policy_class *class);
 

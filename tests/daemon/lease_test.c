@@ -342,6 +342,29 @@ static void all_who_wait_share_what_the_kernel_says(void **state)
 	back_to(first);
 }
 
+/* What cannot be leased at all is refused at once, whatever was given back a moment ago. */
+static void nobody_waits_for_more_queues_than_there_are(void **state)
+{
+	(void)state;
+	struct opening o = {0};
+	struct user *first = another(15);
+	take(&o);
+	assert_int_equal(o.r, 0);
+	made_up.bound = true;
+	lease_end(o.lease);
+	int asked = made_up.asked;
+	const struct lease_wish wish = {.class = policy.classes,
+					.user = user,
+					.nic = NIC,
+					.n = 2,
+					.poke = -1};
+	assert_int_equal(lease_take(&o.lease, &wish, o.why), -EBUSY);
+	assert_int_equal(made_up.asked, asked);
+	made_up.bound = false;
+	assert_put_back_by_and_by();
+	back_to(first);
+}
+
 /* Each look at what leads packets to the queues of a NIC costs much. */
 static void who_looks_after_what_has_left_does_not_wake_the_guard(void **state)
 {
@@ -479,6 +502,7 @@ int main(void)
 		cmocka_unit_test(a_queue_that_the_kernel_has_not_let_go_of_is_nobodys),
 		cmocka_unit_test(a_queue_that_the_kernel_lets_go_of_is_waited_for),
 		cmocka_unit_test(all_who_wait_share_what_the_kernel_says),
+		cmocka_unit_test(nobody_waits_for_more_queues_than_there_are),
 		cmocka_unit_test(who_looks_after_what_has_left_does_not_wake_the_guard),
 		cmocka_unit_test(leases_of_a_user_are_limited),
 		cmocka_unit_test(a_lease_that_is_due_soon_is_waited_for),
