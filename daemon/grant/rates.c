@@ -21,8 +21,9 @@ static struct pace pace(uint64_t period_ns, uint64_t most, uint64_t least, bool 
 
 /*
  * What a user's pumps may have the broker do for each request that the user may make. To open a
- * queue or add an area and to end it again costs 20 to 70, two requests. The least is for who may
- * make few requests: after a restart of the broker each of its pumps says what it has.
+ * queue or add an area and to end it again costs 20 to 70, two requests, and what the memory costs
+ * (link_cost()). The least is for who may make few requests: after a restart of the broker each of
+ * its pumps says what it has.
  */
 #define LINK_A_REQUEST      32u
 #define LINK_REQUESTS_LEAST 128u

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How often a user may do what costs each time: make requests, connect, lease hardware queues, have
- * its pumps ask the broker. Each
- * is allowed at a steady pace, and some of them at once after a pause (the burst), so that what a
- * user does at its worst is spread and others notice little of it. All users of a pool together
- * have the rate and the burst of as many users as the pool may have.
+ * its pumps ask the broker. Each is allowed at a steady pace, and some of them at once after a
+ * pause (the burst), so that what a user does at its worst is spread and others notice little of
+ * it. All users of a pool together have the rate and the burst of as many users as the pool may
+ * have.
  *
  * Rates are remembered for as long as they hold, even if nobody has a reference to the user any
  * more. Any thread may call.
@@ -46,8 +46,9 @@ bool rates_lease(struct user *u, uint64_t now_ns, uint64_t *ret_wait_ns,
 /*
  * What the messages of a user's pumps cost, whatever they ask for: daemon/link/link.h says how much
  * each costs. rates_link() counts one that has come. While rates_link_wait(), in ns, is not 0 no
- * message of the user's is to be read. A pump that does what its client may ask for does not come
- * near that: the rate follows from that of requests.
+ * message of the user's is to be read. The rate follows from that of requests: a pump
+ * that does what its client may ask for comes near it only with memory, which costs as much as
+ * there is. Gigabytes that are made or pinned again and again have to wait.
  */
 #define RATES_LINK_MOST 16384u /* nothing is counted for more */
 uint64_t rates_link_wait(const struct user *u, uint64_t now_ns);

@@ -85,7 +85,7 @@ static uint64_t memory_cost(const union link_any *m)
 	case LINK_UDMABUF:
 		return m->as_UDMABUF.bytes / PINNED_BYTES;
 	case LINK_ZCRX:
-		return m->as_ZCRX.area_bytes / PINNED_BYTES;
+		return m->as_ZCRX.dmabuf ? 0 : m->as_ZCRX.area_bytes / PINNED_BYTES;
 	default:
 		return 0;
 	}

@@ -132,6 +132,13 @@ static void what_costs_memory_costs_as_much_as_there_is(void **state)
 	assert_int_equal(link_cost(&m), little + 4095);
 	m.as_MEMORY.bytes = UINT64_MAX;
 	assert_int_equal(link_cost(&m), LINK_COST_MAX);
+	/* A dma-buf's memory is there already, and stays where it is. */
+	m = (union link_any){.as_ZCRX = {.hdr.type = LINK_ZCRX, .area_bytes = 1}};
+	little = link_cost(&m);
+	m.as_ZCRX.area_bytes = 256u << 20;
+	assert_int_equal(link_cost(&m), little + 256);
+	m.as_ZCRX.dmabuf = 1;
+	assert_int_equal(link_cost(&m), little);
 	EACH(i)
 	{
 		memset(&m, 0xff, sizeof(m));
