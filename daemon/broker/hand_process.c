@@ -37,8 +37,6 @@ static int spawn(struct hand_process *p, const char *program, int other, const i
 				     .fds = all,
 				     .nfds = 1 + nfds};
 	int r = program_spawn(&hand, &p->pid);
-	if (r < 0)
-		p->pid = 0;
 	return r == -EACCES ? -ENOENT : r; /* -EACCES says that a memfd may not be read */
 }
 

@@ -78,9 +78,12 @@ static int spawn(const struct program *p, const int *apart, pid_t *ret)
 	posix_spawnattr_setflags(&attributes,
 				 (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
 					 (p->own_group ? POSIX_SPAWN_SETPGROUP : 0)));
-	int r = -posix_spawn(ret, p->path, &files, &attributes, p->argv, p->environment);
+	pid_t pid;
+	int r = -posix_spawn(&pid, p->path, &files, &attributes, p->argv, p->environment);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&files);
+	if (r == 0)
+		*ret = pid;
 	return r;
 }
 

@@ -138,11 +138,12 @@ int on_udmabuf(struct pump *p, const struct link_bytes *m, struct served *s)
  */
 bool serve_dmabuf_release(struct pump *p, uint64_t *n)
 {
-	while (*n > 0 && p->charged[ACCOUNT_AREAS] - *n < count(p) && !LIST_EMPTY(&p->kept)) {
+	uint64_t made = count(p);
+	for (; *n > 0 && p->charged[ACCOUNT_AREAS] - *n < made && !LIST_EMPTY(&p->kept); made--) {
 		keep(p, LIST_FIRST(&p->kept));
 		--*n;
 	}
-	return p->charged[ACCOUNT_AREAS] - *n >= count(p);
+	return p->charged[ACCOUNT_AREAS] - *n >= made;
 }
 
 void serve_dmabuf_end_all(struct pump *p)

@@ -207,7 +207,6 @@ static int asked_for(sd_event_source *source, const struct signalfd_siginfo *inf
 	int r = stray ? check_start(u) : -ENOMEM;
 	if (r < 0) {
 		free(stray);
-		u->check = 0;
 		go_on(u, "%s cannot be executed: %s", u->program, strerrordesc_np(-r));
 		return 0;
 	}
