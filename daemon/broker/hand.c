@@ -8,14 +8,15 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/container.h"
 #include "base/fd.h"
 #include "daemon/broker/hand_process.h"
+#include "daemon/broker/strays.h"
 #include "proto/wire.h"
 
 #define USEC_A_MS   1000u
 #define ACCURACY_US 1000
 #define IDLE_MS     200u /* for so long a hand waits for the next job */
-#define LOOK_MS     10u  /* so often it is looked whether those that are not watched have ended */
 
 struct hand {
 	LIST_ENTRY(hand) link;
@@ -24,7 +25,7 @@ struct hand {
 	struct hand_process process;
 	sd_event_source *reply, *deadline, *end;
 	bool killed;
-	bool unwatched;                 /* the loop does not tell when its process ends */
+	struct stray stray;             /* if its process cannot be watched */
 	bool idle;                      /* its job is over, and it takes another one */
 	bool again;                     /* it has had a job before */
 	const struct hand_calls *calls; /* NULL: it was done, or nobody wants to know */
@@ -35,7 +36,7 @@ struct hands {
 	sd_event *loop;
 	char *program;
 	LIST_HEAD(, hand) list;
-	sd_event_source *look; /* on while there are hands that are not watched */
+	struct strays strays; /* of hands that are not watched */
 	void (*gone)(void *data, uint64_t payer);
 	void *data;
 };
@@ -69,11 +70,11 @@ struct hands *hands_free(struct hands *all)
 	struct hand *h;
 	if (!all)
 		return NULL;
+	strays_done(&all->strays);
 	while ((h = LIST_FIRST(&all->list))) {
 		hand_kill(h);
 		hand_free(h);
 	}
-	sd_event_source_disable_unref(all->look);
 	sd_event_unref(all->loop);
 	free(all->program);
 	free(all);
@@ -210,28 +211,9 @@ static int process_over(sd_event_source *source, int fd, uint32_t events, void *
 
 /* ---- processes that cannot be watched ---- */
 
-static int look_again(struct hands *all)
+static void stray_gone(struct stray *s)
 {
-	int r = sd_event_source_set_time_relative(all->look, LOOK_MS * (uint64_t)USEC_A_MS);
-	return r < 0 ? r : sd_event_source_set_enabled(all->look, SD_EVENT_ONESHOT);
-}
-
-/* Each is gone at once, unless it has come to an object of a client's that makes it wait. */
-static int look(sd_event_source *source, uint64_t usec, void *data)
-{
-	struct hands *all = data;
-	struct hand *h, *next;
-	bool left = false;
-	(void)source;
-	(void)usec;
-	for (h = LIST_FIRST(&all->list); h; h = next) {
-		next = LIST_NEXT(h, link);
-		if (h->unwatched && waitpid(h->process.pid, NULL, WNOHANG) == 0)
-			left = true;
-		else if (h->unwatched)
-			process_gone(h);
-	}
-	return left ? look_again(all) : 0;
+	process_gone(container_of(s, struct hand, stray));
 }
 
 /*
@@ -244,10 +226,9 @@ static void unwatched(struct hand *h)
 	h->reply = sd_event_source_disable_unref(h->reply);
 	h->deadline = sd_event_source_disable_unref(h->deadline);
 	h->end = sd_event_source_disable_unref(h->end);
-	hand_kill(h);
+	h->killed = true;
 	hand_process_hang_up(&h->process);
-	h->unwatched = true;
-	look_again(h->all);
+	strays_lend(&h->all->strays, &h->stray, h->process.pid, stray_gone);
 }
 
 /* ---- the start ---- */
@@ -312,15 +293,10 @@ int hands_new(struct hands **ret, sd_event *loop, const char *program,
 {
 	struct hands *all = calloc(1, sizeof(*all));
 	char *path = strdup(program);
-	/* The timer is made now, so that it is there when there is no memory for anything else. */
-	int r = all && path ? sd_event_add_time(loop, &all->look, CLOCK_MONOTONIC, 0, ACCURACY_US,
-						look, all)
-			    : -ENOMEM;
-	if (r >= 0)
-		r = sd_event_source_set_enabled(all->look, SD_EVENT_OFF);
+	int r = all && path ? strays_init(&all->strays, loop) : -ENOMEM;
 	if (r < 0) {
 		if (all)
-			sd_event_source_disable_unref(all->look);
+			strays_done(&all->strays);
 		free(all);
 		free(path);
 		return r;

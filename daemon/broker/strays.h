@@ -14,6 +14,7 @@
 struct stray {
 	LIST_ENTRY(stray) link;
 	pid_t pid;
+	void (*gone)(struct stray *s); /* NULL: it is freed */
 };
 
 struct strays {
@@ -26,9 +27,12 @@ int strays_init(struct strays *all, sd_event *event);
 void strays_done(struct strays *all);
 
 /*
- * Kills the child, and waits for it by the loop. Takes over s, from malloc(), which the caller made
- * before there was the child: so nothing is missing now.
+ * Kills the child, and waits for it by the loop; then calls gone(), which takes s back. The caller
+ * made s before there was the child: so nothing is missing now. strays_done() forgets it.
  */
+void strays_lend(struct strays *all, struct stray *s, pid_t pid, void (*gone)(struct stray *s));
+
+/* The same, but s is from malloc(), and taken over. */
 void strays_add(struct strays *all, struct stray *s, pid_t pid);
 
 #endif
