@@ -226,7 +226,7 @@ static int queue(struct errand *e)
 	return 0;
 }
 
-/* May the payer have another hand? So no errand is begun that has to wait. */
+/* May the payer have another hand now? Otherwise the errand waits in its line. */
 static bool may_have_hand(const struct errands *all, uint64_t payer)
 {
 	return hands_held(all->hands, payer) < HANDS_EACH_MAX;

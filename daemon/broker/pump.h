@@ -121,7 +121,7 @@ void pump_work_on(struct pump *p);
 /* Drops the jobs that are over. Returns whether there was any. */
 bool pump_work_over(struct pump *p);
 
-/* Reads the link from now on, or does not: as all of the above says. */
+/* Switches reading of the link on or off, as the fields above require. */
 void pump_read(struct pump *p);
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In a pump some threads must never wait for the broker's answer: a queue's, since its streams
- * would stand still, and the one that reads the answers. They say so when they begin, and whoever
- * waits for an answer asserts that the thread may.
+ * Threads that must never wait: in a pump a queue's thread, since its streams would stand still,
+ * and the one that reads the broker's answers; in the broker the control thread. They say so when
+ * they begin. Whoever waits for an answer asserts that the thread may.
  */
 #ifndef ZCRXD_MAY_WAIT_H
 #define ZCRXD_MAY_WAIT_H
