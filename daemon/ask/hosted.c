@@ -28,8 +28,9 @@ static struct link_host wish_of(const struct msg_flow_host *m)
 				  .remote = m->remote};
 }
 
-int hosted_listen(const struct msg_flow_host *m)
+int hosted_listen(const struct msg_flow_host *m, struct user *u)
 {
+	(void)u;
 	union link_any l = {.as_HOST_LISTEN = wish_of(m)};
 	int fd, r = ask(&l, LINK_HOST_LISTEN, NULL, &fd);
 	return r < 0 ? r : fd;

@@ -92,11 +92,10 @@ int on_host_listen(struct pump *p, const struct link_host *m, struct served *s)
 	int r = judge(p, m, true);
 	if (r == 0)
 		r = count(p, true);
-	_cleanup_(fd_closep) int sock = r < 0 ? r : hosted_listen(&wish);
-	r = sock < 0 ? sock : files_host(p->who.user, sock, true);
-	if (r < 0)
-		return r;
-	s->fds[0] = fd_steal(&sock);
+	int sock = r < 0 ? r : hosted_listen(&wish, p->who.user);
+	if (sock < 0)
+		return sock;
+	s->fds[0] = sock;
 	s->nfds = 1;
 	return 0;
 }

@@ -69,9 +69,9 @@ void account_hardware_release(struct user *u, uint32_t n);
 void account_hardware_take(struct user *u, uint32_t n);
 
 /*
- * Charges a socket of zcrxd's network namespace that is opened for the user, from before it is
- * opened until nobody has it: files_host() does it. There are no more of them than the user may
- * have flows, and no more that listen than listeners. Returns 0 or -EDQUOT.
+ * Charges a socket of zcrxd's network namespace that is opened for the user, from before it
+ * listens or connects until nobody has it: files_host() does it. There are no more of them than the
+ * user may have flows, and no more that listen than listeners. Returns 0 or -EDQUOT.
  */
 int account_hosted(struct user *u, bool listening);
 void account_hosted_release(struct user *u, bool listening);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "daemon/grant/files.h"
 #include "daemon/grant/socket_facts.h"
 #include "proto/addr.h"
 
@@ -39,7 +40,7 @@ static void bind_towards(int sock, const struct msg_addr *remote)
 	(void)bind_to(sock, &local);
 }
 
-int hosted_listen(const struct msg_flow_host *m)
+int hosted_listen(const struct msg_flow_host *m, struct user *u)
 {
 	int on = 1;
 	_cleanup_(fd_closep) int sock =
@@ -47,6 +48,8 @@ int hosted_listen(const struct msg_flow_host *m)
 	if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return -errno;
 	int r = bind_to(sock, &m->local);
+	if (r == 0 && u)
+		r = files_host(u, sock, true);
 	if (r == 0 && listen(sock, m->backlog ? (int)m->backlog : SOMAXCONN) < 0)
 		r = -errno;
 	return r < 0 ? r : fd_steal(&sock);

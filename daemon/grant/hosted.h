@@ -12,12 +12,15 @@
 #include "proto/msg.h"
 
 struct hosted;
+struct user;
 
 /*
- * Makes a socket that is bound to m->local and listens. The caller has asked the policy. Returns
- * the descriptor, which is the caller's, or a negative errno.
+ * Makes a socket that is bound to m->local and listens. Before it listens it is charged to the user
+ * (files_host()): so nobody connects to one that is refused. A pump asks the broker, which charges
+ * it, and has no user here: NULL. The caller has asked the policy. Returns the descriptor, which is
+ * the caller's, or a negative errno.
  */
-int hosted_listen(const struct msg_flow_host *m);
+int hosted_listen(const struct msg_flow_host *m, struct user *u);
 
 /*
  * Makes a socket that hosted_connect() will connect to m->remote. It is bound to m->local if that

@@ -209,7 +209,7 @@ static uint32_t socket_open(struct flow *f, struct hosted **ret_hosted,
 	uint32_t reason = flow_listen(f, a);
 	if (reason)
 		return reason;
-	f->sock = hosted_listen(m);
+	f->sock = hosted_listen(m, NULL);
 	if (f->sock < 0)
 		return refuse(a, f->sock);
 	flow_identify(f, socket_cookie(f->sock));

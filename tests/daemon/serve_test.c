@@ -177,6 +177,17 @@ static void a_socket_of_the_host_is_charged_first(void **state)
 	close(first);
 }
 
+int __real_listen(int sock, int backlog);
+int __wrap_listen(int sock, int backlog);
+
+static unsigned listened; /* times */
+
+int __wrap_listen(int sock, int backlog)
+{
+	listened++;
+	return __real_listen(sock, backlog);
+}
+
 /* Says that it has no listener any more, and is to have another one. */
 static int listen_host_again(void)
 {
@@ -201,7 +212,9 @@ static void a_socket_of_the_host_counts_until_nobody_has_it(void **state)
 		socks[i] = listen_host_again();
 		assert_true(socks[i] >= 0);
 	}
+	unsigned n = listened;
 	assert_int_equal(listen_host_again(), -EDQUOT);
+	assert_int_equal(listened, n); /* nobody could connect to it */
 	int again = dup(socks[0]);
 	close(socks[0]);
 	assert_int_equal(listen_host_again(), -EDQUOT);
