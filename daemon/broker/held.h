@@ -32,7 +32,8 @@ struct held_lease {
 	struct lease *lease;
 	uint32_t record;  /* the number of its entry in the pump's record */
 	uint32_t lost;    /* the reason why it is lost, as the pump was told; or 0 */
-	uint64_t lost_ns; /* since when */
+	uint64_t lost_ns; /* since when this is counted (serve_lease_news.c) */
+	bool lost_last;   /* ... and whether these are the last seconds */
 	/* What follows is guarded by the pump's lock. */
 	bool registering; /* a hand is, or waits for its turn */
 	/*

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
+#include "base/clock.h"
 #include "daemon/broker/held.h"
 #include "daemon/broker/process.h"
 #include "daemon/broker/record_file.h"
@@ -217,7 +219,9 @@ void serve_lease_registered(struct pump *p, uint64_t held, bool given_up)
 	if (h && h->registering) {
 		h->registering = false;
 		h->hand = given_up ? h->hand : 0;
+		h->lost_ns = clock_ns(); /* it can be given back from now on */
 		held_note(p, h);
+		eventfd_write(p->poke, 1);
 	}
 	pthread_mutex_unlock(&p->lock);
 }

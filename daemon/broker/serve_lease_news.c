@@ -11,13 +11,19 @@
 #include "daemon/broker/held.h"
 #include "daemon/broker/process.h"
 #include "daemon/broker/pump.h"
+#include "daemon/broker/pump_list.h"
 #include "daemon/broker/record_file.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/rules.h"
 #include "proto/reason.h"
 #include "proto/wire.h"
 
-#define LOST_NS          (30 * NS_A_SECOND) /* for so long a pump may keep a lease that is lost */
+/*
+ * For so long a pump may keep a lease that is lost. The last seconds begin when the rest was seen
+ * to be over: if the broker was stopped meanwhile, it reads in these what the pump has said.
+ */
+#define LOST_NS          (30 * NS_A_SECOND)
+#define LAST_NS          (5 * NS_A_SECOND)
 #define LOST_ACCURACY_US 1000000
 
 static void tell_news(struct pump *p, const struct held_lease *h, uint32_t reason, uint32_t rule,
@@ -81,19 +87,35 @@ static bool is_kept(const struct held_lease *h)
 	return !h->ended || lease_is_bound(h->lease);
 }
 
-/* Returns for how long the pump may have its leases that are lost, 0 if it has none. */
+/* For how long the pump may have this lease, which is lost. 0: it has kept it for too long. */
+static uint64_t lease_left(struct held_lease *h, uint64_t now_ns)
+{
+	uint64_t since_ns = now_ns - h->lost_ns,
+		 may_ns = h->lost_last ? LAST_NS : LOST_NS - LAST_NS;
+	if (since_ns < may_ns)
+		return may_ns - since_ns;
+	if (h->lost_last && is_kept(h))
+		return 0;
+	h->lost_last = true;
+	h->lost_ns = now_ns;
+	return LAST_NS;
+}
+
+/*
+ * Returns for how long the pump may have its leases that are lost, 0 if it has none. It cannot give
+ * one back while a hand is to register its queues; that ends by itself, and is not counted.
+ */
 static uint64_t lost_left(struct pump *p)
 {
-	const struct held_lease *h;
+	struct held_lease *h;
 	uint64_t now_ns = clock_ns(), least_ns = 0;
 	bool over = false;
 	pthread_mutex_lock(&p->lock);
 	LIST_FOREACH (h, &p->leases, link) {
-		if (!h->lost)
+		if (!h->lost || h->registering)
 			continue;
-		uint64_t since_ns = now_ns - h->lost_ns;
-		uint64_t left_ns = since_ns < LOST_NS ? LOST_NS - since_ns : LOST_NS;
-		over |= since_ns >= LOST_NS && is_kept(h);
+		uint64_t left_ns = lease_left(h, now_ns);
+		over |= left_ns == 0;
 		least_ns = least_ns == 0 || left_ns < least_ns ? left_ns : least_ns;
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -116,9 +138,8 @@ static void lost_enforce(struct pump *p)
 	if (left_us == 0)
 		return;
 	int r = p->lost ? sd_event_source_set_time_relative(p->lost, left_us)
-			: sd_event_add_time_relative(sd_event_source_get_event(p->io), &p->lost,
-						     CLOCK_MONOTONIC, left_us, LOST_ACCURACY_US,
-						     lost_over, p);
+			: sd_event_add_time_relative(p->all->event, &p->lost, CLOCK_MONOTONIC,
+						     left_us, LOST_ACCURACY_US, lost_over, p);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(p->lost, SD_EVENT_ONESHOT);
 	if (r < 0)

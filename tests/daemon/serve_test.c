@@ -751,7 +751,10 @@ static bool is_broken_when_time_is_over(struct held_lease *h)
 {
 	news_come();
 	assert_false(lone.pump.broken);
-	h->lost_ns -= 40 * NS_A_SECOND;
+	h->lost_ns -= 26 * NS_A_SECOND;
+	news_come();
+	assert_false(lone.pump.broken);
+	h->lost_ns -= 6 * NS_A_SECOND;
 	news_come();
 	return lone.pump.broken;
 }
@@ -826,6 +829,42 @@ static void who_keeps_it_and_says_that_he_does_not_is_ended(void **state)
 	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
 	assert_true(is_broken_when_time_is_over(h));
 	made_nic_bound = false;
+}
+
+/* A lease cannot be given back while a hand is to register its queue. */
+static void what_cannot_be_given_back_is_not_kept(void **state)
+{
+	struct lease_place place;
+	(void)state;
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	struct held_lease *h = held_get(&lone.pump, 1);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place, why), 0);
+	assert_true(guarded_lose(&h->lease->guarded, REASON_INTRUDER, "A rule of others."));
+	for (int i = 0; i < 3; i++) {
+		news_come();
+		h->lost_ns -= 31 * NS_A_SECOND;
+	}
+	news_come();
+	assert_false(lone.pump.broken);
+	is_told();
+	serve_lease_registered(&lone.pump, place.held, false);
+	assert_true(is_broken_when_time_is_over(h));
+}
+
+/* The broker was stopped for long, and what the pump said is in the link still. */
+static void who_gave_it_back_while_the_broker_was_stopped_goes_on(void **state)
+{
+	(void)state;
+	struct held_lease *h = lost_lease();
+	news_come();
+	is_told();
+	h->lost_ns -= 100 * NS_A_SECOND;
+	news_come();
+	assert_false(lone.pump.broken);
+	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	news_come();
+	assert_null(LIST_FIRST(&lone.pump.leases));
+	assert_false(lone.pump.broken);
 }
 
 static void who_gives_back_what_is_lost_goes_on(void **state)
@@ -967,6 +1006,8 @@ int main(void)
 		CASE(what_is_lost_is_of_no_use),
 		CASE(who_keeps_what_is_lost_is_ended),
 		CASE(who_keeps_it_and_says_that_he_does_not_is_ended),
+		CASE(what_cannot_be_given_back_is_not_kept),
+		CASE(who_gave_it_back_while_the_broker_was_stopped_goes_on),
 		CASE(who_gives_back_what_is_lost_goes_on),
 		CASE(who_cannot_be_told_is_ended),
 		CASE(a_nic_that_restarts_holds_up_what_is_about_that_lease),

@@ -31,6 +31,8 @@ bool lone_pump_start(struct lone_pump *l, sd_event *loop)
 	p->is.uid = p->who.uid = getuid();
 	p->is.gid = p->who.gid = getgid();
 	strcpy(p->who.class, POLICY_DEFAULT);
+	l->all.event = loop;
+	p->all = &l->all;
 	TAILQ_INIT(&p->jobs);
 	pthread_mutex_init(&p->lock, NULL);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)

@@ -11,11 +11,13 @@
 #include <stdint.h>
 
 #include "daemon/broker/pump.h"
+#include "daemon/broker/pump_list.h"
 #include "policy/policy.h"
 
 struct lone_pump {
 	struct pump pump;
-	int end; /* of the link */
+	struct pumps all; /* only its event is set */
+	int end;          /* of the link */
 	struct limits limits;
 };
 
