@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/broker/hand.h"
-#include "daemon/broker/process.h"
+#include "daemon/grant/process.h"
 
 static void denied(int error, char *ret, size_t bytes)
 {

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "daemon/broker/process.h"
 #include "daemon/broker/pump.h"
 #include "daemon/broker/record_file.h"
 #include "daemon/grant/lease.h"
@@ -104,7 +103,7 @@ void held_leave(struct pump *p, struct held_lease *h)
 {
 	while (!LIST_EMPTY(&h->rules))
 		held_rule_drop(p, h, LIST_FIRST(&h->rules));
-	lease_leave(h->lease, h->hand ? process_open(h->hand, h->hand_started) : -1);
+	lease_leave(h->lease, h->hand, h->hand_started);
 }
 
 void held_strike(struct pump *p, struct held_lease *h)

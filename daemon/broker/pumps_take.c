@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "daemon/broker/admission.h"
 #include "daemon/broker/awaited.h"
-#include "daemon/broker/process.h"
 #include "daemon/broker/pump_end.h"
 #include "daemon/broker/pump_start.h"
 #include "daemon/broker/pump_tell.h"
@@ -19,6 +18,7 @@
 #include "daemon/broker/serve.h"
 #include "daemon/broker/serve_lease_news.h"
 #include "daemon/common/log.h"
+#include "daemon/grant/process.h"
 
 #define AWAIT_S 2u
 
@@ -84,7 +84,12 @@ uint32_t pumps_take(struct pumps *all)
 	/* Children of the broker that executed this program, which have ended since. */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
-	records_read(all->records, take, &t);
+	uint32_t left = records_read(all->records, take, &t);
+	if (left)
+		log_warn(
+			"%u %s of the zcrxd that ran before cannot be looked at for want of descriptors or "
+			"memory, and %s left to the next zcrxd",
+			left, left == 1 ? "client" : "clients", left == 1 ? "is" : "are");
 	TAILQ_FOREACH (p, &all->list, link)
 		serve_lease_again_ended(p);
 	return t.last_id;

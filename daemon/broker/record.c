@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "daemon/broker/process.h"
+#include "daemon/grant/process.h"
 
 #define MAGIC      0x7a63727au
 #define GROUPS_MAX 65536u
@@ -36,7 +36,6 @@ int record_write(struct record_file **ret, const char *dir, struct record *r)
 {
 	char path[512];
 	struct record_page head = {.magic = MAGIC,
-				   .started = process_read(r->pump).started,
 				   .id = r->id,
 				   .groups = r->is.group_count,
 				   .pid = r->who.pid,
@@ -46,13 +45,16 @@ int record_write(struct record_file **ret, const char *dir, struct record *r)
 	snprintf(head.class, sizeof(head.class), "%s", r->who.class);
 	path_of(path, dir, r->pump);
 	(void)journal_boot(head.boot);
+	int e = process_started(r->pump, &head.started);
+	if (e < 0)
+		return e;
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	_cleanup_(fd_closep) int fd =
 		open(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	int e = page_write(fd, &head, &r->is);
+	e = page_write(fd, &head, &r->is);
 	if (e == 0)
 		e = record_open(ret, fd, head.groups);
 	if (e < 0)
@@ -73,8 +75,9 @@ static int groups_read(int fd, const struct record_page *head, struct record *re
 {
 	size_t bytes = head->groups * sizeof(gid_t);
 	gid_t *groups = head->groups ? malloc(bytes) : NULL;
-	if (head->groups &&
-	    (!groups || pread(fd, groups, bytes, RECORD_PAGE_BYTES) != (ssize_t)bytes)) {
+	if (head->groups && !groups)
+		return -ENOMEM;
+	if (head->groups && pread(fd, groups, bytes, RECORD_PAGE_BYTES) != (ssize_t)bytes) {
 		free(groups);
 		return -EBADMSG;
 	}
@@ -102,7 +105,7 @@ static int record_read(struct record_file **ret_file, const char *path, struct r
 		return -errno;
 	if (st.st_uid != geteuid() || st.st_size < RECORD_PAGE_BYTES ||
 	    pread(fd, &head, sizeof(head), 0) != sizeof(head) || head.magic != MAGIC ||
-	    head.groups > GROUPS_MAX || !is_of_this_boot(&head))
+	    head.started == 0 || head.groups > GROUPS_MAX || !is_of_this_boot(&head))
 		return -EBADMSG;
 	ret->started = head.started;
 	ret->id = head.id;
@@ -119,12 +122,19 @@ static int record_read(struct record_file **ret_file, const char *path, struct r
 	return 0;
 }
 
-void records_read(const char *dir,
-		  bool (*found)(struct record *r, struct record_file *f, int pidfd, void *data),
-		  void *data)
+/* Nothing is wrong with the record, or nobody knows: there are no descriptors, or is no memory. */
+static bool is_for_now(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM;
+}
+
+uint32_t records_read(const char *dir,
+		      bool (*found)(struct record *r, struct record_file *f, int pidfd, void *data),
+		      void *data)
 {
 	DIR *d = opendir(dir);
 	const struct dirent *e;
+	uint32_t left = 0;
 	while (d && (e = readdir(d))) { /* NOLINT(concurrency-mt-unsafe): each has its own */
 		char path[512];
 		struct record_file *f = NULL;
@@ -132,14 +142,19 @@ void records_read(const char *dir,
 		path_of(path, dir, r.pump);
 		if (r.pump <= 0)
 			continue;
-		int pidfd = record_read(&f, path, &r) < 0 ? -1 : process_open(r.pump, r.started);
+		int error = record_read(&f, path, &r);
+		int pidfd = error < 0 ? -1 : process_open(r.pump, r.started);
+		bool stays = is_for_now(error) || (error == 0 && pidfd < 0 && pidfd != -ESRCH);
 		if (pidfd >= 0 && found(&r, f, pidfd, data))
 			continue;
 		fd_close(pidfd);
 		record_close(f);
 		identity_done(&r.is);
-		unlink(path);
+		left += stays;
+		if (!stays)
+			unlink(path);
 	}
 	if (d)
 		closedir(d);
+	return left;
 }

@@ -33,10 +33,11 @@ void record_remove(const char *dir, pid_t pump);
  * Calls `found` with each record whose pump runs, its file, and a pidfd of the pump. It returns
  * true if it took file, pidfd and the record's groups over. If it returns false they are freed
  * here, and the file is removed, as are files that make no sense, are of an earlier boot, or whose
- * pump has ended.
+ * pump has ended. Where nobody can tell, for want of descriptors or memory, the file stays as it
+ * is: returns how many.
  */
-void records_read(const char *dir,
-		  bool (*found)(struct record *r, struct record_file *f, int pidfd, void *data),
-		  void *data);
+uint32_t records_read(const char *dir,
+		      bool (*found)(struct record *r, struct record_file *f, int pidfd, void *data),
+		      void *data);
 
 #endif

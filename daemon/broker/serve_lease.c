@@ -9,12 +9,12 @@
 
 #include "base/clock.h"
 #include "daemon/broker/held.h"
-#include "daemon/broker/process.h"
 #include "daemon/broker/record_file.h"
 #include "daemon/broker/serve.h"
 #include "daemon/grant/classes.h"
 #include "daemon/grant/holder.h"
 #include "daemon/grant/lease.h"
+#include "daemon/grant/process.h"
 
 int serve_lease_judge(const struct policy_class *class, uint32_t backend, char *ret_why)
 {

@@ -7,13 +7,12 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "daemon/broker/held.h"
-#include "daemon/broker/process.h"
 #include "daemon/broker/pump.h"
 #include "daemon/broker/pump_list.h"
 #include "daemon/broker/record_file.h"
 #include "daemon/grant/lease.h"
+#include "daemon/grant/process.h"
 #include "daemon/grant/rules.h"
 #include "proto/reason.h"
 #include "proto/wire.h"
@@ -223,12 +222,10 @@ static bool is_over(const struct record_entry *e)
  */
 static void state_again(struct held_lease *h, const struct record_entry *e)
 {
-	int hand = process_open(e->as_lease.hand, e->as_lease.hand_started);
-	if (hand >= 0) {
+	if (e->as_lease.hand && process_lives(e->as_lease.hand, e->as_lease.hand_started)) {
 		h->hand = e->as_lease.hand;
 		h->hand_started = e->as_lease.hand_started;
 	}
-	fd_close(hand);
 	h->ended = is_over(e);
 }
 

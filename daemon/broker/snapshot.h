@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "daemon/broker/process.h"
 #include "daemon/broker/snapshot_copy.h"
+#include "daemon/grant/process.h"
 #include "policy/policy.h"
 
 struct snapshot_text {

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "daemon/grant/guarded.h"
 #include "nic/reach.h"
@@ -72,11 +73,11 @@ void lease_end(struct lease *l);
 
 /*
  * The same, but the lease is kept, and its eventfd is written when the kernel has let go; then
- * lease_has_left() is true. lease_end() ends it, then or before. hand: the pidfd of a process that
- * may register the queues as long as it lives, which is taken over; or -1. With such a
+ * lease_has_left() is true. lease_end() ends it, then or before. hand: a process that may
+ * register the queues as long as it lives, and when it was started (process.h); or 0. With such a
  * lease only these may be called, and lease_has_news(), lease_lost(), lease_name(), lease_where().
  */
-void lease_leave(struct lease *l, int hand);
+void lease_leave(struct lease *l, pid_t hand, uint64_t hand_started);
 bool lease_has_left(const struct lease *l);
 /* Of one that leaves: did the kernel say, when it was asked last, that somebody has the queues? */
 bool lease_is_bound(const struct lease *l);

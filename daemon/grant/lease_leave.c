@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include "base/container.h"
-#include "base/fd.h"
 #include "daemon/grant/account.h"
 #include "daemon/grant/lease.h"
 #include "daemon/grant/leased.h"
@@ -15,12 +14,6 @@
 
 static uint64_t all_left; /* atomic: how many leases the kernel has let go of, ever */
 
-static void lease_free(struct lease *l)
-{
-	fd_close(l->leaving.hand);
-	free(l);
-}
-
 static void over(struct leaving *x)
 {
 	struct lease *l = container_of(x, struct lease, leaving);
@@ -29,7 +22,7 @@ static void over(struct leaving *x)
 	user_put(l->user);
 	__atomic_fetch_add(&all_left, 1, __ATOMIC_RELEASE);
 	if (l->unkept)
-		return lease_free(l);
+		return free(l);
 	__atomic_store_n(&l->left, true, __ATOMIC_RELEASE);
 	guarded_tell(&l->guarded);
 }
@@ -44,23 +37,24 @@ void leases_look_leaving(struct leases *nic)
  * once, and many leases end before a queue was registered. Before leases_settle() the NIC is not
  * ready for that.
  */
-static void leave(struct lease *l, int hand)
+static void leave(struct lease *l, pid_t hand, uint64_t hand_started)
 {
 	struct leases *nic = l->nic;
 	l->leaves = true;
 	l->leaving.guarded = &l->guarded;
 	l->leaving.hand = hand;
+	l->leaving.hand_started = hand_started;
 	leaving_add(&nic->leaving, &l->leaving);
 	if (nic->guard.begun)
 		leases_look_leaving(nic);
 	leases_look_again();
 }
 
-void lease_leave(struct lease *l, int hand)
+void lease_leave(struct lease *l, pid_t hand, uint64_t hand_started)
 {
 	struct leases *nic = l->nic;
 	pthread_mutex_lock(&nic->guard.lock);
-	leave(l, hand);
+	leave(l, hand, hand_started);
 	pthread_mutex_unlock(&nic->guard.lock);
 }
 
@@ -83,9 +77,9 @@ void lease_end(struct lease *l)
 	l->guarded.poke = -1;
 	l->unkept = true;
 	if (lease_has_left(l))
-		lease_free(l);
+		free(l);
 	else if (!l->leaves)
-		leave(l, -1);
+		leave(l, 0, 0);
 	pthread_mutex_unlock(&nic->guard.lock);
 }
 

@@ -2,14 +2,13 @@
 #include "daemon/grant/leaving.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "daemon/grant/guarded.h"
 #include "daemon/grant/log_client.h"
+#include "daemon/grant/process.h"
 #include "nic/bound.h"
 #include "nic/nic.h"
 
@@ -42,12 +41,9 @@ void leaving_add(struct leavings *all, struct leaving *x)
 /* The last hand that was to register the queues may do so as long as there is its process. */
 static bool hand_lives(struct leaving *x)
 {
-	struct pollfd exit = {.fd = x->hand, .events = POLLIN};
-	if (x->hand < 0)
-		return false;
-	if (poll(&exit, 1, 0) == 0)
+	if (x->hand && process_lives(x->hand, x->hand_started))
 		return true;
-	x->hand = fd_close(x->hand);
+	x->hand = 0;
 	return false;
 }
 

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 struct guarded;
 
@@ -20,7 +21,8 @@ struct guarded;
 struct leaving {
 	LIST_ENTRY(leaving) link;
 	const struct guarded *guarded; /* borrowed: its queues */
-	int hand; /* pidfd of a hand that may register them as long as it lives; or -1 */
+	pid_t hand;            /* of a hand that may register them as long as it lives; or 0 */
+	uint64_t hand_started; /* as process.h has it */
 	uint64_t since_ns;
 	bool hand_lives; /* it did before the kernel was asked last */
 	bool bound;      /* atomic: the kernel said so when it was asked last */
@@ -38,7 +40,7 @@ struct leavings {
 
 void leavings_init(struct leavings *all, const char *nic);
 
-/* *x has `guarded` and `hand`, which is taken over. */
+/* *x has `guarded`, `hand` and `hand_started`. */
 void leaving_add(struct leavings *all, struct leaving *x);
 
 /*

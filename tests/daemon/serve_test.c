@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -409,8 +410,7 @@ static void broker_is_killed(void)
 	made_nic_bound = false;
 	while ((h = LIST_FIRST(&lone.pump.leases))) {
 		LIST_REMOVE(h, link);
-		if (h->ended)
-			h->lease->leaving.hand = fd_close(h->lease->leaving.hand);
+		h->lease->leaving.hand = 0;
 		lease_end(h->lease);
 		pthread_mutex_lock(&leases_at(0)->guard.lock);
 		leases_look_leaving(leases_at(0));
@@ -487,6 +487,45 @@ static void a_record_of_another_boot_is_nobodys(void **state)
 	records_read(state_dir, found, &n);
 	assert_int_equal(n, 1);
 	assert_int_equal(access(path, F_OK), -1);
+}
+
+static struct rlimit descriptors;
+
+/* So many more descriptors can be made. */
+static void descriptors_left(unsigned n)
+{
+	int next = fcntl(0, F_DUPFD_CLOEXEC, 0);
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE,
+				   &(struct rlimit){(rlim_t)next + n, descriptors.rlim_max}),
+			 0);
+}
+
+static void descriptors_again(void)
+{
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
+}
+
+/* One descriptor is the folder's; then the record's, a pidfd, and a file of /proc are missing. */
+static void a_record_that_cannot_be_judged_stays(void **state)
+{
+	struct record record = {.pump = getpid(), .who = lone.pump.who};
+	struct record_file *file;
+	int n = 0;
+	(void)state;
+	assert_int_equal(record_write(&file, state_dir, &record), 0);
+	record_close(file);
+	for (unsigned i = 1; i <= 3; i++) {
+		descriptors_left(i);
+		uint32_t left = records_read(state_dir, found, &n);
+		descriptors_again();
+		assert_int_equal(left, 1);
+		assert_int_equal(n, 0);
+	}
+	assert_int_equal(records_read(state_dir, found, &n), 0);
+	assert_int_equal(n, 1);
 }
 
 /* It may say so of a ring that it keeps open. Its number for the lease may be used again. */
@@ -682,6 +721,26 @@ static void a_second_registration_does_not_free_the_queue(void **state)
 	if (serve_lease_register(&lone.pump, 1, &again, why) == 0)
 		serve_lease_registered(&lone.pump, again.held, false);
 	assert_int_equal(ask(end_1, LINK_LEASE_END), 0);
+	assert_false(has_left());
+	hand_end(hand);
+	assert_true(has_left());
+	news_come();
+}
+
+/* Without descriptors nobody can tell whether it lives. */
+static void a_hand_that_cannot_be_looked_at_keeps_the_lease(void **state)
+{
+	struct lease_place place;
+	pid_t hand = hand_make();
+	(void)state;
+	assert_int_equal(ask(lease_1, LINK_LEASE), 0);
+	assert_int_equal(serve_lease_register(&lone.pump, 1, &place, why), 0);
+	descriptors_left(0);
+	serve_lease_begun(&lone.pump, place.held, hand);
+	serve_lease_registered(&lone.pump, place.held, true);
+	int r = ask(end_1, LINK_LEASE_END);
+	descriptors_again();
+	assert_int_equal(r, 0);
 	assert_false(has_left());
 	hand_end(hand);
 	assert_true(has_left());
@@ -992,6 +1051,8 @@ int main(void)
 		CASE(nobody_gets_zcrx_of_a_kernel_with_holes),
 		CASE(a_lease_is_charged_as_a_queue),
 		CASE(a_record_of_another_boot_is_nobodys),
+		CASE(a_record_that_cannot_be_judged_stays),
+		CASE(a_hand_that_cannot_be_looked_at_keeps_the_lease),
 		CASE(a_lease_ends_when_the_kernel_says_so),
 		CASE(the_next_broker_knows_whose_a_queue_is),
 		CASE(what_has_left_is_struck_at_once),

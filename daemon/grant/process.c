@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/broker/process.h"
+#include "daemon/grant/process.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -67,12 +68,30 @@ struct process process_read(pid_t pid)
 	return p;
 }
 
+int process_started(pid_t pid, uint64_t *ret)
+{
+	char text[1024];
+	const char *stat = read_file(text, sizeof(text), pid, "stat");
+	if (!stat)
+		return -errno;
+	*ret = number(strrchr(stat, ')'), STARTTIME - NAME);
+	return 0;
+}
+
+/* A process that was waited for since its pidfd was opened has no file in /proc any more. */
 int process_open(pid_t pid, uint64_t started)
 {
+	uint64_t is = 0;
 	int pidfd = pidfd_open(pid, 0);
-	if (pidfd >= 0 && started && process_read(pid).started == started)
+	if (pidfd < 0)
+		return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
+	int r = started ? process_started(pid, &is) : 0;
+	if (r == 0 && is == started)
 		return pidfd;
-	return fd_close(pidfd);
+	if (r == 0 || (pidfd_send_signal(pidfd, 0, NULL, 0) < 0 && errno == ESRCH))
+		r = -ESRCH;
+	fd_close(pidfd);
+	return r;
 }
 
 /* The pidfd of a process that has ended can be read, also before its parent has waited for it. */
@@ -80,5 +99,5 @@ bool process_lives(pid_t pid, uint64_t started)
 {
 	_cleanup_(fd_closep) int pidfd = process_open(pid, started);
 	struct pollfd exit = {.fd = pidfd, .events = POLLIN};
-	return pidfd >= 0 && poll(&exit, 1, 0) == 0;
+	return pidfd < 0 ? pidfd != -ESRCH : poll(&exit, 1, 0) == 0;
 }

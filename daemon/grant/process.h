@@ -18,13 +18,17 @@ struct process {
 
 struct process process_read(pid_t pid);
 
+/* When the process was started, as above. Returns 0 or a negative errno. */
+int process_started(pid_t pid, uint64_t *ret);
+
 /*
- * A pidfd of the process that was started then, or -1 if it has ended: another one may have its
- * number by now.
+ * A pidfd of the process that was started then. Returns -ESRCH if it has ended: another one may
+ * have its number by now. Another negative errno, for instance -EMFILE: nobody knows whether it
+ * has. started 0: it is not known, and whichever process has the number is the one.
  */
 int process_open(pid_t pid, uint64_t started);
 
-/* Has the process that was started then not ended? */
+/* Has the process that was started then not ended, as far as is known? */
 bool process_lives(pid_t pid, uint64_t started);
 
 /* kernel.yama.ptrace_scope: from 2 on nobody takes a descriptor of another process. -1: no Yama. */
