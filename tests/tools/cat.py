@@ -112,6 +112,7 @@ class Receives(world.DaemonCase):
         result = self.run_tool(CAT, "-t", "1", "--discard", "-l", "127.0.0.1", "0")
         self.assertEqual(result.returncode, 1)
         self.assertIn(b"nobody connected within 1 s", result.stderr)
+        self.assertEqual(result.stdout, b"")
 
     def test_keeps_listening_until_a_signal(self):
         for number, name in ((signal.SIGTERM, "a"), (signal.SIGINT, "b")):
@@ -122,10 +123,32 @@ class Receives(world.DaemonCase):
             eventually_size(self.path(name), 300001)
             tool.process.send_signal(number)
             status, out, err = tool.end()
-            self.assertEqual(status, 0, err)
+            self.assertEqual(status, 128 + number, err)
             report = json.loads(out)
             self.assertEqual(report["streams"], 3)
+            self.assertEqual(report["error"], f"interrupted by {number.name}")
             self.assertEqual(report["sha256"], hashlib.sha256(DATA[:300001]).hexdigest())
+
+    def test_a_signal_before_the_end_of_the_stream_is_told(self):
+        for number in signal.SIGTERM, signal.SIGINT:
+            server = Server(self)
+            tool = self.start(CAT, "--json", "-o", self.path("part"), "127.0.0.1", server.port)
+            server.accept().send(b"some")
+            eventually_size(self.path("part"), 4)
+            tool.process.send_signal(number)
+            status, out, err = tool.end()
+            self.assertEqual(status, 128 + number, err)
+            self.assertEqual(err, f"zcrx-cat: interrupted by {number.name}\n")
+            self.assertEqual(json.loads(out)["error"], f"interrupted by {number.name}")
+            os.unlink(self.path("part"))
+
+    def test_a_signal_before_anybody_connected_is_told(self):
+        tool = self.start(CAT, "-v", "--discard", "-l", "127.0.0.1", "0")
+        tool.port()
+        tool.process.terminate()
+        status, _, err = tool.end()
+        self.assertEqual(status, 143, err)
+        self.assertIn("interrupted by SIGTERM", err)
 
     def test_keeps_listening_after_peers_that_vanish(self):
         tool = self.start(CAT, "-v", "-k", "-o", self.path("out"), "127.0.0.1", "0")
@@ -255,7 +278,7 @@ class WritesTo(world.DaemonCase):
             tool.err("connected to")
             world.eventually(lambda: self.waits(tool))
             tool.process.terminate()
-            self.assertEqual(tool.end()[0], 0, tool.said())
+            self.assertEqual(tool.end()[0], 143, tool.said())
             tool = self.sends("-t", "1", "-o", path)
             self.assertEqual(tool.end()[0], 0, tool.said())
 
@@ -475,8 +498,9 @@ class Fails(world.DaemonCase):
         except TimeoutError:
             pass
         tool.process.terminate()
-        self.assertEqual(tool.process.wait(world.PATIENCE), 0)
+        self.assertEqual(tool.process.wait(world.PATIENCE), 143)
         self.assertIn("received ", tool.said())
+        self.assertIn("interrupted by SIGTERM", tool.said())
 
 
     def test_an_interface_without_queues_is_told_of(self):

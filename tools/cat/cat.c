@@ -3,9 +3,10 @@
  * zcrx-cat: receives TCP streams through zcrxd and passes them on, straight from the area.
  *
  * The daemon comes first (without it, or when it refuses, nothing is listened on and no file is
- * emptied), then the output, then the network. What ended the work is kept in `end`; -ECANCELED and
- * -ETIME, which the user wanted, make no failure. Sockets are opened here rather than by the
- * library, so that what the network says and what the daemon says cannot be mistaken.
+ * emptied), then the output, then the network. That the work has ended is kept in `end`. -ETIME,
+ * which the user wanted, makes no failure; after -ECANCELED the exit status tells which signal
+ * came. Sockets are opened here rather than by the library, so that what the network says and what
+ * the daemon says cannot be mistaken.
  */
 #include "base/output.h"
 #include "tools/cat/net.h"
@@ -54,6 +55,11 @@ __attribute__((format(printf, 3, 4))) static void cat_fail(struct cat *c, enum c
 	c->status = status;
 }
 
+static void cat_interrupted(struct cat *c)
+{
+	cat_fail(c, CAT_INTERRUPTED, "interrupted by SIG%s", sigabbrev_np(waiter_signal()));
+}
+
 static bool cat_open(struct cat *c)
 {
 	enum cat_exit status = source_open(&c->source, &c->options);
@@ -64,16 +70,20 @@ static bool cat_open(struct cat *c)
 		return false;
 	}
 	r = sink_open(&c->sink, c->options.output, c->options.sha256);
-	if (r < 0)
+	if (r == -EINTR && waiter_signal())
+		cat_interrupted(c);
+	else if (r < 0)
 		cat_fail(c, CAT_FAILED, "%s: %s", c->options.output, say_error(r));
 	return r == 0;
 }
 
-/* Ends the work. A signal or -t is the end that the user wanted; any other error is a failure. */
+/* Ends the work. -t is the end that the user wanted; any other error is a failure. */
 static void cat_ended(struct cat *c, const char *what, int error)
 {
 	c->end = true;
-	if (error != -ECANCELED && error != -ETIME)
+	if (error == -ECANCELED)
+		cat_interrupted(c);
+	else if (error != -ETIME)
 		cat_fail(c, CAT_FAILED, "%s: %s", what, say_error(error));
 }
 
@@ -196,7 +206,9 @@ static void cat_dial(struct cat *c)
 		close(sock);
 	} else if (sock == -ETIME) {
 		cat_fail(c, CAT_FAILED, "no connection within %u s", c->options.limit_s);
-	} else if (sock != -ECANCELED) {
+	} else if (sock == -ECANCELED) {
+		cat_interrupted(c);
+	} else {
 		cat_fail(c, CAT_FAILED, "no connection to %s port %s", c->options.host,
 			 c->options.port);
 	}
@@ -265,7 +277,7 @@ static void cat_report(struct cat *c)
 	sink_sha256(c->sink, sha256);
 	if (c->options.json)
 		report_json(&c->report, out, &info, sha256, c->error);
-	else
+	else if (c->report.streams > 0)
 		report_text(&c->report, out, &info, sha256);
 	cat_printed(c, out);
 }
@@ -293,5 +305,5 @@ int main(int argc, char **argv)
 	if (r < 0)
 		cat_fail(&c, CAT_FAILED, "%s: %s", c.options.output, say_error(r));
 	source_close(&c.source);
-	return c.status;
+	return c.status == CAT_INTERRUPTED ? CAT_INTERRUPTED + waiter_signal() : (int)c.status;
 }

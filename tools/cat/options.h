@@ -14,6 +14,7 @@ enum cat_exit {
 	CAT_USAGE = 2,
 	CAT_REFUSED = 3,
 	CAT_NO_DAEMON = 4,
+	CAT_INTERRUPTED = 128, /* the number of the signal is added */
 };
 
 struct options {

@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t stopped; /* by which signal; 0: by none */
 static int stop_pipe[2];
 
 static void on_signal(int signal)
@@ -23,9 +23,8 @@ static void on_signal(int signal)
 	int saved = errno;
 	ssize_t n = write(stop_pipe[1], "", 1);
 
-	(void)signal;
 	(void)n;
-	stopped = 1;
+	stopped = signal;
 	errno = saved;
 }
 
@@ -41,6 +40,11 @@ int waiter_init(struct waiter *w, unsigned seconds)
 		return -errno;
 	w->deadline_ns = seconds ? clock_ns() + (uint64_t)seconds * NS_A_SECOND : UINT64_MAX;
 	return 0;
+}
+
+int waiter_signal(void)
+{
+	return stopped;
 }
 
 int waiter_check(const struct waiter *w)

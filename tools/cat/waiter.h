@@ -22,6 +22,9 @@ int waiter_init(struct waiter *w, unsigned seconds);
 /* Returns 0, -ECANCELED after a signal, or -ETIME once the time is up. */
 int waiter_check(const struct waiter *w);
 
+/* Returns the number of the signal that came, or 0. */
+int waiter_signal(void);
+
 /*
  * Waits for events (poll(2)) on a descriptor, at most ms milliseconds; -1: without limit. Returns 1
  * if there are events, 0 if the milliseconds are over, or what waiter_check() returns.
