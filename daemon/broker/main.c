@@ -36,6 +36,12 @@ struct options {
 	char **argv;
 };
 
+/* What an upgrade knows a zcrxd by. */
+static void version_print(void)
+{
+	printf(UPGRADE_NAME "%s\n", zcrxd_version);
+}
+
 static void usage(FILE *out)
 {
 	fprintf(out,
@@ -93,7 +99,7 @@ static int options_parse(struct options *o, int argc, char **argv)
 			o->verbose = true;
 			break;
 		case 'V':
-			printf("zcrxd %s\n", zcrxd_version);
+			version_print();
 			return 1;
 		case 'h':
 			usage(stdout);
@@ -279,7 +285,9 @@ int main(int argc, char **argv)
 		config_nics_compare(&config, options.config ? options.config : CONFIG_PATH, warn);
 	bool is_mistaken = r == -EINVAL || r == -ENOENT || r == -EISDIR || r == -EACCES ||
 			   r == -ENOTDIR || r == -ELOOP || r == -ENAMETOOLONG;
-	if (r == 0 && options.check)
+	if (r == 0 && options.upgrades)
+		version_print();
+	else if (r == 0 && options.check)
 		config_print(&config, stdout);
 	if (r == 0)
 		r = programs_check();

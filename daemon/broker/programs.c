@@ -66,7 +66,8 @@ static int spawn(const struct program *p, const int *apart, pid_t *ret)
 	posix_spawn_file_actions_init(&files);
 	posix_spawnattr_init(&attributes);
 	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&files, p->output ? p->output : STDIN_FILENO,
+					 STDOUT_FILENO);
 	if (!p->has_stderr && !SANITIZERS_REPORT)
 		posix_spawn_file_actions_adddup2(&files, STDIN_FILENO, STDERR_FILENO);
 	for (unsigned i = 0; i < p->nfds; i++)

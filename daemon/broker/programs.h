@@ -27,14 +27,16 @@ struct program {
 	 */
 	const int *fds;
 	unsigned nfds;
+	int output;      /* its standard output, borrowed; 0: /dev/null */
 	bool own_group;  /* it is in a process group of its own */
 	bool has_stderr; /* it has this process's standard error */
 };
 
 /*
- * Starts the program. Its standard input, output and error (but see has_stderr) are /dev/null: what
- * a pump has to say for the log comes by the link, where it is counted and cleaned. It has the
- * given descriptors and no others. No signal is blocked or ignored. Returns 0 or a negative errno.
+ * Starts the program. Its standard input, output and error (but see output and has_stderr) are
+ * /dev/null: what a pump has to say for the log comes by the link, where it is counted and cleaned.
+ * It has the given descriptors and no others. No signal is blocked or ignored. Returns 0 or a
+ * negative errno.
  */
 int program_spawn(const struct program *p, pid_t *ret);
 

@@ -2,6 +2,7 @@
 #include "daemon/broker/upgrade.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -32,6 +33,14 @@
 #define SETTLE_NS (2 * NS_A_SECOND) /* pumps are waited for until they are settled, so long */
 #define ARGS_MAX  64
 
+/* Whatever becomes of the process, what it prints is read no more. */
+static void check_forget(struct upgrade *u)
+{
+	if (u->check)
+		close(u->said);
+	u->check = 0;
+}
+
 /* The old program goes on. */
 __attribute__((format(printf, 2, 3))) static void go_on(struct upgrade *u, const char *format, ...)
 {
@@ -40,7 +49,7 @@ __attribute__((format(printf, 2, 3))) static void go_on(struct upgrade *u, const
 	u->checked = sd_event_source_disable_unref(u->checked);
 	u->late = sd_event_source_disable_unref(u->late);
 	u->look = sd_event_source_disable_unref(u->look);
-	u->check = 0;
+	check_forget(u);
 	broker_hold(u->broker, false);
 	if (u->broker->stopping)
 		return;
@@ -134,13 +143,21 @@ static void hold(struct upgrade *u)
 
 /* ---- can the new program be executed, and does it take the configuration? ---- */
 
+/* Does what the program printed begin as it does with a zcrxd? */
+static bool is_zcrxd(const struct upgrade *u)
+{
+	char said[sizeof(UPGRADE_NAME) - 1];
+	return read(u->said, said, sizeof(said)) == (ssize_t)sizeof(said) &&
+	       memcmp(said, UPGRADE_NAME, sizeof(said)) == 0;
+}
+
 static int checked(sd_event_source *source, const siginfo_t *info, void *data)
 {
 	struct upgrade *u = data;
 	const char *why_not = pumps_why_not_taken(&u->broker->pumps);
-	bool ended = info->si_code == CLD_EXITED;
+	bool ended = info->si_code == CLD_EXITED, good = is_zcrxd(u);
 	(void)source;
-	u->check = 0;
+	check_forget(u);
 	u->checked = sd_event_source_disable_unref(u->checked);
 	u->late = sd_event_source_disable_unref(u->late);
 	if (!ended)
@@ -153,6 +170,9 @@ static int checked(sd_event_source *source, const siginfo_t *info, void *data)
 	else if (info->si_status != 0)
 		go_on(u, "%s --check ended with status %d: see the log", u->program,
 		      info->si_status);
+	else if (!good)
+		go_on(u, "%s is not a zcrxd: --check does not print its name and version",
+		      u->program);
 	else if (why_not)
 		go_on(u, "%s, so clients would be lost: restart zcrxd when there are none",
 		      why_not);
@@ -186,11 +206,20 @@ static int check_start(struct upgrade *u)
 	}
 	argv[n++] = (char[]){"--check=" UPGRADE_CHECK};
 	argv[n] = NULL;
+	int pipe[2]; /* which does not block: what prints more than it holds is no zcrxd */
+	if (pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
 	const struct program check = {.path = u->program,
 				      .argv = argv,
 				      .environment = environ,
+				      .output = pipe[1],
 				      .has_stderr = true};
-	return program_spawn(&check, &u->check);
+	int r = program_spawn(&check, &u->check);
+	close(pipe[1]);
+	u->said = pipe[0];
+	if (r < 0)
+		close(pipe[0]);
+	return r;
 }
 
 static int asked_for(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
@@ -254,6 +283,7 @@ void upgrade_done(struct upgrade *u)
 {
 	if (u->check)
 		kill(u->check, SIGKILL);
+	check_forget(u);
 	sd_event_source_disable_unref(u->checked);
 	sd_event_source_disable_unref(u->late);
 	sd_event_source_disable_unref(u->look);

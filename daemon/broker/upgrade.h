@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Upgrade in place (SIGUSR2): this process executes the program that lies at zcrxd's path by now.
- * 1. The new program's --check is run: it has to succeed. With the argument UPGRADE_CHECK it also
- *    looks whether this process has the privilege that its configuration needs; if not, its status
- *    is EX_NOPERM.
+ * 1. The new program's --check is run: it has to succeed. With the argument UPGRADE_CHECK it prints
+ *    its name and version instead of the configuration, since another program may succeed, too, and
+ *    it also looks whether this process has the privilege that its configuration needs; if not, its
+ *    status is EX_NOPERM.
  * 2. Nobody is accepted and no link is read until what is under way is over.
  * 3. The process executes the new program, which gets the listening sockets. Clients that connect
  *    meanwhile wait in these.
@@ -22,6 +23,7 @@
 #include "policy/config.h"
 
 #define UPGRADE_CHECK "upgrade"
+#define UPGRADE_NAME  "zcrxd " /* what it then prints first; the version follows */
 
 struct upgrade {
 	struct broker *broker;        /* borrowed, as are the next two */
@@ -30,6 +32,7 @@ struct upgrade {
 
 	char *program;
 	pid_t check;       /* the process of the new program's --check; 0: it does not run */
+	int said;          /* the pipe that it prints to; only while check is not 0 */
 	uint64_t since_ns; /* when step 2 began */
 	bool told;         /* the log says that this step takes long */
 	sd_event_source *checked, *late, *look;

@@ -421,9 +421,11 @@ static void a_program_that_is_no_good_is_not_executed(void **state)
 	fails(1, "--check ended with status 1");
 	install_text("zcrxd", "#!/bin/sh\nkill -9 $$\n", 0755);
 	fails(2, "--check was ended by signal 9");
+	install_text("zcrxd", "#!/bin/sh\nexit 0\n", 0755);
+	fails(3, "is not a zcrxd: ");
 	/* It takes the configuration, and is gone when it is to be executed. */
-	install_text("zcrxd", "#!/bin/sh\nrm \"$0\"\n", 0755);
-	fails(3, "cannot be executed: No such file or directory");
+	install_text("zcrxd", "#!/bin/sh\necho zcrxd 1; rm \"$0\"\n", 0755);
+	fails(4, "cannot be executed: No such file or directory");
 	upgrade_to(UPGRADE_NEXT, "next");
 	world_is_well();
 }
