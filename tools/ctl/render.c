@@ -222,6 +222,9 @@ void render(FILE *out, enum render_view view, struct json_object *now, struct js
 		[RENDER_FLOWS] = "CLIENT\t>QUEUE\t>FLOW\tKIND\tLOCAL\tREMOTE\tSTATE\t>RECEIVED\t"
 				 ">RATE\t>ZERO COPY",
 	};
+	static const char *const nones[] = {[RENDER_CLIENTS] = "no clients",
+					    [RENDER_QUEUES] = "no queues",
+					    [RENDER_FLOWS] = "no flows"};
 	struct json_object *clients = document_array(now, "clients");
 	struct json_object *old_clients = document_array(before, "clients");
 	struct table *t = table_new(heads[view]);
@@ -233,7 +236,7 @@ void render(FILE *out, enum render_view view, struct json_object *now, struct js
 	}
 	if (view == RENDER_CLIENTS)
 		headline(out, now);
-	table_print(t, out);
+	table_print(t, nones[view], out);
 	if (view == RENDER_QUEUES)
 		reasons(out, now);
 }

@@ -118,6 +118,10 @@ int status_failed(const char *socket, int error)
 		fprintf(stderr, "zcrxctl: you may not use %s: ask for membership in its group\n",
 			socket);
 		return EXIT_REFUSED;
+	case -EPROTOTYPE:
+		fprintf(stderr, "zcrxctl: %s is no status socket of zcrxd (its clients' socket?)\n",
+			socket);
+		return EXIT_FAILED;
 	case -EBADMSG:
 		fprintf(stderr,
 			"zcrxctl: %s sent no status document; if it sent nothing, too many "

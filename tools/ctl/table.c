@@ -89,10 +89,14 @@ void table_add(struct table *t, const char *format, ...)
 	keep(t, row);
 }
 
-void table_print(struct table *t, FILE *out)
+void table_print(struct table *t, const char *none, FILE *out)
 {
+	bool empty = t->nr_rows == 1; /* the head is one */
+
+	if (empty)
+		fprintf(out, "%s\n", none);
 	for (size_t i = 0; i < t->nr_rows; i++) {
-		char *rest = t->rows[i], *cell;
+		char *rest = empty ? NULL : t->rows[i], *cell;
 
 		for (size_t column = 0; (cell = strsep(&rest, "\t")); column++) {
 			bool right = column < COLUMNS_MAX && t->right[column];

@@ -19,7 +19,7 @@ struct table *table_new(const char *head);
  */
 __attribute__((format(printf, 2, 3))) void table_add(struct table *t, const char *format, ...);
 
-/* Prints the table and frees it. */
-void table_print(struct table *t, FILE *out);
+/* Prints the table, or without rows the line "none", and frees it. */
+void table_print(struct table *t, const char *none, FILE *out);
 
 #endif

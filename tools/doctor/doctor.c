@@ -110,9 +110,9 @@ static void add_for_users(uint64_t *sum, uint64_t users, uint64_t n)
 
 /*
  * Gathers what zcrxd.conf says. If it cannot be read, config_load() has printed why, and the limits
- * that are compared with it cannot be judged.
+ * that are compared with it cannot be judged. Returns 0 or a negative errno.
  */
-static void settings_gather(struct machine_facts *m, const char *path)
+static int settings_gather(struct machine_facts *m, const char *path)
 {
 	struct config c = {0};
 	int r = config_load(&c, path);
@@ -131,6 +131,7 @@ static void settings_gather(struct machine_facts *m, const char *path)
 		add_for_users(&m->limits.epoll_wanted, l->most_users, l->most[ACCOUNT_FLOWS]);
 	}
 	config_done(&c);
+	return r;
 }
 
 static int facts_gather(struct facts *facts, char *const *names, const char *config)
@@ -155,7 +156,9 @@ static int facts_gather(struct facts *facts, char *const *names, const char *con
 	uring_gather(&m->uring);
 	pumps_gather(&m->pumps);
 	limits_gather(&m->limits);
-	settings_gather(m, config);
+	r = settings_gather(m, config);
+	if (r && config) /* a file that somebody named has to be read */
+		return -ECANCELED;
 	if (any_queue_is_busy(facts))
 		nic_holders_get(&m->holders);
 	return 0;
@@ -175,7 +178,7 @@ static int diagnose(char *const *names, const char *config, bool json)
 		r = render_json(&d, stdout);
 	else if (!r)
 		render_table(&d, stdout);
-	if (r && r != -ENODEV)
+	if (r && r != -ENODEV && r != -ECANCELED) /* of these two the reason was printed */
 		fprintf(stderr, "zcrxctl doctor: %s\n", error_text(r));
 	r = r ? LEVEL_BROKEN : (int)d.level;
 	diagnosis_done(&d);
