@@ -536,7 +536,7 @@ class LosesTheDaemon(world.Case):
             daemon.stop()
             status, _, err = tool.end()
             self.assertEqual(status, 4, err)
-            self.assertIn("gave the queue up", err)
+            self.assertIn("gave the queue up: zcrxd was told to end", err)
 
     def test_a_broker_that_is_killed_and_started_again_ends_nothing(self):
         daemon, tool = self.listening("-k")
@@ -571,7 +571,7 @@ class LosesTheDaemon(world.Case):
         status, out, err = tool.end()
         daemon.stop()
         self.assertEqual(status, 4, err)
-        self.assertIn("gave the queue up", err)
+        self.assertIn("gave the queue up: the zcrx-pump of this connection ended: zcrxd was stopped, or it was killed", err)
         self.assertEqual(json.loads(out)["bytes"], 6)
 
     @staticmethod

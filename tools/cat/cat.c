@@ -107,6 +107,19 @@ static void cat_data(struct cat *c, const struct zcrx_completion *done)
 		c->end = true;
 }
 
+/* What the errors of ZCRX_LOST mean: zcrx_reap(3). */
+static const char *say_lost(int error)
+{
+	switch (error) {
+	case -ESHUTDOWN:
+		return "zcrxd was told to end, or none came in time";
+	case -ECONNRESET:
+		return "the zcrx-pump of this connection ended: zcrxd was stopped, or it was killed";
+	default:
+		return say_error(error);
+	}
+}
+
 static void cat_handle(struct cat *c, const struct zcrx_completion *done)
 {
 	switch ((enum zcrx_what)done->what) {
@@ -122,7 +135,7 @@ static void cat_handle(struct cat *c, const struct zcrx_completion *done)
 		break;
 	case ZCRX_LOST:
 		c->end = true;
-		cat_fail(c, CAT_NO_DAEMON, "zcrxd gave the queue up: %s", say_error(done->error));
+		cat_fail(c, CAT_NO_DAEMON, "zcrxd gave the queue up: %s", say_lost(done->error));
 		break;
 	}
 }
