@@ -351,10 +351,12 @@ static void an_errand_that_was_refused_begins_once_more(void **state)
 	int64_t until = clock_until(LIMIT);
 	(void)state;
 	one_is_kept();
+	hold = eventfd(0, EFD_CLOEXEC);
 	may_wait_set(false);
 	say((union link_any){.as_FILE = {.bytes = 2 * BYTES}}, LINK_FILE);
 	file_is_shown();
 	assert_int_equal(answer(), -EAGAIN);
+	eventfd_write(hold, 1);
 	hand.calls = NULL;
 	while (!hand.calls) {
 		if (pump_work_over(&lone.pump))
@@ -368,6 +370,8 @@ static void an_errand_that_was_refused_begins_once_more(void **state)
 	file_is_shown();
 	assert_int_equal(answer(), -EDQUOT);
 	may_wait_set(true);
+	close(hold);
+	hold = -1;
 }
 
 /* What is closed has watches (fs.inotify.max_user_watches). */
