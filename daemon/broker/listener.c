@@ -43,16 +43,20 @@ static int take(void *listeners, int fd, const char *name, const char *made)
 	return note_made(&l->made[status], made);
 }
 
-static int listener_ensure(int *fd, char **ret_made, const char *path, const char *from, int type,
-			   mode_t mode, gid_t group)
+static int listener_ensure(struct listeners *l, bool status, const struct config *config,
+			   const char *from)
 {
+	const char *path = status ? config->status : config->clients;
+	int *fd = status ? &l->status : &l->clients;
 	if (*fd >= 0)
 		return 0;
-	int r = listening_make(path, from, type, mode, group);
+	int r = listening_make(path, from, status ? SOCK_STREAM : SOCK_SEQPACKET,
+			       status ? config->mode & ~(mode_t)S_IRWXO : config->mode,
+			       config->gid);
 	if (r < 0)
 		return r;
 	*fd = r;
-	*ret_made = strdup(path);
+	l->made[status] = strdup(path);
 	return 0;
 }
 
@@ -74,11 +78,9 @@ int listeners_open(struct listeners *l, const struct config *config, const char 
 	if (r == 0)
 		r = check_paths(l, config, from);
 	if (r == 0)
-		r = listener_ensure(&l->clients, &l->made[0], config->clients, from[0],
-				    SOCK_SEQPACKET, config->mode, config->gid);
+		r = listener_ensure(l, false, config, from[0]);
 	if (r == 0)
-		r = listener_ensure(&l->status, &l->made[1], config->status, from[1], SOCK_STREAM,
-				    config->mode & ~(mode_t)S_IRWXO, config->gid);
+		r = listener_ensure(l, true, config, from[1]);
 	if (r == 0)
 		r = class_sockets_add(&l->classes, l->made, config);
 	if (r < 0) {
