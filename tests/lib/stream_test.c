@@ -304,6 +304,19 @@ static bool becomes_readable(const struct harness_receiver *r)
 	return poll(&fd, 1, HARNESS_PATIENCE_MS) == 1;
 }
 
+/* Wake-ups may come before for other reasons, as a flow that is gone. */
+static void wait_for_event(const struct harness_receiver *r)
+{
+	char datagram[64];
+	ssize_t n;
+	do {
+		assert_true(becomes_readable(r));
+		n = recv(zcrx_queue_fd(r->q), datagram, sizeof(datagram), MSG_PEEK | MSG_DONTWAIT);
+		if (n == 1)
+			recv(zcrx_queue_fd(r->q), datagram, 1, MSG_DONTWAIT);
+	} while (n == 1);
+}
+
 /* The program closes its listener because of another event, and sleeps on. */
 static void what_came_while_a_listener_was_closed_wakes(void **state)
 {
@@ -326,7 +339,10 @@ static void what_came_while_a_listener_was_closed_wakes(void **state)
 		assert_int_equal(zcrx_reap(r.q, &c, 1), 0);
 		int sock = i == 0 ? dup(pair[0]) : harness_connect(&at);
 		assert_true(i == 1 || send(sock, "x", 1, 0) == 1);
-		assert_true(becomes_readable(&r));
+		if (i == 0)
+			assert_true(becomes_readable(&r));
+		else
+			wait_for_event(&r);
 		zcrx_flow_close(listener, 0);
 		assert_true(becomes_readable(&r));
 		assert_int_equal(zcrx_reap(r.q, &c, 1), 1);
