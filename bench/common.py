@@ -68,13 +68,20 @@ def children(pid):
     return [int(child) for line in unless_gone(lines, f"/proc/{pid}/task/{pid}/children") for child in line.split()]
 
 
+def known(zcrxd, limits):
+    """The limits, less those that an older zcrxd does not know."""
+    keys = subprocess.run([zcrxd, "--check", "-c", "/dev/null"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return "".join(line for line in limits.splitlines(True)
+                   if line.startswith("[") or f"\n{line.split()[0]}=" in keys)
+
+
 class Daemon:
     """A zcrxd of our own, with wide limits, as a context manager; nics: {name: queues}; pump: another
     zcrx-pump than it has beside itself, or None."""
 
     def __init__(self, build, nics=(), pump=None):
         self.program, self.pump = program(build, "daemon", "zcrxd"), pump
-        self.config = LIMITS.format(nics=" ".join(nics))
+        self.config = known(self.program, LIMITS).format(nics=" ".join(nics))
         self.config += "".join(f"[nic {name}]\nqueues = {nics[name]}\n" for name in nics)
 
     def __enter__(self):
