@@ -159,8 +159,8 @@ void channel_disarm(struct zcrx_queue *q)
 }
 
 /*
- * Where there is no room for the byte, others lie unread, and the daemon will look. A byte for
- * which there was no memory is one that the daemon waits for.
+ * If the channel has no room, earlier bytes lie unread in it, and the daemon will read them. If
+ * there is no memory for the byte, the daemon would wait for it forever: the queue is lost.
  */
 static void byte_send(struct zcrx_queue *q, char byte)
 {
@@ -179,7 +179,7 @@ void channel_ask(struct zcrx_queue *q)
 	byte_send(q, RING_KICK_WAKE);
 }
 
-/* What is unread in the channel can still be read. */
+/* After shutdown(2) this process still receives what lies in the channel. */
 void channel_lose(struct zcrx_queue *q, int error)
 {
 	queue_lose(q, error);

@@ -112,7 +112,7 @@ void leavings_look(struct leavings *all, uint32_t ifindex, void (*over)(struct l
 	if (!LIST_EMPTY(&all->list))
 		ask(all, ifindex, over);
 	if (LIST_EMPTY(&all->list))
-		return __atomic_store_n(&all->at_ns, 0, __ATOMIC_RELEASE);
+		return;
 	uint64_t at_ns = clock_ns() + all->pause_ns, longer_ns = 2 * all->pause_ns;
 	all->pause_ns = longer_ns < PAUSE_MAX_NS ? longer_ns : PAUSE_MAX_NS;
 	__atomic_store_n(&all->at_ns, at_ns, __ATOMIC_RELEASE);
