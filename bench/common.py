@@ -234,9 +234,9 @@ def table(results):
     print(f"\n{'scenario':<18}{'metric':<18}{'unit':<6}{'ours':>8}" +
           "".join(f"{p:>10}{'ratio':>7}{'spread':>8}" for p in peers))
     for (name, metric), row in rows.items():
-        if row[0]["peer_name"] == "goal":
-            continue
-        print(f"{name:<18}{metric:<18}{row[0]['unit']:<6}{row[0]['ours']:>8.3f}" + "".join(
-            f"{r['peer']:>10.3f}{r['ratio']:>7.2f}{100 * r['spread']:>7.0f}%" for r in row))
+        columns = {r["peer_name"]: f"{r['peer']:>10.3f}{r['ratio']:>7.2f}{100 * r['spread']:>7.0f}%" for r in row}
+        if "goal" not in columns:
+            print(f"{name:<18}{metric:<18}{row[0]['unit']:<6}{row[0]['ours']:>8.3f}" +
+                  "".join(columns.get(p, " " * 25) for p in peers).rstrip())
     print()
     print_goals([r for r in results if r["peer_name"] == "goal"])
