@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "proto/reason.h"
+#include "proto/text.h"
 #include "proto/wire.h"
 
 /* How much one look at the channel takes at most. The next look takes the rest. */
@@ -57,6 +59,18 @@ static int flow_closed(struct zcrx_queue *q, const struct msg_flow_closed *m)
 	return 0;
 }
 
+/* Returns the negative errno of the loss. */
+static int lost(struct zcrx_queue *q, const struct msg_queue_lost *m)
+{
+	if (m->queue_id != q->id || m->error >= 0)
+		return -EPROTO;
+	if (!q->lost) {
+		memcpy(q->why_lost, m->text, sizeof(q->why_lost) - 1);
+		text_clean(q->why_lost, "");
+	}
+	return m->error;
+}
+
 /* Carries out an event; *fd is its descriptor or -1, and becomes -1 if the event took it. */
 static int event_take(struct zcrx_queue *q, const union msg_any *m, int *fd)
 {
@@ -67,7 +81,7 @@ static int event_take(struct zcrx_queue *q, const union msg_any *m, int *fd)
 	case MSG_FLOW_CLOSED:
 		return m->flow_closed.queue_id == q->id ? flow_closed(q, &m->flow_closed) : -EPROTO;
 	case MSG_QUEUE_LOST:
-		return m->queue_lost.error < 0 ? m->queue_lost.error : -EPROTO;
+		return lost(q, &m->queue_lost);
 	default:
 		return -EPROTO;
 	}

@@ -189,8 +189,9 @@ int zcrx_queue_info(const struct zcrx_queue *q, struct zcrx_queue_info *info)
 		.wakeups = count(&d->wakeups),
 		.enters = count(&d->enters),
 		.why_not = q->why_not,
+		.why_lost = q->why_lost,
 	};
-	if (size < INFO_BYTES_MIN)
+	if (size < INFO_BYTES_MIN || size % _Alignof(struct zcrx_queue_info))
 		return -EINVAL;
 	if (size > sizeof(i))
 		memset((char *)info + sizeof(i), 0, size - sizeof(i));

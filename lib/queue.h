@@ -32,7 +32,7 @@ struct zcrx_queue {
 	uint32_t events_seen; /* ring_daemon.events when the channel was last found empty */
 
 	uint32_t backend, ifindex, rxq;
-	char why_not[MSG_TEXT_BYTES];
+	char why_not[MSG_TEXT_BYTES], why_lost[MSG_TEXT_BYTES];
 };
 
 /* Frees the library's side of the queue and its flows. */

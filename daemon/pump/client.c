@@ -67,7 +67,7 @@ static void poked(void *owner, uint32_t events)
 	eventfd_read(c->poke, &count);
 	if (c->session.unsent && !c->done)
 		session_resume(c);
-	if (!__atomic_load_n(&c->stopping, __ATOMIC_ACQUIRE))
+	if (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE))
 		return;
 	tell_all(c, QUEUE_TOLD_SHUTDOWN);
 	c->done = true;
@@ -207,9 +207,9 @@ int client_start(struct client **ret, int sock, uint32_t id, const struct client
 	return 0;
 }
 
-void client_stop(struct client *c)
+void client_stop(struct client *c, const char *why)
 {
-	__atomic_store_n(&c->stopping, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&c->stop, why, __ATOMIC_RELEASE);
 	eventfd_write(c->poke, 1);
 }
 

@@ -16,10 +16,10 @@ int client_start(struct client **ret, int sock, uint32_t id, const struct client
 		 int ended, struct report *report);
 
 /*
- * Asks the thread to end. The client gets QUEUE_LOST of each queue, then the thread writes the
- * eventfd `ended`.
+ * Asks the thread to end. The client gets QUEUE_LOST of each queue with the sentence `why`, a
+ * constant; then the thread writes the eventfd `ended`.
  */
-void client_stop(struct client *c);
+void client_stop(struct client *c, const char *why);
 
 /* Joins a thread that has ended and frees the client. */
 void client_free(struct client *c);

@@ -104,7 +104,7 @@ static int on_stop(struct pump *p, const struct link_nothing *m, int *fds)
 	(void)m;
 	p->stopped = true;
 	if (p->client)
-		client_stop(p->client);
+		client_stop(p->client, "zcrxd was told to end.");
 	return 0;
 }
 
@@ -232,7 +232,7 @@ static void give_up(struct pump *p)
 	next_close(&p->next);
 	ask_give_up();
 	if (p->client)
-		client_stop(p->client);
+		client_stop(p->client, "zcrxd ended, and no other came within orphan-seconds.");
 }
 
 static void broker_came(struct pump *p)

@@ -341,9 +341,9 @@ struct client {
 	/* Set before the thread starts. */
 	uint32_t id;
 	struct client_identity who;
-	int poke;      /* eventfd: to end, or something that was waited for */
-	bool stopping; /* atomic */
-	int ended;     /* eventfd, borrowed: written when this thread ends */
+	int poke;         /* eventfd: to end, or something that was waited for */
+	const char *stop; /* atomic: why it is to end, one sentence; NULL: it is not */
+	int ended;        /* eventfd, borrowed: written when this thread ends */
 	pthread_t thread;
 
 	struct report *report;

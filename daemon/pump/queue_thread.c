@@ -117,7 +117,8 @@ static void poked(void *owner, uint32_t events)
 		life_close(q);
 		break;
 	case QUEUE_TOLD_SHUTDOWN:
-		life_lose(q, -ESHUTDOWN, REASON_SHUTDOWN, NULL);
+		life_lose(q, -ESHUTDOWN, REASON_SHUTDOWN,
+			  __atomic_load_n(&q->client->stop, __ATOMIC_ACQUIRE));
 		break;
 	}
 	if (q->lease && lease_has_news(q->lease))

@@ -348,7 +348,8 @@ static void flow_end(struct user *u, uint8_t number)
 static void info(const struct user *u)
 {
 	struct zcrx_queue_info i = {.size = sizeof(i)};
-	MUST(zcrx_queue_info(u->q, &i) == 0 && memchr(i.why_not, '\0', MSG_TEXT_BYTES));
+	MUST(zcrx_queue_info(u->q, &i) == 0 && memchr(i.why_not, '\0', MSG_TEXT_BYTES) &&
+	     memchr(i.why_lost, '\0', MSG_TEXT_BYTES));
 }
 
 static void user_step(struct user *u, struct input *in, enum op op)

@@ -262,7 +262,7 @@ static void step(struct hostile *h, struct client *c, enum op op)
 		return pause_for(h);
 	case OP_STOP:
 		h->over = true;
-		return client_stop(c);
+		return client_stop(c, "The fuzzer ends it.");
 	case OP_CONSUME:
 	case OP_WAKE:
 	case OP_KICK:

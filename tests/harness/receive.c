@@ -144,6 +144,13 @@ void harness_receive(struct harness_receiver *r)
 	ended_close(r);
 }
 
+void harness_expect_why_lost(const struct harness_receiver *r, const char *why)
+{
+	struct zcrx_queue_info i = {.size = sizeof(i)};
+	assert_int_equal(zcrx_queue_info(r->q, &i), 0);
+	assert_string_equal(i.why_lost, why);
+}
+
 void harness_receive_for(struct harness_receiver *r, int ms)
 {
 	uint64_t until = harness_now_ms() + (uint64_t)ms;

@@ -54,6 +54,9 @@ int harness_receive_some(struct harness_receiver *r);
  */
 void harness_receive(struct harness_receiver *r);
 
+/* Fails unless the queue says that it was lost for this reason, one sentence or "". */
+void harness_expect_why_lost(const struct harness_receiver *r, const char *why);
+
 /* Receives for that long, whatever comes, and closes the flows that ended. */
 void harness_receive_for(struct harness_receiver *r, int ms);
 

@@ -293,6 +293,7 @@ static void a_client_without_a_broker_ends_in_time(void **state)
 	while (!r.lost && harness_now_ms() < since + HARNESS_PATIENCE_MS)
 		harness_receive_for(&r, 10);
 	assert_int_equal(r.lost, -ESHUTDOWN);
+	harness_expect_why_lost(&r, "zcrxd ended, and no other came within orphan-seconds.");
 	assert_true(harness_now_ms() >= since + 1900);
 	zcrx_close(r.z);
 	WORLD_UNTIL(kill(all[1], 0) < 0);

@@ -290,6 +290,7 @@ static void lost_then_served_by_another(int signal, int error)
 	harness_receive(&r);
 	assert_in_range(harness_now_ms() - since, 0, AT_ONCE_MS);
 	assert_int_equal(r.lost, error);
+	harness_expect_why_lost(&r, signal == SIGKILL ? "" : "zcrxd was told to end.");
 	assert_false(s[0].ended || s[1].ended);
 	zcrx_close(r.z);
 	close(adopted[0]);

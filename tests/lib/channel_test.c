@@ -266,13 +266,31 @@ static void data_that_came_before_the_end_of_the_daemon_is_given(void **state)
 	client_expect(&client, ZCRX_LOST);
 }
 
+static const char *why_lost(void)
+{
+	struct zcrx_queue_info i = {.size = sizeof(i)};
+	assert_int_equal(zcrx_queue_info(client.q, &i), 0);
+	return i.why_lost;
+}
+
 static void the_daemon_says_why_it_takes_the_queue(void **state)
 {
 	(void)state;
 	fake_queue_lost(&fake, -ESHUTDOWN);
+	assert_string_equal(why_lost(), "");
 	assert_int_equal(client_expect(&client, ZCRX_LOST).error, -ESHUTDOWN);
 	fake_die(&fake);
 	assert_int_equal(client_expect(&client, ZCRX_LOST).error, -ESHUTDOWN);
+	assert_string_equal(why_lost(), "The fake?has had enough.");
+}
+
+static void a_killed_daemon_says_nothing(void **state)
+{
+	(void)state;
+	fake_die(&fake);
+	client_expect(&client, 0);
+	assert_int_equal(client_expect(&client, ZCRX_LOST).error, -ECONNRESET);
+	assert_string_equal(why_lost(), "");
 }
 
 static void a_loss_without_error_is_a_broken_protocol(void **state)
@@ -357,6 +375,7 @@ int main(void)
 		TEST(a_closed_channel_loses_the_queue),
 		TEST(data_that_came_before_the_end_of_the_daemon_is_given),
 		TEST(the_daemon_says_why_it_takes_the_queue),
+		TEST(a_killed_daemon_says_nothing),
 		TEST(a_loss_without_error_is_a_broken_protocol),
 		TEST(unknown_events_are_ignored_and_their_descriptors_closed),
 		TEST(every_truncated_event_loses_the_queue),

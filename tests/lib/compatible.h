@@ -201,7 +201,7 @@
 	FIELD(zcrx_queue_options, buffer_bytes, 24, 4) \
 	FIELD(zcrx_queue_options, rx_queues, 28, 4) \
 	FIELD(zcrx_queue_options, nic, 32, 16) \
-	STRUCT(zcrx_queue_info, 96) \
+	STRUCT(zcrx_queue_info, 104) \
 	FIELD(zcrx_queue_info, size, 0, 8) \
 	FIELD(zcrx_queue_info, backend, 8, 4) \
 	FIELD(zcrx_queue_info, buffer_bytes, 12, 4) \
@@ -217,6 +217,7 @@
 	FIELD(zcrx_queue_info, wakeups, 72, 8) \
 	FIELD(zcrx_queue_info, enters, 80, 8) \
 	FIELD(zcrx_queue_info, why_not, 88, 8) \
+	FIELD(zcrx_queue_info, why_lost, 96, 8) \
 	STRUCT(zcrx_completion, 40) \
 	FIELD(zcrx_completion, what, 0, 4) \
 	FIELD(zcrx_completion, error, 4, 4) \

@@ -18,6 +18,8 @@
 #include "proto/ring.h"
 #include <zcrx.h>
 
+#define FAKE_LOST "The fake\nhas had enough."
+
 enum {
 	FAKE_CQ_ENTRIES = 8,
 	FAKE_RQ_ENTRIES = 4,
@@ -101,7 +103,7 @@ void fake_send(struct fake *f, const void *bytes, size_t len, int fd);
 void fake_event(struct fake *f, struct msg_hdr *m, uint16_t type, uint32_t size, int fd);
 void fake_flow_opened(struct fake *f, uint32_t listener, uint32_t flow, int fd);
 void fake_flow_closed(struct fake *f, uint32_t flow, int32_t error, uint32_t cq_pos);
-void fake_queue_lost(struct fake *f, int32_t error);
+void fake_queue_lost(struct fake *f, int32_t error); /* with the sentence FAKE_LOST */
 
 /* ---- a client of it ---- */
 

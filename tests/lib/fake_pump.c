@@ -127,6 +127,6 @@ void fake_flow_closed(struct fake *f, uint32_t flow, int32_t error, uint32_t cq_
 
 void fake_queue_lost(struct fake *f, int32_t error)
 {
-	struct msg_queue_lost m = {.queue_id = FAKE_QUEUE_ID, .error = error};
+	struct msg_queue_lost m = {.queue_id = FAKE_QUEUE_ID, .error = error, .text = FAKE_LOST};
 	fake_event(f, &m.hdr, MSG_QUEUE_LOST, sizeof(m), -1);
 }

@@ -299,6 +299,7 @@ static void info_tells_the_reply_and_the_counters(void **state)
 	assert_int_equal(i.starvations, 5);
 	assert_int_equal(i.enters, 9);
 	assert_string_equal(i.why_not, "The fake only copies.");
+	assert_string_equal(i.why_lost, "");
 	zcrx_queue_close(q);
 }
 
@@ -315,8 +316,18 @@ static void info_of_another_release_is_filled_as_far_as_known(void **state)
 	assert_int_equal(i.known.size, sizeof(i) - 8);
 	assert_int_equal(i.news, 0);
 	assert_int_equal(i.behind, 1);
-	i.known.size = sizeof(i.known) - 1;
-	assert_int_equal(zcrx_queue_info(q, &i.known), -EINVAL);
+	const char *behind = "behind";
+	i.known = (struct zcrx_queue_info){.size = offsetof(struct zcrx_queue_info, why_lost),
+					   .why_lost = behind};
+	assert_int_equal(zcrx_queue_info(q, &i.known), 0); /* the first release's */
+	assert_string_equal(i.known.why_not, "The fake only copies.");
+	assert_ptr_equal(i.known.why_lost, behind);
+	static const size_t no_versions[] = {sizeof(i.known) - 1,
+					     offsetof(struct zcrx_queue_info, why_not)};
+	for (size_t n = 0; n < 2; n++) {
+		i.known.size = no_versions[n];
+		assert_int_equal(zcrx_queue_info(q, &i.known), -EINVAL);
+	}
 	zcrx_queue_close(q);
 }
 

@@ -107,17 +107,16 @@ static void cat_data(struct cat *c, const struct zcrx_completion *done)
 		c->end = true;
 }
 
-/* What the errors of ZCRX_LOST mean: zcrx_reap(3). */
-static const char *say_lost(int error)
+/* The sentence that zcrxd gave, or what the error of ZCRX_LOST means: zcrx_reap(3). */
+static const char *say_lost(const struct zcrx_queue *q, int error)
 {
-	switch (error) {
-	case -ESHUTDOWN:
-		return "zcrxd was told to end, or none came in time";
-	case -ECONNRESET:
+	struct zcrx_queue_info info = {.size = sizeof(info)};
+
+	if (zcrx_queue_info(q, &info) == 0 && info.why_lost && info.why_lost[0])
+		return info.why_lost;
+	if (error == -ECONNRESET)
 		return "the zcrx-pump of this connection ended: zcrxd was stopped, or it was killed";
-	default:
-		return say_error(error);
-	}
+	return say_error(error);
 }
 
 static void cat_handle(struct cat *c, const struct zcrx_completion *done)
@@ -135,7 +134,8 @@ static void cat_handle(struct cat *c, const struct zcrx_completion *done)
 		break;
 	case ZCRX_LOST:
 		c->end = true;
-		cat_fail(c, CAT_NO_DAEMON, "zcrxd gave the queue up: %s", say_lost(done->error));
+		cat_fail(c, CAT_NO_DAEMON, "zcrxd gave the queue up: %s",
+			 say_lost(c->source.queue, done->error));
 		break;
 	}
 }
