@@ -98,8 +98,19 @@ class Service:
         for pid in self.processes():
             try:
                 found += len(os.listdir(f"/proc/{pid}/fd"))
-            except (FileNotFoundError, PermissionError):
+            except (FileNotFoundError, PermissionError, ProcessLookupError):
                 pass  # this one has just ended
+        return found
+
+    def resident_kib(self):
+        """The memory of all of them; one that has just ended has none, and its status says none."""
+        found = 0
+        for pid in self.processes():
+            try:
+                with open(f"/proc/{pid}/status", encoding="ascii") as f:
+                    found += sum(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+            except (FileNotFoundError, ProcessLookupError):
+                pass
         return found
 
     def killed(self):

@@ -116,12 +116,8 @@ def held(service):
         dmabufs = [line for line in f if line.startswith("Total")]
     with open("/proc/net/netlink", encoding="ascii") as f:
         sockets = len(f.readlines())
-    rss = 0
-    for pid in service.processes():
-        with open(f"/proc/{pid}/status", encoding="ascii") as f:
-            rss += next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
     return {"descriptors": service.descriptors(), "dma-bufs": dmabufs,
-            "page pools": len(pools()), "netlink sockets": sockets}, rss
+            "page pools": len(pools()), "netlink sockets": sockets}, service.resident_kib()
 
 
 def held_at_rest(service):
