@@ -28,6 +28,12 @@ void channel_read(struct zcrx_queue *q);
 void channel_arm(struct zcrx_queue *q);
 void channel_disarm(struct zcrx_queue *q);
 
+/*
+ * Sleeps until the channel, which is armed, is readable or the daemon has woken this thread without
+ * it, until that time (base/clock.h) at most. Returns 1, 0 if the time is up, or a negative errno.
+ */
+int channel_sleep(struct zcrx_queue *q, int64_t until);
+
 /* Sends the daemon a byte, since it waits for what was just published. */
 void channel_kick(struct zcrx_queue *q);
 

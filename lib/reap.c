@@ -9,7 +9,6 @@
 #include "lib/reap.h"
 
 #include <errno.h>
-#include <poll.h>
 
 #include "base/clock.h"
 #include "lib/area.h"
@@ -302,15 +301,14 @@ static bool is_asleep(const struct zcrx_queue *q)
 
 int zcrx_wait(struct zcrx_queue *q, int ms)
 {
-	struct pollfd fd = {.fd = q->channel, .events = POLLIN};
 	int64_t until = clock_until(ms);
-	bool readable = false;
+	bool woken = false;
 	ask_for_room(q);
-	while (!work_ready(q) && ((!readable && is_asleep(q)) || fall_asleep(q))) {
-		int r = poll(&fd, 1, clock_left(until));
+	while (!work_ready(q) && ((!woken && is_asleep(q)) || fall_asleep(q))) {
+		int r = channel_sleep(q, until);
 		if (r <= 0)
-			return r < 0 ? -errno : 0;
-		readable = true;
+			return r;
+		woken = true;
 	}
 	return 1;
 }

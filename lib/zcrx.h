@@ -346,7 +346,8 @@ ZCRX_API void zcrx_recycle(struct zcrx_queue *q, const struct zcrx_completion *c
 
 /*
  * Waits until zcrx_reap() may have something, at most ms milliseconds (-1: without limit). Returns
- * 1 then, 0 if the time is over, or a negative errno (-EINTR).
+ * 1 then, 0 if the time is over, or a negative errno (-EINTR). Costs less than to poll
+ * zcrx_queue_fd(), which need not be readable after a wait that returned 1: call zcrx_reap().
  */
 ZCRX_API int zcrx_wait(struct zcrx_queue *q, int ms);
 

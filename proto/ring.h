@@ -11,12 +11,13 @@
 #ifndef ZCRX_PROTO_RING_H
 #define ZCRX_PROTO_RING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Written by the client, in the rq memfd. */
 struct ring_client {
 	_Alignas(64) uint32_t cq_head; /* completions consumed */
-	_Alignas(64) uint32_t wake;    /* 1: it sleeps and wants a wake-up; either side clears it */
+	_Alignas(64) uint32_t wake;    /* RING_WAKE_...: it sleeps; either side clears it */
 	_Alignas(64) uint32_t side_head;
 };
 
@@ -29,7 +30,7 @@ struct ring_daemon {
 	_Alignas(64) uint32_t kick;
 	uint32_t events;  /* event messages sent on the channel so far */
 	uint32_t starved; /* 1: flows wait for refills */
-	uint32_t pad;
+	uint32_t futex;   /* 1: the daemon knows RING_WAKE_FUTEX */
 	/* Counters since the queue was opened. */
 	_Alignas(64) uint64_t bytes;
 	uint64_t bytes_copied;
@@ -62,6 +63,10 @@ struct ring_cqe {
 	uint64_t off;       /* within the area (RING_CQE_OFFSET), or within the slot */
 	uint64_t pad;
 };
+
+/* How a client that sleeps wants to be woken. */
+#define RING_WAKE_BYTE  1 /* by a byte on the channel */
+#define RING_WAKE_FUTEX 2 /* it waits on the word itself, futex(2) */
 
 /* What a client's byte on the channel says. */
 #define RING_KICK      0 /* the daemon waits for what was published */
@@ -96,6 +101,12 @@ static inline void ring_store(uint32_t *p, uint32_t v)
 static inline uint32_t ring_take(uint32_t *p)
 {
 	return __atomic_exchange_n(p, 0, __ATOMIC_SEQ_CST);
+}
+
+/* Stores `to` if the word is `from`; a full barrier. Returns whether it was. */
+static inline bool ring_change(uint32_t *p, uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(p, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 static inline void ring_barrier(void)

@@ -78,6 +78,8 @@ static int cq_init(struct rings *r, struct uring *ring, struct user *user,
 	if (e == 0)
 		e = memfd_seal(fd);
 	r->daemon = (struct ring_daemon *)(void *)(r->cq + ring_bytes);
+	if (e == 0)
+		r->daemon->futex = 1;
 	r->layout.cq_map_bytes = (uint32_t)r->cq_bytes;
 	r->layout.daemon_page = (uint32_t)ring_bytes;
 	return e;

@@ -2,10 +2,13 @@
 #include "daemon/pump/channel.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/counter.h"
@@ -70,9 +73,14 @@ static int event_send(struct queue *q, union msg_any *m, uint16_t type, size_t s
 	m->hdr.size = (uint32_t)size;
 	m->hdr.nfds = fd >= 0;
 	int r = flight_send(q->flight, &m->hdr, &fd);
-	if (r == 0)
-		ring_store(&q->rings.daemon->events, q->rings.daemon->events + 1);
-	return r;
+	if (r < 0)
+		return r;
+	ring_store(&q->rings.daemon->events, q->rings.daemon->events + 1);
+	ring_barrier();
+	/* Who polls the channel sees the event there. */
+	if (ring_load(&q->rings.client->wake) == RING_WAKE_FUTEX)
+		channel_wake(q);
+	return 0;
 }
 
 /* The flow's listener or the queue ends: few announcements can follow. */
@@ -160,11 +168,15 @@ void channel_flush(struct queue *q)
 
 void channel_wake(struct queue *q)
 {
+	uint32_t *word = &q->rings.client->wake, how;
 	ring_barrier();
-	if (!ring_load(&q->rings.client->wake) || !ring_take(&q->rings.client->wake))
+	if (!ring_load(word) || !(how = ring_take(word)))
 		return;
 	count_add(&q->rings.daemon->wakeups, 1);
-	send_wake(q);
+	if (how == RING_WAKE_FUTEX)
+		syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+	else
+		send_wake(q);
 }
 
 void channel_ready(void *owner, uint32_t events)

@@ -168,7 +168,7 @@
 	FIELD(ring_daemon, kick, 0, 4) \
 	FIELD(ring_daemon, events, 4, 4) \
 	FIELD(ring_daemon, starved, 8, 4) \
-	FIELD(ring_daemon, pad, 12, 4) \
+	FIELD(ring_daemon, futex, 12, 4) \
 	FIELD(ring_daemon, bytes, 64, 8) \
 	FIELD(ring_daemon, bytes_copied, 72, 8) \
 	FIELD(ring_daemon, completions, 80, 8) \

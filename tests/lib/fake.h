@@ -91,7 +91,7 @@ struct ring_daemon *fake_daemon_page(struct fake *f);
 struct ring_client *fake_client_page(struct fake *f);
 /* The next refill that was published; false if there is none. */
 bool fake_refill(struct fake *f, struct ring_rqe *ret);
-/* Takes the wake word and, if it was set, sends a byte. Returns whether it was. */
+/* Takes the wake word and, if it was set, wakes the client as it asks. Returns whether it was. */
 bool fake_wake(struct fake *f);
 /* Takes the first byte that has come: RING_KICK, RING_KICK_WAKE, or -1 if none has. */
 int fake_kick(struct fake *f);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The kernel's and the pump's part, on the test's own thread. */
 #include <errno.h>
+#include <linux/futex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -61,10 +63,12 @@ bool fake_refill(struct fake *f, struct ring_rqe *ret)
 
 bool fake_wake(struct fake *f)
 {
-	if (!ring_take(&fake_client_page(f)->wake))
-		return false;
-	fake_send(f, "", 1, -1);
-	return true;
+	uint32_t *word = &fake_client_page(f)->wake, how = ring_take(word);
+	if (how == RING_WAKE_FUTEX)
+		syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+	else if (how)
+		fake_send(f, "", 1, -1);
+	return how;
 }
 
 int fake_kick(struct fake *f)
