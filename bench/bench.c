@@ -91,7 +91,7 @@ static _Noreturn void usage(const char *name)
 {
 	fprintf(stderr,
 		"usage: %s [--flows N] [--area BYTES] [--buffer BYTES] [--read] [--verify] [--echo] "
-		"[--daemon PID] [--nic NAME] [--rxq N] [--devmem]\n",
+		"[--daemon PID] [--nic NAME] [--rxq N] [--devmem] [--batch BYTES]\n",
 		name);
 	exit(2); /* NOLINT(concurrency-mt-unsafe): one thread */
 }
@@ -109,17 +109,12 @@ static unsigned long number(const char *text, const char *name)
 void bench_options(struct bench *b, int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{"flows", required_argument, NULL, 'f'},
-		{"area", required_argument, NULL, 'a'},
-		{"buffer", required_argument, NULL, 'b'},
-		{"daemon", required_argument, NULL, 'd'},
-		{"nic", required_argument, NULL, 'n'},
-		{"rxq", required_argument, NULL, 'q'},
-		{"read", no_argument, NULL, 'r'},
-		{"verify", no_argument, NULL, 'v'},
-		{"echo", no_argument, NULL, 'e'},
-		{"devmem", no_argument, NULL, 'm'},
-		{NULL, 0, NULL, 0},
+		{"flows", required_argument, NULL, 'f'},  {"area", required_argument, NULL, 'a'},
+		{"buffer", required_argument, NULL, 'b'}, {"daemon", required_argument, NULL, 'd'},
+		{"nic", required_argument, NULL, 'n'},    {"rxq", required_argument, NULL, 'q'},
+		{"batch", required_argument, NULL, 'B'},  {"read", no_argument, NULL, 'r'},
+		{"verify", no_argument, NULL, 'v'},       {"echo", no_argument, NULL, 'e'},
+		{"devmem", no_argument, NULL, 'm'},       {NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -144,6 +139,9 @@ void bench_options(struct bench *b, int argc, char **argv)
 			break;
 		case 'q':
 			b->rxq = (unsigned)number(optarg, argv[0]);
+			break;
+		case 'B':
+			b->batch_bytes = number(optarg, argv[0]);
 			break;
 		case 'r':
 			b->read = true;
@@ -249,6 +247,15 @@ static void ticked(int signal)
 	(void)signal;
 }
 
+/* So many bytes wake who waits for the socket. */
+static void set_mark(int sock, size_t bytes)
+{
+	const int mark = bytes ? (int)bytes : 1;
+
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark)) < 0)
+		bench_die("SO_RCVLOWAT", -errno);
+}
+
 void bench_accept_all(struct bench *b, int listener)
 {
 	const struct sigaction action = {.sa_handler = ticked, .sa_flags = SA_RESTART};
@@ -257,21 +264,21 @@ void bench_accept_all(struct bench *b, int listener)
 	b->socks = calloc(b->flows, sizeof(*b->socks));
 	if (!b->socks)
 		bench_die("calloc", -errno);
-	for (unsigned i = 0; i < b->flows; i++)
+	for (unsigned i = 0; i < b->flows; i++) {
 		b->socks[i] = accept_one(listener);
+		set_mark(b->socks[i], b->batch_bytes / b->flows);
+	}
 	if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &seconds, NULL) < 0)
 		bench_die("setitimer", -errno);
 }
 
 void bench_nudge(const struct bench *b)
 {
-	const int least = 1;
-
 	for (unsigned i = 0; i < b->flows; i++) {
 		struct pollfd end = {.fd = b->socks[i], .events = POLLRDHUP};
 
-		if (setsockopt(end.fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)) < 0)
-			bench_die("SO_RCVLOWAT", -errno);
+		set_mark(end.fd, 1);
+		set_mark(end.fd, b->batch_bytes / b->flows);
 		if (poll(&end, 1, 0) == 1)
 			shutdown(end.fd, SHUT_RD);
 	}

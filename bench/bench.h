@@ -23,6 +23,7 @@ struct bench {
 	const char *nic;     /* to receive from by zero copy, NULL: not */
 	bool devmem;         /* from there by devmem TCP, into a udmabuf */
 	unsigned rxq;        /* its receive queue, for a receiver that takes it itself */
+	size_t batch_bytes;  /* bench_accept_all(): of all flows, before any wakes; 0: at once */
 
 	int *socks; /* of the flows, of a receiver that accepts them all at once */
 	uint64_t bytes;

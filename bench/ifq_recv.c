@@ -58,6 +58,9 @@ static void setup(struct receiver *x)
 
 	if (r < 0)
 		bench_die("io_uring_queue_init_params", r);
+	r = io_uring_register_ring_fd(&x->ring);
+	if (r < 0)
+		bench_die("io_uring_register_ring_fd", r);
 	x->area = memory(x->bench.area_bytes);
 	area.addr = (uintptr_t)x->area;
 	region.user_addr = (uintptr_t)memory(refill_bytes);
