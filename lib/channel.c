@@ -181,7 +181,10 @@ void channel_disarm(struct zcrx_queue *q)
 		q->look = false;
 }
 
-/* Sleeps on the wake word, which costs both sides less than the channel, and not for long. */
+/*
+ * Sleeps on the wake word, for NAP_MS at most. Returns 1 if the daemon has woken this thread by it,
+ * 0 if the channel is to be polled now, or -EINTR.
+ */
 static int nap(struct zcrx_queue *q, int ms)
 {
 	uint32_t *word = &q->rings.client->wake;

@@ -189,9 +189,7 @@ struct zcrx_queue_info {
 	uint64_t wakeups;         /* times that the daemon woke this client */
 	uint64_t enters;          /* times that the daemon entered the kernel for the queue */
 	const char *why_not;      /* why no better backend was given, or ""; dies with the queue */
-	/* why the queue is lost, one sentence; "" while it is not, or if nobody said; dies with it
-	 */
-	const char *why_lost;
+	const char *why_lost;     /* why the queue is lost, or "" if nobody said; dies with it */
 };
 
 /* Fills the first info->size bytes. Returns 0, or -EINVAL for a size that is no version's. */

@@ -2,7 +2,6 @@
 /* A client that sleeps on the wake word, or writes into it what means nothing. */
 #include <errno.h>
 #include <linux/futex.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/socket.h>
@@ -91,16 +90,11 @@ static void data_wakes_who_sleeps_on_the_word(void **state)
 static void an_event_wakes_who_sleeps_on_the_word(void **state)
 {
 	(void)state;
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(at);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(listener, (struct sockaddr *)&at, len), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+	struct sockaddr_in at;
+	int listener = harness_listen(&at);
 	raw_adopt(&q, listener, MSG_FLOW_LISTEN);
 	sleep_by(RING_WAKE_FUTEX);
-	assert_int_equal(connect(peer, (struct sockaddr *)&at, len), 0);
+	int peer = harness_connect(&at);
 	WORLD_UNTIL(ring_load(word()) == 0);
 	assert_int_equal(datagram(), sizeof(struct msg_flow_opened));
 	assert_int_equal(datagram(), 0);
